@@ -1,0 +1,59 @@
+# graylane: `make` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp for each set of extras, so that `make demo` does not wait for the test tools and a changed pin installs anew.
+INPUTS := pyproject.toml requirements/pins.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test fuzz lint format bench golden cluster-test pins clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.dev ## a virtual environment with everything for work on graylane
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'graylane needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(INPUTS) | $(BIN)/python
+	@echo 'installing graylane[demo] into $(VENV) …'
+	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(INPUTS) | $(BIN)/python
+	@echo 'installing graylane[dev] into $(VENV) …'
+	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
+	@$(BIN)/graylane demo
+
+test: $(VENV)/.dev ## every test that needs no cluster
+	@$(BIN)/pytest -n 2 -q
+
+fuzz: $(VENV)/.dev ## the property tests at length: a million inputs
+	@GRAYLANE_FUZZ=1 $(BIN)/pytest -n 2 -q tests -k fuzz
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## rewrite in the project's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
+	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py
+
+pins: $(VENV)/.dev ## compile requirements/pins.txt anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header --extra dev pyproject.toml -o requirements/pins.new
+	@(head -1 requirements/pins.txt; cat requirements/pins.new) > requirements/pins.tmp
+	@mv requirements/pins.tmp requirements/pins.txt; rm requirements/pins.new
+
+clean: ## remove what make made
+	rm -rf $(VENV) .cache dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Two small services, cat and mouse, that say which version answered."""
