@@ -1,0 +1,42 @@
+"""The command `graylane`: parse, call, print; the rules live below.
+
+Each command is one module here, with a function that `app` registers. Exit 0 done, 1 findings or differences,
+2 bad input or usage.
+"""
+
+import sys
+
+import typer
+
+from meshconfig.cli import demo, explain, local, render, schema
+from meshconfig.errors import GraylaneError, InputError
+
+app = typer.Typer(
+    name="graylane",
+    help="Header-based gray routing on Istio: one spec in, routes out; ask what they will do to a request.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("render")(render.command)
+app.command("explain")(explain.command)
+app.command("schema")(schema.command)
+app.command("demo")(demo.command)
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run the command line; errors that a person can mend are one line each, never a traceback."""
+    try:
+        app()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except GraylaneError as error:
+        print(f"graylane: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # `graylane render | head`
+        sys.stderr.close()
+        sys.exit(0)

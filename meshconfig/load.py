@@ -1,0 +1,192 @@
+"""YAML files to documents whose every field knows its line.
+
+PyYAML's C composer gives nodes with their places; the values are built from them here because the stock constructor
+takes the last of two equal keys without a word, and because a place is only looked up once something is wrong.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from meshconfig.errors import InputError, Location, Problem, dotted
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # a PyYAML built without libyaml
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]  # same interface, no common base
+
+FieldPath = tuple[str | int, ...]
+SUFFIXES = (".yaml", ".yml", ".json")
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = SafeConstructor()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its value as plain dicts, lists and scalars, and where each field stands."""
+
+    file: str
+    value: Any
+    root: yaml.Node = field(repr=False, compare=False)
+
+    @property
+    def kind(self) -> str:
+        return str(self.value.get("kind", "")) if isinstance(self.value, dict) else ""
+
+    def has(self, path: Sequence[str | int]) -> bool:
+        """Is there a field at this path?"""
+        value = self.value
+        try:
+            for part in path:
+                value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
+
+    def locate(self, path: Sequence[str | int]) -> Location:
+        """Where the field stands; for one that is missing, the nearest field around it."""
+        node, mark = self.root, self.root.start_mark
+        for part in path:
+            found = _child(node, part)
+            if found is None:
+                break
+            key, node = found
+            mark = key.start_mark
+        return Location(self.file, mark.line + 1)
+
+    def problem(self, path: Sequence[str | int], message: str) -> Problem:
+        return Problem(self.locate(path), dotted(path), message)
+
+
+def load(sources: Iterable[str]) -> list[Document]:
+    """Read every document of the named files.
+
+    Parameters:
+        sources: paths of files or of directories (their *.yaml, *.yml and *.json, not those of folders below);
+            `-` is standard input.
+
+    Raises:
+        InputError: a file that cannot be read or is not YAML, with the line where reading stopped.
+    """
+    return [document for name in sources for file in _files(name) for document in parse(_read(file), file)]
+
+
+def parse(text: str, file: str) -> list[Document]:
+    """The documents of one YAML text; empty ones are left out.
+
+    Raises:
+        InputError: not YAML, a key that stands twice or is no string, an alias that holds itself.
+    """
+    try:
+        roots = [node for node in yaml.compose_all(text, Loader=Loader) if node is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise InputError.at(file, f"not YAML: {what}", line=mark.line + 1 if mark else 0) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError.at(file, f"not YAML: {_one_line(error)}") from None
+    return [Document(file, value, root) for root in roots if (value := _Builder(file).value(root, ())) is not None]
+
+
+def _files(name: str) -> Iterator[str]:
+    path = Path(name)
+    if name == "-" or not path.is_dir():
+        yield name
+        return
+    files = sorted(str(file) for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    if not files:
+        raise InputError.at(name, "no *.yaml file in this directory")
+    yield from files
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError.at(file, "no such file") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError.at(file, "not UTF-8 text", line=line) from None
+    except OSError as error:
+        raise InputError.at(file, error.strerror or str(error)) from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "nested too deeply"
+
+
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """The key node and the value node of one field."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return key, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
+
+
+class _Builder:
+    """Builds the value of one document; an alias is the value of its anchor, not a copy."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.done: dict[int, Any] = {}
+        self.open: set[int] = set()
+
+    def value(self, node: yaml.Node, path: FieldPath) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node, path)
+        if id(node) in self.done:
+            return self.done[id(node)]
+        if id(node) in self.open:
+            raise self.error(node, path, "an alias that holds itself")
+        self.open.add(id(node))
+        value = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
+        self.open.discard(id(node))
+        self.done[id(node)] = value
+        return value
+
+    def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
+        tag = node.tag.removeprefix(_TAG)
+        if tag in ("str", "timestamp"):  # a date stays what was written, as Kubernetes reads it
+            return node.value
+        build = getattr(_SCALARS, f"construct_yaml_{tag}", None) if tag in ("int", "float", "bool", "null") else None
+        if build is None:
+            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
+        return build(node)
+
+    def sequence(self, node: yaml.Node, path: FieldPath) -> list[Any]:
+        return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
+
+    def mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        merged: list[yaml.Node] = []
+        for key, child in node.value:
+            if key.tag == _TAG + "merge":
+                merged += child.value if isinstance(child, yaml.SequenceNode) else [child]
+                continue
+            if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
+                raise self.error(key, path, f"the key {_shown(key)} is not a string; quote it")
+            if key.value in value:
+                raise self.error(key, (*path, key.value), "stands twice")
+            value[key.value] = self.value(child, (*path, key.value))
+        for other in merged:
+            base = self.value(other, path)
+            if not isinstance(base, dict):
+                raise self.error(other, path, "`<<` takes a mapping")
+            value = {**base, **value}
+        return value
+
+    def error(self, node: yaml.Node, path: FieldPath, message: str) -> InputError:
+        return InputError.at(self.file, message, line=node.start_mark.line + 1, path=dotted(path))
+
+
+def _shown(key: yaml.Node) -> str:
+    return str(key.value) if isinstance(key, yaml.ScalarNode) else "of this mapping"
