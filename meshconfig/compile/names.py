@@ -1,0 +1,38 @@
+"""Names that the spec leaves out and Kubernetes needs."""
+
+from meshconfig.spec import Entry, LaneGroup
+
+CLUSTER_DOMAIN = "svc.cluster.local"
+
+
+def service_fqdn(host: str, namespace: str) -> str:
+    """A service's host in full: `cat-svc` is in the group's namespace, `cat-svc.shop` in shop, more dots as it is."""
+    dots = host.count(".")
+    if dots == 0:
+        return f"{host}.{namespace}.{CLUSTER_DOMAIN}"
+    return f"{host}.{CLUSTER_DOMAIN}" if dots == 1 else host
+
+
+def service_namespace(fqdn: str, namespace: str) -> str:
+    """The namespace of a Service; the group's own for a host outside the cluster."""
+    return fqdn.split(".")[1] if fqdn.endswith("." + CLUSTER_DOMAIN) else namespace
+
+
+def service_resource(fqdn: str) -> str:
+    """What a service's resources are called: as the Service, or as the host outside the cluster."""
+    return fqdn.split(".")[0] if fqdn.endswith("." + CLUSTER_DOMAIN) else fqdn
+
+
+def entry_names(group: LaneGroup) -> list[str]:
+    """What each entry's resources are called: by its first host, so that adding an entry renames no other."""
+    names: list[str] = []
+    for entry in group.spec.entries:
+        name = _entry_name(entry)
+        earlier = sum(other == name or other.startswith(name + "-entry-") for other in names)
+        names.append(f"{name}-entry-{earlier + 1}" if earlier else name)
+    return names
+
+
+def _entry_name(entry: Entry) -> str:
+    host = entry.hosts[0]
+    return "any-host" if host == "*" else host.replace("*", "wildcard")

@@ -1,0 +1,126 @@
+"""Files to groups: documents that name the same group are read as one spec, and every error keeps its file and line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from meshconfig import references
+from meshconfig.errors import InputError, Location, Problem, dotted, nearest
+from meshconfig.load import Document, FieldPath, load
+from meshconfig.spec import LaneGroup
+from meshconfig.spec.base import validate
+
+GROUP = "LaneGroup"
+KINDS = (GROUP, "LocalMesh")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group's spec and the documents that it was read from."""
+
+    spec: LaneGroup
+    documents: tuple[Document, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.spec.metadata.namespace, self.spec.metadata.name
+
+    def locate(self, path: Sequence[str | int]) -> Location:
+        """Where a field of the merged spec stands."""
+        return _locate(self.documents, path)
+
+
+def read(sources: Iterable[str]) -> list[Group]:
+    """The groups in files, directories or standard input (`-`).
+
+    Parameters:
+        sources: as for `meshconfig.load.load`; documents of one group may be spread over several.
+
+    Raises:
+        InputError: anything that keeps a spec from being used, each with file, line, field and reason.
+    """
+    return groups(load(sources), sources)
+
+
+def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[Group]:
+    """The groups among documents; other kinds of graylane's own are passed over, unknown kinds are refused."""
+    found: dict[tuple[str, str], list[Document]] = {}
+    for document in documents:
+        check_kind(document)
+        if document.kind == GROUP:
+            found.setdefault(_key(document), []).append(document)
+    if not found:
+        raise InputError.at(", ".join(sources) or "input", f"no document of kind {GROUP} here")
+    return [_group(tuple(parts)) for parts in found.values()]
+
+
+def check_kind(document: Document) -> None:
+    """Is it a document of ours at all?
+
+    Raises:
+        InputError: not a mapping, or a kind that graylane does not know.
+    """
+    if not isinstance(document.value, dict):
+        raise InputError([document.problem((), "takes a mapping with apiVersion, kind, metadata, spec")])
+    if "kind" not in document.value:
+        raise InputError([document.problem(("kind",), f"this field is required: {' or '.join(KINDS)}")])
+    if document.kind not in KINDS:
+        raise InputError([document.problem(("kind",), f"unknown kind {document.kind}{nearest(document.kind, KINDS)}")])
+
+
+def _key(document: Document) -> tuple[str, str]:
+    metadata = document.value.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return str(metadata.get("namespace", "default")), str(metadata.get("name", ""))
+
+
+def _group(documents: tuple[Document, ...]) -> Group:
+    value = documents[0].value if len(documents) == 1 else _merged(documents)
+
+    def locate(path: Sequence[str | int]) -> Location:
+        return _locate(documents, path)
+
+    spec = validate(LaneGroup, value, locate)
+    if wrong := [Problem(locate(path), dotted(path), message) for path, message in references.check(spec)]:
+        raise InputError(sorted(set(wrong)))
+    return Group(spec, documents)
+
+
+def _merged(documents: Sequence[Document]) -> dict[str, Any]:
+    """One spec of several documents: lanes and services by name, entries one after the other, the tag said once."""
+    merged: dict[str, Any] = {}
+    for document in documents:
+        spec = document.value.get("spec")
+        if not isinstance(spec, dict):
+            raise InputError([document.problem(("spec",), "takes a mapping")])
+        for name, part in spec.items():
+            merged[name] = _joined(merged[name], part, document, ("spec", name)) if name in merged else part
+    return {**documents[0].value, "spec": merged}
+
+
+def _joined(one: Any, other: Any, document: Document, path: FieldPath) -> Any:
+    if path[-1] in ("lanes", "services") and isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in other:
+            if name in one and one[name] != other[name]:
+                raise InputError([document.problem((*path, name), "another file of this group says otherwise")])
+        return {**one, **other}
+    if isinstance(one, list) and isinstance(other, list):
+        return one + other
+    if one != other:
+        raise InputError([document.problem(path, "another file of this group says otherwise")])
+    return one
+
+
+def _locate(documents: Sequence[Document], path: Sequence[str | int]) -> Location:
+    if path[:2] == ("spec", "entries") and len(path) > 2 and isinstance(path[2], int):
+        index = path[2]
+        for document in documents:
+            count = len(document.value["spec"].get("entries") or ())
+            if index < count:
+                return document.locate((*path[:2], index, *path[3:]))
+            index -= count
+    for length in range(len(path), 0, -1):
+        for document in documents:
+            if document.has(path[:length]):
+                return document.locate(path)
+    return documents[0].locate(path)

@@ -1,0 +1,21 @@
+"""What a person writes, as pydantic models. The words: tag, lane, version, entry, admit, split, weights."""
+
+from meshconfig.spec.base import API_VERSION
+from meshconfig.spec.group import Autoscale, Entry, GatewayRef, Lane, LaneGroup, PathRoute, ServiceSpec, Version
+from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
+
+__all__ = [
+    "API_VERSION",
+    "Autoscale",
+    "Entry",
+    "EntryMatch",
+    "GatewayRef",
+    "Lane",
+    "LaneGroup",
+    "Match",
+    "PathMatch",
+    "PathRoute",
+    "ServiceSpec",
+    "StringMatch",
+    "Version",
+]

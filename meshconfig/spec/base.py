@@ -1,0 +1,157 @@
+"""What every document of a spec has in common: strict, frozen models; errors as `file:line: path: message`."""
+
+import types
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from meshconfig.errors import InputError, Location, Problem, dotted, nearest
+
+API_VERSION = "graylane/v1"
+
+
+class Strict(BaseModel):
+    """A mapping that a person writes: no unknown field, no silent conversion, names in camelCase as in Kubernetes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+T = TypeVar("T")
+# YAML has lists; the frozen models keep tuples.
+Items = Annotated[tuple[T, ...], BeforeValidator(_tuple)]
+
+LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DnsLabel = Annotated[str, StringConstraints(pattern=LABEL)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", to_lower=True)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Labels = dict[str, str]
+
+
+class ObjectMeta(Strict):
+    name: DnsLabel
+    namespace: DnsLabel = "default"
+
+
+M = TypeVar("M", bound=BaseModel)
+Locate = Callable[[Sequence[str | int]], Location]
+
+
+def validate(model: type[M], value: Any, locate: Locate) -> M:
+    """A document's value as a model.
+
+    Parameters:
+        value: what YAML gave: dicts, lists, scalars.
+        locate: the place of a field, by its path.
+
+    Raises:
+        InputError: every field that is wrong, with its place, its path and, for an unknown name, the nearest valid one.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(model, details, locate) for details in error.errors(include_url=False)]
+        raise InputError(sorted(problems)) from None
+
+
+def _problem(model: type[BaseModel], details: ErrorDetails, locate: Locate) -> Problem:
+    path = [part for part in details["loc"] if part != "[key]"]
+    return Problem(locate(path), dotted(path), _message(model, path, details))
+
+
+def _message(model: type[BaseModel], path: Sequence[str | int], details: ErrorDetails) -> str:
+    given = details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            return f"unknown field{nearest(str(path[-1]), _fields_at(model, path[:-1]))}"
+        case "missing":
+            return "this field is required"
+        case "string_pattern_mismatch" if details["ctx"]["pattern"] == LABEL:
+            return f"{given!r} is not a DNS label: lower-case letters, digits and -, at most 63 characters"
+        case "string_pattern_mismatch":
+            return f"{given!r} is not allowed here: it has to match {details['ctx']['pattern']}"
+        case "string_type":
+            return f"takes a string, not {_shown(given)}{_quote_hint(given)}"
+        case (
+            "int_type"
+            | "int_from_float"
+            | "bool_type"
+            | "dict_type"
+            | "tuple_type"
+            | "model_type"
+            | "model_attributes_type"
+        ):
+            return f"takes {_WANTED[details['type']]}, not {_shown(given)}"
+        case "literal_error":
+            return f"takes {details['ctx']['expected']}, not {_shown(given)}"
+        case "value_error":
+            return str(details["ctx"]["error"])
+        case _:
+            return f"{details['msg'].removeprefix('Input ')} (given: {_shown(given)})"
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            text = str(value) if not isinstance(value, str) else repr(value)
+            return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _quote_hint(value: Any) -> str:
+    return "; quote it" if isinstance(value, bool | int | float) else ""
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The field names, as written, of the model that stands at a path below `model`."""
+    here: Any = model
+    for part in path:
+        here = _below(here, part)
+    return [info.alias or name for name, info in here.model_fields.items()] if _is_model(here) else []
+
+
+def _below(annotation: Any, part: str | int) -> Any:
+    if _is_model(annotation):
+        for name, info in annotation.model_fields.items():
+            if part in (info.alias, name):
+                return _plain(info.annotation)
+        return None
+    inner = [_plain(one) for one in get_args(annotation) if one is not Ellipsis]
+    return inner[-1] if inner else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Without `Annotated` and `| None`."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((_plain(one) for one in get_args(annotation) if one is not type(None)), None)
+    return annotation
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,0 +1,143 @@
+"""`kind: LaneGroup`: which versions of which services exist, which lane uses which, and where traffic enters."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict
+from meshconfig.spec.istio_policy import Policy, TrafficPolicy
+from meshconfig.spec.match import AnyPath, EntryMatch, Match
+
+Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Weights = dict[str, Weight]
+# A tag's value is LANE or LANE.GENERATION, so a lane's name has no dot.
+LaneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
+HOST = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*)$"
+ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?", ""))]
+EntryHost = Annotated[str, StringConstraints(pattern=HOST)]
+
+
+class Tag(Strict):
+    """The header that carries a lane's name, and the lane of all who send none."""
+
+    header: HeaderName = "env"
+    default: LaneName = "prod"
+    baggage: bool = False
+
+
+class Lane(Strict):
+    """What a tag's value means. Without `versions`, each service's version of the lane's own name."""
+
+    versions: dict[str, DnsLabel] = {}
+    mode: Literal["permissive", "strict"] = "permissive"
+    fallback: Literal["compiled", "runtime"] = "compiled"
+
+
+class Autoscale(Strict):
+    """`min` and `max`: replicas; `cpu`: average utilization in percent of what the Pods request."""
+
+    min: Annotated[int, Field(ge=1)]
+    max: Annotated[int, Field(ge=1)]
+    cpu: Annotated[int, Field(ge=1)] = 80
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Autoscale":
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Version(Strict):
+    """One Deployment of a service, `workload` or SERVICE-VERSION, and the labels that its Pods alone carry."""
+
+    labels: Annotated[Labels, Field(min_length=1)]
+    workload: str | None = None
+    autoscale: Autoscale | None = None
+    fallback_labels: Labels | None = None
+
+
+class Rule(Strict):
+    """Who matches is spread over versions by these weights, before anybody else's weights count."""
+
+    match: Match
+    weights: Weights
+
+
+class ServiceSpec(Strict):
+    """One Kubernetes Service and its versions. The untagged go by `weights`, `default` or the baseline's version."""
+
+    host: ServiceHost
+    port: PortNumber
+    calls: Items[str] = ()
+    versions: Annotated[dict[DnsLabel, Version], Field(min_length=1)]
+    default: str | None = None
+    weights: Weights | None = None
+    rules: Items[Rule] = ()
+    policy: Policy = Policy()
+    traffic_policy: TrafficPolicy = TrafficPolicy()
+
+
+class GatewayTls(Strict):
+    """Istio's ServerTLSSettings, as far as an entry needs them. `httpsRedirect` adds a port 80 that redirects."""
+
+    mode: Literal["SIMPLE", "MUTUAL"]
+    credential_name: str
+    https_redirect: bool = False
+
+
+class GatewayRef(Strict):
+    """An own Gateway by `selector` (and `port`, `tls`), or one that exists by `use: namespace/name`."""
+
+    selector: Labels = {"istio": "ingressgateway"}
+    port: PortNumber | None = None
+    tls: GatewayTls | None = None
+    use: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9.]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "GatewayRef":
+        if self.use and (extra := self.model_fields_set - {"use"}):
+            raise ValueError(f"use names a Gateway that exists: {', '.join(sorted(extra))} would have no effect")
+        return self
+
+
+class Admit(Strict):
+    """Untagged requests that match are put into the lane: its tag is set on them."""
+
+    lane: str
+    match: EntryMatch
+
+
+class PathRoute(Strict):
+    """Which service answers a path; `rewrite` replaces the matched prefix, or the whole of an exact path."""
+
+    path: AnyPath
+    service: str
+    method: str | None = Field(default=None, pattern="^[A-Z]+$")
+    rewrite: str | None = Field(default=None, pattern="^/")
+
+
+class Entry(Strict):
+    """Where outside traffic comes in: hosts at a gateway, and the services behind their paths."""
+
+    hosts: Annotated[Items[EntryHost], Field(min_length=1)]
+    gateway: GatewayRef = GatewayRef()
+    tag: Literal["trusted", "untrusted"] = "trusted"
+    admit: Items[Admit] = ()
+    split: Weights | None = None
+    routes: Annotated[Items[PathRoute], Field(min_length=1)]
+
+
+class GroupSpec(Strict):
+    tag: Tag = Tag()
+    lanes: Annotated[dict[LaneName, Lane], Field(min_length=1)]
+    services: Annotated[dict[DnsLabel, ServiceSpec], Field(min_length=1)]
+    entries: Items[Entry] = ()
+
+
+class LaneGroup(Strict):
+    """The whole spec of one group of services that share their lanes."""
+
+    api_version: Literal["graylane/v1"]
+    kind: Literal["LaneGroup"]
+    metadata: ObjectMeta
+    spec: GroupSpec

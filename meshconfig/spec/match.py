@@ -1,0 +1,95 @@
+"""How a spec names requests: `match` of a rule or an admit, `path` of a route."""
+
+from typing import Annotated, Any
+
+import re2
+from pydantic import BeforeValidator, Field, model_validator
+
+from meshconfig.spec.base import HeaderName, Strict
+
+MAX_REGEX = 1024  # Istio refuses longer ones
+
+
+class StringMatch(Strict):
+    """Exactly one of `exact`, `prefix`, `regex` (RE2, the whole value) and `present`; a bare string is exact."""
+
+    exact: str | None = None
+    prefix: str | None = Field(default=None, min_length=1)
+    regex: str | None = Field(default=None, min_length=1, max_length=MAX_REGEX)
+    present: bool | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "StringMatch":
+        if len(self.model_fields_set) != 1:
+            raise ValueError("takes exactly one of exact, prefix, regex, present")
+        if self.present is False:
+            raise ValueError("present takes true; a match on absence is not part of the spec")
+        return self
+
+    @model_validator(mode="after")
+    def _is_re2(self) -> "StringMatch":
+        check_regex(self.regex)
+        return self
+
+
+class PathMatch(Strict):
+    """Exactly one of `exact`, `prefix` and `regex` (RE2, the whole path); a bare string is exact."""
+
+    exact: str | None = Field(default=None, pattern="^/")
+    prefix: str | None = Field(default=None, pattern="^/")
+    regex: str | None = Field(default=None, min_length=1, max_length=MAX_REGEX)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "PathMatch":
+        if len(self.model_fields_set) != 1:
+            raise ValueError("takes exactly one of exact, prefix, regex")
+        check_regex(self.regex)
+        return self
+
+
+def check_regex(regex: str | None) -> None:
+    """Is it one that Envoy takes?
+
+    Raises:
+        ValueError: RE2 refuses it (look-around and back references are not in RE2).
+    """
+    if regex is None:
+        return
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(regex, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        shown = reason.decode() if isinstance(reason, bytes) else reason
+        raise ValueError(f"not a regular expression that Envoy (RE2) takes: {shown}") from None
+
+
+def _exact(value: Any) -> Any:
+    return {"exact": value} if isinstance(value, str) else value
+
+
+AnyString = Annotated[StringMatch, BeforeValidator(_exact)]
+AnyPath = Annotated[PathMatch, BeforeValidator(_exact)]
+
+
+class Match(Strict):
+    """All of what is given must hold. An empty one would be every request; say so with `path: {prefix: /}`."""
+
+    headers: dict[HeaderName, AnyString] = {}
+    cookies: dict[str, AnyString] = {}
+    query: dict[str, AnyString] = {}
+    path: AnyPath | None = None
+    method: str | None = Field(default=None, pattern="^[A-Z]+$")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "Match":
+        if not self.model_fields_set:
+            raise ValueError("takes at least one of headers, cookies, query, path, method")
+        return self
+
+
+class EntryMatch(Match):
+    """A match at an entry, where Istio has read the JWT: its claims may be asked for."""
+
+    claims: dict[str, AnyString] = {}
