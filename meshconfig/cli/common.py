@@ -1,0 +1,52 @@
+"""What several commands share: the option `-f`, and the way from files to models."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from meshconfig import groups
+from meshconfig.compile import compile_group
+from meshconfig.model import Model
+
+Files = Annotated[
+    list[str],
+    typer.Option(
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="A spec, a directory of specs, or - for standard input; may be given several times.",
+        show_default=False,
+    ),
+]
+
+
+class Output(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputFormat = Annotated[Output, typer.Option("--output", help="For a reader, or for a program.")]
+
+
+def models(files: Sequence[str]) -> list[Model]:
+    """The models of all groups in the files.
+
+    Raises:
+        InputError: what keeps them from being used.
+    """
+    return [compile_group(group.spec) for group in groups.read(files)]
+
+
+def stdout() -> Console:
+    """Colour and tables on a terminal, plain text in a pipe; long lines stay whole in a pipe."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+
+
+def stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)

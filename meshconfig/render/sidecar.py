@@ -1,0 +1,47 @@
+"""Sidecars: what each namespace's proxies are told of, by `calls`. Source: Istio, networking/v1 Sidecar.
+
+Without one, every proxy hears of every service of the mesh. One serves a whole namespace, because a spec knows no label
+that all Pods of a service carry; so its size follows what the services of a namespace call together.
+"""
+
+from collections.abc import Iterable
+
+from meshconfig.errors import GraylaneError
+from meshconfig.model import Model, Service
+from meshconfig.render.common import IstioApi, Manifest, istio
+
+NAME = "default"  # Istio's custom for the Sidecar of a whole namespace
+CONTROL_PLANE = "istio-system/*"
+
+
+def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
+    """One Sidecar for each namespace that has services.
+
+    Raises:
+        GraylaneError: two groups in one namespace; Istio takes one Sidecar without a selector there.
+    """
+    owner: dict[str, Model] = {}
+    found: list[Manifest] = []
+    for model in models:
+        for namespace in dict.fromkeys(service.namespace for service in model.services):
+            other = owner.setdefault(namespace, model)
+            if other is not model:
+                raise GraylaneError(
+                    f"--sidecar: groups {other.group} and {model.group} both have services in namespace {namespace}, "
+                    "and Istio takes one Sidecar per namespace: put them into one group"
+                )
+            found.append(_sidecar(model, namespace, api))
+    return found
+
+
+def _sidecar(model: Model, namespace: str, api: IstioApi) -> Manifest:
+    by_name = {service.name: service for service in model.services}
+    called = {
+        _egress(by_name[name]) for service in model.services if service.namespace == namespace for name in service.calls
+    }
+    spec = {"egress": [{"hosts": [*sorted(called), CONTROL_PLANE]}]}
+    return istio("Sidecar", model, NAME, namespace, spec, api)
+
+
+def _egress(service: Service) -> str:
+    return f"{service.namespace}/{service.host}"

@@ -1,0 +1,1 @@
+"""A pytest plugin: does an app carry the tag on?"""

@@ -1,0 +1,32 @@
+"""Every spec that a person may write either compiles to resources that Istio's own shapes hold, or says why not."""
+
+import yaml
+from hypothesis import given, settings
+from random_specs import specs
+
+from meshconfig.compile import compile_group
+from meshconfig.errors import InputError
+from meshconfig.groups import groups
+from meshconfig.istio import Resources
+from meshconfig.load import parse
+from meshconfig.render import render, to_yaml
+
+
+@settings(max_examples=150, deadline=None)
+@given(specs())
+def test_a_spec_compiles_or_says_why_with_a_line(value):
+    try:
+        (group,) = groups(parse(yaml.safe_dump(value), "random.yaml"))
+    except InputError as error:
+        assert all(problem.location.line for problem in error.problems)
+        return
+    manifests = render([compile_group(group.spec)])
+    assert list(yaml.safe_load_all(to_yaml(manifests))) == manifests
+
+    resources = Resources.parse(manifests)
+    subsets = {(rule.spec.host, subset.name) for rule in resources.destination_rules for subset in rule.spec.subsets}
+    for service in resources.virtual_services:
+        for route in service.spec.http:
+            for one in route.route:
+                assert (one.destination.host, one.destination.subset) in subsets
+            assert route.direct_response or len(route.route) == 1 or sum(one.weight or 0 for one in route.route) > 0

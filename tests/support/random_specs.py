@@ -1,0 +1,135 @@
+"""Hypothesis strategies: specs of any shape that the design allows, and requests that find their corners."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Value = dict[str, Any]
+LANES = ("gray", "blue", "canary")
+SERVICES = ("cat", "mouse", "dog", "bird")
+HEADERS = ("end-user", "x-team")
+WORDS = ("alice", "alice2", "bob", "", "a.b")
+PATHS = ("/", "/api", "/api/v1", "/apix", "/b")
+METHODS = ("GET", "POST")
+HOSTS = ("a.example.com", "b.example.com")
+
+
+def strings() -> st.SearchStrategy[Any]:
+    """A StringMatch of a spec."""
+    words = st.sampled_from([word for word in WORDS if word])
+    return st.one_of(
+        words,
+        words.map(lambda word: {"exact": word}),
+        st.sampled_from(("a", "alice", "b")).map(lambda word: {"prefix": word}),
+        st.sampled_from(("a.*", "alice[0-9]?", "(bob|alice)", ".*b")).map(lambda word: {"regex": word}),
+        st.just({"present": True}),
+    )
+
+
+def matches() -> st.SearchStrategy[Value]:
+    parts = {
+        "headers": st.dictionaries(st.sampled_from(HEADERS), strings(), min_size=1, max_size=2),
+        "cookies": st.dictionaries(st.sampled_from(("beta", "team")), strings(), min_size=1, max_size=2),
+        "query": st.dictionaries(st.sampled_from(("q", "v")), strings(), min_size=1, max_size=1),
+        "method": st.sampled_from(METHODS),
+        "path": st.sampled_from(PATHS).map(lambda path: {"prefix": path}),
+    }
+    return st.sets(st.sampled_from(sorted(parts)), min_size=1, max_size=2).flatmap(
+        lambda names: st.fixed_dictionaries({name: parts[name] for name in sorted(names)})
+    )
+
+
+def weights(names: list[str]) -> st.SearchStrategy[dict[str, int]]:
+    return st.dictionaries(st.sampled_from(names), st.integers(0, 100), min_size=1, max_size=3).filter(
+        lambda given: any(given.values())
+    )
+
+
+@st.composite
+def services(draw: st.DrawFn, name: str, lanes: list[str], port: int) -> Value:
+    versions = draw(st.lists(st.sampled_from(["prod", *lanes, "v9"]), min_size=1, max_size=4, unique=True))
+    spec: Value = {
+        "host": f"{name}-svc",
+        "port": port,
+        "versions": {version: {"labels": {"env": version}} for version in versions},
+    }
+    untagged = draw(st.sampled_from(("baseline", "default", "weights")))
+    if untagged == "weights":
+        spec["weights"] = draw(weights(versions))
+    elif untagged == "default" or "prod" not in versions:
+        spec["default"] = draw(st.sampled_from(versions))
+    rules = st.fixed_dictionaries({"match": matches(), "weights": weights(versions)})
+    spec["rules"] = draw(st.lists(rules, max_size=2))
+    return spec
+
+
+@st.composite
+def lane_specs(draw: st.DrawFn, names: list[str], found: dict[str, Value]) -> Value:
+    lanes: Value = {"prod": {}}
+    for name in names:
+        lane: Value = {"mode": draw(st.sampled_from(("permissive", "permissive", "strict")))}
+        if draw(st.booleans()):
+            service = draw(st.sampled_from(sorted(found)))
+            lane["versions"] = {service: draw(st.sampled_from(sorted(found[service]["versions"])))}
+        lanes[name] = lane
+    return lanes
+
+
+@st.composite
+def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> Value:
+    paths = st.sampled_from(PATHS).flatmap(lambda path: st.sampled_from(({"prefix": path}, {"exact": path})))
+    routes = draw(
+        st.lists(st.fixed_dictionaries({"path": paths, "service": st.sampled_from(names)}), min_size=1, max_size=3)
+    )
+    spec: Value = {
+        "hosts": [host],
+        "gateway": {"selector": {"istio": "ingressgateway"}, "port": 80},
+        "tag": draw(st.sampled_from(("trusted", "untrusted"))),
+        "routes": routes,
+    }
+    admit = st.fixed_dictionaries({"lane": st.sampled_from(["prod", *lanes]), "match": matches()})
+    spec["admit"] = draw(st.lists(admit, max_size=2))
+    if draw(st.booleans()):
+        spec["split"] = draw(weights(["prod", *lanes]))
+    return spec
+
+
+@st.composite
+def specs(draw: st.DrawFn, *, namespace: str = "demo", baggage: bool = True) -> Value:
+    """The value of a `kind: LaneGroup` document; a few do not compile (a split into a strict lane without a version)."""
+    lanes = draw(st.lists(st.sampled_from(LANES), max_size=3, unique=True))
+    names = draw(st.lists(st.sampled_from(SERVICES), min_size=1, max_size=4, unique=True))
+    found = {name: draw(services(name, lanes, 9001)) for name in names}
+    hosts = draw(st.lists(st.sampled_from(HOSTS), min_size=1, max_size=2, unique=True))
+    return {
+        "apiVersion": "graylane/v1",
+        "kind": "LaneGroup",
+        "metadata": {"name": "random", "namespace": namespace},
+        "spec": {
+            "tag": {"header": "env", "default": "prod", "baggage": baggage and draw(st.booleans())},
+            "lanes": draw(lane_specs(lanes, found)),
+            "services": found,
+            "entries": [draw(entries(host, lanes, names)) for host in hosts],
+        },
+    }
+
+
+Asked = tuple[str, str, str, tuple[tuple[str, str], ...]]
+
+
+@st.composite
+def asked(draw: st.DrawFn, hosts: tuple[str, ...] = HOSTS) -> Asked:
+    """One request: host, method, path with its query, and headers, some of them twice."""
+    tags = st.sampled_from(("gray", "blue", "canary", "prod", "daily", "gray,prod", "Gray"))
+    baggage = st.sampled_from(("env=gray", "a=b, env=blue;ttl=5", "xenv=gray", "env = canary ,c=d", "env=grayer"))
+    cookies = st.sampled_from(("beta=alice", "team=bob; beta=a.b", "xbeta=alice; team=alice2", "beta=; team=b"))
+    header = st.one_of(
+        st.tuples(st.just("env"), tags),
+        st.tuples(st.just("env"), tags),
+        st.tuples(st.sampled_from(HEADERS), st.sampled_from(WORDS)),
+        st.tuples(st.just("baggage"), baggage),
+    )
+    headers = draw(st.lists(header, max_size=4)) + [("cookie", one) for one in draw(st.lists(cookies, max_size=1))]
+    query = draw(st.sampled_from(("", "?q=alice", "?v=bob&q=a.b", "?qq=alice", "?q=")))
+    path = draw(st.sampled_from((*PATHS, "/api/v1/x", "/c")))
+    return draw(st.sampled_from(hosts)), draw(st.sampled_from(METHODS)), path + query, tuple(headers)
