@@ -7,24 +7,41 @@ takes the last of two equal keys without a word, and because a place is only loo
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from meshconfig.errors import InputError, Location, Problem, dotted
 
 try:
-    from yaml import CSafeLoader as Loader
+    from yaml import CSafeLoader as SafeLoader
 except ImportError:  # a PyYAML built without libyaml
-    from yaml import SafeLoader as Loader  # type: ignore[assignment]  # same interface, no common base
+    from yaml import SafeLoader  # type: ignore[assignment]  # same interface, no common base
 
 FieldPath = tuple[str | int, ...]
 SUFFIXES = (".yaml", ".yml", ".json")
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = SafeConstructor()
+_RESOLVER = Resolver()
+
+
+@lru_cache(maxsize=65536)
+def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
+    return str(_RESOLVER.resolve(yaml.ScalarNode, value, implicit))  # type: ignore[no-untyped-call]  # so in the stubs
+
+
+class Loader(SafeLoader):
+    """The same words stand in a large spec thousands of times; what type each has is found once."""
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
+        if kind is yaml.ScalarNode:
+            return _scalar_tag(value, implicit)
+        return _TAG + ("map" if kind is yaml.MappingNode else "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,8 @@ class _Builder:
             return self.done[id(node)]
         if id(node) in self.open:
             raise self.error(node, path, "an alias that holds itself")
+        if node.tag not in (_TAG + "map", _TAG + "seq"):
+            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
         self.open.add(id(node))
         value = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
         self.open.discard(id(node))

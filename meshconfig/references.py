@@ -1,7 +1,7 @@
 """Do the names in a spec meet, and can Istio express what it asks for? What no single field can tell by itself."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from meshconfig.compile import NotExpressibleError
 from meshconfig.compile.conditions import both, condition, path
@@ -29,10 +29,9 @@ def check(group: LaneGroup) -> Iterator[Wrong]:
         yield from _entry(group, entry, (*SPEC, "entries", index))
 
 
-def _unknown(where: FieldPath, name: str, valid: Iterable[str], what: str) -> Iterator[Wrong]:
-    names = set(valid)
-    if name not in names:
-        yield where, f"there is no {what} {name}{nearest(name, names)}"
+def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
+    if name not in valid:
+        yield where, f"there is no {what} {name}{nearest(name, valid)}"
 
 
 def _lane(group: LaneGroup, name: str, versions: Mapping[str, str]) -> Iterator[Wrong]:
@@ -65,10 +64,9 @@ def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
     yield from _runtime(plan, where)
 
 
-def _weights(where: FieldPath, weights: Mapping[str, int], valid: Iterable[str], what: str) -> Iterator[Wrong]:
-    names = list(valid)
+def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
     for name in weights:
-        yield from _unknown((*where, name), name, names, what)
+        yield from _unknown((*where, name), name, valid, what)
     if not any(weights.values()):
         yield where, "at least one weight has to be above 0"
 

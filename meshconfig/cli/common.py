@@ -1,6 +1,8 @@
 """What several commands share: the option `-f`, and the way from files to models."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
@@ -40,6 +42,19 @@ def models(files: Sequence[str]) -> list[Model]:
         InputError: what keeps them from being used.
     """
     return [compile_group(group.spec) for group in groups.read(files)]
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """For work that makes millions of small objects and then ends: the collector would look at each of them again
+    and again (measured on 10,000 services: two thirds of the time), and find nothing to free."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def stdout() -> Console:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.common import Files, models, stderr
+from meshconfig.cli.common import Files, batch, models, stderr
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.render import GATEWAY_SERVICE, Manifest, file_name, ingress, render, sidecars, to_yaml
@@ -51,16 +51,17 @@ def command(
     """
     if ingress_service.count("/") != 1:
         raise InputError.at("--ingress-service", f"takes NAMESPACE/NAME, not {ingress_service!r}")
-    compiled = models(file)
-    manifests = render(compiled, istio_api=istio_api.value)
-    if sidecar:
-        manifests += sidecars(compiled, istio_api.value)
-    if with_ingress:
-        manifests += _ingresses(compiled, ingress_service)
-    if directory is None:
-        print(to_yaml(manifests), end="")
-    else:
-        _write(manifests, directory)
+    with batch():
+        compiled = models(file)
+        manifests = render(compiled, istio_api=istio_api.value)
+        if sidecar:
+            manifests += sidecars(compiled, istio_api.value)
+        if with_ingress:
+            manifests += _ingresses(compiled, ingress_service)
+        if directory is None:
+            print(to_yaml(manifests), end="")
+        else:
+            _write(manifests, directory)
 
 
 def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:

@@ -6,7 +6,7 @@ longer for 20,000 documents than `helm template` does for everything; a property
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,39 +20,48 @@ _WORDS = {"y", "n"}  # booleans to some YAML 1.1 readers, not to PyYAML
 
 def to_yaml(manifests: Iterable[Mapping[str, Any]]) -> str:
     """Documents, each begun by `---`."""
-    return "".join("---\n" + "\n".join(_mapping(manifest, "")) + "\n" for manifest in manifests)
+    lines: list[str] = []
+    for manifest in manifests:
+        lines.append("---")
+        _mapping(manifest, "", "", lines)
+    return "\n".join([*lines, ""]) if lines else ""
 
 
-def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
+def _mapping(value: Mapping[str, Any], first: str, indent: str, lines: list[str]) -> None:
+    """`first` begins the first line, `indent` the others: they differ where the mapping is an item of a list."""
+    start = first
     for key, item in value.items():
-        name = f"{indent}{_string(key)}:"
-        if item and isinstance(item, Mapping):
-            yield name
-            yield from _mapping(item, indent + "  ")
-        elif item and isinstance(item, list | tuple):
-            yield name
-            yield from _items(item, indent)
-        else:
-            yield f"{name} {_scalar(item)}"
-
-
-def _items(values: Iterable[Any], indent: str) -> Iterator[str]:
-    for item in values:
-        if item and isinstance(item, Mapping | list | tuple):
+        name = f"{start}{_string(key)}:"
+        if isinstance(item, str):
+            lines.append(f"{name} {_string(item)}")
+        elif item and isinstance(item, dict):
+            lines.append(name)
             inner = indent + "  "
-            lines = _mapping(item, inner) if isinstance(item, Mapping) else _items(item, inner)
-            yield f"{indent}- {next(lines)[len(inner) :]}"
-            yield from lines
+            _mapping(item, inner, inner, lines)
+        elif item and isinstance(item, list):
+            lines.append(name)
+            _items(item, indent, indent, lines)
         else:
-            yield f"{indent}- {_scalar(item)}"
+            lines.append(f"{name} {_scalar(item)}")
+        start = indent
+
+
+def _items(values: list[Any], first: str, indent: str, lines: list[str]) -> None:
+    start = first
+    for item in values:
+        if item and isinstance(item, dict):
+            _mapping(item, start + "- ", indent + "  ", lines)
+        elif item and isinstance(item, list):
+            _items(item, start + "- ", indent + "  ", lines)
+        else:
+            lines.append(f"{start}- {_scalar(item)}")
+        start = indent
 
 
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _string(value)
-    if isinstance(value, Mapping):
-        return "{}"
-    return "[]" if isinstance(value, list | tuple) else json.dumps(value)
+    return json.dumps(value)  # numbers, true, false, null, and the empty {} and []
 
 
 @lru_cache(maxsize=65536)
