@@ -26,7 +26,7 @@ def entry(group: LaneGroup, spec: EntrySpec, resource: str, plans: dict[str, Pla
     namespace = group.metadata.namespace
     own = None if spec.gateway.use else _own_gateway(spec.gateway, resource)
     routes = [
-        replace(route, rewrite=one.rewrite, policy=plans[one.service].policy)
+        replace(route, policy=plans[one.service].policy)
         for one in spec.routes
         for route in _path_routes(group, spec, one, plans[one.service])
     ]
@@ -51,7 +51,15 @@ def _path_routes(group: LaneGroup, spec: EntrySpec, one: PathRoute, plan: Plan) 
         conditions = route.conditions or (Condition(),)
         met = [joined for each in conditions if (joined := both(here, each))]
         if met:
-            yield replace(route, conditions=() if any(joined.always for joined in met) else tuple(met))
+            anything = any(joined.always for joined in met)
+            yield replace(route, conditions=() if anything else tuple(met), rewrite=_rewrite(one, met[0]))
+
+
+def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
+    """Istio replaces what the match names; where a rule narrowed the route's prefix, what it added stays."""
+    if one.rewrite is None or one.path.prefix is None or narrowed.path is None:
+        return one.rewrite
+    return one.rewrite + narrowed.path.value.removeprefix(one.path.prefix)
 
 
 def _service_routes(group: LaneGroup, spec: EntrySpec, plan: Plan) -> Iterator[Route]:

@@ -68,8 +68,13 @@ def _scalar(value: Any) -> str:
 def _string(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS and not _resolves(text):
         return text
-    # JSON's strings are YAML's double-quoted ones; what JSON leaves bare and YAML does not is escaped too.
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    # JSON's strings are YAML's double-quoted ones, but for what cannot be seen: YAML knows no surrogate pairs.
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if quoted.isprintable() else "".join(map(_escaped, quoted))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _resolves(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -56,8 +57,18 @@ def validate(model: type[M], value: Any, locate: Locate) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = [_problem(model, details, locate) for details in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        mistyped = {_meant(model, details) for details in found if details["type"] == "extra_forbidden"}
+        problems = [
+            _problem(model, one, locate) for one in found if one["type"] != "missing" or one["loc"] not in mistyped
+        ]
         raise InputError(sorted(problems)) from None
+
+
+def _meant(model: type[BaseModel], details: ErrorDetails) -> tuple[str | int, ...]:
+    """The field that an unknown one is a misspelling of: that it is missing is no second mistake."""
+    *parents, name = details["loc"]
+    return (*parents, *get_close_matches(str(name), _fields_at(model, parents), n=1))
 
 
 def _problem(model: type[BaseModel], details: ErrorDetails, locate: Locate) -> Problem:

@@ -96,7 +96,7 @@ def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> V
 
 @st.composite
 def specs(draw: st.DrawFn, *, namespace: str = "demo", baggage: bool = True) -> Value:
-    """The value of a `kind: LaneGroup` document; a few do not compile (a split into a strict lane without a version)."""
+    """The value of a `kind: LaneGroup` document; a few are refused (a split into a strict lane that has a hole)."""
     lanes = draw(st.lists(st.sampled_from(LANES), max_size=3, unique=True))
     names = draw(st.lists(st.sampled_from(SERVICES), min_size=1, max_size=4, unique=True))
     found = {name: draw(services(name, lanes, 9001)) for name in names}

@@ -1,0 +1,201 @@
+"""What a person gets wrong: one line that names the file, the line, the field and what to do."""
+
+import textwrap
+
+import pytest
+
+from meshconfig.errors import InputError
+from meshconfig.groups import groups, read
+from meshconfig.load import parse
+
+SPEC = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+spec:
+  tag: {header: env, default: prod}
+  lanes:
+    prod: {}
+    gray: {}
+  services:
+    cat:
+      host: cat-svc
+      port: 9001
+      calls: [mouse]
+      versions:
+        prod: {labels: {env: prod}}
+        gray: {labels: {env: gray}}
+    mouse: {host: mouse-svc, port: 9001, versions: {prod: {labels: {env: prod}}}}
+  entries:
+    - hosts: [cat.example.com]
+      routes:
+        - {path: {prefix: /}, service: cat}
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        groups(parse(text, "graylane.yaml"))
+    return str(caught.value).splitlines()
+
+
+def test_the_spec_itself_is_right():
+    assert groups(parse(SPEC, "graylane.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("port: 9001\n", "prot: 9001\n", "12: spec.services.cat.prot: unknown field; did you mean port?"),
+        (
+            "calls: [mouse]",
+            "calls: [mose]",
+            "13: spec.services.cat.calls[0]: there is no service mose; did you mean mouse?",
+        ),
+        ("port: 9001\n", 'port: "9001"\n', "12: spec.services.cat.port: takes a whole number, not '9001'"),
+        ("port: 9001\n", "port: 99999\n", "12: spec.services.cat.port: should be less than or equal to 65535"),
+        (
+            "{env: gray}",
+            "{env: no}",
+            "16: spec.services.cat.versions.gray.labels.env: takes a string, not false; quote it",
+        ),
+        ("default: prod", "default: prud", "5: spec.tag.default: there is no lane prud; did you mean prod?"),
+        ("gray: {}", "gray: {mode: strickt}", "8: spec.lanes.gray.mode: takes 'permissive' or 'strict', not 'strickt'"),
+        (
+            "gray: {}",
+            "gray: {versions: {cot: gray}}",
+            "8: spec.lanes.gray.versions.cot: there is no service cot; did you mean cat?",
+        ),
+        (
+            "gray: {}",
+            "gray: {versions: {cat: v2}}",
+            "8: spec.lanes.gray.versions.cat: there is no version of cat v2; there is gray, prod",
+        ),
+        ("gray: {}", "gray.1: {}", "8: spec.lanes[\"gray.1\"]: 'gray.1' is not allowed here"),
+        (
+            "service: cat}",
+            "service: cart}",
+            "21: spec.entries[0].routes[0].service: there is no service cart; did you mean cat?",
+        ),
+        ("{prefix: /}", "{prefix: x}", "21: spec.entries[0].routes[0].path.prefix: 'x' is not allowed here"),
+        (
+            "{prefix: /}",
+            "{prefix: /, exact: /}",
+            "21: spec.entries[0].routes[0].path: takes exactly one of exact, prefix, regex",
+        ),
+        (
+            "{prefix: /}",
+            "{regex: '(?=x)'}",
+            "21: spec.entries[0].routes[0].path: not a regular expression that Envoy (RE2) takes",
+        ),
+        ("kind: LaneGroup", "kind: LaneGruop", "2: kind: unknown kind LaneGruop; did you mean LaneGroup?"),
+        ("apiVersion: graylane/v1", "apiVersion: v2", "1: apiVersion: takes 'graylane/v1', not 'v2'"),
+        ("      host: cat-svc\n", "", "10: spec.services.cat.host: this field is required"),
+        ("host: mouse-svc", "host: cat-svc", "17: spec.services.mouse.host: service cat has this host already"),
+        ("[cat.example.com]", "[]", "19: spec.entries[0].hosts: "),
+        (
+            "        prod: {labels: {env: prod}}\n",
+            "",
+            "10: spec.services.cat: the untagged have no version: give default or weights",
+        ),
+        (
+            "port: 9001\n",
+            "port: 9001\n      weights: {prod: 0}\n",
+            "13: spec.services.cat.weights: at least one weight has to be above 0",
+        ),
+        (
+            "port: 9001\n",
+            "port: 9001\n      weights: {prd: 1}\n",
+            "13: spec.services.cat.weights.prd: there is no version of cat prd",
+        ),
+        (
+            "port: 9001\n",
+            "port: 9001\n      policy: {timeOut: 2s}\n",
+            "13: spec.services.cat.policy.timeOut: unknown field; did you mean timeout?",
+        ),
+        (
+            "port: 9001\n",
+            "port: 9001\n      policy: {timeout: 2}\n",
+            "13: spec.services.cat.policy.timeout: takes a string, not 2; quote it",
+        ),
+        (
+            "port: 9001\n",
+            "port: 9001\n      trafficPolicy: {loadBalancer: {simple: ROUNDROBIN}}\n",
+            "13: spec.services.cat.trafficPolicy.loadBalancer.simple: takes ",
+        ),
+        (
+            "routes:",
+            "split: {grey: 1}\n      routes:",
+            "20: spec.entries[0].split.grey: there is no lane grey; did you mean gray?",
+        ),
+        (
+            "routes:",
+            "admit: [{lane: gray, match: {}}]\n      routes:",
+            "20: spec.entries[0].admit[0].match: takes at least one of",
+        ),
+        (
+            "routes:",
+            "admit: [{lane: gray, match: {headers: {a: {}}}}]\n      routes:",
+            "20: spec.entries[0].admit[0].match.headers.a: takes exactly one of",
+        ),
+        (
+            "routes:",
+            "gateway: {use: a/b, port: 80}\n      routes:",
+            "20: spec.entries[0].gateway: use names a Gateway that exists",
+        ),
+        ("      port: 9001\n", "      port: 9001\n      port: 9002\n", "13: spec.services.cat.port: stands twice"),
+        ("calls: [mouse]", "calls: mouse", "13: spec.services.cat.calls: takes a list, not 'mouse'"),
+        ("lanes:\n", "lanes: [\n", "not YAML"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(was, becomes, said):
+    assert was in SPEC
+    (line,) = problems(SPEC.replace(was, becomes, 1))
+    assert line.startswith("graylane.yaml:")
+    assert said in line
+
+
+def test_every_mistake_is_told_at_once():
+    lines = problems(SPEC.replace("port: 9001\n", "prot: 9001\n").replace("gray: {}", "gray: {mode: x}"))
+    assert [line.split(":")[1] for line in lines] == ["8", "12"]
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: no such file"):
+        read([str(tmp_path / "nowhere.yaml")])
+
+
+def test_a_directory_of_files_is_one_group(tmp_path):
+    head, services = SPEC.split("  services:\n")
+    (tmp_path / "a.yaml").write_text(head)
+    (tmp_path / "b.yaml").write_text(
+        textwrap.dedent("""\
+        apiVersion: graylane/v1
+        kind: LaneGroup
+        metadata: {name: pets, namespace: demo}
+        spec:
+          services:
+        """)
+        + services
+    )
+    (together,) = read([str(tmp_path)])
+    (alone,) = groups(parse(SPEC, "graylane.yaml"))
+    assert together.spec == alone.spec
+
+
+def test_a_mistake_in_the_second_file_is_told_there(tmp_path):
+    (tmp_path / "a.yaml").write_text(SPEC)
+    head = SPEC.split("  tag:")[0]
+    (tmp_path / "b.yaml").write_text(
+        f"{head}  entries:\n  - hosts: [b.example.com]\n    routes: [{{path: /, service: dog}}]\n"
+    )
+    with pytest.raises(InputError) as caught:
+        read([str(tmp_path)])
+    assert f"{tmp_path}/b.yaml:7: spec.entries[1].routes[0].service: there is no service dog" in str(caught.value)
+
+
+def test_two_files_that_disagree_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text(SPEC)
+    (tmp_path / "b.yaml").write_text(SPEC.replace("cat-svc", "kitten-svc").split("  entries:")[0])
+    with pytest.raises(InputError, match=r"b\.yaml:10: spec\.services\.cat: another file of this group says otherwise"):
+        read([str(tmp_path)])
