@@ -1,0 +1,32 @@
+"""`graylane graph`: lanes × services as a picture."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from meshconfig import graph, groups
+from meshconfig.cli.common import Files
+
+
+class Format(StrEnum):
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def command(
+    file: Files,
+    picture: Annotated[Format, typer.Option("--format", help="Mermaid for Markdown pages, SVG for anything else.")] = (
+        Format.MERMAID
+    ),
+) -> None:
+    """Draw which version of each service a lane meets; dashed where it falls back to the baseline.
+
+    Examples:
+
+        graylane graph -f graylane.yaml
+
+        graylane graph -f graylane.yaml --format svg > lanes.svg
+    """
+    draw = graph.mermaid if picture is Format.MERMAID else graph.svg
+    print("\n".join(draw(group.spec) for group in groups.read(file)), end="")

@@ -1,0 +1,106 @@
+"""`graylane replicas`: the plain Kubernetes canary, by numbers of Pods."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from meshconfig import groups
+from meshconfig.cli.common import Files, Output, OutputFormat, stdout
+from meshconfig.compile.services import Plan
+from meshconfig.errors import InputError, nearest
+from meshconfig.replicas import Count, replica_counts
+from meshconfig.spec import LaneGroup
+
+
+def command(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="A service of the spec.", show_default=False)],
+    file: Files,
+    total: Annotated[
+        int, typer.Option("--total", metavar="N", min=1, help="Pods over all versions.", show_default=False)
+    ],
+    output: OutputFormat = Output.TEXT,
+) -> None:
+    """Without a mesh: the numbers of Pods whose ratio is nearest to the weights, and the error that is left.
+
+    The weights are the service's own, else the `split` of the entry that leads to it; for a split, `--LANE VERSION`
+    says which version stands for a lane. A plain Service cannot follow a header: see docs/without-a-mesh.md.
+
+    Examples:
+
+        graylane replicas -f graylane.yaml reviews --total 7
+
+        graylane replicas -f graylane.yaml cat --total 10 --prod v1 --gray v2
+    """
+    group = _group_of(service, groups.read(file))
+    plan = Plan(service, group.spec.services[service], group)
+    counts = replica_counts(_weights(plan, _lanes(context.args, plan)), total)
+    if output is Output.JSON:
+        print(json.dumps([_json(count) for count in counts], indent=2))
+    else:
+        stdout().print(_table(counts))
+
+
+def _group_of(service: str, found: Sequence[groups.Group]) -> LaneGroup:
+    for group in found:
+        if service in group.spec.spec.services:
+            return group.spec
+    names = [name for group in found for name in group.spec.spec.services]
+    raise InputError.at(found[0].documents[0].file, f"there is no service {service}{nearest(service, names)}")
+
+
+def _lanes(arguments: Sequence[str], plan: Plan) -> dict[str, str]:
+    """`--prod v1 --gray v2` as lane → version."""
+    chosen: dict[str, str] = {}
+    lanes, versions = plan.group.spec.lanes, plan.spec.versions
+    for name, version in zip(arguments[::2], [*arguments[1::2], None], strict=False):
+        lane = name.removeprefix("--")
+        if not name.startswith("--") or lane not in lanes:
+            raise InputError.at("replicas", f"unknown option {name}{nearest(name, [f'--{each}' for each in lanes])}")
+        if version is None or version not in versions:
+            raise InputError.at("replicas", f"{name}: there is no version {version}{nearest(str(version), versions)}")
+        chosen[lane] = version
+    return chosen
+
+
+def _weights(plan: Plan, chosen: Mapping[str, str]) -> dict[str, int]:
+    if plan.spec.weights is not None:
+        if chosen:
+            raise InputError.at("replicas", f"{plan.name} has weights by version; --LANE is for an entry's split")
+        return dict(plan.spec.weights)
+    weights: dict[str, int] = {}
+    for lane, weight in _split(plan).items():
+        version = chosen.get(lane) or plan.version_in(lane) or plan.baseline
+        if version is not None:
+            weights[version] = weights.get(version, 0) + weight
+    return weights
+
+
+def _split(plan: Plan) -> Mapping[str, int]:
+    entries = [one for one in plan.group.spec.entries if any(route.service == plan.name for route in one.routes)]
+    splits = [entry.split for entry in entries if entry.split]
+    return splits[0] if splits else {plan.group.spec.tag.default: 1}
+
+
+def _json(count: Count) -> dict[str, object]:
+    return {
+        "version": count.version,
+        "replicas": count.replicas,
+        "wanted": round(float(count.wanted), 6),
+        "got": round(float(count.got), 6),
+        "error": round(float(count.error), 6),
+    }
+
+
+def _table(counts: Sequence[Count]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("version")
+    for name in ("replicas", "wanted", "got", "error"):
+        table.add_column(name, justify="right")
+    for one in counts:
+        cells = (f"{float(one.wanted):.1%}", f"{float(one.got):.1%}", f"{float(one.error) * 100:+.1f} points")
+        table.add_row(one.version, str(one.replicas), *cells)
+    return table

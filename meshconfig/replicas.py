@@ -1,0 +1,48 @@
+"""Without a mesh: how many Pods of each version make a plain Service's round robin come nearest to the weights.
+
+A Service spreads connections evenly over all ready Pods, so a version's share is its share of the Pods and no header
+can change it (Kubernetes, "Virtual IPs and Service Proxies").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from meshconfig.errors import GraylaneError
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One version's Pods. `wanted` and `got` are shares of all requests, 0 to 1."""
+
+    version: str
+    replicas: int
+    wanted: Fraction
+    got: Fraction
+
+    @property
+    def error(self) -> Fraction:
+        """What the share is off by; positive: too much."""
+        return self.got - self.wanted
+
+
+def replica_counts(weights: Mapping[str, int], total: int) -> list[Count]:
+    """The counts that add up to `total` with the least sum of errors; who has a weight has at least one Pod.
+
+    Parameters:
+        weights: version → relative weight, at least one above 0.
+        total: Pods over all versions.
+
+    Raises:
+        GraylaneError: fewer Pods than versions that are to get requests.
+    """
+    serving = {version: weight for version, weight in weights.items() if weight}
+    if total < len(serving):
+        raise GraylaneError(f"{total} Pods are too few for {len(serving)} versions with a weight")
+    whole = sum(serving.values())
+    wanted = {version: Fraction(weights[version], whole) for version in weights}
+    counts = {version: int(version in serving) for version in weights}
+    for _ in range(total - len(serving)):
+        neediest = max(serving, key=lambda version: (wanted[version] * total - counts[version], serving[version]))
+        counts[neediest] += 1
+    return [Count(version, counts[version], wanted[version], Fraction(counts[version], total)) for version in weights]
