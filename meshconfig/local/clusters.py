@@ -1,0 +1,166 @@
+"""Services and DestinationRules to Envoy's clusters. Source: Istio, pilot, cluster_builder.go.
+
+Of a traffic policy, what bears on which process answers is translated; the rest is noted.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from meshconfig.istio import DestinationRule, Subset
+from meshconfig.local.config import Endpoint, Json, Noted, cluster_name
+from meshconfig.local.values import duration, typed
+
+_UNLIMITED = 2**32 - 1
+_LB = {
+    "ROUND_ROBIN": "ROUND_ROBIN",
+    "RANDOM": "RANDOM",
+    "LEAST_REQUEST": "LEAST_REQUEST",
+    "LEAST_CONN": "LEAST_REQUEST",
+}
+# Shorter than the keep-alive of common servers (uvicorn: 5 s), or a request could meet a connection that just closes.
+_IDLE = "1s"
+_LIMITS = {
+    ("tcp", "maxConnections"): "max_connections",
+    ("http", "http1MaxPendingRequests"): "max_pending_requests",
+    ("http", "http2MaxRequests"): "max_requests",
+    ("http", "maxRetries"): "max_retries",
+}
+_OUTLIER_COUNTS = {
+    "consecutive5xxErrors": ("consecutive_5xx", "enforcing_consecutive_5xx"),
+    "consecutiveGatewayErrors": ("consecutive_gateway_failure", "enforcing_consecutive_gateway_failure"),
+}
+_OUTLIER_PLAIN = {"maxEjectionPercent": "max_ejection_percent"}
+_OUTLIER_TIMES = {"interval": "interval", "baseEjectionTime": "base_ejection_time"}
+
+
+def clusters(
+    host: str, port: int, rule: DestinationRule | None, endpoints: Sequence[Endpoint], noted: Noted
+) -> Iterator[Json]:
+    """The clusters of a service's port: one for all its endpoints, one for each subset of its DestinationRule.
+
+    Parameters:
+        endpoints: those of this service and port.
+        noted: takes the path in the DestinationRule and what has no effect here.
+    """
+    policy = rule.spec.traffic_policy or {} if rule else {}
+    yield _cluster(cluster_name(host, port), endpoints, _at_port(policy, port), noted, "spec.trafficPolicy")
+    for index, subset in enumerate(rule.spec.subsets if rule else ()):
+        merged = _at_port({**policy, **(subset.traffic_policy or {})}, port)
+        name, path = cluster_name(host, port, subset.name), f"spec.subsets[{index}].trafficPolicy"
+        yield _cluster(
+            name, list(_selected(subset, endpoints)), merged, noted if subset.traffic_policy else _quiet, path
+        )
+
+
+def _selected(subset: Subset, endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    wanted = subset.labels.items()
+    return (endpoint for endpoint in endpoints if wanted <= endpoint.labels.items())
+
+
+def _quiet(path: str, message: str) -> None:
+    """A subset without a policy of its own repeats its rule's, of which all was said."""
+
+
+def _at_port(policy: Mapping[str, Any], port: int) -> Mapping[str, Any]:
+    """What holds at one port: its own settings replace the general ones whole."""
+    for one in policy.get("portLevelSettings", ()):
+        if one.get("port", {}).get("number") == port:
+            return {name: value for name, value in one.items() if name != "port"}
+    return {name: value for name, value in policy.items() if name != "portLevelSettings"}
+
+
+def _cluster(name: str, endpoints: Sequence[Endpoint], policy: Mapping[str, Any], noted: Noted, path: str) -> Json:
+    for field in policy.keys() - {"loadBalancer", "connectionPool", "outlierDetection"}:
+        noted(f"{path}.{field}", "has no effect on processes of this machine, which answer plain HTTP")
+    pool, outlier = policy.get("connectionPool") or {}, policy.get("outlierDetection")
+    balancer = policy.get("loadBalancer") or {}
+    panic = (outlier or {}).get("minHealthPercent", 0)
+    return {
+        "name": name,
+        "type": "STATIC",
+        **_balancing(balancer, noted, f"{path}.loadBalancer"),
+        **_pool(pool, noted, f"{path}.connectionPool"),
+        **({"outlier_detection": _outlier(outlier)} if outlier is not None else {}),
+        "common_lb_config": {"healthy_panic_threshold": {"value": panic}},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": list(_localities(endpoints, balancer if outlier is not None else {}, noted, path)),
+        },
+    }
+
+
+def _balancing(balancer: Mapping[str, Any], noted: Noted, path: str) -> Json:
+    simple = balancer.get("simple", "UNSPECIFIED")
+    for field in balancer.keys() - {"simple", "localityLbSetting"}:
+        noted(f"{path}.{field}", "one process a version: there is nothing to choose from")
+    if simple not in _LB and simple != "UNSPECIFIED":
+        noted(f"{path}.simple", f"{simple} needs the address that was asked for: least requests instead")
+    return {"lb_policy": _LB.get(simple, "LEAST_REQUEST")}
+
+
+def _pool(pool: Mapping[str, Any], noted: Noted, path: str) -> Json:
+    tcp, http = pool.get("tcp") or {}, pool.get("http") or {}
+    limits = dict.fromkeys(_LIMITS.values(), _UNLIMITED)
+    limits |= {ours: pool[part][theirs] for (part, theirs), ours in _LIMITS.items() if theirs in (pool.get(part) or {})}
+    handled = {theirs for _, theirs in _LIMITS} | {"connectTimeout", "idleTimeout", "maxRequestsPerConnection"}
+    for part, settings in (("tcp", tcp), ("http", http)):
+        for field in settings.keys() - handled:
+            noted(f"{path}.{part}.{field}", "has no effect on the short connections of this machine")
+    common: Json = {"idle_timeout": duration(http.get("idleTimeout", _IDLE))}
+    if http.get("maxRequestsPerConnection"):
+        common["max_requests_per_connection"] = http["maxRequestsPerConnection"]
+    return {
+        "connect_timeout": duration(tcp.get("connectTimeout", "10s")),
+        "circuit_breakers": {"thresholds": [limits]},
+        "typed_extension_protocol_options": _protocols(common),
+    }
+
+
+def _protocols(common: Json) -> Json:
+    """HTTP/1.1 stays HTTP/1.1 and h2c stays h2c, so that gRPC works without a word about it."""
+    options = typed(
+        "extensions.upstreams.http.v3.HttpProtocolOptions",
+        common_http_protocol_options=common,
+        use_downstream_protocol_config={"http_protocol_options": {}, "http2_protocol_options": {}},
+    )
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+
+
+def _outlier(outlier: Mapping[str, Any]) -> Json:
+    found: Json = {"enforcing_success_rate": 0}
+    for theirs, (count, enforcing) in _OUTLIER_COUNTS.items():
+        if theirs in outlier:
+            found |= {count: outlier[theirs], enforcing: 100 if outlier[theirs] else 0}
+    found |= {ours: outlier[theirs] for theirs, ours in _OUTLIER_PLAIN.items() if theirs in outlier}
+    found |= {ours: duration(outlier[theirs]) for theirs, ours in _OUTLIER_TIMES.items() if theirs in outlier}
+    return found
+
+
+def _localities(endpoints: Sequence[Endpoint], balancer: Mapping[str, Any], noted: Noted, path: str) -> Iterator[Json]:
+    """The endpoints by priority: who has more of `failoverPriority`'s labels, in order, comes first."""
+    setting = balancer.get("localityLbSetting") or {}
+    for field in setting.keys() - {"failoverPriority", "enabled"}:
+        noted(f"{path}.loadBalancer.localityLbSetting.{field}", "one machine is one locality")
+    wanted = [one.partition("=") for one in setting.get("failoverPriority", ())]
+    for name in (name for name, given, _ in wanted if not given):
+        noted(
+            f"{path}.loadBalancer.localityLbSetting.failoverPriority", f"{name}: the caller's own labels are not known"
+        )
+    labels = [(name, value) for name, _, value in wanted]
+    counts = {_leading(labels, endpoint) for endpoint in endpoints}
+    for priority, count in enumerate(sorted(counts, reverse=True)):
+        found = [_lb_endpoint(one) for one in endpoints if _leading(labels, one) == count]
+        yield {"priority": priority, "lb_endpoints": found}
+
+
+def _leading(labels: Sequence[tuple[str, str]], endpoint: Endpoint) -> int:
+    """How many of the labels the endpoint has before the first that it has not."""
+    for count, (name, value) in enumerate(labels):
+        if endpoint.labels.get(name) != value:
+            return count
+    return len(labels)
+
+
+def _lb_endpoint(endpoint: Endpoint) -> Json:
+    address = {"address": endpoint.address, "port_value": endpoint.port}
+    return {"endpoint": {"address": {"socket_address": address}}}

@@ -1,0 +1,97 @@
+"""Istio's match conditions to Envoy's. Source: Istio, pilot route.go, TranslateRouteMatch."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from meshconfig.istio import HTTPMatchRequest, StringMatch
+from meshconfig.local.config import Json, Noted
+
+CLAIMS = "@request.auth.claims"
+EVERYTHING: Json = {"prefix": "/"}
+
+
+def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
+    """One condition; None if no request can meet it on this machine, which is noted.
+
+    Parameters:
+        match: one of a route's conditions, of a gateway and port that were looked at already.
+        noted: takes the path, from this condition on, and the reason.
+    """
+    if (match.source_labels or match.source_namespace) and not match.gateways:
+        noted("sourceLabels", "all callers share one address here: a condition on the caller never holds")
+        return None
+    if claims := [name for name in match.headers if _is_claim(name)]:
+        noted(f'headers["{claims[0]}"]', "no JWT is read here: a condition on a claim never holds")
+        return None
+    for name in filter(_is_claim, match.without_headers):
+        noted(f'withoutHeaders["{name}"]', "no JWT is read here: the claim is always absent")
+    queries = [query_matcher(name, one) for name, one in match.query_params.items()]
+    translated = {
+        **path_matcher(match.uri),
+        "case_sensitive": not match.ignore_uri_case,
+        "headers": list(_headers(match)),
+        "query_parameters": queries,
+    }
+    return {name: part for name, part in translated.items() if part != []}
+
+
+def is_catch_all(match: Json) -> bool:
+    """Does every request meet it? Source: Istio, IsCatchAllRoute."""
+    whole = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") == ".*"
+    return whole and not match.get("headers") and not match.get("query_parameters")
+
+
+def path_matcher(uri: StringMatch | None) -> Json:
+    match uri:
+        case StringMatch(exact=str(exact)):
+            return {"path": exact}
+        case StringMatch(prefix=str(prefix)):
+            return {"prefix": prefix}
+        case StringMatch(regex=str(regex)):
+            return {"safe_regex": {"regex": regex}}
+        case _:
+            return EVERYTHING
+
+
+def string_matcher(match: StringMatch) -> Json | None:
+    """The condition on a value; None for one that asks only that there be a value.
+
+    Istio takes the regex `*`, which RE2 would refuse, for presence too.
+    """
+    if match.exact is not None:
+        return {"exact": match.exact}
+    if match.prefix is not None:
+        return {"prefix": match.prefix}
+    if match.regex is not None and match.regex != "*":
+        return {"safe_regex": {"regex": match.regex}}
+    return None
+
+
+def query_matcher(name: str, match: StringMatch) -> Json:
+    matcher = string_matcher(match)
+    return {"name": name, **({"string_match": matcher} if matcher else {"present_match": True})}
+
+
+def header_matcher(name: str, match: StringMatch, *, invert: bool = False) -> Json:
+    """A condition on a header; `invert`: on its not being so, and a missing header counts as empty."""
+    matcher = string_matcher(match)
+    condition = {"string_match": matcher} if matcher else {"present_match": True}
+    missing = {"treat_missing_header_as_empty": True} if invert and matcher else {}
+    return {"name": name, **condition, **({"invert_match": True} if invert else {}), **missing}
+
+
+def _headers(match: HTTPMatchRequest) -> Iterator[Json]:
+    wanted = [header_matcher(name, one) for name, one in match.headers.items()]
+    unwanted = [header_matcher(name, one, invert=True) for name, one in _without_claims(match.without_headers)]
+    yield from sorted(wanted + unwanted, key=lambda matcher: str(matcher["name"]))
+    for name in ("method", "authority", "scheme"):
+        condition = getattr(match, name)
+        if condition is not None:
+            yield header_matcher(f":{name}", condition)
+
+
+def _without_claims(headers: Mapping[str, StringMatch]) -> Iterable[tuple[str, StringMatch]]:
+    return ((name, one) for name, one in headers.items() if not _is_claim(name))
+
+
+def _is_claim(name: str) -> bool:
+    return name.lower().startswith(CLAIMS)

@@ -1,0 +1,160 @@
+"""Child processes: each in a group of its own with its output in a file, and a guard that outlives graylane."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from meshconfig.errors import LocalMeshError
+from meshconfig.local import guard as guard_program
+from meshconfig.local.listener import LOCALHOST
+
+_READY = 30.0  # seconds for a child to listen
+_PAUSE = 0.02
+_TAIL = 12  # lines of a log that are shown
+
+
+class Guard:
+    """The process that ends all the others and removes `folder`. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> "Guard":
+        command = [sys.executable, "-I", "-S", guard_program.__file__, str(self.folder)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.close()
+        self.process.wait()
+
+    def began(self, group: int) -> None:
+        self._tell(f"+{group}")
+
+    def ended(self, group: int) -> None:
+        self._tell(f"-{group}")
+
+    @property
+    def _pipe(self) -> IO[str]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            print(line, file=self._pipe, flush=True)
+
+
+@dataclass(eq=False)
+class Child:
+    """One process. `stdout` is a pipe if asked for; else it goes to the log with the rest."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    guard: Guard
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    stdout: int | None = None
+    process: asyncio.subprocess.Process = field(init=False)
+
+    async def start(self) -> None:
+        """Start it.
+
+        Raises:
+            LocalMeshError: there is no such program.
+        """
+        with self.log.open("wb") as log:
+            try:
+                self.process = await asyncio.create_subprocess_exec(
+                    *self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self.stdout or log,
+                    stderr=log,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
+                    cwd=self.folder,
+                    start_new_session=True,  # Ctrl-C is graylane's; it ends its children in order
+                )
+            except OSError as error:
+                raise LocalMeshError(f"{self.name}: {self.command[0]}: {error.strerror}") from None
+        self.guard.began(self.process.pid)
+
+    async def listening(self, port: int) -> None:
+        """Wait until it accepts connections at a port of this machine.
+
+        Raises:
+            LocalMeshError: it ended, or does not listen; with the end of its output.
+        """
+        deadline = asyncio.get_running_loop().time() + _READY
+        while not await accepts(LOCALHOST, port):
+            if self.process.returncode is not None:
+                raise LocalMeshError(f"{self.name} {self.fate()} before it listened on port {port}{self.tail()}")
+            if asyncio.get_running_loop().time() > deadline:
+                raise LocalMeshError(f"{self.name} does not listen on port {port} after {_READY:g} s{self.tail()}")
+            await asyncio.sleep(_PAUSE)
+
+    async def ended(self) -> None:
+        """Wait for its end, and end what it left running."""
+        await self.process.wait()
+        guard_program.send(self.process.pid, signal.SIGKILL)
+        self.guard.ended(self.process.pid)
+
+    async def stop(self) -> None:
+        """End it and what it started: first by SIGTERM, after a while by SIGKILL."""
+        guard_program.send(self.process.pid, signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), guard_program.GRACE)
+        except TimeoutError:
+            guard_program.send(self.process.pid, signal.SIGKILL)
+        await self.ended()
+
+    def fate(self) -> str:
+        """How it ended, in words."""
+        code = self.process.returncode or 0
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+
+    def tail(self) -> str:
+        """The last lines of its output, indented, on lines of their own; empty if there is none."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+        return "".join(f"\n    {line}" for line in lines)
+
+
+async def accepts(address: str, port: int) -> bool:
+    """Does anyone listen there?"""
+    try:
+        _, writer = await asyncio.open_connection(address, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+class ReservedPort:
+    """A free port that nobody else is given until the child that it is for listens there.
+
+    It stays bound but not listening: with SO_REUSEADDR, which servers set, Linux lets another process bind and listen.
+    """
+
+    def __init__(self) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((LOCALHOST, 0))
+        self.number: int = self.socket.getsockname()[1]
+        if sys.platform != "linux":
+            self.socket.close()
+
+    def release(self) -> None:
+        self.socket.close()
