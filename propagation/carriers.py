@@ -1,0 +1,106 @@
+"""Headers in whatever shape a library keeps them: read, write, remove, by names in lower case.
+
+Shapes: a mapping (dict, httpx.Headers, requests' CaseInsensitiveDict, aiohttp's CIMultiDict, email.message.Message), or
+a sequence of pairs (ASGI's, Kafka's, gRPC's metadata). Names and values may be str or bytes.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
+
+Found = dict[str, list[str]]
+
+
+class Carrier(Protocol):
+    """Where headers are written."""
+
+    def find(self, names: Collection[str]) -> Found:
+        """The values of these headers, whatever the case in which they are written; those that are there."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Write one header, in place of all of this name."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take away every header of this name."""
+        ...
+
+
+def find(headers: Any, names: Collection[str]) -> Found:
+    """The values of those headers that are called one of `names` (in lower case), by name, in the order they came."""
+    found: Found = {}
+    for key, value in pairs(headers):
+        name = _text(key).lower()
+        if name in names:
+            found.setdefault(name, []).extend(map(_text, value if isinstance(value, list | tuple) else (value,)))
+    return found
+
+
+def pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
+    """Names and values, a header that came twice twice where the library still knows."""
+    for method in ("multi_items", "items"):
+        if hasattr(headers, method):
+            headers = getattr(headers, method)()
+            break
+    listed: Iterable[tuple[Any, Any]] = headers
+    return listed
+
+
+def carrier_for(headers: Any) -> Carrier:
+    """How to write to `headers`. Raises TypeError for what can neither be set by key nor appended to."""
+    if isinstance(headers, list):
+        return PairsCarrier(headers)
+    if hasattr(headers, "__setitem__") and hasattr(headers, "items"):
+        return MappingCarrier(headers)
+    raise TypeError(f"headers: {type(headers).__name__} is neither a mutable mapping nor a list of pairs")
+
+
+class MappingCarrier:
+    """Headers that are set by key. Of a plain dict, a key in another case counts as the same."""
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def find(self, names: Collection[str]) -> Found:
+        return find(self._headers, names)
+
+    def set(self, name: str, value: str) -> None:
+        self.remove(name)
+        self._headers[name] = value
+
+    def remove(self, name: str) -> None:
+        for key in [key for key in self._headers if _text(key).lower() == name]:
+            # A multidict lists a key once for each of its values, and its first removal takes all.
+            if key in self._headers:
+                del self._headers[key]
+
+
+class PairsCarrier:
+    """Headers as a list of pairs, written in the types given, else in those of its first pair, else as str."""
+
+    def __init__(
+        self, headers: list[tuple[Any, Any]], name_type: type | None = None, value_type: type | None = None
+    ) -> None:
+        self._headers = headers
+        first = headers[0] if headers else ("", "")
+        self._name, self._value = name_type or type(first[0]), value_type or type(first[1])
+
+    def find(self, names: Collection[str]) -> Found:
+        return find(self._headers, names)
+
+    def set(self, name: str, value: str) -> None:
+        self.remove(name)
+        self._headers.append((_typed(name, self._name), _typed(value, self._value)))
+
+    def remove(self, name: str) -> None:
+        self._headers[:] = [pair for pair in self._headers if _text(pair[0]).lower() != name]
+
+
+def _typed(text: str, kind: type) -> str | bytes:
+    return text.encode("ascii") if issubclass(kind, bytes) else text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else ""

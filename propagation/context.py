@@ -1,0 +1,152 @@
+"""The fields of the work at hand, kept where OpenTelemetry keeps them: as baggage in its context.
+
+So whoever sets or reads baggage by OpenTelemetry's API and whoever uses `get` and `use` see the same values. What
+baggage cannot hold (fields that must not leave, the spelling of members that came in) lies beside it, in a `State`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import NamedTuple
+
+from opentelemetry.baggage import set_baggage
+from opentelemetry.context import Context, attach, create_key, detach, get_current
+
+from propagation.config import PropagationConfig, default_config
+from propagation.errors import InvalidValueError
+
+# Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
+BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
+STATE_KEY = create_key("propagation")
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Member(NamedTuple):
+    """A foreign member of a `baggage` header: as OpenTelemetry reads its value, and as it was written."""
+
+    value: str
+    raw: str
+
+
+class State(NamedTuple):
+    """What the fields' baggage does not say. Its presence in a context says that a request, or `use`, began this work.
+
+    config: who read the request; clients without a config of their own follow it. local: the local fields.
+    foreign: the members that came in, by key. source: the headers that were read, so that nobody reads them again.
+    """
+
+    config: PropagationConfig
+    local: Mapping[str, str] = MappingProxyType({})
+    foreign: Mapping[str, Member] = MappingProxyType({})
+    source: object = None
+
+
+def get(name: str, context: Context | None = None) -> str | None:
+    """The value of a field in `context` (default: the current one), None where it has none.
+
+    Of the tag this is the lane: `env: gray.next` reads "gray". A value that the field does not take reads as None.
+    """
+    context = get_current() if context is None else context
+    state = state_of(context)
+    if state is not None and name in state.local:
+        return state.local[name]
+    config = default_config() if state is None else state.config
+    value = outgoing(name, context, config)
+    field = config.by_name.get(name)
+    return value if value is None or field is None else field.read(value)
+
+
+def outgoing(name: str, context: Context, config: PropagationConfig) -> str | None:
+    """The whole value of a remote field, as it is sent on; None where it has none that the field takes."""
+    value = baggage_of(context).get(name)
+    if value is None and STATE_KEY not in context:
+        return config.origin.get(name)
+    field = config.by_name.get(name)
+    if not isinstance(value, str) or (field is not None and field.objection(value)):
+        return None
+    return value
+
+
+@contextmanager
+def use(context: Context | None = None, /, **fields: str | None) -> Iterator[Context]:
+    """Work inside the block with these fields, on top of `context` (default: the current one).
+
+    None takes a field away. A name with a dash goes in as `use(**{"x-request-id": "1"})`. Raises InvalidValueError for
+    a value that a remote field does not take.
+    """
+    context = with_fields(get_current() if context is None else context, fields)
+    token = attach(context)
+    try:
+        yield context
+    finally:
+        detach(token)
+
+
+def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:
+    """`context` with these fields set, and those of None taken away. Raises InvalidValueError as `use` does."""
+    state = state_of(context)
+    config = default_config() if state is None else state.config
+    baggage = dict(baggage_of(context))
+    if state is None:
+        baggage = {name: value for name, value in config.origin.items() if value} | baggage
+        state = State(config)
+    local = dict(state.local)
+    for name, value in fields.items():
+        _check(name, value, config)
+        target = local if name in config.local_fields else baggage
+        _put(target, name, value)
+    return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: state._replace(local=local)})
+
+
+def without_fields(context: Context, config: PropagationConfig, source: object = None) -> Context:
+    """`context` without the remote fields of `config`, whatever set them; nothing comes in their place."""
+    baggage = {name: value for name, value in baggage_of(context).items() if name not in config.by_name}
+    return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: state_for(context, config, source)})
+
+
+def state_for(context: Context, config: PropagationConfig, source: object) -> State:
+    """The entry for a context that goes on from `context`, with `config`, where the headers `source` were read."""
+    before = state_of(context)
+    return State(config, source=source) if before is None else before._replace(config=config, source=source)
+
+
+def was_read(context: Context, source: object, config: PropagationConfig) -> bool:
+    """Whether the headers `source` were read into `context` already, by a middleware further out."""
+    state = state_of(context)
+    return state is not None and state.source is source and state.config == config
+
+
+def baggage_of(context: Context) -> Mapping[str, object]:
+    """OpenTelemetry's baggage in `context`."""
+    found = context.get(BAGGAGE_KEY)
+    return found if isinstance(found, dict) else _NOTHING
+
+
+def state_of(context: Context) -> State | None:
+    """Our own entry in `context`, None where no request and no `use` began this work."""
+    found = context.get(STATE_KEY)
+    return found if isinstance(found, State) else None
+
+
+def config_of(context: Context, config: PropagationConfig | None = None) -> PropagationConfig:
+    """`config` if given, else that of the request in `context`, else the process's own."""
+    if config is not None:
+        return config
+    state = state_of(context)
+    return default_config() if state is None else state.config
+
+
+def _check(name: str, value: str | None, config: PropagationConfig) -> None:
+    field = config.by_name.get(name)
+    if value is not None and field is not None and (objection := field.objection(value)):
+        listed = (
+            f"; allowed are {', '.join(sorted(field.allowed))}" if field.allowed and objection == "unlisted" else ""
+        )
+        raise InvalidValueError(f"{name}: the value {value[:80]!r} is {objection}{listed}")
+
+
+def _put(target: dict[str, str] | dict[str, object], name: str, value: str | None) -> None:
+    if value is None:
+        target.pop(name, None)
+    else:
+        target[name] = value

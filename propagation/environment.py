@@ -1,0 +1,87 @@
+"""PropagationConfig's options as environment variables: PROPAGATION_REMOTE_FIELDS=env,x-request-id …
+
+Lists are separated by commas; a mapping is `field=value`, with several values for one field separated by `|`:
+PROPAGATION_KEY_NAMES=env=env|x-env,tenant=x-tenant.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from propagation.errors import ConfigError
+
+PREFIX = "PROPAGATION_"
+_SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _pairs(text: str) -> dict[str, str]:
+    entries = [item.partition("=") for item in _list(text)]
+    if bad := next((field for field, sign, _ in entries if not sign), None):
+        raise ConfigError(f"{bad!r} is not field=value")
+    return {field.strip(): value.strip() for field, _, value in entries}
+
+
+def _lists(text: str) -> dict[str, tuple[str, ...]]:
+    return {field: tuple(one.strip() for one in value.split("|")) for field, value in _pairs(text).items()}
+
+
+def _sets(text: str) -> dict[str, frozenset[str]]:
+    return {field: frozenset(values) for field, values in _lists(text).items()}
+
+
+def _switch(text: str) -> bool:
+    try:
+        return _SWITCH[text.strip().lower()]
+    except KeyError:
+        raise ConfigError(f"{text!r} is neither true nor false") from None
+
+
+def _word(text: str) -> str:
+    return text.strip().lower()
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "remote_fields": _list,
+    "local_fields": _list,
+    "tag_fields": _list,
+    "correlation_fields": _list,
+    "key_names": _lists,
+    "allowed_values": _sets,
+    "allowed_hosts": _list,
+    "baggage": _word,
+    "trust_inbound": _switch,
+    "origin": _pairs,
+    "echo": _switch,
+}
+
+
+def options(environ: Mapping[str, str]) -> dict[str, object]:
+    """The options that `environ` sets; an empty variable counts as not set.
+
+    Raises ConfigError naming the variable, also for one that is nearly an option's name.
+    """
+    _check_spelling(environ)
+    return {
+        option: _read(PREFIX + option.upper(), reader, environ)
+        for option, reader in READERS.items()
+        if environ.get(PREFIX + option.upper())
+    }
+
+
+def _read(variable: str, reader: Callable[[str], object], environ: Mapping[str, str]) -> object:
+    try:
+        return reader(environ[variable])
+    except ConfigError as error:
+        raise ConfigError(f"{variable}: {error}") from None
+
+
+def _check_spelling(environ: Mapping[str, str]) -> None:
+    known = [PREFIX + option.upper() for option in READERS]
+    for variable in environ:
+        ours = variable.startswith(PREFIX) and variable not in known
+        # Others may use the prefix too: only what is nearly an option of ours is an error.
+        if ours and (near := get_close_matches(variable, known, n=1, cutoff=0.85)):
+            raise ConfigError(f"{variable}: no such option; did you mean {near[0]}?")

@@ -1,0 +1,1 @@
+"""Middleware for servers, one file for each interface."""

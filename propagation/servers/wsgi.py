@@ -1,0 +1,97 @@
+"""WSGI middleware: the fields are there for the call of the app and for each step of its body, until `close`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context, attach, detach, get_current
+
+from propagation.config import PropagationConfig, default_config
+from propagation.context import outgoing, was_read
+from propagation.extract import names_read, read_request
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+T = TypeVar("T")
+
+
+class WSGIMiddleware:
+    """Reads the fields of each request, whatever framework `app` is made with.
+
+    config: default, that of the environment. WSGI servers join a header that came twice by a comma; equal values count
+    as one.
+    """
+
+    def __init__(self, app: WSGIApp, config: PropagationConfig | None = None) -> None:
+        self.app = app
+        self._config = default_config() if config is None else config
+        self._keys = {"HTTP_" + name.upper().replace("-", "_"): name for name in names_read(self._config)}
+        self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        found = {name: _values(name, environ[key]) for key, name in self._keys.items() if key in environ}
+        context = get_current()
+        if not (found or self._always) or was_read(context, environ, self._config):
+            return self.app(environ, start_response)
+        if not self._config.trust_inbound:
+            environ = {key: value for key, value in environ.items() if key not in self._keys}
+        request = _Request(read_request(context, found, self._config, environ))
+        if self._config.echo:
+            start_response = self._echo(request.context, start_response)
+        body = request.run(self.app, environ, start_response)
+        # No code of the app is left to run in these; as they are, a server can take their length, or send the file.
+        if isinstance(body, list | tuple) or type(body) is environ.get("wsgi.file_wrapper"):
+            return body
+        return _Body(body, request)
+
+    def _echo(self, context: Context, start_response: StartResponse) -> StartResponse:
+        fields = [(one.wire_names[0], outgoing(one.name, context, self._config)) for one in self._config.fields]
+        added = [(name, value) for name, value in fields if value]
+
+        def start_with_fields(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            return start_response(status, [*headers, *added], *exc_info)
+
+        return start_with_fields
+
+
+class _Request:
+    """The context of one request, attached for one step at a time: the server's thread serves others in between.
+
+    What the app attached in one step (a span, say) is there again in the next.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def run(self, step: Callable[..., T], *args: Any) -> T:
+        token = attach(self.context)
+        try:
+            return step(*args)
+        finally:
+            self.context = get_current()
+            detach(token)
+
+
+class _Body:
+    """The app's body, each part of which is made in the request's context."""
+
+    def __init__(self, body: Iterable[bytes], request: _Request) -> None:
+        self._body, self._request = body, request
+        self._parts: Iterator[bytes] | None = None
+
+    def __iter__(self) -> "_Body":
+        return self
+
+    def __next__(self) -> bytes:
+        if self._parts is None:
+            self._parts = self._request.run(iter, self._body)
+        part: bytes = self._request.run(next, self._parts)
+        return part
+
+    def close(self) -> None:
+        if close := getattr(self._body, "close", None):
+            self._request.run(close)
+
+
+def _values(name: str, text: str) -> list[str]:
+    return [text] if name == "baggage" else text.split(",")
