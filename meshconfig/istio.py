@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from meshconfig.errors import InputError, Location, Problem, dotted
@@ -96,6 +96,7 @@ class HTTPRedirect(View):
     scheme: str = ""
     port: int | None = None
     derive_port: str = ""
+    prefix_rewrite: str = ""
     redirect_code: int = 301
 
 
@@ -127,6 +128,8 @@ class HTTPRoute(View):
     retries: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
     mirror: Destination | None = None
+    mirror_percent: int | None = None
+    mirror_percentage: dict[str, Any] | None = None
     mirrors: tuple[dict[str, Any], ...] = ()
     cors_policy: dict[str, Any] | None = None
 
@@ -167,6 +170,8 @@ class ServerTLS(View):
 
 
 class Server(View):
+    name: str = ""
+    bind: str = ""
     port: Port
     hosts: tuple[str, ...] = ()
     tls: ServerTLS | None = None
@@ -189,6 +194,7 @@ class ServiceSpec(View):
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] = {}
     type: str = "ClusterIP"
+    cluster_ip: str = Field(default="", alias="clusterIP")
 
 
 class ServiceEntrySpec(View):
