@@ -32,7 +32,7 @@ demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
 test: $(VENV)/.dev ## every test that needs no cluster
-	@$(BIN)/pytest -n 2 -q
+	@$(BIN)/pytest -n 2 -q --ignore=tests/cluster
 
 fuzz: $(VENV)/.dev ## the property tests at length: a million inputs
 	@GRAYLANE_FUZZ=1 $(BIN)/pytest -n 2 -q tests -k fuzz
@@ -49,6 +49,15 @@ format: $(VENV)/.dev ## rewrite in the project's format
 
 golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py
+
+bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
+	@for script in propagation otel_gaps compile local_mesh; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+# On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
+LAB := ../shared/lab/lab.py
+cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONFIG, GRAYLANE_GATEWAY)
+	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/cluster -m cluster -s; \
+	else PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
 
 pins: $(VENV)/.dev ## compile requirements/pins.txt anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header --extra dev pyproject.toml -o requirements/pins.new

@@ -1,0 +1,72 @@
+"""A Pod for the cluster tests: says who it is and what it was sent, and asks others on behalf of the test.
+
+    python tests/cluster/backend.py --port 9001 --name cat --env gray
+
+Any path answers `{"service", "version", "method", "path", "headers"}`. A request with the header `x-ask: METHOD URL` is
+made from here, through this Pod's own sidecar, with the headers in the JSON list of pairs `x-ask-headers`; the answer
+is that of the URL, as `{"status", "body"}`. Standard library only, so that it runs wherever Python does.
+"""
+
+import argparse
+import http.client
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    name = version = ""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        asked = self.headers.get("x-ask")
+        value = self.ask(*asked.split(" ", 1)) if asked else self.me()
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer
+
+    def me(self) -> dict[str, object]:
+        headers = [[name.lower(), value] for name, value in self.headers.items()]
+        return {
+            "service": self.name,
+            "version": self.version,
+            "method": self.command,
+            "path": self.path,
+            "headers": headers,
+        }
+
+    def ask(self, method: str, url: str) -> dict[str, object]:
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
+        connection.putrequest(method, parts.path + (f"?{parts.query}" if parts.query else ""))
+        for name, value in json.loads(self.headers.get("x-ask-headers") or "[]"):
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        return {"status": response.status, "body": body}
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--env", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    given = parser.parse_args()
+    Handler.name, Handler.version = given.name, given.env
+    ThreadingHTTPServer.request_queue_size = 128
+    ThreadingHTTPServer(("0.0.0.0", given.port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
