@@ -1,0 +1,139 @@
+"""What a regular expression (RE2, on the whole value) says in simpler terms: its literals, its literal head, its `.*`.
+
+Only forms that can be read with certainty are taken apart; any other stays an expression that is run, never guessed at.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from meshconfig.simulate.strings import compiled
+
+_TOKEN = re.compile(
+    r"""
+      (?P<escape>\\(?:[pP]\{[^}]*\}|x\{[^}]*\}|x[0-9A-Fa-f]{2}|.))
+    | (?P<set>\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\])
+    | (?P<open>\((?:\?:)?)
+    | (?P<close>\))
+    | (?P<repeat>(?:[*+?]|\{\d+(?:,\d*)?\})\??)
+    | (?P<or>\|)
+    | (?P<anchor>[\^$])
+    | (?P<dot>\.)
+    | (?P<literal>[^\\\[\](){}*+?|^$.])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPAQUE = re.compile(r"\\[QEC]|\(\?(?!:)")  # quoting, bytes, flags and named groups change how the rest is read
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    kind: str
+    text: str
+    depth: int
+
+
+@lru_cache(maxsize=4096)
+def tokens(pattern: str) -> tuple[Token, ...] | None:
+    """The pattern's parts; None for one that is not read with certainty."""
+    if compiled(pattern) is None or _OPAQUE.search(pattern):
+        return None
+    found, depth, position = [], 0, 0
+    while position < len(pattern):
+        match = _TOKEN.match(pattern, position)
+        if match is None:
+            return None
+        kind = match.lastgroup or ""
+        depth -= kind == "close"
+        found.append(Token(kind, match.group(), depth))
+        depth += kind == "open"
+        position = match.end()
+    return tuple(found)
+
+
+def literals(pattern: str) -> tuple[str, ...] | None:
+    """The strings that the pattern stands for, when it is one string or a choice of some: `gray|blue`, `^(a|b)$`."""
+    parts = tokens(pattern)
+    if parts is None:
+        return None
+    parts = _without_group(_without_anchors(parts))
+    choices: list[str] = [""]
+    for token in parts:
+        if token.kind == "or":
+            choices.append("")
+        elif (char := _character(token)) is not None:
+            choices[-1] += char
+        else:
+            return None
+    return tuple(choices)
+
+
+def head(pattern: str) -> tuple[str, bool]:
+    """The literal text that every match starts with, and whether `.*` alone follows it."""
+    parts = tokens(pattern)
+    parts = _without_group(_without_anchors(parts or ()))
+    if any(token.kind == "or" and token.depth == 0 for token in parts):
+        return "", False
+    text = ""
+    for index, token in enumerate(parts):
+        char = _character(token)
+        repeated = index + 1 < len(parts) and parts[index + 1].kind == "repeat"
+        if char is None or repeated:
+            return text, _is_anything(parts[index:])
+        text += char
+    return text, False
+
+
+def before_anything(pattern: str) -> str | None:
+    """The pattern without its final `.*`; of a final `.+` one `.` stays. None when it does not end so."""
+    parts = tokens(pattern)
+    if parts is None:
+        return None
+    parts = _without_group(_without_anchors(parts))
+    if len(parts) < 2 or any(token.kind == "or" and token.depth == 0 for token in parts):
+        return None
+    text = "".join(token.text for token in parts[:-1])
+    if parts[-2].kind == "dot" and parts[-2].depth == 0 and parts[-1].text in ("+", "+?"):
+        return text
+    return text[:-1] if _is_anything(parts[-2:]) else None
+
+
+def matches_whole(pattern: str, value: str) -> bool:
+    program = compiled(pattern)
+    return program is not None and program.fullmatch(value) is not None
+
+
+def _character(token: Token) -> str | None:
+    if token.kind == "literal":
+        return token.text
+    if token.kind == "escape" and len(token.text) == 2 and not token.text[1].isalnum():
+        return token.text[1]
+    return None
+
+
+def _is_anything(parts: tuple[Token, ...]) -> bool:
+    return (
+        len(parts) == 2
+        and parts[0].kind == "dot"
+        and parts[0].depth == 0
+        and parts[1].kind == "repeat"
+        and parts[1].text in ("*", "*?")
+    )
+
+
+def _without_anchors(parts: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Anchors around the whole say nothing where the whole value has to match; in a choice they are one side's."""
+    if any(token.kind == "or" and token.depth == 0 for token in parts):
+        return parts
+    start = 1 if parts and parts[0].text == "^" else 0
+    end = len(parts) - 1 if len(parts) > start and parts[-1] == Token("anchor", "$", 0) else len(parts)
+    return parts[start:end]
+
+
+def _without_group(parts: tuple[Token, ...]) -> tuple[Token, ...]:
+    """`(a|b)` as `a|b`."""
+    if len(parts) < 2 or parts[0].kind != "open" or parts[-1].kind != "close" or parts[-1].depth != 0:
+        return parts
+    if any(token.depth == 0 for token in parts[1:-1]):
+        return parts
+    return tuple(Token(token.kind, token.text, token.depth - 1) for token in parts[1:-1])

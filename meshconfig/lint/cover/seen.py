@@ -1,0 +1,55 @@
+"""The matches that came before, found by what they ask for.
+
+Each is kept under one of the things that it asks for, so that a later one is compared with the few that could cover it:
+a VirtualService of many lanes stays linear.
+"""
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from meshconfig.lint.cover.condition import Condition, Key, covers
+from meshconfig.lint.cover.text import the_one
+
+T = TypeVar("T")
+
+
+class Seen(Generic[T]):
+    """Conditions in order, each with whatever it belongs to.
+
+    Parameters:
+        gateways: those at which all of the conditions hold.
+    """
+
+    def __init__(self, gateways: frozenset[str]) -> None:
+        self.gateways = gateways
+        self._always: tuple[T, Condition] | None = None
+        self._by_value: dict[tuple[Key, str], list[tuple[T, Condition]]] = {}
+        self._by_key: dict[Key, list[tuple[T, Condition]]] = {}
+        self._others: list[tuple[T, Condition]] = []
+
+    def add(self, whose: T, one: Condition) -> None:
+        if one.always:
+            self._always = self._always or (whose, one)
+        else:
+            self._bucket(one).append((whose, one))
+
+    def covering(self, later: Condition) -> tuple[T, Condition] | None:
+        """One of those added before that takes every request that `later` would; a catch-all before any other."""
+        if self._always:
+            return self._always
+        return next((found for found in self._candidates(later) if covers(found[1], later, self.gateways)), None)
+
+    def _bucket(self, one: Condition) -> list[tuple[T, Condition]]:
+        for key, value in one.values.items():
+            if (text := the_one(value)) is not None:
+                return self._by_value.setdefault((key, text), [])
+        for key in one.values:
+            return self._by_key.setdefault(key, [])
+        return self._others
+
+    def _candidates(self, later: Condition) -> Iterator[tuple[T, Condition]]:
+        for key, value in later.values.items():
+            if (text := the_one(value)) is not None:
+                yield from self._by_value.get((key, text), ())
+            yield from self._by_key.get(key, ())
+        yield from self._others

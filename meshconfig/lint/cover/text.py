@@ -1,0 +1,120 @@
+"""Sets of strings: what a StringMatch takes, and when one such set lies within another."""
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from meshconfig.istio import StringMatch
+from meshconfig.lint.cover import regex
+from meshconfig.simulate.strings import is_present_match, refused
+
+
+class Kind(Enum):
+    EXACT = "exact"
+    PREFIX = "prefix"
+    REGEX = "regex"
+    OPAQUE = "opaque"  # what Istio refuses or this package does not know: nothing but itself is known of it
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """All strings of one form. The prefix "" is every string. `fold`: ASCII letters count in any case."""
+
+    kind: Kind
+    value: str
+    fold: bool = False
+
+
+Texts = tuple[Atom, ...]  # their union
+ANYTHING: Texts = (Atom(Kind.PREFIX, ""),)
+
+
+def texts(match: StringMatch, *, fold: bool = False) -> Texts:
+    """The strings that fulfil a match; presence is fulfilled by every string.
+
+    Parameters:
+        fold: `ignoreUriCase`, which Envoy heeds for exact and prefix, not for a regex.
+    """
+    if refused(match):
+        return (Atom(Kind.OPAQUE, repr(match)),)
+    if is_present_match(match):
+        return ANYTHING
+    return _texts(match.exact, match.prefix, match.regex, fold)
+
+
+def exactly(value: str) -> Texts:
+    return (Atom(Kind.EXACT, value),)
+
+
+def the_one(strings: Texts) -> str | None:
+    """The only string of the set, if there is but one."""
+    one = strings[0]
+    return one.value if len(strings) == 1 and one.kind is Kind.EXACT and not one.fold else None
+
+
+@lru_cache(maxsize=16384)
+def within(inner: Texts, outer: Texts) -> bool:
+    """Does every string of `inner` belong to `outer` for certain?"""
+    return outer == ANYTHING or all(any(_within(one, other) for other in outer) for one in inner)
+
+
+def may_be_empty(strings: Texts) -> bool:
+    """May the empty string belong to it?"""
+    return within(exactly(""), strings) or any(one.kind is Kind.OPAQUE for one in strings)
+
+
+@lru_cache(maxsize=16384)
+def _texts(exact: str | None, prefix: str | None, pattern: str | None, fold: bool) -> Texts:
+    if exact is not None:
+        return (Atom(Kind.EXACT, exact, fold and _has_letters(exact)),)
+    if prefix is not None:
+        return (Atom(Kind.PREFIX, prefix, fold and _has_letters(prefix)),)
+    return _of_regex(pattern or "")
+
+
+def _of_regex(pattern: str) -> Texts:
+    if (choices := regex.literals(pattern)) is not None:
+        return tuple(Atom(Kind.EXACT, choice) for choice in choices)
+    text, anything_follows = regex.head(pattern)
+    return (Atom(Kind.PREFIX, text),) if anything_follows else (Atom(Kind.REGEX, pattern),)
+
+
+def _within(inner: Atom, outer: Atom) -> bool:
+    if inner == outer:
+        return True
+    if Kind.OPAQUE in (inner.kind, outer.kind):
+        return outer == ANYTHING[0]
+    if outer.kind is Kind.REGEX:
+        return _within_regex(inner, outer.value)
+    if inner.fold and not outer.fold:
+        # Other spellings of `inner` would fall out, unless what `outer` asks for has no letters.
+        return outer.kind is Kind.PREFIX and not _has_letters(outer.value) and inner.value.startswith(outer.value)
+    known, wanted = _known_start(inner), outer.value
+    if outer.fold:
+        known, wanted = _lower(known), _lower(wanted)
+    return known.startswith(wanted) if outer.kind is Kind.PREFIX else inner.kind is Kind.EXACT and known == wanted
+
+
+def _within_regex(inner: Atom, pattern: str) -> bool:
+    if inner.fold:
+        return False
+    if inner.kind is Kind.EXACT:
+        return regex.matches_whole(pattern, inner.value)
+    start = regex.before_anything(pattern)
+    if start is None:
+        return False
+    known = _known_start(inner)
+    return any(regex.matches_whole(start, known[:length]) for length in range(len(known) + 1))
+
+
+def _known_start(atom: Atom) -> str:
+    """What every string of it starts with."""
+    return regex.head(atom.value)[0] if atom.kind is Kind.REGEX else atom.value
+
+
+def _has_letters(text: str) -> bool:
+    return any(char.isascii() and char.isalpha() for char in text)
+
+
+def _lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)

@@ -1,0 +1,22 @@
+"""What there is to know of one rule, for a terminal."""
+
+from meshconfig.lint.rule import Rule
+
+
+def explain(rule: Rule) -> str:
+    """The rule in words, with its example."""
+    codes = ", ".join((*rule.istio, *rule.kiali))
+    parts = [
+        f"{rule.code} ({rule.level}): {rule.title}",
+        rule.why,
+        f"Fix: {rule.fix}",
+        f"The same in Istio and Kiali: {codes}" if codes else "Neither Istio nor Kiali looks for it.",
+    ]
+    if rule.needs:
+        parts.append(f"Says nothing unless this was given: {', '.join(rule.needs)}.")
+    parts += [f"With the mistake:\n\n{_indented(rule.bad)}", f"Without:\n\n{_indented(rule.good)}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line else "" for line in text.rstrip("\n").splitlines())

@@ -1,0 +1,209 @@
+"""What the rules look up, read once for all of them: who is called what, and which kinds were given at all.
+
+A rule about something missing asks `given` first: without any Service among the input, no host is unknown.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+from meshconfig.groups import Group
+from meshconfig.istio import (
+    CLUSTER_DOMAIN,
+    Destination,
+    DestinationRule,
+    Gateway,
+    HTTPRoute,
+    Resource,
+    Resources,
+    Service,
+    ServiceEntry,
+    Subset,
+    VirtualService,
+    fqdn,
+    is_mesh,
+)
+from meshconfig.lint.cover.dead import Verdict, dead
+from meshconfig.lint.hosts import mesh_hosts, wildcards
+from meshconfig.lint.pods import Pods
+from meshconfig.load import FieldPath
+from meshconfig.simulate.hosts import gateway_name
+from meshconfig.simulate.registry import namespace_of
+
+T = TypeVar("T")
+MANY = 500
+SYSTEM_NAMESPACES = frozenset({"istio-system", "kube-system", "kube-public", "kube-node-lease"})
+
+
+class Use(NamedTuple):
+    """A destination in a VirtualService: where it stands, and the host in full. `http`: not of a tcp or tls route."""
+
+    owner: VirtualService
+    path: FieldPath
+    destination: Destination
+    host: str
+    http: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """All of the input.
+
+    Parameters:
+        resources: those that were given and those that the groups render to.
+        groups: the specs.
+        given: the resources that were given as such; what a spec renders to says nothing of what else there is.
+    """
+
+    resources: Resources
+    groups: tuple[Group, ...] = ()
+    given: Resources = field(default_factory=Resources)
+
+    @cached_property
+    def given_namespaces(self) -> dict[str, set[str]]:
+        """For each kind that was given, in which namespaces."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for resource in everything(self.given):
+            found[resource.kind].add(resource.namespace)
+        return found
+
+    def is_given(self, kind: str, namespace: str = "") -> bool:
+        """Was anything of this kind given, in this namespace?"""
+        found = self.given_namespaces.get(kind, ())
+        return namespace in found if namespace else bool(found)
+
+    @cached_property
+    def services(self) -> dict[str, Service]:
+        return {f"{one.name}.{one.namespace}.{CLUSTER_DOMAIN}": one for one in self.resources.services}
+
+    @cached_property
+    def service_entries(self) -> dict[str, list[ServiceEntry]]:
+        return _grouped((host, one) for one in self.resources.service_entries for host in one.spec.hosts)
+
+    @cached_property
+    def gateways(self) -> dict[str, Gateway]:
+        return {f"{one.namespace}/{one.name}": one for one in self.resources.gateways}
+
+    @cached_property
+    def destination_rules(self) -> dict[str, list[DestinationRule]]:
+        """By the host in full."""
+        return _grouped((fqdn(one.spec.host, one.namespace), one) for one in self.resources.destination_rules)
+
+    @cached_property
+    def subsets(self) -> dict[tuple[str, str], list[tuple[DestinationRule, int, Subset]]]:
+        """By host in full and name, each with its place among the rule's subsets."""
+        return _grouped(
+            ((host, subset.name), (rule, number, subset))
+            for host, rules in self.destination_rules.items()
+            for rule in rules
+            for number, subset in enumerate(rule.spec.subsets)
+        )
+
+    @cached_property
+    def mesh_virtual_services(self) -> dict[str, list[VirtualService]]:
+        """Those that sidecars obey, by the host in full."""
+        return _grouped(
+            (host, one) for one in self.resources.virtual_services if is_mesh(one.spec) for host in mesh_hosts(one)
+        )
+
+    @cached_property
+    def gateway_virtual_services(self) -> dict[tuple[str, str], list[VirtualService]]:
+        """By the Gateway (`namespace/name`) and the host."""
+        return _grouped(
+            ((gateway_name(name, one.namespace), host), one)
+            for one in self.resources.virtual_services
+            for name in one.spec.gateways
+            if name != "mesh"
+            for host in one.spec.hosts
+        )
+
+    @cached_property
+    def pods(self) -> Pods:
+        return Pods(self.resources)
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """Every destination of every VirtualService."""
+        return [use for one in self.resources.virtual_services for use in _uses(one)]
+
+    @cached_property
+    def routed_hosts(self) -> set[str]:
+        """The hosts that HTTP routes lead to, in full."""
+        return {use.host for use in self.uses if use.http}
+
+    @cached_property
+    def verdicts(self) -> list[tuple[VirtualService, Verdict]]:
+        """Of each VirtualService with routes that no request reaches: which."""
+        judged = ((one, dead(one)) for one in self.resources.virtual_services)
+        return [(one, verdict) for one, verdict in judged if verdict != Verdict()]
+
+    def knows_host(self, host: str) -> bool | None:
+        """Is there such a host? None: what was given does not tell.
+
+        A Service is missed where others of its namespace were given, any other host where ServiceEntries were.
+        """
+        if host in self.services or any(name in self.service_entries for name in (host, *wildcards(host))):
+            return True
+        namespace = namespace_of(host)
+        if not namespace:
+            almost = f"{host}.{CLUSTER_DOMAIN}" in self.services
+            return False if almost or self.is_given("ServiceEntry") else None
+        return False if self.is_given("Service", namespace) else None
+
+    def hosts_like(self, host: str) -> list[str]:
+        """The hosts that a misspelt one may have meant; among very many, those that start alike."""
+        known = [*self.services, *self.service_entries]
+        return known if len(known) <= MANY else [one for one in known if one[:3] == host[:3]][:MANY]
+
+
+def everything(resources: Resources) -> Iterator[Resource[Any]]:
+    kinds: Sequence[Sequence[Resource[Any]]] = (
+        resources.virtual_services,
+        resources.destination_rules,
+        resources.gateways,
+        resources.services,
+        resources.service_entries,
+        resources.workloads,
+        resources.namespaces,
+        resources.others,
+    )
+    for kind in kinds:
+        yield from kind
+
+
+def _uses(owner: VirtualService) -> Iterator[Use]:
+    for number, route in enumerate(owner.spec.http):
+        for path, destination in _destinations(route):
+            yield _use(owner, ("spec", "http", number, *path), destination, http=True)
+    for kind, routes in (("tcp", owner.spec.tcp), ("tls", owner.spec.tls)):
+        for number, other in enumerate(routes):
+            for index, one in enumerate(other.get("route") or ()):
+                if raw := one.get("destination"):
+                    path = ("spec", kind, number, "route", index, "destination")
+                    yield _use(owner, path, Destination.model_validate(raw), http=False)
+
+
+def _use(owner: VirtualService, path: FieldPath, destination: Destination, *, http: bool) -> Use:
+    return Use(owner, path, destination, fqdn(destination.host, owner.namespace), http)
+
+
+def _destinations(route: HTTPRoute) -> Iterator[tuple[FieldPath, Destination]]:
+    for number, one in enumerate(route.route):
+        yield ("route", number, "destination"), one.destination
+    if route.mirror:
+        yield ("mirror",), route.mirror
+    for number, mirror in enumerate(route.mirrors):
+        if raw := mirror.get("destination"):
+            yield ("mirrors", number, "destination"), Destination.model_validate(raw)
+
+
+K = TypeVar("K")
+
+
+def _grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
+    found: dict[K, list[T]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

@@ -1,0 +1,31 @@
+"""Findings in the forms that people and programs read: text, JSON, SARIF 2.1.0, GitHub annotations."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+from meshconfig.lint.finding import Finding
+from meshconfig.lint.report import github, json, sarif, text
+
+__all__ = ["Format", "report"]
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+_REPORTS: dict[Format, Callable[[Sequence[Finding]], str]] = {
+    Format.TEXT: text.report,
+    Format.JSON: json.report,
+    Format.SARIF: sarif.report,
+    Format.GITHUB: github.report,
+}
+
+
+def report(findings: Sequence[Finding], form: Format) -> str:
+    """All findings in one text, which ends with a line break unless it is empty."""
+    return _REPORTS[form](findings)

@@ -1,0 +1,27 @@
+"""For a program: one object, `{"findings": […]}`."""
+
+import json
+from collections.abc import Sequence
+
+from meshconfig.lint.finding import Finding
+from meshconfig.lint.registry import rule
+
+
+def report(findings: Sequence[Finding]) -> str:
+    return json.dumps({"findings": [_one(finding) for finding in findings]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _one(finding: Finding) -> dict[str, object]:
+    known = rule(finding.code)
+    return {
+        "code": finding.code,
+        "level": finding.level,
+        "file": finding.location.file,
+        "line": finding.location.line,
+        "path": finding.path,
+        "resource": finding.resource,
+        "message": finding.message,
+        "fix": known.fix,
+        "istio": known.istio,
+        "kiali": known.kiali,
+    }

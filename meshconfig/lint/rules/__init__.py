@@ -1,0 +1,1 @@
+"""One module a rule, each with `RULE`; `meshconfig.lint.registry` finds them here."""

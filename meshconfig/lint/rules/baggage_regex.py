@@ -1,0 +1,65 @@
+"""A match on `baggage` that takes one member for the whole header, or a part of a member for the member."""
+
+import re
+from collections.abc import Iterator
+
+from meshconfig.istio import StringMatch
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.simulate.strings import compiled, is_present_match, matches
+
+HEADER = "baggage"
+_SPACES = re.compile(r"\\s[*+?]?| \*")
+_MEMBER = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        for number, route in enumerate(owner.spec.http):
+            for place, match in enumerate(route.match):
+                for name, text in match.headers.items():
+                    if name.lower() == HEADER and (wrong := _wrong(text)):
+                        yield Hit(owner, ("spec", "http", number, "match", place, "headers", name), wrong)
+
+
+def _wrong(text: StringMatch) -> str:
+    """Tries the match on headers that hold the member it names, and on some that hold another."""
+    if is_present_match(text) or (text.regex is not None and compiled(text.regex) is None):
+        return ""
+    literal = text.exact or text.prefix or ""
+    member = _MEMBER.search(_SPACES.sub("", text.regex or literal.replace(".", r"\.")))
+    if member is None:
+        return ""
+    key, value = (part.replace("\\", "") for part in member.groups())
+    held = (f"{key}={value}", f"a=b,{key}={value}", f"{key}={value},a=b", f"a=b,{key}={value};ttl=1,c=d")
+    other = (f"x{key}={value}", f"{key}={value}x", f"a=b,x-{key}={value}", f"{key}={value}-x,a=b")
+    if missed := next((header for header in held if not matches(text, header)), None):
+        return f"this misses `baggage: {missed}`"
+    if taken := next((header for header in other if matches(text, header)), None):
+        return f"this takes `baggage: {taken}` as well"
+    return ""
+
+
+BAD = r"""apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - match: [{headers: {baggage: {regex: '.*env=gray.*'}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]
+"""
+
+RULE = Rule(
+    code="GL213",
+    level=Level.WARNING,
+    title="A match on baggage is not anchored at its members.",
+    fix=r"Match the regex (.*,)?\s*KEY=VALUE\s*([;,].*)?, as `baggage: true` in a spec does.",
+    why="`baggage` is a list: `.*env=gray.*` also takes `myenv=gray` and `env=grayer`, and `env=gray` alone misses "
+    "the tag as soon as anybody else adds a member.",
+    resources=check,
+    bad=BAD,
+    good=BAD.replace(".*env=gray.*", r"(.*,)?\s*env=gray\s*([;,].*)?"),
+)

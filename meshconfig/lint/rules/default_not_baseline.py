@@ -1,0 +1,64 @@
+"""A default route that is not the baseline's."""
+
+from collections.abc import Iterator
+
+from meshconfig.compile.services import Plan
+from meshconfig.groups import Group
+from meshconfig.istio import HTTPRoute
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    """Among routes to subsets, a default to none of them: it goes to every version's Pods."""
+    for owner in index.resources.virtual_services:
+        default = next((number for number, route in enumerate(owner.spec.http) if not route.match), None)
+        if default is None:
+            continue
+        chosen = _subset_hosts(owner.spec.http[:default])
+        for place, one in enumerate(owner.spec.http[default].route):
+            if not one.destination.subset and one.destination.host in chosen:
+                path = ("spec", "http", default, "route", place, "destination")
+                yield Hit(owner, path, f"no subset: untagged requests go to every version of {one.destination.host}")
+
+
+def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
+    """A service whose untagged requests never go to the version that the baseline's tag means."""
+    lane = group.spec.spec.tag.default
+    for name, service in group.spec.spec.services.items():
+        plan = Plan(name, service, group.spec)
+        version = plan.version_in(lane)
+        if version and all(target.subset != version for target in plan.untagged_targets()):
+            field = "weights" if service.weights else "default"
+            message = f"untagged requests never go to {version}, the version of the baseline {lane}"
+            yield Hit(group, ("spec", "services", name, field), message)
+
+
+def _subset_hosts(routes: tuple[HTTPRoute, ...]) -> set[str]:
+    return {one.destination.host for route in routes for one in route.route if one.destination.subset}
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - match: [{headers: {env: {exact: gray}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+    - route: [{destination: {host: cat.demo.svc.cluster.local}}]
+"""
+
+RULE = Rule(
+    code="GL211",
+    level=Level.WARNING,
+    title="The default route does not lead to the baseline's version.",
+    fix="Give the default route the baseline's subset; in a spec, put the baseline's version into default or weights.",
+    why="Without a subset, requests that nobody tagged are spread over the Pods of all versions, the gray ones too.",
+    resources=check,
+    spec=check_spec,
+    bad=BAD,
+    good=BAD.replace("svc.cluster.local}}]\n", "svc.cluster.local, subset: prod}}]\n"),
+)

@@ -1,0 +1,46 @@
+"""A destination that stands twice in one route."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import fqdn
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        for number, route in enumerate(owner.spec.http):
+            first: dict[tuple[object, ...], int] = {}
+            for place, one in enumerate(route.route if len(route.route) > 1 else ()):
+                target = one.destination
+                # The same version with other headers is another thing: a split that sets the tag.
+                key = (fqdn(target.host, owner.namespace), target.subset, target.port.number, repr(one.headers))
+                if (earlier := first.setdefault(key, place)) != place:
+                    path = ("spec", "http", number, "route", place)
+                    yield Hit(owner, path, f"the same destination as route[{earlier}]: their weights add up")
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - route:
+        - {destination: {host: cat.demo.svc.cluster.local, subset: prod}, weight: 90}
+        - {destination: {host: cat.demo.svc.cluster.local, subset: prod}, weight: 10}
+"""
+
+RULE = Rule(
+    code="GL208",
+    level=Level.WARNING,
+    title="A destination stands twice in one route.",
+    fix="Name the version that was meant, or add the two weights up.",
+    why="The weights of equal destinations add up, so the split is not the one that it looks like.",
+    kiali=("KIA1105",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("prod}, weight: 10", "gray}, weight: 10"),
+)

@@ -1,0 +1,48 @@
+"""A match that stands a second time."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.cover.dead import Reason
+from meshconfig.lint.cover.words import dead_matches, dead_routes
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner, path, earlier in dead_routes(index, Reason.SAME):
+        yield Hit(owner, path, f"this route never answers: {earlier} has the same match")
+    for owner, path, earlier in dead_matches(index, Reason.SAME):
+        yield Hit(owner, path, f"this match is never asked: {earlier} is the same")
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - name: gray
+      match: [{headers: {env: {exact: gray}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+    - name: blue
+      match: [{headers: {env: {exact: gray}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: blue}}]
+    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]
+"""
+
+RULE = Rule(
+    code="GL202",
+    level=Level.WARNING,
+    title="The same match stands twice.",
+    fix="Delete the second one, or ask for what was meant.",
+    why="Envoy takes the first route that matches: the second never answers.",
+    istio=("IST0130", "IST0131"),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace(
+        "name: blue\n      match: [{headers: {env: {exact: gray}}}]",
+        "name: blue\n      match: [{headers: {env: {exact: blue}}}]",
+    ),
+)

@@ -1,0 +1,63 @@
+"""A VirtualService seen from namespaces that do not see the DestinationRule with its subset."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import DestinationRule, is_mesh
+from meshconfig.lint.finding import Level
+from meshconfig.lint.hosts import exported, sees
+from meshconfig.lint.index import Index, Use
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for use in index.uses:
+        # At a gateway one namespace reads the routes, the gateway's, and it is not known here.
+        if use.destination.subset and is_mesh(use.owner.spec):
+            found = [rule for rule, _, _ in index.subsets.get((use.host, use.destination.subset), ())]
+            if found and not _meet(use, found):
+                names = ", ".join(f"{rule.namespace}/{rule.name}" for rule in found)
+                message = f"this route is seen from {_shown(_seen(use))}, its subset is not: see exportTo of {names}"
+                yield Hit(use.owner, (*use.path, "subset"), message)
+
+
+def _meet(use: Use, rules: list[DestinationRule]) -> bool:
+    visible = [exported(rule.spec.export_to, rule.namespace) for rule in rules]
+    return sees(frozenset().union(*visible), _seen(use))
+
+
+def _seen(use: Use) -> frozenset[str]:
+    return exported(use.owner.spec.export_to, use.owner.namespace)
+
+
+def _shown(namespaces: frozenset[str]) -> str:
+    return "every namespace" if "*" in namespaces else ", ".join(sorted(namespaces))
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cat, namespace: demo}
+spec:
+  host: cat.demo.svc.cluster.local
+  exportTo: ["."]
+  subsets: [{name: gray, labels: {env: gray}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]}]
+"""
+
+RULE = Rule(
+    code="GL109",
+    level=Level.ERROR,
+    title="A route is exported to namespaces that do not see its subset.",
+    fix="Give the VirtualService and the DestinationRule the same exportTo.",
+    why="Callers there get the route and not the cluster that it leads to: 503 (NC).",
+    needs=("DestinationRule",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace('  exportTo: ["."]\n', ""),
+)

@@ -1,0 +1,50 @@
+"""A Gateway whose selector no gateway's Pods have."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for gateway in index.resources.gateways:
+        selector = gateway.spec.selector
+        # The gateway's own Deployment is often not among what is given: only one like it shows that they were.
+        if selector and index.pods.gateways and not index.pods.selected("", selector):
+            shown = ",".join(f"{name}={value}" for name, value in sorted(selector.items()))
+            there = " or ".join(sorted(index.pods.gateways))
+            yield Hit(gateway, ("spec", "selector"), f"no Pod template has the labels {shown}; there is {there}")
+
+
+BAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istio-ingressgateway, namespace: demo}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  template:
+    metadata: {labels: {istio: ingressgateway}, annotations: {inject.istio.io/templates: gateway}}
+    spec: {containers: [{name: istio-proxy, image: auto}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: demo}
+spec:
+  selector: {istio: ingress}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
+"""
+
+RULE = Rule(
+    code="GL402",
+    level=Level.ERROR,
+    title="A Gateway selects no gateway.",
+    fix="Give it the labels of the gateway's Pods, as a rule istio: ingressgateway.",
+    why="No proxy opens the port: connections are refused or answered 404.",
+    istio=("IST0101",),
+    kiali=("KIA0302",),
+    needs=("Deployment",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("{istio: ingress}", "{istio: ingressgateway}"),
+)

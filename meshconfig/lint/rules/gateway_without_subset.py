@@ -1,0 +1,64 @@
+"""A gateway's route to a host whose subsets only the mesh routes choose."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from meshconfig.istio import fqdn
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index, Use
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    chosen = _chosen_by_own_routes(index)
+    for use in index.uses:
+        at_gateway = any(name != "mesh" for name in use.owner.spec.gateways)
+        others = [one for one in chosen.get(use.host, ()) if one.owner is not use.owner]
+        if use.http and at_gateway and not use.destination.subset and others:
+            message = (
+                f"this leads to every version of {use.host}: {others[0].owner} chooses among them between services only"
+            )
+            yield Hit(use.owner, use.path, message)
+
+
+def _chosen_by_own_routes(index: Index) -> dict[str, list[Use]]:
+    """For each host, the destinations with a subset in the host's own VirtualServices."""
+    found: dict[str, list[Use]] = defaultdict(list)
+    for use in index.uses:
+        own = any(fqdn(host, use.owner.namespace) == use.host for host in use.owner.spec.hosts)
+        if own and use.destination.subset:
+            found[use.host].append(use)
+    return found
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - match: [{headers: {env: {exact: gray}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front, namespace: demo}
+spec:
+  hosts: [cat.example.com]
+  gateways: [demo/front]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
+"""
+
+RULE = Rule(
+    code="GL205",
+    level=Level.WARNING,
+    title="A gateway's route has no subset, and the routes between services do.",
+    fix="Repeat the service's routes at the gateway: each destination with its subset.",
+    why="A gateway does not read the routes of the mesh: outside requests are spread over all Pods, gray ones too.",
+    istio=("IST0140",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("svc.cluster.local}}]}]", "svc.cluster.local, subset: prod}}]}]"),
+)

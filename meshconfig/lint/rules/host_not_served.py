@@ -1,0 +1,71 @@
+"""A VirtualService's host that none of its Gateways serves."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import Gateway, VirtualService, is_mesh
+from meshconfig.lint.cover.dead import gateways_of
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.simulate.hosts import overlap
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        names = [name for name in gateways_of(owner) if name != "mesh"]
+        gateways = [index.gateways[name] for name in names if name in index.gateways]
+        # A Gateway that is not here may serve what the others do not.
+        if gateways and len(gateways) == len(names):
+            yield from _unserved(owner, gateways)
+
+
+def _unserved(owner: VirtualService, gateways: list[Gateway]) -> Iterator[Hit]:
+    served = [any(_serves(one, host, owner.namespace) for one in gateways) for host in owner.spec.hosts]
+    if is_mesh(owner.spec) and any(served):
+        return  # the others are for sidecars
+    names = ", ".join(f"{one.namespace}/{one.name}" for one in gateways)
+    for number, host in enumerate(owner.spec.hosts):
+        if not served[number]:
+            yield Hit(owner, ("spec", "hosts", number), f"no server of Gateway {names} has the host {host}")
+
+
+def _serves(gateway: Gateway, host: str, namespace: str) -> bool:
+    """A server's host may say whose VirtualServices it takes: `namespace/host`, `./host`, `*/host`."""
+    for server in gateway.spec.servers:
+        for pattern in server.hosts:
+            whose, slash, name = pattern.rpartition("/")
+            allowed = not slash or whose == "*" or namespace == (gateway.namespace if whose == "." else whose)
+            if allowed and overlap(name, host):
+                return True
+    return False
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: demo}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.example.com"]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.example.org]
+  gateways: [demo/front]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
+"""
+
+RULE = Rule(
+    code="GL105",
+    level=Level.WARNING,
+    title="A VirtualService's host is served by none of its Gateways.",
+    fix="Add the host to a server of the Gateway, or name a Gateway that serves it.",
+    why="Requests for this host are answered 404 at the gateway.",
+    istio=("IST0132",),
+    needs=("Gateway",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("example.org", "example.com"),
+)

@@ -1,0 +1,56 @@
+"""Two VirtualServices for one host of the mesh."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import VirtualService
+from meshconfig.lint.finding import Level
+from meshconfig.lint.hosts import exported, mesh_hosts
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for host, owners in index.mesh_virtual_services.items():
+        for owner in owners if len(owners) > 1 else ():
+            others = [other for other in owners if other is not owner and _overlap(owner, other)]
+            if others:
+                names = ", ".join(f"{other.namespace}/{other.name}" for other in others)
+                place = mesh_hosts(owner).index(host)
+                message = f"VirtualService {names} has the host {host} too, and between services Istio merges none"
+                yield Hit(owner, ("spec", "hosts", place), message)
+
+
+def _overlap(one: VirtualService, other: VirtualService) -> bool:
+    """Is there a namespace that sees both?"""
+    seen = [exported(each.spec.export_to, each.namespace) for each in (one, other)]
+    return any("*" in each for each in seen) or bool(seen[0] & seen[1])
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat-gray, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]}]
+"""
+
+RULE = Rule(
+    code="GL216",
+    level=Level.ERROR,
+    title="Two VirtualServices have the same host of the mesh.",
+    fix="Put the routes into one VirtualService.",
+    why="Sidecars take the routes of one of the two, the older as a rule; those of the other do not exist.",
+    istio=("IST0109",),
+    kiali=("KIA1106",),
+    resources=check,
+    bad=BAD,
+    good=BAD.split("---")[0],
+)

@@ -1,0 +1,40 @@
+"""One of a route's OR-ed matches that adds nothing."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.cover.dead import Reason
+from meshconfig.lint.cover.words import dead_matches
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for reason in (Reason.SWALLOWED, Reason.CATCH_ALL):
+        for owner, path, earlier in dead_matches(index, reason):
+            yield Hit(owner, path, f"this match adds nothing: {earlier} takes all of its requests before it")
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - match: [{uri: {prefix: /api}}, {uri: {prefix: /api/v1}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]
+"""
+
+RULE = Rule(
+    code="GL204",
+    level=Level.INFO,
+    title="One of several matches adds nothing to those before it.",
+    fix="Delete it, or move it before the wider one if another route was meant for it.",
+    why="It is harmless where both lead to the same route; it often was meant for another one.",
+    istio=("IST0131",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("{uri: {prefix: /api/v1}}", "{uri: {prefix: /v1}}"),
+)

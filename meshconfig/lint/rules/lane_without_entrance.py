@@ -1,0 +1,54 @@
+"""A lane that nobody can enter."""
+
+from collections.abc import Iterator
+
+from meshconfig.groups import Group
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.spec import Entry
+
+
+def check(group: Group, _index: Index) -> Iterator[Hit]:
+    spec = group.spec.spec
+    # Without entries, whoever calls these services sets the tag.
+    for lane in spec.lanes if spec.entries else ():
+        if lane != spec.tag.default and not any(_enters(entry, lane) for entry in spec.entries):
+            message = f"no entry leads into {lane}: none honours its tag, admits into it or splits to it"
+            yield Hit(group, ("spec", "lanes", lane), message)
+
+
+def _enters(entry: Entry, lane: str) -> bool:
+    admitted = any(admit.lane == lane for admit in entry.admit)
+    return entry.tag == "trusted" or admitted or bool((entry.split or {}).get(lane))
+
+
+BAD = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat:
+      host: cat
+      port: 9001
+      versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}
+  entries:
+    - hosts: [cat.example.com]
+      tag: untrusted
+      routes: [{path: {prefix: /}, service: cat}]
+"""
+
+RULE = Rule(
+    code="GL601",
+    level=Level.WARNING,
+    title="Nobody can enter a lane.",
+    fix="Admit somebody into it, give it a share of a split, or trust the tag at an entry.",
+    why="Its versions run and never get a request from outside.",
+    spec=check,
+    bad=BAD,
+    good=BAD.replace(
+        "tag: untrusted\n", 'tag: untrusted\n      admit: [{lane: gray, match: {cookies: {beta: "1"}}}]\n'
+    ),
+)

@@ -1,0 +1,41 @@
+"""A lane of which no service has a version."""
+
+from collections.abc import Iterator
+
+from meshconfig.compile.services import Plan
+from meshconfig.groups import Group
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(group: Group, _index: Index) -> Iterator[Hit]:
+    spec = group.spec.spec
+    plans = [Plan(name, service, group.spec) for name, service in spec.services.items()]
+    for lane in spec.lanes:
+        if lane != spec.tag.default and not any(plan.version_in(lane) for plan in plans):
+            yield Hit(
+                group, ("spec", "lanes", lane), f"no service has a version {lane}, and versions names none for it"
+            )
+
+
+BAD = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat: {host: cat, port: 9001, versions: {prod: {labels: {env: prod}}, grey: {labels: {env: grey}}}}
+"""
+
+RULE = Rule(
+    code="GL602",
+    level=Level.WARNING,
+    title="No service has a version of a lane.",
+    fix="Name a version like the lane, or map it: versions: {SERVICE: VERSION}.",
+    why="The tag of this lane changes nothing: its requests go where untagged ones go.",
+    spec=check,
+    bad=BAD,
+    good=BAD.replace("grey", "gray"),
+)

@@ -1,0 +1,63 @@
+"""Requests without the header find no route."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import VirtualService
+from meshconfig.lint.cover.condition import ASKED_OF_THE_CLIENT, Condition, covers, without_headers
+from meshconfig.lint.cover.dead import conditions, gateways_of
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        routes = owner.spec.http
+        # A VirtualService without hosts is a delegate: the one that names it has the default.
+        if routes and routes[-1].match and owner.spec.hosts:
+            yield from _closed(owner)
+
+
+def _closed(owner: VirtualService) -> Iterator[Hit]:
+    """For each route that asks something of the client: is there one for the same place that asks nothing?"""
+    gateways = gateways_of(owner)
+    every = [
+        (number, one) for number, route in enumerate(owner.spec.http) for _, one in conditions(owner, route, number)
+    ]
+    ways = {without_headers(one) for _, one in every if not _asks(one)}
+    closed: dict[Condition, int] = {}
+    for number, one in every:
+        if _asks(one) and not any(covers(way, without_headers(one), gateways) for way in ways):
+            closed.setdefault(without_headers(one), number)
+    for number in sorted(set(closed.values())):
+        yield Hit(
+            owner, ("spec", "http", number), "a request that does not match this route finds no other: it gets 404"
+        )
+
+
+def _asks(one: Condition) -> bool:
+    """Does it ask for something that the client sends? What must not be sent leaves a way for who does not send it."""
+    return any(key[0] in ASKED_OF_THE_CLIENT for key in one.values)
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - match: [{headers: {env: {exact: gray}}}]
+      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
+"""
+
+RULE = Rule(
+    code="GL210",
+    level=Level.WARNING,
+    title="There is no default route: who does not send the header gets 404.",
+    fix="End with a route without a match, to the baseline's version.",
+    why="Once a VirtualService has a route for a host, Istio adds none of its own: what no route takes gets 404.",
+    resources=check,
+    bad=BAD,
+    good=BAD + "    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]\n",
+)

@@ -1,0 +1,42 @@
+"""A port of which Istio cannot tell the protocol."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import SYSTEM_NAMESPACES, Index
+from meshconfig.lint.protocol import HTTP, OTHER, protocol
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for service in index.resources.services:
+        if service.namespace in SYSTEM_NAMESPACES:
+            continue
+        for number, port in enumerate(service.spec.ports):
+            if not protocol(port):
+                field = "appProtocol" if port.app_protocol else "name"
+                said = f"{field} {port.app_protocol or port.name}" if port.app_protocol or port.name else "no name"
+                message = f"port {port.port} has {said}: Istio knows {', '.join(sorted(HTTP | OTHER))}"
+                yield Hit(service, ("spec", "ports", number, field), message)
+
+
+BAD = """\
+apiVersion: v1
+kind: Service
+metadata: {name: cat, namespace: demo}
+spec: {selector: {app: cat}, ports: [{port: 9001, name: web}]}
+"""
+
+RULE = Rule(
+    code="GL501",
+    level=Level.WARNING,
+    title="A port's name does not follow `<protocol>[-suffix]`, and appProtocol does not say the protocol either.",
+    fix="Name it http or http-SOMETHING (grpc, tcp, … for others), or set appProtocol.",
+    why="Istio guesses from the first bytes: what it does not take for HTTP has no routes, and gateways send HTTP/1.1.",
+    istio=("IST0118",),
+    kiali=("KIA0601", "KIA0602"),
+    needs=("Service",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("name: web", "name: http-web"),
+)

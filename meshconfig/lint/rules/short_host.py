@@ -1,0 +1,50 @@
+"""A host without dots, which Istio completes by the namespace of whoever names it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from meshconfig.istio import Resource, fqdn, is_mesh
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.load import FieldPath
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner, path, host in _named(index):
+        if host and "." not in host and host != "*":
+            full = fqdn(host, owner.namespace)
+            yield Hit(owner, path, f"{host} is short for {full}, because this resource is in {owner.namespace}")
+
+
+def _named(index: Index) -> Iterator[tuple[Resource[Any], FieldPath, str]]:
+    for use in index.uses:
+        yield use.owner, (*use.path, "host"), use.destination.host
+    for rule in index.resources.destination_rules:
+        yield rule, ("spec", "host"), rule.spec.host
+    for one in index.resources.virtual_services:
+        if is_mesh(one.spec):
+            for number, host in enumerate(one.spec.hosts):
+                yield one, ("spec", "hosts", number), host
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cat, namespace: demo}
+spec:
+  host: cat
+  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
+"""
+
+RULE = Rule(
+    code="GL108",
+    level=Level.INFO,
+    title="A host is a short name.",
+    fix="Write NAME.NAMESPACE.svc.cluster.local.",
+    why="Istio completes a short name by the namespace of the resource that holds it, not by the Service's: moved to "
+    "another namespace, or copied there, the resource means another host.",
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("host: cat", "host: cat.demo.svc.cluster.local"),
+)

@@ -1,0 +1,52 @@
+"""Routes that ask for the caller's labels, and none for other callers."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import VirtualService, is_mesh
+from meshconfig.lint.cover.dead import conditions
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+OF_THE_CALLER = ("label", "namespace")
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        if is_mesh(owner.spec) and owner.spec.hosts and owner.spec.http and not _open_to_all(owner):
+            message = "every route asks for labels or a namespace of the caller: for others none of this holds"
+            yield Hit(owner, ("spec", "http"), message)
+
+
+def _open_to_all(owner: VirtualService) -> bool:
+    return any(
+        one.gateways is not None or all(kind not in OF_THE_CALLER for kind, _ in one.values)
+        for number, route in enumerate(owner.spec.http)
+        for _, one in conditions(owner, route, number)
+    )
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mouse, namespace: demo}
+spec:
+  hosts: [mouse.demo.svc.cluster.local]
+  http:
+    - match: [{sourceLabels: {env: gray}}]
+      route: [{destination: {host: mouse.demo.svc.cluster.local, subset: gray}}]
+    - match: [{sourceLabels: {env: prod}}]
+      route: [{destination: {host: mouse.demo.svc.cluster.local, subset: prod}}]
+"""
+
+RULE = Rule(
+    code="GL215",
+    level=Level.WARNING,
+    title="Every route asks for the caller's labels: other callers have no way through.",
+    fix="End with a route without a match, to the baseline's version.",
+    why="To a caller without these labels the VirtualService does not exist: Istio spreads its requests over the Pods "
+    "of all versions.",
+    resources=check,
+    bad=BAD,
+    good=BAD + "    - route: [{destination: {host: mouse.demo.svc.cluster.local, subset: prod}}]\n",
+)

@@ -1,0 +1,63 @@
+"""A subset whose labels no Pod template of its Service has."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import fqdn
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.simulate.registry import namespace_of
+
+# Istio adds these to a Pod's labels by where it runs; no template has them.
+ADDED = ("topology.kubernetes.io/", "topology.istio.io/", "kubernetes.io/hostname")
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for rule in index.resources.destination_rules:
+        host = fqdn(rule.spec.host, rule.namespace)
+        namespace = namespace_of(host)
+        if namespace is None or not index.pods.given(namespace):
+            continue
+        service = index.services.get(host)
+        selector = service.spec.selector if service else {}
+        for number, subset in enumerate(rule.spec.subsets):
+            wanted = {**selector, **subset.labels}
+            if not subset.labels or any(name.startswith(ADDED) for name in wanted):
+                continue
+            if not index.pods.selected(namespace, wanted):
+                shown = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
+                message = f"no Pod template in {namespace} has the labels {shown}"
+                yield Hit(rule, ("spec", "subsets", number, "labels"), message)
+
+
+BAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cat-gray, namespace: demo}
+spec:
+  selector: {matchLabels: {app: cat, env: gray}}
+  template:
+    metadata: {labels: {app: cat, env: gray}}
+    spec: {containers: [{name: cat, image: cat}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cat, namespace: demo}
+spec:
+  host: cat.demo.svc.cluster.local
+  subsets: [{name: gray, labels: {env: grey}}]
+"""
+
+RULE = Rule(
+    code="GL301",
+    level=Level.ERROR,
+    title="A subset selects no Pod.",
+    fix="Give the subset the labels of a Deployment's Pod template, or deploy what it is meant for.",
+    why="The subset has no endpoints: every request to it is answered 503 (UH).",
+    istio=("IST0173",),
+    kiali=("KIA0203",),
+    needs=("Deployment",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("grey", "gray"),
+)

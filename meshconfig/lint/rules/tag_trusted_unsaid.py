@@ -1,0 +1,53 @@
+"""An entry open to any host that honours an outside tag without saying so."""
+
+from collections.abc import Iterator
+
+from meshconfig.groups import Group
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.spec import Entry
+
+
+def check(group: Group, index: Index) -> Iterator[Hit]:
+    header = group.spec.spec.tag.header
+    for number, entry in enumerate(group.spec.spec.entries):
+        if "tag" not in entry.model_fields_set and _open_to_all(entry, index):
+            message = (
+                f"the Gateway serves any host, and whoever sends {header} chooses a lane: say tag: trusted or untrusted"
+            )
+            yield Hit(group, ("spec", "entries", number, "tag"), message)
+
+
+def _open_to_all(entry: Entry, index: Index) -> bool:
+    if entry.gateway.use is None:
+        return "*" in entry.hosts
+    gateway = index.gateways.get(entry.gateway.use)
+    return gateway is not None and any(
+        host.rpartition("/")[2] == "*" for server in gateway.spec.servers for host in server.hosts
+    )
+
+
+BAD = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat: {host: cat, port: 9001, versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}}
+  entries:
+    - hosts: ["*"]
+      routes: [{path: {prefix: /}, service: cat}]
+"""
+
+RULE = Rule(
+    code="GL604",
+    level=Level.WARNING,
+    title="An entry for any host honours an outside tag without saying so.",
+    fix="Write tag: trusted if outsiders may choose their lane, else tag: untrusted.",
+    why="Anybody who sends the header gets the gray versions.",
+    spec=check,
+    bad=BAD,
+    good=BAD.replace('- hosts: ["*"]', '- hosts: ["*"]\n      tag: trusted'),
+)

@@ -1,0 +1,53 @@
+"""A route to a host that is neither a Service nor a ServiceEntry."""
+
+from collections.abc import Iterator
+
+from meshconfig.errors import nearest
+from meshconfig.istio import CLUSTER_DOMAIN
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for use in index.uses:
+        if index.knows_host(use.host) is False:
+            message = f"there is no Service or ServiceEntry {use.host}{hint(index, use.host)}"
+            yield Hit(use.owner, (*use.path, "host"), message)
+
+
+def hint(index: Index, host: str) -> str:
+    """What was meant, perhaps. Istio completes a name without dots only; `cat.demo` is a host of its own to it."""
+    full = f"{host}.{CLUSTER_DOMAIN}"
+    if full in index.services:
+        return f"; to Istio a name with a dot is complete: write {full}"
+    return nearest(host, index.hosts_like(host))
+
+
+BAD = """\
+apiVersion: v1
+kind: Service
+metadata: {name: cat, namespace: demo}
+spec: {selector: {app: cat}, ports: [{port: 9001, name: http}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http: [{route: [{destination: {host: cats.demo.svc.cluster.local}}]}]
+"""
+
+RULE = Rule(
+    code="GL102",
+    level=Level.ERROR,
+    title="A route leads to a host that does not exist.",
+    fix="Name the Service in full, NAME.NAMESPACE.svc.cluster.local; a host outside the mesh needs a ServiceEntry.",
+    why="Envoy has no cluster for it: every request that takes the route is answered 503 (NC).",
+    istio=("IST0101",),
+    kiali=("KIA1101",),
+    needs=("Service",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("cats.demo", "cat.demo"),
+)

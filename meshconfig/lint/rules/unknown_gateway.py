@@ -1,0 +1,52 @@
+"""A VirtualService bound to a Gateway that does not exist."""
+
+from collections.abc import Iterator
+
+from meshconfig.errors import nearest
+from meshconfig.istio import MESH
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.simulate.hosts import gateway_name
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        for number, name in enumerate(owner.spec.gateways):
+            full = gateway_name(name, owner.namespace)
+            if name == MESH or full in index.gateways or not index.is_given("Gateway", full.partition("/")[0]):
+                continue
+            message = f"there is no Gateway {full}{nearest(full, index.gateways)}"
+            yield Hit(owner, ("spec", "gateways", number), message)
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: demo}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.example.com]
+  gateways: [demo/front-door]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
+"""
+
+RULE = Rule(
+    code="GL104",
+    level=Level.ERROR,
+    title="A VirtualService names a Gateway that does not exist.",
+    fix="Name the Gateway as namespace/name.",
+    why="The routes are on no gateway: requests from outside are answered 404.",
+    istio=("IST0101",),
+    kiali=("KIA1102",),
+    needs=("Gateway",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("front-door", "front"),
+)

@@ -1,0 +1,45 @@
+"""A DestinationRule for a host that is neither a Service nor a ServiceEntry."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import fqdn
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.rules.unknown_destination import hint
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for rule in index.resources.destination_rules:
+        host = fqdn(rule.spec.host, rule.namespace)
+        if not host.startswith("*") and index.knows_host(host) is False:
+            yield Hit(rule, ("spec", "host"), f"there is no Service or ServiceEntry {host}{hint(index, host)}")
+
+
+BAD = """\
+apiVersion: v1
+kind: Service
+metadata: {name: cat, namespace: demo}
+spec: {selector: {app: cat}, ports: [{port: 9001, name: http}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cat, namespace: demo}
+spec:
+  host: cats.demo.svc.cluster.local
+  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
+"""
+
+RULE = Rule(
+    code="GL103",
+    level=Level.WARNING,
+    title="A DestinationRule's host does not exist.",
+    fix="Name the Service in full, or delete the rule.",
+    why="The rule applies to nothing: its subsets and its policy have no effect.",
+    istio=("IST0174",),
+    kiali=("KIA0202",),
+    needs=("Service",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("cats.demo", "cat.demo"),
+)

@@ -1,0 +1,40 @@
+"""A weight where there is nothing to weigh."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+ALL = 100
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        for number, route in enumerate(owner.spec.http):
+            weight = route.route[0].weight if len(route.route) == 1 else None
+            if weight is not None and weight != ALL:
+                path = ("spec", "http", number, "route", 0, "weight")
+                yield Hit(owner, path, f"{weight} is without effect: the only destination gets every request")
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}, weight: 10}]}]
+"""
+
+RULE = Rule(
+    code="GL207",
+    level=Level.WARNING,
+    title="The only destination of a route has a weight.",
+    fix="Delete the weight, or add the destination that gets the rest.",
+    why="A weight is a share among destinations: alone, 10 is 100 %, and 0 is 100 % as well.",
+    kiali=("KIA1104",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace(", weight: 10", ""),
+)

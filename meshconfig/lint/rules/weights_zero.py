@@ -1,0 +1,40 @@
+"""Weights that are all 0."""
+
+from collections.abc import Iterator
+
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        for number, route in enumerate(owner.spec.http):
+            if len(route.route) > 1 and not any(one.weight for one in route.route):
+                count = len(route.route)
+                yield Hit(owner, ("spec", "http", number, "route"), f"the weights of all {count} destinations are 0")
+
+
+BAD = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: demo}
+spec:
+  hosts: [cat.demo.svc.cluster.local]
+  http:
+    - route:
+        - {destination: {host: cat.demo.svc.cluster.local, subset: prod}, weight: 0}
+        - {destination: {host: cat.demo.svc.cluster.local, subset: gray}, weight: 0}
+"""
+
+RULE = Rule(
+    code="GL206",
+    level=Level.ERROR,
+    title="All weights of a route are 0.",
+    fix="Give at least one destination a weight above 0.",
+    why="Istio refuses the VirtualService (a destination without a weight counts as 0); the routes before it stay.",
+    istio=("IST0106",),
+    resources=check,
+    bad=BAD,
+    good=BAD.replace("prod}, weight: 0", "prod}, weight: 1"),
+)

@@ -1,0 +1,78 @@
+"""From documents to findings."""
+
+from collections.abc import Iterable, Sequence
+
+from meshconfig.errors import dotted
+from meshconfig.groups import Group, check_kind, groups
+from meshconfig.istio import Resources
+from meshconfig.lint.finding import Finding
+from meshconfig.lint.index import Index
+from meshconfig.lint.origin import Rendered, rendered
+from meshconfig.lint.registry import rules
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.load import Document
+
+API = "graylane/"
+
+
+def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
+    """What the rules look at: manifests as they are, specs and what they render to.
+
+    Raises:
+        InputError: a document that is neither, or a spec that cannot be used.
+    """
+    own = [document for document in documents if _is_own(document)]
+    for document in own:
+        check_kind(document)
+    specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
+    given = [(document.value, document) for document in documents if not _is_own(document)]
+    resources = Resources.parse(given, default_namespace=default_namespace)
+    made = Resources.parse(pair for group in specs for pair in rendered(group))
+    return Index(_joined(resources, made), tuple(specs), resources)
+
+
+def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:
+    """All findings, sorted by place.
+
+    Parameters:
+        ignored: codes of rules that are left out.
+    """
+    skipped = frozenset(ignored)
+    found = {_finding(rule, hit) for rule in rules() if rule.code not in skipped for hit in _hits(rule, subject)}
+    return sorted(found)
+
+
+def _hits(rule: Rule, subject: Index) -> Iterable[Hit]:
+    if rule.resources:
+        yield from rule.resources(subject)
+    if rule.spec:
+        for group in subject.groups:
+            yield from rule.spec(group, subject)
+
+
+def _finding(rule: Rule, hit: Hit) -> Finding:
+    owner, path = hit.owner, hit.path
+    if isinstance(owner, Group):
+        location, whose = owner.locate(path), f"LaneGroup {'/'.join(owner.key)}"
+    else:
+        if isinstance(owner.source, Rendered):
+            path = owner.source.field(path)
+        location, whose = owner.locate(*hit.path), str(owner)
+    return Finding(location, rule.code, dotted(path), hit.message, whose, rule.level)
+
+
+def _is_own(document: Document) -> bool:
+    return isinstance(document.value, dict) and str(document.value.get("apiVersion", "")).startswith(API)
+
+
+def _joined(one: Resources, other: Resources) -> Resources:
+    return Resources(
+        virtual_services=one.virtual_services + other.virtual_services,
+        destination_rules=one.destination_rules + other.destination_rules,
+        gateways=one.gateways + other.gateways,
+        services=one.services + other.services,
+        service_entries=one.service_entries + other.service_entries,
+        workloads=one.workloads + other.workloads,
+        namespaces=one.namespaces + other.namespaces,
+        others=one.others + other.others,
+    )
