@@ -57,3 +57,8 @@ class EnvoyConfig:
 def cluster_name(host: str, port: int, subset: str = "") -> str:
     """A cluster's name as Istio's: `outbound|9001|gray|cat-svc.demo.svc.cluster.local`."""
     return f"outbound|{port}|{subset}|{host}"
+
+
+def mesh_listener(host: str, port: int) -> str:
+    """The name of the listener at which a service's callers reach it."""
+    return f"mesh|{port}|{host}"

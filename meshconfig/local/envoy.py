@@ -18,7 +18,7 @@ from meshconfig.istio import (
     is_mesh,
 )
 from meshconfig.local.clusters import clusters
-from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, cluster_name
+from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, cluster_name, mesh_listener
 from meshconfig.local.hosts import bare, by_precedence, intersection, matches, rule_for
 from meshconfig.local.routes import Place, default_route, gateway_name, last_the_catch_alls, routes
 from meshconfig.local.unread import unread
@@ -63,7 +63,7 @@ class _Translation:
     def mesh(self) -> Iterator[tuple[Listener, Json]]:
         for host, ports in self.services.items():
             for port in ports:
-                listener = Listener(f"mesh|{port}|{host}", "mesh", port, (host,))
+                listener = Listener(mesh_listener(host, port), "mesh", port, (host,))
                 found = self.mesh_routes(host, port)
                 yield listener, _route_configuration(listener.name, {"*": found}, set())
         for one in self.resources.virtual_services:

@@ -91,11 +91,18 @@ class Child:
         self.guard.began(self.process.pid)
 
     async def listening(self, port: int) -> None:
-        """Wait until it accepts connections at a port of this machine.
+        """Wait until it accepts connections at a port of this machine; who does not is ended.
 
         Raises:
             LocalMeshError: it ended, or does not listen; with the end of its output.
         """
+        try:
+            await self._until_it_accepts(port)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _until_it_accepts(self, port: int) -> None:
         deadline = asyncio.get_running_loop().time() + _READY
         while not await accepts(LOCALHOST, port):
             if self.process.returncode is not None:

@@ -42,12 +42,11 @@ class Proxy:
 
     Parameters:
         folder: for its files and log; its alone.
-        tags: the headers whose values the log of requests shows.
     """
 
-    def __init__(self, folder: Path, guard: Guard, tags: Sequence[str]) -> None:
+    def __init__(self, folder: Path, guard: Guard) -> None:
         self.files = Files(folder)
-        self.tags = tags
+        self.tags: Sequence[str] = ()
         self.address_file = folder / "admin"
         self.child = Child("envoy", self._command(), folder / "envoy.log", guard, stdout=subprocess.PIPE)
         self.clusters: dict[str, Json] = {}

@@ -1,0 +1,179 @@
+"""The processes of a mesh: started before anything is sent to them, ended after the last request to them."""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshconfig.errors import LocalMeshError
+from meshconfig.local.config import Endpoint
+from meshconfig.local.listener import LOCALHOST, REQUEST_ID
+from meshconfig.local.processes import Child, Guard, ReservedPort
+from meshconfig.local.workloads import PORT, Workload, fill
+
+# Tells a service's middleware what to pass on: the tag, and the id by which Envoy's log knows the hops of one request.
+REMOTE_FIELDS = "PROPAGATION_REMOTE_FIELDS"
+Key = tuple[str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a process is started with, `{port}` still open. Two that are alike are one process."""
+
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    folder: Path | None
+    address: tuple[str, int] | None
+
+
+@dataclass(eq=False, slots=True)
+class Running:
+    """A process at an address; without a child it is not ours. `dead`: its child ended by itself."""
+
+    name: str
+    definition: Definition
+    address: tuple[str, int]
+    child: Child | None = None
+    dead: bool = False
+
+    @property
+    def authority(self) -> str:
+        """The address as Envoy writes it."""
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The processes of a plan, all of them listening; `started` are those that were not there before."""
+
+    processes: Mapping[Key, tuple[Workload, Running]]
+    started: tuple[Running, ...]
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where requests may be sent: every process that lives and whose version the spec has."""
+        return [
+            Endpoint(workload.host, workload.port, workload.labels, *running.address)
+            for workload, running in self.processes.values()
+            if workload.labels is not None and not running.dead
+        ]
+
+
+class Fleet:
+    """Starts and ends processes as plans ask for them.
+
+    Parameters:
+        folder: for their output.
+        died: called when one ends by itself.
+    """
+
+    def __init__(self, folder: Path, guard: Guard, died: Callable[[Running], Awaitable[None]]) -> None:
+        self.folder = folder
+        self.guard = guard
+        self.died = died
+        self.current = Prepared({}, ())
+        self.leaving: set[Running] = set()
+        self.watches: dict[Running, asyncio.Task[None]] = {}
+        self.numbers = itertools.count(1)
+
+    async def prepare(self, workloads: Iterable[Workload], urls: Mapping[str, str]) -> Prepared:
+        """Start what is not there yet, all at once, and wait until it listens.
+
+        Parameters:
+            urls: by listener, the address that `{SERVICE}` stands for.
+
+        Raises:
+            LocalMeshError: one did not start; then none of them stays.
+        """
+        wanted = {one.key: (one, _definition(one, urls)) for one in workloads}
+        missing = [pair for key, pair in wanted.items() if self._definition(key) != pair[1]]
+        results = await asyncio.gather(*(self._start(*pair) for pair in missing), return_exceptions=True)
+        started = [one for one in results if isinstance(one, Running)]
+        if errors := [one for one in results if isinstance(one, BaseException)]:
+            await self._stop(started)
+            raise errors[0]
+        new = {workload.key: one for (workload, _), one in zip(missing, started, strict=True)}
+        there = {key: new.get(key) or self.current.processes[key][1] for key in wanted}
+        return Prepared({key: (pair[0], there[key]) for key, pair in wanted.items()}, tuple(started))
+
+    def adopt(self, prepared: Prepared) -> tuple[Running, ...]:
+        """Take prepared processes for the current ones; gives those that are no longer needed."""
+        kept = {running for _, running in prepared.processes.values()}
+        gone = tuple(running for _, running in self.current.processes.values() if running not in kept)
+        self.leaving.update(gone)
+        self.current = prepared
+        return gone
+
+    async def discard(self, prepared: Prepared) -> None:
+        """End what was started for a plan that is not adopted."""
+        await self._stop(prepared.started)
+
+    async def retire(self, gone: Iterable[Running]) -> None:
+        """End processes that are no longer needed."""
+        gone = [one for one in gone if one in self.leaving]
+        await self._stop(gone)
+        self.leaving.difference_update(gone)
+
+    async def close(self) -> None:
+        """End all of them."""
+        await self._stop([*(running for _, running in self.current.processes.values()), *self.leaving])
+
+    def _definition(self, key: Key) -> Definition | None:
+        return self.current.processes[key][1].definition if key in self.current.processes else None
+
+    async def _start(self, workload: Workload, definition: Definition) -> Running:
+        if definition.address:
+            return Running(workload.name, definition, await _resolved(workload.name, *definition.address))
+        port = ReservedPort()
+        values = {PORT: str(port.number)}
+        child = Child(
+            workload.name,
+            [fill(word, values) for word in definition.command],
+            self.folder / f"{workload.service}-{workload.version}-{next(self.numbers)}.log",
+            self.guard,
+            {name: fill(value, values) for name, value in definition.environment},
+            definition.folder,
+        )
+        try:
+            await child.start()
+            await child.listening(port.number)
+        finally:
+            port.release()
+        running = Running(workload.name, definition, (LOCALHOST, port.number), child)
+        self.watches[running] = asyncio.create_task(self._watch(running, child))
+        return running
+
+    async def _watch(self, running: Running, child: Child) -> None:
+        await child.ended()
+        running.dead = True
+        await self.died(running)
+
+    async def _stop(self, processes: Iterable[Running]) -> None:
+        processes = list(processes)
+        for one in processes:
+            if watch := self.watches.pop(one, None):
+                watch.cancel()
+        await asyncio.gather(*(one.child.stop() for one in processes if one.child))
+
+
+def _definition(workload: Workload, urls: Mapping[str, str]) -> Definition:
+    values = {name: urls[listener] for name, listener in workload.listeners.items() if listener in urls}
+    environment = {REMOTE_FIELDS: f"{workload.tag},{REQUEST_ID}", **workload.environment}
+    return Definition(
+        tuple(fill(word, values, last=False) for word in workload.command),
+        tuple((name, fill(value, values, last=False)) for name, value in sorted(environment.items())),
+        workload.folder,
+        workload.address,
+    )
+
+
+async def _resolved(name: str, host: str, port: int) -> tuple[str, int]:
+    """An address with its name looked up, which Envoy would not do."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise LocalMeshError(f"{name}: there is no host {host}: {error.strerror}") from None
+    v4 = [address for family, *_, address in found if family == socket.AF_INET]
+    return str((v4 or [found[0][4]])[0][0]), port

@@ -1,0 +1,199 @@
+"""A mesh on this machine: one Envoy, the processes behind it, and how both follow a plan that changes."""
+
+import asyncio
+import contextlib
+import math
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshconfig.errors import LocalMeshError
+from meshconfig.istio import Resources
+from meshconfig.local.config import EnvoyConfig, Listener
+from meshconfig.local.envoy import translate
+from meshconfig.local.fleet import Fleet, Prepared, Running
+from meshconfig.local.listener import LOCALHOST
+from meshconfig.local.plan import Plan
+from meshconfig.local.processes import Guard
+from meshconfig.local.proxy import Proxy
+from meshconfig.local.trace import Way, Ways
+
+_LOOK = 0.05  # seconds between looks at the log of requests
+_LINES = 2**20  # bytes of a line in that log: a path may be long
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a new plan did: the resources that differ and the processes that came and went, by name."""
+
+    resources: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Who is told of what happens by itself: a request that took its way, a process that died, in words."""
+
+    way: Callable[[Way], None] = lambda way: None
+    died: Callable[[str], None] = lambda message: None
+
+
+@contextlib.asynccontextmanager
+async def running(plan: Plan, events: Events) -> AsyncIterator["Mesh"]:
+    """A mesh that serves as long as the block runs; then no process and no file of it is left.
+
+    Raises:
+        LocalMeshError: Envoy or a process does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="graylane-"))
+    with Guard(folder) as guard:
+        mesh = Mesh(folder, guard, events)
+        try:
+            await mesh.start(plan)
+            yield mesh
+        finally:
+            await mesh.close()
+
+
+class Mesh:
+    """One Envoy and the processes of a plan; `running` starts it."""
+
+    def __init__(self, folder: Path, guard: Guard, events: Events) -> None:
+        self.events = events
+        self.proxy = Proxy(folder, guard)
+        self.fleet = Fleet(folder, guard, self._died)
+        self.ways = Ways(self._answerer)
+        self.plan = Plan((), (), Resources(), ())
+        self.config = EnvoyConfig()
+        self.lock = asyncio.Lock()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, plan: Plan) -> None:
+        log = await self.proxy.start()
+        self._background(self._listen(log))
+        self._background(self._tell_again_and_again())
+        await self.change(plan)
+
+    async def change(self, plan: Plan) -> Change:
+        """Follow a new plan without losing a request; returns when Envoy routes by it.
+
+        What is no longer needed is taken away in the background, after the last request to it.
+
+        Raises:
+            LocalMeshError: a process does not start, or Envoy refuses its configuration; what ran before runs on.
+        """
+        async with self.lock:
+            self.proxy.tags = plan.tags
+            await self._open(plan)
+            prepared = await self.fleet.prepare(plan.workloads, self.urls())
+            try:
+                await self._route(plan, prepared)
+            except BaseException:
+                await self.fleet.discard(prepared)
+                raise
+            gone = self.fleet.adopt(prepared)
+            if gone:
+                self._background(self._retire(gone))
+            change = _change(self.plan, plan, prepared.started, gone)
+            self.plan = plan
+            return change
+
+    async def failed(self) -> None:
+        """Wait for the end of Envoy, without which there is no mesh.
+
+        Raises:
+            LocalMeshError: always, then.
+        """
+        child = self.proxy.child
+        await child.process.wait()
+        raise LocalMeshError(f"envoy {child.fate()}{child.tail()}")
+
+    async def close(self) -> None:
+        """End everything; requests that were still to be told of are told."""
+        await asyncio.gather(self.fleet.close(), self.proxy.stop(), return_exceptions=True)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self._tell(math.inf)
+
+    def urls(self) -> dict[str, str]:
+        """By listener, the address at which it answers: `http://127.0.0.1:PORT`."""
+        return {name: f"http://{LOCALHOST}:{port}" for name, port in self.proxy.addresses.items()}
+
+    def gateways(self) -> list[tuple[Listener, str]]:
+        """The Gateways' ports, with their addresses."""
+        urls = self.urls()
+        return [(one, urls[one.name]) for one in self.config.listeners if one.kind == "gateway"]
+
+    def services(self) -> dict[str, str]:
+        """The address of each service, by its name in the spec, as its callers reach it."""
+        urls = self.urls()
+        return {name: urls[listener] for one in self.plan.workloads for name, listener in one.listeners.items()}
+
+    def notes(self) -> tuple[str, ...]:
+        """What has no effect here, or another one than in a cluster."""
+        return (*self.plan.notes, *map(str, self.config.notes))
+
+    async def _open(self, plan: Plan) -> None:
+        config = translate(plan.resources, self.fleet.current.endpoints())
+        gateways = [one.name for one in config.listeners if one.kind == "gateway"]
+        first = {gateways[0]: plan.gateway_port} if gateways else {}
+        await self.proxy.open(config, {**plan.ports, **first})
+
+    async def _route(self, plan: Plan, prepared: Prepared) -> None:
+        config = translate(plan.resources, prepared.endpoints())
+        await self.proxy.change(config)
+        self.config = config
+
+    async def _retire(self, gone: Sequence[Running]) -> None:
+        await self.proxy.drained()
+        await self.fleet.retire(gone)
+
+    async def _died(self, one: Running) -> None:
+        if one.child:
+            self.events.died(f"{one.name} {one.child.fate()}; the rest goes on{one.child.tail()}")
+        async with self.lock:
+            with contextlib.suppress(LocalMeshError):  # without Envoy there is nothing to route
+                await self._route(self.plan, self.fleet.current)
+
+    async def _listen(self, log: asyncio.StreamReader) -> None:
+        now = asyncio.get_running_loop().time
+        async for line in log:
+            self.ways.add(line, now())
+
+    async def _tell_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            self._tell(asyncio.get_running_loop().time())
+
+    def _tell(self, now: float) -> None:
+        for way in self.ways.done(now):
+            self.events.way(way)
+
+    def _answerer(self, cluster: str, upstream: str) -> tuple[str, str]:
+        """Who answers at an address; where one process stands for several versions, the cluster's subset tells."""
+        _, _, rest = cluster.partition("|")
+        _, subset, host = rest.split("|") if rest.count("|") == 2 else ("", "", "")
+        name = next((one.name for model in self.plan.models for one in model.services if one.host == host), host)
+        pairs = self.fleet.current.processes.values()
+        there = [one.version for one, process in pairs if one.host == host and process.authority == upstream]
+        return name, there[0] if len(there) == 1 else subset
+
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+def _change(old: Plan, new: Plan, started: Sequence[Running], gone: Sequence[Running]) -> Change:
+    before, after = _manifests(old), _manifests(new)
+    differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return Change(tuple(differing), tuple(one.name for one in started), tuple(one.name for one in gone))
+
+
+def _manifests(plan: Plan) -> Mapping[str, object]:
+    resources = plan.resources
+    parts = (resources.virtual_services, resources.destination_rules, resources.gateways)
+    return {str(one): one.manifest for part in parts for one in part}

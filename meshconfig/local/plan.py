@@ -1,0 +1,116 @@
+"""Files to the plan of a mesh on this machine: what Envoy is told, and which processes there are."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshconfig import groups, load
+from meshconfig.compile import compile_group
+from meshconfig.errors import InputError
+from meshconfig.groups import Group
+from meshconfig.istio import Resources
+from meshconfig.load import Document
+from meshconfig.local import workloads
+from meshconfig.local.surroundings import existing_gateways, resources
+from meshconfig.local.workloads import Workload
+from meshconfig.model import Model
+from meshconfig.spec.local_mesh import LocalMesh
+
+KIND = "LocalMesh"
+BESIDE = "local.yaml"  # where it is looked for if the files that were given hold none
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a mesh on this machine is made from.
+
+    `ports`: the port that a listener is to have, any free one for the others; `gateway_port`: that of the first
+    gateway. `example_path`: the path of the curl lines that are shown. `notes`: what a reader should know of it.
+    """
+
+    groups: tuple[Group, ...]
+    models: tuple[Model, ...]
+    resources: Resources
+    workloads: tuple[Workload, ...]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    gateway_port: int = 0
+    example_path: str = "/"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(model.tag for model in self.models))
+
+
+def files(sources: Sequence[str]) -> list[str]:
+    """The sources, and `local.yaml` beside each of them that is a file."""
+    folders = dict.fromkeys(Path(name).parent for name in sources if name != "-" and not Path(name).is_dir())
+    beside = [str(folder / BESIDE) for folder in folders if (folder / BESIDE).is_file()]
+    return list(dict.fromkeys([*sources, *beside]))
+
+
+def documents(sources: Sequence[str]) -> list[Document]:
+    """All documents of the sources; with those of `local.yaml` beside them if none of theirs is a LocalMesh.
+
+    Raises:
+        InputError: a file that cannot be read, is not YAML, or nothing that says which processes there are.
+    """
+    found = load.load(sources)
+    if not any(document.kind == KIND for document in found):
+        found += load.load(name for name in files(sources) if name not in sources)
+    if not any(document.kind == KIND for document in found):
+        message = f"no document of kind {KIND} here, and no {BESIDE} beside it: it says which processes to start"
+        raise InputError.at(", ".join(sources), message)
+    return found
+
+
+def plan(found: Sequence[Document]) -> Plan:
+    """The plan of all documents.
+
+    Raises:
+        InputError: anything in them that cannot be used.
+    """
+    read = tuple(groups.groups(found, sorted({one.file for one in found})))
+    models = {one.key: compile_group(one.spec) for one in read}
+    meshes = list(_meshes(found, read))
+    processes = [
+        one for mesh, group, folder in meshes for one in workloads.workloads(mesh, group, models[group.key], folder)
+    ]
+    ports = [workloads.ports(mesh, models[group.key]) for mesh, group, _ in meshes]
+    specs = [mesh.spec for mesh, _, _ in meshes]
+    return Plan(
+        groups=read,
+        models=tuple(models.values()),
+        resources=resources(models.values()),
+        workloads=tuple(processes),
+        ports={name: port for one in ports for name, port in one.items()},
+        gateway_port=next((one.gateway_port for one in specs if one.gateway_port), 0),
+        example_path=specs[0].example_path,
+        notes=tuple(_notes(models.values(), processes)),
+    )
+
+
+def _meshes(found: Iterable[Document], read: Sequence[Group]) -> Iterator[tuple[LocalMesh, Group, Path | None]]:
+    """Each LocalMesh, its group, and the folder in which its commands run."""
+    seen: dict[tuple[str, str], str] = {}
+    for document in (one for one in found if one.kind == KIND):
+        mesh, group = workloads.read(document, read)
+        if group.key in seen:
+            message = f"{seen[group.key]} has a {KIND} of this group already"
+            raise InputError([document.problem(("metadata", "name"), message)])
+        seen[group.key] = document.file
+        yield mesh, group, None if document.file == "-" else Path(document.file).resolve().parent
+
+
+def _notes(models: Iterable[Model], processes: Sequence[Workload]) -> Iterator[str]:
+    models = list(models)
+    there = {one.key for one in processes}
+    for one in processes:
+        if one.labels is None:
+            yield f"{one.name}: the spec has no such version, so nothing is sent to this process"
+    for service in (one for model in models for one in model.services):
+        for subset in service.subsets:
+            if not subset.failover and (service.host, service.port, subset.name) not in there:
+                yield f"{service.name}/{subset.name}: no process stands for it, so it answers 503"
+    for gateway in sorted(existing_gateways(models)):
+        yield f"Gateway {gateway} is the cluster's: here it takes any host, on port 80"

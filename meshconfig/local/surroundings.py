@@ -1,0 +1,48 @@
+"""What a cluster has besides the rendered resources: the Services themselves, and Gateways that others have made."""
+
+from collections.abc import Iterable
+
+from meshconfig.istio import CLUSTER_DOMAIN, Resources
+from meshconfig.model import Model
+from meshconfig.render import Manifest, render
+
+_ISTIO = "networking.istio.io/v1"
+
+
+def resources(models: Iterable[Model]) -> Resources:
+    """The rendered resources of all groups, and stand-ins for what only the cluster has."""
+    models = list(models)
+    manifests = render(models)
+    rendered = {_full_name(one) for one in manifests if one["kind"] == "Gateway"}
+    services = [_service(one.host, one.port) for model in models for one in model.services]
+    return Resources.parse([*manifests, *services, *map(_gateway, existing_gateways(models) - rendered)])
+
+
+def existing_gateways(models: Iterable[Model]) -> set[str]:
+    """The Gateways, `namespace/name`, that entries use without bringing them."""
+    return {entry.gateway for model in models for entry in model.entries if entry.own is None}
+
+
+def _full_name(manifest: Manifest) -> str:
+    return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+
+
+def _service(host: str, port: int) -> Manifest:
+    name, _, rest = host.partition(".")
+    namespace, _, domain = rest.partition(".")
+    if domain == CLUSTER_DOMAIN:
+        return _manifest("v1", "Service", name, namespace, {"ports": [{"port": port}]})
+    ports = [{"number": port, "name": "http", "protocol": "HTTP"}]
+    return _manifest(_ISTIO, "ServiceEntry", host, "default", {"hosts": [host], "ports": ports})
+
+
+def _gateway(full_name: str) -> Manifest:
+    """Any host, on port 80; its selector is its own, so that two of them are two listeners."""
+    namespace, name = full_name.split("/", 1)
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    spec = {"selector": {"gateway": f"{namespace}.{name}"}, "servers": [server]}
+    return _manifest(_ISTIO, "Gateway", name, namespace, spec)
+
+
+def _manifest(api: str, kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}

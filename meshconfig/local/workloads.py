@@ -1,0 +1,137 @@
+"""The processes that a LocalMesh document names, checked against the group that it belongs to."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshconfig.errors import InputError, nearest
+from meshconfig.groups import Group
+from meshconfig.load import Document, FieldPath
+from meshconfig.local.config import mesh_listener
+from meshconfig.model import Model, Service
+from meshconfig.spec.base import validate
+from meshconfig.spec.local_mesh import LocalMesh
+from meshconfig.spec.local_mesh import Workload as Written
+
+PORT = "port"
+_WORKLOADS: FieldPath = ("spec", "workloads")
+_PLACEHOLDER = re.compile(r"\{\{|\{([A-Za-z0-9][A-Za-z0-9_-]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One version's process, to be started by `command` or running already at `address`.
+
+    `labels` are its version's; None if the spec has no such version, so that nothing is sent to it. `listeners` has
+    the listener of each service that `{SERVICE}` may name, `tag` the header that its hops pass on.
+    """
+
+    service: str
+    version: str
+    host: str
+    port: int
+    labels: Mapping[str, str] | None
+    tag: str
+    listeners: Mapping[str, str]
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    address: tuple[str, int] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}/{self.version}"
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.host, self.port, self.version
+
+
+def fill(text: str, values: Mapping[str, str], *, last: bool = True) -> str:
+    """A part of a command with its `{NAME}` replaced. One without a value stays; `{{` is a brace the `last` time."""
+
+    def value(found: re.Match[str]) -> str:
+        return values.get(found[1], found[0]) if found[1] else found[0][: 1 if last else 2]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def read(document: Document, groups: Sequence[Group]) -> tuple[LocalMesh, Group]:
+    """A LocalMesh document, and the group that it belongs to.
+
+    Raises:
+        InputError: a field that is wrong, or a group, service or placeholder that is not there.
+    """
+    mesh = validate(LocalMesh, document.value, document.locate)
+    key = (mesh.metadata.namespace, mesh.metadata.name)
+    group = next((one for one in groups if one.key == key), None)
+    if group is None:
+        names, wanted = ["/".join(one.key) for one in groups], "/".join(key)
+        message = f"there is no LaneGroup {wanted}{nearest(wanted, names)}"
+        raise InputError([document.problem(("metadata", "name"), message)])
+    services = group.spec.spec.services
+    if wrong := [document.problem(path, message) for path, message in _wrong(mesh, services)]:
+        raise InputError(sorted(wrong))
+    return mesh, group
+
+
+def workloads(mesh: LocalMesh, group: Group, model: Model, folder: Path | None) -> Iterator[Workload]:
+    """The processes of one group.
+
+    Parameters:
+        folder: of the file that names them; commands run there.
+    """
+    listeners = {one.name: mesh_listener(one.host, one.port) for one in model.services}
+    services = {one.name: one for one in model.services}
+    for name, versions in mesh.spec.workloads.items():
+        for version, written in versions.items():
+            yield Workload(
+                service=name,
+                version=version,
+                host=services[name].host,
+                port=services[name].port,
+                labels=_labels(group, name, version),
+                tag=model.tag,
+                listeners=listeners,
+                command=_interpreter(written.command or ()),
+                environment=written.env,
+                folder=folder,
+                address=written.host_and_port if written.address else None,
+            )
+
+
+def ports(mesh: LocalMesh, model: Model) -> dict[str, int]:
+    """The fixed port of each listener that has one."""
+    services: dict[str, Service] = {one.name: one for one in model.services}
+    return {mesh_listener(services[name].host, services[name].port): port for name, port in mesh.spec.ports.items()}
+
+
+def _labels(group: Group, service: str, version: str) -> Mapping[str, str] | None:
+    written = group.spec.spec.services[service].versions.get(version)
+    return {**(written.fallback_labels or {}), **written.labels} if written else None
+
+
+def _interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
+    return (sys.executable, *command[1:]) if command[:1] == ("python",) else command
+
+
+def _wrong(mesh: LocalMesh, services: Iterable[str]) -> Iterator[tuple[FieldPath, str]]:
+    names = set(services)
+    for name in mesh.spec.ports.keys() - names:
+        yield ("spec", "ports", name), f"there is no service {name}{nearest(name, names)}"
+    for name, versions in mesh.spec.workloads.items():
+        if name not in names:
+            yield (*_WORKLOADS, name), f"there is no service {name}{nearest(name, names)}"
+        for version, written in versions.items():
+            yield from _unknown_placeholders(written, (*_WORKLOADS, name, version), names | {PORT})
+
+
+def _unknown_placeholders(written: Written, path: FieldPath, names: set[str]) -> Iterator[tuple[FieldPath, str]]:
+    parts = [("command", word) for word in written.command or ()] + list(written.env.items())
+    for field_name, text in parts:
+        where = (*path, "command") if field_name == "command" else (*path, "env", field_name)
+        for found in _PLACEHOLDER.finditer(text):
+            if found[1] and found[1] not in names:
+                yield where, f"{{{found[1]}}} is neither a service nor {{{PORT}}}{nearest(found[1], names)}"
