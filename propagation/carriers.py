@@ -17,8 +17,8 @@ class Carrier(Protocol):
         """The values of these headers, whatever the case in which they are written; those that are there."""
         ...
 
-    def set(self, name: str, value: str) -> None:
-        """Write one header, in place of all of this name."""
+    def add(self, name: str, value: str) -> None:
+        """Write a header that is not there."""
         ...
 
     def remove(self, name: str) -> None:
@@ -64,8 +64,7 @@ class MappingCarrier:
     def find(self, names: Collection[str]) -> Found:
         return find(self._headers, names)
 
-    def set(self, name: str, value: str) -> None:
-        self.remove(name)
+    def add(self, name: str, value: str) -> None:
         self._headers[name] = value
 
     def remove(self, name: str) -> None:
@@ -88,8 +87,7 @@ class PairsCarrier:
     def find(self, names: Collection[str]) -> Found:
         return find(self._headers, names)
 
-    def set(self, name: str, value: str) -> None:
-        self.remove(name)
+    def add(self, name: str, value: str) -> None:
         self._headers.append((_typed(name, self._name), _typed(value, self._value)))
 
     def remove(self, name: str) -> None:

@@ -7,7 +7,7 @@ baggage cannot hold (fields that must not leave, the spelling of members that ca
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.baggage import set_baggage
 from opentelemetry.context import Context, attach, create_key, detach, get_current
@@ -18,7 +18,8 @@ from propagation.errors import InvalidValueError
 # Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
-_NOTHING: Mapping[str, object] = MappingProxyType({})
+READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Member(NamedTuple):
@@ -32,13 +33,12 @@ class State(NamedTuple):
     """What the fields' baggage does not say. Its presence in a context says that a request, or `use`, began this work.
 
     config: who read the request; clients without a config of their own follow it. local: the local fields.
-    foreign: the members that came in, by key. source: the headers that were read, so that nobody reads them again.
+    foreign: the members that came in, by key.
     """
 
     config: PropagationConfig
-    local: Mapping[str, str] = MappingProxyType({})
-    foreign: Mapping[str, Member] = MappingProxyType({})
-    source: object = None
+    local: Mapping[str, str] = _NONE
+    foreign: Mapping[str, Member] = _NONE
 
 
 def get(name: str, context: Context | None = None) -> str | None:
@@ -98,28 +98,22 @@ def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:
     return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: state._replace(local=local)})
 
 
-def without_fields(context: Context, config: PropagationConfig, source: object = None) -> Context:
-    """`context` without the remote fields of `config`, whatever set them; nothing comes in their place."""
-    baggage = {name: value for name, value in baggage_of(context).items() if name not in config.by_name}
-    return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: state_for(context, config, source)})
+def without_fields(context: Context, fresh: State) -> Context:
+    """`context` without the remote fields of `fresh.config`, whatever set them; nothing comes in their place."""
+    baggage = {name: value for name, value in baggage_of(context).items() if name not in fresh.config.by_name}
+    return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: continued(context, fresh)})
 
 
-def state_for(context: Context, config: PropagationConfig, source: object) -> State:
-    """The entry for a context that goes on from `context`, with `config`, where the headers `source` were read."""
+def continued(context: Context, fresh: State) -> State:
+    """`fresh`, with what the entry of `context` has already to say of local fields and foreign members."""
     before = state_of(context)
-    return State(config, source=source) if before is None else before._replace(config=config, source=source)
-
-
-def was_read(context: Context, source: object, config: PropagationConfig) -> bool:
-    """Whether the headers `source` were read into `context` already, by a middleware further out."""
-    state = state_of(context)
-    return state is not None and state.source is source and state.config == config
+    return fresh if before is None else before._replace(config=fresh.config)
 
 
 def baggage_of(context: Context) -> Mapping[str, object]:
     """OpenTelemetry's baggage in `context`."""
     found = context.get(BAGGAGE_KEY)
-    return found if isinstance(found, dict) else _NOTHING
+    return found if isinstance(found, dict) else _NONE
 
 
 def state_of(context: Context) -> State | None:

@@ -6,7 +6,7 @@ from opentelemetry.context import Context, get_current
 
 from propagation import carriers, members
 from propagation.config import PropagationConfig
-from propagation.context import BAGGAGE_KEY, STATE_KEY, Member, baggage_of, config_of, state_for, without_fields
+from propagation.context import BAGGAGE_KEY, STATE_KEY, Member, State, baggage_of, config_of, continued, without_fields
 from propagation.fields import RemoteField
 from propagation.rejections import REJECTED
 
@@ -20,7 +20,7 @@ def extract(headers: Any, *, config: PropagationConfig | None = None, context: C
     """
     context = get_current() if context is None else context
     config = config_of(context, config)
-    return read_into(context, carriers.find(headers, names_read(config)), config)
+    return read_into(context, carriers.find(headers, names_read(config)), State(config))
 
 
 def names_read(config: PropagationConfig) -> frozenset[str]:
@@ -28,34 +28,36 @@ def names_read(config: PropagationConfig) -> frozenset[str]:
     return config.wire_names if config.baggage == "off" else config.wire_names | {members.HEADER}
 
 
-def read_request(context: Context, found: carriers.Found, config: PropagationConfig, source: object) -> Context:
-    """As `read_into`, for a server: also without a field, `origin` no longer applies and clients follow `config`."""
-    if found or not config.trust_inbound:
-        return read_into(context, found, config, source)
-    return Context({**context, STATE_KEY: state_for(context, config, source)})
+def read_request(context: Context, found: carriers.Found | None, fresh: State) -> Context:
+    """As `read_into`, for a server: also without a field, `origin` no longer applies and clients follow the config."""
+    if found or not fresh.config.trust_inbound:
+        return read_into(context, found or {}, fresh)
+    return Context({**context, STATE_KEY: continued(context, fresh)})
 
 
-def read_into(context: Context, found: carriers.Found, config: PropagationConfig, source: object = None) -> Context:
-    """`context` with what was found in the headers `source`. Only `names_read` may be among `found`."""
+def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
+    """`context` with what was found, by the rules of `fresh.config`. Only `names_read` may be among `found`."""
+    config = fresh.config
     if not config.trust_inbound:
-        return without_fields(context, config, source)
+        return without_fields(context, fresh)
     if not found:
         return context
-    own, foreign = _split(members.split(found.get(members.HEADER, ())), config)
-    baggage = dict(baggage_of(context))
-    baggage.update((key, member.value) for key, member in foreign.items())
+    baggage = dict(baggage_of(context)) if context else {}
+    state = continued(context, fresh) if context else fresh
+    own: carriers.Found = {}
+    if members.HEADER in found:
+        own, foreign = _split(members.split(found[members.HEADER]), config)
+        baggage.update((key, member.value) for key, member in foreign.items())
+        state = state._replace(foreign=foreign or state.foreign)
     for field in config.fields:
-        sent = _sent(field, found) or own.get(field.name)
-        if sent is not None:
-            _put(baggage, field, sent)
-    state = state_for(context, config, source)
-    if foreign:
-        state = state._replace(foreign=foreign)
+        for name in field.wire_names:
+            if name in found:
+                _put(baggage, field, found[name])
+                break
+        else:
+            if field.name in own:
+                _put(baggage, field, own[field.name])
     return Context({**context, BAGGAGE_KEY: baggage, STATE_KEY: state})
-
-
-def _sent(field: RemoteField, found: carriers.Found) -> list[str] | None:
-    return next((found[name] for name in field.wire_names if name in found), None)
 
 
 def _split(listed: list[str], config: PropagationConfig) -> tuple[dict[str, list[str]], dict[str, Member]]:
@@ -73,11 +75,14 @@ def _split(listed: list[str], config: PropagationConfig) -> tuple[dict[str, list
 
 def _put(baggage: dict[str, object], field: RemoteField, sent: list[str]) -> None:
     """Take the one value that was sent; what is not one good value takes away what the context had."""
-    values = {value.strip(" \t") for value in sent}
-    value = values.pop()
-    objection = "conflict" if values else field.objection(value)
+    value = sent[0].strip(" \t")
+    objection = field.objection(value) if len(sent) == 1 or _agree(sent) else "conflict"
     if objection is None:
         baggage[field.name] = value
     else:
         baggage.pop(field.name, None)
         REJECTED.add(field.name, objection, value)
+
+
+def _agree(sent: list[str]) -> bool:
+    return len({value.strip(" \t") for value in sent}) == 1

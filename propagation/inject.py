@@ -54,7 +54,7 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig) ->
         if value is not None:
             values[field.name] = value
             if found.keys().isdisjoint(field.wire_names):
-                carrier.set(field.wire_names[0], value)
+                carrier.add(field.wire_names[0], value)
     if config.baggage != "off":
         _write_baggage(carrier, found, list(_baggage(values, written, context, config)))
 
@@ -115,9 +115,9 @@ def _foreign(context: Context, config: PropagationConfig) -> Iterator[tuple[str,
 
 def _write_baggage(carrier: Carrier, found: Found, listed: list[str]) -> None:
     before = found.get(members.HEADER)
-    text = ",".join(listed)
-    if before is None or members.split_all(before) != listed:
-        if text:
-            carrier.set(members.HEADER, text)
-        elif before is not None:
-            carrier.remove(members.HEADER)
+    if before is not None:
+        if members.split_all(before) == listed:
+            return
+        carrier.remove(members.HEADER)
+    if listed:
+        carrier.add(members.HEADER, ",".join(listed))

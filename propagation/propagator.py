@@ -16,7 +16,7 @@ from opentelemetry.propagators.textmap import (
 from propagation import carriers, members
 from propagation.carriers import Found
 from propagation.config import PropagationConfig
-from propagation.context import config_of
+from propagation.context import State, config_of
 from propagation.extract import names_read, read_into
 from propagation.inject import add_fields
 
@@ -37,7 +37,7 @@ class RemoteFieldsPropagator(TextMapPropagator):
         """`context` with the fields that `carrier` brings, read as `propagation.extract` reads them."""
         context = get_current() if context is None else context
         config = config_of(context, self._config)
-        return read_into(context, _read(carrier, getter, names_read(config)), config)
+        return read_into(context, _read(carrier, getter, names_read(config)), State(config))
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
@@ -65,7 +65,7 @@ def _read(carrier: CarrierT, getter: Getter[CarrierT], names: Collection[str]) -
 class _SetterCarrier(Generic[CarrierT]):
     """Headers written by OpenTelemetry's setter, and read where their shape is one that this package knows.
 
-    A setter should replace, but of lists of pairs many append; so what it replaces is taken away first.
+    Where it is not, what is there already is overwritten, as a setter does.
     """
 
     def __init__(self, carrier: CarrierT, setter: Setter[CarrierT]) -> None:
@@ -78,8 +78,7 @@ class _SetterCarrier(Generic[CarrierT]):
     def find(self, names: Collection[str]) -> Found:
         return self._known.find(names) if self._known else {}
 
-    def set(self, name: str, value: str) -> None:
-        self.remove(name)
+    def add(self, name: str, value: str) -> None:
         self._setter.set(self._carrier, name, value)
 
     def remove(self, name: str) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.context import Context, get_current
 
 from propagation.carriers import Carrier, PairsCarrier
 from propagation.config import PropagationConfig
-from propagation.context import config_of, use, without_fields
+from propagation.context import State, config_of, use, without_fields
 from propagation.inject import add_fields, has_fields, remove_fields
 from propagation.patching import Undo, patch, undo_all
 
@@ -82,7 +82,7 @@ def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, Abstra
     context = get_current()
     config = config_of(context, config)
     if not config.allows(request.url.host):
-        return _changed(request, remove_fields, context, config), use(without_fields(context, config))
+        return _changed(request, remove_fields, context, config), use(without_fields(context, State(config)))
     if not has_fields(context, config):
         return request, _AS_IT_IS
     return _changed(request, add_fields, context, config), _AS_IT_IS

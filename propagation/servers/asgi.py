@@ -7,7 +7,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import outgoing, was_read
+from propagation.context import READ, STATE_KEY, State, outgoing
 from propagation.extract import names_read, read_request
 
 Scope = MutableMapping[str, Any]
@@ -26,45 +26,53 @@ class ASGIMiddleware:
     def __init__(self, app: ASGIApp, config: PropagationConfig | None = None) -> None:
         self.app = app
         self._config = default_config() if config is None else config
+        self._alters = self._config.echo or not self._config.trust_inbound
+        self._fresh = State(self._config)
         self._names = {name.encode(): name for name in names_read(self._config)}
         self._lengths = frozenset(map(len, self._names))
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # This loop runs for every request: it makes no object, and looks closer only at names of a fitting length.
-        for name, _ in scope.get("headers", ()):
-            if len(name) in self._lengths and name.lower() in self._names:
-                break
-        else:
-            if not self._always or "headers" not in scope:
-                await self.app(scope, receive, send)
-                return
-        scope, context = self._read(scope, get_current())
-        if self._config.echo:
-            send = self._echo(context, send)
+        found: Found | None = None
+        names, lengths = self._names, self._lengths
+        # This loop runs for every request: it makes no object for a header that only others read.
+        for name, value in scope.get("headers", ()):
+            if len(name) in lengths and (wanted := names.get(name.lower())):
+                if found is None:
+                    found = {wanted: [value.decode("latin-1")]}
+                else:
+                    found.setdefault(wanted, []).append(value.decode("latin-1"))
+        if found is None and not (self._always and "headers" in scope):
+            await self.app(scope, receive, send)
+            return
+        current = get_current()
+        if READ in scope and self._was_read(scope, current):
+            await self.app(scope, receive, send)
+            return
+        scope[READ] = self._config
+        context = read_request(current, found, self._fresh)
+        if self._alters:
+            scope, send = self._trusted(scope), self._echoing(context, send)
         token = attach(context)
         try:
             await self.app(scope, receive, send)
         finally:
             detach(token)
 
-    def _read(self, scope: Scope, context: Context) -> tuple[Scope, Context]:
-        headers = scope["headers"]
-        if was_read(context, headers, self._config):
-            return scope, context
-        found: Found = {}
-        for key, value in headers:
-            name = self._names.get(key.lower())
-            if name is not None:
-                found.setdefault(name, []).append(value.decode("latin-1"))
-        if found and not self._config.trust_inbound:
-            # An app that passes its request's headers on must not pass on what was dropped.
-            headers = [pair for pair in headers if pair[0].lower() not in self._names]
-            scope = {**scope, "headers": headers}
-        return scope, read_request(context, found, self._config, headers)
+    def _was_read(self, scope: Scope, current: Context) -> bool:
+        """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
+        return scope[READ] == self._config and STATE_KEY in current
 
-    def _echo(self, context: Context, send: Send) -> Send:
+    def _trusted(self, scope: Scope) -> Scope:
+        """An app that passes its request's headers on must not pass on what was dropped."""
+        if self._config.trust_inbound:
+            return scope
+        return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
+
+    def _echoing(self, context: Context, send: Send) -> Send:
+        if not self._config.echo:
+            return send
         added = [
             (field.wire_names[0].encode(), value.encode())
             for field in self._config.fields

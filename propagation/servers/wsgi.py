@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation.config import PropagationConfig, default_config
-from propagation.context import outgoing, was_read
+from propagation.context import READ, STATE_KEY, State, outgoing
 from propagation.extract import names_read, read_request
 
 Environ = dict[str, Any]
@@ -25,17 +25,19 @@ class WSGIMiddleware:
     def __init__(self, app: WSGIApp, config: PropagationConfig | None = None) -> None:
         self.app = app
         self._config = default_config() if config is None else config
+        self._fresh = State(self._config)
         self._keys = {"HTTP_" + name.upper().replace("-", "_"): name for name in names_read(self._config)}
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         found = {name: _values(name, environ[key]) for key, name in self._keys.items() if key in environ}
         context = get_current()
-        if not (found or self._always) or was_read(context, environ, self._config):
+        if not (found or self._always) or (environ.get(READ) == self._config and STATE_KEY in context):
             return self.app(environ, start_response)
+        environ[READ] = self._config
         if not self._config.trust_inbound:
             environ = {key: value for key, value in environ.items() if key not in self._keys}
-        request = _Request(read_request(context, found, self._config, environ))
+        request = _Request(read_request(context, found, self._fresh))
         if self._config.echo:
             start_response = self._echo(request.context, start_response)
         body = request.run(self.app, environ, start_response)
