@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from meshconfig.cli import demo, explain, local, render, schema
+from meshconfig.cli import demo, explain, graph, lint, local, render, replicas, schema
 from meshconfig.errors import GraylaneError, InputError
 
 app = typer.Typer(
@@ -21,7 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("render")(render.command)
+app.command("lint")(lint.command)
 app.command("explain")(explain.command)
+app.command("graph")(graph.command)
+# `--LANE VERSION` takes the names of the spec's lanes.
+app.command("replicas", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(replicas.command)
 app.command("schema")(schema.command)
 app.command("demo")(demo.command)
 app.add_typer(local.app, name="local")

@@ -2,6 +2,7 @@
 
 from meshconfig.spec.base import API_VERSION
 from meshconfig.spec.group import Autoscale, Entry, GatewayRef, Lane, LaneGroup, PathRoute, ServiceSpec, Version
+from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "GatewayRef",
     "Lane",
     "LaneGroup",
+    "LocalMesh",
     "Match",
     "PathMatch",
     "PathRoute",

@@ -196,3 +196,8 @@ def cluster() -> Iterator[Cluster]:
     found.settle()
     yield found
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="session", name="kubectl")
+def kubectl_fixture() -> Any:
+    return kubectl

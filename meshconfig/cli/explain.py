@@ -1,0 +1,158 @@
+"""`graylane explain`: which route takes a request, which version answers, and why the earlier routes do not."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.text import Text
+
+from meshconfig.cli.common import Files, Output, OutputFormat, batch, models, stdout
+from meshconfig.errors import InputError, nearest
+from meshconfig.istio import Resources
+from meshconfig.model import Model, Service
+from meshconfig.render import render
+from meshconfig.simulate import (
+    ANY_GATEWAY,
+    Decision,
+    Destination,
+    Index,
+    Outcome,
+    Request,
+    simulate,
+)
+
+FAILED = 1
+
+
+def command(
+    file: Files,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="The host asked for; inside the mesh a service.")],
+    path: Annotated[str, typer.Option("--path", metavar="P", help="The path, with its query.")] = "/",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", metavar="K:V", help="A header; may be given several times.", show_default=False),
+    ] = None,
+    method: Annotated[str, typer.Option("--method", "-X")] = "GET",
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SERVICE", help="Sent by this service, not from outside.", show_default=False),
+    ] = None,
+    output: OutputFormat = Output.TEXT,
+) -> None:
+    """Tell what becomes of one request, by the rules of Istio and Envoy, without a cluster.
+
+    Exit 1 when no version would answer it.
+
+    Examples:
+
+        graylane explain -f graylane.yaml --host cat.example.com --path /sayHello --header env:gray
+
+        graylane explain -f graylane.yaml --from cat --host mouse --header env:gray
+    """
+    with batch():
+        compiled = models(file)
+        index = Index(Resources.parse(render(compiled)))
+    names = Names(compiled, ", ".join(file))
+    request = _request(names, host, path, _headers(header or ()), method, source)
+    decision = simulate(index, request)
+    if output is Output.JSON:
+        print(json.dumps(asdict(decision), indent=2, default=_plain))
+    else:
+        stdout().print(Text("\n").join(_lines(request, decision, names)))
+    if not decision.destinations:
+        raise typer.Exit(FAILED)
+
+
+class Names:
+    """The spec's words for what the resources name by host and subset."""
+
+    def __init__(self, compiled: Sequence[Model], files: str) -> None:
+        self.services = {service.name: service for model in compiled for service in model.services}
+        self.by_host = {service.host: service for service in self.services.values()}
+        self.files = files
+
+    def service(self, name: str) -> Service:
+        """By the spec's name, the Service's name or its full host.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        for service in (self.services.get(name), self.by_host.get(name)):
+            if service:
+                return service
+        for service in self.services.values():
+            if service.resource == name:
+                return service
+        raise InputError.at(self.files, f"there is no service {name}{nearest(name, self.services)}")
+
+    def version(self, destination: Destination) -> str:
+        service = self.by_host.get(destination.host)
+        name = service.name if service else destination.host
+        return f"{name} / {destination.subset}" if destination.subset else name
+
+
+def _headers(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    pairs = [(name.strip(), colon, value.strip()) for name, colon, value in (one.partition(":") for one in given)]
+    for name, colon, _ in pairs:
+        if not colon or not name:
+            raise InputError.at("--header", f"takes NAME:VALUE, not {name!r}")
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def _request(
+    names: Names, host: str, path: str, headers: tuple[tuple[str, str], ...], method: str, source: str | None
+) -> Request:
+    if source is None:
+        parts = urlsplit(host if "//" in host else f"//{host}")
+        return Request(parts.netloc, path, method.upper(), headers, gateway=ANY_GATEWAY, scheme=parts.scheme or "http")
+    sender, target = names.service(source), names.service(host)
+    return Request(target.host, path, method.upper(), headers, source_namespace=sender.namespace, port=target.port)
+
+
+def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
+    sent = "  ".join(f"{name}: {value}" for name, value in request.headers)
+    lines = [Text(f"{request.method} {request.host}{request.path}" + (f"   {sent}" if sent else ""), style="bold")]
+    seen = ""
+    for skipped in decision.skipped:
+        lines += _heading(skipped.route.virtual_service, seen)
+        seen = skipped.route.virtual_service
+        lines.append(_row("no ", skipped.route.name or f"http[{skipped.route.index}]", str(skipped), "dim"))
+    if decision.route:
+        lines += _heading(decision.route.virtual_service, seen)
+        lines.append(_row("yes", decision.route.name or f"http[{decision.route.index}]", "takes it", "green"))
+    lines += [_share(share.outcome, share.probability, names) for share in decision.shares]
+    lines += [Text(f"copied to {mirror} ({_percent(mirror.share)})", style="dim") for mirror in decision.mirrors]
+    # What is assumed (that the Services exist) is what a spec says; a program finds it in the JSON.
+    return lines + [Text(f"not decided: {one}", style="yellow") for one in decision.undecided]
+
+
+def _heading(virtual_service: str, seen: str) -> list[Text]:
+    return [] if virtual_service == seen else [Text(f"  VirtualService {virtual_service}")]
+
+
+def _row(mark: str, name: str, text: str, style: str) -> Text:
+    return Text(f"    {mark} {name:<12} {text}", style=style)
+
+
+def _share(outcome: Outcome, probability: Fraction, names: Names) -> Text:
+    share = "" if probability == 1 else f"{_percent(probability):>6} "
+    if not isinstance(outcome, Destination):
+        return Text(f"→ {share}{outcome}", style="red")
+    labels = ", ".join(f"{name}={value}" for name, value in outcome.labels)
+    place = f"{outcome.host}:{outcome.port}" + (f", Pods with {labels}" if labels else "")
+    headers = "  ".join(f"{name}: {value}" for name, value in outcome.headers)
+    return Text(
+        f"→ {share}{names.version(outcome)}   ({place})   it sees {headers or 'no header of these'}", style="bold"
+    )
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(share):.4g}" if share < Fraction(1, 1000) else f"{float(share) * 100:.3g} %"
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Fraction) else str(value)

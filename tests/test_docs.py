@@ -1,0 +1,70 @@
+"""What the pages show is what the commands print: every ```console block of README, docs and examples is run.
+
+A line `$ graylane …` is a command, what follows is its output; `[exit 1]` at the end tells an exit code that is not 0.
+Commands that need a terminal, a cluster or a server stand in ```sh blocks, which are not run.
+"""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from meshconfig.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXIT = re.compile(r"\[exit (\d+)\]\n\Z")
+
+
+def sessions():
+    for page in PAGES:
+        text = page.read_text()
+        for block in BLOCK.finditer(text):
+            line = text[: block.start()].count("\n") + 2
+            yield pytest.param(page, block[1], id=f"{page.relative_to(ROOT)}:{line}")
+
+
+def commands(session):
+    """(command, expected output, expected exit code) of one block."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        code = EXIT.search(output)
+        yield command, EXIT.sub("", output), int(code[1]) if code else 0
+
+
+def run(command, monkeypatch, capsys):
+    program, *arguments = shlex.split(command)
+    assert program == "graylane", f"only graylane is run here: {command}"
+    monkeypatch.setattr(sys, "argv", [program, *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    printed = capsys.readouterr()
+    return printed.out + printed.err, stopped.value.code or 0
+
+
+@pytest.mark.parametrize(("page", "session"), sessions())
+def test_a_page_shows_what_the_command_prints(page, session, monkeypatch, capsys):
+    monkeypatch.chdir(page.parent)
+    found = list(commands(session))
+    assert found, "a console block without a command"
+    for command, output, code in found:
+        assert run(command, monkeypatch, capsys) == (output, code), command
+
+
+def test_every_command_is_in_the_reference(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["graylane", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    listed = re.findall(r"^│ (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    reference = (ROOT / "docs" / "commands.md").read_text()
+    assert listed
+    assert [name for name in listed if f"## graylane {name}" not in reference] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
