@@ -58,9 +58,16 @@ class HeaderOperations(View):
     remove: tuple[str, ...] = ()
 
 
+# One value for all who leave the field out: pydantic would copy a default in depth for each.
+_NO_OPERATIONS = HeaderOperations()
+
+
 class Headers(View):
-    request: HeaderOperations = HeaderOperations()
-    response: HeaderOperations = HeaderOperations()
+    request: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
+    response: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
+
+
+_NO_HEADERS = Headers()
 
 
 class PortSelector(View):
@@ -76,7 +83,7 @@ class Destination(View):
 class HTTPRouteDestination(View):
     destination: Destination
     weight: int | None = None
-    headers: Headers = Headers()
+    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
 
 
 class RegexRewrite(View):
@@ -123,7 +130,7 @@ class HTTPRoute(View):
     direct_response: HTTPDirectResponse | None = None
     delegate: Delegate | None = None
     rewrite: HTTPRewrite | None = None
-    headers: Headers = Headers()
+    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
     timeout: str | None = None
     retries: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
