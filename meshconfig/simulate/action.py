@@ -1,0 +1,197 @@
+"""What a matched route does: its shares, its mirrors."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from meshconfig.istio import Destination as Target
+from meshconfig.istio import HTTPRoute, HTTPRouteDestination
+from meshconfig.simulate import clusters, headers, paths
+from meshconfig.simulate.clusters import Cluster
+from meshconfig.simulate.decision import (
+    Destination,
+    DirectResponse,
+    Failure,
+    Mirror,
+    Outcome,
+    Share,
+    Undecided,
+)
+from meshconfig.simulate.index import Index
+from meshconfig.simulate.match import unmodelled
+from meshconfig.simulate.redirect import redirected
+from meshconfig.simulate.request import Request
+from meshconfig.simulate.source import Candidate, Proxy
+from meshconfig.simulate.strings import UnknownError
+
+_MILLION = 1_000_000
+_UNSENT = Fraction(0)
+
+
+@dataclass(slots=True)
+class Action:
+    """The shares of a route, its mirrors, and what was found on the way that cannot be decided or was assumed."""
+
+    shares: list[Share] = field(default_factory=list)
+    mirrors: list[Mirror] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+    def note(self, cluster: Cluster) -> None:
+        self.undecided += cluster.undecided
+        self.assumed += cluster.assumed
+
+
+def act(index: Index, candidate: Candidate, request: Request, proxy: Proxy) -> Action:
+    """Send the request where the route says.
+
+    Parameters:
+        request: its path normalized.
+    """
+    action, route = Action(), candidate.route
+    action.undecided += [f"the field {name} of a route is not modelled" for name in unmodelled(route.model_extra)]
+    if route.cors_policy is not None and _is_preflight(request):
+        action.undecided.append("a CORS preflight is answered by Envoy itself, by corsPolicy")
+    aborted, abort = _abort(route.fault or {})
+    passed = 1 - aborted
+    if abort is not None and aborted:
+        action.shares.append(Share(aborted, abort))
+    if passed:
+        try:
+            found = list(_outcomes(index, candidate, request, proxy, action))
+        except UnknownError as error:
+            action.undecided.append(str(error))
+            found = [(Fraction(1), Undecided())]
+        action.shares += [Share(passed * part, outcome) for part, outcome in found]
+        action.mirrors += _mirrors(index, route, proxy, passed)
+    action.shares = list(_merged(action.shares))
+    return action
+
+
+def to_service(index: Index, cluster: Cluster, request: Request) -> Action:
+    """All Pods of a Service, with no route."""
+    action = Action()
+    action.note(cluster)
+    action.shares.append(Share(Fraction(1), _destination(cluster, request.pairs, request.path, request.host)))
+    return action
+
+
+def _outcomes(
+    index: Index, candidate: Candidate, request: Request, proxy: Proxy, action: Action
+) -> Iterator[tuple[Fraction, Outcome]]:
+    route = candidate.route
+    if route.delegate is not None:
+        raise UnknownError("a delegate delegates again")
+    if route.redirect is not None:
+        yield Fraction(1), redirected(route.redirect, request, proxy, candidate.match)
+    elif route.direct_response is not None:
+        body = route.direct_response.body
+        yield Fraction(1), DirectResponse(route.direct_response.status, (body.string if body else None) or "")
+    else:
+        for part, one in _weighted(route):
+            yield part, _sent(index, candidate, one, request, proxy, action)
+
+
+def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
+    """The share of each destination: a single one takes all, whatever its weight; of several, no weight is 0."""
+    if len(route.route) == 1:
+        return [(Fraction(1), route.route[0])]
+    total = sum(one.weight or 0 for one in route.route)
+    if total <= 0 or any((one.weight or 0) < 0 for one in route.route):
+        raise UnknownError(
+            "the weights of a route sum up to 0, which Envoy refuses" if route.route else "a route leads nowhere"
+        )
+    return [(Fraction(one.weight, total), one) for one in route.route if one.weight]
+
+
+def _sent(
+    index: Index, candidate: Candidate, one: HTTPRouteDestination, request: Request, proxy: Proxy, action: Action
+) -> Outcome:
+    route = candidate.route
+    extra = [
+        *unmodelled(one.model_extra),
+        *unmodelled(one.destination.model_extra),
+        *unmodelled(one.headers.model_extra),
+    ]
+    action.undecided += [f"the field {name} of a destination is not modelled" for name in extra]
+    cluster = clusters.resolve(index, one.destination, proxy)
+    action.note(cluster)
+    if cluster.missing:
+        return Failure(503, cluster.missing)
+    operations = route.headers.request, one.headers.request
+    sent = headers.applied(request.pairs, *operations, weighted=len(route.route) > 1)
+    host = _authority(route, one) or request.host
+    return _destination(cluster, sent, paths.rewritten(request.path, route.rewrite, candidate.match), host)
+
+
+def _authority(route: HTTPRoute, one: HTTPRouteDestination) -> str:
+    rewrite = route.rewrite.authority if route.rewrite else ""
+    return rewrite or headers.authority(route.headers.request) or headers.authority(one.headers.request)
+
+
+def _destination(cluster: Cluster, pairs: tuple[tuple[str, str], ...], path: str, authority: str) -> Destination:
+    return Destination(
+        cluster.host,
+        cluster.port,
+        cluster.subset,
+        tuple(sorted(cluster.labels.items())),
+        pairs,
+        path,
+        authority,
+        cluster.workloads,
+        cluster.preferred,
+        tuple(sorted(cluster.prefers.items())),
+    )
+
+
+def _abort(fault: Mapping[str, Any]) -> tuple[Fraction, Failure | None]:
+    """The share that an injected fault answers. Without a percentage it is none.
+
+    Source: pilot route.go, TranslateFault; Istio, HTTPFaultInjection.Abort.
+    """
+    abort = fault.get("abort") or {}
+    share = percentage(abort.get("percentage"))
+    if "httpStatus" in abort:
+        return share, Failure(int(abort["httpStatus"]), "injected fault")
+    if "grpcStatus" in abort:
+        return share, Failure(200, f"injected fault, gRPC status {abort['grpcStatus']}")
+    return _UNSENT, None
+
+
+def percentage(percent: Any) -> Fraction:
+    """An Istio Percent as a share of 1: pilot rounds it down to millionths."""
+    value = percent.get("value") if isinstance(percent, Mapping) else None
+    return Fraction(min(int(float(value or 0) * 10_000), _MILLION), _MILLION)
+
+
+def _mirrors(index: Index, route: HTTPRoute, proxy: Proxy, passed: Fraction) -> Iterator[Mirror]:
+    if route.redirect is not None or route.direct_response is not None:
+        return
+    for target, share in _mirror_targets(route):
+        cluster = clusters.resolve(index, target, proxy)
+        if share and not cluster.missing:
+            yield Mirror(cluster.host, cluster.port, cluster.subset, share * passed)
+
+
+def _mirror_targets(route: HTTPRoute) -> Iterator[tuple[Target, Fraction]]:
+    if route.mirror is not None:
+        if route.mirror_percentage is not None:
+            yield route.mirror, percentage(route.mirror_percentage)
+        else:
+            yield route.mirror, Fraction(100 if route.mirror_percent is None else route.mirror_percent, 100)
+    for one in route.mirrors:
+        share = percentage(one["percentage"]) if one.get("percentage") is not None else Fraction(1)
+        yield Target.model_validate(one.get("destination") or {}), share
+
+
+def _merged(shares: Iterable[Share]) -> Iterator[Share]:
+    """Equal outcomes as one, in the order of the manifest."""
+    sums: dict[Outcome, Fraction] = {}
+    for share in shares:
+        sums[share.outcome] = sums.get(share.outcome, _UNSENT) + share.probability
+    return (Share(probability, outcome) for outcome, probability in sums.items())
+
+
+def _is_preflight(request: Request) -> bool:
+    return request.method == "OPTIONS" and bool(request.values("origin"))

@@ -1,0 +1,117 @@
+"""A request followed through the services that it makes call each other."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from meshconfig.istio import Resources
+from meshconfig.simulate.decide import simulate
+from meshconfig.simulate.decision import Decision, Destination, Outcome
+from meshconfig.simulate.index import Index
+from meshconfig.simulate.request import Pairs, Request
+
+PROPAGATED = ("env", "baggage")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One way that a request may take, and how likely it is.
+
+    Parameters:
+        outcomes: what came of it at each hop; a way ends early where a hop has no destination or leaves the chain.
+        decisions: the decision at each hop.
+    """
+
+    probability: Fraction
+    outcomes: tuple[Outcome, ...]
+    decisions: tuple[Decision, ...]
+
+
+def follow(
+    resources: Resources | Index,
+    request: Request,
+    chain: Sequence[tuple[str, int | None]],
+    *,
+    propagate: Collection[str] = PROPAGATED,
+    allowed: Mapping[str, Collection[str]] | None = None,
+) -> tuple[Step, ...]:
+    """Every way that a request may take along a chain of services; the probabilities sum to 1.
+
+    Parameters:
+        chain: host and port of each service, in order; the first is the one that `request` is for, each of the others
+        is
+            called by the one before it.
+        propagate: the headers that a service hands on: of each, the first value that it received.
+        allowed: header → the values (without what follows a dot) that are handed on; any, for a header not in it.
+    """
+    index = resources if isinstance(resources, Index) else Index(resources)
+    rules = _Rules(frozenset(name.lower() for name in propagate), allowed or {})
+    ways = [Step(Fraction(1), (), ())]
+    for number, call in enumerate(chain):
+        before = chain[number - 1][0] if number else None
+        ways = [
+            longer for way in ways for longer in _longer(index, way, _next(index, way, request, before, call, rules))
+        ]
+    return tuple(_merged(ways))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    propagate: frozenset[str]
+    allowed: Mapping[str, Collection[str]]
+
+    def carried(self, headers: Pairs) -> Pairs:
+        first: dict[str, str] = {}
+        for name, value in headers:
+            if name in self.propagate and self._may(name, value):
+                first.setdefault(name, value)
+        return tuple(first.items())
+
+    def _may(self, name: str, value: str) -> bool:
+        return name not in self.allowed or value.partition(".")[0] in self.allowed[name]
+
+
+def _next(
+    index: Index, way: Step, request: Request, before: str | None, call: tuple[str, int | None], rules: _Rules
+) -> Request | None:
+    """The request of the next hop; None where the way has ended: it is not at the service `before`."""
+    if before is None:
+        return request
+    at = way.outcomes[-1]
+    if not isinstance(at, Destination) or at.host.partition(".")[0] != before.partition(".")[0]:
+        return None
+    known = index.registry.get(at.host)
+    return Request(
+        call[0],
+        headers=rules.carried(at.headers),
+        source_namespace=known.namespace if known else "",
+        source_labels=_labels(index, at),
+        port=call[1],
+    )
+
+
+def _longer(index: Index, way: Step, request: Request | None) -> Iterator[Step]:
+    if request is None:
+        yield way
+        return
+    decision = simulate(index, request)
+    for share in decision.shares:
+        yield Step(
+            way.probability * share.probability,
+            (*way.outcomes, share.outcome),
+            (*way.decisions, decision),
+        )
+
+
+def _labels(index: Index, at: Destination) -> Mapping[str, str] | None:
+    """The labels of the Pods that send on, where one workload alone can be meant."""
+    found = [one for one in index.registry.all_workloads() if f"{one.namespace}/{one.name}" in (at.preferred or ())]
+    return found[0].spec.template.metadata.labels if len(found) == 1 else None
+
+
+def _merged(ways: Iterable[Step]) -> Iterator[Step]:
+    sums: dict[tuple[Outcome, ...], Step] = {}
+    for way in ways:
+        known = sums.get(way.outcomes)
+        sums[way.outcomes] = replace(known, probability=known.probability + way.probability) if known else way
+    return iter(sums.values())

@@ -1,0 +1,105 @@
+"""A route's destination as the proxy knows it: an Envoy cluster that exists, or 503.
+
+Source: pilot route.go, GetDestinationCluster: without a port, a gateway takes the Service's only one; a sidecar the
+port that it was called on. A subset exists only where the DestinationRule in force for this proxy has it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshconfig.istio import Destination, Subset
+from meshconfig.simulate.index import Index
+from meshconfig.simulate.registry import KnownService
+from meshconfig.simulate.source import Proxy
+
+NOT_FOUND = "cluster not found"
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Where a destination leads, or why nowhere (`missing`)."""
+
+    host: str
+    port: int | None
+    subset: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+    workloads: tuple[str, ...] | None = None
+    preferred: tuple[str, ...] | None = None
+    prefers: Mapping[str, str] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+
+def resolve(index: Index, destination: Destination, proxy: Proxy) -> Cluster:
+    """The cluster of a destination, its host fully qualified."""
+    host, subset = destination.host.lower(), destination.subset
+    service = index.registry.get(host, proxy.namespace)
+    port = destination.port.number or _default_port(service, proxy)
+    cluster = Cluster(host, port, subset)
+    if service is None:
+        cluster.missing = f"{NOT_FOUND}: there is no Service {host}"
+    elif not service.has_port(port):
+        cluster.missing = f"{NOT_FOUND}: Service {host} has no port {port}"
+    else:
+        if not service.given:
+            cluster.assumed.append(f"there is a Service {host}" + (f" with port {port}" if port else ""))
+        _apply_rule(index, service, proxy, cluster)
+    return cluster
+
+
+def of_service(index: Index, service: KnownService, proxy: Proxy) -> Cluster:
+    """All Pods of a Service that no route leads to."""
+    cluster = Cluster(service.host, proxy.port)
+    _apply_rule(index, service, proxy, cluster)
+    return cluster
+
+
+def _default_port(service: KnownService | None, proxy: Proxy) -> int | None:
+    if proxy.is_gateway and service is not None and service.only_port:
+        return service.only_port
+    return proxy.port
+
+
+def _apply_rule(index: Index, service: KnownService, proxy: Proxy, cluster: Cluster) -> None:
+    rule, uncertain = index.rules.select(service.host, service.namespace, proxy.namespace, proxy.labels)
+    if uncertain:
+        cluster.undecided.append(f"a DestinationRule of {service.host} selects senders by labels that are not known")
+    subset = rule.subsets.get(cluster.subset) if cluster.subset else None
+    if cluster.subset and subset is None:
+        cluster.missing = f"{NOT_FOUND}: no DestinationRule of {service.host} has subset {cluster.subset}"
+        return
+    if service.external_name:
+        cluster.undecided.append(f"Service {service.host} is an ExternalName")
+    if service.headless and not proxy.is_gateway:
+        cluster.undecided.append(
+            f"Service {service.host} is headless: a sidecar sends to the Pod that DNS gave the client"
+        )
+    cluster.labels = subset.labels if subset else {}
+    _find_workloads(index, service, cluster, _failover(rule.traffic_policy, subset))
+
+
+def _find_workloads(index: Index, service: KnownService, cluster: Cluster, prefers: Mapping[str, str]) -> None:
+    cluster.prefers = prefers
+    if not service.selector:
+        return
+    found = index.registry.workloads(service.namespace, {**service.selector, **cluster.labels})
+    if found is None or any(service.selector.get(name, value) != value for name, value in cluster.labels.items()):
+        return
+    cluster.workloads = tuple(f"{one.namespace}/{one.name}" for one in found)
+    first = [one for one in found if prefers.items() <= one.spec.template.metadata.labels.items()]
+    cluster.preferred = tuple(f"{one.namespace}/{one.name}" for one in first) or cluster.workloads
+
+
+def _failover(policy: Mapping[str, Any], subset: Subset | None) -> Mapping[str, str]:
+    """The labels that the load balancer prefers while those Pods are healthy; needs outlierDetection to be in force.
+
+    Source: Istio, LocalityLoadBalancerSetting.failoverPriority (the form `label=value`).
+    """
+    merged = {**policy, **((subset.traffic_policy or {}) if subset else {})}
+    locality = (merged.get("loadBalancer") or {}).get("localityLbSetting") or {}
+    wanted = locality.get("failoverPriority") or []
+    if "outlierDetection" not in merged or locality.get("enabled") is False or not all("=" in one for one in wanted):
+        return {}
+    return {name: value for name, _, value in (one.partition("=") for one in wanted)}

@@ -1,0 +1,121 @@
+"""The decision about one request: find the virtual host, try its routes in order, act on the first that matches."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from meshconfig.istio import Resources
+from meshconfig.simulate import clusters
+from meshconfig.simulate.action import act, to_service
+from meshconfig.simulate.at_gateway import listening
+from meshconfig.simulate.decision import Decision, Failure, Mismatch, Outcome, RouteRef, Share, Skipped, Undecided
+from meshconfig.simulate.doubts import doubts
+from meshconfig.simulate.in_mesh import calling
+from meshconfig.simulate.index import Index
+from meshconfig.simulate.match import Verdict, evaluate, refused_in
+from meshconfig.simulate.paths import is_valid, normalized
+from meshconfig.simulate.redirect import to_https
+from meshconfig.simulate.request import Request
+from meshconfig.simulate.source import Candidate, Proxy
+
+_ALL = Fraction(1)
+NO_ROUTE = "no route"
+
+
+def simulate(resources: Resources | Index, request: Request) -> Decision:
+    """What Istio does to one HTTP request: pilot's translation of the resources, and Envoy's treatment of the request.
+
+    Parameters:
+        resources: any resources, ours or hand-written; an `Index` of them where many requests are asked of the same.
+
+    Source: Istio 1.31 (pilot/pkg/networking/core), Envoy 1.40.
+    """
+    index = resources if isinstance(resources, Index) else Index(resources)
+    if not is_valid(request.path):
+        return Decision(None, (Share(_ALL, Failure(400, "not a valid path")),))
+    request = replace(request, path=normalized(request.path))
+    return _in_mesh(index, request) if request.gateway is None else _at_gateway(index, request)
+
+
+def _at_gateway(index: Index, request: Request) -> Decision:
+    found = listening(index, request)
+    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    if found.failure is not None:
+        decision = _answer(found.failure)
+    elif found.to_https and request.scheme == "http":
+        decision = _answer(to_https(request))
+    else:
+        decision = _routed(index, request, found.proxy, found.candidates)
+    return _with(decision, undecided, found.assumed, found.domain)
+
+
+def _in_mesh(index: Index, request: Request) -> Decision:
+    found = calling(index, request)
+    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    if found.answer is not None:
+        decision = _answer(found.answer)
+    elif found.service is not None:
+        action = to_service(index, clusters.of_service(index, found.service, found.proxy), request)
+        decision = Decision(None, tuple(action.shares), (), (), tuple(action.undecided), tuple(action.assumed))
+    else:
+        decision = _routed(index, request, found.proxy, found.candidates)
+    return _with(decision, undecided, found.assumed, found.domain)
+
+
+def _answer(outcome: Outcome) -> Decision:
+    return Decision(None, (Share(_ALL, outcome),))
+
+
+def _with(decision: Decision, undecided: list[str], assumed: list[str], domain: str) -> Decision:
+    return replace(
+        decision,
+        undecided=tuple(dict.fromkeys([*undecided, *decision.undecided])),
+        assumed=tuple(dict.fromkeys([*assumed, *decision.assumed])),
+        virtual_host=domain,
+    )
+
+
+def _routed(index: Index, request: Request, proxy: Proxy, tried: list[Candidate]) -> Decision:
+    refused = [why for one in tried if (why := refused_in(one.match))]
+    if refused:
+        # Envoy takes a route configuration as a whole or not at all, so not even the earlier routes are sure.
+        return Decision(None, (Share(_ALL, Undecided()),), undecided=tuple(dict.fromkeys(refused)))
+    skipped: dict[RouteRef, list[tuple[Mismatch, ...]]] = {}
+    for candidate in tried:
+        verdict = _verdict(candidate, request)
+        if verdict.matched:
+            return _acted(index, candidate, request, proxy, skipped)
+        if not verdict.mismatches:
+            return Decision(candidate.ref, (Share(_ALL, Undecided()),), _list(skipped), (), verdict.unknown)
+        skipped.setdefault(candidate.ref.route, []).append(verdict.mismatches)
+    return Decision(None, (Share(_ALL, Failure(404, NO_ROUTE)),), _list(skipped))
+
+
+def _verdict(candidate: Candidate, request: Request) -> Verdict:
+    kept_out = candidate.kept_out
+    if kept_out.mismatches:
+        return kept_out
+    verdict = evaluate(candidate.match, request)
+    return Verdict(verdict.mismatches, (*kept_out.unknown, *verdict.unknown))
+
+
+def _acted(
+    index: Index,
+    candidate: Candidate,
+    request: Request,
+    proxy: Proxy,
+    skipped: dict[RouteRef, list[tuple[Mismatch, ...]]],
+) -> Decision:
+    action = act(index, candidate, request, proxy)
+    skipped.pop(candidate.ref.route, None)
+    return Decision(
+        candidate.ref,
+        tuple(action.shares),
+        _list(skipped),
+        tuple(action.mirrors),
+        tuple(action.undecided),
+        tuple(action.assumed),
+    )
+
+
+def _list(skipped: dict[RouteRef, list[tuple[Mismatch, ...]]]) -> tuple[Skipped, ...]:
+    return tuple(Skipped(ref, tuple(reasons)) for ref, reasons in skipped.items())

@@ -1,0 +1,200 @@
+"""Does one `match` of a route hold for a request?
+
+As pilot's route.go translates it and Envoy 1.40 evaluates it. Measured on Envoy: of a header sent several times any
+value may match, and a negated match fails when any does; for `withoutHeaders` an absent header is the empty value (so
+a regex that matches the empty string excludes it), but not where it asks for presence; of a query parameter sent
+several times the first counts, names and values are compared undecoded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from meshconfig.istio import HTTPMatchRequest, StringMatch
+from meshconfig.simulate.decision import Mismatch
+from meshconfig.simulate.paths import without_query
+from meshconfig.simulate.request import Request
+from meshconfig.simulate.strings import UnknownError, described, is_present_match, matches, refused
+
+CLAIMS = "@request.auth.claims"
+# Claims that Envoy's JWT filter splits at spaces, as Istio sets it up.
+_SPACE_SEPARATED = ("scope", "permission")
+_HARMLESS = frozenset({"statPrefix", "name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What did not hold, and what cannot be decided. It matches when both are empty; one mismatch settles it."""
+
+    mismatches: tuple[Mismatch, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def matched(self) -> bool:
+        return not self.mismatches and not self.unknown
+
+
+HELD = Verdict()
+
+
+def evaluate(match: HTTPMatchRequest | None, request: Request) -> Verdict:
+    """Hold the request against every condition that Envoy checks (not those that pilot checks: see `source`).
+
+    Parameters:
+        request: its path already normalized.
+    """
+    if match is None:
+        return HELD
+    mismatches, unknown = [], []
+    for check in _checks(match, request):
+        try:
+            if (mismatch := check()) is not None:
+                mismatches.append(mismatch)
+        except UnknownError as error:
+            unknown.append(str(error))
+    unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match.model_extra, _HARMLESS)]
+    return Verdict(tuple(mismatches), tuple(unknown))
+
+
+def unmodelled(extra: Mapping[str, Any] | None, harmless: Iterable[str] = ()) -> list[str]:
+    """The names of fields that were read but are not modelled, less those that no decision depends on."""
+    return [name for name in extra or () if name not in harmless]
+
+
+def is_catch_all(match: HTTPMatchRequest | None) -> bool:
+    """Does it take every request? Pilot leaves out what stands behind it, and at a gateway moves it to the end.
+
+    Source: pilot route.go, IsCatchAllRoute.
+    """
+    if match is None:
+        return True
+    headers = match.headers or match.without_headers or match.query_params
+    pseudo = (match.method, match.authority, match.scheme)
+    return not headers and all(one is None for one in pseudo) and _any_path(match.uri)
+
+
+def refused_in(match: HTTPMatchRequest | None) -> str:
+    """Why Istio or Envoy would refuse this match; empty when they take it."""
+    if match is None:
+        return ""
+    named = (match.headers, match.without_headers, match.query_params)
+    every = [
+        match.uri,
+        match.method,
+        match.authority,
+        match.scheme,
+        *(one for group in named for one in group.values()),
+    ]
+    if match.uri is not None and match.uri.regex == "*":
+        return "RE2 refuses the regex '*'"
+    return next((why for one in every if (why := refused(one))), "")
+
+
+Check = Callable[[], Mismatch | None]
+
+
+def _checks(match: HTTPMatchRequest, request: Request) -> Iterator[Check]:
+    if match.uri is not None:
+        yield partial(_uri, match.uri, match.ignore_uri_case, request)
+    for field in ("method", "authority", "scheme"):
+        if (wanted := getattr(match, field)) is not None:
+            yield partial(_header, field, wanted, request.values(f":{field}"))
+    for name, wanted in match.headers.items():
+        yield partial(_header_or_claim, name, wanted, request)
+    for name, wanted in match.without_headers.items():
+        yield partial(_without, name, wanted, request)
+    for name, wanted in match.query_params.items():
+        yield partial(_query, name, wanted, request)
+
+
+def _uri(wanted: StringMatch, ignore_case: bool, request: Request) -> Mismatch | None:
+    path = without_query(request.path)
+    if ignore_case and wanted.regex is None:
+        # Envoy compares a regex as it is written.
+        lowered = wanted.model_copy(update={"exact": _lower(wanted.exact), "prefix": _lower(wanted.prefix)})
+        held = matches(lowered, path.lower())
+    else:
+        held = matches(wanted, path)
+    return None if held else Mismatch("uri", described(wanted), path)
+
+
+def _header(field: str, wanted: StringMatch, values: list[str]) -> Mismatch | None:
+    held = [matches(wanted, value) for value in values]
+    return None if any(held) else Mismatch(field, described(wanted), _shown(values))
+
+
+def _header_or_claim(name: str, wanted: StringMatch, request: Request) -> Mismatch | None:
+    if (path := claim_path(name)) is not None:
+        held, got = _claim(path, wanted, request)
+        return None if held else Mismatch(f"claim {'.'.join(path)}", described(wanted), got)
+    return _header(f"header {name.lower()}", wanted, request.values(name))
+
+
+def _without(name: str, wanted: StringMatch, request: Request) -> Mismatch | None:
+    negated = f"not {described(wanted)}"
+    if (path := claim_path(name)) is not None:
+        held, got = _claim(path, wanted, request)
+        return Mismatch(f"claim {'.'.join(path)}", negated, got) if held else None
+    values = request.values(name)
+    compared = values if values or is_present_match(wanted) else [""]
+    held = any(matches(wanted, value) for value in compared)
+    return Mismatch(f"header {name.lower()}", negated, _shown(values)) if held else None
+
+
+def _query(name: str, wanted: StringMatch, request: Request) -> Mismatch | None:
+    values = [value for key, value in query_parameters(request.path) if key == name]
+    held = bool(values) and matches(wanted, values[0])
+    return None if held else Mismatch(f"query {name}", described(wanted), values[0] if values else None)
+
+
+def query_parameters(path: str) -> list[tuple[str, str]]:
+    """The parameters of a path's query, undecoded, in order."""
+    query = path.partition("?")[2]
+    pairs = (part.partition("=") for part in query.split("&"))
+    return [(key, value) for key, _, value in pairs]
+
+
+def claim_path(name: str) -> tuple[str, ...] | None:
+    """The claim that a header name of a match stands for: `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`.
+
+    Source: istio pkg/jwt, ToRoutingClaim.
+    """
+    if not name.lower().startswith(CLAIMS):
+        return None
+    rest = name[len(CLAIMS) :]
+    if rest.startswith(".") and len(rest) > 1:
+        return tuple(rest[1:].split("."))
+    if rest.startswith("[") and rest.endswith("]") and len(rest) > 2:
+        return tuple(rest[1:-1].split("]["))
+    return None
+
+
+def _claim(path: tuple[str, ...], wanted: StringMatch, request: Request) -> tuple[bool, str | None]:
+    if request.gateway is None:
+        return False, None  # a sidecar checks no token of the requests that it sends
+    if request.claims is None:
+        raise UnknownError(f"the JWT claim {'.'.join(path)} is not given")
+    if wanted.exact is None and wanted.prefix is None and wanted.regex is None:
+        raise UnknownError(f"what Envoy does with a match for presence on the JWT claim {'.'.join(path)}")
+    value: Any = request.claims
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if path[-1] in _SPACE_SEPARATED and isinstance(value, str):
+        value = value.split(" ")
+    values = [one for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, str)]
+    return any(matches(wanted, one) for one in values), _shown(values)
+
+
+def _shown(values: list[str]) -> str | None:
+    return " and ".join(value or '""' for value in values) or None
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _any_path(uri: StringMatch | None) -> bool:
+    if uri is None or (uri.exact is None and uri.prefix is None and uri.regex is None):
+        return True
+    return uri.prefix == "/" or uri.regex == ".*"

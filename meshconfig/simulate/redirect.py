@@ -1,0 +1,58 @@
+"""The answer of a route that redirects.
+
+Source: pilot route.go, ApplyRedirect. Measured on Envoy 1.40: a `uri` replaces the path and keeps the query unless it
+has one itself; the request's host keeps its port, except `:80` when the scheme changes to https.
+"""
+
+from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite
+from meshconfig.simulate.decision import Redirect
+from meshconfig.simulate.paths import rewritten
+from meshconfig.simulate.request import DEFAULT_PORTS, Request, split_port
+from meshconfig.simulate.source import Proxy
+from meshconfig.simulate.strings import UnknownError
+
+_CODES = (301, 302, 303, 307, 308)
+
+
+def redirected(redirect: HTTPRedirect, request: Request, proxy: Proxy, match: HTTPMatchRequest | None) -> Redirect:
+    """Where the client is sent.
+
+    Raises:
+        UnknownError: a code that pilot does not take.
+    """
+    code = redirect.redirect_code or 301
+    if code not in _CODES:
+        raise UnknownError(f"a redirect with code {code}, which pilot does not take")
+    scheme = redirect.scheme or request.scheme
+    host = _host(redirect, request, scheme, _port(redirect, proxy))
+    return Redirect(code, f"{scheme}://{host}{_path(redirect, request, match)}")
+
+
+def to_https(request: Request) -> Redirect:
+    """The answer of a Gateway's server with `httpsRedirect` to a plain request."""
+    return Redirect(301, f"https://{request.host}{request.path}")
+
+
+def _port(redirect: HTTPRedirect, proxy: Proxy) -> int | None:
+    port = redirect.port or (proxy.port if redirect.derive_port == "FROM_REQUEST_PORT" else None)
+    scheme = redirect.scheme or ("https" if proxy.tls else "http")
+    return None if port == DEFAULT_PORTS.get(scheme) else port
+
+
+def _host(redirect: HTTPRedirect, request: Request, scheme: str, port: int | None) -> str:
+    if redirect.authority:
+        return f"{redirect.authority}:{port}" if port else redirect.authority
+    host, own = split_port(request.host)
+    if port:
+        return f"{host}:{port}"
+    plain = scheme == request.scheme or own not in (80, 443) or (scheme, own) not in (("https", 80), ("http", 443))
+    return request.host if plain else host
+
+
+def _path(redirect: HTTPRedirect, request: Request, match: HTTPMatchRequest | None) -> str:
+    if redirect.prefix_rewrite:
+        return rewritten(request.path, HTTPRewrite(uri=redirect.prefix_rewrite), match)
+    if not redirect.uri:
+        return request.path
+    _, mark, query = request.path.partition("?")
+    return redirect.uri if "?" in redirect.uri else redirect.uri + mark + query

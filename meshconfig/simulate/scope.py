@@ -1,0 +1,75 @@
+"""What a `Sidecar` resource lets a proxy see.
+
+Source: pilot model/sidecar.go: the Sidecar with a workloadSelector that fits, else the one of the namespace without a
+selector, else the root namespace's. Destinations of the VirtualServices that it imports are always known.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meshconfig.istio import Nothing, Resource, VirtualService
+from meshconfig.simulate.hosts import covers, overlap
+from meshconfig.simulate.index import Index, resolved_hosts
+from meshconfig.simulate.registry import KnownService
+from meshconfig.simulate.rules import ROOT_NAMESPACE
+
+
+class Scope:
+    """The Services and VirtualServices that a sidecar in a namespace is given."""
+
+    def __init__(self, index: Index, namespace: str, labels: Mapping[str, str] | None) -> None:
+        self.namespace = namespace
+        self.undecided: list[str] = []
+        self.hosts: list[str] | None = None
+        sidecar = self._chosen(index.sidecars, labels)
+        if sidecar is not None:
+            self._read(sidecar)
+
+    def _chosen(self, every: list[Resource[Nothing]], labels: Mapping[str, str] | None) -> Resource[Nothing] | None:
+        own = [one for one in every if one.namespace == self.namespace]
+        for one in (one for one in own if _selector(one) is not None):
+            if labels is None:
+                self.undecided.append(f"{one} selects by labels, and the sender's are not known")
+            elif (_selector(one) or {}).items() <= labels.items():
+                return one
+        root = [one for one in every if one.namespace == ROOT_NAMESPACE]
+        return next((one for one in own + root if _selector(one) is None), None)
+
+    def _read(self, sidecar: Resource[Nothing]) -> None:
+        listeners = _spec(sidecar).get("egress") or []
+        if not listeners:
+            return
+        if any(not isinstance(one, Mapping) or set(one) - {"hosts"} for one in listeners):
+            self.undecided.append(f"{sidecar} has egress listeners of their own port")
+        self.hosts = [str(host) for one in listeners if isinstance(one, Mapping) for host in one.get("hosts") or []]
+
+    def imports_service(self, service: KnownService) -> bool:
+        return self._imports(service.namespace, [service.host], lambda host, pattern: covers(pattern, host))
+
+    def imports_virtual_service(self, virtual_service: VirtualService) -> bool:
+        return self._imports(virtual_service.namespace, resolved_hosts(virtual_service), overlap)
+
+    def _imports(self, namespace: str, hosts: Iterable[str], fits: Any) -> bool:
+        if self.hosts is None:
+            return True
+        entries = [entry.partition("/") for entry in self.hosts]
+        taken = [(owner, name) for owner, _, name in entries if not owner.startswith("~")]
+        barred = [(owner[1:] or "*", name) for owner, _, name in entries if owner.startswith("~")]
+        return any(
+            any(self._owner(owner) in ("*", namespace) and fits(host, name) for owner, name in taken)
+            and not any(self._owner(owner) in ("*", namespace) and covers(name, host) for owner, name in barred)
+            for host in hosts
+        )
+
+    def _owner(self, owner: str) -> str:
+        return self.namespace if owner == "." else owner
+
+
+def _spec(sidecar: Resource[Nothing]) -> Mapping[str, Any]:
+    spec = sidecar.manifest.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def _selector(sidecar: Resource[Nothing]) -> Mapping[str, str] | None:
+    selector = _spec(sidecar).get("workloadSelector")
+    return None if not selector else selector.get("labels") or {}

@@ -1,0 +1,91 @@
+"""Which routes of a VirtualService a proxy is given at all: pilot decides it when it makes the proxy's configuration.
+
+Source: pilot route.go, TranslateRoute and sourceMatchHTTP. A match that names `gateways` is held against these alone:
+its sourceLabels and sourceNamespace then count for nothing, as pilot has it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from meshconfig.istio import MESH, HTTPMatchRequest, HTTPRoute
+from meshconfig.simulate.decision import Mismatch, RouteRef
+from meshconfig.simulate.delegates import NamedRoute
+from meshconfig.simulate.match import HELD, Verdict, is_catch_all
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The Envoy that decides: a sidecar, or a gateway under the name of one of its Gateways.
+
+    Parameters:
+        labels: those of its Pod; None when not known.
+        port: the port that it listens on for this request; None when not known.
+    """
+
+    namespace: str
+    labels: Mapping[str, str] | None = field(hash=False)
+    port: int | None
+    gateway: str = MESH
+    tls: bool = False
+
+    @property
+    def is_gateway(self) -> bool:
+        return self.gateway != MESH
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One match of one route as the proxy gets it, or what keeps it from the proxy."""
+
+    ref: RouteRef
+    route: HTTPRoute
+    match: HTTPMatchRequest | None
+    kept_out: Verdict = HELD
+
+    @property
+    def catch_all(self) -> bool:
+        return self.kept_out.matched and is_catch_all(self.match)
+
+
+def candidates(routes: Iterable[NamedRoute], proxy: Proxy) -> Iterator[Candidate]:
+    """The matches in order, up to the first that takes everything: pilot drops what is behind it."""
+    for named in routes:
+        if named.ignored:
+            yield Candidate(named.ref, named.route, None, Verdict((Mismatch("delegate", named.ignored),)))
+            continue
+        for candidate in _matches(named, proxy):
+            yield candidate
+            if candidate.catch_all:
+                return
+
+
+def _matches(named: NamedRoute, proxy: Proxy) -> Iterator[Candidate]:
+    if not named.route.match:
+        yield Candidate(named.ref, named.route, None)
+    for index, match in enumerate(named.route.match):
+        yield Candidate(replace(named.ref, match_index=index), named.route, match, _kept_out(match, proxy))
+
+
+def _kept_out(match: HTTPMatchRequest, proxy: Proxy) -> Verdict:
+    mismatches: list[Mismatch] = []
+    unknown: list[str] = []
+    if match.port:
+        if proxy.port is None:
+            unknown.append(f"a match asks for port {match.port}, and the request's port is not known")
+        elif match.port != proxy.port:
+            mismatches.append(Mismatch("port", str(match.port), str(proxy.port)))
+    if match.gateways:
+        if proxy.gateway not in match.gateways:
+            mismatches.append(Mismatch("gateways", ", ".join(match.gateways), proxy.gateway))
+        return Verdict(tuple(mismatches), tuple(unknown))
+    if match.source_labels and proxy.labels is None:
+        unknown.append("a match has sourceLabels, and the sender's labels are not known")
+    elif not match.source_labels.items() <= (proxy.labels or {}).items():
+        mismatches += [
+            Mismatch(f"sourceLabels {name}", value, (proxy.labels or {}).get(name))
+            for name, value in match.source_labels.items()
+            if (proxy.labels or {}).get(name) != value
+        ]
+    if match.source_namespace and match.source_namespace != proxy.namespace:
+        mismatches.append(Mismatch("sourceNamespace", match.source_namespace, proxy.namespace))
+    return Verdict(tuple(mismatches), tuple(unknown))
