@@ -4,11 +4,10 @@ from typing import Any
 
 from opentelemetry.context import Context, get_current
 
-from propagation import carriers, members
+from propagation import carriers, members, rejections
 from propagation.config import PropagationConfig
 from propagation.context import BAGGAGE_KEY, STATE_KEY, Member, State, baggage_of, config_of, continued, without_fields
 from propagation.fields import RemoteField
-from propagation.rejections import REJECTED
 
 
 def extract(headers: Any, *, config: PropagationConfig | None = None, context: Context | None = None) -> Context:
@@ -81,7 +80,7 @@ def _put(baggage: dict[str, object], field: RemoteField, sent: list[str]) -> Non
         baggage[field.name] = value
     else:
         baggage.pop(field.name, None)
-        REJECTED.add(field.name, objection, value)
+        rejections.REJECTED.add(field.name, objection, value)
 
 
 def _agree(sent: list[str]) -> bool:

@@ -1,0 +1,53 @@
+"""An adapter for requests that carries the fields on.
+
+A session sends each redirect hop by an adapter of its own choice, so the adapter is where the host is known.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from propagation.clients.hop import prepare
+from propagation.config import PropagationConfig
+from propagation.hosts import host_of
+from propagation.patching import Undo, patch
+
+
+class PropagatingAdapter(HTTPAdapter):
+    """For `requests.Session().mount("http://", …)`: writes the fields into each request, redirect hops included.
+
+    config: default, that of the request at hand, else that of the environment. All else is HTTPAdapter's own.
+    """
+
+    __attrs__ = [*HTTPAdapter.__attrs__, "_config"]  # what a pickled adapter keeps
+
+    def __init__(self, *args: Any, config: PropagationConfig | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._config = config
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """As HTTPAdapter.send. `request` stays as it is: the session makes the next hop's request of it."""
+        return _send(super().send, request, args, kwargs, self._config)
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every session of requests carry the fields; the answer takes it back."""
+
+    def send(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, request, *args, **kwargs: _send(original.__get__(self), request, args, kwargs, config)
+
+    return patch(HTTPAdapter, "send", send)
+
+
+def _send(
+    original: Callable[..., requests.Response],
+    request: requests.PreparedRequest,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    config: PropagationConfig | None,
+) -> requests.Response:
+    sent = request.copy()
+    with prepare(sent.headers, host_of(request.url or ""), config):
+        return original(sent, *args, **kwargs)

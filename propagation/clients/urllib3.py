@@ -1,0 +1,70 @@
+"""Connection pools for urllib3 that carry the fields on.
+
+A pool talks to one host, and a PoolManager picks a pool for each hop, so the pool is where the host is known.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+
+from propagation.clients.hop import prepare
+from propagation.config import PropagationConfig
+from propagation.context import config_of
+from propagation.hosts import host_of
+from propagation.patching import Undo, patch
+
+
+class PropagatingPoolManager(urllib3.PoolManager):
+    """A PoolManager that writes the fields into each request, redirect hops and retries included.
+
+    config: default, that of the request at hand, else that of the environment. All else is PoolManager's own.
+    """
+
+    def __init__(self, *args: Any, config: PropagationConfig | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pool_classes_by_scheme = {
+            scheme: _propagating(pool, config) for scheme, pool in self.pool_classes_by_scheme.items()
+        }
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every pool of urllib3 carry the fields; the answer takes it back."""
+    return patch(HTTPConnectionPool, "urlopen", _maker(config))
+
+
+def _propagating(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
+    return type(pool.__name__, (pool,), {"urlopen": _maker(config)(pool.urlopen)})
+
+
+def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def urlopen(
+            self: HTTPConnectionPool,
+            method: str,
+            url: str,
+            body: Any = None,
+            headers: Mapping[str, str] | None = None,
+            *args: Any,
+            **kwargs: Any,
+        ) -> Any:
+            sent: Any = self.headers if headers is None else headers
+            sent = sent.copy() if hasattr(sent, "copy") else dict(sent)
+            with prepare(sent, _host(self, url, config), config):
+                return original(self, method, url, body, sent, *args, **kwargs)
+
+        return urlopen
+
+    return make
+
+
+def _host(pool: HTTPConnectionPool, url: str, config: PropagationConfig | None) -> str | None:
+    """The host that will read the headers; None where there may be two and one of them may not have the fields.
+
+    A whole URL is for a proxy to send on. Without a proxy it still goes to the pool's own host.
+    """
+    if url.startswith("/"):
+        return pool.host
+    host = host_of(url)
+    return host if pool.proxy is not None or config_of_current(config).allows(pool.host) else None
