@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.common import stderr
+from meshconfig.cli.common import batch, stderr
 from meshconfig.errors import InputError
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
@@ -77,7 +77,8 @@ def command(
     if not sources:
         raise InputError.at("graylane lint", "say what to look at with -f FILE")
     ignored = [rule(code).code for code in ignore or ()]
-    findings = lint(index(load(sources), default_namespace=namespace), ignored=ignored)
+    with batch():
+        findings = lint(index(load(sources), default_namespace=namespace), ignored=ignored)
     print(report(findings, output), end="")
     if output is Format.TEXT:
         stderr().print(summary(findings))

@@ -1,10 +1,13 @@
 """Where in a spec a field of a rendered resource comes from, so that a finding names what its author can change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from itertools import accumulate
 
 from meshconfig.compile import compile_group
+from meshconfig.compile.services import DEFAULT
 from meshconfig.errors import Location
 from meshconfig.groups import Group
 from meshconfig.istio import MESH, Manifest
@@ -18,7 +21,7 @@ ENTRIES: FieldPath = ("spec", "entries")
 _POLICY = frozenset(info.alias or name for name, info in Policy.model_fields.items())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rendered:
     """A resource that a group renders to. `service` is the spec's name of its service, `entry` its entry's index."""
 
@@ -68,32 +71,43 @@ class Rendered:
     def _entry_index(self) -> int:
         return self.entry or 0
 
+    @property
+    def _entry(self) -> Entry:
+        return self.group.spec.spec.entries[self._entry_index]
+
     def _route(self, number: int, rest: FieldPath) -> FieldPath:
         routes = self.manifest["spec"]["http"]
-        service = self.service or self._path_route(routes, number)[1]
+        service = self.service or self._entry.routes[self.path_routes[number]].service
         if rest and rest[0] in _POLICY:
             return (*SERVICES, service, "policy", *rest)
         if "destination" in rest:
             return (*SERVICES, service, "host" if rest[-1] == "host" else "port")
-        name, _, index = str(routes[number].get("name", "")).rpartition("-")
-        if name == "rule" and index.isdigit():
+        name = str(routes[number].get("name", ""))
+        kind, _, index = name.rpartition("-")
+        if kind == "rule" and index.isdigit():
             return (*SERVICES, service, "rules", int(index) - 1)
-        if self.entry is None:
-            return self._default(service) if index == "default" else (*SERVICES, service)
-        if name == "admit" and index.isdigit():
-            return (*ENTRIES, self.entry, "admit", int(index) - 1)
-        return (*ENTRIES, self.entry, "routes", self._path_route(routes, number)[0])
+        if kind == "admit" and index.isdigit():
+            return (*ENTRIES, self._entry_index, "admit", int(index) - 1)
+        if name in self.group.spec.spec.lanes:
+            return ("spec", "lanes", name)
+        return (
+            self._default(service) if self.entry is None else (*ENTRIES, self.entry, "routes", self.path_routes[number])
+        )
 
     def _default(self, service: str) -> FieldPath:
         spec = self.group.spec.spec.services[service]
         said = "weights" if spec.weights else "default" if spec.default else ""
         return (*SERVICES, service, said) if said else (*SERVICES, service)
 
-    def _path_route(self, routes: Sequence[Mapping[str, Any]], number: int) -> tuple[int, str]:
-        """Which of the entry's path routes a route belongs to: each of them ends with a route `default`."""
-        index = sum(route.get("name") == "default" for route in routes[:number])
-        spec: Entry = self.group.spec.spec.entries[self._entry_index]
-        return index, spec.routes[index].service
+    @cached_property
+    def path_routes(self) -> list[int]:
+        """For each HTTP route, which of the entry's path routes it is of: each of them ends with a route `default`."""
+        ends = [route.get("name") == DEFAULT for route in self.manifest["spec"]["http"]]
+        return [0, *accumulate(ends[:-1])]
+
+    def last_of_path(self, number: int) -> int:
+        """The last HTTP route for the same path."""
+        return bisect_right(self.path_routes, self.path_routes[number]) - 1
 
 
 def rendered(group: Group) -> Iterable[tuple[Manifest, Rendered]]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from meshconfig.errors import dotted
+from meshconfig.errors import Location, dotted
 from meshconfig.groups import Group, check_kind, groups
-from meshconfig.istio import Resources
+from meshconfig.istio import Resource, Resources
 from meshconfig.lint.finding import Finding
 from meshconfig.lint.index import Index
 from meshconfig.lint.origin import Rendered, rendered
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.load import Document
+from meshconfig.load import Document, FieldPath
 
 API = "graylane/"
 
@@ -52,13 +52,16 @@ def _hits(rule: Rule, subject: Index) -> Iterable[Hit]:
 
 def _finding(rule: Rule, hit: Hit) -> Finding:
     owner, path = hit.owner, hit.path
+    source = owner.source if isinstance(owner, Resource) else None
+    if isinstance(source, Rendered):
+        owner, path = source.group, source.field(path)
     if isinstance(owner, Group):
-        location, whose = owner.locate(path), f"LaneGroup {'/'.join(owner.key)}"
-    else:
-        if isinstance(owner.source, Rendered):
-            path = owner.source.field(path)
-        location, whose = owner.locate(*hit.path), str(owner)
-    return Finding(location, rule.code, dotted(path), hit.message, whose, rule.level)
+        return _found(rule, owner.locate(path), path, hit.message, f"LaneGroup {'/'.join(owner.key)}")
+    return _found(rule, owner.locate(*path), path, hit.message, str(owner))
+
+
+def _found(rule: Rule, location: Location, path: FieldPath, message: str, whose: str) -> Finding:
+    return Finding(location, rule.code, dotted(path), message, whose, rule.level)
 
 
 def _is_own(document: Document) -> bool:

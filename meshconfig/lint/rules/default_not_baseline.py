@@ -24,9 +24,12 @@ def check(index: Index) -> Iterator[Hit]:
 
 
 def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
-    """A service whose untagged requests never go to the version that the baseline's tag means."""
-    lane = group.spec.spec.tag.default
-    for name, service in group.spec.spec.services.items():
+    """A service whose untagged requests never go to the version that the baseline's tag means.
+
+    With the baseline alone there is no other lane to keep them out of: `default` is a choice among versions then.
+    """
+    lane, lanes = group.spec.spec.tag.default, group.spec.spec.lanes
+    for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
         plan = Plan(name, service, group.spec)
         version = plan.version_in(lane)
         if version and all(target.subset != version for target in plan.untagged_targets()):

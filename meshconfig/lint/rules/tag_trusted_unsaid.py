@@ -10,11 +10,11 @@ from meshconfig.spec import Entry
 
 
 def check(group: Group, index: Index) -> Iterator[Hit]:
-    header = group.spec.spec.tag.header
-    for number, entry in enumerate(group.spec.spec.entries):
+    spec = group.spec.spec
+    for number, entry in enumerate(spec.entries if len(spec.lanes) > 1 else ()):
         if "tag" not in entry.model_fields_set and _open_to_all(entry, index):
             message = (
-                f"the Gateway serves any host, and whoever sends {header} chooses a lane: say tag: trusted or untrusted"
+                f"the Gateway serves any host: whoever sends {spec.tag.header} chooses a lane, and tag does not say so"
             )
             yield Hit(group, ("spec", "entries", number, "tag"), message)
 
