@@ -183,10 +183,8 @@ def _under(proxy: Proxy, gateway: str) -> Proxy:
 def _bound(index: Index, place: _Place, request: Request, proxy: Proxy) -> Iterator[tuple[VirtualService, list[str]]]:
     """The VirtualServices of a server, each with the hosts in common that take this request."""
     host = request.authority_host
-    for virtual_service in index.at_gateway(place.gateway, proxy.namespace):
-        ours = [one for one in resolved_hosts(virtual_service) if covers(one, host) or one == "*"]
-        if ours:
-            common = intersection(place.hosts_for(virtual_service.namespace), ours)
-            domains = [domain for one in common if domain_matches(domain := one.lower(), host)]
-            if domains:
-                yield virtual_service, domains
+    for virtual_service in index.at_gateway(place.gateway, host, proxy.namespace):
+        ours = [one for one in resolved_hosts(virtual_service) if covers(one, host)]
+        common = intersection(place.hosts_for(virtual_service.namespace), ours)
+        if domains := [domain for one in common if domain_matches(domain := one.lower(), host)]:
+            yield virtual_service, domains

@@ -34,7 +34,7 @@ class Cluster:
 
 def resolve(index: Index, destination: Destination, proxy: Proxy) -> Cluster:
     """The cluster of a destination, its host fully qualified."""
-    host, subset = destination.host.lower(), destination.subset
+    host, subset = destination.host, destination.subset
     service = index.registry.get(host, proxy.namespace)
     port = destination.port.number or _default_port(service, proxy)
     cluster = Cluster(host, port, subset)

@@ -1,8 +1,7 @@
 """A request's path as Envoy sees it before it matches, and as it rewrites it.
 
 Measured on Envoy 1.40 with the settings that Istio gives it (`normalize_path`): `/a/../b` arrives as `/b`, `%61` as
-`a`, `%2F` stays, `\\` is `/`, a leading `//` is one `/`; the query is left alone; `#` and non-ASCII are refused with
-400.
+`a`, `\\` as `/`; `%2F` and `//` stay, the query is left alone; `#` and non-ASCII are refused with 400.
 """
 
 import re
@@ -23,8 +22,6 @@ def normalized(path: str) -> str:
     """The path, with its query, after Envoy's normalization."""
     path, mark, query = path.partition("?")
     path = _ESCAPE.sub(_unescaped, path).replace("\\", "/")
-    if path.startswith("//"):
-        path = "/" + path.lstrip("/")
     if "/." in path:
         path = _without_dots(path)
     return path + mark + query

@@ -1,11 +1,11 @@
 """Which DestinationRule a proxy uses for a Service: which subsets exist for it.
 
 Source: pilot model/destination_rule.go and push_context.go (setDestinationRules, destinationRule): the client's
-namespace first, then the Service's, then the root namespace; in each the most specific host; several rules of one
-host and namespace are merged, the oldest first, and of a subset's name only the first counts.
+namespace first, then the Service's, then the root namespace; in each the most specific host; several rules of one host
+and namespace are merged, the oldest first, and of a subset's name only the first counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,14 @@ from meshconfig.simulate.hosts import is_wildcard, most_specific
 from meshconfig.simulate.order import by_creation
 
 ROOT_NAMESPACE = "istio-system"
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The rule in force: its subsets by name and the policy for all of them. Empty when no rule applies."""
+
+    subsets: Mapping[str, Subset]
+    traffic_policy: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -31,68 +39,42 @@ class _Merged:
             self.subsets.setdefault(subset.name, subset)
         self.traffic_policy = self.traffic_policy or rule.spec.traffic_policy
 
+    def accepts(self, export_to: frozenset[str], selector: Mapping[str, str] | None) -> tuple[bool, bool]:
+        """Does a rule with these merge into this one, and does it stand by itself as well?"""
+        if export_to != self.export_to and not (self.export_to and export_to >= self.export_to):
+            return False, True
+        if selector is not None and self.selector is not None and selector != self.selector:
+            return False, True
+        alike = (selector is None) == (self.selector is None)
+        return True, not alike and export_to != self.export_to
 
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """The rule in force: its subsets by name and the policy for all of them. Empty when no rule applies."""
 
-    subsets: Mapping[str, Subset]
-    traffic_policy: Mapping[str, Any]
+@dataclass(slots=True)
+class _Group:
+    """The rules of one namespace by host, as they came."""
 
+    exact: dict[str, list[DestinationRule]] = field(default_factory=dict)
+    wildcards: dict[str, list[DestinationRule]] = field(default_factory=dict)
 
-class _Pool:
-    """The merged rules of one namespace, by host."""
+    def add(self, host: str, rule: DestinationRule) -> None:
+        (self.wildcards if is_wildcard(host) else self.exact).setdefault(host, []).append(rule)
 
-    def __init__(self) -> None:
-        self.exact: dict[str, list[_Merged]] = {}
-        self.wildcards: dict[str, list[_Merged]] = {}
-
-    def add(self, rule: DestinationRule, host: str) -> None:
-        group = (self.wildcards if is_wildcard(host) else self.exact).setdefault(host, [])
-        selector = _selector(rule)
-        export_to = frozenset(rule.spec.export_to) if selector is None else frozenset(".")
-        apart = True
-        for merged in group:
-            if merged.export_to == export_to:
-                apart = False
-            elif not (merged.export_to and export_to >= merged.export_to):
-                apart = True
-                continue
-            else:
-                apart = True
-            if selector is not None and merged.selector is not None and selector != merged.selector:
-                apart = True
-                continue
-            if (selector is None) == (merged.selector is None):
-                apart = False
-            merged.take(rule)
-        if apart:
-            group.append(fresh := _Merged(rule.namespace, export_to, selector))
-            fresh.take(rule)
-
-    def find(self, host: str) -> list[_Merged]:
-        return most_specific(host, self.exact, self.wildcards) or []
+    def find(self, host: str, wanted: Callable[[DestinationRule], bool]) -> list[_Merged]:
+        """The rules of the most specific host that has any of those wanted, merged."""
+        if kept := [one for one in self.exact.get(host, ()) if wanted(one)]:
+            return _merge(kept)
+        wildcards = {name: kept for name, every in self.wildcards.items() if (kept := [o for o in every if wanted(o)])}
+        return _merge(most_specific(host, {}, wildcards) or [])
 
 
 class DestinationRules:
     """Every DestinationRule, as pilot indexes them."""
 
     def __init__(self, rules: Iterable[DestinationRule]) -> None:
-        self._local: dict[str, _Pool] = {}
-        self._exported: dict[str, _Pool] = {}
-        self._root_private = _Pool()
-        for rule in sorted(rules, key=lambda one: (_selector(one) is None, *by_creation(one))):
-            self._index(rule)
-
-    def _index(self, rule: DestinationRule) -> None:
-        host, namespace = fqdn(rule.spec.host, rule.namespace), rule.namespace
-        export_to = set(rule.spec.export_to) if _selector(rule) is None else {"."}
-        if not export_to or export_to & {"*", ".", namespace}:
-            self._local.setdefault(namespace, _Pool()).add(rule, host)
-        if export_to not in ({"."}, {namespace}):
-            self._exported.setdefault(namespace, _Pool()).add(rule, host)
-        elif namespace == ROOT_NAMESPACE:
-            self._root_private.add(rule, host)
+        self._groups: dict[str, _Group] = {}
+        for rule in rules:
+            group = self._groups.setdefault(rule.namespace, _Group())
+            group.add(fqdn(rule.spec.host, rule.namespace), rule)
 
     def select(
         self, host: str, namespace: str | None, client: str, labels: Mapping[str, str] | None
@@ -103,23 +85,56 @@ class DestinationRules:
             namespace: the Service's. client, labels: those of the proxy's Pod; None when the labels are not known.
         """
         found = self._candidates(host, namespace, client)
-        general = [one for one in found if one.selector is None]
         special = [one for one in found if one.selector is not None and one.namespace == client]
         for one in special:
             if labels is not None and one.selector is not None and one.selector.items() <= labels.items():
                 return _selected(one), False
+        general = [one for one in found if one.selector is None]
         return (_selected(general[-1]) if general else Selected({}, {})), bool(special) and labels is None
 
     def _candidates(self, host: str, namespace: str | None, client: str) -> list[_Merged]:
-        own = self._root_private if client == ROOT_NAMESPACE else self._local.get(client, _Pool())
-        if found := own.find(host):
+        own = self._groups.get(client, _Group())
+        if found := own.find(host, _only_private if client == ROOT_NAMESPACE else _local):
             return found
         for owner in (namespace, ROOT_NAMESPACE):
-            pool = self._exported.get(owner or "", _Pool())
-            exported = [one for one in pool.find(host) if not one.export_to or one.export_to & {"*", client}]
-            if exported:
+            pool = self._groups.get(owner or "", _Group()).find(host, _exported)
+            if exported := [one for one in pool if not one.export_to or one.export_to & {"*", client}]:
                 return exported
         return []
+
+
+def _export_to(rule: DestinationRule) -> frozenset[str]:
+    # A rule for certain workloads never leaves its namespace.
+    return frozenset(rule.spec.export_to) if _selector(rule) is None else frozenset(".")
+
+
+def _local(rule: DestinationRule) -> bool:
+    export_to = _export_to(rule)
+    return not export_to or bool(export_to & {"*", ".", rule.namespace})
+
+
+def _only_private(rule: DestinationRule) -> bool:
+    return _export_to(rule) in ({"."}, {rule.namespace})
+
+
+def _exported(rule: DestinationRule) -> bool:
+    return not _only_private(rule)
+
+
+def _merge(rules: list[DestinationRule]) -> list[_Merged]:
+    """Source: pilot model/destination_rule.go, mergeDestinationRule."""
+    merged: list[_Merged] = []
+    for rule in sorted(rules, key=lambda one: (_selector(one) is None, by_creation(one))):
+        export_to, selector = _export_to(rule), _selector(rule)
+        apart = True
+        for one in merged:
+            takes, apart = one.accepts(export_to, selector)
+            if takes:
+                one.take(rule)
+        if apart:
+            merged.append(fresh := _Merged(rule.namespace, export_to, selector))
+            fresh.take(rule)
+    return merged
 
 
 def _selected(merged: _Merged) -> Selected:
