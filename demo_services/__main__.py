@@ -31,10 +31,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _unusable(host: str, port: int) -> str | None:
     """Why nothing can listen at host:port; asked here since gunicorn says it only after 5 s."""
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        return f"{host}:{port}: {error.strerror}"
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do; else a restart would fail here
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            return f"{host}:{port}: {error.strerror}"
     return None
 
 

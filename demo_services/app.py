@@ -18,8 +18,7 @@ from propagation.clients.httpx import AsyncPropagatingTransport
 def create_app(service: Service) -> Starlette:
     """`service` as a Starlette app with /sayHello and /healthz."""
     transport = AsyncPropagatingTransport(httpx.AsyncHTTPTransport(limits=LIMITS))
-    # trust_env: with a proxy from the environment, httpx would go past our transport.
-    client = httpx.AsyncClient(transport=transport, timeout=service.timeout, trust_env=False)
+    client = httpx.AsyncClient(transport=transport, timeout=service.timeout)
 
     async def ask(url: str) -> list[Hop]:
         try:

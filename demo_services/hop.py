@@ -49,7 +49,7 @@ def read(url: str, response: httpx.Response) -> list[Hop]:
         return failed(url, response.status_code, f"answered {response.status_code}")
     try:
         chain = response.json()["chain"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         chain = None
     return chain if isinstance(chain, list) else failed(url, 200, "the answer is not JSON with a chain")
 

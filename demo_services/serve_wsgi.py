@@ -1,10 +1,12 @@
 """Run a WSGI app on gunicorn until SIGTERM, losing no request then."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 # Why gunicorn's gthread: at SIGTERM it still answers what comes on its open connections (waitress and cheroot close
@@ -12,15 +14,33 @@ from gunicorn.workers.gthread import ThreadWorker
 
 KEEP_ALIVE = 75  # seconds idle, as in serve_asgi
 THREADS = 32  # also how many requests --delay can hold back at once
+_ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
 class _Worker(ThreadWorker):
+    def init_signals(self) -> None:
+        super().init_signals()
+        for number in _ENDINGS:
+            # The handler that gunicorn has for Ctrl-C takes locks which the code it interrupts may hold.
+            signal.signal(number, self.handle_exit)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+
     def set_accept_enabled(self, enabled: bool | None) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
             # Otherwise connections made while it drains would wait in the backlog, to be reset at its end.
             for listener in self.sockets:
                 listener.close()
+
+
+class _Arbiter(Arbiter):
+    def spawn_worker(self) -> int:
+        # A signal between the fork and the worker's own handlers would be lost, and the end take 30 s.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
 class _Gunicorn(BaseApplication):
@@ -41,9 +61,10 @@ def serve(create_app: Callable[[], WSGIApplication], host: str, port: int) -> No
     settings = {
         "bind": f"{host}:{port}",
         "worker_class": _Worker,
+        "workers": 1,
         "threads": THREADS,
         "keepalive": KEEP_ALIVE,
         "loglevel": "warning",
         "control_socket_disable": True,
     }
-    _Gunicorn(create_app, settings).run()
+    _Arbiter(_Gunicorn(create_app, settings)).run()

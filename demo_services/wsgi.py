@@ -15,8 +15,7 @@ from propagation.clients.httpx import PropagatingTransport
 def create_app(service: Service) -> WSGIApplication:
     """`service` as a Flask app with /sayHello and /healthz."""
     transport = PropagatingTransport(httpx.HTTPTransport(limits=LIMITS))
-    # trust_env: with a proxy from the environment, httpx would go past our transport.
-    client = httpx.Client(transport=transport, timeout=service.timeout, trust_env=False)
+    client = httpx.Client(transport=transport, timeout=service.timeout)
 
     def ask(url: str) -> list[Hop]:
         try:
