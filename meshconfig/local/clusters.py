@@ -6,9 +6,10 @@ Of a traffic policy, what bears on which process answers is translated; the rest
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio import DestinationRule, Subset
+from meshconfig.istio import Subset
 from meshconfig.local.config import Endpoint, Json, Noted, cluster_name
 from meshconfig.local.values import duration, typed
+from meshconfig.simulate.rules import Selected
 
 _UNLIMITED = 2**32 - 1
 _LB = {
@@ -33,23 +34,21 @@ _OUTLIER_PLAIN = {"maxEjectionPercent": "max_ejection_percent"}
 _OUTLIER_TIMES = {"interval": "interval", "baseEjectionTime": "base_ejection_time"}
 
 
-def clusters(
-    host: str, port: int, rule: DestinationRule | None, endpoints: Sequence[Endpoint], noted: Noted
-) -> Iterator[Json]:
+def clusters(host: str, port: int, rule: Selected, endpoints: Sequence[Endpoint], noted: Noted) -> Iterator[Json]:
     """The clusters of a service's port: one for all its endpoints, one for each subset of its DestinationRule.
 
     Parameters:
         endpoints: those of this service and port.
         noted: takes the path in the DestinationRule and what has no effect here.
     """
-    policy = rule.spec.traffic_policy or {} if rule else {}
-    yield _cluster(cluster_name(host, port), endpoints, _at_port(policy, port), noted, "spec.trafficPolicy")
-    for index, subset in enumerate(rule.spec.subsets if rule else ()):
-        merged = _at_port({**policy, **(subset.traffic_policy or {})}, port)
-        name, path = cluster_name(host, port, subset.name), f"spec.subsets[{index}].trafficPolicy"
-        yield _cluster(
-            name, list(_selected(subset, endpoints)), merged, noted if subset.traffic_policy else _quiet, path
-        )
+    yield _cluster(
+        cluster_name(host, port), endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy"
+    )
+    for name, subset in rule.subsets.items():
+        merged = _at_port({**rule.traffic_policy, **(subset.traffic_policy or {})}, port)
+        path = f"spec.subsets[{name}].trafficPolicy"
+        says = noted if subset.traffic_policy else _quiet
+        yield _cluster(cluster_name(host, port, name), list(_selected(subset, endpoints)), merged, says, path)
 
 
 def _selected(subset: Subset, endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:

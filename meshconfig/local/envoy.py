@@ -7,23 +7,19 @@ Service, which stands for the outbound side of that service's callers.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio import (
-    MESH,
-    GatewaySpec,
-    Resource,
-    Resources,
-    Server,
-    VirtualService,
-    fqdn,
-    is_mesh,
-)
+from meshconfig.istio import MESH, Gateway, Resource, Resources, Server, VirtualService, is_mesh
 from meshconfig.local.clusters import clusters
 from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, cluster_name, mesh_listener
-from meshconfig.local.hosts import bare, by_precedence, intersection, matches, rule_for
-from meshconfig.local.routes import Place, default_route, gateway_name, last_the_catch_alls, routes
+from meshconfig.local.routes import Place, default_route, last_the_catch_alls, routes
 from meshconfig.local.unread import unread
+from meshconfig.simulate import Index
+from meshconfig.simulate.hosts import covers, gateway_name, intersection, is_wildcard, overlap, visible
+from meshconfig.simulate.index import resolved_hosts
+from meshconfig.simulate.order import by_creation
+from meshconfig.simulate.registry import KnownService
+from meshconfig.simulate.rules import ROOT_NAMESPACE
 
-_PASSED_ON = ("TCP", "TLS", "MONGO")  # protocols of a Gateway's server that are no HTTP
+_NO_HTTP = ("TCP", "TLS", "MONGO")  # protocols of a Gateway's server
 
 
 def translate(resources: Resources, endpoints: Sequence[Endpoint]) -> EnvoyConfig:
@@ -41,122 +37,126 @@ class _Translation:
     def __init__(self, resources: Resources, endpoints: Sequence[Endpoint]) -> None:
         self.resources = resources
         self.endpoints = endpoints
-        self.services = _services(resources)
+        self.index = Index(resources)
+        known = [one for one in self.index.registry.by_host.values() if not is_wildcard(one.host)]
+        self.services = [(one, port) for one in known for port in one.ports or ()]
         self.notes: dict[Note, None] = {}  # a route that several listeners have is noted once
 
     def config(self) -> EnvoyConfig:
-        gateways, mesh = list(self.gateways()), list(self.mesh())
-        found = [
-            cluster for host, ports in self.services.items() for port in ports for cluster in self.clusters(host, port)
-        ]
+        both = [*self.gateways(), *self.mesh()]
+        found = [cluster for service, port in self.services for cluster in self.clusters(service, port)]
         self.unread()
         return EnvoyConfig(
-            listeners=tuple(listener for listener, _ in gateways + mesh),
-            routes={listener.name: configuration for listener, configuration in gateways + mesh},
+            listeners=tuple(listener for listener, _ in both),
+            routes={listener.name: configuration for listener, configuration in both},
             clusters={cluster["name"]: cluster for cluster in found},
             notes=tuple(self.notes),
         )
 
-    def noting(self, resource: Resource[Any]) -> Noted:
-        return lambda path, message: self.notes.setdefault(Note(str(resource), path, message))
+    def note(self, resource: object, path: str, message: str) -> None:
+        self.notes.setdefault(Note(str(resource), path, message))
+
+    def noting(self, resource: object) -> Noted:
+        return lambda path, message: self.note(resource, path, message)
 
     def mesh(self) -> Iterator[tuple[Listener, Json]]:
-        for host, ports in self.services.items():
-            for port in ports:
-                listener = Listener(mesh_listener(host, port), "mesh", port, (host,))
-                found = self.mesh_routes(host, port)
-                yield listener, _route_configuration(listener.name, {"*": found}, set())
-        for one in self.resources.virtual_services:
-            if is_mesh(one.spec):
-                self.no_service(one)
+        for service, port in self.services:
+            listener = Listener(mesh_listener(service.host, port), "mesh", port, (service.host,))
+            yield listener, _route_configuration(listener.name, {"*": self.mesh_routes(service, port)}, set())
 
-    def mesh_routes(self, host: str, port: int) -> list[Json]:
-        for service in by_precedence(self.resources.virtual_services, host):
-            place = Place(frozenset({MESH}), port, self.services)
-            if found := routes(service, place, self.noting(service)):
+    def mesh_routes(self, service: KnownService, port: int) -> list[Json]:
+        """The routes of the first VirtualService of this host that has any, the most exact host first."""
+        place = Place(self.index, service.namespace, port, MESH)
+        for one in self.of_host(service):
+            if found := routes(one, place, self.noting(one)):
                 return found
-        return [default_route(cluster_name(host, port))]
+        return [default_route(cluster_name(service.host, port))]
 
-    def no_service(self, service: VirtualService) -> None:
-        for index, host in enumerate(service.spec.hosts):
-            name = fqdn(host, service.namespace)
-            if not any(matches(name, known) for known in self.services):
-                self.noting(service)(f"spec.hosts[{index}]", f"{host} is no Service here: nobody can ask for it")
+    def of_host(self, service: KnownService) -> list[VirtualService]:
+        if exact := self.index.in_mesh(service.host, service.namespace):
+            return exact
+        patterns = sorted((one for one in self.index.mesh_wildcards() if covers(one, service.host)), key=len)
+        groups = (self.index.in_mesh(one, service.namespace) for one in reversed(patterns))
+        return next((group[:1] for group in groups if group), [])
 
     def gateways(self) -> Iterator[tuple[Listener, Json]]:
         """One listener for each port of each selector: Gateways that share both share the proxy."""
-        servers: dict[str, list[tuple[Resource[GatewaySpec], Server]]] = {}
-        for gateway in self.resources.gateways:
+        servers: dict[str, list[tuple[Gateway, Server]]] = {}
+        for gateway in self.index.gateways.values():
             selector = ",".join(f"{name}={value}" for name, value in sorted(gateway.spec.selector.items()))
             for index, server in enumerate(gateway.spec.servers):
                 if self.is_http(gateway, server, index):
                     servers.setdefault(f"gateway|{server.port.number}|{selector}", []).append((gateway, server))
         for name, parts in servers.items():
-            hosts = tuple(dict.fromkeys(bare(host) for _, server in parts for host in server.hosts))
+            hosts = tuple(dict.fromkeys(_bare(host) for _, server in parts for host in server.hosts))
             listener = Listener(name, "gateway", parts[0][1].port.number, hosts)
             yield listener, self.gateway_routes(listener, parts)
 
-    def is_http(self, gateway: Resource[GatewaySpec], server: Server, index: int) -> bool:
-        noted, tls = self.noting(gateway), server.tls
-        if server.port.protocol.upper() in _PASSED_ON or (tls and tls.mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH")):
-            noted(f"spec.servers[{index}].port.protocol", "only HTTP is routed here: no listener")
+    def is_http(self, gateway: Gateway, server: Server, index: int) -> bool:
+        tls = server.tls
+        if server.port.protocol.upper() in _NO_HTTP or (tls and "PASSTHROUGH" in tls.mode):
+            self.note(gateway, f"spec.servers[{index}].port.protocol", "only HTTP is routed here: no listener")
             return False
         if tls and not tls.https_redirect:
-            noted(f"spec.servers[{index}].tls", "no TLS here: ask for it in plain HTTP")
+            self.note(gateway, f"spec.servers[{index}].tls", "no TLS here: ask for it in plain HTTP")
         return True
 
-    def gateway_routes(self, listener: Listener, parts: Iterable[tuple[Resource[GatewaySpec], Server]]) -> Json:
+    def gateway_routes(self, listener: Listener, parts: Iterable[tuple[Gateway, Server]]) -> Json:
         by_host: dict[str, list[Json]] = {}
         redirected: set[str] = set()
         for gateway, server in parts:
-            full = f"{gateway.namespace}/{gateway.name}"
-            for service in self.resources.virtual_services:
-                if full not in {gateway_name(name, service.namespace) for name in service.spec.gateways}:
-                    continue
-                place = Place(frozenset({full}), listener.port, self.services)
+            name = f"{gateway.namespace}/{gateway.name}"
+            place = Place(self.index, ROOT_NAMESPACE, listener.port, name)
+            for service in self.bound(name):
+                allowed = list(_allowed(server.hosts, gateway.namespace, service.namespace))
                 found = routes(service, place, self.noting(service))
-                for host in intersection(server.hosts, service, gateway.namespace) if found else ():
-                    by_host.setdefault(host, []).extend(found)
+                for host in intersection(allowed, resolved_hosts(service)) if found else ():
+                    by_host.setdefault(host.lower(), []).extend(found)
             if server.tls and server.tls.https_redirect:
-                redirected |= {bare(host).lower() for host in server.hosts}
+                redirected |= {_bare(host).lower() for host in server.hosts}
         for host in redirected:
             by_host.setdefault(host, [])
-        sorted_hosts = {host: last_the_catch_alls(found) for host, found in sorted(by_host.items())}
-        return _route_configuration(listener.name, sorted_hosts, redirected)
+        ordered = {host: last_the_catch_alls(found) for host, found in sorted(by_host.items())}
+        return _route_configuration(listener.name, ordered, redirected)
 
-    def clusters(self, host: str, port: int) -> Iterator[Json]:
-        rule = rule_for(self.resources.destination_rules, host)
-        endpoints = [one for one in self.endpoints if (one.service, one.service_port) == (host, port)]
-        return clusters(host, port, rule, endpoints, self.noting(rule) if rule else _nothing)
+    def bound(self, gateway: str) -> list[VirtualService]:
+        """The VirtualServices of a Gateway that its Pods' namespace may see, the oldest first."""
+        return [
+            one
+            for one in sorted(self.resources.virtual_services, key=by_creation)
+            if gateway in {gateway_name(name, one.namespace) for name in one.spec.gateways}
+            and visible(one.spec.export_to, one.namespace, ROOT_NAMESPACE)
+        ]
+
+    def clusters(self, service: KnownService, port: int) -> Iterator[Json]:
+        rule, uncertain = self.index.rules.select(service.host, service.namespace, service.namespace, None)
+        noted = self.noting(f"DestinationRule of {service.host}")
+        if uncertain:
+            noted("spec.workloadSelector", "all callers share one proxy here: a rule for some of them is left out")
+        endpoints = [one for one in self.endpoints if (one.service, one.service_port) == (service.host, port)]
+        return clusters(service.host, port, rule, endpoints, noted)
 
     def unread(self) -> None:
-        """Fields that the typed view does not know are said to have no effect, never dropped without a word."""
-        parts = (self.resources.virtual_services, self.resources.destination_rules, self.resources.gateways)
+        """Fields that the typed view does not know, hosts that nobody can ask for: never dropped without a word."""
+        parts: tuple[Sequence[Resource[Any]], ...] = (
+            self.resources.virtual_services,
+            self.resources.destination_rules,
+            self.resources.gateways,
+        )
         for resource in (one for part in parts for one in part):
             for path in unread(resource.spec, "spec"):
-                self.noting(resource)(path, "is not translated for this machine")
+                self.note(resource, path, "is not translated for this machine")
         for service in self.resources.virtual_services:
             for field in ("tcp", "tls"):
                 if getattr(service.spec, field):
-                    self.noting(service)(f"spec.{field}", "only HTTP is routed here")
-        for rule in self.resources.destination_rules:
-            if rule.spec.workload_selector:
-                self.noting(rule)("spec.workloadSelector", "all callers share one proxy here: it holds for all")
+                    self.note(service, f"spec.{field}", "only HTTP is routed here")
+            if is_mesh(service.spec):
+                self.unknown_hosts(service)
 
-
-def _nothing(path: str, message: str) -> None:
-    """A service without a DestinationRule has nothing to note."""
-
-
-def _services(resources: Resources) -> dict[str, tuple[int, ...]]:
-    """The ports of each host that a proxy of the mesh would know, as Services or ServiceEntries."""
-    found = {
-        f"{one.name}.{one.namespace}.svc.cluster.local": tuple(port.port for port in one.spec.ports)
-        for one in resources.services
-    }
-    for entry in resources.service_entries:
-        found |= {host: tuple(port.number for port in entry.spec.ports) for host in entry.spec.hosts if "*" not in host}
-    return found
+    def unknown_hosts(self, service: VirtualService) -> None:
+        for index, host in enumerate(resolved_hosts(service)):
+            if not any(overlap(host, known.host) for known, _ in self.services):
+                self.note(service, f"spec.hosts[{index}]", f"{host} is no Service here: nobody can ask for it")
 
 
 def _route_configuration(name: str, by_host: Mapping[str, list[Json]], redirected: set[str]) -> Json:
@@ -171,3 +171,15 @@ def _route_configuration(name: str, by_host: Mapping[str, list[Json]], redirecte
         "validate_clusters": False,
         "max_direct_response_body_size_bytes": 2**20,
     }
+
+
+def _allowed(hosts: Iterable[str], own: str, asking: str) -> Iterator[str]:
+    """The hosts of a Gateway's server that a namespace may route: one may say whose, as `demo/cat.example.com`."""
+    for host in hosts:
+        namespace, slash, name = host.partition("/")
+        if not slash or namespace in ("*", asking) or (namespace == "." and own == asking):
+            yield name if slash else host
+
+
+def _bare(host: str) -> str:
+    return host.rpartition("/")[2]

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch
 from meshconfig.local.config import Json, Noted
+from meshconfig.simulate.match import claim_path
+from meshconfig.simulate.strings import is_present_match
 
-CLAIMS = "@request.auth.claims"
 EVERYTHING: Json = {"prefix": "/"}
 
 
@@ -16,9 +17,6 @@ def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
         match: one of a route's conditions, of a gateway and port that were looked at already.
         noted: takes the path, from this condition on, and the reason.
     """
-    if (match.source_labels or match.source_namespace) and not match.gateways:
-        noted("sourceLabels", "all callers share one address here: a condition on the caller never holds")
-        return None
     if claims := [name for name in match.headers if _is_claim(name)]:
         noted(f'headers["{claims[0]}"]', "no JWT is read here: a condition on a claim never holds")
         return None
@@ -53,17 +51,12 @@ def path_matcher(uri: StringMatch | None) -> Json:
 
 
 def string_matcher(match: StringMatch) -> Json | None:
-    """The condition on a value; None for one that asks only that there be a value.
-
-    Istio takes the regex `*`, which RE2 would refuse, for presence too.
-    """
+    """The condition on a value; None for one that asks only that there be a value."""
+    if is_present_match(match):
+        return None
     if match.exact is not None:
         return {"exact": match.exact}
-    if match.prefix is not None:
-        return {"prefix": match.prefix}
-    if match.regex is not None and match.regex != "*":
-        return {"safe_regex": {"regex": match.regex}}
-    return None
+    return {"prefix": match.prefix} if match.prefix is not None else {"safe_regex": {"regex": match.regex}}
 
 
 def query_matcher(name: str, match: StringMatch) -> Json:
@@ -94,4 +87,4 @@ def _without_claims(headers: Mapping[str, StringMatch]) -> Iterable[tuple[str, S
 
 
 def _is_claim(name: str) -> bool:
-    return name.lower().startswith(CLAIMS)
+    return claim_path(name) is not None

@@ -1,14 +1,19 @@
-"""A VirtualService's routes to Envoy's. Source: Istio, pilot route.go, BuildHTTPRoutesForVirtualService."""
+"""A VirtualService's routes to Envoy's. Source: Istio, pilot route.go, translateRoute.
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+Which of its routes a proxy is given at all is decided where `simulate` has it too; what Envoy makes of them is not.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from meshconfig.istio import Destination, HTTPRedirect, HTTPRoute, HTTPRouteDestination, VirtualService, fqdn
+from meshconfig.istio import Destination, HTTPRedirect, HTTPRoute, HTTPRouteDestination, VirtualService
 from meshconfig.local import headers, policies
 from meshconfig.local.config import Json, Noted, cluster_name
 from meshconfig.local.matches import EVERYTHING, is_catch_all, route_match
 from meshconfig.local.values import duration
+from meshconfig.simulate import Index
+from meshconfig.simulate.source import Candidate, Proxy, candidates
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
 _REDIRECTS[308] = "PERMANENT_REDIRECT"
@@ -17,30 +22,32 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """For which listener routes are made: the names under which a VirtualService binds to it, its port in the cluster.
+    """The proxy for which routes are made, among these resources."""
 
-    `services` gives the ports of each Service's host: a destination that names no port takes the only one.
-    """
-
-    gateways: frozenset[str]
+    index: Index
+    namespace: str
     port: int
-    services: Mapping[str, Collection[int]]
+    gateway: str
 
-    def cluster(self, destination: Destination, namespace: str) -> str:
-        host = fqdn(destination.host, namespace)
-        ports = self.services.get(host, ())
-        port = destination.port.number or (next(iter(ports)) if len(ports) == 1 else self.port)
-        return cluster_name(host, port, destination.subset)
+    @property
+    def proxy(self) -> Proxy:
+        return Proxy(self.namespace, None, self.port, self.gateway)
+
+    def cluster(self, destination: Destination) -> str:
+        """The cluster of a destination. One that names no port: at a gateway the Service's only one, else the same."""
+        service = self.index.registry.get(destination.host) if self.proxy.is_gateway else None
+        port = destination.port.number or (service.only_port if service else None) or self.port
+        return cluster_name(destination.host.lower(), port, destination.subset)
 
 
 def routes(service: VirtualService, place: Place, noted: Noted) -> list[Json]:
     """The routes of one VirtualService for one listener, in order, up to the first that takes every request."""
     found: list[Json] = []
-    for index, http in enumerate(service.spec.http):
-        for match in _matches(http, service.namespace, place, _under(noted, f"spec.http[{index}]")):
-            found.append(_route(http, match, service, place, _under(noted, f"spec.http[{index}]")))
-            if is_catch_all(match):
-                return found
+    for one in candidates(place.index.routes(service), place.proxy):
+        under = _under(noted, f"spec.http[{one.ref.index}]")
+        match = _match(one, under)
+        if match is not None:
+            found.append(_route(one.route, match, place, under))
     return found
 
 
@@ -50,28 +57,25 @@ def default_route(cluster: str) -> Json:
     return {"name": "default", "match": EVERYTHING, "route": action}
 
 
-def gateway_name(name: str, namespace: str) -> str:
-    """A gateway as a VirtualService names it, in full: `namespace/name`; `mesh` stays."""
-    return name if "/" in name or name == "mesh" else f"{namespace}/{name}"
-
-
 def _under(noted: Noted, prefix: str) -> Noted:
     return lambda path, message: noted(f"{prefix}.{path}", message)
 
 
-def _matches(http: HTTPRoute, namespace: str, place: Place, noted: Noted) -> Iterator[Json]:
-    if not http.match:
-        yield EVERYTHING
-    for index, match in enumerate(http.match):
-        names = {gateway_name(name, namespace) for name in match.gateways}
-        if (match.port or place.port) != place.port or (names and not names & place.gateways):
-            continue
-        translated = route_match(match, _under(noted, f"match[{index}]"))
-        if translated is not None:
-            yield translated
+def _match(one: Candidate, noted: Noted) -> Json | None:
+    """The condition under which a route applies; None where it does not apply at this listener."""
+    if one.kept_out.mismatches:
+        for mismatch in one.kept_out.mismatches:
+            if mismatch.field == "delegate":
+                noted("delegate", f"left out: {mismatch.wanted}")
+        return None
+    under = _under(noted, f"match[{one.ref.match_index}]")
+    if one.kept_out.unknown:
+        under("sourceLabels", "all callers share one address here: a condition on the caller never holds")
+        return None
+    return route_match(one.match, under) if one.match else EVERYTHING
 
 
-def _route(http: HTTPRoute, match: Json, service: VirtualService, place: Place, noted: Noted) -> Json:
+def _route(http: HTTPRoute, match: Json, place: Place, noted: Noted) -> Json:
     route: Json = {"name": http.name, "match": match, **policies.filters(http.fault, http.cors_policy)}
     if http.redirect:
         return {**route, **headers.operations(http.headers), "redirect": _redirect(http.redirect, place.port, noted)}
@@ -80,21 +84,18 @@ def _route(http: HTTPRoute, match: Json, service: VirtualService, place: Place, 
         text = {"body": {"inline_string": body.string or ""}} if body else {}
         answer = {"status": http.direct_response.status, **text}
         return {**route, **headers.operations(http.headers), "direct_response": answer}
-    if http.delegate or not http.route:
-        noted("delegate", "routes of another VirtualService are not looked up here: answered with 501")
-        return {**route, "direct_response": {"status": 501, "body": {"inline_string": "graylane: delegate\n"}}}
     alone = http.route[0].headers if len(http.route) == 1 else None
     operations = headers.operations(http.headers, alone) if alone else headers.operations(http.headers)
-    return {**route, **operations, "route": _action(http, service.namespace, place)}
+    return {**route, **operations, "route": _action(http, place)}
 
 
-def _action(http: HTTPRoute, namespace: str, place: Place) -> Json:
+def _action(http: HTTPRoute, place: Place) -> Json:
     action: Json = {
-        **_destinations(http.route, namespace, place),
+        **_destinations(http.route, place),
         "timeout": duration(http.timeout) if http.timeout else "0s",
         "retry_policy": policies.retry_policy(http.retries),
     }
-    if mirrors := list(_mirrors(http, namespace, place)):
+    if mirrors := list(_mirrors(http, place)):
         action["request_mirror_policies"] = mirrors
     host = (http.rewrite and http.rewrite.authority) or headers.authority(http.headers)
     if not host and len(http.route) == 1:
@@ -108,10 +109,10 @@ def _action(http: HTTPRoute, namespace: str, place: Place) -> Json:
     return action
 
 
-def _destinations(destinations: tuple[HTTPRouteDestination, ...], namespace: str, place: Place) -> Json:
+def _destinations(destinations: tuple[HTTPRouteDestination, ...], place: Place) -> Json:
     if len(destinations) == 1:
-        return {"cluster": place.cluster(destinations[0].destination, namespace)}
-    weighted = [_weighted(one, place.cluster(one.destination, namespace)) for one in destinations if one.weight]
+        return {"cluster": place.cluster(destinations[0].destination)}
+    weighted = [_weighted(one, place.cluster(one.destination)) for one in destinations if one.weight]
     return {"weighted_clusters": {"clusters": weighted}}
 
 
@@ -121,15 +122,20 @@ def _weighted(one: HTTPRouteDestination, cluster: str) -> Json:
     return {"name": cluster, "weight": one.weight, **headers.operations(one.headers), **rewrite}
 
 
-def _mirrors(http: HTTPRoute, namespace: str, place: Place) -> Iterator[Json]:
+def _mirrors(http: HTTPRoute, place: Place) -> Iterator[Json]:
     wanted: list[tuple[Destination, Any]] = []
     if http.mirror:
-        wanted.append((http.mirror, (http.model_extra or {}).get("mirrorPercentage")))
+        wanted.append((http.mirror, http.mirror_percentage or _percent(http.mirror_percent)))
     wanted += [(Destination.model_validate(one["destination"]), one.get("percentage")) for one in http.mirrors]
     for destination, percentage in wanted:
-        policy = policies.mirror_policy(place.cluster(destination, namespace), percentage)
+        policy = policies.mirror_policy(place.cluster(destination), percentage)
         if policy:
             yield policy
+
+
+def _percent(value: int | None) -> Json | None:
+    """The older field for the same."""
+    return None if value is None else {"value": value}
 
 
 def _redirect(redirect: HTTPRedirect, port: int, noted: Noted) -> Json:

@@ -5,8 +5,7 @@ from typing import Any
 
 from meshconfig.istio import View
 
-# Read although the view has no name for them, or without a bearing on a request's way.
-_HARMLESS = {"mirrorPercentage", "statPrefix", "exportTo"}
+_HARMLESS = {"statPrefix"}  # without a bearing on a request's way
 
 
 def unread(view: View, path: str) -> Iterator[str]:

@@ -15,6 +15,12 @@ from meshconfig.local.config import Json
 from meshconfig.local.listener import LOCALHOST, files
 from meshconfig.local.values import typed
 
+# As in Istio's bootstrap; Envoy's own limit on regexes would refuse one for two cookies.
+_RUNTIME = {
+    "re2.max_program_size.error_level": 32768,
+    "overload.global_downstream_max_connections": 2**31 - 1,
+    "envoy.reloadable_features.http_reject_path_with_fragment": False,
+}
 CDS, LDS = "cluster_manager.cds", "listener_manager.lds"  # the names under which Envoy counts what it took
 
 
@@ -55,6 +61,7 @@ class Files:
                 "cds_config": files(str(self.folder / "cds.json")),
                 "lds_config": files(str(self.folder / "lds.json")),
             },
+            "layered_runtime": {"layers": [{"name": "as Istio's", "static_layer": _RUNTIME}]},
         }
         _replace(self.bootstrap, json.dumps(bootstrap).encode())
 

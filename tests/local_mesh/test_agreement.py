@@ -1,0 +1,106 @@
+"""For random specs and requests, `simulate` and the real Envoy decide alike: who answers, and what reaches it."""
+
+import json
+import math
+import os
+from collections import Counter
+from functools import partial
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+from random_specs import asked, specs
+
+from meshconfig.compile import compile_group
+from meshconfig.errors import InputError
+from meshconfig.groups import groups
+from meshconfig.load import parse
+from meshconfig.local.config import Endpoint, mesh_listener
+from meshconfig.local.envoy import translate
+from meshconfig.local.surroundings import resources
+from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
+
+pytestmark = pytest.mark.envoy
+
+GATEWAY = "gateway|80|istio=ingressgateway"
+SAMPLES = 40  # requests where the answer is a matter of chance
+OWN = ("x-request-id", "x-forwarded-", "x-envoy-", "host", "content-length")
+EXAMPLES = 1000 if os.environ.get("GRAYLANE_FUZZ") else 40
+
+
+def compiled(value):
+    try:
+        (group,) = groups(parse(yaml.safe_dump(value), "random.yaml"))
+    except InputError:
+        return None
+    return compile_group(group.spec), group.spec.spec
+
+
+def endpoints(model, spec, envoy):
+    for service in model.services:
+        for name, version in spec.services[service.name].versions.items():
+            port = envoy.port_of(f"{service.name}/{name}")
+            yield Endpoint(service.host, service.port, version.labels, "127.0.0.1", port)
+
+
+def expected(decision):
+    """(status, who, path, the headers that reach it) → its probability."""
+    chances = Counter()
+    for share in decision.shares:
+        match share.outcome:
+            case Destination() as one:
+                name = f"{one.host.split('-svc.')[0]}/{dict(one.labels)['env']}"
+                chances[(200, name, one.path, tuple(sorted(one.headers)))] += share.probability
+            case DirectResponse() as one:
+                chances[(one.status, one.body, "", ())] += share.probability
+            case Failure() as one:
+                chances[(one.status, "", "", ())] += share.probability
+            case other:
+                raise AssertionError(other)
+    return chances
+
+
+def seen(reply):
+    if reply.status != 200:
+        return reply.status, reply.body.decode(), "", ()
+    said = json.loads(reply.body)
+    headers = [(name.lower(), value) for name, value in said["headers"] if not name.lower().startswith(OWN)]
+    return 200, said["who"], said["path"], tuple(sorted(headers))
+
+
+def agree(decision, send, what):
+    assert not decision.undecided
+    chances = expected(decision)
+    times = 1 if len(chances) == 1 else SAMPLES
+    got = Counter(seen(send()) for _ in range(times))
+    assert set(got) <= set(chances), f"{what}: Envoy {got}, simulate {chances}"
+    for outcome, chance in chances.items():
+        slack = 6 * math.sqrt(float(chance * (1 - chance)) / times) + 1 / times
+        assert abs(got[outcome] / times - chance) <= slack, f"{what}: Envoy {got}, simulate {chances}"
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # what fails is printed whole; to shrink it takes minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(data=st.data())
+def test_fuzz_simulate_and_envoy_decide_alike(envoy, data):
+    found = compiled(data.draw(specs()))
+    assume(found)
+    model, spec = found
+    given_to_istio = resources([model])
+    envoy.change(translate(given_to_istio, list(endpoints(model, spec, envoy))))
+    index = Index(given_to_istio)
+    hosts = tuple(host for entry in spec.entries for host in entry.hosts)
+    for host, method, path, headers in data.draw(st.lists(asked(hosts), min_size=4, max_size=8)):
+        request = Request(host, path, method, headers, gateway=ANY_GATEWAY)
+        send = partial(envoy.ask, GATEWAY, path, [("host", host), *headers], method)
+        agree(simulate(index, request), send, request)
+    for service in model.services:
+        _, method, path, headers = data.draw(asked(hosts))
+        request = Request(service.host, path, method, headers, source_namespace=service.namespace, port=service.port)
+        send = partial(envoy.ask, mesh_listener(service.host, service.port), path, headers, method)
+        agree(simulate(index, request), send, request)
