@@ -1,0 +1,102 @@
+"""What is public, and what importing it costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+import propagation
+from propagation import ConfigError, instrument, instrumentation, uninstrument
+
+
+def test_the_public_names_are_the_issues_and_sorted():
+    assert propagation.__all__ == [
+        "ASGIMiddleware",
+        "ConfigError",
+        "InvalidValueError",
+        "PropagationConfig",
+        "PropagationError",
+        "RemoteFieldsPropagator",
+        "WSGIMiddleware",
+        "extract",
+        "get",
+        "inject",
+        "instrument",
+        "uninstrument",
+        "use",
+    ]
+    assert all(callable(getattr(propagation, name)) for name in propagation.__all__)
+
+
+def test_importing_loads_no_client_library_and_no_sdk():
+    code = "import sys, propagation; print(*sorted({name.split('.')[0] for name in sys.modules} | set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    libraries = {entry.library for entry in instrumentation.REGISTRY.values() if not entry.asked}
+    assert {"httpx", "httpx2"} <= libraries
+    foreign = libraries | {"opentelemetry.sdk", "opentelemetry.instrumentation", "starlette", "wrapt"}
+    assert foreign.isdisjoint(loaded)
+
+
+def test_a_client_is_loaded_when_it_is_first_named():
+    code = "import propagation; print(propagation.clients.httpx.PropagatingTransport.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "PropagatingTransport"
+
+
+@pytest.mark.parametrize("owner", [propagation, propagation.clients])
+def test_a_module_that_is_not_there_is_an_attribute_error(owner):
+    with pytest.raises(AttributeError, match="has no attribute 'htpx'"):
+        owner.htpx  # noqa: B018 - the access is what is tested
+
+
+def test_a_client_whose_library_is_missing_says_which(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    monkeypatch.delitem(sys.modules, "propagation.clients.httpx2", raising=False)
+    monkeypatch.delitem(vars(propagation.clients), "httpx2", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="httpx2"):
+        propagation.clients.httpx2  # noqa: B018
+
+
+def test_instrument_twice_is_instrument_once():
+    import httpx
+
+    plain = httpx.HTTPTransport.handle_request
+    assert instrument("httpx") == ("httpx",)
+    once = httpx.HTTPTransport.handle_request
+    instrument("httpx")
+    assert httpx.HTTPTransport.handle_request is once
+    uninstrument("httpx")
+    uninstrument("httpx")
+    assert httpx.HTTPTransport.handle_request is plain
+
+
+def test_instrument_without_names_takes_every_client_that_is_installed(monkeypatch):
+    installed = {
+        "httpx": instrumentation.REGISTRY["httpx"],
+        "gone": instrumentation.Instrumentation("no_such_library", "x"),
+    }
+    monkeypatch.setattr(instrumentation, "REGISTRY", installed)
+    try:
+        assert instrument() == ("httpx",)
+        assert instrumentation.is_instrumented("httpx")
+    finally:
+        uninstrument()
+    assert not instrumentation.is_instrumented("httpx")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("htpx", r"^instrument: 'htpx' is not known; did you mean 'httpx'\?$"),
+        ("fax", r"^instrument: 'fax' is not known; known are httpx, "),
+    ],
+)
+def test_an_unknown_library_is_named(name, message):
+    with pytest.raises(ConfigError, match=message):
+        instrument(name)
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(instrumentation.REGISTRY, "gone", instrumentation.Instrumentation("no_such_library", "x"))
+    with pytest.raises(ConfigError, match=r"^instrument: no_such_library is not installed$"):
+        instrument("gone")
