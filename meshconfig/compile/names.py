@@ -1,8 +1,12 @@
 """Names that the spec leaves out and Kubernetes needs."""
 
+import hashlib
+import re
+
 from meshconfig.spec import Entry, LaneGroup
 
 CLUSTER_DOMAIN = "svc.cluster.local"
+LONGEST = 58  # of 63, so that a number still fits
 
 
 def service_fqdn(host: str, namespace: str) -> str:
@@ -24,15 +28,22 @@ def service_resource(fqdn: str) -> str:
 
 
 def entry_names(group: LaneGroup) -> list[str]:
-    """What each entry's resources are called: by its first host, so that adding an entry renames no other."""
+    """What each entry's resources are called: by its first host, so that adding an entry renames no other.
+
+    Istio takes only DNS labels for the name of a Gateway (`istioctl analyze`: IST0106 for `cat.example.com`).
+    """
     names: list[str] = []
     for entry in group.spec.entries:
-        name = _entry_name(entry)
-        earlier = sum(other == name or other.startswith(name + "-entry-") for other in names)
-        names.append(f"{name}-entry-{earlier + 1}" if earlier else name)
+        name = _label(entry)
+        earlier = sum(other.partition("--")[0] == name for other in names)
+        names.append(f"{name}--{earlier + 1}" if earlier else name)
     return names
 
 
-def _entry_name(entry: Entry) -> str:
+def _label(entry: Entry) -> str:
     host = entry.hosts[0]
-    return "any-host" if host == "*" else host.replace("*", "wildcard")
+    words = ["any-host"] if host == "*" else host.replace("*", "wildcard").split(".")
+    name = re.sub("-+", "-", "-".join(words))  # two dashes are the number's
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9].rstrip('-')}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"

@@ -71,11 +71,11 @@ def _answer(status: int, text: str) -> Answer:
 
 @dataclass
 class Cluster:
-    """`applied` are the resources of the spec under test, by kind and name."""
+    """`applied` are the resources of the spec under test, by kind and name; `subsets` what they may route to."""
 
     gateway: str
-    probe: str = ""
     marker: int = 0
+    subsets: list[str] = field(default_factory=list)
     applied: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
 
     def ask_gateway(self, host: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
@@ -102,13 +102,14 @@ class Cluster:
         """Make these the resources under test, take away those of the last call, and wait until proxies know."""
         wanted = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]): one for one in manifests}
         self.marker += 1
-        text = yaml.safe_dump_all([*manifests, *marker(self.marker)])
+        self.subsets = subsets(manifests)
+        text = yaml.safe_dump_all([*manifests, *marker(self.marker, self.subsets)])
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         for kind, namespace, name in self.applied.keys() - wanted.keys():
             kubectl("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")
         if self.applied.keys() - wanted.keys():  # the marker comes after what it marks
             self.marker += 1
-            kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(marker(self.marker)))
+            kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(marker(self.marker, self.subsets)))
         self.applied = wanted
         self.settle()
 
@@ -117,6 +118,11 @@ class Cluster:
         until(lambda: self.ask_gateway("marker.graylane.test", "/").body.get("text") == said, "the gateway's routes")
         until(lambda: self.ask_mesh("marker", "/").body.get("text") == said, "the probe's routes")
         until(acknowledged, "every proxy's acknowledgement")
+        # A cluster that is new has its endpoints a moment after the routes that lead to it.
+        for subset in self.subsets:
+            asked = [("x-subset", subset)]
+            until(lambda asked=asked: self.ask_gateway("marker.graylane.test", "/", asked).service, f"{subset} here")
+            until(lambda asked=asked: self.ask_mesh("marker", "/", asked).service, f"{subset} for the probe")
 
 
 def acknowledged() -> bool:
@@ -131,15 +137,29 @@ def meta(name: str, **more: Any) -> Manifest:
     return {"name": name, "namespace": NAMESPACE, **more}
 
 
-def marker(number: int) -> list[Manifest]:
-    """One more answer on each route table, told by the same push as the rest of it."""
-    routes = [{"directResponse": {"status": 200, "body": {"string": str(number)}}}]
+def subsets(manifests: Sequence[Manifest]) -> list[str]:
+    """HOST/SUBSET of all that DestinationRules name."""
+    rules = [one["spec"] for one in manifests if one["kind"] == "DestinationRule"]
+    return [f"{rule['host']}/{subset['name']}" for rule in rules for subset in rule["subsets"]]
+
+
+def marker(number: int, to: Sequence[str] = ()) -> list[Manifest]:
+    """One more answer on each route table, told by the same push as the rest of it; and a way to each subset."""
+    routes = [_way(subset) for subset in to]
+    routes.append({"directResponse": {"status": 200, "body": {"string": str(number)}}})
     spec = {"hosts": ["marker.graylane.test"], "gateways": ["probe"], "http": routes}
     inside = {"hosts": [f"marker-svc.{NAMESPACE}.svc.cluster.local"], "gateways": ["mesh"], "http": routes}
-    return [
-        {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta("marker"), "spec": spec},
-        {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta("marker-in"), "spec": inside},
-    ]
+    return [istio("VirtualService", "marker", spec), istio("VirtualService", "marker-in", inside)]
+
+
+def istio(kind: str, name: str, spec: Manifest) -> Manifest:
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": meta(name), "spec": spec}
+
+
+def _way(subset: str) -> Manifest:
+    host, name = subset.split("/")
+    destination = {"host": host, "port": {"number": PORT}, "subset": name}
+    return {"match": [{"headers": {"x-subset": {"exact": subset}}}], "route": [{"destination": destination}]}
 
 
 def service(name: str) -> Manifest:
@@ -157,7 +177,12 @@ def deployment(name: str, version: str) -> Manifest:
     }
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(f"{name}-{version}", labels=labels), "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta(f"{name}-{version}", labels=labels),
+        "spec": spec,
+    }
 
 
 def fixtures() -> list[Manifest]:
@@ -171,8 +196,8 @@ def fixtures() -> list[Manifest]:
         *[service(name) for name in (*SERVICES, "probe", "marker")],
         *[deployment(name, version) for name in SERVICES for version in VERSIONS],
         deployment("probe", "prod"),
-        {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": meta("probe"), "spec": gateway},
-        {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta("probe"), "spec": entry},
+        istio("Gateway", "probe", gateway),
+        istio("VirtualService", "probe", entry),
     ]
 
 

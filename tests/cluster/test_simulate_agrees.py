@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,16 +33,25 @@ SAMPLES = 60  # requests where the answer is a matter of chance
 EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/graylane*.yaml"))
 
 
+@dataclass
+class Case:
+    """A spec that compiles, its resources, and requests to its entries and its services."""
+
+    spec: dict
+    manifests: list = field(repr=False)
+    outside: list = field(repr=False)
+    inside: list = field(repr=False)
+
+
 @st.composite
 def cases(draw):
-    """A spec that compiles, its resources, and requests to its entries and its services."""
     value = draw(specs(namespace=NAMESPACE).filter(compiles))
     (group,) = groups(parse(yaml.safe_dump(value), "random.yaml"))
     manifests = render([compile_group(group.spec)])
     hosts = tuple(entry.hosts[0] for entry in group.spec.spec.entries)
     outside = draw(st.lists(asked(hosts), min_size=3, max_size=5))
     inside = draw(st.lists(asked(tuple(group.spec.spec.services)), min_size=2, max_size=3))
-    return manifests, outside, inside
+    return Case(value, manifests, outside, inside)
 
 
 def compiles(value):
@@ -73,6 +84,7 @@ def seen(answer):
 
 
 def agree(decision, ask, what):
+    assert not decision.undecided, what
     chances = expected(decision)
     times = 1 if len(chances) == 1 else SAMPLES
     got = Counter(seen(ask()) for _ in range(times))
@@ -93,21 +105,19 @@ def agree(decision, ask, what):
 )
 @given(case=cases())
 def check(cluster, case):
-    manifests, outside, inside = case
-    cluster.apply(manifests)
-    index = Index(Resources.parse(manifests))
+    cluster.apply(case.manifests)
+    index = Index(Resources.parse(case.manifests))
     Tally.specs += 1
-    for host, method, path, headers in outside:
+    for one in case.outside:
+        host, method, path, headers = one
         decision = simulate(index, Request(host, path, method, headers, gateway=ANY_GATEWAY))
-        assert not decision.undecided
-        agree(decision, lambda: cluster.ask_gateway(host, path, headers, method), (host, method, path, headers))
-    for name, method, path, headers in inside:
+        agree(decision, partial(cluster.ask_gateway, host, path, headers, method), one)
+    for one in case.inside:
+        name, method, path, headers = one
         host = f"{name}-svc.{NAMESPACE}.svc.cluster.local"
-        request = Request(host, path, method, headers, source_namespace=NAMESPACE, port=9001)
-        decision = simulate(index, request)
-        assert not decision.undecided
-        agree(decision, lambda: cluster.ask_mesh(name, path, headers, method), (name, method, path, headers))
-    istioctl_is_content(manifests)
+        decision = simulate(index, Request(host, path, method, headers, source_namespace=NAMESPACE, port=9001))
+        agree(decision, partial(cluster.ask_mesh, name, path, headers, method), one)
+    istioctl_is_content(case.manifests)
 
 
 def test_random_specs_meet_what_simulate_says(cluster):
@@ -129,7 +139,9 @@ def istioctl_is_content(manifests):
 
 def istioctl():
     places = [os.environ.get("LAB_BIN", ""), str(Path(tempfile.gettempdir()) / "lab-bin")]
-    found = shutil.which("istioctl") or next((str(Path(p) / "istioctl") for p in places if Path(p, "istioctl").exists()), "")
+    found = shutil.which("istioctl") or next(
+        (str(Path(p) / "istioctl") for p in places if Path(p, "istioctl").exists()), ""
+    )
     assert found, "istioctl is not on PATH"
     return found
 
