@@ -26,6 +26,16 @@ class Instrumentation(NamedTuple):
 REGISTRY = {
     "httpx": Instrumentation("httpx", "propagation.clients.httpx"),
     "httpx2": Instrumentation("httpx2", "propagation.clients.httpx2"),
+    "requests": Instrumentation("requests", "propagation.clients.requests"),
+    "urllib3": Instrumentation("urllib3", "propagation.clients.urllib3"),
+    "aiohttp": Instrumentation("aiohttp", "propagation.clients.aiohttp"),
+    "grpc": Instrumentation("grpc", "propagation.clients.grpc"),
+    "celery": Instrumentation("celery", "propagation.messaging.celery"),
+    "confluent_kafka": Instrumentation("confluent_kafka", "propagation.messaging.confluent_kafka"),
+    "aiokafka": Instrumentation("aiokafka", "propagation.messaging.aiokafka"),
+    "grpc_server": Instrumentation("grpc", "propagation.servers.grpc", asked=True),
+    "threading": Instrumentation("threading", "propagation.executors", asked=True),
+    "logging": Instrumentation("logging", "propagation.logs", asked=True),
 }
 _active: dict[str, tuple[PropagationConfig | None, Undo]] = {}
 _lock = Lock()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 Undo = Callable[[], None]
@@ -41,3 +42,12 @@ def undo_all(undos: list[Undo]) -> Undo:
             one()
 
     return undo
+
+
+def with_changed(
+    function: Callable[..., Any], name: str, change: Callable[[Any], Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call `function` with its argument `name`, None where it is not given, replaced by what `change` makes of it."""
+    call = signature(function).bind(*args, **kwargs)
+    call.arguments[name] = change(call.arguments.get(name))
+    return function(*call.args, **call.kwargs)

@@ -21,7 +21,7 @@ class PropagatingAdapter(HTTPAdapter):
     config: default, that of the request at hand, else that of the environment. All else is HTTPAdapter's own.
     """
 
-    __attrs__ = [*HTTPAdapter.__attrs__, "_config"]  # what a pickled adapter keeps
+    __attrs__ = [*HTTPAdapter.__attrs__, "_config"]  # noqa: RUF012  # what a pickled adapter keeps, as in HTTPAdapter
 
     def __init__(self, *args: Any, config: PropagationConfig | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,5 +49,5 @@ def _send(
     config: PropagationConfig | None,
 ) -> requests.Response:
     sent = request.copy()
-    with prepare(sent.headers, host_of(request.url or ""), config):
+    with prepare(sent.headers, (host_of(request.url or ""),), config):
         return original(sent, *args, **kwargs)

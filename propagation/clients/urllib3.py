@@ -3,7 +3,7 @@
 A pool talks to one host, and a PoolManager picks a pool for each hop, so the pool is where the host is known.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import urllib3
@@ -11,7 +11,6 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
-from propagation.context import config_of
 from propagation.hosts import host_of
 from propagation.patching import Undo, patch
 
@@ -51,7 +50,7 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
         ) -> Any:
             sent: Any = self.headers if headers is None else headers
             sent = sent.copy() if hasattr(sent, "copy") else dict(sent)
-            with prepare(sent, _host(self, url, config), config):
+            with prepare(sent, _hosts(self, url), config):
                 return original(self, method, url, body, sent, *args, **kwargs)
 
         return urlopen
@@ -59,12 +58,10 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
     return make
 
 
-def _host(pool: HTTPConnectionPool, url: str, config: PropagationConfig | None) -> str | None:
-    """The host that will read the headers; None where there may be two and one of them may not have the fields.
-
-    A whole URL is for a proxy to send on. Without a proxy it still goes to the pool's own host.
-    """
-    if url.startswith("/"):
-        return pool.host
-    host = host_of(url)
-    return host if pool.proxy is not None or config_of_current(config).allows(pool.host) else None
+def _hosts(pool: HTTPConnectionPool, url: str) -> Iterator[str | None]:
+    """Who will read the headers: the pool's host, and where `url` is whole, as for a proxy, the one that it names."""
+    whole = not url.startswith("/") and "://" in url
+    if whole:
+        yield host_of(url)
+    if not whole or pool.proxy is None:
+        yield pool.host

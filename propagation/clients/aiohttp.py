@@ -1,0 +1,40 @@
+"""A client middleware for aiohttp that carries the fields on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from propagation.clients.hop import prepare
+from propagation.config import PropagationConfig
+from propagation.patching import Undo, patch
+
+
+class PropagatingMiddleware:
+    """For `aiohttp.ClientSession(middlewares=(…,))`: writes the fields into each request, redirect hops included.
+
+    config: default, that of the request at hand, else that of the environment.
+    """
+
+    def __init__(self, *, config: PropagationConfig | None = None) -> None:
+        self._config = config
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # aiohttp makes a request of its own for each hop.
+        with prepare(request.headers, (request.url.host,), self._config):
+            return await handler(request)
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every session of aiohttp carry the fields; the answer takes it back."""
+
+    def send(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def send_with_fields(self: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Any:
+            with prepare(self.headers, (self.url.host,), config):
+                return await original(self, *args, **kwargs)
+
+        return send_with_fields
+
+    return patch(aiohttp.ClientRequest, "send", send)

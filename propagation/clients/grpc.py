@@ -1,0 +1,160 @@
+"""Client interceptors for grpc and grpc.aio that carry the fields on, as metadata.
+
+An interceptor is not told where a call goes, so it is made for a target. Without one nothing is known about the host:
+where `allowed_hosts` is set, nothing is sent.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+from urllib.parse import unquote
+from weakref import WeakSet
+
+import grpc
+
+from propagation.clients.hop import prepare
+from propagation.config import PropagationConfig
+from propagation.hosts import host_of
+from propagation.patching import Undo, patch, undo_all, with_changed
+
+Metadata = list[tuple[str, str | bytes]]
+_NAMED = ("dns", "xds")  # gRPC's name syntax: those schemes whose last part is HOST[:PORT]
+_LISTED = ("ipv4", "ipv6")
+_NAMELESS = ("unix", "unix-abstract", "vsock")
+# gRPC, "PROTOCOL-HTTP2", Custom-Metadata; a call with other metadata fails. "-bin" is for bytes.
+_KEY = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
+
+
+class _Carrying:
+    """What sync and async interceptors share."""
+
+    def __init__(self, target: str | None = None, *, config: PropagationConfig | None = None) -> None:
+        self._hosts = (None,) if target is None else hosts_of(target)
+        self._config = config
+        self.active = True
+
+    def _prepare(self, metadata: Iterable[tuple[str, Any]] | None) -> tuple[Metadata, AbstractContextManager[object]]:
+        """The metadata to send, and the context to send it in."""
+        own = list(metadata or ())
+        sent = list(own)
+        context = prepare(sent, self._hosts, self._config)
+        return [_legal(pair) for pair in sent if pair in own or _KEY.fullmatch(pair[0])], context
+
+
+class PropagatingInterceptor(
+    _Carrying,
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """For `grpc.intercept_channel(channel, PropagatingInterceptor(target))`: writes the fields into each call.
+
+    target: as given to the channel; decides about `allowed_hosts`. config: default, that of the request at hand, else
+    that of the environment.
+    """
+
+    def _intercept(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+        if not self.active:
+            return continuation(details, request)
+        metadata, context = self._prepare(details.metadata)
+        with context:
+            return continuation(_Details(details, metadata), request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = _intercept
+
+
+def aio_interceptors(target: str | None = None, *, config: PropagationConfig | None = None) -> list["_Async"]:
+    """For `grpc.aio.insecure_channel(target, interceptors=aio_interceptors(target))`: as PropagatingInterceptor.
+
+    grpc.aio takes an interceptor for one kind of call alone, so here is one for each kind.
+    """
+    return [kind(target, config=config) for kind in (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)]
+
+
+class _Async(_Carrying):
+    async def _intercept(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
+        if not self.active:
+            return await continuation(details, request)
+        metadata, context = self._prepare(details.metadata)
+        with context:
+            return await continuation(details._replace(metadata=grpc.aio.Metadata(*metadata)), request)
+
+
+class _UnaryUnary(_Async, grpc.aio.UnaryUnaryClientInterceptor):
+    intercept_unary_unary = _Async._intercept
+
+
+class _UnaryStream(_Async, grpc.aio.UnaryStreamClientInterceptor):
+    intercept_unary_stream = _Async._intercept
+
+
+class _StreamUnary(_Async, grpc.aio.StreamUnaryClientInterceptor):
+    intercept_stream_unary = _Async._intercept
+
+
+class _StreamStream(_Async, grpc.aio.StreamStreamClientInterceptor):
+    intercept_stream_stream = _Async._intercept
+
+
+class _Details(grpc.ClientCallDetails):
+    """A call's details with other metadata; other interceptors' own kinds of details may lack some of the rest."""
+
+    def __init__(self, details: Any, metadata: Metadata) -> None:
+        self.method = details.method
+        self.metadata = tuple(metadata)
+        for name in ("timeout", "credentials", "wait_for_ready", "compression"):
+            setattr(self, name, getattr(details, name, None))
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every channel that is made from now on carry the fields; the answer takes it back, for these too."""
+    made: WeakSet[_Carrying] = WeakSet()
+
+    def sync(original: Callable[..., Any]) -> Callable[..., Any]:
+        def channel(target: str, *args: Any, **kwargs: Any) -> Any:
+            interceptor = PropagatingInterceptor(target, config=config)
+            made.add(interceptor)
+            return grpc.intercept_channel(original(target, *args, **kwargs), interceptor)
+
+        return channel
+
+    def unsync(original: Callable[..., Any]) -> Callable[..., Any]:
+        def channel(target: str, *args: Any, **kwargs: Any) -> Any:
+            interceptors = aio_interceptors(target, config=config)
+            made.update(interceptors)
+            return with_changed(
+                original, "interceptors", lambda given: [*(given or ()), *interceptors], target, *args, **kwargs
+            )
+
+        return channel
+
+    def deactivate() -> None:
+        for interceptor in made:
+            interceptor.active = False
+
+    names = ("insecure_channel", "secure_channel")
+    return undo_all(
+        [deactivate] + [patch(grpc, name, sync) for name in names] + [patch(grpc.aio, name, unsync) for name in names]
+    )
+
+
+def hosts_of(target: str) -> tuple[str | None, ...]:
+    """The hosts of a gRPC target, such as "host:port", "dns:///host:port" or "ipv4:10.0.0.1:80,10.0.0.2:80"."""
+    scheme, _, rest = target.partition(":")
+    if scheme in _NAMELESS:
+        return (None,)
+    if scheme in _LISTED:
+        return tuple(_host(address) for address in rest.split(","))
+    return (_host((rest if scheme in _NAMED else target).rpartition("/")[2]),)
+
+
+def _host(address: str) -> str | None:
+    return host_of("//" + unquote(address))
+
+
+def _legal(pair: tuple[str, Any]) -> tuple[str, Any]:
+    """`pair` without tabs in `baggage`, where they are only space between members; gRPC refuses them."""
+    name, value = pair
+    return (name, value.replace("\t", " ")) if name == "baggage" and isinstance(value, str) else pair

@@ -1,0 +1,79 @@
+"""Threads and executors whose work has the context, and so the fields, of whoever asked for it."""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+from propagation.config import PropagationConfig
+from propagation.patching import Undo, patch, undo_all
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
+    """As that of concurrent.futures; each call runs in a copy of the context in which it was submitted."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
+        """As Executor.submit; `map` uses it too."""
+        context = copy_context()
+        return super().submit(lambda: context.run(fn, *args, **kwargs))
+
+
+class Thread(threading.Thread):
+    """As that of threading; it runs in a copy of the context in which it was started."""
+
+    def start(self) -> None:
+        """As Thread.start."""
+        _bind(self)
+        super().start()
+
+
+def run_in_executor(
+    executor: concurrent.futures.Executor | None, function: Callable[..., T], *args: Any
+) -> asyncio.Future[T]:
+    """As the running loop's run_in_executor, with the context of now; `asyncio.to_thread` has it by itself.
+
+    executor: a pool of threads, None for the loop's own. A context cannot go to another process.
+    """
+    return asyncio.get_running_loop().run_in_executor(executor, copy_context().run, function, *args)
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every Thread, and every ThreadPoolExecutor with it the loop's own, do as those above.
+
+    A thread that outlives the request which started it keeps that request's fields, so this is for programs that start
+    threads for the work of one request. Contexts are carried whole: `config` says nothing
+    here. The answer takes it back.
+    """
+
+    def submit(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, fn, /, *args, **kwargs: original(self, copy_context().run, fn, *args, **kwargs)
+
+    def start(original: Callable[..., Any]) -> Callable[..., Any]:
+        def start_with_context(self: threading.Thread) -> None:
+            # A pool's own thread serves many requests; their context comes by `submit`.
+            if getattr(getattr(self, "_target", None), "__module__", "") != "concurrent.futures.thread":
+                _bind(self)
+            original(self)
+
+        return start_with_context
+
+    return undo_all(
+        [patch(concurrent.futures.ThreadPoolExecutor, "submit", submit), patch(threading.Thread, "start", start)]
+    )
+
+
+def _bind(thread: threading.Thread) -> None:
+    """Have `thread` run in a copy of the current context, also where a subclass has a `run` of its own."""
+    if getattr(thread, "_context", None) is None:  # since Python 3.14 a thread may be given one
+        run, context = thread.run, copy_context()
+
+        def run_in_context() -> None:
+            del vars(thread)["run"]  # else the thread would hold itself
+            context.run(run)
+
+        vars(thread)["run"] = run_in_context

@@ -1,0 +1,42 @@
+"""Kafka, by whatever client: the fields as record headers, pairs of a name and bytes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.context import Context, get_current
+
+from propagation.carriers import PairsCarrier
+from propagation.config import PropagationConfig
+from propagation.context import config_of, use
+from propagation.inject import add_fields
+from propagation.messaging.message import context_of
+
+Headers = list[tuple[str, Any]]
+
+
+def outgoing(
+    headers: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, *, config: PropagationConfig | None = None
+) -> Headers:
+    """`headers` with the fields of the current context, for `produce(topic, value, headers=outgoing())`.
+
+    headers: a record's own, which win; they are not changed. config: default, that of the request at hand, else that of
+    the environment. Kafka is one destination: `allowed_hosts` says nothing about it.
+    """
+    sent: Headers = list(headers.items()) if isinstance(headers, Mapping) else list(headers or ())
+    context = get_current()
+    config = config_of(context, config)
+    add_fields(PairsCarrier(sent, str, bytes), context, config)
+    return sent
+
+
+@contextmanager
+def consumed(message: Any, *, config: PropagationConfig | None = None) -> Iterator[Context]:
+    """Work on one message with its fields, and with those alone.
+
+    message: confluent-kafka's Message, or aiokafka's or kafka-python's ConsumerRecord. config: default, that of the
+    environment.
+    """
+    headers = message.headers() if callable(message.headers) else message.headers
+    with use(context_of(list(headers or ()), config)) as context:
+        yield context

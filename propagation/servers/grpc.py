@@ -1,0 +1,166 @@
+"""Server interceptors for grpc and grpc.aio: for the time of a call, its fields are the current context's."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import copy_context
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import Any
+from weakref import WeakSet
+
+import grpc
+from opentelemetry.context import Context, attach, detach, get_current
+
+from propagation import carriers
+from propagation.config import PropagationConfig, default_config
+from propagation.context import State
+from propagation.extract import names_read, read_request
+from propagation.patching import Undo, patch, undo_all, with_changed
+
+Behavior = Callable[[Any, Any], Any]
+
+
+class _Reading:
+    """What sync and async interceptors share."""
+
+    def __init__(self, config: PropagationConfig | None = None) -> None:
+        self._config = default_config() if config is None else config
+        self._names = names_read(self._config)
+        self.active = True
+
+    def _handler(self, handler: Any, metadata: Any) -> Any:
+        """`handler` with its code run in the context that `metadata` makes; None, for an unknown method, as it is."""
+        if handler is None or not self.active:
+            return handler
+        streams = (handler.request_streaming, handler.response_streaming)
+        kind = "_".join("stream" if many else "unary" for many in streams)
+
+        def read() -> Context:
+            return read_request(get_current(), carriers.find(metadata or (), self._names), State(self._config))
+
+        make = getattr(grpc, f"{kind}_rpc_method_handler")
+        wrapped = _wrapped(getattr(handler, kind), handler.response_streaming, read)
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+
+class PropagatingServerInterceptor(_Reading, grpc.ServerInterceptor):
+    """For `grpc.server(pool, interceptors=(PropagatingServerInterceptor(),))`.
+
+    config: default, that of the environment.
+    """
+
+    def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """As grpc asks of it."""
+        return self._handler(continuation(handler_call_details), handler_call_details.invocation_metadata)
+
+
+class AsyncPropagatingServerInterceptor(_Reading, grpc.aio.ServerInterceptor):
+    """For `grpc.aio.server(interceptors=(AsyncPropagatingServerInterceptor(),))`."""
+
+    async def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
+        """As grpc.aio asks of it."""
+        return self._handler(await continuation(handler_call_details), handler_call_details.invocation_metadata)
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every server that is made from now on read the fields; the answer takes it back, for these servers too."""
+    made: WeakSet[_Reading] = WeakSet()
+
+    def maker(interceptor: type[_Reading]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            def server(*args: Any, **kwargs: Any) -> Any:
+                ours = interceptor(config)
+                made.add(ours)
+                return with_changed(original, "interceptors", lambda given: [*(given or ()), ours], *args, **kwargs)
+
+            return server
+
+        return make
+
+    def deactivate() -> None:
+        for interceptor in made:
+            interceptor.active = False
+
+    return undo_all(
+        [
+            deactivate,
+            patch(grpc, "server", maker(PropagatingServerInterceptor)),
+            patch(grpc.aio, "server", maker(AsyncPropagatingServerInterceptor)),
+        ]
+    )
+
+
+def _wrapped(behavior: Behavior, streaming: bool, read: Callable[[], Context]) -> Behavior:
+    """`behavior` of the same kind: grpc.aio asks of a function what it is, and calls sync ones in a thread."""
+    if isasyncgenfunction(behavior):
+        return _async_steps(behavior, read)
+    if iscoroutinefunction(behavior):
+        return _async_call(behavior, read)
+    return _steps(behavior, read) if streaming else _call(behavior, read)
+
+
+def _call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
+    def call(request: Any, servicer: Any) -> Any:
+        token = attach(read())
+        try:
+            return behavior(request, servicer)
+        finally:
+            detach(token)
+
+    return call
+
+
+def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
+    async def call(request: Any, servicer: Any) -> Any:
+        token = attach(read())
+        try:
+            return await behavior(request, servicer)
+        finally:
+            detach(token)
+
+    return call
+
+
+def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
+    def steps(request: Any, servicer: Any) -> Iterator[Any]:
+        # A context of the call's own, entered for each step: what is attached in it ends with it.
+        own = copy_context()
+        own.run(attach, read())
+        responses = own.run(lambda: iter(behavior(request, servicer)))
+        try:
+            while True:
+                try:
+                    response = own.run(next, responses)
+                except StopIteration:
+                    return
+                yield response
+        finally:
+            if close := getattr(responses, "close", None):
+                own.run(close)
+
+    return steps
+
+
+def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
+    async def steps(request: Any, servicer: Any) -> AsyncIterator[Any]:
+        context = read()
+        responses = behavior(request, servicer)
+
+        async def step(function: Callable[[], Any]) -> Any:
+            nonlocal context
+            token = attach(context)
+            try:
+                return await function()
+            finally:
+                context = get_current()
+                detach(token)
+
+        try:
+            while True:
+                try:
+                    response = await step(responses.__anext__)
+                except StopAsyncIteration:
+                    return
+                yield response
+        finally:
+            await step(responses.aclose)
+
+    return steps
