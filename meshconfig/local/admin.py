@@ -81,7 +81,7 @@ class Admin:
         with self.log.open("rb") as log:
             log.seek(mark)
             lines = log.read().decode(errors="replace").splitlines()
-        said = [line.partition("] ")[2] or line for line in lines if "reject" in line or "rror" in line]
+        said = [line.partition("rejected: ")[2] for line in lines if "rejected: " in line]
         return said[-1] if said else "it gave no reason"
 
     async def _get(self, path: str, **query: str) -> httpx.Response:
