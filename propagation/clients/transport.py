@@ -8,15 +8,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import get_current
 
-from propagation.carriers import Carrier, PairsCarrier
+from propagation.clients import hop
 from propagation.config import PropagationConfig
-from propagation.context import State, config_of, use, without_fields
-from propagation.inject import add_fields, has_fields, remove_fields
+from propagation.context import config_of
+from propagation.inject import has_fields
 from propagation.patching import Undo, patch, undo_all
-
-_AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 class SyncSending:
@@ -74,18 +72,18 @@ async def send_async(handle: Callable[[Any], Awaitable[Any]], request: Any, conf
 
 
 def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[object]]:
-    """The request to send in place of `request`, and the context to send it in.
-
-    Of a host that may not have the fields, the context is without them too: OpenTelemetry's instrumentation may stand
-    further in, and would write them.
-    """
+    """The request to send in place of `request`, and the context to send it in."""
     context = get_current()
-    config = config_of(context, config)
-    if not config.allows(request.url.host):
-        return _changed(request, remove_fields, context, config), use(without_fields(context, State(config)))
-    if not has_fields(context, config):
-        return request, _AS_IT_IS
-    return _changed(request, add_fields, context, config), _AS_IT_IS
+    rules = config_of(context, config)
+    if not has_fields(context, rules) and rules.allows(request.url.host):
+        return request, nullcontext()
+    headers = list(request.headers.raw)
+    ready = hop.prepare(headers, (request.url.host,), rules)
+    # With a stream given, a request adds no header of its own.
+    sent = type(request)(
+        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+    )
+    return sent, ready
 
 
 def install(library: Any, config: PropagationConfig | None) -> Undo:
@@ -103,18 +101,4 @@ def install(library: Any, config: PropagationConfig | None) -> Undo:
             patch(owner, "handle_async_request", unsync)
             for owner in (library.AsyncHTTPTransport, library.ASGITransport)
         ]
-    )
-
-
-def _changed(
-    request: Any,
-    change: Callable[[Carrier, Context, PropagationConfig], None],
-    context: Context,
-    config: PropagationConfig,
-) -> Any:
-    headers = list(request.headers.raw)
-    change(PairsCarrier(headers, bytes, bytes), context, config)
-    # With a stream given, a request adds no header of its own.
-    return type(request)(
-        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
     )
