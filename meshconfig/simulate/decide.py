@@ -49,6 +49,7 @@ def _at_gateway(index: Index, request: Request) -> Decision:
 
 
 def _in_mesh(index: Index, request: Request) -> Decision:
+    request = replace(request, scheme=_believed_scheme(request))
     found = calling(index, request)
     undecided = [*found.undecided, *doubts(index, found.proxy)]
     if found.answer is not None:
@@ -59,6 +60,12 @@ def _in_mesh(index: Index, request: Request) -> Decision:
     else:
         decision = _routed(index, request, found.proxy, found.candidates)
     return _with(decision, undecided, found.assumed, found.domain)
+
+
+def _believed_scheme(request: Request) -> str:
+    """A sidecar believes the sender's `x-forwarded-proto`; a gateway overwrites it (measured)."""
+    said = request.values("x-forwarded-proto")
+    return said[0] if said and said[0] in ("http", "https") else request.scheme
 
 
 def _answer(outcome: Outcome) -> Decision:

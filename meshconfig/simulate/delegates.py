@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshconfig.istio import Destination, HTTPMatchRequest, HTTPRoute, StringMatch, VirtualService, fqdn
-from meshconfig.simulate.decision import RouteRef
+from meshconfig.simulate.decision import Mismatch, RouteRef
 from meshconfig.simulate.hosts import gateway_name, visible
 
 # A delegate's route takes these of the root's where it has none itself.
@@ -27,14 +27,16 @@ _INHERITED = (
     "headers",
 )
 
+_CONFLICT = Mismatch("match", "within that of the route that delegates", "in conflict with it")
+
 
 @dataclass(frozen=True, slots=True)
 class NamedRoute:
-    """A route, its place, and (for a delegate that is missing or does not fit) why pilot leaves it out."""
+    """A route, its place, and why pilot leaves it out: its delegate is missing or does not fit."""
 
     ref: RouteRef
     route: HTTPRoute
-    ignored: str = ""
+    ignored: Mismatch | None = None
 
 
 def key(virtual_service: VirtualService) -> str:
@@ -63,15 +65,16 @@ def _delegated(
     name = f"{route.delegate.namespace or root.namespace}/{route.delegate.name}"
     delegate = delegates.get(name)
     if delegate is None:
-        yield NamedRoute(ref, route, f"the delegate {name} is not there")
+        yield NamedRoute(ref, route, Mismatch("delegate", name))
     elif not visible(delegate.spec.export_to, delegate.namespace, root.namespace):
-        yield NamedRoute(ref, route, f"the delegate {name} is not exported to {root.namespace}")
+        exported = ", ".join(delegate.spec.export_to)
+        yield NamedRoute(ref, route, Mismatch(f"delegate {name}", f"exported to {root.namespace}", exported))
     else:
         for index, sub in enumerate(delegate.spec.http):
             place = RouteRef(ref.virtual_service, ref.index, _joined(route.name, sub.name), None, name, index)
             merged = _merged(route, _resolved(sub, delegate.namespace))
             if merged is None:
-                yield NamedRoute(place, sub, "its match conflicts with that of the route that delegates")
+                yield NamedRoute(place, sub, _CONFLICT)
             else:
                 yield NamedRoute(place, merged)
 

@@ -50,8 +50,8 @@ class Candidate:
 def candidates(routes: Iterable[NamedRoute], proxy: Proxy) -> Iterator[Candidate]:
     """The matches in order, up to the first that takes everything: pilot drops what is behind it."""
     for named in routes:
-        if named.ignored:
-            yield Candidate(named.ref, named.route, None, Verdict((Mismatch("delegate", named.ignored),)))
+        if named.ignored is not None:
+            yield Candidate(named.ref, named.route, None, Verdict((named.ignored,)))
             continue
         for candidate in _matches(named, proxy):
             yield candidate

@@ -1,0 +1,165 @@
+"""Which VirtualServices of a gateway take a host. Everything here was checked against a real istiod and its gateway."""
+
+import pytest
+from istio_world import BASE, at_gateway, deployment, gateway, says, to, virtual_service, who, world
+
+from meshconfig.simulate import Redirect
+
+A_HOST = "a.example.com"
+
+
+def served(*manifests, host=A_HOST, base=BASE, **request):
+    return who(at_gateway(world(*manifests, base=base), host=host, **request))
+
+
+def test_the_most_specific_host_takes_it_and_there_is_no_falling_back():
+    index = world(
+        virtual_service("all", says(201), hosts=("*.example.com",)),
+        virtual_service("wild", says(202, {"uri": {"prefix": "/w"}}), hosts=("*.w.example.com",)),
+        virtual_service("one", says(203, {"uri": {"prefix": "/o"}}), hosts=("x.w.example.com",)),
+    )
+    assert who(at_gateway(index, "/", host="y.example.com")) == 201
+    assert who(at_gateway(index, "/w", host="y.w.example.com")) == 202
+    assert who(at_gateway(index, "/o", host="x.w.example.com")) == 203
+    assert who(at_gateway(index, "/w", host="x.w.example.com")) == 404
+    assert at_gateway(index, host="y.w.example.com").virtual_host == "*.w.example.com"
+
+
+def test_a_virtual_service_with_no_route_for_the_gateway_is_as_good_as_not_there():
+    elsewhere = virtual_service("one", says(202, {"gateways": ["other"]}), hosts=(A_HOST,))
+    assert served(elsewhere, virtual_service("all", says(201), hosts=("*.example.com",))) == 201
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("A.Example.com", 201),
+        ("a.example.com:8080", 201),
+        ("a.example.com.", 404),
+        ("example.com", 404),
+        ("b.example.com", 404),
+    ],
+)
+def test_a_host_in_any_case_and_with_any_port(host, expected):
+    assert served(virtual_service("vs", says(201), hosts=(A_HOST,)), host=host, gateway="demo/gw") == expected
+
+
+def test_a_host_that_the_gateway_does_not_serve_is_404():
+    assert served(virtual_service("vs", says(201), hosts=("a.org",)), host="a.org", gateway="demo/gw") == 404
+
+
+def test_virtual_services_of_one_host_merge_the_oldest_first_with_catch_alls_last():
+    index = world(
+        virtual_service("young", says(203, {"uri": {"prefix": "/b"}}), says(204), created="2026-02-01T00:00:00Z"),
+        virtual_service("old", says(201, {"uri": {"prefix": "/a"}}), says(202), created="2026-01-01T00:00:00Z"),
+    )
+    assert [who(at_gateway(index, path)) for path in ("/a", "/b", "/c")] == [201, 203, 202]
+
+
+def test_of_equal_age_the_name_decides():
+    index = world(virtual_service("b", says(202)), virtual_service("a", says(201)))
+    assert who(at_gateway(index)) == 201
+
+
+def test_what_stands_behind_a_catch_all_of_the_same_virtual_service_is_never_reached():
+    catch_alls = ({"uri": {"prefix": "/"}}, {"uri": {"regex": ".*"}}, {"uri": {}})
+    for catch_all in catch_alls:
+        index = world(
+            virtual_service("a", says(201, catch_all), says(202, {"uri": {"prefix": "/a"}})),
+            virtual_service("b", says(203, {"uri": {"prefix": "/b"}})),
+        )
+        assert [who(at_gateway(index, path)) for path in ("/a", "/b")] == [201, 203], catch_all
+
+
+def test_gateways_on_the_same_pods_share_their_virtual_hosts():
+    both = (gateway("gw2"), virtual_service("b", says(202), gateways=("gw2",), hosts=(A_HOST,)))
+    first = virtual_service("a", says(201, {"uri": {"prefix": "/a"}}), hosts=(A_HOST,))
+    assert served(first, *both, path="/b", gateway="demo/gw") == 202
+    assert served(first, *both, path="/a", gateway="demo/gw2") == 201
+
+
+def test_gateways_on_other_pods_do_not():
+    apart = gateway("gw2", selector={"istio": "other"})
+    beside = virtual_service("b", says(202), gateways=("gw2",), hosts=(A_HOST,))
+    first = virtual_service("a", says(201, {"uri": {"prefix": "/a"}}), hosts=(A_HOST,))
+    assert served(first, apart, beside, path="/b", gateway="demo/gw") == 404
+
+
+def test_a_gateway_that_may_be_on_the_same_pods_is_named():
+    maybe = gateway("gw2", selector={"istio": "ingressgateway", "app": "gateway"})
+    resources = (maybe, virtual_service("a", says(201), hosts=(A_HOST,)))
+    decision = at_gateway(world(*resources), host=A_HOST, gateway="demo/gw")
+    assert decision.undecided == ("Gateway demo/gw2 serves this host too and may select the same Pods",)
+    pods = deployment("gateway", "prod", "istio-system", istio="ingressgateway")
+    known = at_gateway(world(pods, *resources), host=A_HOST, gateway="demo/gw")
+    assert known.undecided == known.assumed == ()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "namespace", "expected"),
+    [
+        (["other/*.example.com"], "demo", 404),
+        (["other/*.example.com"], "other", 201),
+        (["./*.example.com"], "demo", 201),
+        (["./*.example.com"], "other", 404),
+        (["*/a.example.com"], "other", 201),
+        (["*"], "demo", 201),
+    ],
+)
+def test_a_server_may_keep_its_hosts_to_a_namespace(hosts, namespace, expected):
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("demo/gw",), namespace=namespace)
+    assert served(gateway(hosts=hosts), vs, base=BASE[1:], gateway="demo/gw") == expected
+
+
+@pytest.mark.parametrize(
+    ("export_to", "expected"), [(["*"], 201), (["istio-system"], 201), (["."], 404), (["other"], 404), (["~"], 404)]
+)
+def test_export_to_counts_from_the_namespace_of_the_gateways_pods(export_to, expected):
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), exportTo=export_to)
+    assert served(vs, gateway="demo/gw") == expected
+    assert at_gateway(world(vs), host=A_HOST).assumed == ("the gateway's Pods run in namespace istio-system",)
+
+
+def test_the_gateways_of_a_match_keep_its_source_conditions_from_counting():
+    fits = {"gateways": ["gw"], "sourceLabels": {"no": "such"}, "sourceNamespace": "nowhere"}
+    assert served(virtual_service("vs", says(201, fits), hosts=(A_HOST,))) == 201
+    alone = {"sourceLabels": {"istio": "ingressgateway"}, "sourceNamespace": "istio-system"}
+    assert served(virtual_service("vs", says(201, alone), hosts=(A_HOST,))) == 201
+    assert served(virtual_service("vs", says(201, {"sourceLabels": {"no": "such"}}), hosts=(A_HOST,))) == 404
+
+
+@pytest.mark.parametrize("name", ["gw", "demo/gw", "./gw", "gw.demo.svc.cluster.local", "gw.demo"])
+def test_a_gateway_under_any_of_its_names(name):
+    assert served(virtual_service("vs", says(201), hosts=(A_HOST,), gateways=(name,))) == 201
+
+
+def test_a_port_without_a_server_takes_no_connection():
+    decision = at_gateway(world(virtual_service("vs", says(201))), port=81, gateway="demo/gw")
+    assert who(decision) == 0
+    assert "no server" in decision.outcome.why
+
+
+def test_an_unknown_gateway_is_said_so():
+    assert at_gateway(world(), gateway="demo/no").outcome.why == "there is no Gateway demo/no"
+    assert at_gateway(world(), host="a.org").outcome.why == "no Gateway serves a.org on port 80"
+
+
+TLS = {"mode": "SIMPLE", "credentialName": "c"}
+
+
+def test_https_takes_the_server_whose_hosts_fit_best():
+    secure = gateway("tls", ["*.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    one = gateway("one", [A_HOST], port=443, protocol="HTTPS", tls=TLS)
+    wide = virtual_service("wide", says(201), hosts=("*.example.com",), gateways=("tls",))
+    own = virtual_service("own", says(202), hosts=(A_HOST,), gateways=("one",))
+    index = world(secure, one, wide, own)
+    assert who(at_gateway(index, host="b.example.com", scheme="https")) == 201
+    assert who(at_gateway(index, host=A_HOST, scheme="https")) == 202
+    assert who(at_gateway(index, host=A_HOST, scheme="http", gateway="demo/one")) == 404
+
+
+def test_https_redirect():
+    redirecting = gateway(hosts=["*.example.com"], tls={"httpsRedirect": True})
+    index = world(redirecting, virtual_service("vs", to("prod"), hosts=(A_HOST,)), base=BASE[1:])
+    assert at_gateway(index, "/x?y", host=A_HOST).outcome == Redirect(301, f"https://{A_HOST}/x?y")
+    assert at_gateway(index, "/x", host="none.example.com").outcome == Redirect(301, "https://none.example.com/x")

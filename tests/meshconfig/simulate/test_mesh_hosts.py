@@ -1,0 +1,211 @@
+"""Which VirtualService a sidecar follows for a host. Checked against a real istiod and its sidecars."""
+
+import pytest
+from istio_world import at_gateway, from_pod, in_mesh, manifest, rule, says, service, to, virtual_service, who, world
+
+from meshconfig.simulate import Passthrough
+
+CAT = "cat.demo.svc.cluster.local"
+
+
+@pytest.mark.parametrize("host", ["cat", "cat.demo", "cat.demo.svc", CAT, CAT + ".", "CAT", f"{CAT}:9001"])
+def test_a_service_under_any_of_its_names(host):
+    assert who(from_pod(world(in_mesh("vs", says(201))), host)) == 201
+
+
+def test_a_short_name_means_the_senders_namespace():
+    index = world(in_mesh("vs", says(201)), service("cat", namespace="other"))
+    assert who(from_pod(index, "cat", namespace="other")) == "cat"
+    assert who(from_pod(index, "cat.demo", namespace="other")) == 201
+
+
+def test_a_virtual_services_short_host_means_its_own_namespace():
+    assert who(from_pod(world(in_mesh("vs", says(201), hosts=("dog",), namespace="other")), "dog.other")) == 201
+    assert who(from_pod(world(in_mesh("vs", says(201), hosts=("dog",))), "dog.other")) == "dog"
+    # Two labels are not a short name to Istio: the host is taken as it stands.
+    assert who(from_pod(world(in_mesh("vs", says(201), hosts=("cat.demo",))))) == "cat"
+
+
+def test_without_a_virtual_service_all_pods_of_the_service():
+    decision = from_pod(world())
+    assert who(decision) == "cat"
+    assert decision.outcome.workloads == ("demo/cat-prod", "demo/cat-gray")
+    assert decision.route is None
+
+
+def test_of_two_virtual_services_of_a_host_the_older_wins_alone():
+    young = in_mesh("a", says(202), created="2026-02-01T00:00:00Z")
+    old = in_mesh("b", says(201, {"uri": {"prefix": "/a"}}), created="2026-01-01T00:00:00Z", hosts=(CAT,))
+    index = world(young, old)
+    assert who(from_pod(index, path="/a")) == 201
+    assert who(from_pod(index, path="/b")) == 404
+
+
+def test_one_private_to_the_senders_namespace_goes_before_older_public_ones():
+    public = in_mesh("a", says(201), created="2026-01-01T00:00:00Z")
+    private = in_mesh("b", says(202), hosts=(CAT,), namespace="other", exportTo=["."], created="2026-02-01T00:00:00Z")
+    index = world(public, private)
+    assert who(from_pod(index, namespace="demo")) == 201
+    assert who(from_pod(index, CAT, namespace="other")) == 202
+
+
+@pytest.mark.parametrize(("export_to", "seen"), [(["other"], True), (["."], False), (["*"], True), (["~"], False)])
+def test_export_to(export_to, seen):
+    index = world(in_mesh("vs", says(201), exportTo=export_to))
+    assert who(from_pod(index, CAT, namespace="other")) == (201 if seen else "cat")
+
+
+def test_a_wildcard_stands_for_the_services_without_a_host_of_their_own():
+    index = world(in_mesh("wild", says(201), hosts=("*.demo.svc.cluster.local",)), in_mesh("vs", says(202)))
+    assert who(from_pod(index, "cat")) == 202
+    assert who(from_pod(index, "mouse")) == 201
+    assert who(from_pod(index, "dog.other")) == "dog"
+
+
+def test_the_longest_wildcard_wins():
+    index = world(
+        in_mesh("wide", says(201), hosts=("*.svc.cluster.local",)),
+        in_mesh("narrow", says(202), hosts=("*.demo.svc.cluster.local",)),
+    )
+    assert who(from_pod(index)) == 202
+    assert who(from_pod(index, "dog.other")) == 201
+
+
+FOR_CATS = {"sourceLabels": {"app": "cat"}}
+
+
+def test_source_labels_choose_routes_when_the_configuration_is_made():
+    index = world(in_mesh("vs", says(201, FOR_CATS), says(202)))
+    assert who(from_pod(index, labels={"app": "cat", "env": "gray"})) == 201
+    decision = from_pod(index, labels={"app": "dog"})
+    assert who(decision) == 202
+    assert str(decision.skipped[0]) == "sourceLabels app: cat ≠ dog"
+
+
+def test_when_no_route_is_for_the_sender_the_next_virtual_service_takes_the_host():
+    first = in_mesh("a", says(201, FOR_CATS, {"sourceNamespace": "other"}))
+    assert who(from_pod(world(first), labels={"app": "dog"})) == "cat"
+    index = world(first, in_mesh("b", says(202), hosts=(CAT,)))
+    assert who(from_pod(index, labels={"app": "dog"})) == 202
+    assert who(from_pod(index, CAT, labels={"app": "dog"}, namespace="other")) == 201
+
+
+def test_a_route_for_a_gateway_only_is_not_for_the_mesh():
+    index = world(in_mesh("vs", says(201, {"gateways": ["gw"]}), says(202, {"gateways": ["mesh"]})))
+    assert who(from_pod(index)) == 202
+
+
+def test_a_virtual_service_without_gateways_is_for_the_mesh():
+    vs = in_mesh("vs", says(201))
+    del vs["spec"]["gateways"]
+    assert who(from_pod(world(vs))) == 201
+
+
+def test_a_port_condition_and_a_port_that_the_service_has_not():
+    index = world(
+        service("two", ports=((9001, "http"), (9002, "http-b"))),
+        in_mesh("vs", says(201, {"port": 9002}), says(202), hosts=("two",)),
+    )
+    assert [who(from_pod(index, "two", port=port)) for port in (9001, 9002)] == [202, 201]
+    assert isinstance(from_pod(index, "two", port=9003).outcome, Passthrough)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "routed"),
+    [
+        ("tcp-x", {}, False),
+        ("mysql", {}, False),
+        ("", {}, True),
+        ("grpc-web", {}, True),
+        ("metrics", {}, True),
+        ("tcp", {"appProtocol": "http"}, True),
+        ("http", {"appProtocol": "tcp"}, False),
+        ("http", {"protocol": "UDP"}, False),
+    ],
+)
+def test_only_http_ports_are_routed(name, protocol, routed):
+    odd = service("odd", ports=())
+    odd["spec"]["ports"] = [{"port": 9001, "name": name, **protocol}]
+    decision = from_pod(world(odd, in_mesh("vs", says(201), hosts=("odd",))), "odd")
+    assert who(decision) == (201 if routed else "odd")
+
+
+def test_hosts_beside_the_registry_exist_on_port_80_only():
+    index = world(in_mesh("vs", says(201), hosts=("a.example.org", "*.b.example.org")))
+    assert who(from_pod(index, "a.example.org", port=80)) == 201
+    assert who(from_pod(index, "x.b.example.org", port=80)) == 201
+    assert isinstance(from_pod(index, "a.example.org", port=9001).outcome, Passthrough)
+    assert isinstance(from_pod(index, "b.example.org", port=80).outcome, Passthrough)
+
+
+def test_unless_a_service_of_the_same_virtual_service_has_the_port():
+    index = world(in_mesh("vs", says(201), hosts=("a.example.org", "cat")))
+    assert who(from_pod(index, "a.example.org", port=9001)) == 201
+
+
+def entry(host="api.example.org", **spec):
+    return manifest(
+        "ServiceEntry", "ext", {"hosts": [host], "ports": [{"number": 443, "name": "http", "protocol": "HTTP"}], **spec}
+    )
+
+
+def test_a_service_entrys_host_is_a_service():
+    assert (
+        who(from_pod(world(entry(), in_mesh("vs", says(201), hosts=("api.example.org",))), "api.example.org", port=443))
+        == 201
+    )
+    assert who(from_pod(world(entry()), "api.example.org", port=443)) == "api"
+    wild = world(entry("*.example.org"), in_mesh("vs", says(201), hosts=("*.example.org",)))
+    assert who(from_pod(wild, "any.example.org", port=443)) == 201
+    assert isinstance(
+        from_pod(world(entry(exportTo=["."])), "api.example.org", port=443, namespace="other").outcome, Passthrough
+    )
+
+
+def test_services_that_are_not_given_are_assumed_and_said_so():
+    vs = in_mesh("vs", to("gray"), hosts=("cat",))
+    decision = from_pod(world(vs, rule(), base=()))
+    assert who(decision) == "cat/gray"
+    assert decision.assumed == (f"there is a Service {CAT} with port 9001",)
+    assert decision.outcome.workloads is None
+
+
+def test_a_service_that_is_missing_among_those_given_is_not_assumed():
+    assert isinstance(from_pod(world(), "nobody").outcome, Passthrough)
+
+
+def sidecar(*hosts, namespace="demo", **spec):
+    return manifest("Sidecar", "default", {"egress": [{"hosts": list(hosts)}], **spec}, namespace)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "cat", "dog"),
+    [
+        (["./*"], 201, None),
+        (["./cat.demo.svc.cluster.local"], 201, None),
+        (["other/*"], None, "dog"),
+        (["*/*"], 201, "dog"),
+        (["*/*", "~./*"], None, "dog"),
+        (["demo/mouse.demo.svc.cluster.local"], None, None),
+    ],
+)
+def test_a_sidecar_resource_limits_what_is_known(hosts, cat, dog):
+    index = world(sidecar(*hosts), in_mesh("vs", says(201)))
+    for host, expected in (("cat", cat), ("dog.other", dog)):
+        decision = from_pod(index, host)
+        assert isinstance(decision.outcome, Passthrough) if expected is None else who(decision) == expected
+
+
+def test_a_sidecar_for_some_pods_goes_before_the_namespaces():
+    some = manifest("Sidecar", "some", {"workloadSelector": {"labels": {"app": "cat"}}, "egress": [{"hosts": ["./*"]}]})
+    index = world(sidecar("other/*"), some)
+    assert who(from_pod(index, "mouse", labels={"app": "cat"})) == "mouse"
+    assert isinstance(from_pod(index, "mouse").outcome, Passthrough)
+
+
+def test_a_sidecar_believes_x_forwarded_proto_and_a_gateway_does_not():
+    index = world(in_mesh("vs", says(201, {"scheme": {"exact": "https"}}), says(202)))
+    forwarded = [("x-forwarded-proto", "https")]
+    assert who(from_pod(index, headers=forwarded)) == 201
+    entry = virtual_service("entry", says(201, {"scheme": {"exact": "https"}}), says(202))
+    assert who(at_gateway(world(entry), headers=forwarded)) == 202

@@ -1,0 +1,132 @@
+"""What cannot be decided is named, and never guessed at."""
+
+import pytest
+from istio_world import (
+    BASE,
+    at_gateway,
+    from_pod,
+    in_mesh,
+    manifest,
+    rule,
+    says,
+    service,
+    target,
+    to,
+    virtual_service,
+    who,
+    world,
+)
+
+from meshconfig.simulate import Request, Undecided, simulate
+
+
+def asked(*routes, **request):
+    return at_gateway(world(virtual_service("vs", *routes)), **request)
+
+
+def is_open(decision, *parts):
+    """The whole outcome is open, and the reason says these."""
+    (share,) = decision.shares
+    return isinstance(share.outcome, Undecided) and all(part in " ".join(decision.undecided) for part in parts)
+
+
+def test_a_regex_that_re2_refuses_leaves_every_route_of_the_host_open():
+    """Envoy takes a route configuration as a whole or not at all."""
+    lookahead = {"headers": {"env": {"regex": "(?=a).*"}}}
+    decision = asked(says(201, {"uri": {"prefix": "/a"}}), says(202, lookahead), path="/a")
+    assert is_open(decision, "RE2 refuses the regex '(?=a).*'")
+    assert is_open(asked(says(201, {"uri": {"regex": "*"}})), "'*'")
+
+
+@pytest.mark.parametrize("matcher", [{"exact": "a", "prefix": "b"}, {"suffix": "a"}])
+def test_a_string_match_of_no_known_kind(matcher):
+    assert is_open(asked(says(201, {"headers": {"x": matcher}}), headers=[("x", "a")]))
+
+
+def test_a_claim_when_no_token_is_given():
+    needs = {"headers": {"@request.auth.claims.group": {"exact": "dev"}}}
+    assert is_open(asked(says(201, needs), says(202)), "JWT claim group")
+    # Another condition of the same match settles it.
+    elsewhere = {**needs, "uri": {"prefix": "/a"}}
+    assert who(asked(says(201, elsewhere), says(202))) == 202
+
+
+def test_a_sidecar_knows_no_claims():
+    needs = {"headers": {"@request.auth.claims.group": {"exact": "dev"}}}
+    assert who(from_pod(world(in_mesh("vs", says(201, needs), says(202))))) == 202
+
+
+def test_a_field_of_a_match_that_is_not_modelled():
+    assert is_open(asked(says(201, {"uri": {"prefix": "/"}, "weather": "fine"})), "the field weather of a match")
+    assert who(asked(says(201, {"uri": {"prefix": "/"}, "statPrefix": "x", "name": "y"}))) == 201
+
+
+def test_a_field_of_a_route_or_a_destination_that_is_not_modelled():
+    assert asked(to("prod", weather="fine")).undecided == ("the field weather of a route is not modelled",)
+    odd = {"route": [{**target("prod"), "weather": "fine"}]}
+    assert asked(odd).undecided == ("the field weather of a destination is not modelled",)
+
+
+def test_a_condition_that_an_earlier_route_makes_moot_is_no_doubt():
+    assert asked(says(201), says(202, {"weather": "fine"})).undecided == ()
+
+
+@pytest.mark.parametrize("weights", [[0, 0], [None, None], []])
+def test_weights_that_envoy_refuses(weights):
+    route = {"route": [target("prod", weight=weight) for weight in weights]}
+    assert is_open(asked(route))
+
+
+def test_a_header_value_that_envoy_makes():
+    made = asked(to("prod", headers={"request": {"set": {"x": "%REQ(y)%"}}}))
+    assert is_open(made, "'%REQ(y)%'")
+
+
+def test_a_redirect_code_that_pilot_does_not_take():
+    assert is_open(asked({"redirect": {"redirectCode": 309}}), "309")
+
+
+def test_the_senders_labels_and_the_port_when_they_are_not_known():
+    index = world(in_mesh("vs", says(201, {"sourceLabels": {"app": "cat"}}), says(202)))
+    assert is_open(simulate(index, Request("cat", source_namespace="demo", port=9001)), "sourceLabels")
+    ports = world(in_mesh("vs", says(201, {"port": 81}), says(202)), base=())
+    assert is_open(simulate(ports, Request("cat", source_namespace="demo")), "port 81")
+
+
+@pytest.mark.parametrize("kind", ["EnvoyFilter", "WasmPlugin", "AuthorizationPolicy", "RequestAuthentication"])
+@pytest.mark.parametrize(("namespace", "named"), [("istio-system", True), ("elsewhere", False)])
+def test_resources_that_change_what_a_gateway_does(kind, namespace, named):
+    index = world(virtual_service("vs", says(201)), manifest(kind, "x", {}, namespace))
+    decision = at_gateway(index)
+    assert who(decision) == 201
+    assert [kind in doubt for doubt in decision.undecided] == ([True] if named else [])
+
+
+def test_a_policy_for_incoming_requests_is_no_doubt_of_a_sender():
+    index = world(in_mesh("vs", says(201)), manifest("AuthorizationPolicy", "x", {}), manifest("EnvoyFilter", "y", {}))
+    assert from_pod(index).undecided == ("EnvoyFilter demo/y may change the proxy's configuration in any way",)
+
+
+def test_a_cors_preflight():
+    index = world(virtual_service("vs", to("prod", corsPolicy={"allowOrigins": [{"exact": "x"}]})))
+    assert at_gateway(index).undecided == ()
+    assert "CORS" in at_gateway(index, method="OPTIONS", headers=[("origin", "x")]).undecided[0]
+
+
+def test_a_headless_service_from_a_sidecar_and_an_external_name():
+    headless = service("still", clusterIP="None")
+    assert "headless" in from_pod(world(headless), "still").undecided[0]
+    at_the_gateway = world(headless, virtual_service("vs", to(host="still")))
+    assert at_gateway(at_the_gateway).undecided == ()
+    assert "ExternalName" in from_pod(world(service("alias", type="ExternalName")), "alias").undecided[0]
+
+
+def test_an_egress_listener_of_a_port_of_its_own():
+    spec = {"egress": [{"hosts": ["*/*"], "port": {"number": 80}}]}
+    assert "egress listeners" in from_pod(world(manifest("Sidecar", "s", spec))).undecided[0]
+
+
+def test_nothing_is_open_in_an_ordinary_mesh():
+    index = world(virtual_service("vs", to("prod")), rule("dog", namespace="other"))
+    assert len(BASE) > 5
+    assert at_gateway(index).undecided == from_pod(index).undecided == ()
