@@ -29,9 +29,14 @@ def names_read(config: PropagationConfig) -> frozenset[str]:
 
 def read_request(context: Context, found: carriers.Found | None, fresh: State) -> Context:
     """As `read_into`, for a server: also without a field, `origin` no longer applies and clients follow the config."""
-    if found or not fresh.config.trust_inbound:
-        return read_into(context, found or {}, fresh)
-    return Context({**context, STATE_KEY: continued(context, fresh)})
+    if not found and fresh.config.trust_inbound:
+        return Context({**context, STATE_KEY: continued(context, fresh)})
+    read = read_into(context, found or {}, fresh)
+    if fresh.config.tag_fields:
+        from propagation.tags import tag_current_span  # loads OpenTelemetry's tracing, which few need
+
+        tag_current_span(read)
+    return read
 
 
 def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:

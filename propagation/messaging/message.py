@@ -7,6 +7,7 @@ from opentelemetry.context import Context, get_current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import BAGGAGE_KEY, STATE_KEY, State, baggage_of
 from propagation.extract import extract
+from propagation.tags import tag_current_span
 
 
 def context_of(headers: Any, config: PropagationConfig | None) -> Context:
@@ -19,7 +20,9 @@ def context_of(headers: Any, config: PropagationConfig | None) -> Context:
     baggage = {name: value for name, value in baggage_of(around).items() if name not in config.by_name}
     bare = {key: value for key, value in around.items() if key != STATE_KEY} | {BAGGAGE_KEY: baggage}
     context = extract(headers, config=config, context=Context(bare))
-    if STATE_KEY in context:
-        return context
-    origin = {name: value for name, value in config.origin.items() if value}
-    return Context({**bare, BAGGAGE_KEY: baggage | origin, STATE_KEY: State(config)})
+    if STATE_KEY not in context:
+        origin = {name: value for name, value in config.origin.items() if value}
+        context = Context({**bare, BAGGAGE_KEY: baggage | origin, STATE_KEY: State(config)})
+    if config.tag_fields:
+        tag_current_span(context)
+    return context
