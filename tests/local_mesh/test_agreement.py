@@ -1,13 +1,11 @@
 """For random specs and requests, `simulate` and the real Envoy decide alike: who answers, and what reaches it."""
 
-import json
-import math
 import os
-from collections import Counter
 from functools import partial
 
 import pytest
 import yaml
+from agreement import agree
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from random_specs import asked, specs
@@ -19,13 +17,11 @@ from meshconfig.load import parse
 from meshconfig.local.config import Endpoint, mesh_listener
 from meshconfig.local.envoy import translate
 from meshconfig.local.surroundings import resources
-from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
+from meshconfig.simulate import ANY_GATEWAY, Index, Request, simulate
 
 pytestmark = pytest.mark.envoy
 
 GATEWAY = "gateway|80|istio=ingressgateway"
-SAMPLES = 40  # requests where the answer is a matter of chance
-OWN = ("x-request-id", "x-forwarded-", "x-envoy-", "host", "content-length")
 EXAMPLES = 1000 if os.environ.get("GRAYLANE_FUZZ") else 40
 
 
@@ -42,42 +38,6 @@ def endpoints(model, spec, envoy):
         for name, version in spec.services[service.name].versions.items():
             port = envoy.port_of(f"{service.name}/{name}")
             yield Endpoint(service.host, service.port, version.labels, "127.0.0.1", port)
-
-
-def expected(decision):
-    """(status, who, path, the headers that reach it) → its probability."""
-    chances = Counter()
-    for share in decision.shares:
-        match share.outcome:
-            case Destination() as one:
-                name = f"{one.host.split('-svc.')[0]}/{dict(one.labels)['env']}"
-                chances[(200, name, one.path, tuple(sorted(one.headers)))] += share.probability
-            case DirectResponse() as one:
-                chances[(one.status, one.body, "", ())] += share.probability
-            case Failure() as one:
-                chances[(one.status, "", "", ())] += share.probability
-            case other:
-                raise AssertionError(other)
-    return chances
-
-
-def seen(reply):
-    if reply.status != 200:
-        return reply.status, reply.body.decode(), "", ()
-    said = json.loads(reply.body)
-    headers = [(name.lower(), value) for name, value in said["headers"] if not name.lower().startswith(OWN)]
-    return 200, said["who"], said["path"], tuple(sorted(headers))
-
-
-def agree(decision, send, what):
-    assert not decision.undecided
-    chances = expected(decision)
-    times = 1 if len(chances) == 1 else SAMPLES
-    got = Counter(seen(send()) for _ in range(times))
-    assert set(got) <= set(chances), f"{what}: Envoy {got}, simulate {chances}"
-    for outcome, chance in chances.items():
-        slack = 6 * math.sqrt(float(chance * (1 - chance)) / times) + 1 / times
-        assert abs(got[outcome] / times - chance) <= slack, f"{what}: Envoy {got}, simulate {chances}"
 
 
 @settings(

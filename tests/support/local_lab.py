@@ -25,6 +25,7 @@ GRAYLANE = [sys.executable, "-c", "from meshconfig.cli import main; main()"]
 class Reply(NamedTuple):
     status: int
     body: bytes
+    location: str = ""
 
     @property
     def who(self) -> list[str]:
@@ -51,7 +52,7 @@ def send(connection: http.client.HTTPConnection, path: str, headers: Headers, me
         connection.putheader(name, value)
     connection.endheaders()
     reply = connection.getresponse()
-    return Reply(reply.status, reply.read())
+    return Reply(reply.status, reply.read(), reply.getheader("location", ""))
 
 
 class Envoy:
