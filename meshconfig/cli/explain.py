@@ -22,6 +22,8 @@ from meshconfig.simulate import (
     Index,
     Outcome,
     Request,
+    Step,
+    follow,
     simulate,
 )
 
@@ -41,6 +43,10 @@ def command(
         str | None,
         typer.Option("--from", metavar="SERVICE", help="Sent by this service, not from outside.", show_default=False),
     ] = None,
+    chain: Annotated[
+        str | None,
+        typer.Option("--chain", metavar="A,B,…", help="Follow the request through these services.", show_default=False),
+    ] = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Tell what becomes of one request, by the rules of Istio and Envoy, without a cluster.
@@ -52,6 +58,8 @@ def command(
         graylane explain -f graylane.yaml --host cat.example.com --path /sayHello --header env:gray
 
         graylane explain -f graylane.yaml --from cat --host mouse --header env:gray
+
+        graylane explain -f graylane.yaml --host cat.example.com -H env:gray --chain cat,mouse
     """
     with batch():
         compiled = models(file)
@@ -59,10 +67,12 @@ def command(
     names = Names(compiled, ", ".join(file))
     request = _request(names, host, path, _headers(header or ()), method, source)
     decision = simulate(index, request)
+    steps = _follow(index, request, names, chain) if chain else ()
     if output is Output.JSON:
-        print(json.dumps(asdict(decision), indent=2, default=_plain))
+        shown = [_json_step(step) for step in steps] if chain else asdict(decision)
+        print(json.dumps(shown, indent=2, default=_plain))
     else:
-        stdout().print(Text("\n").join(_lines(request, decision, names)))
+        stdout().print(Text("\n").join([*_lines(request, decision, names), *_chain_lines(steps, names)]))
     if not decision.destinations:
         raise typer.Exit(FAILED)
 
@@ -74,6 +84,7 @@ class Names:
         self.services = {service.name: service for model in compiled for service in model.services}
         self.by_host = {service.host: service for service in self.services.values()}
         self.files = files
+        self.tags = {model.tag for model in compiled}
 
     def service(self, name: str) -> Service:
         """By the spec's name, the Service's name or its full host.
@@ -111,6 +122,11 @@ def _request(
         return Request(parts.netloc, path, method.upper(), headers, gateway=ANY_GATEWAY, scheme=parts.scheme or "http")
     sender, target = names.service(source), names.service(host)
     return Request(target.host, path, method.upper(), headers, source_namespace=sender.namespace, port=target.port)
+
+
+def _follow(index: Index, request: Request, names: Names, chain: str) -> tuple[Step, ...]:
+    hops = [names.service(name.strip()) for name in chain.split(",")]
+    return follow(index, request, [(hop.host, hop.port) for hop in hops], propagate=(*names.tags, "baggage"))
 
 
 def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
@@ -152,6 +168,21 @@ def _share(outcome: Outcome, probability: Fraction, names: Names) -> Text:
 
 def _percent(share: Fraction) -> str:
     return f"{float(share):.4g}" if share < Fraction(1, 1000) else f"{float(share) * 100:.3g} %"
+
+
+def _chain_lines(steps: Sequence[Step], names: Names) -> list[Text]:
+    if not steps:
+        return []
+    return [Text(""), Text("along the chain:", style="bold"), *(_chain(step, names) for step in steps)]
+
+
+def _chain(step: Step, names: Names) -> Text:
+    hops = " → ".join(names.version(one) if isinstance(one, Destination) else str(one) for one in step.outcomes)
+    return Text(f"  {_percent(step.probability):>6} {hops}")
+
+
+def _json_step(step: Step) -> dict[str, Any]:
+    return {"probability": step.probability, "outcomes": [asdict(one) for one in step.outcomes]}
 
 
 def _plain(value: Any) -> Any:

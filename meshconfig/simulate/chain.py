@@ -10,7 +10,8 @@ from meshconfig.simulate.decision import Decision, Destination, Outcome
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import Pairs, Request
 
-PROPAGATED = ("env", "baggage")
+BAGGAGE = "baggage"
+PROPAGATED = ("env", BAGGAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,8 @@ def follow(
 
     Parameters:
         chain: host and port of each service, in order; the first is the one that `request` is for, each of the others
-        is
-            called by the one before it.
-        propagate: the headers that a service hands on: of each, the first value that it received.
+            is called by the one before it.
+        propagate: the headers that a service hands on.
         allowed: header → the values (without what follows a dot) that are handed on; any, for a header not in it.
     """
     index = resources if isinstance(resources, Index) else Index(resources)
@@ -61,11 +61,14 @@ class _Rules:
     allowed: Mapping[str, Collection[str]]
 
     def carried(self, headers: Pairs) -> Pairs:
-        first: dict[str, str] = {}
+        """As `propagation` hands them on: two different values of a field are none, `baggage` is a list."""
+        found: dict[str, list[str]] = {}
         for name, value in headers:
-            if name in self.propagate and self._may(name, value):
-                first.setdefault(name, value)
-        return tuple(first.items())
+            if name in self.propagate and value not in found.setdefault(name, []):
+                found[name].append(value)
+        if baggage := found.pop(BAGGAGE, None):
+            found[BAGGAGE] = [",".join(baggage)]
+        return tuple((name, one[0]) for name, one in found.items() if len(one) == 1 and self._may(name, one[0]))
 
     def _may(self, name: str, value: str) -> bool:
         return name not in self.allowed or value.partition(".")[0] in self.allowed[name]

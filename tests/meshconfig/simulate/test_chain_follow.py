@@ -63,9 +63,10 @@ def test_weights_at_each_hop_multiply():
     assert len(found) == 4
 
 
-def test_of_a_header_sent_twice_the_first_value_goes_on():
+def test_two_different_values_of_a_field_are_none():
     index = world(entry(to("gray", GRAY), to("prod")), lanes("mouse"))
-    assert ways(index, [("env", "nobody"), ("env", "gray")]) == {("cat/gray", "mouse/prod"): 1}
+    assert ways(index, [("env", "gray"), ("env", "nobody")]) == {("cat/gray", "mouse/prod"): 1}
+    assert ways(index, [("env", "gray"), ("env", "gray")]) == {("cat/gray", "mouse/gray"): 1}
 
 
 def test_only_the_propagated_headers_and_the_allowed_values_go_on():
