@@ -9,13 +9,20 @@ A new client is a class here and a line or two in ADAPTERS: "name" and "name ins
 
 import asyncio
 
+import aiohttp
 import httpx
 import httpx2
+import requests
+import urllib3
+from urllib3.util import Retry
 
 from propagation import instrument
+from propagation.clients.aiohttp import PropagatingMiddleware
 from propagation.clients.httpx import AsyncPropagatingTransport, PropagatingTransport
 from propagation.clients.httpx2 import AsyncPropagatingTransport as AsyncPropagatingTransport2
 from propagation.clients.httpx2 import PropagatingTransport as PropagatingTransport2
+from propagation.clients.requests import PropagatingAdapter
+from propagation.clients.urllib3 import PropagatingPoolManager
 
 
 class Httpx:
@@ -62,6 +69,77 @@ class AsyncHttpx(Httpx):
                 await client.send(request)
 
 
+class Requests:
+    def __init__(self, adapter=None):
+        self.adapter = adapter
+
+    def is_patched(self):
+        return hasattr(requests.adapters.HTTPAdapter.send, "__wrapped__")
+
+    def send(self, url, headers=None, body=None, config=None, again=False):
+        options = {"max_retries": Retry(1, status_forcelist=[503])} if again else {}
+        with requests.Session() as session:
+            session.trust_env = False
+            if self.adapter is not None:
+                session.mount("http://", self.adapter(config=config, **options))
+            else:
+                instrument("requests", config=config)
+                session.mount("http://", requests.adapters.HTTPAdapter(**options))
+            session.request("POST" if body else "GET", url, headers=headers, data=body)
+
+
+class Urllib3:
+    def __init__(self, manager=None):
+        self.manager = manager
+
+    def is_patched(self):
+        return hasattr(urllib3.HTTPConnectionPool.urlopen, "__wrapped__")
+
+    def pools(self, config):
+        if self.manager is not None:
+            return self.manager(config=config)
+        instrument("urllib3", config=config)
+        return urllib3.PoolManager()
+
+    def send(self, url, headers=None, body=None, config=None, again=False):
+        retries = Retry(5, status_forcelist=[503] if again else [])
+        with self.pools(config) as pools:
+            pools.request("POST" if body else "GET", url, headers=headers, body=body, retries=retries)
+
+
+class Aiohttp:
+    def __init__(self, middleware=None):
+        self.middleware = middleware
+
+    def is_patched(self):
+        return hasattr(aiohttp.ClientRequest.send, "__wrapped__")
+
+    def session(self, config):
+        if self.middleware is not None:
+            return aiohttp.ClientSession(middlewares=(try_again, self.middleware(config=config)))
+        instrument("aiohttp", config=config)
+        return aiohttp.ClientSession(middlewares=(try_again,))
+
+    def send(self, *args, **kwargs):
+        asyncio.run(self.main(*args, **kwargs))
+
+    async def main(self, url, headers=None, body=None, config=None, again=False):
+        async with (
+            self.session(config) as session,
+            session.request("POST" if body else "GET", url, headers=headers, data=body),
+        ):
+            pass
+
+
+async def try_again(request, handler):
+    """aiohttp's way to retry: a middleware that sends the same request once more."""
+    response = await handler(request)
+    if response.status != 503:
+        return response
+    response.release()
+    return await handler(request)
+
+
 ADAPTERS = {
     "httpx": Httpx(httpx, PropagatingTransport),
     "httpx async": AsyncHttpx(httpx, AsyncPropagatingTransport),
@@ -71,4 +149,10 @@ ADAPTERS = {
     "httpx2 async": AsyncHttpx(httpx2, AsyncPropagatingTransport2),
     "httpx2 instrumented": Httpx(httpx2),
     "httpx2 async instrumented": AsyncHttpx(httpx2),
+    "requests": Requests(PropagatingAdapter),
+    "requests instrumented": Requests(),
+    "urllib3": Urllib3(PropagatingPoolManager),
+    "urllib3 instrumented": Urllib3(),
+    "aiohttp": Aiohttp(PropagatingMiddleware),
+    "aiohttp instrumented": Aiohttp(),
 }
