@@ -1,5 +1,6 @@
 """What the tests of propagation share."""
 
+import loopback
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
 
@@ -28,3 +29,10 @@ def environment(monkeypatch):
     yield set_options
     monkeypatch.undo()
     default_config.cache_clear()
+
+
+@pytest.fixture
+def server():
+    """An HTTP server on loopback that keeps what it was sent."""
+    with loopback.serving() as found:
+        yield found
