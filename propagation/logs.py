@@ -42,7 +42,7 @@ def record_factory(
     """For `logging.setLogRecordFactory(record_factory())`: every record has the fields, whatever handles it.
 
     factory: what makes the records (default: the one in force). stdlib logging lets no `extra` repeat what a factory
-    has set; where a program does that, `instrument("logging")` is the way. Raises ConfigError as PropagationFilter does.
+    has set; where a program does that, `instrument("logging")` is the way. Raises as PropagationFilter does.
     """
     make = logging.getLogRecordFactory() if factory is None else factory
     config = _checked(config)
@@ -79,7 +79,7 @@ def loguru_patcher(config: PropagationConfig | None = None) -> Callable[[Any], N
 
 
 def install(config: PropagationConfig | None) -> Undo:
-    """Have every logger of stdlib logging add the fields; the answer takes it back. Raises as PropagationFilter does."""
+    """Have every logger of stdlib logging add the fields; the answer takes it back."""
     config = _checked(config)
 
     # Not by a record factory: it comes before `extra`, and would have logging refuse what programs give there.
