@@ -1,0 +1,248 @@
+"""GL201 to GL204: which routes no request reaches; held against the simulator, request by request."""
+
+import os
+import random
+
+import pytest
+
+from meshconfig.istio import Resources, StringMatch
+from meshconfig.lint.cover.dead import Place, Reason, dead
+from meshconfig.simulate import Index, Request, simulate
+from meshconfig.simulate.hosts import gateway_name
+from meshconfig.simulate.strings import matches
+
+HOST = "cat.demo.svc.cluster.local"
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "cat", "namespace": "demo"},
+    "spec": {"selector": {"app": "cat"}, "ports": [{"port": 80, "name": "http"}, {"port": 81, "name": "http-b"}]},
+}
+GATEWAYS = [
+    {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": name, "namespace": "demo"},
+        "spec": {
+            "selector": {"istio": name},
+            "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}],
+        },
+    }
+    for name in ("front", "back")
+]
+VALUES = ("gray", "gray-eu", "blue", "", "gr")
+REGEXES = (".*", "gray.*", "gray|blue", ".+", "g.*y", "gray-?.*", "[a-z]*")
+TEXTS = [{"exact": text} for text in VALUES] + [{"prefix": text} for text in ("g", "gray", "b")]
+TEXTS += [{"regex": text} for text in REGEXES] + [{}, {}, {"regex": "*"}]
+PATHS = ("/", "/a", "/a/b", "/A/b", "/ab")
+URIS = [{kind: path} for kind in ("exact", "prefix") for path in PATHS]
+URIS += [{"regex": text} for text in (".*", "/.*", "/a/?.*", "/(a|ab)")]
+LABELS = [{}, {"app": "dog"}, {"env": "gray"}, {"app": "dog", "env": "gray"}, {"app": "cat", "env": "gray"}]
+GATEWAY_NAMES = (["mesh"], ["demo/front"], ["back"], ["mesh", "demo/front"], ["front", "back"])
+FIELDS = {
+    "uri": lambda rng: rng.choice(URIS),
+    "ignoreUriCase": lambda rng: rng.random() < 0.5,
+    "method": lambda rng: rng.choice([{"exact": "GET"}, {"prefix": "P"}, {"regex": "GET|POST"}]),
+    "authority": lambda rng: rng.choice([{"exact": HOST}, {"prefix": "cat"}, {"regex": ".*local"}]),
+    "headers": lambda rng: {
+        name: rng.choice(TEXTS) for name in rng.choice([["env"], ["Env"], ["env", "Env"], ["env", "x"]])
+    },
+    "withoutHeaders": lambda rng: {rng.choice(["env", "Env"]): rng.choice(TEXTS)},
+    "queryParams": lambda rng: {rng.choice("qr"): rng.choice(TEXTS[:-1])},
+    "port": lambda rng: rng.choice([80, 81]),
+    "gateways": lambda rng: rng.choice(GATEWAY_NAMES),
+    "sourceLabels": lambda rng: rng.choice(LABELS),
+    "sourceNamespace": lambda rng: rng.choice(["demo", "shop"]),
+}
+
+
+def virtual_service(rng):
+    """Routes whose matches ask for one to three fields: few, so that they have to do with each other."""
+    names = sorted(rng.sample(sorted(FIELDS), rng.choice([1, 2, 2, 3])))
+    if rng.random() < 0.1:
+        names = ["gateways", "sourceLabels", "sourceNamespace"]  # one of them switches the others off
+
+    def match():
+        return {name: FIELDS[name](rng) for name in names if rng.random() < 0.75}
+
+    to = [{"destination": {"host": HOST, "port": {"number": 80}}}]
+    routes = [
+        {"match": [match() for _ in range(rng.choice([1, 1, 2]))], "route": to} for _ in range(rng.choice([2, 2, 3]))
+    ]
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "cat", "namespace": "demo"},
+        "spec": {"hosts": [HOST], "gateways": rng.choice([["mesh"], *GATEWAY_NAMES]), "http": routes},
+    }
+
+
+def fulfilling(rng, text, values, wanted=True):
+    """A value that a StringMatch takes (or not), if there is one."""
+    found = [value for value in values if matches(StringMatch.model_validate(text), value) is wanted]
+    return rng.choice(found) if found else None
+
+
+def request_for(rng, match, gateways):
+    """A request that this match takes, as far as one was found, and at times something else with it."""
+    headers = [("env", rng.choice(VALUES))] if rng.random() < 0.3 and "withoutHeaders" not in match else []
+    headers += [(name, fulfilling(rng, text, VALUES)) for name, text in match.get("headers", {}).items()]
+    for name, text in match.get("withoutHeaders", {}).items():
+        headers += [(name, fulfilling(rng, text, VALUES, wanted=False))] * rng.choice([0, 1])
+    path = fulfilling(rng, match.get("uri", {}), (*PATHS, "/c", "/a/b/c")) or "/"
+    path = path.swapcase() if match.get("ignoreUriCase") and rng.random() < 0.5 else path
+    query = [f"{name}={fulfilling(rng, text, VALUES)}" for name, text in match.get("queryParams", {}).items()]
+    gateway = gateway_name(rng.choice(match.get("gateways") or gateways), "demo")
+    return Request(
+        host=HOST,
+        path=path + ("?" + "&".join(query) if query else ""),
+        method=fulfilling(rng, match.get("method", {}), ("GET", "POST", "PUT")),
+        headers=[(name, value) for name, value in headers if value is not None],
+        gateway=None if gateway == "mesh" else gateway,
+        source_namespace=match.get("sourceNamespace") or rng.choice(["demo", "shop"]),
+        source_labels=rng.choice(LABELS) | ({} if match.get("gateways") else match.get("sourceLabels", {})),
+        port=match.get("port") or rng.choice([80, 81]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_request_reaches_what_is_reported_as_swallowed_fuzz(seed):
+    """Plain random numbers: Hypothesis makes a tenth as many cases in the time, and these need no shrinking."""
+    rng = random.Random(seed)
+    asked = 0
+    for _ in range(250_000 if os.environ.get("GRAYLANE_FUZZ") else 3_000):
+        manifest = virtual_service(rng)
+        resources = Resources.parse([manifest, SERVICE, *GATEWAYS])
+        verdict = dead(resources.virtual_services[0])
+        never = [one.at for route in verdict.routes for one in route.matches] + [one.at for one in verdict.matches]
+        index = Index(resources) if never else None
+        for place in never:
+            match = manifest["spec"]["http"][place.route]["match"][place.match]
+            for _ in range(4):
+                request = request_for(rng, match, manifest["spec"]["gateways"])
+                reached = simulate(index, request).route
+                asked += reached is not None
+                assert reached is None or Place(reached.index, reached.match_index) not in never, (manifest, request)
+    assert asked > 2_000
+
+
+def swallowed(codes, routed, earlier, later, **options):
+    """Does the second of these matches lose all of its requests to the first?"""
+    found = codes(routed(earlier, later, None, **options))
+    return bool({"GL201", "GL202", "GL203"} & set(found))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("{headers: {env: {regex: gray.*}}}", "{headers: {env: {exact: gray}}}"),
+        ("{headers: {env: {prefix: gr}}}", "{headers: {env: {exact: gray}}}"),
+        ("{headers: {env: {}}}", "{headers: {env: {exact: gray}}}"),
+        ('{headers: {env: {regex: ".*"}}}', "{headers: {env: {prefix: gray}}}"),
+        ("{headers: {Env: {exact: gray}}}", "{headers: {env: {exact: gray}, x: {exact: y}}}"),
+        ("{uri: {prefix: /a}}", "{uri: {exact: /a/b}}"),
+        ("{uri: {prefix: /a}, ignoreUriCase: true}", "{uri: {prefix: /A/b}}"),
+        ("{method: {exact: GET}}", "{method: {exact: GET}, uri: {prefix: /a}}"),
+        ("{method: {regex: GET|POST}}", "{method: {exact: POST}}"),
+        ("{authority: {prefix: cat}}", "{authority: {exact: cat.example.com}}"),
+        ("{queryParams: {q: {}}}", "{queryParams: {q: {exact: a}}}"),
+        ("{withoutHeaders: {env: {exact: gray}}}", "{withoutHeaders: {env: {prefix: g}}}"),
+        ("{withoutHeaders: {env: {prefix: g}}}", "{withoutHeaders: {env: {}}}"),
+        ("{port: 80}", "{port: 80, headers: {env: {exact: gray}}}"),
+        ("{sourceLabels: {app: dog}}", "{sourceLabels: {app: dog, env: gray}}"),
+        ("{sourceNamespace: demo}", "{sourceNamespace: demo, uri: {exact: /a}}"),
+        ("{gateways: [mesh], uri: {prefix: /a}}", "{uri: {prefix: /a}}"),
+        (
+            "{headers: {'@request.auth.claims.group': {prefix: a}}}",
+            "{headers: {'@request.auth.claims.group': {exact: ab}}}",
+        ),
+        ("{uri: {prefix: /a}}, {headers: {env: {}}}", "{uri: {exact: /a}}, {headers: {env: {exact: gray}}}"),
+    ],
+)
+def test_gl203_a_wider_match_before_it_is_found(codes, routed, earlier, later):
+    assert swallowed(codes, routed, earlier, later)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("{headers: {env: {exact: gray}}}", "{headers: {env: {regex: gray.*}}}"),
+        ("{headers: {env: {prefix: gray}}}", "{headers: {env: {}}}"),
+        ("{headers: {env: {exact: gray}, x: {exact: y}}}", "{headers: {env: {exact: gray}}}"),
+        ("{headers: {env: {exact: gray}}}", "{headers: {x: {exact: gray}}}"),
+        ("{uri: {prefix: /a}}", "{uri: {prefix: /b}}"),
+        ("{uri: {prefix: /a}}", "{uri: {prefix: /a/b}, ignoreUriCase: true}"),
+        ("{queryParams: {env: {}}}", "{headers: {env: {exact: gray}}}"),
+        # A header may come twice: one value that is not gray does not say that none is.
+        ("{withoutHeaders: {env: {exact: gray}}}", "{headers: {env: {exact: blue}}}"),
+        ("{withoutHeaders: {env: {}}}", "{withoutHeaders: {env: {exact: gray}}}"),
+        # Without the header, Envoy holds the regex against the empty string.
+        ('{withoutHeaders: {env: {regex: ".*"}}}', "{withoutHeaders: {env: {}}}"),
+        ("{port: 80}", "{headers: {env: {exact: gray}}}"),
+        ("{sourceLabels: {app: dog, env: gray}}", "{sourceLabels: {app: dog}}"),
+        # Istio reads no labels where a match names gateways.
+        ("{sourceLabels: {app: dog}}", "{sourceLabels: {app: dog}, gateways: [mesh]}"),
+        ("{headers: {'@request.auth.claims.Group': {}}}", "{headers: {'@request.auth.claims.group': {exact: ab}}}"),
+        ("{uri: {prefix: /a}}", "{uri: {exact: /a}}, {headers: {env: {exact: gray}}}"),
+        ("{headers: {env: {exact: a}, Env: {exact: b}}}", "{headers: {env: {exact: b}}}"),
+        ("{somethingNew: {exact: a}}", "{headers: {env: {exact: gray}}}"),
+    ],
+)
+def test_gl203_what_an_earlier_match_leaves_over_is_not_reported(codes, routed, earlier, later):
+    assert not swallowed(codes, routed, earlier, later)
+
+
+def test_gl203_a_match_for_one_gateway_leaves_the_others(codes, routed):
+    both = "  gateways: [mesh, demo/front]\n"
+    earlier, later = "{gateways: [mesh], uri: {prefix: /a}}", "{uri: {prefix: /a}}"
+    assert not swallowed(codes, routed, earlier, later, extra=both)
+    assert swallowed(codes, routed, earlier, "{gateways: [mesh], uri: {prefix: /a/b}}", extra=both)
+
+
+def test_gl203_names_each_route_that_takes_a_part(findings, routed):
+    earlier = ("{headers: {env: {prefix: g}}}", "{uri: {prefix: /a}}")
+    text = routed(*earlier, "{headers: {env: {exact: gray}}}, {uri: {exact: /a/b}}", None)
+    (finding,) = findings(text)
+    assert (finding.code, finding.path) == ("GL203", "spec.http[2]")
+    assert "http[0] and http[1] takes" in finding.message
+
+
+def test_gl203_a_route_to_a_delegate_swallows_nothing(codes, routed):
+    text = routed("{uri: {prefix: /a}}", "{uri: {prefix: /a/b}}", None)
+    first = "route: [{destination: {host: cat.demo.svc.cluster.local, subset: s0}}]"
+    assert codes(text) == ["GL203"]
+    assert codes(text.replace(first, "delegate: {name: other}")) == []
+
+
+def test_gl203_among_thousands_of_lanes_each_is_compared_with_few(routed):
+    """The pairs would be 2,000,000: at a microsecond each this would not end within the suite's patience."""
+    lanes = [f"{{headers: {{env: {{exact: lane-{number}}}}}}}" for number in range(2000)]
+    from meshconfig.load import parse
+
+    (document,) = parse(routed(*lanes, lanes[0], None), "in.yaml")
+    verdict = dead(Resources.parse([document.value]).virtual_services[0])
+    assert [(one.route, one.reason) for one in verdict.routes] == [(2000, Reason.SAME)]
+
+
+def test_gl201_counts_a_match_for_every_request_as_none(findings, routed):
+    for everything in ("{uri: {prefix: /}}", '{uri: {regex: ".*"}}', "{}", "{method: {}}"):
+        found = findings(routed("{headers: {env: {exact: gray}}}", everything, "{headers: {env: {exact: blue}}}"))
+        assert [(one.code, one.path) for one in found] == [("GL201", "spec.http[2]")]
+
+
+def test_gl201_every_route_behind_it_is_named(findings, routed):
+    found = findings(routed(None, "{uri: {prefix: /a}}", None))
+    assert [one.path for one in found if one.code == "GL201"] == ["spec.http[1]"]
+    assert [one.path for one in found if one.code == "GL202"] == ["spec.http[2]"]
+
+
+def test_gl202_a_repeated_match_of_a_living_route_is_named_alone(findings, routed):
+    gray, blue = "{headers: {env: {exact: gray}}}", "{headers: {env: {exact: blue}}}"
+    (finding,) = findings(routed(gray, f"{blue}, {gray}", None))
+    assert (finding.code, finding.path) == ("GL202", "spec.http[1].match[1]")
+
+
+def test_gl204_a_narrower_match_beside_a_wider_one_of_its_own_route(findings, routed):
+    (finding,) = findings(routed("{headers: {env: {}}}, {headers: {env: {exact: gray}}}", None))
+    assert (finding.code, finding.path, finding.level) == ("GL204", "spec.http[0].match[1]", "info")
+    assert "match[0]" in finding.message
