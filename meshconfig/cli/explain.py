@@ -140,7 +140,7 @@ def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
     if decision.route:
         lines += _heading(decision.route.virtual_service, seen)
         lines.append(_row("yes", decision.route.name or f"http[{decision.route.index}]", "takes it", "green"))
-    lines += [_share(share.outcome, share.probability, names) for share in decision.shares]
+    lines += [_share(share.outcome, share.probability, names, sent=bool(request.headers)) for share in decision.shares]
     lines += [Text(f"copied to {mirror} ({_percent(mirror.share)})", style="dim") for mirror in decision.mirrors]
     # What is assumed (that the Services exist) is what a spec says; a program finds it in the JSON.
     return lines + [Text(f"not decided: {one}", style="yellow") for one in decision.undecided]
@@ -154,13 +154,15 @@ def _row(mark: str, name: str, text: str, style: str) -> Text:
     return Text(f"    {mark} {name:<12} {text}", style=style)
 
 
-def _share(outcome: Outcome, probability: Fraction, names: Names) -> Text:
+def _share(outcome: Outcome, probability: Fraction, names: Names, *, sent: bool) -> Text:
     share = "" if probability == 1 else f"{_percent(probability):>6} "
     if not isinstance(outcome, Destination):
         return Text(f"→ {share}{outcome}", style="red")
     labels = ", ".join(f"{name}={value}" for name, value in outcome.labels)
     place = f"{outcome.host}:{outcome.port}" + (f", Pods with {labels}" if labels else "")
-    headers = "  ".join(f"{name}: {value}" for name, value in outcome.headers)
+    headers = "  ".join(f"{name}: {value}" for name, value in outcome.headers) or (
+        "none of these headers" if sent else ""
+    )
     return Text(
         f"→ {share}{names.version(outcome)}   ({place})   it sees {headers or 'no header of these'}", style="bold"
     )

@@ -1,9 +1,9 @@
 """`graylane schema`: the JSON Schema of the spec, for editors."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from meshconfig.spec import LaneGroup, LocalMesh
 
@@ -24,5 +24,5 @@ def command() -> None:
 
 def json_schema() -> dict[str, Any]:
     """The schema of any document of a spec (JSON Schema 2020-12)."""
-    schema = TypeAdapter(LaneGroup | LocalMesh).json_schema(by_alias=True)
+    schema = TypeAdapter(Annotated[LaneGroup | LocalMesh, Field(discriminator="kind")]).json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "graylane spec", **schema}

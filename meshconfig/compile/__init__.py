@@ -3,7 +3,7 @@
 from meshconfig.compile.conditions import NotExpressibleError
 from meshconfig.compile.entries import entry
 from meshconfig.compile.names import entry_names, service_namespace, service_resource
-from meshconfig.compile.services import Plan, autoscalers, mesh_routes, subsets
+from meshconfig.compile.services import Plan, autoscalers, istio_fields, mesh_routes, subsets
 from meshconfig.model import Model, Service
 from meshconfig.spec import LaneGroup
 
@@ -42,6 +42,6 @@ def _service(plan: Plan) -> Service:
         subsets=subsets(plan),
         routes=mesh_routes(plan),
         calls=plan.spec.calls,
-        traffic_policy=plan.spec.traffic_policy.model_dump(by_alias=True, exclude_unset=True, mode="json"),
+        traffic_policy=istio_fields(plan.spec.traffic_policy),
         autoscalers=autoscalers(plan),
     )

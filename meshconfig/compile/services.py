@@ -15,7 +15,7 @@ from meshconfig.model import (
     TagChange,
     Target,
 )
-from meshconfig.spec import Lane, LaneGroup, ServiceSpec, Version
+from meshconfig.spec import Lane, LaneGroup, Policy, ServiceSpec, TrafficPolicy, Version
 
 DEFAULT = "default"
 
@@ -73,7 +73,12 @@ class Plan:
 
     @property
     def policy(self) -> Opaque:
-        return self.spec.policy.model_dump(by_alias=True, exclude_unset=True, mode="json")
+        return istio_fields(self.spec.policy)
+
+
+def istio_fields(policy: Policy | TrafficPolicy) -> Opaque:
+    """As they were written: what was not given is not there."""
+    return policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
 
 
 def runtime_subset(version: str, baseline: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from meshconfig.spec.base import API_VERSION
 from meshconfig.spec.group import Autoscale, Entry, GatewayRef, Lane, LaneGroup, PathRoute, ServiceSpec, Version
+from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
 
@@ -17,7 +18,9 @@ __all__ = [
     "Match",
     "PathMatch",
     "PathRoute",
+    "Policy",
     "ServiceSpec",
     "StringMatch",
+    "TrafficPolicy",
     "Version",
 ]

@@ -69,8 +69,8 @@ def _exact(value: Any) -> Any:
     return {"exact": value} if isinstance(value, str) else value
 
 
-AnyString = Annotated[StringMatch, BeforeValidator(_exact)]
-AnyPath = Annotated[PathMatch, BeforeValidator(_exact)]
+AnyString = Annotated[StringMatch, BeforeValidator(_exact, json_schema_input_type=str | StringMatch)]
+AnyPath = Annotated[PathMatch, BeforeValidator(_exact, json_schema_input_type=str | PathMatch)]
 
 
 class Match(Strict):

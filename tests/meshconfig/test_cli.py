@@ -1,0 +1,130 @@
+"""The command line as a user meets it: exit codes, one line for a mistake, files written, JSON for programs."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from meshconfig.cli import main
+
+ROOT = Path(__file__).parents[2]
+SPEC = ROOT / "examples" / "cat-mouse" / "graylane.yaml"
+
+
+@pytest.fixture
+def graylane(monkeypatch, capsys):
+    """Run a command; gives (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["graylane", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return stopped.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+def test_render_writes_documents_or_a_file_for_each(graylane, tmp_path):
+    code, out, _ = graylane("render", "-f", SPEC)
+    assert code == 0
+    documents = list(yaml.safe_load_all(out))
+    assert [document["kind"] for document in documents].count("VirtualService") == 3
+
+    code, out, err = graylane("render", "-f", SPEC, "-o", tmp_path / "mesh")
+    assert (code, out) == (0, "")
+    assert "6 resources written" in err
+    files = {file.name: yaml.safe_load(file.read_text()) for file in (tmp_path / "mesh").iterdir()}
+    assert files["demo.virtualservice.mouse-svc.yaml"] in documents
+    assert len(files) == len(documents)
+
+
+def test_the_older_api_is_written_on_request(graylane):
+    _, out, _ = graylane("render", "-f", SPEC, "--istio-api", "v1beta1")
+    assert {document["apiVersion"] for document in yaml.safe_load_all(out)} == {"networking.istio.io/v1beta1"}
+
+
+def test_a_sidecar_hears_only_of_what_its_namespace_calls(graylane):
+    _, out, _ = graylane("render", "-f", ROOT / "tests" / "golden" / "namespaces" / "in.yaml", "--sidecar")
+    sidecars = {one["metadata"]["namespace"]: one for one in yaml.safe_load_all(out) if one["kind"] == "Sidecar"}
+    assert sidecars["demo"]["spec"]["egress"] == [
+        {"hosts": ["demo/api.example.org", "shop/far-svc.shop.svc.cluster.local", "istio-system/*"]}
+    ]
+    assert sidecars["shop"]["spec"]["egress"] == [{"hosts": ["istio-system/*"]}]
+
+
+def test_an_ingress_leads_each_host_to_the_gateways_service(graylane):
+    _, out, _ = graylane("render", "-f", SPEC, "--ingress", "--ingress-service", "edge/gateway")
+    (ingress,) = [one for one in yaml.safe_load_all(out) if one["kind"] == "Ingress"]
+    assert ingress["metadata"]["namespace"] == "edge"
+    (rule,) = ingress["spec"]["rules"]
+    backend = rule["http"]["paths"][0]["backend"]["service"]
+    assert (rule["host"], backend) == ("cat.example.com", {"name": "gateway", "port": {"number": 80}})
+
+
+def test_an_ingress_before_a_gateway_that_ends_tls_is_refused(graylane):
+    code, _, err = graylane("render", "-f", ROOT / "tests" / "golden" / "tls-gateway" / "in.yaml", "--ingress")
+    assert code == 1
+    assert "ends TLS at the gateway" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["render", "-f", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["render", "-f", ROOT / "tests"], "no *.yaml file in this directory"),
+        (["explain", "-f", SPEC, "--host", "x", "--from", "cot"], "there is no service cot; did you mean cat?"),
+        (["explain", "-f", SPEC, "--host", "x", "--header", "env"], "--header: takes NAME:VALUE"),
+        (
+            ["explain", "-f", SPEC, "--host", "x", "--chain", "cat,mose"],
+            "there is no service mose; did you mean mouse?",
+        ),
+        (["replicas", "-f", SPEC, "cot", "--total", "3"], "there is no service cot; did you mean cat?"),
+        (
+            ["replicas", "-f", SPEC, "cat", "--total", "3", "--grey", "v1"],
+            "unknown option --grey; did you mean --gray?",
+        ),
+        (["replicas", "-f", SPEC, "cat", "--total", "3", "--gray", "v1"], "--gray: there is no version v1"),
+        (["render", "-f", SPEC, "--ingress", "--ingress-service", "x"], "--ingress-service: takes NAMESPACE/NAME"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(graylane, arguments, said):
+    code, out, err = graylane(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_spec_is_read_from_standard_input(graylane, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(SPEC.read_text().replace("port: 9001", "port: x", 1)))
+    code, _, err = graylane("render", "-f", "-")
+    assert (code, err) == (2, "-:13: spec.services.cat.port: takes a whole number, not 'x'\n")
+
+
+def test_explain_exits_1_where_no_version_answers(graylane):
+    assert graylane("explain", "-f", SPEC, "--host", "nobody.example.com")[0] == 1
+    assert graylane("explain", "-f", SPEC, "--host", "cat.example.com")[0] == 0
+
+
+def test_explain_as_json(graylane):
+    _, out, _ = graylane("explain", "-f", SPEC, "--host", "cat.example.com", "-H", "env:gray", "--output", "json")
+    decision = json.loads(out)
+    assert decision["route"]["name"] == "gray"
+    assert decision["shares"][0]["outcome"]["subset"] == "gray"
+
+
+def test_the_schema_takes_every_example_and_refuses_a_typing_error(graylane):
+    schema = json.loads(graylane("schema")[1])
+    validator = jsonschema.Draft202012Validator(schema)
+    files = sorted(ROOT.glob("examples/*/*.yaml"))
+    assert len(files) > 8
+    for file in files:
+        for document in yaml.safe_load_all(file.read_text()):
+            validator.validate(document)
+    wrong = yaml.safe_load(SPEC.read_text())
+    wrong["spec"]["services"]["cat"]["prot"] = 1
+    assert not validator.is_valid(wrong)
