@@ -4,8 +4,10 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
+import loopback
 import pytest
 from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -156,3 +158,26 @@ def test_zero_code_the_environment_alone_carries_the_tag():
 def test_with_the_sdk_disabled_the_tag_is_carried():
     out = run(SDK_DISABLED, OTEL_SDK_DISABLED="true", OTEL_PROPAGATORS="tracecontext,baggage,remote_fields")
     assert out == "{'env': 'gray', 'baggage': 'env=gray'}"
+
+
+INSTRUMENTED = """
+import sys, httpx
+from propagation import extract, instrument, use
+if sys.argv[2:]:
+    instrument("httpx")
+with use(extract({"env": "gray.next", "baggage": "user=alice;ttl=5"})), httpx.Client() as client:
+    client.get(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("ours", [[], ["instrument"]], ids=["theirs alone", "and ours"])
+def test_zero_code_under_opentelemetry_instrument_it_is_written_once(ours, tmp_path):
+    script = tmp_path / "service.py"
+    script.write_text(INSTRUMENTED)
+    environ = {"OTEL_PROPAGATORS": "tracecontext,baggage,remote_fields", "OTEL_TRACES_EXPORTER": "none"}
+    environ |= {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    command = [Path(sys.executable).with_name("opentelemetry-instrument"), sys.executable, script]
+    with loopback.serving() as server:
+        subprocess.run([*command, server.url, *ours], env=os.environ | environ, check=True, capture_output=True)
+    (seen,) = server.seen
+    assert seen.ours == {"env": "gray.next", "baggage": "env=gray.next,user=alice;ttl=5"}

@@ -1,0 +1,167 @@
+"""Threads and pools: work has the tag of whoever asked for it, and a reused thread keeps nothing."""
+
+import asyncio
+import concurrent.futures
+import gc
+import threading
+import weakref
+
+import pytest
+
+from propagation import executors, get, instrument, uninstrument, use
+
+LANES = ["gray", "prod", None, "gray", None, "prod"]
+
+
+@pytest.fixture
+def _threading():
+    instrument("threading")
+    yield
+    uninstrument("threading")
+
+
+@pytest.fixture(params=["ours", "instrumented"])
+def pool_class(request):
+    """A ThreadPoolExecutor that carries: ours, or the stdlib's while threading is instrumented."""
+    if request.param == "ours":
+        yield executors.ThreadPoolExecutor
+    else:
+        request.getfixturevalue("_threading")
+        yield concurrent.futures.ThreadPoolExecutor
+
+
+@pytest.fixture(params=["ours", "instrumented"])
+def thread_class(request):
+    if request.param == "ours":
+        yield executors.Thread
+    else:
+        request.getfixturevalue("_threading")
+        yield threading.Thread
+
+
+def test_each_call_has_the_tag_of_its_submitter(pool_class):
+    with pool_class(1) as pool:
+        asked = []
+        for lane in LANES:
+            with use(env=lane):
+                asked.append(pool.submit(get, "env"))
+        assert [one.result() for one in asked] == LANES
+
+
+def test_map_has_the_tag_too(pool_class):
+    with pool_class(2) as pool, use(env="gray"):
+        assert list(pool.map(get, ["env"] * 4)) == ["gray"] * 4
+
+
+def test_what_a_call_sets_stays_in_the_call(pool_class):
+    def setting():
+        stack.enter_context(use(env="prod"))
+
+    from contextlib import ExitStack
+
+    stack = ExitStack()
+    with pool_class(1) as pool:
+        pool.submit(setting).result()
+        assert pool.submit(get, "env").result() is None
+
+
+def test_arguments_and_errors_pass(pool_class):
+    with pool_class(1) as pool:
+        assert pool.submit(dict, fn=1, a=2).result() == {"fn": 1, "a": 2}
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(divmod, 1, 0).result()
+
+
+def test_a_pools_threads_do_not_keep_the_tag_of_the_request_that_started_them(_threading):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with use(env="gray"):
+            pool.submit(get, "env").result()
+        uninstrument("threading")
+        assert pool.submit(get, "env").result() is None
+
+
+def run_in(thread):
+    thread.start()
+    thread.join()
+
+
+def test_a_thread_has_the_tag_of_whoever_started_it(thread_class):
+    seen = []
+    thread = thread_class(target=lambda: seen.append(get("env")))
+    with use(env="gray"):
+        run_in(thread)
+    run_in(thread_class(target=lambda: seen.append(get("env"))))
+    assert seen == ["gray", None]
+
+
+def test_a_thread_with_a_run_of_its_own_too(thread_class):
+    class Worker(thread_class):
+        def run(self):
+            self.seen = get("env")
+
+    worker = Worker()
+    with use(env="gray"):
+        run_in(worker)
+    assert worker.seen == "gray"
+
+
+def test_a_timer_too(_threading):
+    seen = []
+    with use(env="gray"):
+        run_in(threading.Timer(0, lambda: seen.append(get("env"))))
+    assert seen == ["gray"]
+
+
+def test_a_finished_thread_is_not_kept(thread_class):
+    thread = thread_class(target=int)
+    run_in(thread)
+    gone = weakref.ref(thread)
+    gc.disable()
+    try:
+        del thread
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_thread_starts_once(thread_class):
+    thread = thread_class(target=int)
+    run_in(thread)
+    with pytest.raises(RuntimeError, match="once"):
+        thread.start()
+
+
+def test_the_loops_own_executor():
+    async def main():
+        with use(env="gray"):
+            return await executors.run_in_executor(None, get, "env"), await asyncio.to_thread(get, "env")
+
+    assert asyncio.run(main()) == ("gray", "gray")
+
+
+def test_the_loops_own_executor_when_instrumented(_threading):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with use(env="gray"):
+            asked = loop.run_in_executor(None, get, "env")
+        return await asked, await loop.run_in_executor(None, get, "env")
+
+    assert asyncio.run(main()) == ("gray", None)
+
+
+def test_uninstrument_puts_back_what_was_there():
+    owners = [(concurrent.futures.ThreadPoolExecutor, "submit"), (threading.Thread, "start")]
+    before = [getattr(owner, name) for owner, name in owners]
+    for _ in range(2):
+        instrument("threading")
+    assert all(getattr(owner, name) is not one for (owner, name), one in zip(owners, before, strict=True))
+    for _ in range(2):
+        uninstrument("threading")
+    assert [getattr(owner, name) for owner, name in owners] == before
+
+
+def test_threads_are_instrumented_only_when_asked_for():
+    try:
+        assert "threading" not in instrument()
+    finally:
+        uninstrument()

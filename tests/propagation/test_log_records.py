@@ -1,0 +1,138 @@
+"""Correlation fields in the records of stdlib logging, structlog and loguru: the value of the moment."""
+
+import logging
+import pickle
+
+import loguru
+import pytest
+import structlog
+
+from propagation import ConfigError, PropagationConfig, instrument, uninstrument, use
+from propagation.logs import PropagationFilter, loguru_patcher, record_factory, structlog_processor
+
+CONFIG = PropagationConfig(
+    remote_fields=("env", "x-tenant"), local_fields=("step",), correlation_fields=("env", "step", "x-tenant")
+)
+FORMAT = "%(message)s %(env)s %(step)s %(x-tenant)s"
+
+
+@pytest.fixture
+def logger():
+    """A logger of its own, whose handler keeps formatted lines in `lines`."""
+
+    class Lines(logging.Handler):
+        def emit(self, record):
+            logger.lines.append(self.format(record))
+
+    logger = logging.Logger("test")
+    logger.lines = []
+    handler = Lines()
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logger.addHandler(handler)
+    return logger
+
+
+@pytest.fixture(params=["filter", "factory", "instrumented"])
+def correlated(request, logger):
+    """The logger, correlated in each of the ways there are."""
+    before = logging.getLogRecordFactory()
+    if request.param == "filter":
+        logger.handlers[0].addFilter(PropagationFilter(CONFIG))
+    elif request.param == "factory":
+        logging.setLogRecordFactory(record_factory(config=CONFIG))
+    else:
+        instrument("logging", config=CONFIG)
+    yield logger
+    uninstrument()
+    logging.setLogRecordFactory(before)
+
+
+def test_a_record_has_the_value_of_the_moment(correlated):
+    correlated.warning("before")
+    with use(env="gray.next", **{"x-tenant": "t1"}):
+        correlated.warning("in")
+        with use(env="prod"):
+            correlated.warning("deeper")
+        correlated.warning("in again")
+    correlated.warning("after")
+    assert correlated.lines == ["before - - -", "in gray - t1", "deeper prod - t1", "in again gray - t1", "after - - -"]
+
+
+def test_a_local_field(logger):
+    logger.handlers[0].addFilter(PropagationFilter())  # follows the request's config
+    from opentelemetry.context import Context
+
+    from propagation.context import STATE_KEY, State
+
+    with use(Context({STATE_KEY: State(CONFIG)}), step="2"):
+        logger.warning("now")
+    assert logger.lines == ["now - 2 -"]
+
+
+@pytest.mark.parametrize("correlated", ["filter", "instrumented"], indirect=True)
+def test_what_the_program_says_itself_stays(correlated):
+    with use(env="gray"):
+        correlated.warning("mine", extra={"env": "staging"})
+    assert correlated.lines == ["mine staging - -"]
+
+
+def test_a_record_can_be_pickled(correlated):
+    with use(env="gray"):
+        record = correlated.makeRecord("test", logging.INFO, "f", 1, "m", (), None)
+    PropagationFilter(CONFIG).filter(record)
+    assert pickle.loads(pickle.dumps(record)).env in ("gray", "-")
+
+
+def test_a_field_that_a_record_has_for_something_else_is_an_error():
+    config = PropagationConfig(remote_fields=("env", "name"), correlation_fields=("name",))
+    for build in (PropagationFilter, lambda config: record_factory(config=config)):
+        with pytest.raises(ConfigError, match="'name'"):
+            build(config)
+    with pytest.raises(ConfigError, match="'name'"):
+        instrument("logging", config=config)
+
+
+def test_instrumenting_twice_is_once_and_goes_back():
+    before = logging.Logger.makeRecord
+    instrument("logging")
+    instrument("logging")
+    uninstrument("logging")
+    assert logging.Logger.makeRecord is before
+
+
+def test_the_config_of_the_environment(environment, logger):
+    environment(correlation_fields="env")
+    logger.handlers[0].setFormatter(logging.Formatter("%(env)s"))
+    logger.handlers[0].addFilter(PropagationFilter())
+    with use(env="gray"):
+        logger.warning("")
+    assert logger.lines == ["gray"]
+
+
+def test_structlog():
+    events = []
+
+    def keep(logger, method, event):
+        events.append(dict(event))
+        raise structlog.DropEvent
+
+    logger = structlog.wrap_logger(None, processors=[structlog_processor(CONFIG), keep])
+    logger.info("before")
+    with use(env="gray"):
+        logger.info("in")
+        logger.info("mine", env="staging")
+    assert events == [{"event": "before"}, {"event": "in", "env": "gray"}, {"event": "mine", "env": "staging"}]
+
+
+def test_loguru():
+    lines = []
+    handler = loguru.logger.add(lambda line: lines.append(str(line).strip()), format="{message} {extra}")
+    logger = loguru.logger.patch(loguru_patcher(CONFIG))
+    try:
+        logger.info("before")
+        with use(env="gray"):
+            logger.info("in")
+            logger.bind(env="staging").info("mine")
+    finally:
+        loguru.logger.remove(handler)
+    assert lines == ["before {}", "in {'env': 'gray'}", "mine {'env': 'staging'}"]
