@@ -1,7 +1,9 @@
 """Questions to a running Envoy: did it take a file, where does it listen, is anything still on its way?"""
 
 import asyncio
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -11,7 +13,14 @@ from meshconfig.local.xds import Written
 
 _PATIENCE = 10.0  # seconds for Envoy to take a file; it takes milliseconds
 _PAUSE = 0.005
-_REFUSALS = ("update_rejected", "update_failure")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How often Envoy had refused the files of each subscription at a time, and how long its log was then."""
+
+    refusals: Mapping[str, int]
+    logged: int
 
 
 class Admin:
@@ -35,32 +44,34 @@ class Admin:
         found = reply.json().get("listener_statuses", [])
         return {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in found}
 
-    async def refusals(self, subscriptions: Collection[str]) -> int:
-        """How often Envoy has refused what these subscriptions were given."""
-        stats = await self.stats("|".join(_REFUSALS))
-        return sum(int(stats.get(f"{one}.{what}", 0)) for one in subscriptions for what in _REFUSALS)
+    async def before(self) -> Before:
+        """What Envoy has refused so far; to ask before files are written."""
+        return Before(await self._refusals(), self.log.stat().st_size)
 
-    async def taken(self, written: Collection[Written], refusals: int, mark: int) -> None:
+    async def taken(self, written: Collection[Written], before: Before) -> None:
         """Wait until Envoy uses these files.
-
-        Parameters:
-            refusals: how often it had refused these subscriptions' files before they were written.
-            mark: the length of Envoy's log then.
 
         Raises:
             LocalMeshError: it refuses one, with its reason, or does not answer.
         """
-        names = [one.subscription for one in written]
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         while True:
-            stats = await self.stats("version_text")
+            stats = await self.stats("version_text$")
             if all(stats.get(f"{one.subscription}.version_text") == one.version for one in written):
                 return
-            if await self.refusals(names) > refusals:
-                raise LocalMeshError(f"Envoy refused the configuration: {self.reason(mark)}")
+            now = await self._refusals()
+            if any(now.get(one.subscription, 0) > before.refusals.get(one.subscription, 0) for one in written):
+                raise LocalMeshError(f"Envoy refused the configuration: {self._reason(before)}")
             if asyncio.get_running_loop().time() > deadline:
                 raise LocalMeshError(f"Envoy did not take its configuration within {_PATIENCE:g} s")
             await asyncio.sleep(_PAUSE)
+
+    async def _refusals(self) -> Counter[str]:
+        """How often Envoy has refused what a subscription was given."""
+        found: Counter[str] = Counter()
+        for name, count in (await self.stats(r"\.update_(rejected|failure)$")).items():
+            found[name.rpartition(".")[0]] += int(count)
+        return found
 
     async def active(self, clusters: Collection[str]) -> int:
         """The requests that are on their way to these clusters."""
@@ -72,20 +83,26 @@ class Admin:
         reply = await self._get("/stats", format="json", filter=pattern)
         return {one["name"]: one["value"] for one in reply.json()["stats"] if "name" in one}
 
-    def mark(self) -> int:
-        """The length of Envoy's log now."""
-        return self.log.stat().st_size
-
-    def reason(self, mark: int) -> str:
-        """What Envoy's log says about a refusal since a mark."""
+    def _reason(self, before: Before) -> str:
         with self.log.open("rb") as log:
-            log.seek(mark)
-            lines = log.read().decode(errors="replace").splitlines()
-        said = [line.partition("rejected: ")[2] for line in lines if "rejected: " in line]
-        return said[-1] if said else "it gave no reason"
+            log.seek(before.logged)
+            return refusal(log.read().decode(errors="replace"))
 
     async def _get(self, path: str, **query: str) -> httpx.Response:
         try:
             return (await self.client.get(path, params=query)).raise_for_status()
         except httpx.HTTPError as error:
             raise LocalMeshError(f"Envoy does not answer: {error}") from error
+
+
+def refusal(log: str) -> str:
+    """The reason in Envoy's last word about a refusal: the innermost of several causes, without all that it is in.
+
+    Protobuf varies the spaces in its messages, so that nobody may depend on them.
+    """
+    _, found, said = log.rpartition("rejected: ")
+    if not found:
+        return "it gave no reason"
+    said = said.split("\n[")[0].strip()
+    _, chain, cause = said.rpartition("caused by ")
+    return " ".join((cause.removesuffix(")") if chain else said.splitlines()[0]).split())

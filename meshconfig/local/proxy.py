@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from meshconfig.errors import LocalMeshError
-from meshconfig.local.admin import Admin
+from meshconfig.local.admin import Admin, Before
 from meshconfig.local.config import EnvoyConfig, Json, Listener
 from meshconfig.local.listener import LOCALHOST, listener, with_first_hop_id
 from meshconfig.local.processes import Child, Guard, accepts
-from meshconfig.local.xds import CDS, LDS, Files, Written, rds
+from meshconfig.local.xds import Files, Written
 
 _STARTED = 15.0  # seconds for Envoy to answer at its admin address
 _PAUSE = 0.01
@@ -65,7 +65,7 @@ class Proxy:
         first = [self.files.write_clusters([]), self.files.write_listeners([])]
         await self.child.start()
         self.admin = Admin(await self._admin_address(), self.child.log)
-        await self._taken(first, 0, 0)
+        await self._taken(first, Before({}, 0))
         assert self.child.process.stdout is not None
         return self.child.process.stdout
 
@@ -123,7 +123,12 @@ class Proxy:
             "--drain-strategy": "immediate",
         }
         # Hot restart, which is not used here, would leave shared memory behind.
-        return [program(), "--disable-hot-restart", *(word for option in options.items() for word in option)]
+        return [
+            program(),
+            "--disable-hot-restart",
+            "--reject-unknown-dynamic-fields",
+            *(word for option in options.items() for word in option),
+        ]
 
     async def _admin_address(self) -> str:
         for _ in range(int(_STARTED / _PAUSE)):
@@ -149,22 +154,21 @@ class Proxy:
         config: EnvoyConfig,
     ) -> None:
         """Have Envoy take clusters, then listeners and the routes that are said to change; or put all back."""
-        subscriptions = [CDS, LDS, *(rds(one.name, one.kind) for one in routes)]
-        refusals, mark = await self.admin.refusals(subscriptions), self.admin.mark()
+        before = await self.admin.before()
         try:
-            await self._taken([self.files.write_clusters(clusters.values())], refusals, mark)
+            await self._taken([self.files.write_clusters(clusters.values())], before)
             written = [self._write_routes(one, config.routes[one.name]) for one in routes]
             written.append(self._write_listeners(listeners))
-            await self._taken(written, refusals, mark)
+            await self._taken(written, before)
         except BaseException:
             self.files.restore()
             raise
         self.files.accept()
         self.clusters, self.listeners = clusters, listeners
 
-    async def _taken(self, waiting: Iterable[Written | None], refusals: int, mark: int) -> None:
+    async def _taken(self, waiting: Iterable[Written | None], before: Before) -> None:
         if written := [one for one in waiting if one]:
-            await self.admin.taken(written, refusals, mark)
+            await self.admin.taken(written, before)
 
     def _write_routes(self, one: Listener, configuration: Json) -> Written | None:
         routes = with_first_hop_id(configuration) if one.kind == "mesh" else configuration

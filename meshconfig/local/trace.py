@@ -63,7 +63,7 @@ class Ways:
         self.open: dict[str, _Open] = {}
 
     def add(self, line: bytes, now: float) -> None:
-        """Take a line of the log; what is no JSON object is passed over.
+        """Take a line of the log; what is not a request is passed over.
 
         Parameters:
             now: a clock in seconds, the one that `done` is given.
@@ -72,7 +72,7 @@ class Ways:
             entry = json.loads(line)
         except ValueError:
             return
-        if isinstance(entry, dict):
+        if isinstance(entry, dict) and "listener" in entry:
             one = self.open.setdefault(str(entry.get("id")), _Open(now + _ORPHANED))
             one.entries.append(entry)
             if _outermost(entry):

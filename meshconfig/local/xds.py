@@ -18,7 +18,6 @@ from meshconfig.local.values import typed
 # As in Istio's bootstrap; Envoy's own limit on regexes would refuse one for two cookies.
 _RUNTIME = {
     "re2.max_program_size.error_level": 32768,
-    "overload.global_downstream_max_connections": 2**31 - 1,
     "envoy.reloadable_features.http_reject_path_with_fragment": False,
 }
 CDS, LDS = "cluster_manager.cds", "listener_manager.lds"  # the names under which Envoy counts what it took

@@ -51,7 +51,19 @@ def hosts(names, http):
     return {"hosts": names, "http": yaml.safe_load(http)}
 
 
+LARGE = "|".join(["y.*"] * 60)
 CASES = {
+    "a path in any case": [
+        hosts(
+            ["*"],
+            f"[{{match: [{{uri: {{exact: /B}}, ignoreUriCase: true}}], {TO['v1']}}}, "
+            f"{{match: [{{uri: {{prefix: /API}}, ignoreUriCase: true}}], {TO['v2']}}}, "
+            f"{{match: [{{uri: {{prefix: /}}, ignoreUriCase: false}}], {TO['v3']}}}]",
+        )
+    ],
+    "a regex larger than Envoy's own limit": [
+        hosts(["*"], f"[{{match: [{{headers: {{x-team: {{regex: '{LARGE}'}}}}}}], {TO['v1']}}}, {{{TO['v2']}}}]")
+    ],
     "several at one host, who takes all comes last": [
         hosts(["a.example.com"], f"[{{{TO['v1']}}}]"),
         hosts(["a.example.com", "*"], f"[{{match: [{{uri: {{prefix: /b}}}}], {TO['v2']}}}, {{{TO['v3']}}}]"),
@@ -123,7 +135,7 @@ PATHS = st.sampled_from(("/", "/a", "/A", "/a/b", "/ab", "/a/b?q=gray", "/?q=gra
 STRINGS = st.one_of(
     WORDS.map(lambda word: {"exact": word}),
     st.sampled_from(("g", "gray", "G")).map(lambda word: {"prefix": word}),
-    st.sampled_from(("gray|blue", ".*", "gr.y", "[gG]ray.*", "", "*")).map(lambda word: {"regex": word}),
+    st.sampled_from(("gray|blue", ".*", "gr.y", "[gG]ray.*", "*")).map(lambda word: {"regex": word}),
     st.just({}),
 )
 URIS = st.one_of(
