@@ -1,5 +1,6 @@
-"""What there is to know of one rule, for a terminal."""
+"""What there is to know of the rules: of one for a terminal, of all for a page."""
 
+from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Rule
 
 
@@ -16,6 +17,19 @@ def explain(rule: Rule) -> str:
         parts.append(f"Says nothing unless this was given: {', '.join(rule.needs)}.")
     parts += [f"With the mistake:\n\n{_indented(rule.bad)}", f"Without:\n\n{_indented(rule.good)}"]
     return "\n\n".join(parts) + "\n"
+
+
+def table() -> str:
+    """All rules as a Markdown table."""
+    lines = ["| code | level | what is wrong | what to do | Istio, Kiali |", "|---|---|---|---|---|"]
+    for rule in rules():
+        codes = ", ".join((*rule.istio, *rule.kiali))
+        lines.append(f"| {rule.code} | {rule.level} | {_cell(rule.title)} | {_cell(rule.fix)} | {codes} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _indented(text: str) -> str:

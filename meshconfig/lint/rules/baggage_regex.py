@@ -10,7 +10,7 @@ from meshconfig.lint.rule import Hit, Rule
 from meshconfig.simulate.strings import compiled, is_present_match, matches
 
 HEADER = "baggage"
-_SPACES = re.compile(r"\\s[*+?]?| \*")
+_BETWEEN = re.compile(r"\\[sb][*+?]?| \*")  # what may stand around a member and its parts
 _MEMBER = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
 
@@ -28,7 +28,7 @@ def _wrong(text: StringMatch) -> str:
     if is_present_match(text) or (text.regex is not None and compiled(text.regex) is None):
         return ""
     literal = text.exact or text.prefix or ""
-    member = _MEMBER.search(_SPACES.sub("", text.regex or literal.replace(".", r"\.")))
+    member = _MEMBER.search(_BETWEEN.sub("", text.regex or literal.replace(".", r"\.")))
     if member is None:
         return ""
     key, value = (part.replace("\\", "") for part in member.groups())

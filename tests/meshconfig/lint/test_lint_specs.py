@@ -1,0 +1,171 @@
+"""GL601 to GL604, and findings in what a spec renders to: they name the spec's field and line."""
+
+from pathlib import Path
+
+import pytest
+
+from meshconfig.lint import Level, index, lint
+from meshconfig.load import load, parse
+
+ROOT = Path(__file__).parents[3]
+CAT = "cat: {host: cat, port: 9001, versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}%s}"
+
+
+def spec(entry="", lanes="gray: {}", service="", more=""):
+    head = "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: pets, namespace: demo}\nspec:\n"
+    text = f"{head}  lanes:\n    prod: {{}}\n    {lanes}\n  services:\n    {CAT % service}\n{more}"
+    route = "      routes: [{path: {prefix: /}, service: cat}]\n"
+    return text + (f"  entries:\n    - hosts: [cat.example.com]\n{entry}{route}" if entry else "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("      tag: untrusted\n", ["GL601"]),
+        ("      tag: trusted\n", []),
+        ("      tag: untrusted\n      split: {gray: 0, prod: 1}\n", ["GL601"]),
+        ("      tag: untrusted\n      split: {gray: 1, prod: 9}\n", []),
+        ("      tag: untrusted\n      admit: [{lane: prod, match: {method: GET}}]\n", ["GL601"]),
+        ("      tag: untrusted\n      admit: [{lane: gray, match: {method: GET}}]\n", []),
+        ("", []),
+    ],
+)
+def test_gl601_a_lane_is_entered_by_its_tag_an_admit_or_a_share(codes, entry, found):
+    assert codes(spec(entry)) == found
+
+
+def test_gl602_a_lane_of_mapped_versions_has_versions(codes):
+    assert codes(spec(lanes="blue: {versions: {cat: gray}}")) == []
+    assert codes(spec(lanes="blue: {}")) == ["GL602"]
+
+
+def test_gl603_names_the_services_that_refuse(findings):
+    dog = "    dog: {host: dog, port: 9001, versions: {prod: {labels: {env: prod}}}}\n"
+    (finding,) = findings(spec(lanes="gray: {mode: strict}", more=dog))
+    assert (finding.code, finding.path, finding.location.line) == ("GL603", "spec.lanes.gray.mode", 7)
+    assert "no version of dog" in finding.message
+    assert findings(spec(lanes="gray: {mode: strict}")) == []
+
+
+ANY = """\
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [%s]}]
+"""
+
+
+@pytest.mark.parametrize(("host", "found"), [("'*'", ["GL604"]), ("'*/*'", ["GL604"]), ("'*.example.com'", [])])
+def test_gl604_reads_the_gateway_that_the_entry_uses(codes, host, found):
+    used = spec("      gateway: {use: istio-system/front}\n")
+    assert codes(used) == []
+    assert codes(used + ANY % host) == found
+    assert codes(used.replace("gateway:", "tag: trusted\n      gateway:") + ANY % host) == []
+
+
+def test_gl604_is_no_matter_without_a_second_lane(codes):
+    text = spec("      tag: trusted\n", lanes="").replace("      tag: trusted\n", "").replace("cat.example.com", "'*'")
+    assert codes(text) == []
+    assert codes(text.replace("prod: {}\n", "prod: {}\n    gray: {}\n")) == ["GL604"]
+
+
+def found_in(text):
+    return [(one.code, one.path, one.location.line) for one in lint(index(parse(text, "in.yaml")))]
+
+
+RULES = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat:
+      host: cat
+      port: 9001
+      versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}
+      rules:
+        - {match: {headers: {user: {prefix: a}}}, weights: {gray: 1}}
+        - {match: {headers: {user: alice}}, weights: {prod: 1}}
+  entries:
+    - hosts: [cat.example.com]
+      admit:
+        - {lane: gray, match: {headers: {team: {present: true}}}}
+        - {lane: gray, match: {headers: {team: blue}}}
+      routes:
+        - {path: {prefix: /a}, service: cat}
+        - {path: {prefix: /a/b}, service: cat}
+        - {path: {prefix: /}, service: cat}
+"""
+
+
+def test_a_shadowed_rule_admit_or_path_of_a_spec_is_named_by_its_own_field_and_line():
+    assert found_in(RULES) == [
+        ("GL203", "spec.services.cat.rules[1]", 13),
+        ("GL203", "spec.entries[0].admit[1]", 18),
+        ("GL203", "spec.entries[0].routes[1]", 21),
+    ]
+
+
+def test_what_an_entry_repeats_for_each_path_is_no_mistake_of_its_author():
+    """A rule on a path is met by an entry's wider and narrower path alike; the routes between services have it once."""
+    text = RULES.replace("user: {prefix: a}", "user: alex").replace("team: {present: true}", "team: red")
+    text = text.replace("{prefix: /a/b}", "{exact: /c}")
+    assert found_in(text) == []
+    narrowed = text.replace("headers: {user: alice}", "path: {prefix: /a/x}")
+    assert found_in(narrowed) == []
+
+
+SERVICES = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cats, namespace: demo}
+spec: {ports: [{port: 9001, name: http}, {port: 9002, name: http-b}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cat, namespace: demo}
+spec: {template: {metadata: {labels: {env: prod}}, spec: {}}}
+"""
+
+
+def test_manifests_beside_a_spec_tell_what_it_names_wrongly():
+    found = found_in(
+        RULES.replace("alice", "bob").replace("{team: blue}", "{x: blue}").replace("/a/b", "/b") + SERVICES
+    )
+    assert found == [
+        ("GL102", "spec.services.cat.host", 8),
+        ("GL103", "spec.services.cat.host", 8),
+        ("GL301", "spec.services.cat.versions.gray.labels", 10),
+    ]
+
+
+def test_a_wrong_port_of_a_spec_is_the_port_s_own_line():
+    text = RULES.replace("alice", "bob").replace("{team: blue}", "{x: blue}").replace("/a/b", "/b") + SERVICES
+    text = (
+        text.replace("name: cats", "name: cat")
+        .replace("port: 9001\n", "port: 80\n")
+        .replace("env: prod}}, spec", "env: gray}}, spec")
+    )
+    assert found_in(text) == [
+        ("GL107", "spec.services.cat.port", 9),
+        ("GL301", "spec.services.cat.versions.prod.labels", 10),
+    ]
+
+
+@pytest.mark.parametrize("folder", ["examples", "tests/golden"])
+def test_what_good_specs_render_to_has_no_error_or_warning(folder):
+    files = [*(ROOT / folder).glob("*/graylane*.yaml"), *(ROOT / folder).glob("*/in.yaml")]
+    assert len(files) >= 6
+    found = {
+        (one.location.file, one.code)
+        for file in files
+        for one in lint(index(load([str(file)])))
+        if one.level != Level.INFO
+    }
+    # That lane is strict and refuses, which is what the case shows.
+    assert {(Path(file).parent.name, code) for file, code in found} <= {("strict-lane", "GL603")}
