@@ -5,6 +5,7 @@ import concurrent.futures
 import gc
 import threading
 import weakref
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,7 +15,7 @@ LANES = ["gray", "prod", None, "gray", None, "prod"]
 
 
 @pytest.fixture
-def _threading():
+def threading_carries():
     instrument("threading")
     yield
     uninstrument("threading")
@@ -26,7 +27,7 @@ def pool_class(request):
     if request.param == "ours":
         yield executors.ThreadPoolExecutor
     else:
-        request.getfixturevalue("_threading")
+        request.getfixturevalue("threading_carries")
         yield concurrent.futures.ThreadPoolExecutor
 
 
@@ -35,7 +36,7 @@ def thread_class(request):
     if request.param == "ours":
         yield executors.Thread
     else:
-        request.getfixturevalue("_threading")
+        request.getfixturevalue("threading_carries")
         yield threading.Thread
 
 
@@ -57,8 +58,6 @@ def test_what_a_call_sets_stays_in_the_call(pool_class):
     def setting():
         stack.enter_context(use(env="prod"))
 
-    from contextlib import ExitStack
-
     stack = ExitStack()
     with pool_class(1) as pool:
         pool.submit(setting).result()
@@ -72,7 +71,7 @@ def test_arguments_and_errors_pass(pool_class):
             pool.submit(divmod, 1, 0).result()
 
 
-def test_a_pools_threads_do_not_keep_the_tag_of_the_request_that_started_them(_threading):
+def test_a_pools_threads_do_not_keep_the_tag_of_the_request_that_started_them(threading_carries):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         with use(env="gray"):
             pool.submit(get, "env").result()
@@ -105,7 +104,7 @@ def test_a_thread_with_a_run_of_its_own_too(thread_class):
     assert worker.seen == "gray"
 
 
-def test_a_timer_too(_threading):
+def test_a_timer_too(threading_carries):
     seen = []
     with use(env="gray"):
         run_in(threading.Timer(0, lambda: seen.append(get("env"))))
@@ -139,7 +138,7 @@ def test_the_loops_own_executor():
     assert asyncio.run(main()) == ("gray", "gray")
 
 
-def test_the_loops_own_executor_when_instrumented(_threading):
+def test_the_loops_own_executor_when_instrumented(threading_carries):
     async def main():
         loop = asyncio.get_running_loop()
         with use(env="gray"):
