@@ -68,7 +68,7 @@ def test_the_context_is_as_before(config, headers, error, caplog):
             assert get_current() is before
 
     asyncio.run(main())
-    assert caplog.records == []
+    assert "Failed to detach" not in caplog.text
 
 
 def test_a_thousand_requests_at_once_in_one_loop():
