@@ -15,6 +15,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from mesh_cluster import NAMESPACE, kubectl
 from random_specs import asked, specs
 
 from meshconfig.compile import compile_group
@@ -27,7 +28,6 @@ from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failur
 
 pytestmark = pytest.mark.cluster
 
-NAMESPACE = "graylane-test"
 SPECS = 60
 SAMPLES = 60  # requests where the answer is a matter of chance
 EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/*/graylane*.yaml"))
@@ -147,7 +147,7 @@ def istioctl():
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_the_api_server_accepts_every_rendered_object(cluster, kubectl, spec):
+def test_the_api_server_accepts_every_rendered_object(cluster, spec):
     manifests = render([compile_group(group.spec) for group in read([str(spec)])])
     for namespace in {manifest["metadata"]["namespace"] for manifest in manifests}:
         kubectl("create", "namespace", namespace, check=False)

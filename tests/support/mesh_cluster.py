@@ -1,0 +1,211 @@
+"""A cluster by KUBECONFIG, with Istio: backends, a Pod that asks from inside the mesh, and a marker that tells when
+a change has reached every proxy that the tests talk to.
+
+GRAYLANE_GATEWAY is the ingress gateway's `host:port`; without it, its Pod's own address is used, which is reachable
+where the tests run inside the cluster's network (as in the lab). GRAYLANE_ISTIOD is where istiod's debug pages are.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import Any
+from urllib.request import urlopen
+
+import yaml
+
+NAMESPACE = "graylane-test"
+SERVICES = ("cat", "mouse", "dog", "bird")
+VERSIONS = ("prod", "gray", "blue", "canary", "v9")
+PORT = 9001
+PATIENCE = 90.0
+ISTIOD = os.environ.get("GRAYLANE_ISTIOD", "http://127.0.0.1:15081")
+
+Manifest = dict[str, Any]
+Headers = Sequence[tuple[str, str]]
+
+
+def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=400)
+    assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+    return done
+
+
+def until(condition: Any, what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"not within {PATIENCE:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is what the backend said of itself; empty where no backend answered."""
+
+    status: int
+    body: Manifest
+
+    @property
+    def version(self) -> str:
+        return str(self.body.get("version", ""))
+
+    @property
+    def service(self) -> str:
+        return str(self.body.get("service", ""))
+
+    def header(self, name: str) -> list[str]:
+        return [value for key, value in self.body.get("headers", ()) if key == name]
+
+
+def _answer(status: int, text: str) -> Answer:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = {"text": text}
+    return Answer(status, body if isinstance(body, dict) else {"text": text})
+
+
+@dataclass
+class Cluster:
+    """`applied` are the resources of the spec under test, by kind and name; `subsets` what they may route to."""
+
+    gateway: str
+    marker: int = 0
+    subsets: list[str] = field(default_factory=list)
+    applied: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+
+    def ask_gateway(self, host: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
+        address, _, port = self.gateway.rpartition(":")
+        connection = HTTPConnection(address, int(port), timeout=15)
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("Host", host)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        answer = _answer(response.status, response.read().decode())
+        connection.close()
+        return answer
+
+    def ask_mesh(self, service: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
+        """From the probe's Pod, through its sidecar."""
+        url = f"{method} http://{service}-svc.{NAMESPACE}.svc.cluster.local:{PORT}{path}"
+        asked = [("x-ask", url), ("x-ask-headers", json.dumps([list(pair) for pair in headers]))]
+        reply = self.ask_gateway("probe.graylane.test", "/", asked)
+        return _answer(int(reply.body.get("status", reply.status)), str(reply.body.get("body", "")))
+
+    def apply(self, manifests: Sequence[Manifest]) -> None:
+        """Make these the resources under test, take away those of the last call, and wait until proxies know."""
+        wanted = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]): one for one in manifests}
+        self.marker += 1
+        self.subsets = subsets(manifests)
+        text = yaml.safe_dump_all([*manifests, *marker(self.marker, self.subsets)])
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+        for kind, namespace, name in self.applied.keys() - wanted.keys():
+            kubectl("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")
+        if self.applied.keys() - wanted.keys():  # the marker comes after what it marks
+            self.marker += 1
+            kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(marker(self.marker, self.subsets)))
+        self.applied = wanted
+        self.settle()
+
+    def settle(self) -> None:
+        said = str(self.marker)
+        until(lambda: self.ask_gateway("marker.graylane.test", "/").body.get("text") == said, "the gateway's routes")
+        until(lambda: self.ask_mesh("marker", "/").body.get("text") == said, "the probe's routes")
+        until(acknowledged, "every proxy's acknowledgement")
+        # A cluster that is new has its endpoints a moment after the routes that lead to it.
+        for subset in self.subsets:
+            asked = [("x-subset", subset)]
+            until(lambda asked=asked: self.ask_gateway("marker.graylane.test", "/", asked).service, f"{subset} here")
+            until(lambda asked=asked: self.ask_mesh("marker", "/", asked).service, f"{subset} for the probe")
+
+
+def acknowledged() -> bool:
+    """Has every proxy acknowledged all that istiod sent it (its debug page `syncz`)?"""
+    with urlopen(f"{ISTIOD}/debug/syncz", timeout=10) as page:
+        proxies = json.load(page)
+    kinds = [kind for proxy in proxies for kind in proxy.get("resources", {}).values()]
+    return all(kind.get("sent") == kind.get("acked") for kind in kinds)
+
+
+def meta(name: str, **more: Any) -> Manifest:
+    return {"name": name, "namespace": NAMESPACE, **more}
+
+
+def subsets(manifests: Sequence[Manifest]) -> list[str]:
+    """HOST/SUBSET of all that DestinationRules name."""
+    rules = [one["spec"] for one in manifests if one["kind"] == "DestinationRule"]
+    return [f"{rule['host']}/{subset['name']}" for rule in rules for subset in rule["subsets"]]
+
+
+def marker(number: int, to: Sequence[str] = ()) -> list[Manifest]:
+    """One more answer on each route table, told by the same push as the rest of it; and a way to each subset."""
+    routes = [_way(subset) for subset in to]
+    routes.append({"directResponse": {"status": 200, "body": {"string": str(number)}}})
+    spec = {"hosts": ["marker.graylane.test"], "gateways": ["probe"], "http": routes}
+    inside = {"hosts": [f"marker-svc.{NAMESPACE}.svc.cluster.local"], "gateways": ["mesh"], "http": routes}
+    return [istio("VirtualService", "marker", spec), istio("VirtualService", "marker-in", inside)]
+
+
+def istio(kind: str, name: str, spec: Manifest) -> Manifest:
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": meta(name), "spec": spec}
+
+
+def _way(subset: str) -> Manifest:
+    host, name = subset.split("/")
+    destination = {"host": host, "port": {"number": PORT}, "subset": name}
+    return {"match": [{"headers": {"x-subset": {"exact": subset}}}], "route": [{"destination": destination}]}
+
+
+def service(name: str) -> Manifest:
+    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT, "targetPort": PORT}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta(f"{name}-svc"), "spec": spec}
+
+
+def deployment(name: str, version: str) -> Manifest:
+    labels = {"app": name, "env": version}
+    container = {
+        "name": "app",
+        "image": "graylane-test-backend",
+        "args": [f"--name={name}", f"--env={version}", f"--port={PORT}"],
+        "ports": [{"containerPort": PORT}],
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta(f"{name}-{version}", labels=labels),
+        "spec": spec,
+    }
+
+
+def fixtures() -> list[Manifest]:
+    namespace = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*.graylane.test"]}
+    gateway = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+    to_probe = [{"route": [{"destination": {"host": "probe-svc", "port": {"number": PORT}}}]}]
+    entry = {"hosts": ["probe.graylane.test"], "gateways": ["probe"], "http": to_probe}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace},
+        *[service(name) for name in (*SERVICES, "probe", "marker")],
+        *[deployment(name, version) for name in SERVICES for version in VERSIONS],
+        deployment("probe", "prod"),
+        istio("Gateway", "probe", gateway),
+        istio("VirtualService", "probe", entry),
+        # Twenty proxies that hear only of their own namespace: what others create does not keep them busy.
+        istio("Sidecar", "default", {"egress": [{"hosts": ["./*"]}]}),
+    ]
+
+
+def gateway_address() -> str:
+    if given := os.environ.get("GRAYLANE_GATEWAY"):
+        return given if ":" in given else f"{given}:80"
+    query = "jsonpath={.items[0].status.podIP}"
+    address = kubectl("get", "pods", "-n", "istio-system", "-l", "istio=ingressgateway", "-o", query).stdout
+    assert address, "no ingress gateway: set GRAYLANE_GATEWAY=host:port"
+    return f"{address}:80"
