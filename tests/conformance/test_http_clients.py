@@ -83,6 +83,11 @@ def test_a_redirect_to_a_stranger_and_back_is_decided_hop_by_hop(client, server,
     assert (last.path, last.ours["env"]) == ("/back", first.ours["env"])
 
 
+def test_without_a_tag_too_a_stranger_does_not_get_the_callers_own(client, server):
+    client.send(f"{server.url}/to?{server.under_another_name}", {"env": "blue"}, config=NUMERIC)
+    assert [seen.ours for seen in server.seen] == [{"env": "blue"}, {}]
+
+
 def test_a_retry_carries_the_same_once(client, server):
     with arrived(env="gray", baggage=ALICE):
         client.send(f"{server.url}/flaky", again=True)

@@ -5,11 +5,12 @@ import tracemalloc
 from contextlib import nullcontext
 
 import pytest
+from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
 from server_apps import Watch, starlette_app
 from starlette.testclient import TestClient
 
-from propagation import ASGIMiddleware, PropagationConfig, get, use
+from propagation import ASGIMiddleware, PropagationConfig, WSGIMiddleware, get, inject, use
 
 EDGE = PropagationConfig(trust_inbound=False)
 
@@ -110,21 +111,81 @@ def test_a_request_is_read_once_so_that_what_the_app_set_since_holds():
     assert seen == ["prod"]
 
 
-def test_a_request_is_read_again_where_another_began_an_empty_context_or_asks_for_other_fields():
+def test_a_request_is_read_again_for_other_fields():
     seen = []
-    other = PropagationConfig(remote_fields=("lane",))
 
     async def inner(scope, receive, send):
         seen.append((get("env"), get("lane")))
 
-    async def outer(scope, receive, send):
-        await ASGIMiddleware(inner, other)(scope, receive, send)
+    both = ASGIMiddleware(ASGIMiddleware(inner, PropagationConfig(remote_fields=("lane",))))
+    asyncio.run(both(http(("env", "gray"), ("lane", "blue")), None, None))
+    assert seen == [("gray", "blue")]
+
+
+def test_a_request_is_read_again_where_another_began_an_empty_context():
+    seen = []
+
+    async def inner(scope, receive, send):
+        seen.append(get("env"))
+
+    async def anew(scope, receive, send):
         token = attach(Context())
         await ASGIMiddleware(inner)(scope, receive, send)
         detach(token)
 
-    asyncio.run(ASGIMiddleware(outer)(http(("env", "gray"), ("lane", "blue")), None, None))
-    assert seen == [("gray", "blue"), ("gray", None)]
+    asyncio.run(ASGIMiddleware(anew)(http(("env", "gray")), None, None))
+    assert seen == ["gray"]
+
+
+def ask_asgi(config, *headers):
+    """What an app sees and would send on."""
+    seen = []
+
+    async def app(scope, receive, send):
+        with use(**{"x-note": None}):
+            seen.append((get("env"), inject({})))
+
+    asyncio.run(ASGIMiddleware(app, config)(http(*headers), None, None))
+    return seen[0]
+
+
+def ask_wsgi(config, *headers):
+    seen = []
+
+    def app(environ, start_response):
+        with use(**{"x-note": None}):
+            seen.append((get("env"), inject({})))
+        return []
+
+    WSGIMiddleware(app, config)({f"HTTP_{name.upper()}": value for name, value in headers}, None)
+    return seen[0]
+
+
+@pytest.mark.parametrize("ask", [ask_asgi, ask_wsgi])
+class TestUntagged:
+    """A request without a field needs a context of its own where having none would mean something else."""
+
+    def test_the_origin_of_the_process_is_not_a_requests(self, ask, environment):
+        environment(origin="env=gray")
+        assert get("env") == "gray"
+        assert ask(None) == (None, {})
+        assert ask(None, ("env", "prod")) == ("prod", {"env": "prod", "baggage": "env=prod"})
+
+    def test_the_clients_of_the_request_follow_its_config(self, ask):
+        token = attach(baggage.set_baggage("lane", "gray"))
+        config = PropagationConfig(remote_fields=("lane",), key_names={"lane": ("x-lane",)})
+        try:
+            assert ask(config) == (None, {"x-lane": "gray", "baggage": "lane=gray"})
+        finally:
+            detach(token)
+
+    def test_an_edge_drops_what_opentelemetry_read_further_out(self, ask):
+        token = attach(baggage.set_baggage("env", "gray"))
+        try:
+            assert ask(EDGE) == (None, {})
+            assert ask(None) == ("gray", {"env": "gray", "baggage": "env=gray"})
+        finally:
+            detach(token)
 
 
 def test_an_edge_takes_the_headers_out_of_the_scope():

@@ -56,6 +56,11 @@ def test_the_callers_own_header_under_a_second_wire_name_wins():
     }
 
 
+def test_a_header_that_the_caller_wrote_twice_stays_and_baggage_takes_no_side():
+    own = [("env", "prod"), ("env", "blue")]
+    assert inject(list(own), context=arrived(env="gray")) == own
+
+
 @pytest.mark.parametrize("own", ["", "a b", "blue"])
 def test_a_header_that_the_callees_would_not_take_stays_and_baggage_does_not_contradict_it(own):
     config = PropagationConfig(allowed_values={"env": {"gray", "prod"}})
@@ -97,6 +102,14 @@ def test_what_the_app_changes_in_opentelemetrys_baggage_is_what_leaves():
     context = baggage.set_baggage("d+%", "ü,;", context)
     assert inject({}, context=context) == {"baggage": "a=new%20value,c=3,d%2B%25=%C3%BC%2C%3B"}
     assert inject({}, context=baggage.clear(context)) == {}
+
+
+def test_no_more_of_the_apps_own_baggage_leaves_than_others_must_pass_on():
+    context = arrived(env="gray")
+    for number in range(100):
+        context = baggage.set_baggage(f"key{number}", "value", context)
+    members = inject({}, context=context)["baggage"].split(",")
+    assert members == ["env=gray", *(f"key{number}=value" for number in range(64))]
 
 
 def test_opentelemetrys_spelling_of_a_member_that_came_in_is_put_right():
