@@ -1,0 +1,110 @@
+"""Does a client library carry the tag, as it is in this process? Each sends a request and its headers are looked at."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
+from enum import Enum
+from importlib import import_module
+from threading import Thread
+from typing import Any
+
+from propagation import members
+from propagation.config import PropagationConfig
+from propagation.context import use
+from propagation.instrumentation import is_instrumented
+from propagation.probe.app import values_of
+from propagation.probe.recorder import Call, recording
+
+STRANGER = "stranger.invalid"
+_ALLOWED = "doctor.invalid"
+
+
+class Verdict(Enum):
+    """What a library does with the tag."""
+
+    CARRIES = "carries the tag"
+    BAGGAGE = "carries the tag in baggage alone"
+    NOT = "does not carry the tag"
+    LEAKS = "carries the tag to hosts that are not allowed"
+
+
+def try_library(name: str, config: PropagationConfig) -> Verdict:
+    """What the library of this entry of the registry does when used plainly. Of one that speaks no HTTP: whether it is
+    instrumented. Raises what the library raises."""
+    if name not in _SENDERS:
+        return Verdict.CARRIES if is_instrumented(name) else Verdict.NOT
+    field = config.by_name[config.tag or ""]
+    with recording() as recorder, use(**{field.name: values_of(field)[0]}):
+        if not config.allows(STRANGER):
+            _send(name, STRANGER)
+            if any(_values(field.wire_names[0], field.name, call) for call in recorder.take()):
+                return Verdict.LEAKS
+        _send(name, _allowed(config))
+        (call,) = recorder.take()[-1:]
+    if call.values(field.wire_names[0]):
+        return Verdict.CARRIES
+    return Verdict.BAGGAGE if _values(field.wire_names[0], field.name, call) else Verdict.NOT
+
+
+def _values(header: str, name: str, call: Call) -> list[str]:
+    listed = members.split_all(call.values(members.HEADER))
+    return call.values(header) + [member for member in listed if members.key_of(member) == name]
+
+
+def _allowed(config: PropagationConfig) -> str:
+    """A host that may have the fields."""
+    patterns = config.allowed_hosts or (_ALLOWED,)
+    one = next((pattern for pattern in patterns if "/" not in pattern and ":" not in pattern), patterns[0])
+    return "doctor" + one if one.startswith(".") else one.partition("/")[0]
+
+
+def _send(name: str, host: str) -> None:
+    """Send one request, in a thread: a loop may be running in this one."""
+    url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            _SENDERS[name](import_module(name), url)
+        except BaseException as error:  # noqa: BLE001  # raised again in the thread that waits
+            failed.append(error)
+
+    thread = Thread(target=copy_context().run, args=(work,))
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def _httpx(library: Any, url: str) -> None:
+    with library.Client(trust_env=False) as client:
+        client.get(url)
+
+
+def _requests(library: Any, url: str) -> None:
+    with library.Session() as session:
+        session.trust_env = False
+        session.get(url)
+
+
+def _urllib3(library: Any, url: str) -> None:
+    with library.PoolManager() as pools:
+        pools.request("GET", url, retries=False)
+
+
+def _aiohttp(library: Any, url: str) -> None:
+    async def main() -> None:
+        async with library.ClientSession() as session, session.get(url):
+            pass
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(main())
+
+
+_SENDERS: dict[str, Callable[[Any, str], None]] = {
+    "httpx": _httpx,
+    "httpx2": _httpx,
+    "requests": _requests,
+    "urllib3": _urllib3,
+    "aiohttp": _aiohttp,
+}
