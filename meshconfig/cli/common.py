@@ -11,6 +11,7 @@ from rich.console import Console
 
 from meshconfig import groups
 from meshconfig.compile import compile_group
+from meshconfig.errors import GraylaneError
 from meshconfig.model import Model
 
 Files = Annotated[
@@ -65,3 +66,16 @@ def stdout() -> Console:
 
 def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Around the imports of a command that not every installation has the packages for.
+
+    Raises:
+        GraylaneError: one is missing; the message says how to install it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise GraylaneError(f"{error.name} is not installed: pip install 'graylane[{extra}]'") from None

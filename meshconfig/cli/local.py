@@ -1,22 +1,10 @@
 """`graylane local up`: a mesh on this machine that follows the spec."""
 
 import asyncio
-import shlex
-import signal
-import time
-from collections.abc import Coroutine, Iterator, Sequence
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
-from meshconfig.cli.common import Files, stderr, stdout
-from meshconfig.errors import GraylaneError
-from meshconfig.local import mesh as meshes
-from meshconfig.local import plan as plans
-from meshconfig.local.mesh import Change, Events, Mesh
-from meshconfig.local.trace import Way
-from meshconfig.local.watch import Saves
+from meshconfig.cli.common import Files, needs
 
 app = typer.Typer(help="A mesh on this machine: one real Envoy, the services as processes.", no_args_is_help=True)
 
@@ -36,95 +24,6 @@ def up(file: Files) -> None:
 
         graylane local up -f examples/cat-mouse/graylane.yaml
     """
-    asyncio.run(_until_stopped(file))
-
-
-async def _until_stopped(sources: Sequence[str]) -> None:
-    """Serve until a signal; an Envoy that ends is an error."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await _first(_serve(sources, stdout(), stderr()), stopped.wait())
-
-
-async def _serve(sources: Sequence[str], out: Console, errors: Console) -> None:
-    saves = Saves(lambda: plans.files(sources))  # from before they are read
-    plan = plans.plan(plans.documents(sources))
-    events = Events(way=lambda way: out.print(_way(way)), died=lambda message: errors.print(_plain(message, "red")))
-    errors.print("starting Envoy and the services …")
-    async with meshes.running(plan, events) as mesh:
-        _show(mesh, out, errors)
-        await _first(_follow(mesh, sources, saves, out, errors), mesh.failed())
-
-
-async def _follow(mesh: Mesh, sources: Sequence[str], saves: Saves, out: Console, errors: Console) -> None:
-    """Every saved change goes live; one that cannot is reported, and what ran runs on."""
-    async for saved in saves.times():
-        try:
-            change = await mesh.change(plans.plan(plans.documents(sources)))
-        except GraylaneError as error:
-            errors.print(_plain(str(error), "red"))
-            errors.print("the running routes stay")
-        else:
-            out.print(_changed(change, time.time() - saved))
-    await mesh.failed()  # standard input, which cannot change
-
-
-async def _first(*works: Coroutine[None, None, object]) -> None:
-    """Wait for the first of several to end, and end the others."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
-
-
-def _show(mesh: Mesh, out: Console, errors: Console) -> None:
-    for note in mesh.notes():
-        errors.print(_plain(f"note: {note}", "yellow"))
-    for listener, url in mesh.gateways():
-        out.print(_plain(f"gateway  {url}  ({', '.join(listener.hosts)})", "bold"))
-    for name, url in mesh.services().items():
-        out.print(_plain(f"{name:<8} {url}  (as its callers reach it)"))
-    out.print("try:")
-    for line in curls(mesh):
-        out.print(_plain(f"  {line}"))
-    out.print("requests are shown here; Ctrl-C stops", style="dim")
-
-
-def curls(mesh: Mesh) -> Iterator[str]:
-    """Command lines for each entry: one without the tag, one for each lane."""
-    for group, model in zip(mesh.plan.groups, mesh.plan.models, strict=True):
-        for entry, written in zip(model.entries, group.spec.spec.entries, strict=True):
-            host = entry.hosts[0].replace("*", "www") if entry.hosts[0] != "*" else ""
-            lanes = list(group.spec.spec.lanes) if written.tag == "trusted" else []
-            for url in (url for listener, url in mesh.gateways() if entry.hosts[0] in listener.hosts):
-                for lane in ["", *lanes]:
-                    yield _curl(url + mesh.plan.example_path, host, model.tag, lane)
-
-
-def _curl(url: str, host: str, tag: str, lane: str) -> str:
-    headers = [f"Host: {host}"] * bool(host) + [f"{tag}: {lane}"] * bool(lane)
-    return shlex.join(["curl", *(word for header in headers for word in ("-H", header)), url])
-
-
-def _changed(change: Change, seconds: float) -> Text:
-    parts = [f"routes updated ({', '.join(change.resources)})"] if change.resources else []
-    parts += [f"{name} started" for name in change.started]
-    parts += [f"{name} stops" for name in change.stopped]
-    what = ", ".join(parts) or "nothing to change"
-    return _plain(f"{what}, live after {seconds * 1000:.0f} ms" if parts else what, "green")
-
-
-def _way(way: Way) -> Text:
-    failed = any(hop.status >= 500 or hop.status == 0 for hop in way.hops)
-    return _plain(str(way), "red" if failed else "")
-
-
-def _plain(text: str, style: str = "") -> Text:
-    """Text in which brackets are brackets."""
-    return Text(text, style=style)
+    with needs("local"):
+        from meshconfig.cli.local_up import until_stopped
+    asyncio.run(until_stopped(file))

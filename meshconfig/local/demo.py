@@ -1,4 +1,4 @@
-"""The demo's questions to a running mesh, and what is to come back. Source: the project's third issue."""
+"""The demo's questions to a running mesh, and what is to come back."""
 
 import copy
 from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, PortNumber, Strict
+from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict
 
 
 def _words(value: Any) -> Any:

@@ -20,7 +20,7 @@ def read(value):
         return None, error.problems
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(specs())
 def test_a_spec_compiles_or_says_why_with_a_line(value):
     group, problems = read(value)

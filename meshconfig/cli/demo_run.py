@@ -1,0 +1,88 @@
+"""What `graylane demo` does: start the example, ask, print who answered."""
+
+import asyncio
+import importlib.util
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from meshconfig.cli.common import stderr, stdout
+from meshconfig.errors import LocalMeshError
+from meshconfig.local import demo, mesh
+from meshconfig.local import plan as plans
+from meshconfig.local.demo import Answer, Question
+from meshconfig.local.mesh import Events
+
+_LIMIT = 120.0  # seconds for all of it
+_SERVICES = "demo_services"
+_EXAMPLE = "cat-mouse/graylane.yaml"
+
+
+def run(file: str | None) -> bool:
+    """Was every answer the expected one? `file`: another spec than the example's."""
+    answers = asyncio.run(_within_limit(file or str(_example()), stdout()))
+    wrong = list(demo.failures(answers))
+    for line in wrong:
+        stderr().print(line, style="red", markup=False)
+    return not wrong
+
+
+def _example() -> Path:
+    """The example's spec: packaged beside the demo services, or in a checkout.
+
+    Raises:
+        LocalMeshError: the demo services are not installed.
+    """
+    spec = importlib.util.find_spec(_SERVICES)
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    places = [folder / _EXAMPLE, folder.parent / "examples" / _EXAMPLE]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise LocalMeshError("the example is not installed: pip install 'graylane[demo]'")
+    return found
+
+
+async def _within_limit(file: str, out: Console) -> list[Answer]:
+    try:
+        async with asyncio.timeout(_LIMIT):
+            return await _demo(file, out)
+    except TimeoutError:
+        raise LocalMeshError(f"the demo did not end within {_LIMIT:g} s") from None
+
+
+async def _demo(file: str, out: Console) -> list[Answer]:
+    progress, documents = stderr(), plans.documents([file])
+    plan = plans.plan(documents)
+    demo.check(plan, file)
+    progress.print(f"starting {len(plan.workloads)} processes and Envoy …")
+    async with mesh.running(plan, Events(died=lambda message: progress.print(message, markup=False))) as running:
+        first = await demo.ask(running, demo.WITH_BOTH)
+        _print(out, "Each service has both versions", first)
+        progress.print("taking mouse's gray version out of the spec, while all runs on …")
+        await running.change(plans.plan(demo.without_gray_mouse(documents)))
+        second = await demo.ask(running, demo.WITHOUT_GRAY_MOUSE)
+        _print(out, "mouse has no gray version", second)
+    return first + second
+
+
+def _print(out: Console, title: str, answers: Sequence[Answer]) -> None:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE if out.is_terminal else None, pad_edge=False)
+    for name in ("asked", "expected", "cat", "mouse", "mouse saw", ""):
+        table.add_column(name, no_wrap=True)
+    for one in answers:
+        table.add_row(*_row(one), style="" if one.right else "red")
+    out.print(table)
+
+
+def _row(one: Answer) -> Iterable[str]:
+    chain = one.chain
+    yield from (_asked(one.question), str(one.question.expected), chain.cat or "–", chain.mouse, chain.saw or "–")
+    yield "✓" if one.right else "✗"
+
+
+def _asked(question: Question) -> str:
+    tags = " + ".join(f"env: {value}" for value in question.tags) or "no header"
+    return f"{tags}  (mouse, as cat calls it)" if question.direct else tags
