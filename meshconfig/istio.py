@@ -381,11 +381,23 @@ V = TypeVar("V", bound=View)
 
 
 def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) -> V:
+    value = manifest.get(part) or {}
     try:
-        return model.model_validate(manifest.get(part) or {})
+        return model.model_validate(value)
+    except ValidationError:
+        pass
+    try:
+        return model.model_validate(_without_nulls(value))
     except ValidationError as error:
         name = f"{manifest.get('kind')} {(manifest.get('metadata') or {}).get('name', '')}"
         raise InputError(
             Problem(source.locate((part, *e["loc"])) if source else Location(name), dotted((part, *e["loc"])), e["msg"])
             for e in error.errors(include_url=False)
         ) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """As Kubernetes reads it: a field that is null (`labels:` and nothing behind it) is not there."""
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value

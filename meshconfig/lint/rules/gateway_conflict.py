@@ -24,9 +24,9 @@ def check(index: Index) -> Iterator[Hit]:
                 one for other, found in by_selector.items() if _same_pods(index, selector, other) for one in found
             ]
             for one in served:
-                names = sorted({str(other.gateway) for other in others if other.gateway is not one.gateway})
-                if names:
-                    yield Hit(one.gateway, one.path, f"{', '.join(names)} has the host {host} on port {port} too")
+                other = next((other.gateway for other in others if other.gateway is not one.gateway), None)
+                if other:
+                    yield Hit(one.gateway, one.path, f"{other} has the host {host} on port {port} too")
 
 
 def _served(index: Index) -> dict[tuple[str, str], dict[Selector, list[Served]]]:

@@ -13,11 +13,11 @@ def check(index: Index) -> Iterator[Hit]:
     chosen = _chosen_by_own_routes(index)
     for use in index.uses:
         at_gateway = any(name != "mesh" for name in use.owner.spec.gateways)
-        others = [one for one in chosen.get(use.host, ()) if one.owner is not use.owner]
-        if use.http and at_gateway and not use.destination.subset and others:
-            message = (
-                f"this leads to every version of {use.host}: {others[0].owner} chooses among them between services only"
-            )
+        if not use.http or not at_gateway or use.destination.subset:
+            continue
+        other = next((one.owner for one in chosen.get(use.host, ()) if one.owner is not use.owner), None)
+        if other:
+            message = f"this leads to every version of {use.host}: {other} chooses among them between services only"
             yield Hit(use.owner, use.path, message)
 
 

@@ -12,11 +12,10 @@ from meshconfig.lint.rule import Hit, Rule
 def check(index: Index) -> Iterator[Hit]:
     for host, owners in index.mesh_virtual_services.items():
         for owner in owners if len(owners) > 1 else ():
-            others = [other for other in owners if other is not owner and _overlap(owner, other)]
-            if others:
-                names = ", ".join(f"{other.namespace}/{other.name}" for other in others)
+            other = next((one for one in owners if one is not owner and _overlap(owner, one)), None)
+            if other:
                 place = mesh_hosts(owner).index(host)
-                message = f"VirtualService {names} has the host {host} too, and between services Istio merges none"
+                message = f"{other} has the host {host} too, and between services Istio merges none"
                 yield Hit(owner, ("spec", "hosts", place), message)
 
 

@@ -7,10 +7,12 @@ from meshconfig.lint.index import SYSTEM_NAMESPACES, Index
 from meshconfig.lint.protocol import HTTP, OTHER, protocol
 from meshconfig.lint.rule import Hit, Rule
 
+MANAGED = "gateway.istio.io/managed"  # Istio makes these itself, with protocols of its own
+
 
 def check(index: Index) -> Iterator[Hit]:
     for service in index.resources.services:
-        if service.namespace in SYSTEM_NAMESPACES:
+        if service.namespace in SYSTEM_NAMESPACES or MANAGED in service.metadata.labels:
             continue
         for number, port in enumerate(service.spec.ports):
             if not protocol(port):

@@ -166,3 +166,10 @@ def test_gl109_a_route_s_namespaces_must_all_see_the_subset(codes, routes, rules
     text = text.replace("hosts:", f"exportTo: [{routes}], hosts:")
     rule = (RULE % ("cat", "cat.demo.svc.cluster.local")).replace("host:", f"exportTo: [{rules}], host:", 1)
     assert codes(rule + text) == ["GL109"] * apart
+
+
+def test_a_field_that_is_null_is_one_that_is_not_there(codes):
+    text = virtual_service("cat.demo.svc.cluster.local").replace(
+        "namespace: demo}", "namespace: demo, labels: , annotations: }"
+    )
+    assert codes(text.replace("http: [{", "gateways: , http: [{match: , ")) == []
