@@ -4,10 +4,12 @@ So whoever sets or reads baggage by OpenTelemetry's API and whoever uses `get` a
 baggage cannot hold (fields that must not leave, the spelling of members that came in) lies beside it, in a `State`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from functools import wraps
+from inspect import iscoroutinefunction
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from opentelemetry.baggage import set_baggage
 from opentelemetry.context import Context, attach, create_key, detach, get_current
@@ -19,6 +21,7 @@ from propagation.errors import InvalidValueError
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
+F = TypeVar("F", bound=Callable[..., Any])
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -67,19 +70,46 @@ def outgoing(name: str, context: Context, config: PropagationConfig) -> str | No
     return value
 
 
-@contextmanager
-def use(context: Context | None = None, /, **fields: str | None) -> Iterator[Context]:
-    """Work inside the block with these fields, on top of `context` (default: the current one).
+class Using:
+    """What `use` gives: a context manager, and a decorator of functions, sync or async."""
 
-    None takes a field away. A name with a dash goes in as `use(**{"x-request-id": "1"})`. Raises InvalidValueError for
-    a value that a remote field does not take.
+    def __init__(self, context: Context | None, fields: Mapping[str, str | None]) -> None:
+        self._context, self._fields = context, fields
+        self._tokens: list[Token[Context]] = []
+
+    def __enter__(self) -> Context:
+        context = with_fields(get_current() if self._context is None else self._context, self._fields)
+        self._tokens.append(attach(context))
+        return context
+
+    def __exit__(self, *error: object) -> None:
+        detach(self._tokens.pop())
+
+    def __call__(self, function: F) -> F:
+        # Each call enters one of its own: the function may run in many threads and tasks at once.
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def work(*args: Any, **kwargs: Any) -> Any:
+                with Using(self._context, self._fields):
+                    return await function(*args, **kwargs)
+        else:
+
+            @wraps(function)
+            def work(*args: Any, **kwargs: Any) -> Any:
+                with Using(self._context, self._fields):
+                    return function(*args, **kwargs)
+
+        return cast(F, work)
+
+
+def use(context: Context | None = None, /, **fields: str | None) -> Using:
+    """Work inside the `with` block, or in the function that it decorates, with these fields.
+
+    context: what they are set on top of (default: the current one). None takes a field away. A name with a dash goes in
+    as `use(**{"x-request-id": "1"})`. Entering raises InvalidValueError for a value that a remote field does not take.
     """
-    context = with_fields(get_current() if context is None else context, fields)
-    token = attach(context)
-    try:
-        yield context
-    finally:
-        detach(token)
+    return Using(context, fields)
 
 
 def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:

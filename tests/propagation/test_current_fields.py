@@ -55,6 +55,22 @@ def test_use_decorates_a_function():
     assert (work(), work(), get("env")) == ("gray", "gray", None)
 
 
+def test_use_decorates_an_async_function_for_all_of_its_time():
+    started = []
+
+    @use(env="gray")
+    async def job(number):
+        started.append(number)
+        while len(started) < 2:
+            await asyncio.sleep(0)
+        return get("env")
+
+    async def main():
+        return await asyncio.gather(job(1), job(2)), get("env")
+
+    assert asyncio.run(main()) == (["gray", "gray"], None)
+
+
 def test_use_refuses_what_could_not_be_sent(environment):
     with pytest.raises(InvalidValueError, match=r"^env: the value 'a b' is malformed$"), use(env="a b"):
         pass
