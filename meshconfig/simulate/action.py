@@ -122,7 +122,10 @@ def _sent(
     operations = route.headers.request, one.headers.request
     sent = headers.applied(request.pairs, *operations, weighted=len(route.route) > 1)
     host = _authority(route, one) or request.host
-    return _destination(cluster, sent, paths.rewritten(request.path, route.rewrite, candidate.match), host)
+    path = paths.rewritten(request.path, route.rewrite, candidate.match)
+    if not paths.is_valid(path):
+        action.undecided.append(f"the rewritten path {path!r} is none: the receiver decides, its sidecar answers 400")
+    return _destination(cluster, sent, path, host)
 
 
 def _authority(route: HTTPRoute, one: HTTPRouteDestination) -> str:

@@ -82,6 +82,12 @@ def test_a_header_value_that_envoy_makes():
     assert is_open(made, "'%REQ(y)%'")
 
 
+def test_a_rewrite_to_what_is_no_path():
+    bare = asked(to("prod", {"uri": {"prefix": "/a"}}, rewrite={"uri": "bare"}), path="/a")
+    assert bare.outcome.path == "bare"
+    assert "the rewritten path 'bare' is none" in bare.undecided[0]
+
+
 def test_a_redirect_code_that_pilot_does_not_take():
     assert is_open(asked({"redirect": {"redirectCode": 309}}), "309")
 
