@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from meshconfig.cli import main
+from meshconfig.groups import groups
+from meshconfig.load import parse
+from meshconfig.spec import LocalMesh
+from meshconfig.spec.base import validate
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
@@ -85,3 +89,21 @@ def test_every_command_is_in_the_reference(monkeypatch, capsys):
 def test_every_link_to_a_file_leads_somewhere(page):
     targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def specs():
+    """Every whole document of ours that a page shows."""
+    for page in PAGES:
+        for block in re.findall(
+            r"^```yaml\n(apiVersion: graylane/v1\n.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE
+        ):
+            yield pytest.param(block, id=str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("text", list(specs()))
+def test_a_spec_that_a_page_shows_is_one(text):
+    (document,) = parse(text, "page")
+    if document.kind == "LocalMesh":
+        validate(LocalMesh, document.value, document.locate)
+    else:
+        assert groups([document])
