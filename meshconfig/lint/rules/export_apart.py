@@ -33,23 +33,6 @@ def _shown(namespaces: frozenset[str]) -> str:
     return "every namespace" if "*" in namespaces else ", ".join(sorted(namespaces))
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat.demo.svc.cluster.local
-  exportTo: ["."]
-  subsets: [{name: gray, labels: {env: gray}}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]}]
-"""
-
 RULE = Rule(
     code="GL109",
     level=Level.ERROR,
@@ -58,6 +41,4 @@ RULE = Rule(
     why="Callers there get the route and not the cluster that it leads to: 503 (NC).",
     needs=("DestinationRule",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace('  exportTo: ["."]\n', ""),
 )

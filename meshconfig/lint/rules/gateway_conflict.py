@@ -49,22 +49,6 @@ def _same_pods(index: Index, one: Selector, other: Selector) -> bool:
     return one == other or (consistent and index.pods.selected("", dict(both)))
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: demo}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: gray-front, namespace: demo}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
-"""
-
 RULE = Rule(
     code="GL401",
     level=Level.WARNING,
@@ -74,6 +58,4 @@ RULE = Rule(
     istio=("IST0145",),
     kiali=("KIA0301",),
     resources=check,
-    bad=BAD,
-    good=BAD.split("---")[0],
 )

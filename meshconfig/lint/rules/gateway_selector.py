@@ -17,24 +17,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(gateway, ("spec", "selector"), f"no Pod template has the labels {shown}; there is {there}")
 
 
-BAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: istio-ingressgateway, namespace: demo}
-spec:
-  selector: {matchLabels: {istio: ingressgateway}}
-  template:
-    metadata: {labels: {istio: ingressgateway}, annotations: {inject.istio.io/templates: gateway}}
-    spec: {containers: [{name: istio-proxy, image: auto}]}
----
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: demo}
-spec:
-  selector: {istio: ingress}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
-"""
-
 RULE = Rule(
     code="GL402",
     level=Level.ERROR,
@@ -45,6 +27,4 @@ RULE = Rule(
     kiali=("KIA0302",),
     needs=("Deployment",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("{istio: ingress}", "{istio: ingressgateway}"),
 )

@@ -40,23 +40,6 @@ def _serves(gateway: Gateway, host: str, namespace: str) -> bool:
     return False
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: demo}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.example.com"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.example.org]
-  gateways: [demo/front]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
-"""
-
 RULE = Rule(
     code="GL105",
     level=Level.WARNING,
@@ -66,6 +49,4 @@ RULE = Rule(
     istio=("IST0132",),
     needs=("Gateway",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("example.org", "example.com"),
 )

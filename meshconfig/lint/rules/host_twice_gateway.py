@@ -45,24 +45,6 @@ def _losers(owners: list[VirtualService], order: list[int]) -> dict[int, int]:
     return found
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [pets.example.com]
-  gateways: [demo/front]
-  http: [{match: [{uri: {prefix: /cat}}], route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cats, namespace: demo}
-spec:
-  hosts: [pets.example.com]
-  gateways: [demo/front]
-  http: [{match: [{uri: {prefix: /cats}}], route: [{destination: {host: cats.demo.svc.cluster.local}}]}]
-"""
-
 RULE = Rule(
     code="GL217",
     level=Level.WARNING,
@@ -71,6 +53,4 @@ RULE = Rule(
     why="A gateway appends the routes of one to the other's, the older first: created anew, the order changes.",
     kiali=("KIA1106",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("prefix: /cats", "prefix: /mouse"),
 )

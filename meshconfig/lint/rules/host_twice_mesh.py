@@ -25,22 +25,6 @@ def _overlap(one: VirtualService, other: VirtualService) -> bool:
     return any("*" in each for each in seen) or bool(seen[0] & seen[1])
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat-gray, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]}]
-"""
-
 RULE = Rule(
     code="GL216",
     level=Level.ERROR,
@@ -50,6 +34,4 @@ RULE = Rule(
     istio=("IST0109",),
     kiali=("KIA1106",),
     resources=check,
-    bad=BAD,
-    good=BAD.split("---")[0],
 )

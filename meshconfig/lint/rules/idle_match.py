@@ -15,18 +15,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(owner, path, f"this match adds nothing: {earlier} takes all of its requests before it")
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http:
-    - match: [{uri: {prefix: /api}}, {uri: {prefix: /api/v1}}]
-      route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}}]
-    - route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]
-"""
-
 RULE = Rule(
     code="GL204",
     level=Level.INFO,
@@ -35,6 +23,4 @@ RULE = Rule(
     why="It is harmless where both lead to the same route; it often was meant for another one.",
     istio=("IST0131",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("{uri: {prefix: /api/v1}}", "{uri: {prefix: /v1}}"),
 )

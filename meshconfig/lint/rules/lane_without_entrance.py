@@ -23,23 +23,6 @@ def _enters(entry: Entry, lane: str) -> bool:
     return entry.tag == "trusted" or admitted or bool((entry.split or {}).get(lane))
 
 
-BAD = """\
-apiVersion: graylane/v1
-kind: LaneGroup
-metadata: {name: pets, namespace: demo}
-spec:
-  lanes: {prod: {}, gray: {}}
-  services:
-    cat:
-      host: cat
-      port: 9001
-      versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}
-  entries:
-    - hosts: [cat.example.com]
-      tag: untrusted
-      routes: [{path: {prefix: /}, service: cat}]
-"""
-
 RULE = Rule(
     code="GL601",
     level=Level.WARNING,
@@ -47,8 +30,4 @@ RULE = Rule(
     fix="Admit somebody into it, give it a share of a split, or trust the tag at an entry.",
     why="Its versions run and never get a request from outside.",
     spec=check,
-    bad=BAD,
-    good=BAD.replace(
-        "tag: untrusted\n", 'tag: untrusted\n      admit: [{lane: gray, match: {cookies: {beta: "1"}}}]\n'
-    ),
 )

@@ -18,12 +18,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(namespace, ("metadata", "labels"), message)
 
 
-BAD = """\
-apiVersion: v1
-kind: Namespace
-metadata: {name: demo}
-"""
-
 RULE = Rule(
     code="GL503",
     level=Level.WARNING,
@@ -33,6 +27,4 @@ RULE = Rule(
     istio=("IST0102",),
     needs=("Namespace",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("{name: demo}", "{name: demo, labels: {istio-injection: enabled}}"),
 )

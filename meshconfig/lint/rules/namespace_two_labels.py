@@ -18,12 +18,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(namespace, ("metadata", "labels"), f"{' and '.join(found)}: give one")
 
 
-BAD = """\
-apiVersion: v1
-kind: Namespace
-metadata: {name: demo, labels: {istio-injection: enabled, istio.io/rev: canary}}
-"""
-
 RULE = Rule(
     code="GL504",
     level=Level.WARNING,
@@ -33,6 +27,4 @@ RULE = Rule(
     istio=("IST0123",),
     needs=("Namespace",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("istio-injection: enabled, ", ""),
 )

@@ -22,13 +22,6 @@ def check(index: Index) -> Iterator[Hit]:
                 yield Hit(service, ("spec", "ports", number, field), message)
 
 
-BAD = """\
-apiVersion: v1
-kind: Service
-metadata: {name: cat, namespace: demo}
-spec: {selector: {app: cat}, ports: [{port: 9001, name: web}]}
-"""
-
 RULE = Rule(
     code="GL501",
     level=Level.WARNING,
@@ -39,6 +32,4 @@ RULE = Rule(
     kiali=("KIA0601", "KIA0602"),
     needs=("Service",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("name: web", "name: http-web"),
 )

@@ -22,20 +22,6 @@ def check(index: Index) -> Iterator[Hit]:
                 yield Hit(owner, ("spec", "http"), f"no route here is ever asked: of {host}, {shown}")
 
 
-BAD = """\
-apiVersion: v1
-kind: Service
-metadata: {name: cat, namespace: demo}
-spec: {selector: {app: cat}, ports: [{port: 9001, name: tcp-web}]}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: prod}}]}]
-"""
-
 RULE = Rule(
     code="GL502",
     level=Level.ERROR,
@@ -44,6 +30,4 @@ RULE = Rule(
     why="Istio forwards such a port byte by byte and reads no header: every caller gets any version.",
     needs=("Service",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("tcp-web", "http-web"),
 )

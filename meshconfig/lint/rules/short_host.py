@@ -28,15 +28,6 @@ def _named(index: Index) -> Iterator[tuple[Resource[Any], FieldPath, str]]:
                 yield one, ("spec", "hosts", number), host
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat
-  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
-"""
-
 RULE = Rule(
     code="GL108",
     level=Level.INFO,
@@ -45,6 +36,4 @@ RULE = Rule(
     why="Istio completes a short name by the namespace of the resource that holds it, not by the Service's: moved to "
     "another namespace, or copied there, the resource means another host.",
     resources=check,
-    bad=BAD,
-    good=BAD.replace("host: cat", "host: cat.demo.svc.cluster.local"),
 )

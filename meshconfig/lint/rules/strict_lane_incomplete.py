@@ -18,17 +18,6 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
             yield Hit(group, ("spec", "lanes", lane, "mode"), message)
 
 
-BAD = """\
-apiVersion: graylane/v1
-kind: LaneGroup
-metadata: {name: pets, namespace: demo}
-spec:
-  lanes: {prod: {}, gray: {mode: strict}}
-  services:
-    cat: {host: cat, port: 9001, versions: {prod: {labels: {env: prod}}, gray: {labels: {env: gray}}}}
-    mouse: {host: mouse, port: 9001, versions: {prod: {labels: {env: prod}}}}
-"""
-
 RULE = Rule(
     code="GL603",
     level=Level.WARNING,
@@ -36,6 +25,4 @@ RULE = Rule(
     fix="Deploy the version, map one (versions: {SERVICE: VERSION}), or make the lane permissive.",
     why="A strict lane does not fall back: a request of this lane that reaches the service is refused.",
     spec=check,
-    bad=BAD,
-    good=BAD.replace("mode: strict", "mode: permissive"),
 )

@@ -30,24 +30,6 @@ def check(index: Index) -> Iterator[Hit]:
                 yield Hit(rule, ("spec", "subsets", number, "labels"), message)
 
 
-BAD = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cat-gray, namespace: demo}
-spec:
-  selector: {matchLabels: {app: cat, env: gray}}
-  template:
-    metadata: {labels: {app: cat, env: gray}}
-    spec: {containers: [{name: cat, image: cat}]}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat.demo.svc.cluster.local
-  subsets: [{name: gray, labels: {env: grey}}]
-"""
-
 RULE = Rule(
     code="GL301",
     level=Level.ERROR,
@@ -58,6 +40,4 @@ RULE = Rule(
     kiali=("KIA0203",),
     needs=("Deployment",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("grey", "gray"),
 )

@@ -28,15 +28,6 @@ def _both_read(one: DestinationRule, other: DestinationRule) -> bool:
     return one.namespace == other.namespace and not apart and overlap
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat.demo.svc.cluster.local
-  subsets: [{name: gray, labels: {env: prod}}, {name: gray, labels: {env: gray}}]
-"""
-
 RULE = Rule(
     code="GL303",
     level=Level.ERROR,
@@ -46,6 +37,4 @@ RULE = Rule(
     istio=("IST0106",),
     kiali=("KIA0201",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("{name: gray, labels: {env: prod}}", "{name: prod, labels: {env: prod}}"),
 )

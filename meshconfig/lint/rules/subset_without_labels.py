@@ -25,15 +25,6 @@ def _prefers(subset: Subset) -> bool:
     return bool(policy)
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat.demo.svc.cluster.local
-  subsets: [{name: prod, labels: {env: prod}}, {name: gray}]
-"""
-
 RULE = Rule(
     code="GL302",
     level=Level.WARNING,
@@ -42,6 +33,4 @@ RULE = Rule(
     why="It selects every Pod of the Service: whoever asks for gray gets any version.",
     kiali=("KIA0209",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("{name: gray}", "{name: gray, labels: {env: gray}}"),
 )

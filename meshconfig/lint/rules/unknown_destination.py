@@ -24,20 +24,6 @@ def hint(index: Index, host: str) -> str:
     return nearest(host, index.hosts_like(host))
 
 
-BAD = """\
-apiVersion: v1
-kind: Service
-metadata: {name: cat, namespace: demo}
-spec: {selector: {app: cat}, ports: [{port: 9001, name: http}]}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cats.demo.svc.cluster.local}}]}]
-"""
-
 RULE = Rule(
     code="GL102",
     level=Level.ERROR,
@@ -48,6 +34,4 @@ RULE = Rule(
     kiali=("KIA1101",),
     needs=("Service",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("cats.demo", "cat.demo"),
 )

@@ -20,23 +20,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(owner, ("spec", "gateways", number), message)
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front, namespace: demo}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [cat.example.com]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.example.com]
-  gateways: [demo/front-door]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local}}]}]
-"""
-
 RULE = Rule(
     code="GL104",
     level=Level.ERROR,
@@ -47,6 +30,4 @@ RULE = Rule(
     kiali=("KIA1102",),
     needs=("Gateway",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("front-door", "front"),
 )

@@ -16,20 +16,6 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(rule, ("spec", "host"), f"there is no Service or ServiceEntry {host}{hint(index, host)}")
 
 
-BAD = """\
-apiVersion: v1
-kind: Service
-metadata: {name: cat, namespace: demo}
-spec: {selector: {app: cat}, ports: [{port: 9001, name: http}]}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cats.demo.svc.cluster.local
-  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
-"""
-
 RULE = Rule(
     code="GL103",
     level=Level.WARNING,
@@ -40,6 +26,4 @@ RULE = Rule(
     kiali=("KIA0202",),
     needs=("Service",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("cats.demo", "cat.demo"),
 )

@@ -23,22 +23,6 @@ def check(index: Index) -> Iterator[Hit]:
         yield Hit(use.owner, (*use.path, "subset"), what + nearest(subset, known))
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: cat, namespace: demo}
-spec:
-  host: cat.demo.svc.cluster.local
-  subsets: [{name: gray, labels: {env: gray}}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: grey}}]}]
-"""
-
 RULE = Rule(
     code="GL101",
     level=Level.ERROR,
@@ -49,6 +33,4 @@ RULE = Rule(
     kiali=("KIA1107",),
     needs=("DestinationRule",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace("grey", "gray"),
 )

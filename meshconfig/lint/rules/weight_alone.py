@@ -18,15 +18,6 @@ def check(index: Index) -> Iterator[Hit]:
                 yield Hit(owner, path, f"{weight} is without effect: the only destination gets every request")
 
 
-BAD = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: cat, namespace: demo}
-spec:
-  hosts: [cat.demo.svc.cluster.local]
-  http: [{route: [{destination: {host: cat.demo.svc.cluster.local, subset: gray}, weight: 10}]}]
-"""
-
 RULE = Rule(
     code="GL207",
     level=Level.WARNING,
@@ -35,6 +26,4 @@ RULE = Rule(
     why="A weight is a share among destinations: alone, 10 is 100 %, and 0 is 100 % as well.",
     kiali=("KIA1104",),
     resources=check,
-    bad=BAD,
-    good=BAD.replace(", weight: 10", ""),
 )

@@ -20,6 +20,11 @@ def test_every_module_of_the_rules_is_a_rule_with_a_code_of_its_own():
     assert [one.code for one in rules()] == sorted(one.code for one in rules())
 
 
+def test_every_rule_has_its_two_example_files_and_there_are_no_others():
+    files = {file.name for file in Path(registry.__file__).with_name("examples").iterdir()}
+    assert files == {f"{one.code}.{which}.yaml" for one in rules() for which in ("bad", "good")}
+
+
 @EVERY
 def test_a_rule_says_in_one_line_each_what_is_wrong_and_what_to_do(one):
     for text in (one.title, one.fix, one.why):
