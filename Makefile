@@ -51,7 +51,7 @@ golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/test_docs.py -k 'golden or bytes or reference'
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
-	@for script in propagation otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py

@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-sys.path.pop(0)  # this folder, in which `propagation` is another script
-
 import httpx
 from opentelemetry import baggage, trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware

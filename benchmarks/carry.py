@@ -1,6 +1,6 @@
 """What carrying the tag costs, beside what others add to the same request: ratios inside one run.
 
-    python benchmarks/propagation.py
+    python benchmarks/carry.py
 
 Each middleware wraps the same app in this one process and is driven without a server; each transport wraps one that
 answers at once. They take turns, a tenth of a round at a time; what one adds is its time less that of the bare app in
@@ -19,8 +19,6 @@ import uuid
 from collections.abc import Callable
 from datetime import date
 from typing import Any
-
-sys.path.pop(0)  # this folder, in which `propagation` is this script
 
 import httpx
 from asgi_correlation_id import CorrelationIdMiddleware
