@@ -18,6 +18,7 @@ from propagation.errors import PropagationError
 from propagation.instrumentation import REGISTRY, is_installed
 from propagation.probe.app import Tried, try_app, values_of
 from propagation.probe.libraries import Verdict, try_library
+from propagation.probe.recorder import Recorder, recording
 
 OK, NO, NOTE, LEAK = "ok", "no", "note", "LEAK"
 _PROPAGATORS = "OTEL_PROPAGATORS"
@@ -141,15 +142,16 @@ def _propagated(config: PropagationConfig) -> tuple[str, dict[str, str]]:
 
 
 def _libraries(config: PropagationConfig) -> Iterator[Finding]:
-    for name, entry in REGISTRY.items():
-        if is_installed(name) and not entry.asked:
-            yield _library(name, config)
+    with recording() as recorder:
+        for name, entry in REGISTRY.items():
+            if is_installed(name) and not entry.asked:
+                yield _library(name, config, recorder)
 
 
-def _library(name: str, config: PropagationConfig) -> Finding:
+def _library(name: str, config: PropagationConfig, recorder: Recorder) -> Finding:
     known = f"{name} {_version(name)}"
     try:
-        verdict = try_library(name, config)
+        verdict = try_library(name, config, recorder)
     except Exception as error:  # noqa: BLE001  # a library that fails is no reason to say nothing of the others
         return Finding(NOTE, f"{known} could not be tried: {error!r}")
     if verdict in (Verdict.CARRIES, Verdict.LEAKS):

@@ -13,7 +13,7 @@ from propagation.config import PropagationConfig
 from propagation.context import use
 from propagation.instrumentation import is_instrumented
 from propagation.probe.app import values_of
-from propagation.probe.recorder import Call, recording
+from propagation.probe.recorder import Call, Recorder
 
 STRANGER = "stranger.invalid"
 _ALLOWED = "doctor.invalid"
@@ -28,13 +28,15 @@ class Verdict(Enum):
     LEAKS = "carries the tag to hosts that are not allowed"
 
 
-def try_library(name: str, config: PropagationConfig) -> Verdict:
-    """What the library of this entry of the registry does when used plainly. Of one that speaks no HTTP: whether it is
-    instrumented. Raises what the library raises."""
+def try_library(name: str, config: PropagationConfig, recorder: Recorder) -> Verdict:
+    """What the library of this entry of the registry does when used plainly; `recorder` is in force.
+
+    Of one that speaks no HTTP: whether it is instrumented. Raises what the library raises.
+    """
     if name not in _SENDERS:
         return Verdict.CARRIES if is_instrumented(name) else Verdict.NOT
     field = config.by_name[config.tag or ""]
-    with recording() as recorder, use(**{field.name: values_of(field)[0]}):
+    with use(**{field.name: values_of(field)[0]}):
         if not config.allows(STRANGER):
             _send(name, STRANGER)
             if any(_values(field.wire_names[0], field.name, call) for call in recorder.take()):
@@ -77,7 +79,8 @@ def _send(name: str, host: str) -> None:
 
 
 def _httpx(library: Any, url: str) -> None:
-    with library.Client(trust_env=False) as client:
+    # Plain HTTP: without `verify=False` it would read a file of certificates all the same.
+    with library.Client(trust_env=False, verify=False) as client:
         client.get(url)
 
 
