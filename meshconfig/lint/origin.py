@@ -103,7 +103,7 @@ class Rendered:
     def path_routes(self) -> list[int]:
         """For each HTTP route, which of the entry's path routes it is of: each of them ends with a route `default`."""
         ends = [route.get("name") == DEFAULT for route in self.manifest["spec"]["http"]]
-        return [0, *accumulate(ends[:-1])]
+        return [0, *accumulate(map(int, ends[:-1]))]
 
     def last_of_path(self, number: int) -> int:
         """The last HTTP route for the same path."""

@@ -1,9 +1,14 @@
 """GL601 to GL604, and findings in what a spec renders to: they name the spec's field and line."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, reject, settings
+from random_specs import specs
 
+from meshconfig.errors import InputError
 from meshconfig.lint import Level, index, lint
 from meshconfig.load import load, parse
 
@@ -103,6 +108,11 @@ spec:
 
 
 def test_a_shadowed_rule_admit_or_path_of_a_spec_is_named_by_its_own_field_and_line():
+    assert [one.message.split(": ")[1].split(" ")[0] for one in lint(index(parse(RULES, "in.yaml")))] == [
+        "spec.services.cat.rules[0]",
+        "spec.entries[0].admit[0]",
+        "spec.entries[0].routes[0]",
+    ]
     assert found_in(RULES) == [
         ("GL203", "spec.services.cat.rules[1]", 13),
         ("GL203", "spec.entries[0].admit[1]", 18),
@@ -169,3 +179,22 @@ def test_what_good_specs_render_to_has_no_error_or_warning(folder):
     }
     # That lane is strict and refuses, which is what the case shows.
     assert {(Path(file).parent.name, code) for file, code in found} <= {("strict-lane", "GL603")}
+
+
+# What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
+AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(specs())
+def test_what_any_spec_renders_to_has_no_mistake_but_its_author_s_each_with_a_field_and_a_line(value):
+    try:
+        subject = index(parse(yaml.safe_dump(value), "random.yaml"))
+    except InputError:
+        reject()  # a split into a strict lane
+    for finding in lint(subject):
+        assert finding.code in AUTHORS, finding
+        assert finding.location.line
+        assert re.fullmatch(r"spec(\.[\w-]+|\[\d+\])+", finding.path), finding
+        assert "False" not in finding.message
+        assert finding.resource == "LaneGroup demo/random"
