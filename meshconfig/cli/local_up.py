@@ -81,7 +81,9 @@ def curls(mesh: Mesh) -> Iterator[str]:
         for entry, written in zip(model.entries, group.spec.spec.entries, strict=True):
             host = entry.hosts[0].replace("*", "www") if entry.hosts[0] != "*" else ""
             lanes = list(group.spec.spec.lanes) if written.tag == "trusted" else []
-            for url in (url for listener, url in mesh.gateways() if entry.hosts[0] in listener.hosts):
+            for url in (
+                url for one, url in mesh.gateways() if any(overlap(host, entry.hosts[0]) for host in one.hosts)
+            ):
                 for lane in ["", *lanes]:
                     yield _curl(url + mesh.plan.example_path, host, model.tag, lane)
 
@@ -95,6 +97,7 @@ def _changed(change: Change, seconds: float) -> Text:
     parts = [f"routes updated ({', '.join(change.resources)})"] if change.resources else []
     parts += [f"{name} started" for name in change.started]
     parts += [f"{name} stops" for name in change.stopped]
+    parts += change.addresses
     what = ", ".join(parts) or "nothing to change"
     return _plain(f"{what}, live after {seconds * 1000:.0f} ms" if parts else what, "green")
 

@@ -24,16 +24,19 @@ class Before:
 
 
 class Admin:
-    """Envoy's admin interface.
+    """Envoy's admin interface, once it is connected.
 
     Parameters:
-        address: `127.0.0.1:PORT`.
         log: Envoy's own log, where it gives its reasons.
     """
 
-    def __init__(self, address: str, log: Path) -> None:
+    def __init__(self, log: Path) -> None:
         self.log = log
-        self.client = httpx.AsyncClient(base_url=f"http://{address}", timeout=_PATIENCE, trust_env=False)
+        self.client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False)
+
+    def connect(self, address: str) -> None:
+        """Ask at this address from now on, `127.0.0.1:PORT`."""
+        self.client.base_url = f"http://{address}"
 
     async def close(self) -> None:
         await self.client.aclose()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from meshconfig.simulate.hosts import overlap
+
 Json = dict[str, Any]
 Noted = Callable[[str, str], None]  # a field's path and what is not translated there
 
@@ -30,6 +32,10 @@ class Listener:
     kind: Literal["gateway", "mesh"]
     port: int
     hosts: tuple[str, ...]
+
+    def serves(self, host: str) -> bool:
+        """Is there a name that both this host, which may be a wildcard, and one of the listener's have?"""
+        return any(overlap(one, host) for one in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)

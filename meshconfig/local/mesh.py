@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,12 @@ _LINES = 2**20  # bytes of a line in that log: a path may be long
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a new plan did: the resources that differ and the processes that came and went, by name."""
+    """What a new plan did: resources that differ, processes that came and went, addresses that are new."""
 
     resources: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Mesh:
             LocalMeshError: a process does not start, or Envoy refuses its configuration; what ran before runs on.
         """
         async with self.lock:
+            before = self.urls()
             self.proxy.tags = plan.tags
             await self._open(plan)
             prepared = await self.fleet.prepare(plan.workloads, self.urls())
@@ -96,9 +98,13 @@ class Mesh:
             gone = self.fleet.adopt(prepared)
             if gone:
                 self._background(self._retire(gone))
-            change = _change(self.plan, plan, prepared.started, gone)
-            self.plan = plan
-            return change
+            old, self.plan = self.plan, plan
+            return Change(
+                _differing(old, plan),
+                tuple(one.name for one in prepared.started),
+                tuple(one.name for one in gone),
+                tuple(self._new_addresses(before)),
+            )
 
     async def failed(self) -> None:
         """Wait for the end of Envoy, without which there is no mesh.
@@ -181,16 +187,21 @@ class Mesh:
         there = [one.version for one, process in pairs if one.host == host and process.authority == upstream]
         return name, there[0] if len(there) == 1 else subset
 
+    def _new_addresses(self, before: Mapping[str, str]) -> Iterator[str]:
+        urls = self.urls()
+        for one in self.config.listeners:
+            if urls[one.name] != before.get(one.name):
+                yield f"{one.kind if one.kind == 'gateway' else one.hosts[0]} at {urls[one.name]}"
+
     def _background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
-def _change(old: Plan, new: Plan, started: Sequence[Running], gone: Sequence[Running]) -> Change:
+def _differing(old: Plan, new: Plan) -> tuple[str, ...]:
     before, after = _manifests(old), _manifests(new)
-    differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    return Change(tuple(differing), tuple(one.name for one in started), tuple(one.name for one in gone))
+    return tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
 
 
 def _manifests(plan: Plan) -> Mapping[str, object]:

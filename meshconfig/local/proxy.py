@@ -49,6 +49,7 @@ class Proxy:
         self.tags: Sequence[str] = ()
         self.address_file = folder / "admin"
         self.child = Child("envoy", self._command(), folder / "envoy.log", guard, stdout=subprocess.PIPE)
+        self.admin = Admin(self.child.log)
         self.clusters: dict[str, Json] = {}
         self.listeners: dict[str, tuple[Listener, int]] = {}  # with the port that was asked for, 0 for any
         self.addresses: dict[str, int] = {}  # the port at which each listener answers
@@ -64,7 +65,7 @@ class Proxy:
         self.files.write_bootstrap()
         first = [self.files.write_clusters([]), self.files.write_listeners([])]
         await self.child.start()
-        self.admin = Admin(await self._admin_address(), self.child.log)
+        self.admin.connect(await self._admin_address())
         await self._taken(first, Before({}, 0))
         assert self.child.process.stdout is not None
         return self.child.process.stdout
@@ -84,8 +85,7 @@ class Proxy:
             new = [one for one, _ in moved.values() if one.name not in self.listeners]
             if moved:
                 await self._put({**config.clusters, **self.clusters}, {**self.listeners, **moved}, new, config)
-                self.addresses = await self.admin.listeners()
-                await asyncio.gather(*(self._listening(name) for name in moved))
+                await asyncio.gather(*(self._listening(name, port) for name, (_, port) in moved.items()))
 
     async def change(self, config: EnvoyConfig) -> None:
         """Route by a configuration whose listeners are open; returns when its routes are in use.
@@ -108,26 +108,15 @@ class Proxy:
 
     async def stop(self) -> None:
         await self._stop_draining()
+        await self.admin.close()
         await self.child.stop()
-        if hasattr(self, "admin"):
-            await self.admin.close()
 
     def _command(self) -> list[str]:
-        options = {
-            "-c": str(self.files.bootstrap),
-            "--admin-address-path": str(self.address_file),
-            "--concurrency": "2",
-            "--log-level": "warning",
-            "--file-flush-interval-msec": "20",
-            "--drain-time-s": "5",
-            "--drain-strategy": "immediate",
-        }
-        # Hot restart, which is not used here, would leave shared memory behind.
         return [
-            program(),
-            "--disable-hot-restart",
-            "--reject-unknown-dynamic-fields",
-            *(word for option in options.items() for word in option),
+            *(program(), "-c", str(self.files.bootstrap), "--admin-address-path", str(self.address_file)),
+            *("--concurrency", "2", "--log-level", "warning", "--file-flush-interval-msec", "20"),
+            *("--drain-time-s", "5", "--drain-strategy", "immediate", "--reject-unknown-dynamic-fields"),
+            "--disable-hot-restart",  # which would leave shared memory behind
         ]
 
     async def _admin_address(self) -> str:
@@ -142,8 +131,13 @@ class Proxy:
     def _port(self, listener: str) -> int | None:
         return self.listeners[listener][1] if listener in self.listeners else None
 
-    async def _listening(self, name: str) -> None:
-        while not await accepts(LOCALHOST, self.addresses[name]):
+    async def _listening(self, name: str, port: int) -> None:
+        """Wait until a listener answers, at this port if it is not 0: Envoy opens it a moment after it has taken it."""
+        while True:
+            self.addresses = await self.admin.listeners()
+            there = self.addresses.get(name)
+            if there and port in (0, there) and await accepts(LOCALHOST, there):
+                return
             await asyncio.sleep(_PAUSE)
 
     async def _put(

@@ -164,7 +164,7 @@ def test_a_process_that_runs_already_stands_for_a_version(graylane, files, own_p
     assert ask(int(own_process), "/hello").status == 200
 
 
-def test_workloads_come_and_go_with_the_files(up, files):
+def test_workloads_and_addresses_follow_the_files(up, files, free_tcp_port):
     spec, local = files / "graylane.yaml", files / "local.yaml"
     blue = "        blue: {labels: {env: blue}}\n  entries"
     old_spec, old_local = spec.read_text(), local.read_text()
@@ -177,7 +177,9 @@ def test_workloads_come_and_go_with_the_files(up, files):
     assert ask(up.port("gateway"), "/hello", headers).who == ["cat/prod", "mouse/blue"]
     save(spec, old_spec)
     up.until("routes updated", times=2)
-    save(local, old_local)
+    save(local, old_local.replace("  examplePath: /hello", f"  gatewayPort: {free_tcp_port}"))
     up.until("mouse/blue stops")
+    up.until(f"gateway at http://127.0.0.1:{free_tcp_port}, live after")
+    assert ask(free_tcp_port, "/hello", headers).who == ["cat/prod", "mouse/prod"]
     eventually(lambda: not any("blue" in command for command in up.processes().values()))
     assert "mouse/blue was ended" not in up.output
