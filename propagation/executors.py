@@ -10,6 +10,9 @@ from typing import Any, ParamSpec, TypeVar
 from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch, undo_all
 
+_SERVICES = ("concurrent.futures.", "multiprocessing.", "logging.")
+# Since Python 3.14: a pool of threads by inheritance alone. A context cannot go to another interpreter.
+_OF_INTERPRETERS: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -51,12 +54,16 @@ def install(config: PropagationConfig | None) -> Undo:
     """
 
     def submit(original: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda self, fn, /, *args, **kwargs: original(self, copy_context().run, fn, *args, **kwargs)
+        def submit_with_context(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(self, _OF_INTERPRETERS):
+                return original(self, fn, *args, **kwargs)
+            return original(self, copy_context().run, fn, *args, **kwargs)
+
+        return submit_with_context
 
     def start(original: Callable[..., Any]) -> Callable[..., Any]:
         def start_with_context(self: threading.Thread) -> None:
-            # A pool's own thread serves many requests; their context comes by `submit`.
-            if getattr(getattr(self, "_target", None), "__module__", "") != "concurrent.futures.thread":
+            if not _serves_many(self):
                 _bind(self)
             original(self)
 
@@ -65,6 +72,12 @@ def install(config: PropagationConfig | None) -> Undo:
     return undo_all(
         [patch(concurrent.futures.ThreadPoolExecutor, "submit", submit), patch(threading.Thread, "start", start)]
     )
+
+
+def _serves_many(thread: threading.Thread) -> bool:
+    """Whether the standard library started `thread` for its own ends, such as a pool's: it outlives the request."""
+    makers = (getattr(thread, "_target", None), type(thread))
+    return any((getattr(maker, "__module__", None) or "").startswith(_SERVICES) for maker in makers)
 
 
 def _bind(thread: threading.Thread) -> None:

@@ -13,14 +13,15 @@ from propagation.patching import Undo, patch
 class PropagatingMiddleware:
     """For `aiohttp.ClientSession(middlewares=(…,))`: writes the fields into each request, redirect hops included.
 
-    config: default, that of the request at hand, else that of the environment.
+    config: default, that of the request at hand, else that of the environment. Needs aiohttp 3.12; `instrument` works
+    with older ones too.
     """
 
     def __init__(self, *, config: PropagationConfig | None = None) -> None:
         self._config = config
 
     async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        self, request: aiohttp.ClientRequest, handler: "aiohttp.ClientHandlerType"
     ) -> aiohttp.ClientResponse:
         # aiohttp makes a request of its own for each hop.
         with prepare(request.headers, (request.url.host,), self._config):

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import gc
+import multiprocessing.pool
 import threading
 import weakref
 from contextlib import ExitStack
@@ -77,6 +78,14 @@ def test_a_pools_threads_do_not_keep_the_tag_of_the_request_that_started_them(th
             pool.submit(get, "env").result()
         uninstrument("threading")
         assert pool.submit(get, "env").result() is None
+
+
+@pytest.mark.usefixtures("threading_carries")
+def test_other_pools_of_the_standard_library_do_not_keep_it_either():
+    with use(env="gray"):
+        pool = multiprocessing.pool.ThreadPool(1)
+    with pool:
+        assert pool.apply(get, ("env",)) is None
 
 
 def run_in(thread):
