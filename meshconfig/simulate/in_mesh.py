@@ -7,11 +7,11 @@ oldest first. One whose every route is kept from the proxy (by sourceLabels, gat
 
 from dataclasses import dataclass, field, replace
 
-from meshconfig.istio import CLUSTER_DOMAIN
+from meshconfig.istio import CLUSTER_DOMAIN, VirtualService
 from meshconfig.simulate.decision import Failure, Passthrough
-from meshconfig.simulate.hosts import covers, domain_matches, overlap, specificity
+from meshconfig.simulate.hosts import covers, domain_matches, is_wildcard, overlap, specificity, visible
 from meshconfig.simulate.index import Index, resolved_hosts
-from meshconfig.simulate.registry import KnownService, namespace_of
+from meshconfig.simulate.registry import KnownService
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
 from meshconfig.simulate.source import Candidate, Proxy, candidates
@@ -80,23 +80,23 @@ def _to_service(index: Index, scope: Scope, service: KnownService, found: Callin
 
 def _attach(index: Index, scope: Scope, service: KnownService, found: Calling) -> None:
     """The routes of the first VirtualService of this Service that has any for the proxy."""
-    namespace = found.proxy.namespace
-    exact = [one for one in index.in_mesh(service.host, namespace) if scope.imports_virtual_service(one)]
-    if exact:
-        chosen = exact
-    else:
-        patterns = [one for one in index.mesh_wildcards() if covers(one, service.host)]
-        seen = [[vs for vs in index.in_mesh(one, namespace) if scope.imports_virtual_service(vs)] for one in patterns]
-        chosen = next((group[:1] for _, group in sorted(zip(patterns, seen, strict=True), key=_length) if group), [])
-    for virtual_service in chosen:
+    for virtual_service in _chosen(index, scope, service, found.proxy.namespace):
         own = list(candidates(index.routes(virtual_service), found.proxy))
         if any(not one.kept_out.mismatches for one in own):
             found.candidates, found.service = own, None
             return
 
 
-def _length(item: tuple[str, object]) -> int:
-    return -len(item[0])
+def _chosen(index: Index, scope: Scope, service: KnownService, namespace: str) -> list[VirtualService]:
+    """The VirtualServices that may take a Service: those of its very host, else the first of the longest wildcard."""
+
+    def seen(host: str) -> list[VirtualService]:
+        return [one for one in index.in_mesh(host, namespace) if scope.imports_virtual_service(one)]
+
+    if exact := seen(service.host):
+        return exact
+    patterns = sorted((one for one in index.mesh_wildcards() if covers(one, service.host)), key=len, reverse=True)
+    return next((group[:1] for one in patterns if (group := seen(one))), [])
 
 
 def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling) -> None:
@@ -122,28 +122,31 @@ def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling)
 
 def _take(index: Index, scope: Scope, domain: str, port: int, found: Calling) -> bool:
     """The VirtualService of a host beside the registry, if its virtual host exists on this port."""
+    known = [one for one in index.registry.by_host.values() if one.has_port(port) and _sees(scope, found, one)]
+    if is_wildcard(domain) and any(overlap(domain, one.host) for one in known):
+        return False  # a wildcard that covers a Service stands for these alone
     for virtual_service in index.in_mesh(domain, found.proxy.namespace):
-        if not scope.imports_virtual_service(virtual_service):
-            continue
-        hosts = resolved_hosts(virtual_service)
-        # Pilot makes virtual hosts of such hosts on port 80 only, or beside a Service of the same VirtualService.
-        anchored = port == _HTTP_PORT or any(
-            _given_with(index, host, port) for host in hosts if not host.startswith("*")
-        )
-        if domain.startswith("*") and _stands_for_services(index, domain, port):
-            continue
         own = list(candidates(index.routes(virtual_service), found.proxy))
-        if anchored and any(not one.kept_out.mismatches for one in own):
+        if not scope.imports_virtual_service(virtual_service) or all(one.kept_out.mismatches for one in own):
+            continue
+        # Pilot makes virtual hosts of such hosts on port 80, else only beside a Service of the same VirtualService.
+        if port == _HTTP_PORT or _has_service(index, scope, virtual_service, known, found):
             found.domain, found.candidates = domain, own
             return True
     return False
 
 
-def _given_with(index: Index, host: str, port: int) -> bool:
-    known = index.registry.get(host)
-    return known is not None and known.has_port(port) and (known.given or namespace_of(host) is not None)
+def _sees(scope: Scope, found: Calling, service: KnownService) -> bool:
+    seen = visible(service.export_to, service.namespace, found.proxy.namespace)
+    return seen and scope.imports_service(service)
 
 
-def _stands_for_services(index: Index, domain: str, port: int) -> bool:
-    """A wildcard that covers a known Service stands for these alone, and makes no virtual host of its own."""
-    return any(overlap(domain, known.host) and known.has_port(port) for known in index.registry.by_host.values())
+def _has_service(
+    index: Index, scope: Scope, virtual_service: VirtualService, known: list[KnownService], found: Calling
+) -> bool:
+    """Does one of its hosts stand for a Service with the port, given or taken for given?"""
+    hosts = resolved_hosts(virtual_service)
+    assumed = [index.registry.get(host) for host in hosts if host not in index.registry.by_host]
+    covered = [one for one in known if any(covers(host, one.host) for host in hosts)]
+    every = [*covered, *(one for one in assumed if one is not None and scope.imports_service(one))]
+    return any(virtual_service in _chosen(index, scope, one, found.proxy.namespace) for one in every)

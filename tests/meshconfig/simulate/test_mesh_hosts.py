@@ -143,6 +143,29 @@ def test_unless_a_service_of_the_same_virtual_service_has_the_port():
     assert who(from_pod(index, "a.example.org", port=9001)) == 201
 
 
+def test_a_wildcard_that_stands_for_a_service_anchors_them_too():
+    index = world(in_mesh("vs", says(201), hosts=("a.example.org", "*.demo.svc.cluster.local")))
+    assert who(from_pod(index, "a.example.org", port=9001)) == 201
+    taken = (in_mesh("cat", says(202)), in_mesh("mouse", says(202), hosts=("mouse",)))
+    index = world(in_mesh("vs", says(201), hosts=("a.example.org", "*.demo.svc.cluster.local")), *taken)
+    assert isinstance(from_pod(index, "a.example.org", port=9001).outcome, Passthrough)
+
+
+def test_a_wildcard_that_covers_a_service_with_the_port_stands_for_services_alone():
+    wild = in_mesh("vs", says(201), hosts=("*.demo.svc.cluster.local",))
+    nobody = "nobody.demo.svc.cluster.local"
+    assert who(from_pod(world(wild), nobody, port=80)) == 201
+    web = service("web", ports=((80, "http"),))
+    assert isinstance(from_pod(world(wild, web), nobody, port=80).outcome, Passthrough)
+
+
+def test_a_service_that_the_sender_may_not_see_is_routed_by_no_virtual_service():
+    hidden = service("hidden", annotations={"networking.istio.io/exportTo": "."})
+    index = world(hidden, in_mesh("vs", says(201), hosts=("hidden",)))
+    assert who(from_pod(index, "hidden")) == 201
+    assert isinstance(from_pod(index, "hidden.demo", namespace="other").outcome, Passthrough)
+
+
 def entry(host="api.example.org", **spec):
     return manifest(
         "ServiceEntry", "ext", {"hosts": [host], "ports": [{"number": 443, "name": "http", "protocol": "HTTP"}], **spec}
@@ -194,6 +217,12 @@ def test_a_sidecar_resource_limits_what_is_known(hosts, cat, dog):
     for host, expected in (("cat", cat), ("dog.other", dog)):
         decision = from_pod(index, host)
         assert isinstance(decision.outcome, Passthrough) if expected is None else who(decision) == expected
+
+
+def test_a_virtual_service_that_is_imported_without_its_service_routes_nothing():
+    theirs = in_mesh("vs", says(201), hosts=("cat.demo.svc.cluster.local",), namespace="other")
+    assert who(from_pod(world(theirs))) == 201
+    assert isinstance(from_pod(world(theirs, sidecar("other/*"))).outcome, Passthrough)
 
 
 def test_a_sidecar_for_some_pods_goes_before_the_namespaces():
