@@ -81,9 +81,7 @@ def curls(mesh: Mesh) -> Iterator[str]:
         for entry, written in zip(model.entries, group.spec.spec.entries, strict=True):
             host = entry.hosts[0].replace("*", "www") if entry.hosts[0] != "*" else ""
             lanes = list(group.spec.spec.lanes) if written.tag == "trusted" else []
-            for url in (
-                url for one, url in mesh.gateways() if any(overlap(host, entry.hosts[0]) for host in one.hosts)
-            ):
+            for url in (url for one, url in mesh.gateways() if one.serves(entry.hosts[0])):
                 for lane in ["", *lanes]:
                     yield _curl(url + mesh.plan.example_path, host, model.tag, lane)
 

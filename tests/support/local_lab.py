@@ -145,8 +145,13 @@ class Command:
 
     def until(self, text: str, times: int = 1) -> str:
         """The line with this text, as soon as it has been printed so many times."""
-        found = eventually(lambda: [line for line in self.lines if text in line][times - 1 :], self.what_it_said)
-        return found[0]
+        found = eventually(lambda: self.found(text)[times - 1 :] or not self.reading.is_alive(), self.what_it_said)
+        assert found is not True, f"it ended without {text!r}: {self.what_it_said()}"
+        return str(found[0])
+
+    def found(self, text: str) -> list[str]:
+        """The lines so far that hold the text."""
+        return [line for line in self.lines if text in line]
 
     def port(self, start: str) -> int:
         """The port in the line that starts so."""
