@@ -188,7 +188,7 @@ def _load(place: str) -> Any:
     """The app at "module:attribute". Raises UsageError."""
     module_name, _, path = place.partition(":")
     if not module_name or not path:
-        raise UsageError(f"{place!r}: give module:app, as in demo_services.app:app")
+        raise UsageError(f"{place!r}: give module:app, such as cats.app:app")
     try:
         found: Any = import_module(module_name)
     except ModuleNotFoundError as error:
