@@ -13,7 +13,7 @@ from meshconfig.cli.common import stderr, stdout
 from meshconfig.errors import LocalMeshError
 from meshconfig.local import demo, mesh
 from meshconfig.local import plan as plans
-from meshconfig.local.demo import Answer, Question
+from meshconfig.local.demo import Answer, Chain, Question
 from meshconfig.local.mesh import Events
 
 _LIMIT = 120.0  # seconds for all of it
@@ -60,17 +60,18 @@ async def _demo(file: str, out: Console) -> list[Answer]:
     progress.print(f"starting {len(plan.workloads)} processes and Envoy …")
     async with mesh.running(plan, Events(died=lambda message: progress.print(message, markup=False))) as running:
         first = await demo.ask(running, demo.WITH_BOTH)
-        _print(out, "Each service has both versions", first)
+        _print(out, "Asked of the gateway", [one for one in first if not one.question.direct])
+        _print(out, "From cat to mouse directly", [one for one in first if one.question.direct])
         progress.print("taking mouse's gray version out of the spec, while all runs on …")
         await running.change(plans.plan(demo.without_gray_mouse(documents)))
         second = await demo.ask(running, demo.WITHOUT_GRAY_MOUSE)
-        _print(out, "mouse has no gray version", second)
+        _print(out, "Asked of the gateway, mouse's gray version gone", second)
     return first + second
 
 
 def _print(out: Console, title: str, answers: Sequence[Answer]) -> None:
     table = Table(title=title, title_justify="left", box=box.SIMPLE if out.is_terminal else None, pad_edge=False)
-    for name in ("asked", "expected", "cat", "mouse", "mouse saw", ""):
+    for name in ("asked", "expected", "cat", "mouse", "saw", ""):
         table.add_column(name, no_wrap=True)
     for one in answers:
         table.add_row(*_row(one), style="" if one.right else "red")
@@ -79,10 +80,14 @@ def _print(out: Console, title: str, answers: Sequence[Answer]) -> None:
 
 def _row(one: Answer) -> Iterable[str]:
     chain = one.chain
-    yield from (_asked(one.question), str(one.question.expected), chain.cat or "–", chain.mouse, chain.saw or "–")
+    yield from (_asked(one.question), _expected(one.question.expected), chain.cat or "–", chain.mouse, chain.saw or "–")
     yield "✓" if one.right else "✗"
 
 
 def _asked(question: Question) -> str:
-    tags = " + ".join(f"env: {value}" for value in question.tags) or "no header"
-    return f"{tags}  (mouse, as cat calls it)" if question.direct else tags
+    return ", ".join(f"env: {value}" for value in question.tags) or "no header"
+
+
+def _expected(chain: Chain) -> str:
+    """Short, so that the table fits a terminal of 80 columns."""
+    return f"{' → '.join(filter(None, (chain.cat, chain.mouse)))}, saw {chain.saw or 'no tag'}"

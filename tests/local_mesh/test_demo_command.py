@@ -9,12 +9,12 @@ env: gray gray gray gray
 env: prod prod prod prod
 env: daily prod prod –
 no header prod prod –
-env: nobody + env: gray gray gray gray
+env: nobody, env: gray gray gray gray
 env: gray,prod prod prod –
-env: gray (mouse, as cat calls it) – gray gray
-env: prod (mouse, as cat calls it) – prod prod
-env: daily (mouse, as cat calls it) – prod daily
-no header (mouse, as cat calls it) – prod –
+env: gray – gray gray
+env: prod – prod prod
+env: daily – prod daily
+no header – prod –
 env: gray gray prod gray
 """.splitlines()
 
