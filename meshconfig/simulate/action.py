@@ -50,7 +50,7 @@ def act(index: Index, candidate: Candidate, request: Request, proxy: Proxy) -> A
         request: its path normalized.
     """
     action, route = Action(), candidate.route
-    action.undecided += [f"the field {name} of a route is not modelled" for name in unmodelled(route.model_extra)]
+    action.undecided += [f"the field {name} of a route is not modelled" for name in _unread(route)]
     if route.cors_policy is not None and _is_preflight(request):
         action.undecided.append("a CORS preflight is answered by Envoy itself, by corsPolicy")
     aborted, abort = _abort(route.fault or {})
@@ -194,6 +194,11 @@ def _merged(shares: Iterable[Share]) -> Iterator[Share]:
     for share in shares:
         sums[share.outcome] = sums.get(share.outcome, _UNSENT) + share.probability
     return (Share(probability, outcome) for outcome, probability in sums.items())
+
+
+def _unread(route: HTTPRoute) -> list[str]:
+    parts = (route, route.headers, route.headers.request, route.rewrite, route.redirect, route.direct_response)
+    return [name for part in parts if part is not None for name in unmodelled(part.model_extra)]
 
 
 def _is_preflight(request: Request) -> bool:

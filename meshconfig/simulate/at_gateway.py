@@ -128,11 +128,16 @@ def _places(
         servers = list(_servers(name, gateway, request, port))
         if selector.items() <= labels.items():
             places += servers
-        elif (
-            request.source_labels is None and not _apart(selector, labels) and any(_serves(p, request) for p in servers)
-        ):
-            beside.append(f"Gateway {name} serves this host too and may select the same Pods")
+        elif any(_serves(place, request) for place in servers):
+            beside += _doubt(name, request, apart=_apart(selector, labels))
     return (_by_sni(places, request), beside) if request.scheme == "https" else (places, beside)
+
+
+def _doubt(name: str, request: Request, *, apart: bool) -> list[str]:
+    """What another Gateway that serves the host leaves open."""
+    if not apart and request.source_labels is None:
+        return [f"Gateway {name} serves this host too and may select the same Pods"]
+    return [f"Gateway {name} serves this host too, on other Pods"] if request.gateway == ANY_GATEWAY else []
 
 
 def _apart(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -85,6 +85,14 @@ def test_gateways_on_other_pods_do_not():
     assert served(first, apart, beside, path="/b", gateway="demo/gw") == 404
 
 
+def test_of_gateways_on_different_pods_one_has_to_be_named():
+    apart = gateway("gw2", selector={"istio": "other"})
+    index = world(apart, virtual_service("a", says(201), hosts=(A_HOST,), gateways=("gw", "gw2")))
+    decision = at_gateway(index, host=A_HOST)
+    assert decision.undecided == ("Gateway demo/gw2 serves this host too, on other Pods",)
+    assert at_gateway(index, host=A_HOST, gateway="demo/gw2").undecided == ()
+
+
 def test_a_gateway_that_may_be_on_the_same_pods_is_named():
     maybe = gateway("gw2", selector={"istio": "ingressgateway", "app": "gateway"})
     resources = (maybe, virtual_service("a", says(201), hosts=(A_HOST,)))

@@ -63,6 +63,10 @@ def test_a_field_of_a_match_that_is_not_modelled():
 
 def test_a_field_of_a_route_or_a_destination_that_is_not_modelled():
     assert asked(to("prod", weather="fine")).undecided == ("the field weather of a route is not modelled",)
+    for part in ("rewrite", "headers"):
+        assert asked(to("prod", **{part: {"weather": "fine"}})).undecided == (
+            "the field weather of a route is not modelled",
+        )
     odd = {"route": [{**target("prod"), "weather": "fine"}]}
     assert asked(odd).undecided == ("the field weather of a destination is not modelled",)
 
