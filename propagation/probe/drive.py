@@ -3,11 +3,11 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import Context as Variables
 from importlib import import_module
 from inspect import iscoroutinefunction, signature
-from threading import Thread
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import unquote, urlsplit
@@ -57,25 +57,15 @@ def send_all(app: Any, requests: Sequence[Request], reply: bytes) -> list[Outcom
     """
     if not callable(app):
         raise PropagationError(f"{app!r:.100} is neither an ASGI nor a WSGI app")
-    done: list[Outcome] = []
-    failed: list[BaseException] = []
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(Variables().run, _send_all, app, requests, reply).result()
 
-    def work() -> None:
-        try:
-            if _is_asgi(app):
-                with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-                    done.extend(runner.run(_send_all_asgi(app, requests, reply)))
-            else:
-                done.extend(_send_all_wsgi(app, requests, reply))
-        except BaseException as error:  # noqa: BLE001  # raised again in the thread that waits
-            failed.append(error)
 
-    thread = Thread(target=Variables().run, args=(work,))
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return done
+def _send_all(app: Any, requests: Sequence[Request], reply: bytes) -> list[Outcome]:
+    if not _is_asgi(app):
+        return _send_all_wsgi(app, requests, reply)
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(_send_all_asgi(app, requests, reply))
 
 
 def _is_asgi(app: Any) -> bool:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from enum import Enum
 from importlib import import_module
-from threading import Thread
 from typing import Any
 
 from propagation import members
@@ -63,19 +63,8 @@ def _allowed(config: PropagationConfig) -> str:
 def _send(name: str, host: str) -> None:
     """Send one request, in a thread: a loop may be running in this one."""
     url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            _SENDERS[name](import_module(name), url)
-        except BaseException as error:  # noqa: BLE001  # raised again in the thread that waits
-            failed.append(error)
-
-    thread = Thread(target=copy_context().run, args=(work,))
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(copy_context().run, _SENDERS[name], import_module(name), url).result()
 
 
 def _httpx(library: Any, url: str) -> None:
