@@ -5,28 +5,17 @@ rest it gets as a file. The binary is `istioctl` on PATH, or that of the lab.
 """
 
 import json
-import os
-import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 import yaml
-from mesh_cluster import kubectl, until
+from mesh_cluster import istioctl, kubectl, until
 
 from meshconfig.lint import rules
 
 pytestmark = pytest.mark.cluster
 APPLY = ("apply", "--server-side", "-f", "-")
 RULES = [one for one in rules() if one.istio]
-
-
-def istioctl():
-    lab = Path(os.environ.get("LAB_BIN", Path(tempfile.gettempdir()) / "lab-bin")) / "istioctl"
-    found = shutil.which("istioctl") or (str(lab) if lab.exists() else None)
-    assert found, "istioctl is neither on PATH nor in LAB_BIN"
-    return found
 
 
 def documents(text, namespace):

@@ -2,8 +2,6 @@
 Pod's sidecar, headers included, weights as frequencies."""
 
 import math
-import os
-import shutil
 import subprocess
 import tempfile
 from collections import Counter
@@ -15,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from mesh_cluster import NAMESPACE, kubectl
+from mesh_cluster import NAMESPACE, istioctl, kubectl
 from random_specs import asked, specs
 
 from meshconfig.compile import compile_group
@@ -135,15 +133,6 @@ def istioctl_is_content(manifests):
         command = [binary, "analyze", "-n", NAMESPACE, "--failure-threshold", "Error", file.name]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def istioctl():
-    places = [os.environ.get("LAB_BIN", ""), str(Path(tempfile.gettempdir()) / "lab-bin")]
-    found = shutil.which("istioctl") or next(
-        (str(Path(p) / "istioctl") for p in places if Path(p, "istioctl").exists()), ""
-    )
-    assert found, "istioctl is not on PATH"
-    return found
 
 
 @pytest.mark.parametrize("spec", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")

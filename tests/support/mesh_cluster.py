@@ -7,11 +7,14 @@ where the tests run inside the cluster's network (as in the lab). GRAYLANE_ISTIO
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -32,6 +35,14 @@ def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> su
     done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=400)
     assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
     return done
+
+
+def istioctl() -> str:
+    """`istioctl` on PATH, or that of the lab."""
+    lab = Path(os.environ.get("LAB_BIN", Path(tempfile.gettempdir()) / "lab-bin")) / "istioctl"
+    found = shutil.which("istioctl") or (str(lab) if lab.exists() else None)
+    assert found, "istioctl is neither on PATH nor in LAB_BIN"
+    return found
 
 
 def until(condition: Any, what: str) -> None:
