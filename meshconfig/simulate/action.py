@@ -97,11 +97,11 @@ def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
     """The share of each destination: a single one takes all, whatever its weight; of several, no weight is 0."""
     if len(route.route) == 1:
         return [(Fraction(1), route.route[0])]
+    if not route.route:
+        raise UnknownError("a route leads nowhere, which Envoy refuses")
     total = sum(one.weight or 0 for one in route.route)
-    if total <= 0 or any((one.weight or 0) < 0 for one in route.route):
-        raise UnknownError(
-            "the weights of a route sum up to 0, which Envoy refuses" if route.route else "a route leads nowhere"
-        )
+    if total == 0:
+        raise UnknownError("the weights of a route sum up to 0, which Envoy refuses")
     return [(Fraction(one.weight, total), one) for one in route.route if one.weight]
 
 
@@ -144,7 +144,7 @@ def _destination(cluster: Cluster, pairs: tuple[tuple[str, str], ...], path: str
         authority,
         cluster.workloads,
         cluster.preferred,
-        tuple(sorted(cluster.prefers.items())),
+        cluster.prefers,
     )
 
 

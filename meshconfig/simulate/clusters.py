@@ -4,14 +4,15 @@ Source: pilot route.go, GetDestinationCluster: without a port, a gateway takes t
 port that it was called on. A subset exists only where the DestinationRule in force for this proxy has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from meshconfig.istio import Destination, Subset
+from meshconfig.istio import Destination, Workload
+from meshconfig.simulate import failover
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.registry import KnownService
 from meshconfig.simulate.source import Proxy
+from meshconfig.simulate.strings import UnknownError
 
 NOT_FOUND = "cluster not found"
 
@@ -27,7 +28,7 @@ class Cluster:
     missing: str = ""
     workloads: tuple[str, ...] | None = None
     preferred: tuple[str, ...] | None = None
-    prefers: Mapping[str, str] = field(default_factory=dict)
+    prefers: failover.Wanted = ()
     undecided: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
 
@@ -77,29 +78,21 @@ def _apply_rule(index: Index, service: KnownService, proxy: Proxy, cluster: Clus
             f"Service {service.host} is headless: a sidecar sends to the Pod that DNS gave the client"
         )
     cluster.labels = subset.labels if subset else {}
-    _find_workloads(index, service, cluster, _failover(rule.traffic_policy, subset))
+    try:
+        cluster.prefers = failover.wanted(rule.traffic_policy, subset, proxy.labels)
+    except UnknownError as error:
+        cluster.undecided.append(str(error))
+    _find_workloads(index, service, cluster)
 
 
-def _find_workloads(index: Index, service: KnownService, cluster: Cluster, prefers: Mapping[str, str]) -> None:
-    cluster.prefers = prefers
-    if not service.selector:
+def _find_workloads(index: Index, service: KnownService, cluster: Cluster) -> None:
+    every = index.registry.workloads(service.namespace, service.selector) if service.selector else None
+    if every is None:
         return
-    found = index.registry.workloads(service.namespace, {**service.selector, **cluster.labels})
-    if found is None or any(service.selector.get(name, value) != value for name, value in cluster.labels.items()):
-        return
-    cluster.workloads = tuple(f"{one.namespace}/{one.name}" for one in found)
-    first = [one for one in found if prefers.items() <= one.spec.template.metadata.labels.items()]
-    cluster.preferred = tuple(f"{one.namespace}/{one.name}" for one in first) or cluster.workloads
+    found = [one for one in every if cluster.labels.items() <= one.spec.template.metadata.labels.items()]
+    cluster.workloads = _names(found)
+    cluster.preferred = _names(failover.preferred(found, cluster.prefers))
 
 
-def _failover(policy: Mapping[str, Any], subset: Subset | None) -> Mapping[str, str]:
-    """The labels that the load balancer prefers while those Pods are healthy; needs outlierDetection to be in force.
-
-    Source: Istio, LocalityLoadBalancerSetting.failoverPriority (the form `label=value`).
-    """
-    merged = {**policy, **((subset.traffic_policy or {}) if subset else {})}
-    locality = (merged.get("loadBalancer") or {}).get("localityLbSetting") or {}
-    wanted = locality.get("failoverPriority") or []
-    if "outlierDetection" not in merged or locality.get("enabled") is False or not all("=" in one for one in wanted):
-        return {}
-    return {name: value for name, _, value in (one.partition("=") for one in wanted)}
+def _names(workloads: Iterable[Workload]) -> tuple[str, ...]:
+    return tuple(f"{one.namespace}/{one.name}" for one in workloads)

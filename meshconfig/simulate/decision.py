@@ -72,7 +72,7 @@ class Destination:
             the resources; None when they are not. Empty: none of those given, so 503 unless there are others.
         preferred: of these, the ones that a `failoverPriority` prefers while they are healthy; equal to `workloads`
             without one.
-        prefers: the labels that such a `failoverPriority` asks for.
+        prefers: the labels that such a `failoverPriority` asks for, the most important first.
     """
 
     host: str
@@ -84,7 +84,7 @@ class Destination:
     authority: str = ""
     workloads: tuple[str, ...] | None = None
     preferred: tuple[str, ...] | None = None
-    prefers: Labels = ()
+    prefers: Pairs = ()
 
     def __str__(self) -> str:
         place = f"{self.host}:{self.port}" if self.port else self.host

@@ -91,6 +91,7 @@ def from_pod(index, host="cat", path="/", headers=(), namespace="demo", labels=N
 
 def who(decision):
     """`cat/gray`, `cat` for all its Pods, or the status; a distribution when there is more than one."""
+    assert sum(share.probability for share in decision.shares) == 1
     said = {_said(share.outcome): share.probability for share in decision.shares}
     return next(iter(said)) if len(said) == 1 else said
 

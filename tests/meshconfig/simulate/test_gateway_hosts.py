@@ -150,6 +150,7 @@ def test_a_port_without_a_server_takes_no_connection():
 def test_an_unknown_gateway_is_said_so():
     assert at_gateway(world(), gateway="demo/no").outcome.why == "there is no Gateway demo/no"
     assert at_gateway(world(), host="a.org").outcome.why == "no Gateway serves a.org on port 80"
+    assert who(at_gateway(world(), host="a.org")) == who(at_gateway(world(), gateway="demo/no")) == 404
 
 
 TLS = {"mode": "SIMPLE", "credentialName": "c"}
@@ -166,8 +167,60 @@ def test_https_takes_the_server_whose_hosts_fit_best():
     assert who(at_gateway(index, host=A_HOST, scheme="http", gateway="demo/one")) == 404
 
 
+def test_a_server_that_hands_tls_on_or_speaks_no_http_has_no_routes():
+    passed = gateway("tls", [A_HOST], port=443, protocol="HTTPS", tls={"mode": "PASSTHROUGH"})
+    raw = gateway("raw", [A_HOST], port=443, protocol="TLS", tls=TLS)
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("tls", "raw", "gw"))
+    for name in ("tls", "raw"):
+        assert served(passed, raw, vs, scheme="https", gateway=f"demo/{name}") == 0
+    assert served(gateway(hosts=[A_HOST], protocol="TCP"), vs, base=BASE[1:], gateway="demo/gw") == 0
+    assert served(gateway(hosts=[A_HOST], protocol="HTTP2"), vs, base=BASE[1:], gateway="demo/gw") == 201
+
+
+def test_of_two_servers_with_one_host_and_tls_the_later_is_dropped():
+    first = gateway("a", [A_HOST], port=443, protocol="HTTPS", tls=TLS)
+    second = gateway("b", [A_HOST], port=443, protocol="HTTPS", tls=TLS)
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",))
+    assert served(first, second, vs, scheme="https", gateway="demo/b") == 404
+
+
+def test_hosts_with_capitals_are_the_same_hosts():
+    vs = virtual_service("vs", says(201), hosts=("a.Example.com",))
+    assert served(gateway(hosts=["*.Example.com"]), vs, base=BASE[1:]) == 201
+    secure = gateway("tls", ["A.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    own = virtual_service("vs", says(201), hosts=("A.example.com",), gateways=("tls",))
+    assert served(secure, own, scheme="https") == 201
+
+
+def test_the_pods_that_the_request_names_decide_over_those_found():
+    here = virtual_service(
+        "vs", says(201, {"sourceLabels": {"tier": "edge"}}, {"sourceNamespace": "edge"}), hosts=(A_HOST,)
+    )
+    assert served(here) == 404
+    assert served(here, source_labels={"istio": "ingressgateway", "tier": "edge"}) == 201
+    assert served(here, source_namespace="edge") == 201
+    pods = deployment("gateway", "prod", "edge", istio="ingressgateway")
+    assert served(here, pods) == 201
+    assert served(here, pods, source_labels={"istio": "ingressgateway"}) == 404
+    named = at_gateway(world(here), host=A_HOST, source_labels={"istio": "ingressgateway"}, source_namespace="edge")
+    assert named.assumed == ()
+
+
+def test_a_gateway_without_a_selector_is_on_every_gateways_pods():
+    everywhere = gateway("all", [A_HOST], selector={"x": "y"})
+    everywhere["spec"]["selector"] = {}
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("all",))
+    assert served(everywhere, vs, gateway="demo/gw") == 201
+
+
 def test_https_redirect():
     redirecting = gateway(hosts=["*.example.com"], tls={"httpsRedirect": True})
     index = world(redirecting, virtual_service("vs", to("prod"), hosts=(A_HOST,)), base=BASE[1:])
     assert at_gateway(index, "/x?y", host=A_HOST).outcome == Redirect(301, f"https://{A_HOST}/x?y")
     assert at_gateway(index, "/x", host="none.example.com").outcome == Redirect(301, "https://none.example.com/x")
+    assert at_gateway(index, "/x", host="a.org", gateway="demo/gw").outcome.status == 404
+    # Pilot takes the namespace for a part of the host here, so that only hosts with a VirtualService are redirected.
+    kept = gateway(hosts=["demo/*.example.com"], tls={"httpsRedirect": True})
+    index = world(kept, virtual_service("vs", to("prod"), hosts=(A_HOST,)), base=BASE[1:])
+    assert at_gateway(index, host=A_HOST).outcome.status == 301
+    assert at_gateway(index, host="none.example.com").outcome.status == 404

@@ -142,6 +142,7 @@ def test_redirects(redirect, port, status, location):
 
 def test_a_direct_response():
     assert acted({"directResponse": {"status": 299, "body": {"string": "hi"}}}).outcome == DirectResponse(299, "hi")
+    assert acted({"directResponse": {"status": 299}}).outcome == DirectResponse(299, "")
 
 
 def fault(percent, **kind):
@@ -156,8 +157,12 @@ def test_an_injected_abort_takes_its_share_before_the_route_acts():
     assert who(acted(to("prod", fault=fault(None, httpStatus=418)))) == "cat/prod"
     assert who(acted(to("prod", fault=fault(0.0001, httpStatus=418))))[418] == Fraction(1, 1_000_000)
     grpc = acted(to("prod", fault=fault(100, grpcStatus="NOT_FOUND"))).outcome
-    assert isinstance(grpc, Failure)
-    assert "NOT_FOUND" in grpc.why
+    assert grpc == Failure(200, "injected fault, gRPC status NOT_FOUND")
+    assert who(acted({"redirect": {"uri": "/n"}, "fault": fault(50, httpStatus=418)})) == {
+        418: Fraction(1, 2),
+        301: Fraction(1, 2),
+    }
+    assert who(acted(says(201, fault=fault(25, httpStatus=418)))) == {418: Fraction(1, 4), 201: Fraction(3, 4)}
 
 
 def test_a_delay_changes_no_decision():
@@ -177,6 +182,7 @@ def test_mirrors():
     assert acted(to("prod", mirror={"host": "mouse"}, mirrorPercent=10)).mirrors[0].share == Fraction(1, 10)
     assert acted(to("prod", mirror={"host": "nobody"})).mirrors == ()
     assert acted(says(201, mirror={"host": "mouse"})).mirrors == ()
+    assert acted({"redirect": {"uri": "/n"}, "mirror": {"host": "mouse"}}).mirrors == ()
 
 
 def test_a_destination_that_does_not_exist_is_503_for_its_share():

@@ -1,9 +1,9 @@
 """Which DestinationRule decides what subsets there are."""
 
 import pytest
-from istio_world import BASE, from_pod, in_mesh, rule, to, who, world
+from istio_world import BASE, deployment, from_pod, in_mesh, rule, service, to, who, world
 
-from meshconfig.simulate import Index
+from meshconfig.simulate import Request, simulate
 
 CAT = "cat.demo.svc.cluster.local"
 BARE = tuple(one for one in BASE if one["kind"] != "DestinationRule")
@@ -67,35 +67,71 @@ def test_a_rule_for_some_workloads():
     assert any("selects senders by labels" in doubt for doubt in unknown.undecided)
 
 
-def from_pod_without_labels(index: Index):
-    from meshconfig.simulate import Request, simulate
-
+def from_pod_without_labels(index):
     return simulate(index, Request("cat", source_namespace="demo", port=9001))
 
 
-FALLBACK = {
-    "outlierDetection": {"consecutive5xxErrors": 1},
-    "loadBalancer": {"localityLbSetting": {"enabled": True, "failoverPriority": ["env=gray"]}},
-}
+DETECTION = {"outlierDetection": {"consecutive5xxErrors": 1}}
 
 
-def fallback(**policy):
-    all_pods = rule("cat", ())
-    all_pods["spec"]["subsets"] = [{"name": "gray", "labels": {}, "trafficPolicy": {**FALLBACK, **policy}}]
-    return from_pod(world(all_pods, in_mesh("vs", to("gray")), base=BARE)).outcome
+def fallback(*priority, sender=None, enabled=True, policy=DETECTION, all_policy=None):
+    """A subset of all Pods that prefers some."""
+    locality = {"loadBalancer": {"localityLbSetting": {"enabled": enabled, "failoverPriority": list(priority)}}}
+    all_pods = rule("cat", (), **({"trafficPolicy": all_policy} if all_policy else {}))
+    all_pods["spec"]["subsets"] = [{"name": "gray", "labels": {}, "trafficPolicy": {**locality, **policy}}]
+    index = world(all_pods, deployment("cat", "blue", tier="x"), in_mesh("vs", to("gray")), base=BARE)
+    return from_pod(index, labels=sender or {})
+
+
+def preferred(*priority, **more):
+    return tuple(name.removeprefix("demo/cat-") for name in fallback(*priority, **more).outcome.preferred)
+
+
+ALL = ("prod", "gray", "blue")
 
 
 def test_a_failover_priority_prefers_workloads():
-    one = fallback()
-    assert one.workloads == ("demo/cat-prod", "demo/cat-gray")
+    one = fallback("env=gray").outcome
+    assert one.workloads == ("demo/cat-prod", "demo/cat-gray", "demo/cat-blue")
     assert one.preferred == ("demo/cat-gray",)
     assert one.prefers == (("env", "gray"),)
 
 
-def test_without_outlier_detection_or_its_pods_it_prefers_none():
-    without = {key: value for key, value in FALLBACK.items() if key != "outlierDetection"}
-    all_pods = rule("cat", ())
-    all_pods["spec"]["subsets"] = [{"name": "gray", "labels": {}, "trafficPolicy": without}]
-    assert from_pod(world(all_pods, in_mesh("vs", to("gray")), base=BARE)).outcome.prefers == ()
-    absent = fallback(loadBalancer={"localityLbSetting": {"failoverPriority": ["env=blue"]}})
-    assert absent.preferred == absent.workloads
+def test_the_first_label_that_differs_decides():
+    assert preferred("app=cat", "env=blue") == ("blue",)
+    assert preferred("env=blue", "tier=y") == ("blue",)
+    assert preferred("env=violet", "tier=x") == ALL
+    assert preferred("app=cat", "env=violet") == ALL
+
+
+def test_a_priority_without_a_value_is_the_senders():
+    assert preferred("env", sender={"env": "blue"}) == ("blue",)
+    assert preferred("tier", sender={"env": "blue"}) == ("prod", "gray")
+    index = world(
+        rule(
+            "cat",
+            ("gray",),
+            trafficPolicy={**DETECTION, "loadBalancer": {"localityLbSetting": {"failoverPriority": ["env"]}}},
+        ),
+        in_mesh("vs", to("gray")),
+        base=BARE,
+    )
+    assert "the sender's label env" in from_pod_without_labels(index).undecided[0]
+
+
+def test_it_needs_outlier_detection_here_or_for_the_whole_rule():
+    assert preferred("env=gray", policy={}) == ALL
+    assert preferred("env=gray", policy={}, all_policy=DETECTION) == ("gray",)
+    assert preferred("env=gray", enabled=False) == ALL
+
+
+def test_a_subset_that_contradicts_the_services_selector_has_no_pods():
+    odd = rule("cat", ())
+    odd["spec"]["subsets"] = [{"name": "gray", "labels": {"app": "mouse"}}]
+    assert from_pod(world(odd, in_mesh("vs", to("gray")), base=BARE)).outcome.workloads == ()
+
+
+def test_workloads_are_unknown_where_none_of_the_namespace_is_given_or_the_service_selects_none():
+    some = tuple(one for one in BARE if one["kind"] != "Deployment")
+    assert from_pod(world(base=some)).outcome.workloads is None
+    assert from_pod(world(service("still", selector={})), "still").outcome.workloads is None

@@ -1,5 +1,7 @@
 """What cannot be decided is named, and never guessed at."""
 
+from fractions import Fraction
+
 import pytest
 from istio_world import (
     BASE,
@@ -75,10 +77,14 @@ def test_a_condition_that_an_earlier_route_makes_moot_is_no_doubt():
     assert asked(says(201), says(202, {"weather": "fine"})).undecided == ()
 
 
-@pytest.mark.parametrize("weights", [[0, 0], [None, None], []])
-def test_weights_that_envoy_refuses(weights):
+@pytest.mark.parametrize(
+    ("weights", "why"), [([0, 0], "sum up to 0"), ([None, None], "sum up to 0"), ([], "leads nowhere")]
+)
+def test_weights_that_envoy_refuses(weights, why):
     route = {"route": [target("prod", weight=weight) for weight in weights]}
-    assert is_open(asked(route))
+    assert is_open(asked(route), why)
+    fault = {"abort": {"httpStatus": 418, "percentage": {"value": 50}}}
+    assert who(asked({**route, "fault": fault}))[418] == Fraction(1, 2)
 
 
 def test_a_header_value_that_envoy_makes():
@@ -121,6 +127,10 @@ def test_a_cors_preflight():
     index = world(virtual_service("vs", to("prod", corsPolicy={"allowOrigins": [{"exact": "x"}]})))
     assert at_gateway(index).undecided == ()
     assert "CORS" in at_gateway(index, method="OPTIONS", headers=[("origin", "x")]).undecided[0]
+    assert at_gateway(index, method="OPTIONS").undecided == ()
+    assert at_gateway(index, headers=[("origin", "x")]).undecided == ()
+    plain = world(virtual_service("vs", to("prod")))
+    assert at_gateway(plain, method="OPTIONS", headers=[("origin", "x")]).undecided == ()
 
 
 def test_a_headless_service_from_a_sidecar_and_an_external_name():

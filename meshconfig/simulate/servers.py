@@ -1,0 +1,114 @@
+"""Which servers of which Gateways a request reaches.
+
+Source: pilot model/gateway.go, mergeGateways. All Gateways that select the same Pods share one Envoy.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from meshconfig.istio import Gateway, Server
+from meshconfig.simulate.hosts import domain_matches, specificity
+from meshconfig.simulate.index import Index
+from meshconfig.simulate.request import ANY_GATEWAY, Request
+from meshconfig.simulate.rules import ROOT_NAMESPACE
+
+_PLAIN = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """The gateway's Pods: their namespace (assumed, where not known) and their labels (at least these, where not)."""
+
+    labels: Mapping[str, str] = field(hash=False)
+    namespace: str
+    labels_known: bool
+    namespace_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server of a Gateway and its hosts, each with the namespace that it is kept to, if any."""
+
+    gateway: str
+    server: Server
+    hosts: tuple[tuple[str, str], ...]
+
+    @property
+    def redirects(self) -> bool:
+        return self.server.tls is not None and self.server.tls.https_redirect
+
+    def hosts_for(self, namespace: str) -> list[str]:
+        """Those that VirtualServices of a namespace may have."""
+        return [host for owner, host in self.hosts if owner in ("", namespace)]
+
+    def serves(self, host: str) -> bool:
+        return any(domain_matches(one.lower(), host) for _, one in self.hosts)
+
+
+def named(index: Index, request: Request, port: int) -> str | None:
+    """The Gateway that the request names, or the first that serves its host; None when there is none."""
+    if request.gateway != ANY_GATEWAY:
+        return request.gateway if request.gateway in index.gateways else None
+    host = request.authority_host
+    for name, gateway in index.gateways.items():
+        if any(place.serves(host) for place in _servers(name, gateway, request.scheme, port)):
+            return name
+    return None
+
+
+def pods_of(index: Index, gateway: Gateway, request: Request) -> Pods:
+    """The Pods that a Gateway selects: as the request says, else the first workload that fits, else by its selector."""
+    selector, namespace = gateway.spec.selector, request.source_namespace
+    if request.source_labels is not None:
+        return Pods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
+    for workload in index.registry.all_workloads() if selector else ():
+        labels = workload.spec.template.metadata.labels
+        if selector.items() <= labels.items():
+            return Pods(labels, workload.namespace, True, True)
+    return Pods(selector, namespace or ROOT_NAMESPACE, False, bool(namespace))
+
+
+def reached(index: Index, pods: Pods, request: Request, port: int) -> tuple[list[Place], list[str]]:
+    """The servers that the request may reach on these Pods, and what other Gateways leave open."""
+    places: list[Place] = []
+    doubts: list[str] = []
+    for name, gateway in index.gateways.items():
+        servers = list(_servers(name, gateway, request.scheme, port))
+        if gateway.spec.selector.items() <= pods.labels.items():
+            places += servers
+        elif any(place.serves(request.authority_host) for place in servers):
+            doubts += _doubt(name, gateway, pods, request)
+    return (_by_sni(places, request.authority_host), doubts) if request.scheme == "https" else (places, doubts)
+
+
+def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[Place]:
+    """The servers of a port: the plain ones, or for https those that end TLS."""
+    for server in gateway.spec.servers:
+        protocol, tls = server.port.protocol.upper(), server.tls
+        ends_tls = protocol == "HTTPS" and tls is not None and "PASSTHROUGH" not in tls.mode
+        if server.port.number == port and (ends_tls if scheme == "https" else protocol in _PLAIN):
+            yield Place(name, server, tuple(_owned(server.hosts, gateway.namespace)))
+
+
+def _owned(hosts: Iterable[str], namespace: str) -> Iterator[tuple[str, str]]:
+    """`ns/host`, `./host`, `*/host` and `host`."""
+    for entry in hosts:
+        owner, _, host = entry.rpartition("/")
+        yield ({".": namespace, "*": ""}.get(owner, owner), host)
+
+
+def _doubt(name: str, gateway: Gateway, pods: Pods, request: Request) -> list[str]:
+    selector = gateway.spec.selector
+    if not pods.labels_known and all(pods.labels.get(key, value) == value for key, value in selector.items()):
+        return [f"Gateway {name} serves this host too and may select the same Pods"]
+    return [f"Gateway {name} serves this host too, on other Pods"] if request.gateway == ANY_GATEWAY else []
+
+
+def _by_sni(places: list[Place], host: str) -> list[Place]:
+    """The server whose hosts fit the server name best; of two with the same host, pilot drops the later."""
+    best: dict[str, Place] = {}
+    for place in places:
+        for _, one in place.hosts:
+            best.setdefault(one.lower(), place)
+    fitting = [one for one in best if domain_matches(one, host)]
+    return [best[max(fitting, key=specificity)]] if fitting else []
