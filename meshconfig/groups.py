@@ -7,7 +7,7 @@ from typing import Any
 from meshconfig import references
 from meshconfig.errors import InputError, Location, Problem, dotted, nearest
 from meshconfig.load import Document, FieldPath, load
-from meshconfig.spec import LaneGroup
+from meshconfig.spec import Envelope, LaneGroup
 from meshconfig.spec.base import validate
 
 GROUP = "LaneGroup"
@@ -90,6 +90,7 @@ def _merged(documents: Sequence[Document]) -> dict[str, Any]:
     """One spec of several documents: lanes and services by name, entries one after the other, the tag said once."""
     merged: dict[str, Any] = {}
     for document in documents:
+        validate(Envelope, {name: part for name, part in document.value.items() if name != "spec"}, document.locate)
         spec = document.value.get("spec")
         if not isinstance(spec, dict):
             raise InputError([document.problem(("spec",), "takes a mapping")])
@@ -112,15 +113,21 @@ def _joined(one: Any, other: Any, document: Document, path: FieldPath) -> Any:
 
 
 def _locate(documents: Sequence[Document], path: Sequence[str | int]) -> Location:
-    if path[:2] == ("spec", "entries") and len(path) > 2 and isinstance(path[2], int):
-        index = path[2]
-        for document in documents:
-            count = len(document.value["spec"].get("entries") or ())
-            if index < count:
-                return document.locate((*path[:2], index, *path[3:]))
-            index -= count
+    match tuple(path):
+        case ("spec", "entries", int(index), *rest):
+            return _locate_entry(documents, index, rest)
     for length in range(len(path), 0, -1):
         for document in documents:
             if document.has(path[:length]):
                 return document.locate(path)
     return documents[0].locate(path)
+
+
+def _locate_entry(documents: Sequence[Document], index: int, rest: Sequence[str | int]) -> Location:
+    """The entries of a group are those of its documents, one after the other."""
+    for document in documents:
+        count = len(document.value["spec"].get("entries") or ())
+        if index < count:
+            return document.locate(("spec", "entries", index, *rest))
+        index -= count
+    return documents[0].locate(("spec", "entries"))

@@ -4,6 +4,7 @@ PyYAML's C composer gives nodes with their places; the values are built from the
 takes the last of two equal keys without a word, and because a place is only looked up once something is wrong.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -86,12 +87,14 @@ def load(sources: Iterable[str]) -> list[Document]:
 
     Parameters:
         sources: paths of files or of directories (their *.yaml, *.yml and *.json, not those of folders below);
-            `-` is standard input.
+            `-` is standard input. A file that is named twice, or by a link too, is read once.
 
     Raises:
         InputError: a file that cannot be read or is not YAML, with the line where reading stopped.
     """
-    return [document for name in sources for file in _files(name) for document in parse(_read(file), file)]
+    seen: set[Path] = set()
+    files = [file for name in sources for file in _files(name) if file == "-" or _first_time(file, seen)]
+    return [document for file in files for document in parse(_read(file), file)]
 
 
 def parse(text: str, file: str) -> list[Document]:
@@ -106,9 +109,26 @@ def parse(text: str, file: str) -> list[Document]:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise InputError.at(file, f"not YAML: {what}", line=mark.line + 1 if mark else 0) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.reader.ReaderError as error:
+        line = text.encode()[: error.position].count(b"\n") + 1
+        raise InputError.at(file, f"not YAML: a control character, #x{error.character:04x}", line=line) from None
+    except yaml.YAMLError as error:
         raise InputError.at(file, f"not YAML: {_one_line(error)}") from None
-    return [Document(file, value, root) for root in roots if (value := _Builder(file).value(root, ())) is not None]
+    return [Document(file, value, root) for root in roots if (value := _built(root, file)) is not None]
+
+
+def _built(root: yaml.Node, file: str) -> Any:
+    try:
+        return _Builder(file).value(root, ())
+    except RecursionError:
+        raise InputError.at(file, "nested too deeply", line=root.start_mark.line + 1) from None
+
+
+def _first_time(file: str, seen: set[Path]) -> bool:
+    real = Path(os.path.realpath(file))
+    new = real not in seen
+    seen.add(real)
+    return new
 
 
 def _files(name: str) -> Iterator[str]:
@@ -124,7 +144,8 @@ def _files(name: str) -> Iterator[str]:
 
 def _read(file: str) -> str:
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        # Bytes, because what standard input decodes by depends on the locale.
+        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
     except FileNotFoundError:
         raise InputError.at(file, "no such file") from None
     except UnicodeDecodeError as error:
@@ -135,7 +156,7 @@ def _read(file: str) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or "nested too deeply"
+    return " ".join(str(error).split())
 
 
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
@@ -174,12 +195,15 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
         tag = node.tag.removeprefix(_TAG)
-        if tag in ("str", "timestamp"):  # a date stays what was written, as Kubernetes reads it
+        if tag in ("str", "timestamp", "value"):  # a date and a mere `=` stay as written, as Kubernetes reads them
             return node.value
         build = getattr(_SCALARS, f"construct_yaml_{tag}", None) if tag in ("int", "float", "bool", "null") else None
         if build is None:
             raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
-        return build(node)
+        try:
+            return build(node)
+        except (ValueError, LookupError):  # `!!int foo`, or more digits than Python reads
+            raise self.error(node, path, f"{node.value[:40]!r} is no {tag}") from None
 
     def sequence(self, node: yaml.Node, path: FieldPath) -> list[Any]:
         return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]

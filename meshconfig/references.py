@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from meshconfig.compile import NotExpressibleError
 from meshconfig.compile.conditions import both, condition, path
+from meshconfig.compile.names import entry_names, service_namespace, service_resource
 from meshconfig.compile.services import Plan, runtime_subset
 from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
@@ -25,6 +26,7 @@ def check(group: LaneGroup) -> Iterator[Wrong]:
         for service in spec.services:
             yield from _service(group, service)
     yield from _same_hosts(group)
+    yield from _same_names(group)
     for index, entry in enumerate(spec.entries):
         yield from _entry(group, entry, (*SPEC, "entries", index))
 
@@ -115,6 +117,19 @@ def _same_hosts(group: LaneGroup) -> Iterator[Wrong]:
         if first != plan.name:
             message = f"service {first} has this host already: Istio takes one VirtualService per mesh host"
             yield (*SPEC, "services", plan.name, "host"), message
+
+
+def _same_names(group: LaneGroup) -> Iterator[Wrong]:
+    """An entry's VirtualService is named by its host: in a service's namespace that name may be taken."""
+    namespace = group.metadata.namespace
+    hosts = {name: Plan(name, spec, group).host for name, spec in group.spec.services.items()}
+    taken = {
+        service_resource(host): name for name, host in hosts.items() if service_namespace(host, namespace) == namespace
+    }
+    for index, name in enumerate(entry_names(group)):
+        if name in taken:
+            message = f"its VirtualService would be called {name}, as service {taken[name]}'s: put another host first"
+            yield (*SPEC, "entries", index, "hosts"), message
 
 
 def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:

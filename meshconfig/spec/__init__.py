@@ -1,7 +1,17 @@
 """What a person writes, as pydantic models. The words: tag, lane, version, entry, admit, split, weights."""
 
 from meshconfig.spec.base import API_VERSION
-from meshconfig.spec.group import Autoscale, Entry, GatewayRef, Lane, LaneGroup, PathRoute, ServiceSpec, Version
+from meshconfig.spec.group import (
+    Autoscale,
+    Entry,
+    Envelope,
+    GatewayRef,
+    Lane,
+    LaneGroup,
+    PathRoute,
+    ServiceSpec,
+    Version,
+)
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
@@ -11,6 +21,7 @@ __all__ = [
     "Autoscale",
     "Entry",
     "EntryMatch",
+    "Envelope",
     "GatewayRef",
     "Lane",
     "LaneGroup",

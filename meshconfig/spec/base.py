@@ -17,7 +17,7 @@ API_VERSION = "graylane/v1"
 class Strict(BaseModel):
     """A mapping that a person writes: no unknown field, no silent conversion, names in camelCase as in Kubernetes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
 
 def _tuple(value: Any) -> Any:
@@ -32,7 +32,12 @@ LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DnsLabel = Annotated[str, StringConstraints(pattern=LABEL)]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", to_lower=True)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-Labels = dict[str, str]
+WorkloadName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+# Kubernetes, "Labels and Selectors": the API server refuses others.
+_LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+LabelKey = Annotated[str, StringConstraints(pattern=rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=rf"^({_LABEL_NAME})?$")]
+Labels = dict[LabelKey, LabelValue]
 
 
 class ObjectMeta(Strict):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict
+from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict, WorkloadName
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.match import AnyPath, EntryMatch, Match
 
@@ -13,8 +13,8 @@ Weights = dict[str, Weight]
 # A tag's value is LANE or LANE.GENERATION, so a lane's name has no dot.
 LaneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
 HOST = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*)$"
-ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?", ""))]
-EntryHost = Annotated[str, StringConstraints(pattern=HOST)]
+ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?", ""), max_length=253)]
+EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
 
 
 class Tag(Strict):
@@ -51,7 +51,7 @@ class Version(Strict):
     """One Deployment of a service, `workload` or SERVICE-VERSION, and the labels that its Pods alone carry."""
 
     labels: Annotated[Labels, Field(min_length=1)]
-    workload: str | None = None
+    workload: WorkloadName | None = None
     autoscale: Autoscale | None = None
     fallback_labels: Labels | None = None
 
@@ -134,10 +134,15 @@ class GroupSpec(Strict):
     entries: Items[Entry] = ()
 
 
-class LaneGroup(Strict):
-    """The whole spec of one group of services that share their lanes."""
+class Envelope(Strict):
+    """What each document of a group has, where it is spread over several."""
 
     api_version: Literal["graylane/v1"]
     kind: Literal["LaneGroup"]
     metadata: ObjectMeta
+
+
+class LaneGroup(Envelope):
+    """The whole spec of one group of services that share their lanes."""
+
     spec: GroupSpec

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from meshconfig.spec.base import Items, Labels, PortNumber, Strict
+from meshconfig.spec.base import Items, PortNumber, Strict
 
 Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$")]
 Status = Annotated[int, Field(ge=200, le=599)]
@@ -78,8 +78,8 @@ class CorsPolicy(Strict):
 
 
 class HeaderOperations(Strict):
-    set: Labels | None = None
-    add: Labels | None = None
+    set: dict[str, str] | None = None
+    add: dict[str, str] | None = None
     remove: Items[str] | None = None
 
 

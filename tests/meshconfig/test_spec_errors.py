@@ -146,6 +146,35 @@ def test_the_spec_itself_is_right():
         ("      port: 9001\n", "      port: 9001\n      port: 9002\n", "13: spec.services.cat.port: stands twice"),
         ("calls: [mouse]", "calls: mouse", "13: spec.services.cat.calls: takes a list, not 'mouse'"),
         ("lanes:\n", "lanes: [\n", "not YAML"),
+        ("port: 9001\n", "port: !!int x\n", "12: spec.services.cat.port: 'x' is no int"),
+        ("port: 9001\n", f"port: {'9' * 5000}\n", "12: spec.services.cat.port: '999"),
+        ("cat-svc", "cat\0svc", "11: not YAML: a control character, #x0000"),
+        ("port: 9001\n", f"port: {'[' * 2000}{']' * 2000}\n", "1: nested too deeply"),
+        (
+            "port: 9001\n",
+            "port: 9001\n      traffic_policy: {}\n",
+            "13: spec.services.cat.traffic_policy: unknown field; did you mean trafficPolicy?",
+        ),
+        (
+            "{env: gray}",
+            "{env: two words}",
+            "16: spec.services.cat.versions.gray.labels.env: 'two words' is not allowed",
+        ),
+        (
+            "{labels: {env: gray}}",
+            "{labels: {env: gray}, workload: ../../x}",
+            "16: spec.services.cat.versions.gray.workload: '../../x' is not allowed",
+        ),
+        (
+            "cat.example.com",
+            ".".join(["a" * 60] * 5),
+            "19: spec.entries[0].hosts[0]: String should have at most 253 characters",
+        ),
+        (
+            "cat.example.com",
+            "mouse-svc",
+            "19: spec.entries[0].hosts: its VirtualService would be called mouse-svc, as service mouse's",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(was, becomes, said):
@@ -192,6 +221,50 @@ def test_a_mistake_in_the_second_file_is_told_there(tmp_path):
     with pytest.raises(InputError) as caught:
         read([str(tmp_path)])
     assert f"{tmp_path}/b.yaml:7: spec.entries[1].routes[0].service: there is no service dog" in str(caught.value)
+
+
+def test_a_field_of_the_second_file_is_told_there(tmp_path):
+    (tmp_path / "a.yaml").write_text(SPEC)
+    head = SPEC.split("  tag:")[0]
+    entries = "  entries:\n  - hosts: [b.example.com]\n    routes: [{path: /, service: cat, methud: GET}]\n"
+    (tmp_path / "b.yaml").write_text(head + entries)
+    with pytest.raises(InputError) as caught:
+        read([str(tmp_path)])
+    assert str(caught.value).startswith(f"{tmp_path}/b.yaml:7: spec.entries[1].routes[0].methud: unknown field")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("graylane/v1", "graylane/v2", "b.yaml:1: apiVersion: takes 'graylane/v1', not 'graylane/v2'"),
+        ("namespace: demo", "namespace: demo, nmae: x", "b.yaml:3: metadata.nmae: unknown field; did you mean name?"),
+        ("spec:", "more: 1\nspec:", "b.yaml:4: more: unknown field"),
+    ],
+)
+def test_the_head_of_the_second_file_is_checked_too(tmp_path, was, becomes, said):
+    (tmp_path / "a.yaml").write_text(SPEC)
+    (tmp_path / "b.yaml").write_text(SPEC.split("  tag:")[0].replace(was, becomes) + "  entries: []\n")
+    with pytest.raises(InputError) as caught:
+        read([str(tmp_path)])
+    assert said in str(caught.value)
+
+
+def test_a_file_named_twice_or_by_a_link_is_read_once(tmp_path):
+    file, link = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    file.write_text(SPEC)
+    link.symlink_to(file)
+    (group,) = read([str(file), str(tmp_path), str(link), str(file)])
+    assert len(group.spec.spec.entries) == 1
+
+
+def test_an_equals_sign_is_a_string_as_kubernetes_reads_it():
+    (group,) = groups(
+        parse(
+            SPEC.replace("service: cat}", "service: cat}\n      admit: [{lane: gray, match: {headers: {x: =}}}]"),
+            "graylane.yaml",
+        )
+    )
+    assert group.spec.spec.entries[0].admit[0].match.headers["x"].exact == "="
 
 
 def test_two_files_that_disagree_are_refused(tmp_path):
