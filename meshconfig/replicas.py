@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from meshconfig.errors import GraylaneError
+from meshconfig.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ def replica_counts(weights: Mapping[str, int], total: int) -> list[Count]:
         total: Pods over all versions.
 
     Raises:
-        GraylaneError: fewer Pods than versions that are to get requests.
+        InputError: fewer Pods than versions that are to get requests.
     """
     serving = {version: weight for version, weight in weights.items() if weight}
     if total < len(serving):
-        raise GraylaneError(f"{total} Pods are too few for {len(serving)} versions with a weight")
+        raise InputError.at("--total", f"{total} Pods are too few for {len(serving)} versions with a weight")
     whole = sum(serving.values())
     wanted = {version: Fraction(weights[version], whole) for version in weights}
     counts = {version: int(version in serving) for version in weights}

@@ -4,6 +4,7 @@ Each command is one module here, with a function that `app` registers. Exit 0 do
 2 bad input or usage.
 """
 
+import io
 import sys
 
 import typer
@@ -33,6 +34,9 @@ app.add_typer(local.app, name="local")
 
 def main() -> None:
     """Run the command line; errors that a person can mend are one line each, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an arrow must not end a command where the locale has none
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except InputError as error:
@@ -44,3 +48,6 @@ def main() -> None:
     except BrokenPipeError:  # `graylane render | head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a full disk behind `graylane render > FILE`
+        print(f"graylane: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)

@@ -118,7 +118,10 @@ def _request(
     names: Names, host: str, path: str, headers: tuple[tuple[str, str], ...], method: str, source: str | None
 ) -> Request:
     if source is None:
-        parts = urlsplit(host if "//" in host else f"//{host}")
+        try:
+            parts = urlsplit(host if "//" in host else f"//{host}")
+        except ValueError:
+            raise InputError.at("--host", f"{host!r} is no host") from None
         return Request(parts.netloc, path, method.upper(), headers, gateway=ANY_GATEWAY, scheme=parts.scheme or "http")
     sender, target = names.service(source), names.service(host)
     return Request(target.host, path, method.upper(), headers, source_namespace=sender.namespace, port=target.port)

@@ -9,7 +9,7 @@ import typer
 from meshconfig.cli.common import Files, batch, models, stderr
 from meshconfig.errors import InputError
 from meshconfig.model import Model
-from meshconfig.render import GATEWAY_SERVICE, Manifest, file_name, ingress, render, sidecars, to_yaml
+from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, file_name, ingress, render, sidecars, to_yaml
 
 
 class IstioApiVersion(StrEnum):
@@ -49,7 +49,7 @@ def command(
 
         graylane render -f specs/ -o k8s/mesh --sidecar
     """
-    if ingress_service.count("/") != 1:
+    if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"takes NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
         compiled = models(file)
@@ -58,6 +58,7 @@ def command(
             manifests += sidecars(compiled, istio_api.value)
         if with_ingress:
             manifests += _ingresses(compiled, ingress_service)
+        _check_names(manifests, ", ".join(file))
         if directory is None:
             print(to_yaml(manifests), end="")
         else:
@@ -66,6 +67,23 @@ def command(
 
 def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:
     return [ingress(entry, model, service) for model in compiled for entry in model.entries]
+
+
+def _check_names(manifests: list[Manifest], files: str) -> None:
+    """Two resources of one name: the second would take the first one's place, in a directory as in a cluster.
+
+    Raises:
+        InputError: there are such; two groups have the same service or entry.
+    """
+    groups: dict[str, str] = {}
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        name, group = f"{manifest['kind']} {metadata['namespace']}/{metadata['name']}", metadata["labels"][GROUP]
+        if name in groups:
+            other = groups[name]
+            whose = f"groups {other} and {group} both make" if other != group else f"group {group} makes twice"
+            raise InputError.at(files, f"{whose} the {name}")
+        groups[name] = group
 
 
 def _write(manifests: list[Manifest], directory: Path) -> None:

@@ -56,12 +56,13 @@ def _lanes(arguments: Sequence[str], plan: Plan) -> dict[str, str]:
     """`--prod v1 --gray v2` as lane → version."""
     chosen: dict[str, str] = {}
     lanes, versions = plan.group.spec.lanes, plan.spec.versions
-    for name, version in zip(arguments[::2], [*arguments[1::2], None], strict=False):
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    for name, version in zip(words[::2], [*words[1::2], ""], strict=False):
         lane = name.removeprefix("--")
         if not name.startswith("--") or lane not in lanes:
             raise InputError.at("replicas", f"unknown option {name}{nearest(name, [f'--{each}' for each in lanes])}")
-        if version is None or version not in versions:
-            raise InputError.at("replicas", f"{name}: there is no version {version}{nearest(str(version), versions)}")
+        if version not in versions:
+            raise InputError.at("replicas", f"{name}: there is no version {version!r}{nearest(version, versions)}")
         chosen[lane] = version
     return chosen
 

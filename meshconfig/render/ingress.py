@@ -3,7 +3,7 @@
 Source: Kubernetes, networking.k8s.io/v1 Ingress. The load balancer ends TLS there and goes on in plain HTTP.
 """
 
-from meshconfig.errors import GraylaneError
+from meshconfig.errors import InputError
 from meshconfig.model import Entry, Model
 from meshconfig.render.common import Manifest, manifest
 
@@ -17,12 +17,13 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
         gateway_service: `namespace/name` of the Service of the ingress gateway.
 
     Raises:
-        GraylaneError: an entry that ends TLS at the gateway; an Ingress has no way to hand TLS through.
+        InputError: an entry that ends TLS at the gateway; an Ingress has no way to hand TLS through.
     """
     if entry.own and any(listener.tls_mode for listener in entry.own.listeners):
-        raise GraylaneError(
-            f"--ingress: the entry {entry.resource} ends TLS at the gateway, and an Ingress cannot hand TLS through: "
-            "take `tls` out of its gateway, or leave --ingress away"
+        raise InputError.at(
+            "--ingress",
+            f"the entry {entry.resource} ends TLS at the gateway, and an Ingress cannot hand TLS through: "
+            "take `tls` out of its gateway, or leave --ingress away",
         )
     namespace, service = gateway_service.split("/", 1)
     port = entry.own.listeners[0].port if entry.own else 80

@@ -6,7 +6,7 @@ that all Pods of a service carry; so its size follows what the services of a nam
 
 from collections.abc import Iterable
 
-from meshconfig.errors import GraylaneError
+from meshconfig.errors import InputError
 from meshconfig.model import Model, Service
 from meshconfig.render.common import IstioApi, Manifest, istio
 
@@ -18,7 +18,7 @@ def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
     """One Sidecar for each namespace that has services.
 
     Raises:
-        GraylaneError: two groups in one namespace; Istio takes one Sidecar without a selector there.
+        InputError: two groups in one namespace; Istio takes one Sidecar without a selector there.
     """
     owner: dict[str, Model] = {}
     found: list[Manifest] = []
@@ -26,9 +26,10 @@ def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
         for namespace in dict.fromkeys(service.namespace for service in model.services):
             other = owner.setdefault(namespace, model)
             if other is not model:
-                raise GraylaneError(
-                    f"--sidecar: groups {other.group} and {model.group} both have services in namespace {namespace}, "
-                    "and Istio takes one Sidecar per namespace: put them into one group"
+                raise InputError.at(
+                    "--sidecar",
+                    f"groups {other.group} and {model.group} both have services in namespace {namespace}, "
+                    "and Istio takes one Sidecar per namespace: put them into one group",
                 )
             found.append(_sidecar(model, namespace, api))
     return found

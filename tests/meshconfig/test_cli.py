@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one line for a mistake, files written, JSON for programs."""
 
+import errno
 import io
 import json
 import sys
@@ -68,8 +69,24 @@ def test_an_ingress_leads_each_host_to_the_gateways_service(graylane):
 
 def test_an_ingress_before_a_gateway_that_ends_tls_is_refused(graylane):
     code, _, err = graylane("render", "-f", ROOT / "tests" / "golden" / "tls-gateway" / "in.yaml", "--ingress")
-    assert code == 1
+    assert code == 2
+    assert err.startswith("--ingress: the entry ")
     assert "ends TLS at the gateway" in err
+
+
+def test_two_groups_that_make_the_same_resource_are_refused(graylane, tmp_path):
+    (tmp_path / "a.yaml").write_text(SPEC.read_text())
+    (tmp_path / "b.yaml").write_text(SPEC.read_text().replace("name: pets", "name: pets2"))
+    code, out, err = graylane("render", "-f", tmp_path)
+    assert (code, out) == (2, "")
+    assert "groups pets and pets2 both make the DestinationRule demo/cat-svc" in err
+
+
+def test_a_lane_s_version_may_follow_an_equals_sign(graylane):
+    split = ROOT / "examples" / "entry-split" / "graylane.yaml"
+    spaced = graylane("replicas", "-f", split, "cat", "--total", "10", "--gray", "prod")
+    assert graylane("replicas", "-f", split, "cat", "--total", "10", "--gray=prod") == spaced
+    assert spaced[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -88,8 +105,14 @@ def test_an_ingress_before_a_gateway_that_ends_tls_is_refused(graylane):
             ["replicas", "-f", SPEC, "cat", "--total", "3", "--grey", "v1"],
             "unknown option --grey; did you mean --gray?",
         ),
-        (["replicas", "-f", SPEC, "cat", "--total", "3", "--gray", "v1"], "--gray: there is no version v1"),
+        (["replicas", "-f", SPEC, "cat", "--total", "3", "--gray", "v1"], "--gray: there is no version 'v1'"),
+        (
+            ["replicas", "-f", SPEC, "cat", "--total", "3", "--gray"],
+            "--gray: there is no version ''; there is gray, prod",
+        ),
         (["render", "-f", SPEC, "--ingress", "--ingress-service", "x"], "--ingress-service: takes NAMESPACE/NAME"),
+        (["render", "-f", SPEC, "--ingress", "--ingress-service", "x/"], "--ingress-service: takes NAMESPACE/NAME"),
+        (["explain", "-f", SPEC, "--host", "http://[x"], "--host: 'http://[x' is no host"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(graylane, arguments, said):
@@ -100,9 +123,34 @@ def test_bad_input_is_one_line_and_exit_2(graylane, arguments, said):
 
 
 def test_a_spec_is_read_from_standard_input(graylane, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(SPEC.read_text().replace("port: 9001", "port: x", 1)))
+    given = io.BytesIO(SPEC.read_bytes().replace(b"port: 9001", b"port: x", 1))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given, "utf-8"))
     code, _, err = graylane("render", "-f", "-")
     assert (code, err) == (2, "-:13: spec.services.cat.port: takes a whole number, not 'x'\n")
+
+
+def test_standard_input_that_is_not_utf_8_is_told_in_any_locale(graylane, monkeypatch):
+    # As Python opens it where the locale is C.
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a: b\nc: \xff\n"), "utf-8", "surrogateescape"))
+    assert graylane("render", "-f", "-") == (2, "", "-:2: not UTF-8 text\n")
+
+
+def test_a_terminal_without_arrows_gets_their_numbers(graylane, monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "ascii"))
+    assert graylane("explain", "-f", SPEC, "--host", "cat.example.com")[0] == 0
+    sys.stdout.flush()
+    assert b"\\u2192 cat / prod" in printed.getvalue()
+
+
+def test_a_full_disk_is_one_line(graylane, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    code, _, err = graylane("render", "-f", SPEC)
+    assert (code, err) == (2, "graylane: No space left on device\n")
 
 
 def test_explain_exits_1_where_no_version_answers(graylane):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshconfig.errors import GraylaneError
+from meshconfig.errors import InputError
 from meshconfig.replicas import replica_counts
 
 WEIGHTS = st.dictionaries(st.sampled_from(("v1", "v2", "v3")), st.integers(0, 100), min_size=1).filter(
@@ -39,5 +39,5 @@ def test_the_error_that_is_left_is_told():
 
 
 def test_too_few_pods_are_refused():
-    with pytest.raises(GraylaneError, match="1 Pods are too few for 2 versions"):
+    with pytest.raises(InputError, match="1 Pods are too few for 2 versions"):
         replica_counts({"v1": 90, "v2": 10}, 1)
