@@ -156,12 +156,8 @@ def conflicts(root: HTTPMatchRequest, sub: HTTPMatchRequest) -> bool:
         or bool(root.port and sub.port and root.port != sub.port)
         or bool(root.source_namespace and sub.source_namespace != root.source_namespace)
         or any(root.source_labels.get(name, value) != value for name, value in sub.source_labels.items())
-        or bool(root.gateways and sub.gateways and not _within(sub.gateways, root.gateways))
+        or bool(root.gateways and not set(sub.gateways) <= set(root.gateways))
     )
-
-
-def _within(sub: tuple[str, ...], root: tuple[str, ...]) -> bool:
-    return len(sub) <= len(root) and set(sub) <= set(root)
 
 
 def _strings_conflict(root: StringMatch | None, sub: StringMatch | None) -> bool:

@@ -37,11 +37,38 @@ CONFLICTS = [
     ({"uri": {"prefix": "/a"}}, {"uri": {"regex": "/a.*"}}),
     ({"headers": {"t": {"exact": "1"}}}, {"headers": {"t": {"exact": "2"}}}),
     ({"uri": {"prefix": "/a"}, "ignoreUriCase": True}, {"uri": {"prefix": "/a"}}),
+    ({"uri": {"regex": "/a.*"}}, {"uri": {"prefix": "/a"}}),
+    ({"uri": {"regex": "/a.*"}}, {"uri": {"regex": "/a.*"}}),
+    ({"uri": {"exact": "/a"}}, {"uri": {"exact": "/a/b"}}),
+    ({"headers": {"t": {}}}, {"headers": {"t": {"exact": "2"}}}),
+    ({"queryParams": {"t": {"exact": "1"}}}, {"queryParams": {"t": {"exact": "2"}}}),
+    ({"withoutHeaders": {"t": {"exact": "1"}}}, {"withoutHeaders": {"t": {"exact": "2"}}}),
     ({"port": 80}, {"port": 81}),
     ({"sourceNamespace": "istio-system"}, {"uri": {"prefix": "/a"}}),
     ({"gateways": ["gw"]}, {"gateways": ["gw", "mesh"]}),
     ({"sourceLabels": {"istio": "a"}}, {"sourceLabels": {"istio": "b"}}),
 ]
+
+
+FITS = [
+    ({"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/a/b"}}),
+    ({"uri": {"prefix": "/a"}}, {"uri": {"exact": "/a/b"}}),
+    ({"uri": {"exact": "/a/b"}}, {"uri": {"exact": "/a/b"}}),
+    ({"uri": {"regex": "/a.*"}}, {"method": {"exact": "GET"}}),
+    ({"method": {"exact": "GET"}}, {"uri": {"regex": "/a.*"}}),
+    ({"headers": {"t": {"exact": "2"}}}, {"withoutHeaders": {"u": {}}}),
+    ({"port": 80}, {"port": 80}),
+    ({"uri": {"prefix": "/a"}}, {"port": 80}),
+    ({"gateways": ["gw", "mesh"]}, {"gateways": ["gw"]}),
+    ({"gateways": ["gw"]}, {"uri": {"prefix": "/a"}}),
+    ({"sourceNamespace": "istio-system"}, {"sourceNamespace": "istio-system"}),
+    ({"sourceLabels": {"istio": "ingressgateway"}}, {"sourceLabels": {"istio": "ingressgateway"}}),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), FITS)
+def test_a_match_within_the_roots_is_taken(ours, theirs):
+    assert who(ask(root(ours), says(201, theirs), path="/a/b", headers=[("t", "2")])) == 201
 
 
 @pytest.mark.parametrize(("ours", "theirs"), CONFLICTS)

@@ -167,6 +167,11 @@ def test_https_takes_the_server_whose_hosts_fit_best():
     assert who(at_gateway(index, host=A_HOST, scheme="http", gateway="demo/one")) == 404
 
 
+def test_what_came_by_https_is_not_redirected_to_it():
+    secure = gateway("tls", [A_HOST], port=443, protocol="HTTPS", tls={**TLS, "httpsRedirect": True})
+    assert served(secure, virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("tls",)), scheme="https") == 201
+
+
 def test_a_server_that_hands_tls_on_or_speaks_no_http_has_no_routes():
     passed = gateway("tls", [A_HOST], port=443, protocol="HTTPS", tls={"mode": "PASSTHROUGH"})
     raw = gateway("raw", [A_HOST], port=443, protocol="TLS", tls=TLS)

@@ -236,5 +236,6 @@ def test_a_sidecar_believes_x_forwarded_proto_and_a_gateway_does_not():
     index = world(in_mesh("vs", says(201, {"scheme": {"exact": "https"}}), says(202)))
     forwarded = [("x-forwarded-proto", "https")]
     assert who(from_pod(index, headers=forwarded)) == 201
+    assert who(from_pod(index, headers=[("x-forwarded-proto", "ftp")], scheme="https")) == 201
     entry = virtual_service("entry", says(201, {"scheme": {"exact": "https"}}), says(202))
     assert who(at_gateway(world(entry), headers=forwarded)) == 202
