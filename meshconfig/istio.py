@@ -86,6 +86,21 @@ class HTTPRouteDestination(View):
     headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
 
 
+class MirrorPolicy(View):
+    destination: Destination
+    percentage: dict[str, Any] | None = None
+
+
+class OtherRouteDestination(View):
+    destination: Destination
+
+
+class OtherRoute(View):
+    """A route of `tcp` or `tls`, as far as it is read here: where it leads."""
+
+    route: tuple[OtherRouteDestination, ...] = ()
+
+
 class RegexRewrite(View):
     match: str = ""
     rewrite: str = ""
@@ -137,7 +152,7 @@ class HTTPRoute(View):
     mirror: Destination | None = None
     mirror_percent: int | None = None
     mirror_percentage: dict[str, Any] | None = None
-    mirrors: tuple[dict[str, Any], ...] = ()
+    mirrors: tuple[MirrorPolicy, ...] = ()
     cors_policy: dict[str, Any] | None = None
 
 
@@ -145,8 +160,8 @@ class VirtualServiceSpec(View):
     hosts: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     http: tuple[HTTPRoute, ...] = ()
-    tcp: tuple[dict[str, Any], ...] = ()
-    tls: tuple[dict[str, Any], ...] = ()
+    tcp: tuple[OtherRoute, ...] = ()
+    tls: tuple[OtherRoute, ...] = ()
     export_to: tuple[str, ...] = ()
 
 
@@ -389,7 +404,8 @@ def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) 
     try:
         return model.model_validate(_without_nulls(value))
     except ValidationError as error:
-        name = f"{manifest.get('kind')} {(manifest.get('metadata') or {}).get('name', '')}"
+        metadata = manifest.get("metadata")
+        name = f"{manifest.get('kind')} {metadata.get('name', '') if isinstance(metadata, Mapping) else ''}"
         raise InputError(
             Problem(source.locate((part, *e["loc"])) if source else Location(name), dotted((part, *e["loc"])), e["msg"])
             for e in error.errors(include_url=False)

@@ -179,10 +179,9 @@ def _uses(owner: VirtualService) -> Iterator[Use]:
             yield _use(owner, ("spec", "http", number, *path), destination, http=True)
     for kind, routes in (("tcp", owner.spec.tcp), ("tls", owner.spec.tls)):
         for number, other in enumerate(routes):
-            for index, one in enumerate(other.get("route") or ()):
-                if raw := one.get("destination"):
-                    path = ("spec", kind, number, "route", index, "destination")
-                    yield _use(owner, path, Destination.model_validate(raw), http=False)
+            for index, one in enumerate(other.route):
+                path = ("spec", kind, number, "route", index, "destination")
+                yield _use(owner, path, one.destination, http=False)
 
 
 def _use(owner: VirtualService, path: FieldPath, destination: Destination, *, http: bool) -> Use:
@@ -195,8 +194,7 @@ def _destinations(route: HTTPRoute) -> Iterator[tuple[FieldPath, Destination]]:
     if route.mirror:
         yield ("mirror",), route.mirror
     for number, mirror in enumerate(route.mirrors):
-        if raw := mirror.get("destination"):
-            yield ("mirrors", number, "destination"), Destination.model_validate(raw)
+        yield ("mirrors", number, "destination"), mirror.destination
 
 
 K = TypeVar("K")

@@ -126,7 +126,7 @@ def _mirrors(http: HTTPRoute, place: Place) -> Iterator[Json]:
     wanted: list[tuple[Destination, Any]] = []
     if http.mirror:
         wanted.append((http.mirror, http.mirror_percentage or _percent(http.mirror_percent)))
-    wanted += [(Destination.model_validate(one["destination"]), one.get("percentage")) for one in http.mirrors]
+    wanted += [(one.destination, one.percentage) for one in http.mirrors]
     for destination, percentage in wanted:
         policy = policies.mirror_policy(place.cluster(destination), percentage)
         if policy:

@@ -184,8 +184,7 @@ def _mirror_targets(route: HTTPRoute) -> Iterator[tuple[Target, Fraction]]:
         else:
             yield route.mirror, Fraction(100 if route.mirror_percent is None else route.mirror_percent, 100)
     for one in route.mirrors:
-        share = percentage(one["percentage"]) if one.get("percentage") is not None else Fraction(1)
-        yield Target.model_validate(one.get("destination") or {}), share
+        yield one.destination, percentage(one.percentage) if one.percentage is not None else Fraction(1)
 
 
 def _merged(shares: Iterable[Share]) -> Iterator[Share]:

@@ -92,17 +92,14 @@ def _resolved(route: HTTPRoute, namespace: str) -> HTTPRoute:
     if route.mirror is not None:
         update["mirror"] = _full(route.mirror, namespace)
     if route.mirrors:
-        update["mirrors"] = tuple(_full_mirror(one, namespace) for one in route.mirrors)
+        update["mirrors"] = tuple(
+            one.model_copy(update={"destination": _full(one.destination, namespace)}) for one in route.mirrors
+        )
     return route.model_copy(update=update)
 
 
 def _full(destination: Destination, namespace: str) -> Destination:
     return destination.model_copy(update={"host": fqdn(destination.host, namespace)})
-
-
-def _full_mirror(mirror: dict[str, Any], namespace: str) -> dict[str, Any]:
-    destination = mirror.get("destination") or {}
-    return {**mirror, "destination": {**destination, "host": fqdn(str(destination.get("host", "")), namespace)}}
 
 
 def _merged(root: HTTPRoute, sub: HTTPRoute) -> HTTPRoute | None:
