@@ -5,9 +5,9 @@ baggage cannot hold (fields that must not leave, the spelling of members that ca
 """
 
 from collections.abc import Callable, Mapping
-from contextvars import Token
+from contextvars import ContextVar, Token
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -71,36 +71,45 @@ def outgoing(name: str, context: Context, config: PropagationConfig) -> str | No
 
 
 class Using:
-    """What `use` gives: a context manager, and a decorator of functions, sync or async."""
+    """What `use` gives: a context manager, also for many threads and tasks at once, and a decorator of functions."""
 
     def __init__(self, context: Context | None, fields: Mapping[str, str | None]) -> None:
         self._context, self._fields = context, fields
-        self._tokens: list[Token[Context]] = []
 
     def __enter__(self) -> Context:
         context = with_fields(get_current() if self._context is None else self._context, self._fields)
-        self._tokens.append(attach(context))
+        _ENTERED.set((*_ENTERED.get(), (self, attach(context))))
         return context
 
     def __exit__(self, *error: object) -> None:
-        detach(self._tokens.pop())
+        entered = _ENTERED.get()
+        # None where a generator's block began in one thread or task and ends in another: there is nothing of it here.
+        last = max((index for index, (one, _) in enumerate(entered) if one is self), default=None)
+        if last is not None:
+            _ENTERED.set(entered[:last] + entered[last + 1 :])
+            detach(entered[last][1])
 
     def __call__(self, function: F) -> F:
-        # Each call enters one of its own: the function may run in many threads and tasks at once.
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise TypeError(f"use: {function.__qualname__} is a generator, which runs later; use `with` inside it")
         if iscoroutinefunction(function):
 
             @wraps(function)
             async def work(*args: Any, **kwargs: Any) -> Any:
-                with Using(self._context, self._fields):
+                with self:
                     return await function(*args, **kwargs)
         else:
 
             @wraps(function)
             def work(*args: Any, **kwargs: Any) -> Any:
-                with Using(self._context, self._fields):
+                with self:
                     return function(*args, **kwargs)
 
         return cast(F, work)
+
+
+# The blocks around the work at hand, and how each ends: what began in another thread or task is none of theirs.
+_ENTERED: ContextVar[tuple[tuple[Using, Token[Context]], ...]] = ContextVar("propagation_entered", default=())
 
 
 def use(context: Context | None = None, /, **fields: str | None) -> Using:
@@ -138,6 +147,11 @@ def continued(context: Context, fresh: State) -> State:
     """`fresh`, with what the entry of `context` has already to say of local fields and foreign members."""
     before = state_of(context)
     return fresh if before is None else before._replace(config=fresh.config)
+
+
+def forgetting(context: Context) -> Context:
+    """`context` without baggage and without our entry; a span, and what else others keep there, stays."""
+    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY)})
 
 
 def baggage_of(context: Context) -> Mapping[str, object]:

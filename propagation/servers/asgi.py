@@ -1,13 +1,14 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, outgoing
+from propagation.context import READ, STATE_KEY, State, forgetting, outgoing
 from propagation.extract import names_read, read_request
 
 Scope = MutableMapping[str, Any]
@@ -15,6 +16,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Whether the work at hand belongs to a request that was read. A server's callbacks run in the context of whoever
+# registered them, so uvicorn can begin a request in that of one before it on the connection: pipelined, or after a body
+# so large that reading paused. Not in OpenTelemetry's context: its own middleware, further in, may begin an empty one.
+_READING: ContextVar[bool] = ContextVar("propagation_reading", default=False)
 
 
 class ASGIMiddleware:
@@ -43,10 +49,11 @@ class ASGIMiddleware:
                     found = {wanted: [value.decode("latin-1")]}
                 else:
                     found.setdefault(wanted, []).append(value.decode("latin-1"))
-        if found is None and not (self._always and "headers" in scope):
+        stale = READ not in scope and _READING.get()
+        if not (found or stale or self._always) or "headers" not in scope:
             await self.app(scope, receive, send)
             return
-        current = get_current()
+        current = forgetting(get_current()) if stale else get_current()
         if READ in scope and self._was_read(scope, current):
             await self.app(scope, receive, send)
             return
@@ -54,11 +61,13 @@ class ASGIMiddleware:
         context = read_request(current, found, self._fresh)
         if self._alters:
             scope, send = self._trusted(scope), self._echoing(context, send)
-        token = attach(context)
+        before, token = _READING.get(), attach(context)
+        _READING.set(True)
         try:
             await self.app(scope, receive, send)
         finally:
             detach(token)
+            _READING.set(before)  # a reset would fail where a task is closed from outside
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
         """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""

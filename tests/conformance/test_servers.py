@@ -100,6 +100,17 @@ def test_after_a_disconnect_the_next_request_is_its_own(running):
     assert set(running.watch.later) <= {"gray"}
 
 
+def test_the_requests_of_one_connection_do_not_see_each_others_tag(running):
+    # Beyond 64 KiB uvicorn stops reading until the app asks for more, and then reads on in the context of that request.
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    answers = []
+    for body, headers in [(b"x" * 1_000_000, {"env": "gray"}), (b"", {}), (b"", {"env": "prod"}), (b"", {})]:
+        connection.request("POST", "/upload", body, headers)
+        answers.append(connection.getresponse().read().decode())
+    connection.close()
+    assert answers == ["gray", "None", "prod", "None"]
+
+
 @pytest.mark.parametrize(
     ("headers", "tag"),
     [

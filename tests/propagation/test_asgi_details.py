@@ -10,7 +10,15 @@ from opentelemetry.context import Context, attach, detach, get_current
 from server_apps import Watch, starlette_app
 from starlette.testclient import TestClient
 
-from propagation import ASGIMiddleware, PropagationConfig, WSGIMiddleware, get, inject, use
+from propagation import (
+    ASGIMiddleware,
+    PropagationConfig,
+    RemoteFieldsPropagator,
+    WSGIMiddleware,
+    get,
+    inject,
+    use,
+)
 
 EDGE = PropagationConfig(trust_inbound=False)
 
@@ -95,6 +103,39 @@ def test_a_thousand_requests_at_once_in_one_loop():
         return [scope["seen"] for scope in scopes]
 
     assert asyncio.run(main()) == [{lanes[n % 3]} for n in range(1000)]
+
+
+@pytest.mark.parametrize("config", [None, EDGE, PropagationConfig(remote_fields=("env", "x-request-id"))])
+@pytest.mark.parametrize(("headers", "sent"), [((), {}), ((("env", "prod"),), {"env": "prod", "baggage": "env=prod"})])
+def test_a_request_that_begins_in_the_context_of_another_has_nothing_of_it(config, headers, sent):
+    seen = []
+
+    async def second(scope, receive, send):
+        seen.append((get("step"), inject({})))
+
+    async def first(scope, receive, send):
+        with use(step="pay"):
+            await ASGIMiddleware(second, config)(http(*headers), None, None)
+
+    reading = PropagationConfig(local_fields=("step",))
+    asyncio.run(ASGIMiddleware(first, reading)(http(("env", "gray"), ("baggage", "user=alice")), None, None))
+    assert seen == [(None, {} if config is EDGE else sent)]
+
+
+def test_nor_though_opentelemetry_read_that_one_further_in():
+    seen = []
+
+    async def second(scope, receive, send):
+        seen.append(inject({}))
+
+    async def theirs(scope, receive, send):
+        context = RemoteFieldsPropagator().extract(dict(scope["headers"]), Context())
+        token = attach(context)
+        await ASGIMiddleware(second)(http(), None, None)
+        detach(token)
+
+    asyncio.run(ASGIMiddleware(theirs)(http(("env", "gray")), None, None))
+    assert seen == [{}]
 
 
 def test_a_request_is_read_once_so_that_what_the_app_set_since_holds():

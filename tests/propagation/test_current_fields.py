@@ -1,6 +1,7 @@
 """`get` and `use` see what OpenTelemetry's baggage holds, and the other way about."""
 
 import asyncio
+from threading import Thread
 
 import pytest
 from opentelemetry import baggage
@@ -69,6 +70,55 @@ def test_use_decorates_an_async_function_for_all_of_its_time():
         return await asyncio.gather(job(1), job(2)), get("env")
 
     assert asyncio.run(main()) == (["gray", "gray"], None)
+
+
+def test_one_use_can_be_around_many_tasks_at_once(caplog):
+    gray = use(env="gray")
+
+    async def work(steps):
+        with gray:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            inside = get("env")
+        return inside, get("env")
+
+    async def main():
+        return await asyncio.gather(*map(work, (1, 3, 2)))
+
+    assert asyncio.run(main()) == [("gray", None)] * 3
+    with gray, gray:
+        pass
+    assert get("env") is None
+    assert "Failed to detach" not in caplog.text
+
+
+def test_use_in_a_generator_that_ends_in_another_thread_leaves_that_one_alone(caplog):
+    def steps():
+        with use(env="gray"):
+            yield
+
+    generator = steps()
+    thread = Thread(target=next, args=(generator,))
+    thread.start()
+    thread.join()
+    with use(env="prod"):
+        generator.close()
+        assert get("env") == "prod"
+    assert "Failed to detach" not in caplog.text
+
+
+def test_use_decorates_no_generator():
+    with pytest.raises(TypeError, match=r"steps is a generator"):
+
+        @use(env="gray")
+        def steps():
+            yield get("env")
+
+    with pytest.raises(TypeError, match=r"more is a generator"):
+
+        @use(env="gray")
+        async def more():
+            yield get("env")
 
 
 def test_use_refuses_what_could_not_be_sent(environment):

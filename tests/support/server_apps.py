@@ -51,6 +51,10 @@ def starlette_app(watch, config=None):
     async def tag(request):
         return PlainTextResponse(str(get("env")))
 
+    async def upload(request):
+        await request.body()
+        return PlainTextResponse(str(get("env")))
+
     async def sent(request):
         return JSONResponse(inject({}))
 
@@ -120,6 +124,7 @@ def starlette_app(watch, config=None):
     routes = [
         Route("/sync", sync),
         Route("/tag", tag),
+        Route("/upload", upload, methods=["POST"]),
         Route("/sent", sent),
         Route("/wait", wait),
         Route("/wait-in-a-thread", wait_in_a_thread),
@@ -168,6 +173,11 @@ def flask_app(watch, config=None):
     @app.get("/tag")
     @app.get("/mounted/tag")
     def tag():
+        return str(get("env"))
+
+    @app.post("/upload")
+    def upload():
+        flask.request.get_data()
         return str(get("env"))
 
     @app.get("/sent")
