@@ -32,8 +32,13 @@ def find(headers: Any, names: Collection[str]) -> Found:
     for key, value in pairs(headers):
         name = _text(key).lower()
         if name in names:
-            found.setdefault(name, []).extend(map(_text, value if isinstance(value, list | tuple) else (value,)))
+            found.setdefault(name, []).extend(texts(value if isinstance(value, list | tuple) else (value,)))
     return found
+
+
+def texts(values: Iterable[Any]) -> list[str]:
+    """Values as text; what is neither str nor bytes is no header's value, and reads as an empty one."""
+    return [_text(value) for value in values]
 
 
 def pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
@@ -95,7 +100,12 @@ class PairsCarrier:
 
 
 def _typed(text: str, kind: type) -> str | bytes:
-    return text.encode("ascii") if issubclass(kind, bytes) else text
+    if not issubclass(kind, bytes):
+        return text
+    try:
+        return text.encode("latin-1")  # as `_text` read it, so that a caller's bytes come out as they went in
+    except UnicodeEncodeError:
+        return text.encode()
 
 
 def _text(value: Any) -> str:

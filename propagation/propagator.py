@@ -59,7 +59,7 @@ class RemoteFieldsPropagator(TextMapPropagator):
 def _read(carrier: CarrierT, getter: Getter[CarrierT], names: Collection[str]) -> Found:
     if getter is default_getter:
         return carriers.find(carrier, names)  # which knows names in any case; the default getter does not
-    return {name: list(values) for name in names if (values := getter.get(carrier, name))}
+    return {name: carriers.texts(values) for name in names if (values := getter.get(carrier, name))}
 
 
 class _SetterCarrier(Generic[CarrierT]):

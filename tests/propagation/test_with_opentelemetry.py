@@ -189,6 +189,15 @@ def test_the_propagator_writes_through_a_setter_into_what_it_does_not_know():
     assert wire.fields == {"env": "gray", "baggage": "env=gray"}
 
 
+@pytest.mark.parametrize(("value", "lane"), [(b"gray", "gray"), (7, None), (None, None), (b"\xff", None)])
+def test_the_propagator_takes_from_a_getter_what_is_no_text(value, lane):
+    class Getter:
+        def get(self, carrier, key):
+            return [carrier[key]] if key in carrier else None
+
+    assert get("env", RemoteFieldsPropagator().extract({"env": value}, None, Getter())) == lane
+
+
 def test_the_propagator_reads_through_a_getter():
     class Getter:
         def get(self, carrier, key):

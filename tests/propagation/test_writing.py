@@ -197,6 +197,13 @@ def test_headers_are_written_in_the_shape_they_have(headers, expected):
     assert inject(headers, context=arrived(env="gray")) == expected
 
 
+@pytest.mark.parametrize("name", ["é".encode(), b"\xff\xfe", "日".encode()])
+def test_bytes_of_the_callers_that_are_no_ascii_go_out_as_they_are(name):
+    with use(env="gray"):
+        headers = inject([(b"baggage", b"user=" + name)])
+    assert sorted(headers) == [(b"baggage", b"env=gray,user=" + name), (b"env", b"gray")]
+
+
 def test_an_empty_list_is_written_in_the_types_that_its_carrier_says():
     pairs = []
     PairsCarrier(pairs, str, bytes).add("env", "gray")
