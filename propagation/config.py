@@ -60,8 +60,7 @@ class PropagationConfig:
         self._check_wire_names()
         self._check_values()
         self.allows(None)  # builds the rule, so that a bad pattern fails here
-        if self.baggage not in get_args(Baggage):
-            raise ConfigError(f"baggage: {self.baggage!r} is none of {', '.join(get_args(Baggage))}")
+        self._check_choices()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -70,7 +69,10 @@ class PropagationConfig:
         Raises ConfigError, naming the variable.
         """
         found: dict[str, Any] = environment.options(os.environ if environ is None else environ)
-        return cls(**found)
+        try:
+            return cls(**found)
+        except ConfigError as error:
+            raise ConfigError(environment.named(str(error))) from None
 
     @cached_property
     def fields(self) -> tuple[RemoteField, ...]:
@@ -148,6 +150,15 @@ class PropagationConfig:
                     raise ConfigError(f"key_names: {name!r} cannot be carried by the header {key!r}")
                 if owner.setdefault(key, name) != name or keys.count(key) > 1:
                     raise ConfigError(f"key_names: {owner[key]!r} and {name!r} both use the header {key!r}")
+
+    def _check_choices(self) -> None:
+        if self.baggage not in get_args(Baggage):
+            near = get_close_matches(str(self.baggage), get_args(Baggage), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
+            raise ConfigError(f"baggage: {self.baggage!r} is not known{hint}")
+        for option in ("trust_inbound", "echo"):
+            if not isinstance(getattr(self, option), bool):  # a string such as "no" would count as true
+                raise ConfigError(f"{option}: {getattr(self, option)!r} is neither True nor False")
 
     def _check_values(self) -> None:
         for one in self.fields:

@@ -18,10 +18,14 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    entries = [item.partition("=") for item in _list(text)]
-    if bad := next((field for field, sign, _ in entries if not sign), None):
-        raise ConfigError(f"{bad!r} is not field=value")
-    return {field.strip(): value.strip() for field, _, value in entries}
+    pairs: dict[str, str] = {}
+    for field, sign, value in (item.partition("=") for item in _list(text)):
+        if not sign:
+            raise ConfigError(f"{field!r} is not field=value")
+        if field.strip() in pairs:
+            raise ConfigError(f"{field.strip()!r} is given twice; several values go as field=one|two")
+        pairs[field.strip()] = value.strip()
+    return pairs
 
 
 def _lists(text: str) -> dict[str, tuple[str, ...]]:
@@ -69,6 +73,12 @@ def options(environ: Mapping[str, str]) -> dict[str, object]:
         for option, reader in READERS.items()
         if environ.get(PREFIX + option.upper())
     }
+
+
+def named(message: str) -> str:
+    """What is wrong with an option, said of its variable."""
+    options, colon, rest = message.partition(": ")
+    return ", ".join(PREFIX + option.upper() for option in options.split(", ")) + colon + rest
 
 
 def _read(variable: str, reader: Callable[[str], object], environ: Mapping[str, str]) -> object:

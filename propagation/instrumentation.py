@@ -57,7 +57,12 @@ def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[st
 
 
 def uninstrument(*names: str) -> None:
-    """Take `instrument` back, for these libraries or for all. What is not instrumented is left alone."""
+    """Take `instrument` back, for these libraries or for all. What is not instrumented is left alone.
+
+    Raises ConfigError for a library that is unknown.
+    """
+    for name in names:
+        _check_known("uninstrument", name)
     with _lock:
         for name in names or tuple(_active):
             if name in _active:
@@ -82,10 +87,14 @@ def _install(name: str, config: PropagationConfig | None) -> None:
     _active[name] = config, import_module(REGISTRY[name].module).install(config)
 
 
-def _check(name: str) -> None:
+def _check_known(caller: str, name: str) -> None:
     if name not in REGISTRY:
         near = get_close_matches(name, REGISTRY, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(REGISTRY)}"
-        raise ConfigError(f"instrument: {name!r} is not known; {hint}")
+        raise ConfigError(f"{caller}: {name!r} is not known; {hint}")
+
+
+def _check(name: str) -> None:
+    _check_known("instrument", name)
     if not is_installed(name):
         raise ConfigError(f"instrument: {REGISTRY[name].library} is not installed")

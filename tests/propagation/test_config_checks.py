@@ -61,7 +61,14 @@ def test_an_empty_variable_counts_as_not_set():
         ),
         ({"PROPAGATION_TRUST_INBOUND": "perhaps"}, "PROPAGATION_TRUST_INBOUND: 'perhaps' is neither true nor false"),
         ({"PROPAGATION_ORIGIN": "gray"}, "PROPAGATION_ORIGIN: 'gray' is not field=value"),
-        ({"PROPAGATION_BAGGAGE": "all"}, "baggage: 'all' is none of passthrough, declared, off"),
+        ({"PROPAGATION_BAGGAGE": "all"}, "PROPAGATION_BAGGAGE: 'all' is not known; there are passthrough, declared"),
+        (
+            {"PROPAGATION_BAGGAGE": "passtrough"},
+            "PROPAGATION_BAGGAGE: 'passtrough' is not known; did you mean 'passthrough'?",
+        ),
+        ({"PROPAGATION_TAG_FIELDS": "emv"}, "PROPAGATION_TAG_FIELDS: 'emv' is not declared; did you mean 'env'?"),
+        ({"PROPAGATION_LOCAL_FIELDS": "env"}, "PROPAGATION_REMOTE_FIELDS, PROPAGATION_LOCAL_FIELDS: 'env' is decl"),
+        ({"PROPAGATION_ALLOWED_VALUES": "env=prod,env=gray"}, "PROPAGATION_ALLOWED_VALUES: 'env' is given twice"),
     ],
 )
 def test_a_bad_variable_is_named(environ, message):
@@ -87,6 +94,7 @@ def test_a_bad_variable_is_named(environ, message):
         ({"allowed_values": {"env": {"gray.next"}}}, "allowed_values: 'env' cannot be 'gray.next'"),
         ({"allowed_values": {"env": "gray"}}, "allowed_values: give a tuple of names, not the string 'gray'"),
         ({"allowed_values": {"env": {"gray"}}, "origin": {"env": "blue"}}, "origin: 'env' cannot be 'blue'"),
+        ({"trust_inbound": "no"}, "trust_inbound: 'no' is neither True nor False"),
         ({"allowed_hosts": ("http://mouse",)}, "allowed_hosts: 'http://mouse' is not a host"),
         ({"allowed_hosts": ("mouse:80",)}, "allowed_hosts: 'mouse:80' is not a host"),
         ({"allowed_hosts": ("*.example.com",)}, "allowed_hosts: '*.example.com' is not a host"),

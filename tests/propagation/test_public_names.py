@@ -94,6 +94,8 @@ def test_instrument_without_names_takes_every_client_that_is_installed(monkeypat
 def test_an_unknown_library_is_named(name, message):
     with pytest.raises(ConfigError, match=message):
         instrument(name)
+    with pytest.raises(ConfigError, match=message.replace("instrument", "uninstrument")):
+        uninstrument(name)
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch):
