@@ -86,7 +86,8 @@ def _bind(thread: threading.Thread) -> None:
         run, context = thread.run, copy_context()
 
         def run_in_context() -> None:
-            del vars(thread)["run"]  # else the thread would hold itself
+            # Else the thread would hold itself. After a start that failed, a second binds again, and one finds it gone.
+            vars(thread).pop("run", None)
             context.run(run)
 
         vars(thread)["run"] = run_in_context

@@ -139,6 +139,23 @@ def test_a_thread_starts_once(thread_class):
         thread.start()
 
 
+def test_a_thread_that_could_not_be_started_can_be_later(thread_class, monkeypatch):
+    seen = []
+    thread = thread_class(target=lambda: seen.append(get("env")))
+    starter = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
+
+    def full(*args, **kwargs):
+        raise RuntimeError("can't start new thread")
+
+    with use(env="gray"):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, starter, full)
+            with pytest.raises(RuntimeError, match="can't start"):
+                thread.start()
+        run_in(thread)
+    assert seen == ["gray"]
+
+
 def test_the_loops_own_executor():
     async def main():
         with use(env="gray"):
