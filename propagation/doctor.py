@@ -179,7 +179,8 @@ def _tried(tried: Tried, config: PropagationConfig) -> Iterator[Finding]:
     else:
         sent = f"{config.tag}: {tried.value}" if tried.value else f"no {config.tag}"
         outcome = f"{tried.outcome.status or repr(tried.outcome.error)}"
-        yield Finding(OK, f"{sent} → {outcome}; {len(calls)} call(s) out, each as it should be")
+        failed = tried.outcome.status is None or tried.outcome.status >= 400
+        yield Finding(NOTE if failed else OK, f"{sent} → {outcome}; {len(calls)} call(s) out, each as it should be")
     if unread:
         yield Finding(NOTE, f"{unread} connection(s) spoke no plain HTTP, and could not be looked into")
 
@@ -195,6 +196,8 @@ def _load(place: str) -> Any:
         raise UsageError(f"{place}: there is no module {error.name!r}") from None
     except Exception as error:  # noqa: BLE001  # whatever somebody's module raises
         raise UsageError(f"{place}: importing it fails: {error!r}") from None
+    except SystemExit as error:  # of a script without `if __name__ == "__main__"`: its code would become ours
+        raise UsageError(f"{place}: importing it ends the program: {error!r}") from None
     for attribute in path.split("."):
         if not hasattr(found, attribute):
             near = get_close_matches(attribute, dir(found), n=1)

@@ -33,8 +33,8 @@ def assert_propagates(
     at a server that answers each request with `reply` and status 200, so no peer is needed; calls that tests answer
     themselves, by a mock transport say, are not seen. Gives the calls that the first request led to.
 
-    field: default, the tag. config: by what to judge; default, that of the environment. timeout: of each request, in
-    seconds. Raises AssertionError with all that is wrong, a line each, and PropagationError for what is no app.
+    field: default, the tag. config: by what to judge; default, that of the environment. timeout: of each request to an
+    ASGI app, in seconds. Raises AssertionError with all that is wrong, a line each, and PropagationError for what is no app.
     """
     from propagation.probe.app import try_app
 

@@ -65,6 +65,7 @@ not_an_app = 3
 def _apart(tmp_path, monkeypatch, environment):
     (tmp_path / "doctors_apps.py").write_text(APPS)
     (tmp_path / "doctors_broken.py").write_text("1 / 0")
+    (tmp_path / "doctors_script.py").write_text("raise SystemExit(0)")
     monkeypatch.syspath_prepend(str(tmp_path))
     before = propagate.get_global_textmap()
     yield
@@ -186,6 +187,12 @@ def test_an_app_that_does_not(doctor, app, text):
     assert line(lines, text).split()[0] == "LEAK"
 
 
+def test_an_answer_that_shows_little_is_no_more_than_a_note(doctor):
+    code, lines = doctor("doctors_apps:flask", "--path=/no-such-path")
+    assert code == 0
+    assert line(lines, "env: gray → 404; 0 call(s) out").split()[0] == "note"
+
+
 @pytest.mark.parametrize(
     ("app", "message"),
     [
@@ -195,6 +202,7 @@ def test_an_app_that_does_not(doctor, app, text):
         ("doctors_apps:not_an_app", "3 is neither an ASGI nor a WSGI app"),
         ("doctors_apps:failing", "the app did not start: no database"),
         ("doctors_broken:app", "importing it fails: ZeroDivisionError"),
+        ("doctors_script:app", "importing it ends the program: SystemExit(0)"),
     ],
 )
 def test_bad_input_is_one_line(doctor, app, message):
