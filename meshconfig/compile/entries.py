@@ -19,6 +19,7 @@ from meshconfig.model import (
 )
 from meshconfig.spec import Entry as EntrySpec
 from meshconfig.spec import GatewayRef, LaneGroup, PathRoute
+from meshconfig.spec.group import REDIRECTED
 
 
 def entry(group: LaneGroup, spec: EntrySpec, resource: str, plans: dict[str, Plan]) -> Entry:
@@ -40,7 +41,7 @@ def _own_gateway(spec: GatewayRef, resource: str) -> OwnGateway:
         return OwnGateway(resource, selector, (Listener(spec.port or 80),))
     listeners = [Listener(spec.port or 443, spec.tls.mode, spec.tls.credential_name)]
     if spec.tls.https_redirect:
-        listeners.append(Listener(80, redirect=True))
+        listeners.append(Listener(REDIRECTED, redirect=True))
     return OwnGateway(resource, selector, tuple(listeners))
 
 

@@ -77,6 +77,9 @@ class ServiceSpec(Strict):
     traffic_policy: TrafficPolicy = TrafficPolicy()
 
 
+REDIRECTED = 80  # where httpsRedirect listens
+
+
 class GatewayTls(Strict):
     """Istio's ServerTLSSettings, as far as an entry needs them. `httpsRedirect` adds a port 80 that redirects."""
 
@@ -97,6 +100,8 @@ class GatewayRef(Strict):
     def _one_of(self) -> "GatewayRef":
         if self.use and (extra := self.model_fields_set - {"use"}):
             raise ValueError(f"use names a Gateway that exists: {', '.join(sorted(extra))} would have no effect")
+        if self.port == REDIRECTED and self.tls and self.tls.https_redirect:
+            raise ValueError(f"httpsRedirect listens on port {REDIRECTED}: give TLS another port")
         return self
 
 

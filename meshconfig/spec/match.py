@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import re2
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from meshconfig.spec.base import HeaderName, Strict
 
@@ -69,6 +69,7 @@ def _exact(value: Any) -> Any:
     return {"exact": value} if isinstance(value, str) else value
 
 
+Name = Annotated[str, StringConstraints(min_length=1)]  # Envoy refuses a whole route table for an empty one
 AnyString = Annotated[StringMatch, BeforeValidator(_exact, json_schema_input_type=str | StringMatch)]
 AnyPath = Annotated[PathMatch, BeforeValidator(_exact, json_schema_input_type=str | PathMatch)]
 
@@ -77,14 +78,14 @@ class Match(Strict):
     """All of what is given must hold. An empty one would be every request; say so with `path: {prefix: /}`."""
 
     headers: dict[HeaderName, AnyString] = {}
-    cookies: dict[str, AnyString] = {}
-    query: dict[str, AnyString] = {}
+    cookies: dict[Name, AnyString] = {}
+    query: dict[Name, AnyString] = {}
     path: AnyPath | None = None
     method: str | None = Field(default=None, pattern="^[A-Z]+$")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Match":
-        if not self.model_fields_set:
+        if not any(getattr(self, name) for name in self.model_fields_set):
             raise ValueError("takes at least one of headers, cookies, query, path, method")
         return self
 
@@ -92,4 +93,4 @@ class Match(Strict):
 class EntryMatch(Match):
     """A match at an entry, where Istio has read the JWT: its claims may be asked for."""
 
-    claims: dict[str, AnyString] = {}
+    claims: dict[Name, AnyString] = {}

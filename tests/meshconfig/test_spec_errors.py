@@ -146,6 +146,21 @@ def test_the_spec_itself_is_right():
         ("      port: 9001\n", "      port: 9001\n      port: 9002\n", "13: spec.services.cat.port: stands twice"),
         ("calls: [mouse]", "calls: mouse", "13: spec.services.cat.calls: takes a list, not 'mouse'"),
         ("lanes:\n", "lanes: [\n", "not YAML"),
+        (
+            "routes:",
+            "admit: [{lane: gray, match: {headers: {}, cookies: {}}}]\n      routes:",
+            "20: spec.entries[0].admit[0].match: takes at least one of",
+        ),
+        (
+            "routes:",
+            "admit: [{lane: gray, match: {query: {'': x}}}]\n      routes:",
+            "20: spec.entries[0].admit[0].match.query",
+        ),
+        (
+            "routes:",
+            "gateway: {port: 80, tls: {mode: SIMPLE, credentialName: c, httpsRedirect: true}}\n      routes:",
+            "20: spec.entries[0].gateway: httpsRedirect listens on port 80: give TLS another port",
+        ),
         ("port: 9001\n", "port: !!int x\n", "12: spec.services.cat.port: 'x' is no int"),
         ("port: 9001\n", f"port: {'9' * 5000}\n", "12: spec.services.cat.port: '999"),
         ("cat-svc", "cat\0svc", "11: not YAML: a control character, #x0000"),
