@@ -17,9 +17,9 @@ def covers(pattern: str, host: str) -> bool:
     """Is `host`, which may be a wildcard itself, within `pattern`? (Istio's `host.SubsetOf(pattern)`)"""
     if not is_wildcard(pattern):
         return pattern == host
-    if not is_wildcard(host):
-        return host.endswith(pattern[1:])
-    return len(host) >= len(pattern) and host[1:].endswith(pattern[1:])
+    # Of two wildcards the longer is within the shorter; a host that is none is compared from its first character.
+    rest = host[1:] if is_wildcard(host) else host
+    return rest.endswith(pattern[1:])
 
 
 def overlap(first: str, second: str) -> bool:
@@ -44,7 +44,7 @@ def domain_matches(domain: str, host: str) -> bool:
     if domain == "*":
         return True
     if is_wildcard(domain):
-        return len(host) > len(domain) - 1 and host.endswith(domain[1:])
+        return len(host) >= len(domain) and host.endswith(domain[1:])
     return domain == host
 
 
@@ -53,13 +53,11 @@ def specificity(domain: str) -> tuple[bool, int]:
     return not is_wildcard(domain), len(domain)
 
 
-def most_specific(host: str, exact: Mapping[str, T], wildcards: Mapping[str, T]) -> T | None:
-    """The value under the host itself, else under the longest wildcard that covers it.
+def most_specific(host: str, wildcards: Mapping[str, T]) -> T | None:
+    """The value under the longest wildcard that covers a host.
 
     Source: pilot model/config.go, MostSpecificHostMatch.
     """
-    if not is_wildcard(host) and host in exact:
-        return exact[host]
     covering = [pattern for pattern in wildcards if covers(pattern, host)]
     return wildcards[max(covering, key=len)] if covering else None
 

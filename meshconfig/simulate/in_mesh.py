@@ -72,7 +72,9 @@ def _to_service(index: Index, scope: Scope, service: KnownService, found: Callin
     elif not service.has_port(port):
         found.service, found.answer = None, Passthrough(service.host, f"the Service has no port {port}")
         return
-    elif service.ports and port is not None and not service.ports[port]:
+    elif port is None:
+        found.undecided.append(f"which port of {service.host} is called")
+    elif not service.is_http(port):
         found.assumed.append(f"port {port} of {service.host} is not HTTP by its name: no route applies")
         return
     _attach(index, scope, service, found)

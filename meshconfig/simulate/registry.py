@@ -40,6 +40,10 @@ class KnownService:
     def has_port(self, port: int | None) -> bool:
         return self.ports is None or port is None or port in self.ports
 
+    def is_http(self, port: int | None) -> bool:
+        """Is this port, which the Service has, routed as HTTP? One that is taken for given is."""
+        return self.ports is None or port is None or self.ports[port]
+
     @property
     def only_port(self) -> int | None:
         return next(iter(self.ports)) if self.ports and len(self.ports) == 1 else None

@@ -64,7 +64,7 @@ class _Group:
         if kept := [one for one in self.exact.get(host, ()) if wanted(one)]:
             return _merge(kept)
         wildcards = {name: kept for name, every in self.wildcards.items() if (kept := [o for o in every if wanted(o)])}
-        return _merge(most_specific(host, {}, wildcards) or [])
+        return _merge(most_specific(host, wildcards) or [])
 
 
 class DestinationRules:

@@ -56,6 +56,34 @@ def test_virtual_services_of_one_host_merge_the_oldest_first_with_catch_alls_las
     assert [who(at_gateway(index, path)) for path in ("/a", "/b", "/c")] == [201, 203, 202]
 
 
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"headers": {"x": {"regex": ".*"}}},
+        {"withoutHeaders": {"x": {}}},
+        {"queryParams": {"x": {}}},
+        {"method": {"regex": ".*"}},
+        {"authority": {"prefix": "a"}},
+        {"scheme": {"exact": "http"}},
+        {"uri": {"regex": "/.*"}},
+        {"uri": {"exact": "/"}},
+        {"uri": {"prefix": "/b"}},
+    ],
+)
+def test_what_is_no_catch_all_keeps_its_place(match):
+    first = virtual_service("a", says(201, match), says(203, {"uri": {"exact": "/n"}}), hosts=(A_HOST,))
+    index = world(first, virtual_service("b", says(202), hosts=(A_HOST,)))
+    path = "/b" if match.get("uri") == {"prefix": "/b"} else "/"
+    path += "?x" if "queryParams" in match else ""
+    headers = [("x", "1")] if "headers" in match else []
+    assert who(at_gateway(index, path, headers, host=A_HOST)) == 201
+
+
+def test_what_is_yet_to_be_created_is_the_youngest():
+    index = world(virtual_service("a", says(201)), virtual_service("b", says(202), created="2026-01-01T00:00:00Z"))
+    assert who(at_gateway(index)) == 202
+
+
 def test_of_equal_age_the_name_decides():
     index = world(virtual_service("b", says(202)), virtual_service("a", says(201)))
     assert who(at_gateway(index)) == 201

@@ -75,12 +75,17 @@ PATHS = [
     ({"uri": {}}, "/any", True),
     ({"uri": {"exact": "/Ab"}, "ignoreUriCase": True}, "/aB", True),
     ({"uri": {"prefix": "/Ab"}, "ignoreUriCase": True}, "/aBc", True),
+    ({"uri": {"exact": "/Ab"}, "ignoreUriCase": True}, "/x", False),
+    ({"uri": {"prefix": "/Ab"}, "ignoreUriCase": True}, "/a", False),
     ({"uri": {"regex": "/Ab"}, "ignoreUriCase": True}, "/ab", False),
+    ({"uri": {"regex": "/Ab"}, "ignoreUriCase": True}, "/Ab", True),
     ({"uri": {"exact": "/b"}}, "/a/../b", True),
     ({"uri": {"exact": "/a/"}}, "/a/b/..", True),
     ({"uri": {"exact": "/a/b"}}, "/./a\\b", True),
     ({"uri": {"exact": "/a"}}, "/%61", True),
     ({"uri": {"exact": "/a/b"}}, "/a%2Fb", False),
+    ({"uri": {"exact": "/a%2Fb"}}, "/a%2Fb", True),
+    ({"uri": {"exact": "/!~"}}, "/!~?~!", True),
     ({"uri": {"exact": "/a"}}, "//a", False),
 ]
 
@@ -138,6 +143,16 @@ CLAIMS = [
     ("@request.auth.claims[a.b][c]", {"exact": "x"}, {"a.b": {"c": "x"}}, True),
     ("@request.auth.claims.scope", {"exact": "read"}, {"scope": "write read"}, True),
     ("@request.auth.claims.group", {"exact": "1"}, {"group": 1}, False),
+    ("@request.auth.claims.group", {"regex": "d.*"}, {"group": "dev"}, True),
+    ("@request.auth.claims.group", {"exact": "dev"}, {"group": "dev ops"}, False),
+    ("@request.auth.claims.scope", {"exact": "read"}, {"scope": ["write", "read"]}, True),
+    ("@request.auth.claims.a.b", {"exact": "x"}, {"a": "x"}, False),
+    ("@Request.Auth.Claims.group", {"exact": "dev"}, {"group": "dev"}, True),
+    # Not a claim's name, so a header's, and no request has it.
+    ("@request.auth.claims.", {"exact": "dev"}, {"": "dev"}, False),
+    ("@request.auth.claims[]", {"exact": "dev"}, {"": "dev"}, False),
+    ("@request.auth.claims[a", {"exact": "dev"}, {"a": "dev"}, False),
+    ("@request.auth.claims.a]", {"exact": "dev"}, {"a": "dev"}, False),
 ]
 
 
@@ -173,7 +188,11 @@ def test_the_decision_names_the_route_and_the_match():
 
 
 def test_the_reasons_of_a_route_passed_over_read_well():
-    wanted = {**ENV_GRAY, "queryParams": {"q": {}}, "withoutHeaders": {"user": {"regex": "a.*"}}}
+    wanted = {
+        "headers": {"ENV": {"exact": "gray"}},
+        "queryParams": {"q": {}},
+        "withoutHeaders": {"User": {"regex": "a.*"}},
+    }
     index = world(virtual_service("vs", says(201, wanted, {"uri": {"prefix": "/x"}}, name="lane"), says(202)))
     (skipped,) = at_gateway(index, "/", [("env", "prod"), ("user", "anna")]).skipped
     assert skipped.reasons == (

@@ -8,6 +8,10 @@ from meshconfig.simulate import Passthrough
 CAT = "cat.demo.svc.cluster.local"
 
 
+def sidecar(*hosts, namespace="demo", **spec):
+    return manifest("Sidecar", "default", {"egress": [{"hosts": list(hosts)}], **spec}, namespace)
+
+
 @pytest.mark.parametrize("host", ["cat", "cat.demo", "cat.demo.svc", CAT, CAT + ".", "CAT", f"{CAT}:9001"])
 def test_a_service_under_any_of_its_names(host):
     assert who(from_pod(world(in_mesh("vs", says(201))), host)) == 201
@@ -49,7 +53,10 @@ def test_one_private_to_the_senders_namespace_goes_before_older_public_ones():
     assert who(from_pod(index, CAT, namespace="other")) == 202
 
 
-@pytest.mark.parametrize(("export_to", "seen"), [(["other"], True), (["."], False), (["*"], True), (["~"], False)])
+@pytest.mark.parametrize(
+    ("export_to", "seen"),
+    [(["other"], True), (["."], False), (["*"], True), (["~"], False), (["~", "other"], False), (["demo"], False)],
+)
 def test_export_to(export_to, seen):
     index = world(in_mesh("vs", says(201), exportTo=export_to))
     assert who(from_pod(index, CAT, namespace="other")) == (201 if seen else "cat")
@@ -69,6 +76,26 @@ def test_the_longest_wildcard_wins():
     )
     assert who(from_pod(index)) == 202
     assert who(from_pod(index, "dog.other")) == 201
+
+
+def test_one_private_goes_before_one_exported_by_name_before_a_public_one():
+    ages = ("2026-03-01", "2026-02-01", "2026-01-01")
+    private, named, public = (
+        in_mesh(
+            "vs",
+            says(201 + number),
+            hosts=(CAT,),
+            namespace=namespace,
+            exportTo=[export_to],
+            created=f"{age}T00:00:00Z",
+        )
+        for number, (namespace, export_to, age) in enumerate(
+            zip(("other", "demo", "third"), (".", "other", "*"), ages, strict=True)
+        )
+    )
+    assert who(from_pod(world(public, named, private), CAT, namespace="other")) == 201
+    assert who(from_pod(world(public, named), CAT, namespace="other")) == 202
+    assert who(from_pod(world(public), CAT, namespace="other")) == 203
 
 
 FOR_CATS = {"sourceLabels": {"app": "cat"}}
@@ -159,6 +186,33 @@ def test_a_wildcard_that_covers_a_service_with_the_port_stands_for_services_alon
     assert isinstance(from_pod(world(wild, web), nobody, port=80).outcome, Passthrough)
 
 
+def test_only_services_that_the_sender_sees_count_for_that():
+    wild = in_mesh("vs", says(201), hosts=("*.demo.svc.cluster.local", "a.example.org"))
+    hidden = service("web", ports=((80, "http"), (81, "http-b")), annotations={"networking.istio.io/exportTo": "."})
+    index = world(wild, hidden)
+    nobody = "nobody.demo.svc.cluster.local"
+    assert who(from_pod(index, nobody, port=80, namespace="other")) == 201
+    assert isinstance(from_pod(index, "a.example.org", port=81, namespace="other").outcome, Passthrough)
+    assert who(from_pod(index, "a.example.org", port=81)) == 201
+    limited = world(wild, service("web", ports=((80, "http"), (81, "http-b"))), sidecar("./cat.demo.svc.cluster.local"))
+    assert isinstance(from_pod(limited, "a.example.org", port=81).outcome, Passthrough)
+    assert who(from_pod(limited, nobody, port=80)) == 201
+
+
+def test_a_host_beside_the_registry_of_two_virtual_services():
+    """The first with a route for the sender, of those that it sees."""
+    for_dogs = in_mesh("a", says(201, {"sourceLabels": {"app": "dog"}}), hosts=("a.example.org",))
+    second = in_mesh("b", says(202), hosts=("a.example.org",))
+    index = world(for_dogs, second)
+    assert who(from_pod(index, "a.example.org", port=80)) == 202
+    assert who(from_pod(index, "a.example.org", port=80, labels={"app": "dog"})) == 201
+    wide = in_mesh("w", says(203), hosts=("*.example.org",))
+    assert who(from_pod(world(wide, second), "a.example.org", port=80)) == 202
+    assert who(from_pod(world(wide, for_dogs), "a.example.org", port=80)) == 203
+    imported = world(second, wide, sidecar("other/*"))
+    assert isinstance(from_pod(imported, "a.example.org", port=80).outcome, Passthrough)
+
+
 def test_a_service_that_the_sender_may_not_see_is_routed_by_no_virtual_service():
     hidden = service("hidden", annotations={"networking.istio.io/exportTo": "."})
     index = world(hidden, in_mesh("vs", says(201), hosts=("hidden",)))
@@ -180,9 +234,37 @@ def test_a_service_entrys_host_is_a_service():
     assert who(from_pod(world(entry()), "api.example.org", port=443)) == "api"
     wild = world(entry("*.example.org"), in_mesh("vs", says(201), hosts=("*.example.org",)))
     assert who(from_pod(wild, "any.example.org", port=443)) == 201
+    assert isinstance(from_pod(wild, "any.example.com", port=443).outcome, Passthrough)
+    assert isinstance(from_pod(world(entry("*.example.org")), "any.example.org", port=444).outcome, Passthrough)
+    two = world(
+        entry("*.example.org"),
+        in_mesh("vs", says(201), hosts=("*.example.org",)),
+        in_mesh("vs2", says(202), hosts=("*.a.example.org",)),
+    )
+    assert who(from_pod(two, "x.b.example.org", port=443)) == 201
     assert isinstance(
         from_pod(world(entry(exportTo=["."])), "api.example.org", port=443, namespace="other").outcome, Passthrough
     )
+
+
+def test_a_port_that_the_request_leaves_open():
+    """It is in the host, or the Service's only one; else it is not known."""
+    index = world(
+        service("two", ports=((9001, "http"), (9002, "tcp-b"))),
+        in_mesh("vs", says(201, {"port": 9002}), says(202), hosts=("cat",)),
+    )
+    assert who(from_pod(index, "cat", port=None)) == 202
+    assert from_pod(index, "mouse", port=None).outcome.port == 9001
+    assert from_pod(index, "two:9002", port=None).outcome.port == 9002
+    assert from_pod(index, "two", port=None).undecided == ("which port of two.demo.svc.cluster.local is called",)
+    outside = world(in_mesh("vs", says(201), hosts=("a.example.org",)))
+    assert who(from_pod(outside, "a.example.org", port=None)) == 201
+    assert isinstance(from_pod(outside, "a.example.org:81", port=None).outcome, Passthrough)
+
+
+def test_a_sender_whose_namespace_is_not_said_is_in_default():
+    index = world(service("cat", namespace="default"), in_mesh("vs", says(201), namespace="default"))
+    assert who(from_pod(index, "cat", namespace="")) == 201
 
 
 def test_services_that_are_not_given_are_assumed_and_said_so():
@@ -193,12 +275,31 @@ def test_services_that_are_not_given_are_assumed_and_said_so():
     assert decision.outcome.workloads is None
 
 
+@pytest.mark.parametrize(
+    ("host", "assumed"),
+    [("cat", True), ("x.y.svc", True), ("x.y.svc.cluster.local", True), ("x.y", False), ("a.org", False)],
+)
+def test_which_hosts_are_taken_for_services(host, assumed):
+    decision = from_pod(world(base=()), host)
+    assert bool(decision.assumed) is assumed
+    assert isinstance(decision.outcome, Passthrough) is not assumed
+
+
+def test_a_host_of_two_labels_is_a_service_if_a_virtual_service_says_so():
+    assert who(from_pod(world(in_mesh("vs", says(201), hosts=("x.y.svc.cluster.local",)), base=()), "x.y")) == 201
+
+
+def test_hosts_beside_services_that_are_only_assumed():
+    index = world(in_mesh("vs", says(201), hosts=("a.example.org", "cat")), base=())
+    assert who(from_pod(index, "a.example.org", port=9001)) == 201
+    elsewhere = world(
+        in_mesh("vs", says(201), hosts=("a.example.org", "cat")), sidecar("other/*", "*/a.example.org"), base=()
+    )
+    assert isinstance(from_pod(elsewhere, "a.example.org", port=9001).outcome, Passthrough)
+
+
 def test_a_service_that_is_missing_among_those_given_is_not_assumed():
     assert isinstance(from_pod(world(), "nobody").outcome, Passthrough)
-
-
-def sidecar(*hosts, namespace="demo", **spec):
-    return manifest("Sidecar", "default", {"egress": [{"hosts": list(hosts)}], **spec}, namespace)
 
 
 @pytest.mark.parametrize(
