@@ -34,7 +34,8 @@ def assert_propagates(
     themselves, by a mock transport say, are not seen. Gives the calls that the first request led to.
 
     field: default, the tag. config: by what to judge; default, that of the environment. timeout: of each request to an
-    ASGI app, in seconds. Raises AssertionError with all that is wrong, a line each, and PropagationError for what is no app.
+    ASGI app, in seconds. Raises AssertionError with all that is wrong, a line each, and PropagationError for what is no
+    app.
     """
     from propagation.probe.app import try_app
 
