@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import NamedTuple
 
-from propagation.config import PropagationConfig
+from propagation.config import PropagationConfig, default_config
 from propagation.errors import ConfigError
 from propagation.patching import Undo
 
@@ -45,11 +45,14 @@ def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[st
     """Have these libraries carry the fields; without names, every client library that is installed. Gives their names.
 
     config: default, that of the request at hand, else that of the environment. Calling it again changes nothing, except
-    that a new `config` takes the old one's place. Raises ConfigError for a library that is unknown or not installed.
+    that a new `config` takes the old one's place. Raises ConfigError for a library that is unknown or not installed,
+    and for an environment that makes no config.
     """
     chosen = names or tuple(name for name in REGISTRY if is_installed(name) and not REGISTRY[name].asked)
     for name in names:
         _check(name)
+    if config is None:
+        default_config()  # what is wrong with it is said here, and not by every call that the clients make
     with _lock:
         for name in chosen:
             _install(name, config)

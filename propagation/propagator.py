@@ -15,7 +15,7 @@ from opentelemetry.propagators.textmap import (
 
 from propagation import carriers, members
 from propagation.carriers import Found
-from propagation.config import PropagationConfig
+from propagation.config import PropagationConfig, default_config
 from propagation.context import State, config_of
 from propagation.extract import names_read, read_into
 from propagation.inject import add_fields
@@ -29,6 +29,8 @@ class RemoteFieldsPropagator(TextMapPropagator):
     """
 
     def __init__(self, config: PropagationConfig | None = None) -> None:
+        if config is None:
+            default_config()  # what is wrong with it is said at the start, and not by every request
         self._config = config
 
     def extract(

@@ -2,7 +2,15 @@
 
 import pytest
 
-from propagation import ConfigError, PropagationConfig
+from propagation import (
+    ASGIMiddleware,
+    ConfigError,
+    PropagationConfig,
+    RemoteFieldsPropagator,
+    WSGIMiddleware,
+    instrument,
+)
+from propagation.instrumentation import REGISTRY, is_instrumented
 
 
 def test_the_defaults_are_the_issues():
@@ -75,6 +83,14 @@ def test_a_bad_variable_is_named(environ, message):
     with pytest.raises(ConfigError) as caught:
         PropagationConfig.from_env(environ)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("start", [ASGIMiddleware, WSGIMiddleware, RemoteFieldsPropagator, instrument])
+def test_a_bad_variable_fails_at_the_start_and_not_in_a_request(start, environment):
+    environment(baggage="of")
+    with pytest.raises(ConfigError, match=r"^PROPAGATION_BAGGAGE: 'of' is not known; did you mean 'off'\?$"):
+        start(*[None] * (start in (ASGIMiddleware, WSGIMiddleware)))
+    assert not any(map(is_instrumented, REGISTRY))
 
 
 @pytest.mark.parametrize(
