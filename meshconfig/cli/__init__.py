@@ -45,6 +45,8 @@ def main() -> None:
     except GraylaneError as error:
         print(f"graylane: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:  # `graylane render | head`
         sys.stderr.close()
         sys.exit(0)

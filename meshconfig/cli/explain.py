@@ -72,7 +72,7 @@ def command(
         shown = [_json_step(step) for step in steps] if chain else asdict(decision)
         print(json.dumps(shown, indent=2, default=_plain))
     else:
-        stdout().print(Text("\n").join([*_lines(request, decision, names), *_chain_lines(steps, names)]))
+        stdout().print(Text("\n").join([*_lines(request, decision, names), *_chain_lines(steps, names, chain or "")]))
     if not decision.destinations:
         raise typer.Exit(FAILED)
 
@@ -175,15 +175,18 @@ def _percent(share: Fraction) -> str:
     return f"{float(share):.4g}" if share < Fraction(1, 1000) else f"{float(share) * 100:.3g} %"
 
 
-def _chain_lines(steps: Sequence[Step], names: Names) -> list[Text]:
+def _chain_lines(steps: Sequence[Step], names: Names, chain: str) -> list[Text]:
     if not steps:
         return []
-    return [Text(""), Text("along the chain:", style="bold"), *(_chain(step, names) for step in steps)]
+    hops = [name.strip() for name in chain.split(",")]
+    return [Text(""), Text("along the chain:", style="bold"), *(_chain(step, names, hops) for step in steps)]
 
 
-def _chain(step: Step, names: Names) -> Text:
-    hops = " → ".join(names.version(one) if isinstance(one, Destination) else str(one) for one in step.outcomes)
-    return Text(f"  {_percent(step.probability):>6} {hops}")
+def _chain(step: Step, names: Names, hops: Sequence[str]) -> Text:
+    way = " → ".join(names.version(one) if isinstance(one, Destination) else str(one) for one in step.outcomes)
+    left = hops[len(step.outcomes) :]
+    missed = f"   it never comes to {', '.join(left)}" if left else ""
+    return Text(f"  {_percent(step.probability):>6} {way}{missed}")
 
 
 def _json_step(step: Step) -> dict[str, Any]:

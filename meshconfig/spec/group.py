@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict, WorkloadName
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
@@ -17,12 +17,23 @@ ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?
 EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
 
 
+# An entry sets and removes the tag's header.
+TAKEN = ("host", "cookie", "baggage", "traceparent", "tracestate", "authorization", "content-type", "content-length")
+
+
 class Tag(Strict):
     """The header that carries a lane's name, and the lane of all who send none."""
 
     header: HeaderName = "env"
     default: LaneName = "prod"
     baggage: bool = False
+
+    @field_validator("header")
+    @classmethod
+    def _of_its_own(cls, header: str) -> str:
+        if header in TAKEN:
+            raise ValueError(f"{header} has a meaning of its own; a tag needs a header to itself")
+        return header
 
 
 class Lane(Strict):

@@ -6,7 +6,7 @@ not hold is what graylane itself writes: `match`, `route`, `redirect`, `directRe
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from meshconfig.spec.base import Items, PortNumber, Strict
 
@@ -55,6 +55,12 @@ class Abort(Strict):
     http_status: Status | None = None
     grpc_status: str | None = None
     percentage: Percentage | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "Abort":
+        if (self.http_status is None) == (self.grpc_status is None):
+            raise ValueError("takes one of httpStatus, grpcStatus")
+        return self
 
 
 class Fault(Strict):
@@ -206,6 +212,12 @@ class LoadBalancer(Strict):
     zone_aware_lb_setting: ZoneAwareLbSetting | None = None
     warmup_duration_secs: Duration | None = None
     warmup: Warmup | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> "LoadBalancer":
+        if self.simple is not None and self.consistent_hash is not None:
+            raise ValueError("takes one of simple, consistentHash")
+        return self
 
 
 class OutlierDetection(Strict):

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from meshconfig.spec.base import HeaderName, Strict
 
 MAX_REGEX = 1024  # Istio refuses longer ones
+PATH = "^/[^?#]*$"  # the query is matched by `query`
 
 
 class StringMatch(Strict):
@@ -35,8 +36,8 @@ class StringMatch(Strict):
 class PathMatch(Strict):
     """Exactly one of `exact`, `prefix` and `regex` (RE2, the whole path); a bare string is exact."""
 
-    exact: str | None = Field(default=None, pattern="^/")
-    prefix: str | None = Field(default=None, pattern="^/")
+    exact: str | None = Field(default=None, pattern=PATH)
+    prefix: str | None = Field(default=None, pattern=PATH)
     regex: str | None = Field(default=None, min_length=1, max_length=MAX_REGEX)
 
     @model_validator(mode="after")

@@ -176,3 +176,8 @@ def test_the_schema_takes_every_example_and_refuses_a_typing_error(graylane):
     wrong = yaml.safe_load(SPEC.read_text())
     wrong["spec"]["services"]["cat"]["prot"] = 1
     assert not validator.is_valid(wrong)
+
+
+def test_a_chain_that_is_not_met_says_so(graylane):
+    _, out, _ = graylane("explain", "-f", SPEC, "--host", "cat.example.com", "--chain", "mouse,cat")
+    assert out.splitlines()[-1] == "   100 % cat / prod   it never comes to cat"

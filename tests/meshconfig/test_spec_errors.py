@@ -145,6 +145,14 @@ def test_the_spec_itself_is_right():
         ),
         ("      port: 9001\n", "      port: 9001\n      port: 9002\n", "13: spec.services.cat.port: stands twice"),
         ("calls: [mouse]", "calls: mouse", "13: spec.services.cat.calls: takes a list, not 'mouse'"),
+        ("header: env", "header: Cookie", "5: spec.tag.header: cookie has a meaning of its own"),
+        ("{prefix: /}", "{exact: '/a?b'}", "21: spec.entries[0].routes[0].path.exact: '/a?b' is not allowed here"),
+        ("port: 9001\n", "port: 9001\n      policy: {fault: {abort: {}}}\n", "takes one of httpStatus, grpcStatus"),
+        (
+            "port: 9001\n",
+            "port: 9001\n      trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}\n",
+            "13: spec.services.cat.trafficPolicy.loadBalancer: takes one of simple, consistentHash",
+        ),
         ("lanes:\n", "lanes: [\n", "not YAML"),
         (
             "routes:",
