@@ -75,13 +75,20 @@ def _value(
     field: RemoteField, found: Found, written: list[str], context: Context, config: PropagationConfig
 ) -> str | None:
     """The value that leaves: of the caller's own header, else of the caller's own member, else of the context."""
-    sent = next((found[name] for name in field.wire_names if name in found), None)
-    if sent is None and config.baggage != "off":
-        sent = [members.value_of(one) or "" for one in written if members.key_of(one) == field.name] or None
-    if sent is None:
-        return outgoing(field.name, context, config)
-    value = sent[0].strip(" \t")
-    return value if len(set(sent)) == 1 and field.objection(value) is None else None
+    for name in field.wire_names:
+        if name in found:
+            return _agreed(field, found[name])
+    # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find none.
+    own = [] if config.baggage == "off" else [one for one in written if members.key_of(one) == field.name]
+    said = _agreed(field, [members.value_of(one) or "" for one in own])
+    return outgoing(field.name, context, config) if said is None else said
+
+
+def _agreed(field: RemoteField, sent: list[str]) -> str | None:
+    """The one good value that was sent, None where there is no such."""
+    values = {value.strip(" \t") for value in sent}
+    value = values.pop() if len(values) == 1 else ""
+    return value if field.objection(value) is None else None
 
 
 def _baggage(values: dict[str, str], written: list[str], context: Context, config: PropagationConfig) -> Iterator[str]:

@@ -42,6 +42,14 @@ def test_writing_twice_changes_nothing(headers):
     assert inject(headers, context=context) == once
 
 
+@pytest.mark.parametrize("own", ["env=", "env=a b", "env=gray,env=prod", "env=%ff", "env=,user=alice"])
+def test_writing_twice_changes_nothing_where_the_callers_own_member_is_no_tag(own):
+    with use(env="gray"):
+        once = inject({"baggage": own})
+        assert inject(dict(once)) == once
+    assert once["env"] == "gray"
+
+
 @pytest.mark.parametrize("name", ["env", "Env", "ENV"])
 def test_the_callers_own_header_wins_and_baggage_says_the_same(name):
     headers = inject({name: "prod"}, context=arrived(env="gray"))
