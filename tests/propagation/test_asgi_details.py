@@ -245,7 +245,7 @@ def test_no_object_is_made_for_each_header():
     async def app(scope, receive, send):
         pass
 
-    def peak(count):
+    def once(count):
         scope = http(*((f"x-header-{number}", "value") for number in range(count)))
         coroutine = ASGIMiddleware(app)(scope, None, None)
         tracemalloc.start()
@@ -254,5 +254,8 @@ def test_no_object_is_made_for_each_header():
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found
+
+    def peak(count):
+        return min(once(count) for _ in range(5))  # other threads of the test run allocate too
 
     assert abs(peak(1000) - peak(10)) < 100  # bytes
