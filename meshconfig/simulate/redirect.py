@@ -45,8 +45,8 @@ def _host(redirect: HTTPRedirect, request: Request, scheme: str, port: int | Non
     host, own = split_port(request.host)
     if port:
         return f"{host}:{port}"
-    plain = scheme == request.scheme or own not in (80, 443) or (scheme, own) not in (("https", 80), ("http", 443))
-    return request.host if plain else host
+    # Envoy takes the old scheme's own port off when the scheme changes.
+    return host if scheme != request.scheme and own == DEFAULT_PORTS.get(request.scheme) else request.host
 
 
 def _path(redirect: HTTPRedirect, request: Request, match: HTTPMatchRequest | None) -> str:

@@ -12,8 +12,9 @@ from meshconfig.istio import CLUSTER_DOMAIN, Resources, Service, ServiceEntry, W
 from meshconfig.simulate.hosts import visible
 
 EXPORT_TO = "networking.istio.io/exportTo"
-_HTTP = frozenset({"http", "http2", "grpc", "grpc-web", "h2c", "kubernetes.io/h2c", "kubernetes.io/ws"})
-_OTHER = frozenset({"tcp", "udp", "tls", "https", "mongo", "redis", "mysql", "kubernetes.io/wss"})
+_HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
+_OTHER = frozenset({"tcp", "udp", "tls", "https", "mongo", "redis", "mysql"})
+_WELL_KNOWN = frozenset({25, 53, 3306, 27017})  # SMTP, DNS, MySQL, MongoDB
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,24 @@ def namespace_of(host: str) -> str | None:
     return namespace if head != host and name and namespace and "." not in namespace and name != "*" else None
 
 
-def is_http(name: str, protocol: str, app_protocol: str) -> bool:
-    """Would Istio route this port as HTTP? By appProtocol, else its name up to the first dash; others are sniffed.
+def is_http(port: int, name: str, protocol: str, app_protocol: str) -> bool:
+    """Would Istio route this port of a Service as HTTP? By appProtocol, else by its name, up to the first dash.
 
-    Source: Istio, "Protocol Selection"; pkg/config/kube ConvertProtocol.
+    What tells no protocol is sniffed, so HTTP on it is routed too, but for the ports of a few well-known others.
+
+    Source: Istio, "Protocol Selection"; pkg/config/kube, ConvertProtocol.
     """
-    if protocol == "UDP":
+    told = (app_protocol or name).lower()
+    if protocol == "UDP" or told == "kubernetes.io/wss":
         return False
-    if app_protocol.lower() in _HTTP | _OTHER:
-        return app_protocol.lower() in _HTTP
-    prefix = name.lower()
-    prefix = "grpc-web" if prefix == "grpc-web" or prefix.startswith("grpc-web-") else prefix.partition("-")[0]
-    return prefix not in _OTHER
+    if app_protocol in ("kubernetes.io/h2c", "kubernetes.io/ws"):
+        return True
+    prefix = "grpc-web" if told.startswith("grpc-web") else told.partition("-")[0]
+    return prefix in _HTTP or (prefix not in _OTHER and port not in _WELL_KNOWN)
 
 
 def _of_service(service: Service) -> KnownService:
-    ports = {port.port: is_http(port.name, port.protocol, port.app_protocol) for port in service.spec.ports}
+    ports = {one.port: is_http(one.port, one.name, one.protocol, one.app_protocol) for one in service.spec.ports}
     export_to = service.metadata.annotations.get(EXPORT_TO, "")
     return KnownService(
         f"{service.name}.{service.namespace}.{CLUSTER_DOMAIN}",
@@ -121,5 +124,5 @@ def _of_service(service: Service) -> KnownService:
 
 
 def _of_entry(entry: ServiceEntry) -> Iterable[KnownService]:
-    ports = {port.number: is_http(port.protocol or port.name, "TCP", "") for port in entry.spec.ports}
+    ports = {port.number: port.protocol.lower() not in _OTHER for port in entry.spec.ports}
     return [KnownService(host.lower(), entry.namespace, ports, {}, entry.spec.export_to) for host in entry.spec.hosts]

@@ -3,7 +3,7 @@
 import pytest
 from istio_world import at_gateway, from_pod, in_mesh, manifest, rule, says, service, to, virtual_service, who, world
 
-from meshconfig.simulate import Passthrough
+from meshconfig.simulate import Passthrough, Request, simulate
 
 CAT = "cat.demo.svc.cluster.local"
 
@@ -107,6 +107,10 @@ def test_source_labels_choose_routes_when_the_configuration_is_made():
     decision = from_pod(index, labels={"app": "dog"})
     assert who(decision) == 202
     assert str(decision.skipped[0]) == "sourceLabels app: cat ≠ dog"
+    two = world(in_mesh("vs", says(201, {"sourceLabels": {"app": "cat", "env": "gray", "tier": "x"}}), says(202)))
+    reasons = "sourceLabels env: gray ≠ prod, sourceLabels tier: x, absent"
+    assert str(from_pod(two, labels={"app": "cat", "env": "prod"}).skipped[0]) == reasons
+    assert who(from_pod(two, labels={"app": "cat", "env": "gray", "tier": "x", "more": "y"})) == 201
 
 
 def test_when_no_route_is_for_the_sender_the_next_virtual_service_takes_the_host():
@@ -148,12 +152,21 @@ def test_a_port_condition_and_a_port_that_the_service_has_not():
         ("tcp", {"appProtocol": "http"}, True),
         ("http", {"appProtocol": "tcp"}, False),
         ("http", {"protocol": "UDP"}, False),
+        ("TCP", {}, False),
+        ("GRPC-Web-x", {"appProtocol": ""}, True),
+        ("tcp", {"appProtocol": "HTTP2"}, True),
+        ("tcp", {"appProtocol": "kubernetes.io/h2c"}, True),
+        ("http", {"appProtocol": "kubernetes.io/wss"}, False),
+        ("http", {"appProtocol": "my.org/own"}, True),
+        ("tls", {"appProtocol": "my.org/own"}, True),
+        ("db", {"port": 3306}, False),
+        ("http", {"port": 3306}, True),
     ],
 )
 def test_only_http_ports_are_routed(name, protocol, routed):
     odd = service("odd", ports=())
     odd["spec"]["ports"] = [{"port": 9001, "name": name, **protocol}]
-    decision = from_pod(world(odd, in_mesh("vs", says(201), hosts=("odd",))), "odd")
+    decision = from_pod(world(odd, in_mesh("vs", says(201), hosts=("odd",))), "odd", port=protocol.get("port", 9001))
     assert who(decision) == (201 if routed else "odd")
 
 
@@ -224,6 +237,13 @@ def entry(host="api.example.org", **spec):
     return manifest(
         "ServiceEntry", "ext", {"hosts": [host], "ports": [{"number": 443, "name": "http", "protocol": "HTTP"}], **spec}
     )
+
+
+def test_a_service_entrys_port_is_told_by_its_protocol():
+    vs = in_mesh("vs", says(201), hosts=("api.example.org",))
+    for protocol, expected in (("TLS", "api"), ("tcp", "api"), ("", 201), ("GRPC", 201)):
+        told = entry("API.example.org", ports=[{"number": 443, "name": "tcp", "protocol": protocol}])
+        assert who(from_pod(world(told, vs), "api.example.org", port=443)) == expected
 
 
 def test_a_service_entrys_host_is_a_service():
@@ -302,6 +322,22 @@ def test_a_service_that_is_missing_among_those_given_is_not_assumed():
     assert isinstance(from_pod(world(), "nobody").outcome, Passthrough)
 
 
+def test_the_root_namespaces_sidecar_is_for_namespaces_without_their_own():
+    root = sidecar("other/*", namespace="istio-system")
+    assert who(from_pod(world(root), "dog.other")) == "dog"
+    assert isinstance(from_pod(world(root)).outcome, Passthrough)
+    assert who(from_pod(world(root, sidecar("./*")))) == "cat"
+    assert who(from_pod(world(root, sidecar("./*", namespace="third")))) != "cat"
+    everything = manifest("Sidecar", "default", {})
+    assert who(from_pod(world(root, everything))) == "cat"
+
+
+def test_a_sidecar_whose_pods_are_not_known_to_be_the_senders():
+    some = manifest("Sidecar", "some", {"workloadSelector": {"labels": {"app": "cat"}}, "egress": [{"hosts": ["./*"]}]})
+    decision = simulate(world(some), Request("cat", source_namespace="demo", port=9001))
+    assert decision.undecided == ("Sidecar demo/some selects by labels, and the sender's are not known",)
+
+
 @pytest.mark.parametrize(
     ("hosts", "cat", "dog"),
     [
@@ -310,6 +346,9 @@ def test_a_service_that_is_missing_among_those_given_is_not_assumed():
         (["other/*"], None, "dog"),
         (["*/*"], 201, "dog"),
         (["*/*", "~./*"], None, "dog"),
+        (["*/*", "~*/dog.other.svc.cluster.local"], 201, None),
+        (["*/*", "~/cat.demo.svc.cluster.local"], None, "dog"),
+        (["*/*", "~other/cat.demo.svc.cluster.local"], 201, "dog"),
         (["demo/mouse.demo.svc.cluster.local"], None, None),
     ],
 )

@@ -131,6 +131,12 @@ REDIRECTS = [
     ({"scheme": "https", "port": 8443}, ":80", 301, "https://shop.example.com:8443/x?q=1"),
     ({"scheme": "https"}, ":80", 301, "https://shop.example.com/x?q=1"),
     ({"scheme": "https"}, ":8080", 301, "https://shop.example.com:8080/x?q=1"),
+    ({"scheme": "https"}, ":443", 301, "https://shop.example.com:443/x?q=1"),
+    ({"scheme": "http"}, ":80", 301, "http://shop.example.com:80/x?q=1"),
+    ({"redirectCode": 303}, "", 303, "http://shop.example.com/x?q=1"),
+    ({"redirectCode": 307}, "", 307, "http://shop.example.com/x?q=1"),
+    ({"redirectCode": 308}, "", 308, "http://shop.example.com/x?q=1"),
+    ({"redirectCode": 0}, "", 301, "http://shop.example.com/x?q=1"),
     ({"authority": "o.org", "port": 80}, "", 301, "http://o.org/x?q=1"),
     ({"scheme": "https", "derivePort": "FROM_REQUEST_PORT"}, "", 301, "https://shop.example.com:80/x?q=1"),
     ({"scheme": "https", "derivePort": "FROM_PROTOCOL_DEFAULT"}, "", 301, "https://shop.example.com/x?q=1"),
@@ -141,6 +147,11 @@ REDIRECTS = [
 def test_redirects(redirect, port, status, location):
     decision = acted({"redirect": redirect}, path="/x?q=1", host=f"shop.example.com{port}")
     assert decision.outcome == Redirect(status, location)
+
+
+def test_a_redirect_of_a_prefix():
+    decision = acted({"match": [{"uri": {"prefix": "/x"}}], "redirect": {"prefixRewrite": "/y"}}, path="/x/z?q")
+    assert decision.outcome.location == "http://shop.example.com/y/z?q"
 
 
 def test_a_direct_response():

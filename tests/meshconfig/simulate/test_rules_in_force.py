@@ -57,6 +57,75 @@ def test_the_most_specific_host_stands_alone():
     assert not has("wide", wide, rule("cat", ("gray",)))
 
 
+def pods(app):
+    return {"workloadSelector": {"matchLabels": {"app": app}}}
+
+
+# What a real istiod gave the sidecars of app cat in demo and of app dog in other, and the ingress gateway.
+MEASURED = [
+    (
+        [
+            rule("cat", ("a",), name="1", **pods("cat")),
+            rule("cat", ("b",), name="2"),
+            rule(CAT, ("c",), name="3", namespace="other", **pods("cat")),
+            rule(CAT, ("d",), name="4", namespace=ROOT, exportTo=["."]),
+        ],
+        {"cat": "a", "dog": "", "gateway": "d"},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", exportTo=["."]),
+            rule("cat", ("b",), name="2", exportTo=["."], **pods("cat")),
+            rule("cat", ("c",), name="3", exportTo=["*"]),
+        ],
+        {"cat": "ab", "dog": "c", "gateway": "c"},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1"),
+            rule("cat", ("a", "b"), name="2"),
+            rule(CAT, ("c",), name="3", namespace="other"),
+            rule(CAT, ("d",), name="4", namespace=ROOT),
+        ],
+        {"cat": "ab", "dog": "c", "gateway": "ab"},
+    ),
+    (
+        [
+            rule("*.demo.svc.cluster.local", ("a",), name="1", exportTo=["other"]),
+            rule("cat", ("b",), name="2", exportTo=[ROOT]),
+            rule("*.svc.cluster.local", ("c",), name="3", namespace=ROOT),
+            rule("*.local", ("d",), name="4", namespace="other", exportTo=["."]),
+        ],
+        {"cat": "c", "dog": "d", "gateway": "b"},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", exportTo=["other"]),
+            rule("cat", ("b",), name="2", exportTo=["other", ROOT]),
+            rule("cat", ("c",), name="3"),
+        ],
+        {"cat": "c", "dog": "c", "gateway": "c"},
+    ),
+    (
+        [rule("cat", ("a",), name="1", exportTo=["~"]), rule("cat", ("b",), name="2", exportTo=["demo"])],
+        {"cat": "b", "dog": "", "gateway": ""},
+    ),
+]
+SENDERS = {
+    "cat": ("demo", {"app": "cat"}),
+    "dog": ("other", {"app": "dog"}),
+    "gateway": (ROOT, {"istio": "ingressgateway"}),
+}
+
+
+@pytest.mark.parametrize(("rules", "expected"), MEASURED)
+def test_which_subsets_a_real_istiod_gives(rules, expected):
+    index = world(*rules, base=BARE)
+    for sender, (namespace, labels) in SENDERS.items():
+        selected, uncertain = index.rules.select(CAT, "demo", namespace, labels)
+        assert ("".join(sorted(selected.subsets)), uncertain) == (expected[sender], False), sender
+
+
 def test_a_rule_for_some_workloads():
     some = rule("cat", ("some",), name="some", workloadSelector={"matchLabels": {"app": "probe"}})
     every = rule("cat", ("gray",))
