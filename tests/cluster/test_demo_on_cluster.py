@@ -34,7 +34,7 @@ def demo(cluster):
     until(lambda: ask([("env", "gray")]) == (200, chain("gray", "gray", "gray")), "gray all the way")
     until(lambda: ask([]) == (200, chain("prod", "prod", None)), "prod all the way")
     yield
-    kubectl("delete", "namespace", "demo", "--wait=false")
+    kubectl("delete", "namespace", "demo")
 
 
 def chain(cat, mouse, saw):

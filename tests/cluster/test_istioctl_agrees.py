@@ -89,7 +89,7 @@ def analyze(tmp_path_factory):
         return {one["code"] for one in json.loads(done.stdout) or () if namespace in one["origin"]}
 
     yield run
-    kubectl("delete", "namespace", *made, "--wait=false")
+    kubectl("delete", "namespace", *made)
 
 
 @pytest.mark.parametrize("one", RULES, ids=lambda one: one.code)

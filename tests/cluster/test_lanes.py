@@ -25,7 +25,9 @@ def test_a_tag_leads_to_its_lane_and_everybody_else_gets_prod(cluster):
         answer = cluster.ask_gateway("cat.example.com", "/sayHello", headers)
         assert (answer.service, answer.version) == ("cat", version), answer
         assert answer.header("env") == ([tag] if tag in ("gray", "prod") else [])
-        assert cluster.ask_mesh("mouse", "/sayHello", headers).version == version
+        inside = cluster.ask_mesh("mouse", "/sayHello", headers)
+        assert inside.version == version, inside
     twice = cluster.ask_gateway("cat.example.com", "/sayHello", [("env", "nobody"), ("env", "gray")])
     assert (twice.version, twice.header("env")) == ("gray", ["gray"])
-    assert cluster.ask_gateway("cat.example.com", "/sayHello", [("env", "gray,prod")]).version == "prod"
+    joined = cluster.ask_gateway("cat.example.com", "/sayHello", [("env", "gray,prod")])
+    assert joined.version == "prod", joined

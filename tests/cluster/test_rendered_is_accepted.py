@@ -100,7 +100,7 @@ def namespaces(cluster) -> Iterator[None]:
     made = [manifest("v1", "Namespace", name, "", meta={"labels": {"istio-injection": "disabled"}}) for name in names]
     kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(made))
     yield
-    kubectl("delete", "namespace", *names, "--wait=false")
+    kubectl("delete", "namespace", *names)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -76,7 +76,7 @@ def test_a_service_that_calls_three_others_is_told_of_three(cluster):
         until(lambda: told(cluster)[1] > 10 * routes, "what it is told without a Sidecar")
         without = told(cluster)
     finally:
-        kubectl("delete", "namespace", CALLER, CALLED, "--wait=false", check=False)
+        kubectl("delete", "namespace", CALLER, CALLED, check=False)
     print(
         f"\n{SIZE} services x 2 lanes, one that calls 3: {memory / 1e6:.0f} MB and {routes / 1e3:.0f} kB of routes; "
         f"without a Sidecar {without[0] / 1e6:.0f} MB and {without[1] / 1e3:.0f} kB"
