@@ -7,10 +7,10 @@ oldest first. One whose every route is kept from the proxy (by sourceLabels, gat
 
 from dataclasses import dataclass, field, replace
 
-from meshconfig.istio import CLUSTER_DOMAIN, VirtualService
+from meshconfig.istio import CLUSTER_DOMAIN, VirtualService, fqdn
 from meshconfig.simulate.decision import Failure, Passthrough
 from meshconfig.simulate.hosts import covers, domain_matches, is_wildcard, overlap, specificity, visible
-from meshconfig.simulate.index import Index, resolved_hosts
+from meshconfig.simulate.index import Index, in_order, resolved_hosts
 from meshconfig.simulate.registry import KnownService
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
@@ -95,10 +95,16 @@ def _chosen(index: Index, scope: Scope, service: KnownService, namespace: str) -
     def seen(host: str) -> list[VirtualService]:
         return [one for one in index.in_mesh(host, namespace) if scope.imports_virtual_service(one)]
 
-    if exact := seen(service.host):
+    exact = seen(service.host)
+    if any(service.host in _as_written(one) for one in exact):
         return exact
     patterns = sorted((one for one in index.mesh_wildcards() if covers(one, service.host)), key=len, reverse=True)
-    return next((group[:1] for one in patterns if (group := seen(one))), [])
+    # One whose host has capitals does not keep a wildcard off, and yet takes the Service itself (measured).
+    return in_order([*exact, *next((group[:1] for one in patterns if (group := seen(one))), [])], namespace)
+
+
+def _as_written(virtual_service: VirtualService) -> list[str]:
+    return [fqdn(host, virtual_service.namespace) for host in virtual_service.spec.hosts]
 
 
 def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling) -> None:

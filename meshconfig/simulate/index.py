@@ -73,11 +73,11 @@ class Index:
 
     def at_gateway(self, gateway: str, host: str, client: str) -> list[VirtualService]:
         """Those bound to a Gateway with a host that covers this one, as a namespace sees them, in pilot's order."""
-        return _in_order(self._bound(gateway).covering(host), client)
+        return in_order(self._bound(gateway).covering(host), client)
 
     def in_mesh(self, host: str, client: str) -> list[VirtualService]:
         """Those with this very host (a wildcard is one) that a namespace's sidecars see, in pilot's order."""
-        return _in_order(self._bound(MESH).named(host), client)
+        return in_order(self._bound(MESH).named(host), client)
 
     def mesh_wildcards(self) -> Iterable[str]:
         """The wildcard hosts in the mesh."""
@@ -96,7 +96,7 @@ def resolved_hosts(virtual_service: VirtualService) -> tuple[str, ...]:
     return tuple(fqdn(host, virtual_service.namespace).lower() for host in virtual_service.spec.hosts)
 
 
-def _in_order(found: Iterable[VirtualService], client: str) -> list[VirtualService]:
+def in_order(found: Iterable[VirtualService], client: str) -> list[VirtualService]:
     """Private ones first, then those exported to the namespace by name, then the public; the oldest first in each.
 
     Source: pilot model/push_context.go, VirtualServicesForGateway.

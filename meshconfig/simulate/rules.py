@@ -2,7 +2,8 @@
 
 Source: pilot model/destination_rule.go and push_context.go (setDestinationRules, destinationRule): the client's
 namespace first, then the Service's, then the root namespace; in each the most specific host; several rules of one host
-and namespace are merged, the oldest first, and of a subset's name only the first counts.
+and namespace are merged, the oldest first, and of a subset's name only the first counts. Eleven sets of such rules were
+put to istiod 1.31 and are in the tests.
 """
 
 from collections.abc import Callable, Iterable, Mapping

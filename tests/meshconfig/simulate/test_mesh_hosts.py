@@ -69,6 +69,15 @@ def test_a_wildcard_stands_for_the_services_without_a_host_of_their_own():
     assert who(from_pod(index, "dog.other")) == "dog"
 
 
+def test_a_host_with_capitals_shares_its_service_with_a_wildcard():
+    capital = in_mesh("a", says(201), hosts=("Cat",), created="2026-02-01T00:00:00Z")
+    wild = in_mesh("b", says(202), hosts=("*.demo.svc.cluster.local",), created="2026-01-01T00:00:00Z")
+    assert who(from_pod(world(capital))) == 201
+    assert who(from_pod(world(capital, wild))) == 202
+    wild["metadata"]["creationTimestamp"] = "2026-03-01T00:00:00Z"
+    assert who(from_pod(world(capital, wild))) == 201
+
+
 def test_the_longest_wildcard_wins():
     index = world(
         in_mesh("wide", says(201), hosts=("*.svc.cluster.local",)),

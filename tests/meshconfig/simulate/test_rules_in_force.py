@@ -110,6 +110,55 @@ MEASURED = [
         [rule("cat", ("a",), name="1", exportTo=["~"]), rule("cat", ("b",), name="2", exportTo=["demo"])],
         {"cat": "b", "dog": "", "gateway": ""},
     ),
+    (
+        [
+            rule("cat", ("a",), name="1", **pods("cat")),
+            rule("cat", ("b",), name="2", **pods("cat")),
+            rule("cat", ("c",), name="3", **pods("dog")),
+            rule("cat", ("d",), name="4", exportTo=["."]),
+        ],
+        {"cat": "abd", "dog": "", "gateway": ""},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", exportTo=["other"]),
+            rule("cat", ("b",), name="2", exportTo=["other", ROOT]),
+            rule("cat", ("c",), name="3", exportTo=["other"]),
+        ],
+        {"cat": "", "dog": "abc", "gateway": ""},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", exportTo=["*"], **pods("dog")),
+            rule("cat", ("b",), name="2", exportTo=["*"]),
+            rule("cat", ("c",), name="3", exportTo=["*", "."]),
+        ],
+        {"cat": "bc", "dog": "bc", "gateway": "bc"},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", exportTo=["demo"]),
+            rule("cat", ("b",), name="2", exportTo=["other", "demo"]),
+            rule("cat", ("c",), name="3", exportTo=["other"], **pods("cat")),
+            rule(CAT, ("d",), name="4", namespace="other", exportTo=["demo"]),
+        ],
+        {"cat": "c", "dog": "b", "gateway": ""},
+    ),
+    (
+        [
+            rule("cat", ("a",), name="1", **pods("cat")),
+            rule("cat", ("b",), name="2", exportTo=["."], **pods("probe")),
+            rule("*.demo.svc.cluster.local", ("c",), name="3"),
+            rule(
+                CAT,
+                ("d",),
+                name="4",
+                namespace=ROOT,
+                workloadSelector={"matchLabels": {"istio": "ingressgateway"}},
+            ),
+        ],
+        {"cat": "a", "dog": "c", "gateway": "d"},
+    ),
 ]
 SENDERS = {
     "cat": ("demo", {"app": "cat"}),
@@ -192,6 +241,18 @@ def test_it_needs_outlier_detection_here_or_for_the_whole_rule():
     assert preferred("env=gray", policy={}) == ALL
     assert preferred("env=gray", policy={}, all_policy=DETECTION) == ("gray",)
     assert preferred("env=gray", enabled=False) == ALL
+
+
+def test_of_merged_rules_the_oldest_with_a_policy_gives_it():
+    locality = {"loadBalancer": {"localityLbSetting": {"failoverPriority": ["env=gray"]}}}
+    everything = {"name": "gray", "labels": {}}
+    rules = [
+        rule("cat", (), name="a"),
+        rule("cat", (), name="b", trafficPolicy={**DETECTION, **locality}),
+        rule("cat", (), name="c", trafficPolicy={"tls": {}}),
+    ]
+    rules[0]["spec"]["subsets"] = [everything]
+    assert from_pod(world(*rules, in_mesh("vs", to("gray")), base=BARE)).outcome.preferred == ("demo/cat-gray",)
 
 
 def test_a_subset_that_contradicts_the_services_selector_has_no_pods():
