@@ -3,9 +3,9 @@
 import hashlib
 import re
 
+from meshconfig.istio import CLUSTER_DOMAIN
 from meshconfig.spec import Entry, LaneGroup
 
-CLUSTER_DOMAIN = "svc.cluster.local"
 LONGEST = 58  # of 63, so that a number still fits
 
 
