@@ -2,7 +2,11 @@
 
 GraylaneError            root: anything this package raises by itself
 ├── InputError           what a person wrote cannot be used; the command line exits 2
-└── LocalMeshError       the mesh on this machine could not be started or was refused by Envoy
+├── LocalMeshError       the mesh on this machine could not be started or was refused by Envoy
+└── ClusterError         the cluster was not there, said no, or did not get there in time
+    ├── Unreachable      no answer from the API server, after trying again for a while
+    └── ApiError         the API server's own answer: forbidden, invalid, not found …
+        └── Conflict     fields that another manager owns, or a resource that changed in between
 """
 
 from collections.abc import Iterable
@@ -55,6 +59,31 @@ class InputError(GraylaneError):
 
 class LocalMeshError(GraylaneError):
     """The mesh on this machine could not be started, or Envoy refused what it was given."""
+
+
+class ClusterError(GraylaneError):
+    """The cluster was not there, said no, or did not get there in time."""
+
+
+class Unreachable(ClusterError):  # noqa: N818  what happened, as people say it
+    """No answer from the API server, after trying again for a while."""
+
+
+class ApiError(ClusterError):
+    """The API server's own answer.
+
+    Parameters:
+        status: of HTTP; `reason` and `message` are those of Kubernetes' `Status`.
+        causes: pairs of a field (`.spec.http`, may be empty) and what was said of it.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, causes: Iterable[tuple[str, str]] = ()) -> None:
+        self.status, self.reason, self.message, self.causes = status, reason, message, tuple(causes)
+        super().__init__(message or reason or f"HTTP {status}")
+
+
+class Conflict(ApiError):  # noqa: N818  Kubernetes' word
+    """Fields that another manager owns (server-side apply), or a resource that changed in between."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

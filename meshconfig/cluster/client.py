@@ -1,0 +1,181 @@
+"""The API server: one line that talks, and around it what is sent and what an answer means.
+
+Source: Kubernetes API concepts (server-side apply, Status), https://kubernetes.io/docs/reference/using-api/.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
+from urllib3.util.retry import Retry
+
+from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.paths import collection, path
+from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
+
+MANAGER = "graylane"
+WORKERS = 24  # requests side by side; the API server's own limit for one user is far above
+APPLY = "application/apply-patch+yaml"
+# About 25 seconds in all; each request of graylane may be sent twice: writes are idempotent or compare-and-swap.
+RETRIES = Retry(
+    total=8,
+    backoff_factor=0.2,
+    backoff_max=8,
+    status_forcelist=(429, 502, 503, 504),
+    allowed_methods=None,
+    raise_on_status=False,
+)
+TIMEOUT = (5.0, 60.0)  # seconds: to connect, to be answered
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Client:
+    """A user of one API server; may be used from several threads.
+
+    Parameters:
+        api: configured with the server and its credentials.
+    """
+
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    @classmethod
+    def connect(cls, context: str | None = None) -> "Client":
+        """By KUBECONFIG (or ~/.kube/config) and its current context, or as a Pod by its service account.
+
+        Raises:
+            ClusterError: there is neither, or it cannot be used.
+        """
+        configuration = Configuration(retries=RETRIES, connection_pool_maxsize=WORKERS)
+        try:
+            load_kube_config(context=context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            if context is not None or not _in_cluster(configuration):
+                raise ClusterError(f"no cluster: {KUBE_CONFIG_DEFAULT_LOCATION}: {error}") from None
+        if not configuration.verify_ssl:
+            urllib3.disable_warnings(InsecureRequestWarning)  # the kubeconfig says so
+        return cls(ApiClient(configuration))
+
+    @property
+    def server(self) -> str:
+        return str(self._api.configuration.host)
+
+    def request(
+        self,
+        method: str,
+        where: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Any:
+        """One call; what it answers, as JSON.
+
+        Raises:
+            ApiError: any answer but 2xx; Conflict for 409.
+            Unreachable: none, after retries.
+        """
+        with self._lock:
+            self.calls += 1
+        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": MANAGER}
+        method, url, headers, _, _ = self._api.param_serialize(
+            method, where, header_params=headers, auth_settings=["BearerToken"]
+        )
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        try:
+            reply = self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            data: bytes = reply.read()  # type: ignore[no-untyped-call]
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"no answer from the API server {self.server}: {_cause(error)}") from None
+        if 200 <= reply.status < 300:
+            return json.loads(data) if data else {}
+        raise _refused(reply.status, data)
+
+    def get(self, where: str, query: Mapping[str, str] | None = None) -> Any | None:
+        """As `request`; None where there is no such resource."""
+        try:
+            return self.request("GET", where, query=query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def apply(self, manifest: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
+        """Server-side apply as the manager `graylane`.
+
+        Raises:
+            Conflict: `causes` name the fields and who owns them.
+        """
+        query = {"fieldManager": MANAGER}
+        query |= {"force": "true"} if force else {}
+        query |= {"dryRun": "All"} if dry_run else {}
+        where = path(key(manifest), manifest["apiVersion"])
+        answer: Manifest = self.request("PATCH", where, json.dumps(manifest), query=query, content_type=APPLY)
+        return answer
+
+    def delete(self, one: Key, *, istio_api: str = "v1") -> None:
+        """It is gone, or was."""
+        try:
+            self.request("DELETE", path(one, istio_api=istio_api))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def side_by_side(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """`function` of each item, several at once, answers in order; the first error, after all have ended."""
+        given = list(items)
+        if len(given) < 2:
+            return [function(item) for item in given]
+        with ThreadPoolExecutor(min(WORKERS, len(given))) as pool:
+            waiting = [pool.submit(function, item) for item in given]
+        return [one.result() for one in waiting]
+
+    def list(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
+        """All of a kind in a namespace, with `kind` and `apiVersion` as single resources have them."""
+        query = {"labelSelector": selector} if selector else None
+        found = self.get(collection(kind, namespace, istio_api), query)
+        if found is None:  # the kind itself is unknown to this cluster
+            return []
+        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found["items"]]
+
+
+def _in_cluster(configuration: Configuration) -> bool:
+    try:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        return False
+    return True
+
+
+def _cause(error: Exception) -> str:
+    """The reason inside urllib3's own words."""
+    reason = getattr(error, "reason", None) or error
+    inner = getattr(reason, "reason", None) or reason
+    return str(inner).partition(": ")[2] if str(inner).startswith("<") else str(inner)
+
+
+def _refused(status: int, data: bytes) -> ApiError:
+    try:
+        said = json.loads(data)
+    except ValueError:
+        said = {"message": data.decode(errors="replace").strip()}
+    if not isinstance(said, dict):
+        said = {"message": str(said)}
+    causes = [
+        (cause.get("field", ""), cause.get("message", "")) for cause in (said.get("details") or {}).get("causes") or ()
+    ]
+    kind = Conflict if status == 409 else ApiError
+    return kind(status, said.get("reason", ""), said.get("message", ""), causes)
