@@ -17,11 +17,10 @@ from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util.retry import Retry
 
-from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
 
-MANAGER = "graylane"
 WORKERS = 24  # requests side by side; the API server's own limit for one user is far above
 APPLY = "application/apply-patch+yaml"
 # About 25 seconds in all; each request of graylane may be sent twice: writes are idempotent or compare-and-swap.

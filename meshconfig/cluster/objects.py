@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 Manifest = dict[str, Any]
+MANAGER = "graylane"  # the field manager of all that graylane applies
 
 
 class Key(NamedTuple):

@@ -1,0 +1,84 @@
+"""What a change is: resources that come, differ or go; as values, as a unified diff, as JSON."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from meshconfig.cluster.objects import Key, Manifest, State
+from meshconfig.errors import dotted
+from meshconfig.render import to_yaml
+
+
+class Kind(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field that differs: None where it is not there."""
+
+    path: str
+    live: Any
+    wanted: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One resource: what graylane has a say in, as it is and as it is wanted."""
+
+    key: Key
+    live: Manifest | None
+    wanted: Manifest | None
+
+    @property
+    def kind(self) -> Kind:
+        if self.live is None:
+            return Kind.CREATED
+        return Kind.DELETED if self.wanted is None else Kind.CHANGED
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    def fields(self) -> list[Field]:
+        """The fields that differ, the outermost that tell; lists item by item where they are as long."""
+        return list(_fields(_said(self.live), _said(self.wanted), ()))
+
+    def unified(self) -> str:
+        """As `diff -u` of the two as YAML."""
+        before, after = (to_yaml([one]).splitlines(keepends=True) if one else [] for one in (self.live, self.wanted))
+        name = f"{self.key.kind}/{self.key.namespace}/{self.key.name}"
+        return "".join(difflib.unified_diff(before, after, f"live/{name}", f"wanted/{name}"))
+
+    def as_json(self) -> dict[str, Any]:
+        """{"kind", "namespace", "name", "change", "fields": [{"path", "live", "wanted"}]}"""
+        fields = [{"path": one.path, "live": one.live, "wanted": one.wanted} for one in self.fields()]
+        return {**self.key._asdict(), "change": self.kind.value, "fields": fields}
+
+
+def differences(live: State, wanted: State) -> list[Difference]:
+    """What has to happen that `live` becomes `wanted`; both as `fields.ours` or `render` makes them."""
+    changed = [
+        Difference(key, live.get(key), manifest) for key, manifest in wanted.items() if live.get(key) != manifest
+    ]
+    return changed + [Difference(key, manifest, None) for key, manifest in live.items() if key not in wanted]
+
+
+def _said(manifest: Manifest | None) -> dict[str, Any]:
+    return {"labels": manifest["metadata"]["labels"], "spec": manifest["spec"]} if manifest else {}
+
+
+def _fields(live: Any, wanted: Any, path: tuple[str | int, ...]) -> Iterator[Field]:
+    if live == wanted:
+        return
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        for name in {**live, **wanted}:
+            yield from _fields(live.get(name), wanted.get(name), (*path, name))
+    elif isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        for number, (here, there) in enumerate(zip(live, wanted, strict=True)):
+            yield from _fields(here, there, (*path, number))
+    else:
+        yield Field(dotted(path), live, wanted)
