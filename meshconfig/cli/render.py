@@ -1,15 +1,20 @@
 """`graylane render`: a spec to Istio's resources."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from meshconfig.cli.common import Files, batch, models, stderr
+from meshconfig.cli.common import Files, batch, models, stderr, stdout
+from meshconfig.cli.render_files import Comparison, compare, differences, write
 from meshconfig.errors import InputError
 from meshconfig.model import Model
-from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, file_name, ingress, render, sidecars, to_yaml
+from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
+
+_STYLES = {"-": "red", "+": "green", "@": "cyan"}
 
 
 class IstioApiVersion(StrEnum):
@@ -22,9 +27,16 @@ def command(
     directory: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output-dir", metavar="DIR", help="Write one file per resource there.", show_default=False
+            "-o",
+            "--output-dir",
+            metavar="DIR",
+            help="One file per resource there; those of these groups that are no longer rendered are removed.",
+            show_default=False,
         ),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; print what in DIR is not current, and exit with 1.")
+    ] = False,
     istio_api: Annotated[
         IstioApiVersion, typer.Option("--istio-api", help="v1beta1 is for Istio before 1.22.")
     ] = IstioApiVersion.V1,
@@ -48,7 +60,11 @@ def command(
         graylane render -f graylane.yaml | kubectl apply --server-side -f -
 
         graylane render -f specs/ -o k8s/mesh --sidecar
+
+        graylane render -f specs/ -o k8s/mesh --sidecar --check
     """
+    if check and directory is None:
+        raise InputError.at("--check", "takes -o DIR, the directory to look at")
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"takes NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
@@ -61,8 +77,12 @@ def command(
         _check_names(manifests, ", ".join(file))
         if directory is None:
             print(to_yaml(manifests), end="")
-        else:
-            _write(manifests, directory)
+            return
+        comparison = compare(manifests, compiled, directory)
+    if check:
+        _check(comparison)
+    else:
+        _write(comparison)
 
 
 def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:
@@ -86,11 +106,36 @@ def _check_names(manifests: list[Manifest], files: str) -> None:
         groups[name] = group
 
 
-def _write(manifests: list[Manifest], directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for manifest in manifests:
-            (directory / file_name(manifest)).write_text(to_yaml([manifest]), encoding="utf-8")
-    except OSError as error:
-        raise InputError.at(str(directory), error.strerror or str(error)) from None
-    stderr().print(f"{len(manifests)} resources written to {directory}")
+def _write(comparison: Comparison) -> None:
+    write(comparison)
+    removed = len(comparison.superfluous)
+    written = len(comparison.files) - removed
+    stderr().print(
+        f"{comparison.directory}: {written} written, {comparison.unchanged} unchanged, {removed} removed", markup=False
+    )
+    _tell_left(comparison)
+
+
+def _check(comparison: Comparison) -> None:
+    console = stdout()
+    for line in differences(comparison):
+        console.print(Text(line, style=_STYLES.get(line[:1], "")))
+    _tell_left(comparison)
+    if not comparison.files:
+        stderr().print(f"{comparison.directory} is current: {comparison.unchanged} files", markup=False)
+        return
+    counts = {
+        "missing": comparison.missing,
+        "different": comparison.different,
+        "superfluous": comparison.superfluous,
+    }
+    said = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)
+    stderr().print(f"{comparison.directory} is not current: {said}; render without --check writes it", markup=False)
+    sys.exit(1)
+
+
+def _tell_left(comparison: Comparison) -> None:
+    if comparison.left:
+        names = ", ".join(path.name for path in comparison.left)
+        message = f"left alone, a group of the same name in another namespace may have written it: {names}"
+        stderr().print(message, markup=False)

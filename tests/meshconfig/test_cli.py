@@ -38,7 +38,7 @@ def test_render_writes_documents_or_a_file_for_each(graylane, tmp_path):
 
     code, out, err = graylane("render", "-f", SPEC, "-o", tmp_path / "mesh")
     assert (code, out) == (0, "")
-    assert "6 resources written" in err
+    assert "6 written, 0 unchanged, 0 removed" in err
     files = {file.name: yaml.safe_load(file.read_text()) for file in (tmp_path / "mesh").iterdir()}
     assert files["demo.virtualservice.mouse-svc.yaml"] in documents
     assert len(files) == len(documents)

@@ -1,0 +1,214 @@
+"""A directory of rendered files, kept current: what differs is written, what is no longer rendered is removed.
+
+What graylane may touch there is told by content: a file named as `file_name` names its resource, with graylane's label
+and the label of a group that is rendered now. All else is somebody's own.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from meshconfig.errors import InputError, Location, Problem
+from meshconfig.load import parse
+from meshconfig.model import Model
+from meshconfig.render import GROUP, MANAGED_BY, Manifest, file_name, to_yaml
+
+MOST_LINES = 40  # of one file's difference
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file that is not as it should be: `found` is None where it is missing, `wanted` where it should not be."""
+
+    path: Path
+    found: bytes | None
+    wanted: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A directory beside what is rendered.
+
+    Parameters:
+        files: those to be written or removed, by name.
+        unchanged: how many are current.
+        left: of a group of a given name, but in a namespace that is not the group's own, so perhaps of a namesake's.
+    """
+
+    directory: Path
+    files: tuple[File, ...]
+    unchanged: int
+    left: tuple[Path, ...]
+
+    @property
+    def missing(self) -> list[File]:
+        return [file for file in self.files if file.found is None]
+
+    @property
+    def superfluous(self) -> list[File]:
+        return [file for file in self.files if file.wanted is None]
+
+    @property
+    def different(self) -> list[File]:
+        return [file for file in self.files if file.found is not None and file.wanted is not None]
+
+
+def compare(manifests: Iterable[Manifest], models: Iterable[Model], directory: Path) -> Comparison:
+    """What would have to change in the directory; it need not exist.
+
+    Parameters:
+        models: the groups that are rendered: files of other groups are not touched.
+
+    Raises:
+        InputError: a file's place is taken by something that is not graylane's, or it cannot be read.
+    """
+    groups = frozenset((model.namespace, model.group) for model in models)
+    names = frozenset(name for _, name in groups)
+    wanted = {file_name(one): to_yaml([one]).encode() for one in manifests}
+    try:
+        judged = [_judged(directory / name, wanted[name], names) for name in sorted(wanted)]
+        others = [one for one in _owned(directory) if one.path.name not in wanted and one.group in names]
+        gone = [File(one.path, one.path.read_bytes(), None) for one in others if (one.namespace, one.group) in groups]
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    if taken := [one for one in judged if isinstance(one, Problem)]:
+        raise InputError(taken)
+    changed = [one for one in judged if isinstance(one, File)]
+    return Comparison(
+        directory,
+        tuple(sorted([*changed, *gone], key=lambda file: file.path.name)),
+        len(wanted) - len(changed),
+        tuple(one.path for one in others if (one.namespace, one.group) not in groups),
+    )
+
+
+def write(comparison: Comparison) -> None:
+    """Make the directory current. Each file is old or new at any time, never half of it; removals come last.
+
+    Raises:
+        InputError: a file could not be written or removed.
+    """
+    try:
+        comparison.directory.mkdir(parents=True, exist_ok=True)
+        for file in comparison.files:
+            if file.wanted is not None:
+                _replace(file.path, file.wanted)
+        for file in comparison.superfluous:
+            file.path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unusable(comparison.directory, error) from None
+
+
+def differences(comparison: Comparison) -> Iterator[str]:
+    """Line by line: a file that is missing or superfluous by its name, one that differs as a short unified diff."""
+    for file in comparison.files:
+        if file.found is None:
+            yield f"missing: {file.path}"
+        elif file.wanted is None:
+            yield f"superfluous: {file.path}"
+        else:
+            lines = list(_diff(file.path, file.found, file.wanted))
+            yield from lines[:MOST_LINES]
+            if len(lines) > MOST_LINES:
+                yield f"… {len(lines) - MOST_LINES} more lines"
+
+
+def _diff(path: Path, found: bytes, wanted: bytes) -> Iterable[str]:
+    texts = (found.decode(errors="replace").splitlines(), wanted.decode().splitlines())
+    return unified_diff(*texts, str(path), f"{path} (rendered)", lineterm="")
+
+
+def _judged(path: Path, wanted: bytes, groups: frozenset[str]) -> File | Problem | None:
+    """The change to one file; None where it is current, a problem where what is there is not to be overwritten."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return File(path, None, wanted)
+    if not stat.S_ISREG(status.st_mode):
+        return Problem(Location(str(path)), "", "is no plain file, and would be overwritten: move it away")
+    found = path.read_bytes()
+    if found == wanted:
+        return None
+    if not _may_overwrite(path, found, groups):
+        whose = " or ".join(sorted(groups))
+        message = f"was not written by graylane for the group {whose}, and would be overwritten: move it away"
+        return Problem(Location(str(path)), "", message)
+    return File(path, found, wanted)
+
+
+def _may_overwrite(path: Path, found: bytes, groups: frozenset[str]) -> bool:
+    """Is it of a group that is rendered now? What is no YAML (a merge conflict) is if its labels are still there."""
+    try:
+        documents = parse(found.decode(), str(path))
+    except (InputError, UnicodeDecodeError):
+        return any(_labelled(name) in found for name in groups)
+    return all(_group(one.value, path.name) in groups for one in documents)
+
+
+def _labelled(group: str) -> bytes:
+    """As it stands in a rendered file."""
+    labels = to_yaml([{MANAGED_BY: "graylane", GROUP: group}]).splitlines()[1:]
+    return "".join(f"    {line}\n" for line in labels).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A file that graylane wrote, the namespace of its resource, and the group that it was written for."""
+
+    path: Path
+    namespace: str
+    group: str
+
+
+def _owned(directory: Path) -> Iterator[Owned]:
+    """The files that graylane wrote; links, and what cannot be read, are somebody else's."""
+    if not directory.exists():
+        return
+    with os.scandir(directory) as entries:
+        names = [one.name for one in entries if one.name.endswith(".yaml") and one.is_file(follow_symlinks=False)]
+    for name in sorted(names):
+        if owned := _read(directory / name):
+            yield owned
+
+
+def _read(path: Path) -> Owned | None:
+    try:
+        found = path.read_bytes()
+        documents = parse(found.decode(), str(path)) if GROUP.encode() in found else []
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
+    groups = {_group(document.value, path.name) for document in documents}
+    group = groups.pop() if len(groups) == 1 else None
+    return Owned(path, documents[0].value["metadata"]["namespace"], group) if group else None
+
+
+def _group(value: Any, name: str) -> str | None:
+    """The group that a document in a file of this name was written for; None where graylane did not write it."""
+    metadata = value.get("metadata") if isinstance(value, Mapping) else None
+    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+    if metadata is None or not isinstance(labels, Mapping) or labels.get(MANAGED_BY) != "graylane":
+        return None
+    parts = (metadata.get("namespace"), value.get("kind"), metadata.get("name"), labels.get(GROUP))
+    if not all(part and isinstance(part, str) for part in parts) or file_name(value) != name:
+        return None
+    return str(labels[GROUP])
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".graylane-{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _unusable(directory: Path, error: OSError) -> InputError:
+    return InputError.at(str(error.filename or directory), error.strerror or str(error))
