@@ -1,0 +1,231 @@
+"""One operator at a time: a Lease per group, held while an apply runs.
+
+Two operators never write at once, because (1) a Lease changes hands only by compare-and-swap on its resourceVersion,
+(2) nobody takes one that lives, and (3) a holder stops on its own before others may think that it died. Machines'
+clocks differ, so written times decide nothing alone: `break_lock` watches an expired Lease for its whole duration by
+the own clock, as client-go's leader election does, and takes it only if nothing was written to it meanwhile.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lease import (
+    DURATION,
+    Holder,
+    Record,
+    Standing,
+    judge,
+    lease_key,
+    manifest,
+    myself,
+    parse,
+    running,
+)
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.paths import collection, path
+from meshconfig.errors import ApiError, ClusterError, Conflict, GraylaneError
+
+RENEW = 5.0  # seconds between renewals
+DEADLINE = 10.0  # seconds without a renewal after which nothing new is begun; the rest is for what is under way
+GOODBYE = 5.0  # seconds that a lost API server may delay the end; the Lease then expires
+ATTEMPTS = 10
+
+
+class LockHeld(GraylaneError):  # noqa: N818  what happened, as people say it
+    """Somebody else works on this group, or did and has not said that it ended."""
+
+
+class LockLost(GraylaneError):  # noqa: N818
+    """The Lease is no longer ours, or could not be renewed: stop, somebody else may be at it."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read(client: Client, namespace: str, group: str) -> Record | None:
+    """What the group's Lease says; None where there is none. One call."""
+    lease = client.get(path(lease_key(namespace, group)))
+    return parse(lease) if lease else None
+
+
+def holder(record: Record | None) -> str:
+    """Who works on the group now; empty for nobody."""
+    standing = judge(record, now(), myself(), running)
+    return record.holder if record and standing in (Standing.HELD, Standing.MINE) else ""
+
+
+class Lock:
+    """Holds a group's Lease from `with` to its end, however that comes.
+
+    Parameters:
+        break_lock: take an expired one over, after having watched it for its duration.
+        tell: is told what is waited for.
+        me: another holder than this process, for tests.
+
+    Raises:
+        LockHeld: by `with`: who has it, since when, and what can be done.
+        ClusterError: the Lease cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        group: str,
+        break_lock: bool = False,
+        *,
+        tell: Callable[[str], None] = lambda text: None,
+        me: Holder | None = None,
+    ) -> None:
+        self.me = me or myself()
+        self._client, self._group, self._break_lock, self._tell = client, group, break_lock, tell
+        self._key = lease_key(namespace, group)
+        self._record, self._version = Record(), ""
+        self._renewed = 0.0
+        self._lost = ""
+        self._writing = threading.Lock()
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="graylane-lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._acquire()
+        self._keeper.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._keeper.join(GOODBYE)
+        self._lost = self._lost or "the lease was given back"
+
+    def check(self) -> None:
+        """To be called before each write: nobody else can have the Lease now.
+
+        After a pause (a machine that slept, an API server that was away) it is renewed first: where that succeeds by
+        compare-and-swap, nobody has had it in between.
+
+        Raises:
+            LockLost: it is gone, or cannot be renewed.
+        """
+        if self._lost:
+            raise LockLost(self._lost)
+        if _clock() - self._renewed < DEADLINE:
+            return
+        try:
+            self._renew(unless_newer_than=DEADLINE)
+        except ClusterError as error:
+            raise LockLost(f"the lease {self._key} could not be renewed ({error}); stopped, run it again") from None
+
+    def _acquire(self) -> None:
+        for _ in range(ATTEMPTS):
+            lease = self._client.get(path(self._key))
+            record = parse(lease) if lease else None
+            if record and (standing := judge(record, now(), self.me, running)) in (Standing.HELD, Standing.EXPIRED):
+                self._may_break(record, standing)
+            try:
+                return self._take(record, lease["metadata"]["resourceVersion"] if lease else "")
+            except Conflict:  # somebody was faster
+                continue
+        raise LockHeld(f"the lease {self._key} changed hands {ATTEMPTS} times while this waited for it")
+
+    def _may_break(self, record: Record, standing: Standing) -> None:
+        """Returns where the Lease may be taken from a holder who is not known to be dead."""
+        age = record.age(now())
+        ahead = age is not None and age.total_seconds() < 0  # by its clock; written times then say nothing
+        if not self._break_lock or (standing is Standing.HELD and not ahead):
+            raise LockHeld(_refusal(self._key.name, record, now(), self._break_lock))
+        self._tell(f"watching the lease of {record.name} for {record.duration} s")
+        end = _clock() + record.duration
+        while _clock() < end:
+            time.sleep(min(1.0, record.duration / 10))
+            lease = self._client.get(path(self._key))
+            if lease and parse(lease) != record:
+                raise LockHeld(_refusal(self._key.name, parse(lease), now(), self._break_lock, alive=True))
+
+    def _take(self, record: Record | None, version: str) -> None:
+        moment = now()
+        old = record or Record(transitions=-1)
+        transitions = old.transitions + (old.holder != self.me.name)
+        self._put(Record(self.me.name, self.me.machine, moment, moment, DURATION, transitions), version)
+
+    def _put(self, record: Record, version: str) -> None:
+        """One compare-and-swap; the time counts from before it was asked for."""
+        began = _clock()
+        body = manifest(self._key, self._group, record, version)
+        where = path(self._key) if version else collection("Lease", self._key.namespace)
+        written: Manifest = self._client.request("PUT" if version else "POST", where, body)
+        self._record, self._version, self._renewed = record, written["metadata"]["resourceVersion"], began
+
+    def _renew(self, unless_newer_than: float = 0.0) -> None:
+        with self._writing:
+            if self._lost:
+                raise LockLost(self._lost)
+            while _clock() - self._renewed >= unless_newer_than:
+                try:
+                    self._put(replace(self._record, renewed=now()), self._version)
+                except Conflict:
+                    self._version = self._still_mine()
+                except ApiError as error:
+                    if error.status != 404:
+                        raise
+                    self._lose(None)
+                else:
+                    return
+
+    def _still_mine(self) -> str:
+        """The Lease's version, where somebody wrote to it who did not take it; or our own write, its answer lost."""
+        lease = self._client.get(path(self._key))
+        record = parse(lease) if lease else None
+        if lease is None or record is None or record.holder != self.me.name:
+            self._lose(record)
+        return str(lease["metadata"]["resourceVersion"]) if lease else ""
+
+    def _lose(self, record: Record | None) -> None:
+        whom = f"{record.name} took it at {_at(record.acquired)}" if record and record.holder else "somebody cleared it"
+        self._lost = f"the lease {self._key} was lost: {whom}; stopped, run it again when nobody is at it"
+        raise LockLost(self._lost)
+
+    def _keep(self) -> None:
+        """Runs beside the work until its end; whether a renewal failed too long is for `check` to say."""
+        while not self._stop.wait(RENEW):
+            with suppress(ClusterError, LockLost):
+                self._renew()
+            if self._lost:
+                return
+        if not self._lost:
+            with suppress(ClusterError), self._writing:
+                self._put(replace(self._record, holder="", renewed=now()), self._version)
+
+
+def _clock() -> float:
+    """Seconds that others see pass too: also those that this machine slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment:%H:%M:%S} UTC" if moment else "an unknown time"
+
+
+def _refusal(lease: str, record: Record, moment: datetime, break_lock: bool, *, alive: bool = False) -> str:
+    """One line that says who, since when, and what to do."""
+    who = f"{record.name} has held the lease {lease} since {_at(record.acquired)}"
+    age = record.age(moment)
+    left = record.duration - age.total_seconds() if age is not None else 0.0
+    if alive:
+        return f"{who} and renewed it while it was watched: it is alive, and not broken"
+    if age is not None and left > record.duration:
+        return f"{who}; its clock is {left - record.duration:.0f} s ahead of this machine's: wait, or --break-lock"
+    if left > 0:
+        hint = "not expired, so --break-lock is refused" if break_lock else "wait until it ends"
+        return f"{who} and renews it: it would expire in {left:.0f} s; {hint}"
+    expired = f"it expired {-left:.0f} s ago" if age is not None else "it was never renewed"
+    return f"{who}; {expired}: make sure that nobody is at it, then --break-lock takes it over"
