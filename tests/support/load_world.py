@@ -1,0 +1,112 @@
+"""cat, mouse and dog in three versions and three lanes, in a namespace of their own: the spec of each state of the
+story, and the chains that are right in it, told here without graylane's own code."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from load import Chain
+from load_judge import Allowed
+from mesh_cluster import Manifest
+
+NAMESPACE, GROUP, HOST = "graylane-load", "load", "load.example.com"
+CHAIN = ("cat", "mouse", "dog")
+TAGS = ("", "gray", "", "blue")
+PORT = 9001
+
+Lanes = Mapping[str, Mapping[str, str]]
+
+
+def everywhere(version: str) -> Mapping[str, str]:
+    return dict.fromkeys(CHAIN, version)
+
+
+@dataclass(frozen=True)
+class World:
+    """`lanes`: each lane's version by service, where it has one; `split`: untagged traffic by lane, at the entry;
+    `weights`: untagged traffic by version, at cat."""
+
+    versions: tuple[str, ...]
+    lanes: Lanes
+    split: Mapping[str, int] | None = None
+    weights: Mapping[str, int] | None = None
+
+    def chain(self, lane: str) -> Chain:
+        """A lane's versions, the baseline's where it has none."""
+        found = {**self.lanes["prod"], **self.lanes[lane]}
+        return tuple((service, found[service]) for service in CHAIN)
+
+    def untagged(self) -> frozenset[Chain]:
+        if self.split:
+            return frozenset(self.chain(lane) for lane, weight in self.split.items() if weight)
+        _, *rest = self.chain("prod")
+        first = [version for version, weight in self.weights.items() if weight] if self.weights else None
+        return frozenset((("cat", version), *rest) for version in first or [self.lanes["prod"]["cat"]])
+
+    def allowed(self) -> Allowed:
+        return {tag: frozenset([self.chain(tag)]) if tag in self.lanes else self.untagged() for tag in set(TAGS)}
+
+    def spec(self) -> str:
+        entry: dict[str, Any] = {
+            "hosts": [HOST],
+            "gateway": {"selector": {"istio": "ingressgateway"}, "port": 80},
+            "routes": [{"path": {"prefix": "/"}, "service": "cat"}],
+        }
+        if self.split:
+            entry["split"] = dict(self.split)
+        lanes = {lane: {"versions": dict(versions)} for lane, versions in self.lanes.items()}
+        services = {name: self._service(name, calls) for name, calls in zip(CHAIN, after(), strict=True)}
+        value = {
+            "apiVersion": "graylane/v1",
+            "kind": "LaneGroup",
+            "metadata": {"name": GROUP, "namespace": NAMESPACE},
+            "spec": {"lanes": lanes, "services": services, "entries": [entry]},
+        }
+        return yaml.safe_dump(value, sort_keys=False)
+
+    def _service(self, name: str, calls: str | None) -> dict[str, Any]:
+        versions = {one: {"labels": {"version": one}, "workload": f"{name}-{one}"} for one in self.versions}
+        weighted = {"weights": dict(self.weights)} if self.weights and name == "cat" else {}
+        called = {"calls": [calls]} if calls else {}
+        return {"host": f"{name}-svc", "port": PORT, "versions": versions, **called, **weighted}
+
+
+def after() -> tuple[str | None, ...]:
+    """The next hop of each service."""
+    return (*CHAIN[1:], None)
+
+
+def surroundings() -> list[Manifest]:
+    """What is no version's: the namespace, the Services, and a Sidecar that keeps other tests' resources away."""
+    namespace = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
+    sidecar = _manifest("networking.istio.io/v1", "Sidecar", "default", spec={"egress": [{"hosts": ["./*"]}]})
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}, sidecar, *map(_kubernetes, CHAIN)]
+
+
+def _kubernetes(name: str) -> Manifest:
+    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT, "targetPort": PORT}]}
+    return _manifest("v1", "Service", f"{name}-svc", spec=spec)
+
+
+def deployments(version: str) -> Iterator[Manifest]:
+    for name, calls in zip(CHAIN, after(), strict=True):
+        labels = {"app": name, "version": version}
+        args = [f"--name={name}", f"--env={version}", f"--port={PORT}", "--host=0.0.0.0", "--stack=wsgi"]
+        # In full: the lab's /etc/hosts has the short names of all namespaces.
+        args += [f"--service-url=http://{calls}-svc.{NAMESPACE}.svc.cluster.local:{PORT}/sayHello"] if calls else []
+        container = {
+            "name": "app",
+            "image": "graylane-demo",
+            "imagePullPolicy": "IfNotPresent",
+            "args": args,
+            "env": [{"name": "PROPAGATION_REMOTE_FIELDS", "value": "env"}],
+            "ports": [{"name": "http", "containerPort": PORT}],
+        }
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+        yield _manifest("apps/v1", "Deployment", f"{name}-{version}", spec=spec)
+
+
+def _manifest(api: str, kind: str, name: str, **parts: Any) -> Manifest:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **parts}
