@@ -1,0 +1,7 @@
+"""A barrier holds until every proxy that subscribes has acknowledged a change and new subsets have endpoints."""
+
+from meshconfig.cluster.barrier.barrier import Barrier
+from meshconfig.cluster.barrier.change import BarrierTimeout, Change, NewSubset, Progress, ProxyRefused, Verdict
+from meshconfig.cluster.barrier.istiod import Reach
+
+__all__ = ["Barrier", "BarrierTimeout", "Change", "NewSubset", "Progress", "ProxyRefused", "Reach", "Verdict"]
