@@ -1,0 +1,15 @@
+"""Are the Gateways there that an entry uses and does not bring?"""
+
+from collections.abc import Iterator
+
+from meshconfig.cluster.preflight.finding import Finding, error
+from meshconfig.cluster.preflight.seen import Seen
+
+
+def check(seen: Seen) -> Iterator[Finding]:
+    for number, entry in enumerate(seen.model.entries):
+        if not seen.gateways.get(entry.gateway, True):
+            fix = f"Create it, or correct spec.entries[{number}].gateway.use."
+            yield error(
+                f"Gateway {entry.gateway}", f"does not exist: nothing comes in for {', '.join(entry.hosts)}", fix
+            )

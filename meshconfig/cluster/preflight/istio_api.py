@@ -1,0 +1,47 @@
+"""Does the cluster have Istio's resources, and in which version?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.preflight.finding import Finding, error
+from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.errors import ClusterError
+from meshconfig.istio import ISTIO_GROUP
+from meshconfig.render import IstioApi
+
+GROUP_PATH = f"/apis/{ISTIO_GROUP}"
+VERSIONS: tuple[IstioApi, ...] = ("v1", "v1beta1")  # the better first
+KINDS = ("VirtualService", "DestinationRule", "Gateway")
+FIX = "Install Istio 1.20 or newer, at least its CRDs: helm install istio-base istio/base -n istio-system"
+
+
+def istio_version(client: Client) -> IstioApi:
+    """The version of `networking.istio.io` to write: v1 where the cluster serves it, else v1beta1. One call.
+
+    Raises:
+        ClusterError: it serves neither.
+    """
+    if found := chosen(served(client.get(GROUP_PATH))):
+        return found
+    raise ClusterError(f"the cluster serves neither v1 nor v1beta1 of {ISTIO_GROUP}. {FIX}")
+
+
+def served(group: Any) -> tuple[str, ...]:
+    """The versions in the API server's answer about the group; none where it knows no such group."""
+    return tuple(one["version"] for one in group["versions"]) if group else ()
+
+
+def chosen(versions: tuple[str, ...]) -> IstioApi | None:
+    return next((one for one in VERSIONS if one in versions), None)
+
+
+def check(seen: Seen) -> Iterator[Finding]:
+    version = chosen(seen.istio_versions)
+    if version is None:
+        there = f", only {', '.join(seen.istio_versions)}" if seen.istio_versions else ""
+        yield error(ISTIO_GROUP, f"neither v1 nor v1beta1 is served{there}", FIX)
+        return
+    for kind in KINDS:
+        if kind not in seen.istio_kinds:
+            yield error(f"{ISTIO_GROUP}/{version}", f"there is no {kind}", FIX)

@@ -1,0 +1,101 @@
+"""Fetch what the checks look at: for each namespace itself, its Services and its Pods; one question per permission."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Key
+from meshconfig.cluster.paths import path
+from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
+from meshconfig.cluster.preflight.permission import Permission
+from meshconfig.cluster.preflight.seen import Place, Seen
+from meshconfig.errors import ApiError
+from meshconfig.model import Model
+from meshconfig.simulate.registry import namespace_of
+
+REVIEWS = "authorization.k8s.io/v1"
+FORBIDDEN = 403
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def look(client: Client, model: Model, needs: Iterable[Permission]) -> Seen:
+    """All that the checks need, side by side. What the account may not read is noted, not fatal.
+
+    Raises:
+        ClusterError: the API server does not answer, or with an error other than 403.
+    """
+    reader = _Reader(client)
+    versions = served(client.get(GROUP_PATH))
+    version = chosen(versions) or "v1"
+    kinds = client.get(f"{GROUP_PATH}/{version}") or {"resources": []}
+    spaces = sorted(
+        {model.namespace, *(one.namespace for one in model.services), *(one.namespace for one in model.entries)}
+    )
+    hosting = sorted({namespace for service in model.services if (namespace := namespace_of(service.host))})
+    gateways = sorted({entry.gateway for entry in model.entries if not entry.own})
+    found = reader.each(
+        gateways,
+        lambda one: client.get(path(Key("Gateway", *one.split("/")), istio_api=version)),
+        lambda one: Place("Gateway", one.split("/")[0]),
+    )
+    may = reader.each(
+        dict.fromkeys(needs), lambda one: _may(client, one), lambda one: Place("SelfSubjectAccessReview", one.namespace)
+    )
+    return Seen(
+        model,
+        versions,
+        frozenset(one["kind"] for one in kinds["resources"]),
+        reader.each(spaces, lambda one: client.get(f"/api/v1/namespaces/{one}"), lambda one: Place("Namespace", one)),
+        reader.all("Service", hosting),
+        reader.all("Pod", hosting),
+        {name: gateway is not None for name, gateway in found.items()},
+        tuple(one for one, allowed in may.items() if not allowed),
+        reader.unread,
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads side by side, and keeps what it is not allowed to."""
+
+    client: Client
+    unread: dict[Place, str] = field(default_factory=dict)
+
+    def each(self, items: Iterable[T], ask: Callable[[T], R], place: Callable[[T], Place]) -> dict[T, R]:
+        """The answer for each item; those that are forbidden are left out."""
+        given = list(items)
+        answers = self.client.side_by_side(lambda item: _allowed(ask, item), given)
+        self.unread |= {
+            place(item): answer.message
+            for item, answer in zip(given, answers, strict=True)
+            if isinstance(answer, ApiError)
+        }
+        return {item: answer for item, answer in zip(given, answers, strict=True) if not isinstance(answer, ApiError)}
+
+    def all(self, kind: str, namespaces: Iterable[str]) -> tuple[dict[str, Any], ...]:
+        """Those of a kind in all of these namespaces."""
+        lists = self.each(namespaces, lambda one: self.client.list(kind, one), lambda one: Place(kind, one))
+        return tuple(one for found in lists.values() for one in found)
+
+
+def _allowed(ask: Callable[[T], R], item: T) -> R | ApiError:
+    try:
+        return ask(item)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return error
+
+
+def _may(client: Client, need: Permission) -> bool:
+    """Source: Kubernetes, authorization.k8s.io/v1 SelfSubjectAccessReview."""
+    body = {
+        "apiVersion": REVIEWS,
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {name: value for name, value in need._asdict().items() if value}},
+    }
+    answer = client.request("POST", f"/apis/{REVIEWS}/selfsubjectaccessreviews", body)
+    return bool(answer["status"]["allowed"])

@@ -1,0 +1,58 @@
+"""What an account has to be allowed: one verb on one kind of resource in one namespace."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from meshconfig.cluster.objects import Key, key
+from meshconfig.cluster.owned import KINDS
+from meshconfig.cluster.paths import collection
+from meshconfig.model import Model
+from meshconfig.render import render
+
+
+class Permission(NamedTuple):
+    """Source: Kubernetes, authorization.k8s.io/v1 ResourceAttributes; the core group's name is empty."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    subresource: str = ""
+
+    @property
+    def what(self) -> str:
+        """`virtualservices.networking.istio.io`, as a Role's author looks it up."""
+        path = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        return f"{path}.{self.group}" if self.group else path
+
+
+# Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
+RECORDS = {"Lease": ("get", "create", "update"), "ConfigMap": ("list", "create", "update", "delete")}
+
+
+def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] = ()) -> list[Permission]:
+    """What an apply cannot do without, sorted.
+
+    Parameters:
+        namespaces: all where the group has or had resources; they are listed in each.
+        deletes: what the change takes away.
+    """
+    needed = set(_reading(namespaces))
+    needed |= {one for kind, verbs in RECORDS.items() for one in _all(verbs, kind, model.namespace)}
+    for kind, namespace, _ in map(key, render([model])):
+        needed |= set(_all(("create", "patch"), kind, namespace))
+    needed |= {_permission("delete", one.kind, one.namespace) for one in deletes}
+    return sorted(needed)
+
+
+def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:
+    return (_permission("list", kind, namespace) for namespace in namespaces for kind in KINDS)
+
+
+def _all(verbs: Iterable[str], kind: str, namespace: str) -> Iterator[Permission]:
+    return (_permission(verb, kind, namespace) for verb in verbs)
+
+
+def _permission(verb: str, kind: str, namespace: str) -> Permission:
+    parts = collection(kind, namespace).split("/")  # /api/v1/… or /apis/GROUP/VERSION/…
+    return Permission(verb, parts[2] if parts[1] == "apis" else "", parts[-1], namespace)

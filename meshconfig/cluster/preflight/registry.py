@@ -1,0 +1,35 @@
+"""All checks, in the order in which a person would mend what they find."""
+
+from collections.abc import Callable, Iterator
+
+from meshconfig.cluster.preflight import (
+    denied,
+    gateways,
+    istio_api,
+    namespaces,
+    pods,
+    ports,
+    services,
+    unread,
+)
+from meshconfig.cluster.preflight.finding import Finding
+from meshconfig.cluster.preflight.seen import Seen
+
+Check = Callable[[Seen], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    istio_api.check,
+    denied.check,
+    namespaces.check,
+    services.check,
+    ports.check,
+    pods.check,
+    gateways.check,
+    unread.check,
+)
+
+
+def findings(seen: Seen) -> list[Finding]:
+    """What all checks find, errors first."""
+    found = [finding for check in CHECKS for finding in check(seen)]
+    return sorted(found, key=lambda finding: finding.level.rank)

@@ -1,0 +1,12 @@
+"""What could not be looked at is said, so that nobody takes silence for health."""
+
+from collections.abc import Iterator
+
+from meshconfig.cluster.preflight.finding import Finding, warning
+from meshconfig.cluster.preflight.seen import Seen
+
+
+def check(seen: Seen) -> Iterator[Finding]:
+    for place, reason in seen.unread.items():
+        fix = "Allow this account to read it (k8s/rbac), or look at it yourself."
+        yield warning(str(place), f"not checked: {reason}", fix)
