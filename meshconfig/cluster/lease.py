@@ -36,7 +36,7 @@ class Record:
     transitions: int = 0
 
     @property
-    def process(self) -> tuple[int, str] | None:
+    def id(self) -> tuple[int, str] | None:
         """The holder's process id and when that process started, in the kernel's ticks."""
         match self.holder.rsplit("/", 3):
             case [_, pid, start, _] if pid.isdecimal():
@@ -46,8 +46,7 @@ class Record:
     @property
     def name(self) -> str:
         """For people: `ann@laptop, process 4711`."""
-        process = self.process
-        return f"{self.holder.rsplit('/', 3)[0]}, process {process[0]}" if process else self.holder
+        return f"{self.holder.rsplit('/', 3)[0]}, process {self.id[0]}" if self.id else self.holder
 
     def age(self, now: datetime) -> timedelta | None:
         return now - self.renewed if self.renewed else None
@@ -83,7 +82,7 @@ def judge(record: Record | None, now: datetime, me: Holder, running: Callable[[i
         return Standing.FREE
     if record.holder == me.name:
         return Standing.MINE
-    if me.machine and record.machine == me.machine and record.process and not running(*record.process):
+    if me.machine and record.machine == me.machine and record.id and not running(*record.id):
         return Standing.DEAD
     age = record.age(now)
     return Standing.EXPIRED if age is None or age >= timedelta(seconds=record.duration) else Standing.HELD
@@ -126,9 +125,13 @@ def manifest(key: Key, group: str, record: Record, version: str = "") -> Manifes
 
 def myself() -> Holder:
     """This process; each call is another holder. `user@host/pid/START/random`."""
+    return Holder(f"{process()}/{secrets.token_hex(4)}", machine())
+
+
+def process() -> str:
+    """This process: `user@host/pid/START`."""
     pid = os.getpid()
-    name = "/".join([operator(), str(pid), started(pid), secrets.token_hex(4)])
-    return Holder(name, machine())
+    return f"{operator()}/{pid}/{started(pid)}"
 
 
 def operator() -> str:

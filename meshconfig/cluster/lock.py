@@ -30,7 +30,7 @@ from meshconfig.cluster.lease import (
 )
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.paths import collection, path
-from meshconfig.errors import ApiError, ClusterError, Conflict, GraylaneError
+from meshconfig.errors import ApiError, ClusterError, Conflict
 
 RENEW = 5.0  # seconds between renewals
 DEADLINE = 10.0  # seconds without a renewal after which nothing new is begun; the rest is for what is under way
@@ -38,11 +38,11 @@ GOODBYE = 5.0  # seconds that a lost API server may delay the end; the Lease the
 ATTEMPTS = 10
 
 
-class LockHeld(GraylaneError):  # noqa: N818  what happened, as people say it
+class LockHeld(ClusterError):  # noqa: N818  what happened, as people say it
     """Somebody else works on this group, or did and has not said that it ended."""
 
 
-class LockLost(GraylaneError):  # noqa: N818
+class LockLost(ClusterError):  # noqa: N818
     """The Lease is no longer ours, or could not be renewed: stop, somebody else may be at it."""
 
 
@@ -122,6 +122,8 @@ class Lock:
             return
         try:
             self._renew(unless_newer_than=DEADLINE)
+        except LockLost:
+            raise
         except ClusterError as error:
             raise LockLost(f"the lease {self._key} could not be renewed ({error}); stopped, run it again") from None
 
@@ -197,7 +199,7 @@ class Lock:
     def _keep(self) -> None:
         """Runs beside the work until its end; whether a renewal failed too long is for `check` to say."""
         while not self._stop.wait(RENEW):
-            with suppress(ClusterError, LockLost):
+            with suppress(ClusterError):
                 self._renew()
             if self._lost:
                 return

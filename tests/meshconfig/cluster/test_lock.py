@@ -62,7 +62,7 @@ def test_a_record_survives_the_api_server(record, version):
 
 
 def test_this_process_runs_and_one_that_was_killed_does_not_even_before_it_is_reaped():
-    pid, start = Record(holder=myself().name).process
+    pid, start = Record(holder=myself().name).id
     assert pid == os.getpid()
     assert running(pid, start)
     assert not running(pid, start + "0"), "another process had this id before"
