@@ -1,0 +1,50 @@
+"""Who calls whom: the order in which services change, the called before their callers."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.plan.parts import host
+from meshconfig.model import Model
+
+
+def depths(model: Model) -> dict[str, int]:
+    """For each host: 0 where it calls nothing, else one more than the deepest that it calls.
+
+    Services that call each other in a circle count as calling nothing within it.
+    """
+    hosts = {service.name: service.host for service in model.services}
+    calls = {service.name: [name for name in service.calls if name in hosts] for service in model.services}
+    found: dict[str, int] = {}
+    for start in calls:
+        _visit(start, calls, found)
+    return {hosts[name]: depth for name, depth in found.items()}
+
+
+def _visit(start: str, calls: Mapping[str, list[str]], found: dict[str, int]) -> None:
+    """Depth first, without recursion: a chain may be long."""
+    path, on_path = [start], {start}
+    while path:
+        name = path[-1]
+        if name not in found and (below := next((c for c in calls[name] if c not in found and c not in on_path), None)):
+            path.append(below)
+            on_path.add(below)
+            continue
+        found.setdefault(name, max((found[c] + 1 for c in calls[name] if c in found), default=0))
+        on_path.discard(path.pop())
+
+
+def called(model: Model) -> frozenset[str] | None:
+    """The hosts that some service calls; None where the spec gives no `calls` at all, so that any may be called."""
+    hosts = {service.name: service.host for service in model.services}
+    if not any(service.calls for service in model.services):
+        return None
+    return frozenset(hosts[name] for service in model.services for name in service.calls if name in hosts)
+
+
+def leaf_first(manifests: Iterable[Manifest], depth: Mapping[str, int]) -> tuple[tuple[Manifest, ...], ...]:
+    """VirtualServices in waves by their host's depth."""
+    waves: dict[int, list[Manifest]] = defaultdict(list)
+    for manifest in manifests:
+        waves[depth.get(host(manifest), 0)].append(manifest)
+    return tuple(tuple(waves[number]) for number in sorted(waves))
