@@ -95,7 +95,7 @@ def _may(client: Client, need: Permission) -> bool:
     body = {
         "apiVersion": REVIEWS,
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {name: value for name, value in need._asdict().items() if value}},
+        "spec": {"resourceAttributes": need._asdict()},
     }
     answer = client.request("POST", f"/apis/{REVIEWS}/selfsubjectaccessreviews", body)
     return bool(answer["status"]["allowed"])
