@@ -89,6 +89,11 @@ def test_the_table_counts_each_step_s_requests_and_says_what_went_wrong():
 
 GOOD = b'{"chain": [{"service": "cat", "env": "v1"}]}'
 
+LOST = (
+    b'{"chain": [{"service": "cat", "env": "v1"}, '
+    b'{"service": null, "url": "http://mouse", "status": 503, "error": "no healthy upstream"}]}'
+)
+
 
 class Handler(socketserver.BaseRequestHandler):
     """Answers, or does what the request's tag asks for."""
@@ -102,8 +107,9 @@ class Handler(socketserver.BaseRequestHandler):
                 time.sleep(1)
                 return
             status = b"503 Service Unavailable" if b"env: blue" in asked else b"200 OK"
-            length = len(GOOD) + 5 * (b"env: short" in asked)
-            self.request.sendall(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, length, GOOD))
+            body = LOST if b"env: lost" in asked else b"[]" if b"env: junk" in asked else GOOD
+            length = len(body) + 5 * (b"env: short" in asked)
+            self.request.sendall(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, length, body))
             if b"env: short" in asked:
                 return
 
@@ -124,7 +130,9 @@ def address():
     ("tags", "status", "error"),
     [
         (["", ""], 200, ""),
-        (["blue"], 503, ""),
+        (["blue"], 503, 'status 503: {"chain": [{"service": "cat", "env": "v1"}]}'),
+        (["lost"], 200, "http://mouse: 503 no healthy upstream"),
+        (["junk"], 200, "an answer that is no chain"),
         (["", "gray"], 0, "kept connection closed"),
         (["mute"], 0, "timeout"),
         (["short"], 0, "cut off"),
@@ -134,7 +142,8 @@ def test_what_became_of_a_request_is_recorded(address, tags, status, error):
     client = load.Client(address, "cat.example.com", "/", timeout=0.3)
     *_, last = [client.ask(tag) for tag in tags]
     assert (last.status, last.error) == (status, error)
-    assert last.chain == ((("cat", "v1"),) if status == 200 else ())
+    assert last.chain[:1] == ((("cat", "v1"),) if status == 200 and "junk" not in tags else ())
+    assert verdict(last, {tags[-1]: {(("cat", "v1"),)}}) == ((FAILED, error) if error else (FINE, ""))
     assert client.ask("").status == 200  # the client goes on
     client.close()
 

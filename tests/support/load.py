@@ -32,8 +32,8 @@ TIMEOUT = 15.0
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One request. `tag`: what it sent as `env`, "" for none; `sent`, `ended`: seconds of the machine's monotonic
-    clock; `status`: 0 where there is no answer, and then `error` says why; `chain`: (service, version) hop by
-    hop, a hop that did not answer as (None, None)."""
+    clock; `status`: 0 where there is no answer; `error`: what went wrong, "" for nothing; `chain`: (service, version)
+    hop by hop, a hop that did not answer as (None, None)."""
 
     tag: str
     sent: float
@@ -65,7 +65,7 @@ class Client:
             self.connection = HTTPConnection(name, int(port), timeout=self.timeout)
         began = time.monotonic()
         try:
-            status, chain, error = *self._exchange(self.connection, tag), ""
+            status, chain, error = self._exchange(self.connection, tag)
         except (OSError, HTTPException) as problem:
             status, chain, error = 0, (), why(problem, kept)
             self.connection.close()
@@ -75,12 +75,14 @@ class Client:
         if self.connection:
             self.connection.close()
 
-    def _exchange(self, connection: HTTPConnection, tag: str) -> tuple[int, Chain]:
+    def _exchange(self, connection: HTTPConnection, tag: str) -> tuple[int, Chain, str]:
         headers = {"Host": self.host, **({"env": tag} if tag else {})}
         connection.request("GET", self.path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
-        return answer.status, chain_of(body) if answer.status == 200 else ()
+        if answer.status != 200:
+            return answer.status, (), f"status {answer.status}: {body[:120].decode(errors='replace').strip()}"
+        return 200, *chain_of(body)
 
 
 def why(problem: Exception, kept: bool) -> str:
@@ -97,11 +99,15 @@ def why(problem: Exception, kept: bool) -> str:
     return type(problem).__name__
 
 
-def chain_of(body: bytes) -> Chain:
+def chain_of(body: bytes) -> tuple[Chain, str]:
+    """Who answered, and why the last hop did not. A first hop that answers says 200 even where the next is lost."""
     try:
-        return tuple((hop.get("service"), hop.get("env")) for hop in json.loads(body)["chain"])
+        hops = json.loads(body)["chain"]
+        chain = tuple((hop.get("service"), hop.get("env")) for hop in hops)
+        lost = [f"{hop['url']}: {hop.get('status')} {hop.get('error')}" for hop in hops if hop.get("service") is None]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return ((None, None),)
+        return (), "an answer that is no chain"
+    return chain, ", ".join(lost)
 
 
 class Pace:

@@ -1,0 +1,115 @@
+"""The proof under load: while requests come in at more than a hundred a second in three lanes, a mesh is changed as in
+its life, by `graylane` with no more rights than k8s/rbac gives. No request fails, and none is answered half by the old
+and half by the new. Then the same by plain `kubectl apply` and prune, which breaks some: the proof can fail.
+
+A request counts as failed whatever the reason, a kept connection closed on it included. See load.py and load_judge.py.
+"""
+
+from contextlib import contextmanager
+
+import load
+import pytest
+from load_judge import total
+from load_mesh import Graylane, Kubectl, apply, available, scale
+from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story, moments
+from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
+from mesh_cluster import gateway_address, kubectl, until
+
+pytestmark = pytest.mark.cluster
+KINDS = "virtualservices,destinationrules,gateways,configmaps,leases"
+ENOUGH = 20_000
+LONGEST = 900.0  # seconds of load, at most
+KILLS, SEED = 4, 6
+ROUNDS = 6
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    """The namespace, with v1 and v2 running; the gateway's address."""
+    # Again while the namespace of an earlier run ends.
+    until(lambda: not apply(surroundings(), check=False).returncode, "the namespace")
+    for version in START.versions:
+        apply(deployments(version))
+    available()
+    yield gateway_address()
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture
+def story(mesh, tmp_path):
+    """A story that begins without any routes."""
+    kubectl("delete", KINDS, "--all", "-n", NAMESPACE)
+    return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
+
+
+@contextmanager
+def traffic(story, title):
+    """Load while the block runs; whatever happens in it, what became of the requests is printed."""
+    story.ready()
+    try:
+        with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
+            yield
+    finally:
+        print(story.tell(title))
+
+
+def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
+    graylane = Graylane(tmp_path)
+    graylane.apply(START)
+    with traffic(story, "graylane apply"):
+        lives(story, graylane)
+        with story.change("nothing, until there are enough", story.world):
+            until(lambda: len(load.read(story.out)) > ENOUGH, f"{ENOUGH} requests")
+    whole = total(story.rows())
+    assert (whole.failed, whole.mixed) == (0, 0), whole.reasons
+    assert whole.sent >= ENOUGH
+
+
+def test_the_same_by_plain_kubectl_breaks_some(story, tmp_path):
+    plain = Kubectl(tmp_path)
+    apply(deployments("v3"))
+    scale("v1", 1)
+    plain.apply(START)
+    with traffic(story, "kubectl apply --server-side, and prune"):
+        for number in range(ROUNDS):
+            for name, world in [*(CHANGES if not number else SHORT), ("back to the start", START)]:
+                with story.change(name, world):
+                    plain.apply(world)
+            if all(broken(story)):
+                break
+    assert any(broken(story)), "the load or its judge sees nothing"
+
+
+def broken(story):
+    whole = total(story.rows())
+    return whole.failed, whole.mixed
+
+
+def lives(story, graylane):
+    """All of it; what comes and goes besides the routes is a step of its own, in which nothing may change."""
+    with story.change("v3 starts", story.world):
+        apply(deployments("v3"))
+        available()
+    for name, world in CHANGES:
+        with story.change(name, world):
+            graylane.apply(world)
+    with story.change("v1 stops", story.world):
+        scale("v1", 0)
+    with story.change("v1 starts again", story.world):
+        scale("v1", 1)
+    with story.change("roll back", TAKEN):
+        graylane.run("rollback", GROUP, "-n", NAMESPACE)
+    before = 1 + len(CHANGES) - 2  # START is revision 1; without the take-over and the end of v1
+    with story.change(f"roll back to revision {before}", WEIGHTED[-1]):
+        graylane.run("rollback", GROUP, "-n", NAMESPACE, "--to", str(before))
+    killed = 0
+    for number, seconds in enumerate(moments(SEED, KILLS, story.took("take v2 over to 100 %"))):
+        world = WEIGHTED[-1] if number % 2 else TAKEN
+        with story.change(f"kill -9 after {seconds:.1f} s, and again", world):
+            killed += graylane.killed(world, seconds)
+            graylane.apply(world)
+    assert killed, "each apply had ended before it was to be killed"
+    with story.change("all lanes mean something else", TURNED):
+        graylane.apply(TURNED)
+    with story.change("and back", TAKEN):
+        graylane.apply(TAKEN)

@@ -1,0 +1,89 @@
+"""The ways of changing the mesh under load: the real command as the account of k8s/rbac, and plain kubectl."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from account import account
+from load_world import CHAIN, NAMESPACE, World
+from mesh_cluster import ISTIOD, Manifest, acknowledged, kubectl, until
+
+GRAYLANE = str(Path(sys.executable).with_name("graylane"))
+DRAIN = 1.0  # seconds; no request of these services takes as long
+SETTLED = 1.0  # seconds that a change by kubectl counts as under way after the last acknowledgement, in its favour
+
+
+def apply(manifests: Iterable[Manifest], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    text = yaml.safe_dump_all(list(manifests))
+    return kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text, check=check)
+
+
+def available() -> None:
+    kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", NAMESPACE, "--timeout=110s")
+
+
+def scale(version: str, replicas: int) -> None:
+    """Returns when the Pods are there, or gone."""
+    names = [f"deployment/{name}-{version}" for name in CHAIN]
+    kubectl("scale", *names, f"--replicas={replicas}", "-n", NAMESPACE)
+    if replicas:
+        available()
+    query = ("get", "pods", "-l", f"version={version}", "-n", NAMESPACE, "-o", "name")
+    until(lambda: len(kubectl(*query).stdout.split()) == replicas * len(CHAIN), f"{replicas} of each {version}")
+
+
+class Graylane:
+    """The real command, with no more rights than k8s/rbac gives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spec = folder / "graylane.yaml"
+        self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder))}
+        self.flags = [f"--istiod={ISTIOD}", f"--drain={DRAIN}", "--timeout=120"]
+
+    def run(self, *arguments: str) -> str:
+        command = [GRAYLANE, *arguments, *self.flags]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, f"graylane {' '.join(arguments)}: exit {done.returncode}\n{said}"
+        assert "unverified" not in said, said
+        return said
+
+    def apply(self, world: World) -> None:
+        self.spec.write_text(world.spec())
+        self.run("apply", "-f", str(self.spec))
+
+    def killed(self, world: World, seconds: float) -> bool:
+        """Begins the change and is killed after that time; was it still at it?"""
+        self.spec.write_text(world.spec())
+        command = [GRAYLANE, "apply", "-f", str(self.spec), *self.flags]
+        with subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL) as process:
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return True
+        return False
+
+
+class Kubectl:
+    """What graylane renders, applied at once, and then what is no longer rendered deleted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spec = folder / "plain.yaml"
+        self.applied: dict[tuple[str, str], Manifest] = {}
+
+    def apply(self, world: World) -> None:
+        self.spec.write_text(world.spec())
+        command = [GRAYLANE, "render", "-f", str(self.spec)]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rendered = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
+        apply(rendered.values())
+        for kind, name in self.applied.keys() - rendered.keys():
+            kubectl("delete", kind, name, "-n", NAMESPACE)
+        self.applied = rendered
+        until(acknowledged, "every proxy's acknowledgement")
+        time.sleep(SETTLED)

@@ -1,0 +1,90 @@
+"""What happens to a mesh in its life, as a list of states that each way of changing it goes through; and a telling of
+it under load, with the time of each change."""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import load
+from load_judge import Row, Step, judge, table
+from load_world import World, everywhere
+from mesh_cluster import until
+
+BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
+START = World(("v1", "v2"), {"prod": everywhere("v1"), "gray": everywhere("v2")})
+ADDED = World(("v1", "v2", "v3"), {**START.lanes, "blue": BLUE})
+WEIGHTS = [{"v1": 90, "v2": 10}, {"v1": 50, "v2": 50}, {"v1": 0, "v2": 100}, None]
+SPLITS = [1, 10, 25, 50, 75, 50]  # percent of the untagged in gray
+WEIGHTED = [
+    *(replace(ADDED, weights=weights) for weights in WEIGHTS),
+    *(replace(ADDED, split={"gray": gray, "prod": 100 - gray}) for gray in SPLITS),
+]
+TAKEN = replace(ADDED, lanes={**ADDED.lanes, "prod": everywhere("v2")})
+RETIRED = replace(TAKEN, versions=("v2", "v3"))
+# Each lane means something else at once, gray and blue in all three services.
+TURNED = replace(ADDED, lanes={"prod": everywhere("v2"), "gray": everywhere("v3"), "blue": everywhere("v1")})
+
+
+def weighting(world: World) -> str:
+    """What the untagged get."""
+    return f"split {dict(world.split)}" if world.split else f"weights {dict(world.weights or {}) or 'gone'}"
+
+
+CHANGES: Sequence[tuple[str, World]] = [
+    ("add a version and its lane", ADDED),
+    *((weighting(world), world) for world in WEIGHTED),
+    ("take v2 over to 100 %", TAKEN),
+    ("retire v1", RETIRED),
+]
+SHORT = [(name, world) for name, world in CHANGES if world not in WEIGHTED]
+
+
+@dataclass
+class Story:
+    """`world` is the state that the last change ended in."""
+
+    address: str
+    host: str
+    out: Path
+    world: World
+    steps: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def change(self, name: str, to: World) -> Iterator[None]:
+        """The block makes the change; it counts as under way until the block ends, whole old or whole new."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.steps.append(Step(name, began, time.monotonic(), self.world.allowed(), to.allowed()))
+            self.world = to
+
+    def took(self, name: str) -> float:
+        """Seconds of the change of this name."""
+        return next(step.ended - step.began for step in self.steps if step.name == name)
+
+    def rows(self) -> list[Row]:
+        return judge(load.read(self.out), self.steps) if self.steps else []
+
+    def tell(self, title: str) -> str:
+        return table(title, self.rows())
+
+    def ready(self, patience: int = 5) -> None:
+        """Every tag has had a right chain, several times in a row; before a story, not in it."""
+        client = load.Client(self.address, self.host, "/sayHello")
+        allowed = self.world.allowed()
+
+        def right() -> bool:
+            return all(client.ask(tag).chain in chains for _ in range(patience) for tag, chains in allowed.items())
+
+        until(right, "the first state's chains")
+        client.close()
+
+
+def moments(seed: int, number: int, longest: float) -> list[float]:
+    """Seconds after which something is killed: spread over the whole length, each anywhere in its own part."""
+    chance = random.Random(seed)
+    return [longest * (part + chance.random()) / number for part in range(number)]
