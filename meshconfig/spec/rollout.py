@@ -1,0 +1,219 @@
+"""`kind: Rollout`: by which steps the requests of one or several services move from one version to another."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+
+from meshconfig.errors import nearest
+from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, Strict, WorkloadName
+from meshconfig.spec.duration import Period, Seconds
+from meshconfig.spec.group import EntryHost
+
+PLACEHOLDERS = ("version", "service", "namespace", "workload", "host", "interval")
+PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_.]*)\s*\}\}")
+STEP = ("weight", "replicas", "pause", "analysis", "auto")
+
+
+def _replicas(value: Any) -> Any:
+    percent = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
+    if percent and 1 <= int(percent[1]) <= 100:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError(f"takes a number of Pods from 1, or a share from '1%' to '100%', not {value!r}")
+
+
+_Count = Annotated[int, Field(ge=1)] | Annotated[str, StringConstraints(pattern="^[0-9]{1,3}%$")]
+Replicas = Annotated[int | str, BeforeValidator(_replicas, json_schema_input_type=_Count)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class Move(Strict):
+    """One service's way: both versions exist in the LaneGroup."""
+
+    from_: Annotated[DnsLabel, Field(alias="from")]
+    to: DnsLabel
+
+    @model_validator(mode="after")
+    def _moves(self) -> "Move":
+        if self.from_ == self.to:
+            raise ValueError(f"from and to are both {self.to}: nothing would move")
+        return self
+
+
+class Pause(Strict):
+    """Until somebody approves, or for a time (an approval ends that too)."""
+
+    for_: Annotated[Period | None, Field(alias="for")] = None
+
+
+class AnalysisStep(Strict):
+    """All metrics are measured for this long; it goes on when each of them passed."""
+
+    for_: Annotated[Period, Field(alias="for")]
+
+
+class Auto(Strict):
+    """The metrics drive the weight: `add` more after each time `every` that passed, back after a failure."""
+
+    from_: Annotated[Percent, Field(alias="from")]
+    to: Percent
+    add: Annotated[int, Field(ge=1, le=100)]
+    every: Period
+
+    @model_validator(mode="after")
+    def _rises(self) -> "Auto":
+        if self.from_ >= self.to:
+            raise ValueError(f"from {self.from_} has to be below to {self.to}")
+        return self
+
+
+class RolloutStep(Strict):
+    """`weight` (with `replicas`, and then a `pause` or an `analysis`), a `pause`, an `analysis`, or `auto`, alone."""
+
+    weight: Percent | None = None
+    replicas: Replicas | None = None
+    pause: Pause | None = None
+    analysis: AnalysisStep | None = None
+    auto: Auto | None = None
+
+    @model_validator(mode="after")
+    def _legal(self) -> "RolloutStep":
+        given = [name for name in STEP if getattr(self, name) is not None]
+        if not given:
+            raise ValueError("takes one of weight, pause, analysis, auto")
+        if self.auto and len(given) > 1:
+            raise ValueError(f"auto stands alone: make a step of its own of {' and '.join(given[:-1])}")
+        if self.replicas is not None and self.weight is None:
+            raise ValueError("replicas goes with a weight")
+        if self.pause and self.analysis:
+            raise ValueError("pause and analysis in one step: make two, in the order that is meant")
+        return self
+
+    @property
+    def weights(self) -> tuple[int, int] | None:
+        """The lowest and the highest weight that this step sets."""
+        if self.auto:
+            return self.auto.from_, self.auto.to
+        return None if self.weight is None else (self.weight, self.weight)
+
+
+Preset = Literal["istio-success", "istio-p99", "otel-success", "otel-p99", "envoy-success", "envoy-p99"]
+MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
+Limit = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Metric(Strict):
+    """A PromQL `query`, or a `preset`, that gives one number; within `min` and `max`, both included, it passes.
+
+    Parameters:
+        failures: the analysis fails at this many failed measurements, in a row or not.
+        interval: what `{{interval}}` stands for; where it is not given, `every`, and at least a minute.
+    """
+
+    name: MetricName
+    query: Annotated[str, StringConstraints(min_length=1)] | None = None
+    preset: Preset | None = None
+    min: Limit | None = None
+    max: Limit | None = None
+    every: Period = 60.0
+    failures: Annotated[int, Field(ge=1)] = 1
+    interval: Period | None = None
+
+    @field_validator("query")
+    @classmethod
+    def _placeholders(cls, query: str | None) -> str | None:
+        for name in PLACEHOLDER.findall(query or ""):
+            if name not in PLACEHOLDERS:
+                raise ValueError(f"unknown placeholder {{{{{name}}}}}{nearest(name, PLACEHOLDERS)}")
+        if "{{" in PLACEHOLDER.sub("", query or ""):
+            raise ValueError("a {{ that no }} closes; placeholders are written {{version}}")
+        return query
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Metric":
+        if (self.query is None) == (self.preset is None):
+            raise ValueError("takes one of query and preset")
+        if self.min is None and self.max is None:
+            raise ValueError("takes min, max or both: without them nothing could fail")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Analysis(Strict):
+    """Where the metrics are, and what each has to be."""
+
+    prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+[^?#\s]*$")]
+    metrics: Annotated[Items[Metric], Field(min_length=1)]
+
+    @field_validator("metrics")
+    @classmethod
+    def _names(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+        names = [metric.name for metric in metrics]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"the name {twice[0]} stands twice")
+        return metrics
+
+
+class SecretRef(Strict):
+    """A key of a Secret in the rollout's namespace."""
+
+    name: WorkloadName
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = "secret"
+
+
+class Webhook(Strict):
+    """Who is told of each transition; with `secretRef` the message is signed."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+\S*$")]
+    secret_ref: SecretRef | None = None
+
+
+class RolloutSpec(Strict):
+    """`keepOld`: how long the old version stays, without requests, before it is retired; not given: it stays."""
+
+    group: DnsLabel
+    services: Annotated[dict[DnsLabel, Move], Field(min_length=1)]
+    entry: EntryHost | None = None
+    steps: Annotated[Items[RolloutStep], Field(min_length=1)]
+    analysis: Analysis | None = None
+    on_fail: Literal["rollback", "hold"] = "rollback"
+    keep_old: Seconds | None = None
+    notify: Items[Webhook] = ()
+
+    @field_validator("steps")
+    @classmethod
+    def _rise_to_100(cls, steps: tuple[RolloutStep, ...]) -> tuple[RolloutStep, ...]:
+        weights = [(number, step.weights) for number, step in enumerate(steps) if step.weights]
+        for (_, before), (number, now) in pairwise(weights):
+            if now[0] < before[1]:
+                raise ValueError(f"steps[{number}] goes down from {before[1]} to {now[0]}: weights only rise")
+        if not weights or weights[-1][1][1] != 100:
+            raise ValueError("the last weight has to be 100")
+        return steps
+
+    @model_validator(mode="after")
+    def _measured(self) -> "RolloutSpec":
+        asked = _measuring(self.steps)
+        if asked is not None and self.analysis is None:
+            raise ValueError(f"steps[{asked}] asks for metrics: give analysis, with prometheus and metrics")
+        if asked is None and self.analysis is not None:
+            raise ValueError("no step uses analysis: add a step {analysis: {for: …}} or {auto: …}")
+        return self
+
+
+def _measuring(steps: Sequence[RolloutStep]) -> int | None:
+    return next((number for number, step in enumerate(steps) if step.analysis or step.auto), None)
+
+
+class Rollout(Strict):
+    """One way of a group's services from version to version; they move together, or none."""
+
+    api_version: Literal["graylane/v1"]
+    kind: Literal["Rollout"]
+    metadata: ObjectMeta
+    spec: RolloutSpec
