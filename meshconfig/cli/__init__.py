@@ -9,12 +9,25 @@ import sys
 
 import typer
 
-from meshconfig.cli import demo, explain, graph, lint, local, render, replicas, schema
+from meshconfig.cli import (
+    apply,
+    demo,
+    diff,
+    explain,
+    graph,
+    history,
+    lint,
+    local,
+    render,
+    replicas,
+    rollback,
+    schema,
+)
 from meshconfig.errors import GraylaneError, InputError
 
 app = typer.Typer(
     name="graylane",
-    help="Header-based gray routing on Istio: one spec in, routes out; ask what they will do to a request.",
+    help="Header-based gray routing on Istio: one spec in, routes out; ask what they will do, and apply them safely.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -27,6 +40,12 @@ app.command("explain")(explain.command)
 app.command("graph")(graph.command)
 # `--LANE VERSION` takes the names of the spec's lanes.
 app.command("replicas", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(replicas.command)
+app.command("diff")(diff.diff)
+app.command("plan")(diff.plan)
+app.command("apply")(apply.apply)
+app.command("history")(history.command)
+app.command("rollback")(rollback.command)
+app.command("delete")(apply.delete)
 app.command("schema")(schema.command)
 app.command("demo")(demo.command)
 app.add_typer(local.app, name="local")

@@ -1,0 +1,94 @@
+"""Before the first write: what the API server would say to it, and what lint says of every state on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshconfig.cluster.change.prepare import Prepared
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.fields import foreign
+from meshconfig.cluster.objects import Key, Manifest, State, key
+from meshconfig.errors import ApiError, ClusterError, Conflict
+from meshconfig.istio import Resources
+from meshconfig.lint import Finding, Index, Level, lint
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the server would refuse to write. `conflict`: fields that another manager owns."""
+
+    key: Key
+    lines: tuple[str, ...]
+    conflict: bool
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.key}: {line}" for line in self.lines)
+
+
+class UnsafeStateError(ClusterError):
+    """A state on the way would break a rule of lint that neither the first nor the last breaks."""
+
+
+def check_server(client: Client, prepared: Prepared, *, everything: bool = False) -> list[Refusal]:
+    """Ask the server (`dryRun: All`) about what would be written; nothing is.
+
+    Parameters:
+        everything: also what is new. A new resource has no fields of others; only a full dry run asks about it.
+    """
+    first: dict[Key, Manifest] = {}
+    last: dict[Key, Manifest] = {}
+    for step in prepared.plan.steps:
+        for wave in step.waves:
+            for manifest in wave:
+                first.setdefault(key(manifest), manifest)
+                last[key(manifest)] = manifest
+    asked = [
+        manifest
+        for manifest in (*first.values(), *(one for name, one in last.items() if one != first[name]))
+        if everything or key(manifest) in prepared.live.raw
+    ]
+    found = client.side_by_side(lambda manifest: _refusal(client, manifest, prepared.live.raw), asked)
+    return list({refusal.key: refusal for refusal in found if refusal}.values())
+
+
+def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
+    name = key(manifest)
+    try:
+        client.apply(manifest, dry_run=True)
+    except Conflict as error:
+        return Refusal(name, tuple(_conflict(raw.get(name), *cause) for cause in error.causes), conflict=True)
+    except ApiError as error:
+        if error.status in (400, 422, 500):  # what a server says of a manifest that it cannot read
+            return Refusal(name, (error.message,), conflict=False)
+        raise
+    return None
+
+
+def _conflict(live: Manifest | None, field: str, said: str) -> str:
+    """`.spec.http belongs to kubectl-edit since 2026-01-01T00:00:00Z`."""
+    for one in foreign(live) if live else ():
+        if f'"{one.manager}"' in said:
+            return f"{field} belongs to {one.manager} since {one.time}"
+    return f"{field}: {said}"
+
+
+def check_states(prepared: Prepared) -> None:
+    """No state on the way breaks what neither the first nor the last does.
+
+    Raises:
+        UnsafeStateError: one does; a mistake in the plan, so nothing is written.
+    """
+    known = {_same(finding) for end in (prepared.live.state, prepared.resources) for finding in errors(end)}
+    states = prepared.plan.states(prepared.live.state)
+    for step, after in zip(prepared.plan.steps, states[:-1], strict=False):
+        if new := [finding for finding in errors(after) if _same(finding) not in known]:
+            raise UnsafeStateError(f"nothing was changed: after the step {step.title!r}, {new[0]}")
+
+
+def errors(state: State) -> list[Finding]:
+    """What lint calls an error among these resources alone."""
+    resources = Resources.parse(state.values())
+    return [finding for finding in lint(Index(resources, (), resources)) if finding.level is Level.ERROR]
+
+
+def _same(finding: Finding) -> Sequence[str]:
+    return finding.code, finding.resource

@@ -1,0 +1,33 @@
+"""Back to what a group was: a revision's spec, wanted again."""
+
+from collections.abc import Sequence
+
+from meshconfig.cluster import history
+from meshconfig.cluster.change.prepare import Wanted
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.history import Revision
+from meshconfig.errors import InputError
+
+
+def earlier(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
+    """What the group was at a revision.
+
+    Parameters:
+        to: the revision's number; None for the newest that succeeded and is not what was last applied.
+
+    Raises:
+        InputError: there is no such revision, or none to go back to.
+    """
+    past = history.revisions(client, namespace, group)
+    one = _numbered(past, to, f"{namespace}/{group}") if to is not None else history.before_last(past)
+    if one is None:
+        raise InputError.at("graylane rollback", f"group {namespace}/{group} has no earlier revision that succeeded")
+    return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone)
+
+
+def _numbered(past: Sequence[Revision], number: int, group: str) -> Revision:
+    for one in past:
+        if one.number == number:
+            return one
+    known = ", ".join(str(one.number) for one in past) or "none"
+    raise InputError.at("--to", f"group {group} has no revision {number}; there is {known}")

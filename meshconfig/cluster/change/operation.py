@@ -1,0 +1,134 @@
+"""One command's work on one group, from reading to the record of how it ended."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from meshconfig.cluster import history
+from meshconfig.cluster.barrier import Barrier, Verdict
+from meshconfig.cluster.change.check import Refusal, check_server, check_states
+from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
+from meshconfig.cluster.change.run import Events, Run, Settings
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lock import Lock
+from meshconfig.cluster.objects import Key
+from meshconfig.cluster.preflight import Finding, permissions, preflight
+from meshconfig.errors import ClusterError
+from meshconfig.lint import Level
+
+
+class Refused(ClusterError):  # noqa: N818  the message says it whole
+    """The server or the cluster's state does not allow the change; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user chose. Times in seconds; `istiod` is the URL of its debug pages."""
+
+    adopt: bool = False
+    fast: bool = False
+    dry_run: bool = False
+    break_lock: bool = False
+    timeout: float = 300.0
+    drain: float = 5.0
+    wait: float = 10.0
+    istiod: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended. `revision` is None for a dry run, and where nothing had to change."""
+
+    prepared: Prepared
+    revision: int | None
+    verdict: Verdict | None
+    seconds: float
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told on the way: the plan, preflight's warnings, what is taken over from whom, and each step."""
+
+    planned: Callable[[Prepared], None] = lambda prepared: None
+    warned: Callable[[Sequence[Finding]], None] = lambda findings: None
+    adopting: Callable[[Sequence[Refusal]], None] = lambda refusals: None
+    waiting: Callable[[str], None] = lambda what: None
+    events: Events = field(default_factory=Events)
+
+
+def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> Outcome:
+    """Make the cluster what is wanted. Without a difference nothing is written.
+
+    Raises:
+        ClusterError: it could not be begun (nothing was written) or not be ended (`Stopped` says where).
+    """
+    began, calls = time.monotonic(), client.calls
+
+    def outcome(prepared: Prepared, revision: int | None = None, verdict: Verdict | None = None) -> Outcome:
+        return Outcome(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
+
+    prepared = prepare(client, wanted, fast=choices.fast)
+    if not prepared.differences:
+        return outcome(prepared)
+    if choices.dry_run:
+        _checked(client, prepared, choices, watcher)
+        return outcome(prepared)
+    with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
+        prepared = prepare(client, wanted, fast=choices.fast)  # what was there before the lock may be gone
+        if not prepared.differences:
+            return outcome(prepared)
+        settings = Settings(choices.drain, _checked(client, prepared, choices, watcher))
+        barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)
+        revision = _begin(client, prepared)
+        try:
+            verdict = Run(client, prepared, barrier, settings, held, watcher.events).steps()
+        except BaseException as error:
+            reason = str(error) or type(error).__name__
+            history.end(client, revision, history.Outcome.FAILED, reason)
+            raise
+        history.end(client, revision, history.Outcome.SUCCEEDED, f"barriers {verdict}")
+        return outcome(prepared, revision.number, verdict)
+
+
+def _begin(client: Client, prepared: Prepared) -> history.Revision:
+    wanted = prepared.wanted
+    return history.begin(
+        client,
+        spec=wanted.spec,
+        action=wanted.action,
+        inventory=prepared.inventory,
+        changed=[str(one) for one in prepared.differences],
+        past=prepared.history,
+    )
+
+
+def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watcher) -> frozenset[Key]:
+    """All that can be known before the first write; the resources whose fields are taken over.
+
+    Raises:
+        Refused: an error of preflight, an invalid resource, or a conflict without `adopt`.
+    """
+    watcher.planned(prepared)
+    check_states(prepared)
+    if not prepared.wanted.gone:
+        _preflight(client, prepared, watcher)
+    refusals = check_server(client, prepared, everything=choices.dry_run)
+    if invalid := [refusal for refusal in refusals if not refusal.conflict]:
+        raise Refused("\n".join(["the API server refuses, nothing was changed:", *map(str, invalid)]))
+    if refusals and not choices.adopt:
+        hint = "--adopt takes them over"
+        raise Refused("\n".join([f"fields belong to others, nothing was changed; {hint}:", *map(str, refusals)]))
+    if refusals:
+        watcher.adopting(refusals)
+    return frozenset(refusal.key for refusal in refusals)
+
+
+def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:
+    steps = prepared.plan.steps
+    deletes = [name for step in steps for name in step.deletes]
+    namespaces = {name.namespace for name in (*prepared.live.raw, *prepared.resources)}
+    findings = preflight(client, prepared.model, permissions(prepared.model, namespaces, deletes))
+    if errors := [finding for finding in findings if finding.level is Level.ERROR]:
+        raise Refused("\n".join(["not ready for this, nothing was changed:", *map(str, errors)]))
+    watcher.warned(findings)

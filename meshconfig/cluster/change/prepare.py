@@ -1,0 +1,88 @@
+"""What is there, what is wanted, and the steps between them: read, compared and planned, nothing written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from meshconfig.cluster import owned
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.diff import Difference, differences
+from meshconfig.cluster.history import Outcome, Revision, inventory, revisions
+from meshconfig.cluster.objects import Key, State, state
+from meshconfig.cluster.owned import Live
+from meshconfig.cluster.plan import Plan, called, depths, plan
+from meshconfig.cluster.preflight import istio_version
+from meshconfig.compile import compile_group
+from meshconfig.model import Model
+from meshconfig.render import render
+from meshconfig.spec import LaneGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a group should become.
+
+    Parameters:
+        action: what its history will say: `apply`, `rollback to N`, `delete`.
+        gone: it shall have no resources any more.
+    """
+
+    group: str
+    namespace: str
+    spec: LaneGroup
+    action: str = "apply"
+    gone: bool = False
+
+    @property
+    def model(self) -> Model:
+        return compile_group(self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One group's change, as it was when the cluster was read.
+
+    `history` are the group's revisions, the oldest first; `inventory` is what they and this change write.
+    """
+
+    wanted: Wanted
+    model: Model
+    resources: State
+    live: Live
+    differences: Sequence[Difference]
+    plan: Plan
+    history: Sequence[Revision]
+
+    @property
+    def inventory(self) -> frozenset[Key]:
+        return frozenset(self.resources) | frozenset(self.live.state)
+
+
+def prepare(client: Client, wanted: Wanted, *, fast: bool = False) -> Prepared:
+    """Read the cluster and plan the way; at most six calls for a group in one namespace.
+
+    Raises:
+        NotOurs: a resource of a wanted name belongs to somebody else.
+        ClusterError: the cluster cannot be read.
+    """
+    model = wanted.model
+    api = istio_version(client)
+    resources = {} if wanted.gone else state(render([model], istio_api=api))
+    past = revisions(client, wanted.namespace, wanted.group)
+    known = inventory(past)
+    live = owned.read(client, wanted.group, _namespaces(wanted, resources, known), known, resources, api)
+    owned.check_free(live, resources, wanted.group)
+    steps = plan(
+        live.state,
+        resources,
+        tag=model.tag,
+        baseline=model.baseline,
+        depth=depths(model),
+        called=called(model),
+        fast=fast,
+        settled=not past or past[-1].outcome is Outcome.SUCCEEDED,
+    )
+    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past)
+
+
+def _namespaces(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[str]:
+    return {wanted.namespace, *(name.namespace for name in resources), *(name.namespace for name in known)}
