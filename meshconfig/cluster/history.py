@@ -117,8 +117,7 @@ def _created(client: Client, one: Revision) -> Revision:
         try:
             client.request("POST", collection("ConfigMap", one.namespace), manifest(one))
         except Conflict:
-            there = client.get(path(one.key))
-            if there is None or parse(there) != one:  # else our own, the answer to it was lost
+            if one not in revisions(client, one.namespace, one.group):  # else our own, the answer to it was lost
                 continue
         return one
     raise ClusterError(f"{_ATTEMPTS} revisions of {one.namespace}/{one.group} were begun since its history was read")
@@ -128,11 +127,8 @@ def end(client: Client, one: Revision, outcome: Outcome, message: str = "") -> R
     """Remember how it ended. That a failure cannot be written does not hide it: it then shows as interrupted."""
     kept = left(one.inventory, one.changed) if outcome is Outcome.SUCCEEDED else one.inventory
     ended = replace(one, outcome=outcome, message=message, ended=_now(), inventory=kept)
-    written = manifest(ended)
-    data = {name: written["data"][name] for name in ("outcome", "message", "ended")}
-    patch = {"data": data, "binaryData": {"inventory": written["binaryData"]["inventory"]}}
     try:
-        client.request("PATCH", path(one.key), patch, content_type="application/merge-patch+json")
+        client.request("PUT", path(one.key), manifest(ended))
     except ClusterError:
         if outcome is Outcome.SUCCEEDED:
             raise

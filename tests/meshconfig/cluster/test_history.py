@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_specs import specs
 
@@ -19,7 +19,7 @@ from meshconfig.cluster.lease import process
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.revision import Revision, digest, document, manifest, parse, surplus
 from meshconfig.compile import compile_group
-from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
+from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, Unreachable
 from meshconfig.load import parse as documents
 from meshconfig.spec import LaneGroup
 
@@ -77,7 +77,7 @@ class Server:
     def __init__(self):
         self.there, self.down, self.lost_answers = {}, False, 0
 
-    def request(self, method, where, body=None, *, content_type="application/json"):
+    def request(self, method, where, body=None):
         if self.down:
             raise Unreachable("no answer")
         if where.endswith("selfsubjectreviews"):
@@ -92,14 +92,9 @@ class Server:
                 self.lost_answers -= 1
                 raise Conflict(409, "AlreadyExists", "there is one")
             return body
-        assert (method, content_type) == ("PATCH", "application/merge-patch+json")
-        found = self.there[where.rpartition("/")[2]]
-        for name, part in body.items():
-            found[name] |= part
-        return found
-
-    def get(self, where):
-        return self.there.get(where.rpartition("/")[2])
+        assert method == "PUT"
+        self.there[where.rpartition("/")[2]] = body
+        return body
 
     def list(self, kind, namespace, selector):
         wanted = dict(part.split("=") for part in selector.split(",") if "=" in part)
@@ -122,11 +117,15 @@ def apply(server, spec=GROUP, *, outcome=Outcome.SUCCEEDED, keys=(ONE,), changed
 @settings(max_examples=60, deadline=None)
 @given(specs())
 def test_a_spec_comes_back_as_it_was(spec):
-    group = groups.groups(documents(yaml.safe_dump(spec, sort_keys=False), "f"))[0].spec
+    try:
+        group = groups.groups(documents(yaml.safe_dump(spec, sort_keys=False), "f"))[0].spec
+        model = compile_group(group)
+    except InputError:  # a combination that graylane refuses
+        assume(False)
     one = replace(a_revision(1), document=document(group))
     again = parse(manifest(one)).spec
     assert again == group
-    assert compile_group(again) == compile_group(group)
+    assert compile_group(again) == model
     assert document(again) == document(group)
     assert groups.groups(documents(document(group).decode(), "f"))[0].spec == group
 
@@ -267,10 +266,10 @@ def test_that_a_failure_cannot_be_written_does_not_hide_it():
 
 def test_an_old_api_server_does_not_say_who():
     class Old(Server):
-        def request(self, method, where, body=None, **more):
+        def request(self, method, where, body=None):
             if where.endswith("selfsubjectreviews"):
                 raise ApiError(404, "NotFound", "the server could not find the requested resource")
-            return super().request(method, where, body, **more)
+            return super().request(method, where, body)
 
     assert apply(Old()).who == ""
 
