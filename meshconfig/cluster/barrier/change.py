@@ -44,7 +44,7 @@ class Verdict(StrEnum):
     UNVERIFIED = "unverified"  # istiod's debug pages could not be read; a time was waited instead
 
 
-class BarrierTimeout(ClusterError):
+class BarrierTimeout(ClusterError):  # noqa: N818  what happened, as people say it
     """Not every proxy followed in time; `waiting_for` says which, and in which types of resources.
 
     Parameters:
@@ -58,7 +58,7 @@ class BarrierTimeout(ClusterError):
         super().__init__(f"not done after {seconds:g} s, still waiting for:\n" + "\n".join(f"  {one}" for one in shown))
 
 
-class ProxyRefused(ClusterError):
+class ProxyRefused(ClusterError):  # noqa: N818
     """A proxy refused what the change made of its configuration (xDS: NACK).
 
     Parameters:

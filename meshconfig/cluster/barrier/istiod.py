@@ -1,6 +1,44 @@
-"""Where istiod's debug pages can be read."""
+"""istiod's debug pages: at an address, or of each istiod Pod through the API server.
 
+istiod answers them to its own host and to whoever authenticates (istio/istio `pilot/pkg/xds/debug.go`,
+allowAuthenticatedOrLocalhost, since 1.11). A port-forward comes from within the Pod, so it is answered. The pod proxy of
+the API server comes from elsewhere and without the user's token: only an istiod without that check answers there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlencode
+
+import urllib3
+
+from meshconfig.cluster.barrier.forward import Forward
+from meshconfig.cluster.barrier.pages import Page
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Manifest
+from meshconfig.errors import ApiError, ClusterError
+
+PORT = 15014
+SECONDS = 20.0
+
+
+class Unreadable(ClusterError):  # noqa: N818  what happened, as people say it
+    """A debug page could not be read; the message says of which istiod, and why."""
+
+
+class Istiod(Protocol):
+    """One istiod; it knows its own proxies only."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, page: str, query: Mapping[str, str]) -> Page:
+        """A debug page; None where there is no such proxy.
+
+        Raises:
+            Unreadable: no answer, or a refusal.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +47,116 @@ class Reach:
 
     istiods: tuple[str, ...]
     reason: str = ""
+
+
+def parsed(name: str, status: int, data: bytes) -> Page:
+    """What an answer of a debug page says."""
+    if status == 404:
+        return None
+    if status != 200:
+        said = data.decode(errors="replace").strip()
+        raise Unreadable(f"{name} answers {status} to its debug pages{f': {said[:200]}' if said else ''}")
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise Unreadable(f"{name}: what answers there is no debug page of istiod") from None
+
+
+class ByAddress:
+    """An istiod whose debug pages are at `http://host:port`, such as a port-forward's."""
+
+    def __init__(self, address: str) -> None:
+        self.name = address.rstrip("/")
+        self._pool = urllib3.PoolManager(retries=False, timeout=SECONDS)
+
+    def read(self, page: str, query: Mapping[str, str]) -> Page:
+        url = f"{self.name}/debug/{page}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            reply = self._pool.request("GET", url)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreadable(f"{self.name} does not answer: {error}") from None
+        return parsed(self.name, reply.status, reply.data)
+
+
+class ByPod:
+    """An istiod Pod, by a port-forward, or by the API server's proxy where that is not allowed."""
+
+    def __init__(self, client: Client, namespace: str, name: str) -> None:
+        self.name = name
+        self._client, self._namespace = client, namespace
+        self._forward: Forward | None = Forward(client, namespace, name, PORT, SECONDS)
+
+    def read(self, page: str, query: Mapping[str, str]) -> Page:
+        path = f"/debug/{page}" + (f"?{urlencode(query)}" if query else "")
+        reasons = []
+        if self._forward:
+            try:
+                return parsed(self.name, *self._forward.get(path))
+            except ClusterError as error:
+                reasons.append(str(error))
+        try:
+            found = self._client.get(f"/api/v1/namespaces/{self._namespace}/pods/{self.name}:{PORT}/proxy{path}")
+        except (ApiError, ValueError) as error:
+            reasons.append(f"by the API server's pod proxy: {error}")
+            raise Unreadable(f"{self.name} can't be read: {'; '.join(reasons)}") from None
+        self._forward = None  # the other way works
+        return found
+
+
+class Istiods:
+    """Those that there are, found again each time: they come and go.
+
+    Parameters:
+        client: the API server; None where `address` is given.
+        address: read this one only.
+        namespace: where istiod's Pods are, by label `app=istiod`.
+    """
+
+    def __init__(self, client: Client | None, address: str | None, namespace: str) -> None:
+        self._client, self._namespace = client, namespace
+        self._fixed = [ByAddress(address)] if address else []
+        self._pods: dict[str, ByPod] = {}
+
+    def find(self) -> Sequence[Istiod]:
+        """All that are ready.
+
+        Raises:
+            Unreadable: there is none, or Pods can't be listed.
+        """
+        if self._fixed:
+            return self._fixed
+        if self._client is None:
+            raise Unreadable("no istiod to ask: neither its address nor a cluster is given")
+        try:
+            pods = self._client.list("Pod", self._namespace, "app=istiod")
+        except ClusterError as error:
+            raise Unreadable(f"istiod's Pods in {self._namespace} can't be listed: {error}") from None
+        names = [pod["metadata"]["name"] for pod in pods if ready(pod)]
+        if not names:
+            raise Unreadable(f"no Pod with the label app=istiod is ready in {self._namespace}")
+        self._pods = {
+            name: self._pods.get(name) or ByPod(self._client, self._namespace, name) for name in sorted(names)
+        }
+        return list(self._pods.values())
+
+    def reach(self) -> Reach:
+        """Ask each for one page."""
+        try:
+            there = self.find()
+        except Unreadable as error:
+            return Reach((), str(error))
+        answered, reasons = [], []
+        for istiod in there:
+            try:
+                istiod.read("syncz", {})
+                answered.append(istiod.name)
+            except ClusterError as error:
+                reasons.append(str(error))
+        return Reach(tuple(answered), "; ".join(reasons))
+
+
+def ready(pod: Manifest) -> bool:
+    """Is it Ready, and not on its way out?"""
+    conditions = pod.get("status", {}).get("conditions") or ()
+    states = {one["type"]: one["status"] for one in conditions}
+    return states.get("Ready") == "True" and not pod["metadata"].get("deletionTimestamp")

@@ -1,0 +1,77 @@
+"""Has each new subset a ready endpoint? By EndpointSlices and Pods of the API server."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from meshconfig.cluster.barrier.change import NewSubset
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Manifest
+from meshconfig.istio import CLUSTER_DOMAIN
+
+
+def lacking(
+    client: Client, subsets: Sequence[NewSubset], proxies: Collection[str], *, wait_for_proxies: bool
+) -> list[str]:
+    """What each subset without a ready endpoint lacks, for people.
+
+    Parameters:
+        proxies: POD.NAMESPACE of all that are connected.
+        wait_for_proxies: a Pod counts once its sidecar is connected, where other Pods of the Service have one.
+    """
+    inside = [(subset, *place) for subset in subsets if (place := service(subset.host))]
+    places = sorted({(name, namespace) for _, name, namespace in inside})
+    slices = dict(zip(places, client.side_by_side(lambda place: _slices(client, *place), places), strict=True))
+    wanted = [
+        (subset, namespace, serving)
+        for subset, name, namespace in inside
+        if (serving := endpoints(slices[name, namespace]))
+    ]
+    pods = client.side_by_side(lambda one: _pods(client, one[1], one[0].labels), wanted)
+    found = []
+    for (subset, namespace, serving), matching in zip(wanted, pods, strict=True):
+        known = proxies if wait_for_proxies else ()
+        if why := lack(serving, matching, [name for name in serving if f"{name}.{namespace}" in known], bool(known)):
+            found.append(f"subset {subset.name} of {subset.host}:{subset.port}: {why}")
+    return found
+
+
+def service(host: str) -> tuple[str, str] | None:
+    """Name and namespace of a Service by its FQDN; None for a host that is none of this cluster's."""
+    local = host.removesuffix(f".{CLUSTER_DOMAIN}")
+    name, dot, namespace = local.partition(".")
+    return (name, namespace) if dot and local != host and "." not in namespace else None
+
+
+def endpoints(slices: Iterable[Manifest]) -> frozenset[str]:
+    """The Pods behind a Service that are ready and not on their way out."""
+    there = [one for page in slices for one in page.get("endpoints") or ()]
+    return frozenset(one["targetRef"]["name"] for one in there if _serves(one) and one.get("targetRef", {}).get("name"))
+
+
+def lack(serving: Collection[str], matching: Collection[str], meshed: Collection[str], known: bool) -> str:
+    """Why a subset can't be sent to yet; empty if it can.
+
+    Parameters:
+        serving: ready Pods of the Service, at least one.
+        matching: Pods that have the subset's labels.
+        meshed: those of `serving` whose sidecar is connected; nothing is said about them unless `known`.
+    """
+    ready = set(serving) & set(matching)
+    if not ready:
+        return "no ready endpoint"
+    if known and meshed and not ready & set(meshed):
+        return "its ready Pods have no sidecar connected yet"
+    return ""
+
+
+def _serves(endpoint: Mapping[str, Mapping[str, bool]]) -> bool:
+    conditions = endpoint.get("conditions") or {}
+    return conditions.get("ready") is not False and not conditions.get("terminating")
+
+
+def _slices(client: Client, name: str, namespace: str) -> list[Manifest]:
+    return client.list("EndpointSlice", namespace, f"kubernetes.io/service-name={name}")
+
+
+def _pods(client: Client, namespace: str, labels: Iterable[tuple[str, str]]) -> frozenset[str]:
+    selector = ",".join(f"{name}={value}" for name, value in labels)
+    return frozenset(pod["metadata"]["name"] for pod in client.list("Pod", namespace, selector))

@@ -1,0 +1,147 @@
+"""One istiod and its proxies, look after look: has it read the change, pushed it, and do its proxies have it?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from meshconfig.cluster.barrier.change import ProxyRefused
+from meshconfig.cluster.barrier.need import Need, behind, cold, concerned, warmed
+from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
+from meshconfig.cluster.barrier.trace import Trace, trace
+from meshconfig.cluster.barrier.witness import Witnesses
+
+Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
+
+FEW = 16  # proxies asked about one by one; for more, one page tells of all
+ASKING = 0.3  # seconds in which Envoy asks for the endpoints of new clusters
+PATIENCE = 2.0  # seconds that one proxy's answer or a push to it may well take
+LOST = 60.0  # seconds: istiod closes a connection that takes nothing before that (its keepalive: 30 s and 10 s)
+DUMPS = 4  # proxies' configurations asked for in one look because they lag
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at an istiod gave; `state` is as before where nothing was sent since."""
+
+    waiting: tuple[str, ...]
+    proxies: int = 0
+    behind: int = 0
+    names: frozenset[str] = frozenset()
+    state: frozenset[tuple[str, str, str]] = frozenset()
+    witnessed: bool = True
+
+
+class Follower:
+    """Follows one change in one istiod.
+
+    Parameters:
+        name: of the istiod, for messages.
+        read: gets one of its debug pages.
+        need: what the change asks of proxies.
+    """
+
+    def __init__(self, name: str, read: Read, need: Need) -> None:
+        self.name, self._read, self._need = name, read, need
+        self._witnesses: Witnesses | None = None
+        self._watched: dict[str, frozenset[str]] = {}
+        self._since: dict[tuple[str, ...], float] = {}  # when something that should pass was first seen
+        self._excused: set[tuple[str, ...]] = set()
+
+    def look(self, now: float) -> Look:
+        """A handful of requests; `now` in seconds.
+
+        Raises:
+            ProxyRefused: a proxy has refused the change.
+        """
+        if self._witnesses is None:
+            late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
+            if late:
+                return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
+            self._witnesses = Witnesses(self._need, now)
+        there = proxies(self._read("syncz", {}))
+        if not there:
+            return Look(())
+        self._witnesses.ask(there, self._dump, now)
+        if not self._witnesses.done(now):
+            return Look((f"{self.name} has not pushed the change yet",), len(there), len(there))
+        return self._judge(there, self._witnesses, now)
+
+    def _judge(self, there: Sequence[Proxy], witnesses: Witnesses, now: float) -> Look:
+        late = {proxy.name: types for proxy in there if (types := behind(proxy, self._need.types, witnesses.since))}
+        doubtful = [proxy for proxy in there if self._doubtful(proxy, now)]
+        self._learn([proxy for proxy in there if proxy.name in late], doubtful, now)
+        lagging = [proxy for proxy in there if proxy.name in late and self._concerned(proxy) is not False]
+        self._refused(lagging, late, now)
+        lagging = self._not_excused(lagging, late, now)
+        waiting = {proxy.name: f"{proxy.name}: {', '.join(late[proxy.name])}" for proxy in lagging}
+        for proxy in doubtful:
+            if new := self._cold(proxy):
+                waiting.setdefault(proxy.name, f"{proxy.name}: EDS of {', '.join(new)}")
+        names = frozenset(proxy.name for proxy in there)
+        aside = sum(self._concerned(proxy) is False for proxy in there)
+        return Look(
+            tuple(waiting.values()), len(there) - aside, len(waiting), names, self._state(there), witnesses.found
+        )
+
+    def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str]]:
+        """What was sent last to whom it concerns; endpoints change by themselves, so they are left out."""
+        return frozenset(
+            (proxy.name, short, sent.nonce)
+            for proxy in there
+            if self._concerned(proxy) is not False
+            for short, sent in proxy.sent.items()
+            if short in self._need.types and short != "EDS"
+        )
+
+    def _concerned(self, proxy: Proxy) -> bool | None:
+        return concerned(proxy, self._need, self._watched.get(proxy.name))
+
+    def _doubtful(self, proxy: Proxy, now: float) -> bool:
+        """May it lack the endpoints of a new cluster?"""
+        if not self._need.clusters or warmed(proxy):
+            return False
+        hosts = {host for host, _ in self._need.clusters}
+        watched = self._watched.get(proxy.name)
+        return watched is None or any(cluster.rpartition("|")[2] in hosts for cluster in watched)
+
+    def _cold(self, proxy: Proxy) -> tuple[str, ...]:
+        watched = self._watched.get(proxy.name)
+        return ("new clusters",) if watched is None else cold(self._need, watched)
+
+    def _learn(self, lagging: Sequence[Proxy], doubtful: Sequence[Proxy], now: float) -> None:
+        """Which clusters they have: once of one that lags, each time of one that may lack endpoints."""
+        ask = {proxy.name for proxy in lagging if self._concerned(proxy) is None}
+        ask |= {proxy.name for proxy in doubtful if self._lasts(ASKING, now, proxy.name, "EDS")}
+        if len(ask) > FEW:
+            self._watched |= watches(self._read("adsz", {}))
+            return
+        for name in sorted(ask):
+            self._watched |= watches(self._read("adsz", {"proxyID": name}) or {})
+
+    def _refused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> None:
+        """An error may be of the push before; one that stays with what was sent last is not."""
+        for proxy in lagging:
+            for short in late[proxy.name]:
+                sent = proxy.sent[short]
+                if sent.error and self._lasts(PATIENCE, now, proxy.name, short, sent.nonce):
+                    raise ProxyRefused(proxy.name, short, sent.error)
+
+    def _not_excused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> list[Proxy]:
+        """Leaves out those that acknowledged all and got nothing for a while, if istiod has nothing for them."""
+        idle = [proxy for proxy in lagging if all(proxy.sent[short].acknowledged for short in late[proxy.name])]
+        doubt = [one for one in idle if self._lasts(PATIENCE, now, *_last(one)) and _last(one) not in self._excused]
+        for proxy in doubt[:DUMPS]:
+            page = self._dump(proxy.name)
+            shows = trace(page, self._need.written, self._need.deleted) if page else Trace.ABSENT
+            if shows is Trace.ABSENT or (shows is Trace.SHOWS and self._lasts(LOST, now, *_last(proxy))):
+                self._excused.add(_last(proxy))
+        return [proxy for proxy in lagging if proxy not in idle or _last(proxy) not in self._excused]
+
+    def _dump(self, name: str) -> Page:
+        return self._read("config_dump", {"proxyID": name})
+
+    def _lasts(self, seconds: float, now: float, *what: str) -> bool:
+        return now - self._since.setdefault(what, now) >= seconds
+
+
+def _last(proxy: Proxy) -> tuple[str, ...]:
+    return proxy.name, *sorted(sent.nonce for sent in proxy.sent.values())

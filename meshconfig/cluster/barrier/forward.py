@@ -1,0 +1,68 @@
+"""HTTP to a Pod's own port by a port-forward of the API server, kept open from one request to the next."""
+
+import contextlib
+from http.client import HTTPConnection, HTTPException
+
+from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import portforward
+
+from meshconfig.cluster.client import Client
+from meshconfig.errors import ClusterError
+
+
+class Forward:
+    """A way to one port of one Pod; not for several threads at once.
+
+    Parameters:
+        seconds: to wait for an answer.
+    """
+
+    def __init__(self, client: Client, namespace: str, pod: str, port: int, seconds: float) -> None:
+        # `portforward` puts its own call into the ApiClient for a moment, so it gets one of its own.
+        self._api = CoreV1Api(ApiClient(client._api.configuration))
+        self._namespace, self._pod, self._port, self._seconds = namespace, pod, port, seconds
+        self._open: HTTPConnection | None = None
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body; a way that has been closed meanwhile is opened again, once.
+
+        Raises:
+            ClusterError: not allowed, or no answer.
+        """
+        if self._open:
+            with contextlib.suppress(HTTPException, OSError):
+                return self._ask(self._open, path)
+            self._close()
+        self._open = self._connect()
+        try:
+            return self._ask(self._open, path)
+        except (HTTPException, OSError) as error:
+            self._close()
+            raise ClusterError(f"by port-forward: {str(error) or type(error).__name__}") from None
+
+    def _connect(self) -> HTTPConnection:
+        try:
+            way = portforward(
+                self._api.connect_get_namespaced_pod_portforward, self._pod, self._namespace, ports=str(self._port)
+            )
+        except (ApiException, OSError, ValueError) as error:
+            reason = getattr(error, "reason", "") or str(error)
+            raise ClusterError(
+                f"by port-forward: {reason.strip().splitlines()[0] if reason.strip() else error}"
+            ) from None
+        connection = HTTPConnection("localhost", self._port)
+        connection.auto_open = 0
+        connection.sock = way.socket(self._port)
+        connection.sock.settimeout(self._seconds)
+        return connection
+
+    def _ask(self, connection: HTTPConnection, path: str) -> tuple[int, bytes]:
+        connection.request("GET", path, headers={"Accept": "application/json"})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+    def _close(self) -> None:
+        if self._open:
+            self._open.close()
+        self._open = None

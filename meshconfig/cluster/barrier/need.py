@@ -1,0 +1,134 @@
+"""What a change asks of proxies: whom it concerns, which types of resources bring it, which clusters are new.
+
+Source: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds,proxy_dependencies}.go`: what each kind of resource has pushed.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from meshconfig.cluster.barrier.change import Change
+from meshconfig.cluster.barrier.pages import Proxy, Version
+from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.istio import CLUSTER_DOMAIN, MESH
+
+# Which types bring a kind to the proxies; the first is sent to every proxy concerned, at each change.
+TYPES = {
+    "DestinationRule": ("CDS", "EDS"),
+    "VirtualService": ("RDS",),
+    "Gateway": ("LDS", "RDS"),
+    "Sidecar": ("CDS", "EDS", "LDS", "RDS"),
+}
+ISTIO = "networking.istio.io/"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a change asks of proxies.
+
+    `hosts`: a proxy that has a cluster of one is concerned; `namespaces`: each sidecar there is; `routers`: each
+    gateway is; `clusters`: the new ones, after their hosts.
+    """
+
+    written: tuple[Manifest, ...]
+    deleted: tuple[Key, ...]
+    types: frozenset[str]
+    hosts: frozenset[str]
+    namespaces: frozenset[str]
+    routers: bool
+    clusters: frozenset[tuple[str, str]]
+
+
+def need(change: Change) -> Need:
+    """What of a change concerns proxies; Deployments and the like do not."""
+    written = tuple(one for one in change.written if one["apiVersion"].startswith(ISTIO) and one["kind"] in TYPES)
+    deleted = tuple(one for one in change.deleted if one.kind in TYPES)
+    kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
+    whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
+    return Need(
+        written=written,
+        deleted=deleted,
+        types=frozenset(short for kind in kinds for short in TYPES[kind]),
+        hosts=frozenset(host for one in written for host in _hosts(one)),
+        namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
+        routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
+        clusters=frozenset((one.host, f"outbound|{one.port}|{one.name}|{one.host}") for one in change.new_subsets),
+    )
+
+
+def concerned(proxy: Proxy, need: Need, watched: Collection[str] | None) -> bool | None:
+    """Does the change concern this proxy? None: that depends on its clusters, which are not known yet."""
+    if proxy.kind == "router" and need.routers:
+        return True
+    if proxy.kind != "router" and proxy.namespace in need.namespaces:
+        return True
+    if not need.hosts:
+        return False
+    return None if watched is None else any(_host(cluster) in need.hosts for cluster in watched)
+
+
+def behind(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
+    """The types of which a proxy has not acknowledged what it was last sent, or was last sent too long ago.
+
+    Parameters:
+        since: by type, the push that brought the change; a type without one is only looked at for acknowledgement.
+    """
+    return tuple(sorted(short for short in types if _late(proxy, short, since.get(short))))
+
+
+def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
+    sent = proxy.sent.get(short)
+    if sent is None or not sent.nonce:  # it does not ask for any
+        return False
+    if not sent.acknowledged:
+        return True
+    return since is not None and sent.version is not None and sent.version < since
+
+
+def cold(need: Need, watched: Collection[str]) -> tuple[str, ...]:
+    """New clusters that a proxy should have, as it has others of the host, and has not asked for the endpoints of."""
+    hosts = {_host(cluster) for cluster in watched}
+    return tuple(sorted(cluster for host, cluster in need.clusters if host in hosts and cluster not in watched))
+
+
+def warmed(proxy: Proxy) -> bool:
+    """Was EDS sent after the push that brought CDS had ended? Then the new clusters' endpoints were asked for.
+
+    One push sends CDS, EDS, LDS and RDS in this order and answers nothing in between; Envoy asks for the endpoints of
+    new clusters after CDS. False where that can't be told: clusters that did not change, an istiod that tells no times.
+    """
+    cds, eds = proxy.sent.get("CDS"), proxy.sent.get("EDS")
+    if not (cds and eds and eds.at and eds.acknowledged and cds.acknowledged):
+        return False
+    last = _end(proxy, cds.version)
+    return last is not None and eds.at > last
+
+
+def _end(proxy: Proxy, push: Version | None) -> datetime | None:
+    sent = [proxy.sent[short] for short in ("LDS", "RDS") if short in proxy.sent]
+    times = [one.at for one in sent if one.at and push and one.version == push]
+    return max(times) if times else None
+
+
+def _host(cluster: str) -> str:
+    return cluster.rpartition("|")[2]
+
+
+def _for_routers(manifest: Manifest) -> bool:
+    if manifest["kind"] == "VirtualService":
+        return any(name != MESH for name in manifest["spec"].get("gateways") or ())
+    return bool(manifest["kind"] == "Gateway")
+
+
+def _hosts(manifest: Manifest) -> Iterator[str]:
+    spec: Mapping[str, Any] = manifest.get("spec") or {}
+    namespace = manifest["metadata"]["namespace"]
+    if manifest["kind"] == "DestinationRule":
+        yield _full(spec["host"], namespace)
+    if manifest["kind"] == "VirtualService" and MESH in (spec.get("gateways") or (MESH,)):
+        yield from (_full(host, namespace) for host in spec.get("hosts") or ())
+
+
+def _full(host: str, namespace: str) -> str:
+    return host if "." in host else f"{host}.{namespace}.{CLUSTER_DOMAIN}"

@@ -1,0 +1,166 @@
+"""istiod's debug pages as values: who is connected, what was sent and acknowledged, what istiod knows.
+
+Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump), Istio 1.20 to 1.31.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from meshconfig.cluster.objects import Key, Manifest, key
+
+Page = Any  # JSON
+
+_UUID = 36  # characters that end each nonce, with nothing between them and the version
+_OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}  # Istio before 1.24: flat fields
+_TYPES = {"Cluster": "CDS", "Listener": "LDS", "RouteConfiguration": "RDS", "ClusterLoadAssignment": "EDS"}
+
+
+class Version(NamedTuple):
+    """Of a push (PushContext.PushVersion): when istiod began it, and how many it had begun since its start."""
+
+    began: datetime
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a proxy was last sent of one type: `at` is None where this istiod does not tell, `error` Envoy's words."""
+
+    nonce: str
+    acked: str
+    at: datetime | None = None
+    error: str = ""
+
+    @property
+    def acknowledged(self) -> bool:
+        return self.nonce == self.acked
+
+    @property
+    def version(self) -> Version | None:
+        return version(self.nonce[:-_UUID])
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A connected proxy: POD.NAMESPACE, `sidecar`, `router` or another, and what was sent of CDS, EDS, LDS and RDS."""
+
+    name: str
+    kind: str
+    sent: Mapping[str, Sent]
+
+    @property
+    def namespace(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+def version(text: str) -> Version | None:
+    """`2026-11-21T14:18:35Z/30`; None for any other text."""
+    began, slash, count = text.rpartition("/")
+    time = _time(began)
+    return Version(time, int(count)) if slash and count.isdigit() and time else None
+
+
+def proxies(syncz: Page) -> tuple[Proxy, ...]:
+    """Who is connected to this istiod, by `/debug/syncz`; one that asks for nothing of Envoy's is left out."""
+    found = [_proxy(one) for one in syncz or () if one.get("proxy")]
+    return tuple(proxy for proxy in found if proxy.sent)
+
+
+def watches(adsz: Page) -> dict[str, frozenset[str]]:
+    """Which clusters each proxy has, or has asked for the endpoints of, by `/debug/adsz`."""
+    found: dict[str, frozenset[str]] = {}
+    for one in adsz.get("clients") or ():
+        name = one["connectionId"].rpartition("-")[0]
+        names = [
+            name for url, names in (one.get("watches") or {}).items() if _short(url) == "EDS" for name in names or ()
+        ]
+        found[name] = frozenset(names) | found.get(name, frozenset())
+    return found
+
+
+def unseen(configz: Page, written: Iterable[Manifest], deleted: Iterable[Key]) -> tuple[Key, ...]:
+    """What istiod has not read from the API server yet, by `/debug/configz`."""
+    there = {_place(one): one for one in configz or ()}
+    late = [key(one) for one in written if not _reached(there.get(_place(one)), one)]
+    still = [one for one in deleted if tuple(one) in there]
+    return tuple(late + still)
+
+
+def _place(manifest: Manifest) -> tuple[str, str, str]:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def _reached(found: Manifest | None, wanted: Manifest) -> bool:
+    """Is what istiod has as new as what the API server answered? A status moves the one number, not the other."""
+    if found is None:
+        return False
+    here, there = found["metadata"], wanted["metadata"]
+    if here.get("uid") and there.get("uid") and here["uid"] != there["uid"]:
+        return False
+    if here.get("generation") and there.get("generation"):
+        return bool(here["generation"] >= there["generation"])
+    return _number(here) >= _number(there)
+
+
+def _number(metadata: Mapping[str, Any]) -> int:
+    text = str(metadata.get("resourceVersion", ""))
+    return int(text) if text.isdigit() else 0
+
+
+def _proxy(one: Mapping[str, Any]) -> Proxy:
+    if resources := one.get("resources"):
+        sent = {_short(url): _sent(page) for url, page in resources.items()}
+        sent = {short: page for short, page in sent.items() if short in _OLD}
+    else:
+        pairs = {short: (one.get(f"{old}_sent", ""), one.get(f"{old}_acked", "")) for short, old in _OLD.items()}
+        sent = {short: Sent(*pair) for short, pair in pairs.items() if pair[0]}
+    return Proxy(one["proxy"], one.get("proxy_type", "sidecar"), sent)
+
+
+def _sent(page: Mapping[str, str]) -> Sent:
+    at = _time(page.get("sentTime", ""))
+    return Sent(page.get("sent", ""), page.get("acked", ""), at, page.get("lastError", ""))
+
+
+def _short(url: str) -> str:
+    return _TYPES.get(url.rpartition(".")[2], url)
+
+
+def _time(text: str) -> datetime | None:
+    """RFC 3339 with as many decimals as Go writes; None where it is Go's zero or none at all."""
+    try:
+        time = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo and time.year > 1 else None
+
+
+def parts(page: Page) -> Iterator[tuple[str, Manifest]]:
+    """Each route and cluster of a `/debug/config_dump` that says which resource it was made from, after its path."""
+    if isinstance(page, list):
+        for one in page:
+            yield from parts(one)
+    elif isinstance(page, dict):
+        if made := _made_from(page):
+            yield made, page
+        for name, one in page.items():
+            if name != "metadata":
+                yield from parts(one)
+
+
+def _made_from(page: Manifest) -> str:
+    metadata = page.get("metadata")
+    filters = metadata.get("filterMetadata") if isinstance(metadata, dict) else None
+    istio = filters.get("istio") if isinstance(filters, dict) else None
+    made = istio.get("config") if isinstance(istio, dict) else None
+    return made if isinstance(made, str) else ""
+
+
+def pushed(dump: Page) -> Version | None:
+    """The push that a `/debug/config_dump` was made with."""
+    found = [version(one["versionInfo"]) for one in dump.get("configs") or () if one.get("versionInfo")]
+    return next((one for one in found if one), None)

@@ -1,0 +1,126 @@
+"""Which push brought the change? What istiod makes for a few proxies is compared with what was written.
+
+`syncz` says only what was sent last; right after a write that is the push before. istiod has read the change when
+`configz` shows it, and pushes some time later (PILOT_DEBOUNCE_AFTER to PILOT_DEBOUNCE_MAX, 0.1 to 10 s).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from meshconfig.cluster.barrier.need import TYPES, Need
+from meshconfig.cluster.barrier.pages import Page, Proxy, Version, pushed
+from meshconfig.cluster.barrier.trace import Trace, newest, trace
+from meshconfig.cluster.objects import Key, Manifest, key
+
+Dump = Callable[[str], Page | None]
+
+SENT = 0.5  # seconds after which what istiod made for a proxy has been sent to it
+BRIEF = 2.0  # seconds after which a quiet istiod has pushed
+DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push, and a little
+ASKED = 3  # proxies asked in one look
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A proxy's configuration showed a resource: made with push `version`, first at `when`."""
+
+    version: Version | None
+    when: float
+
+
+class Witnesses:
+    """Finds, by type of resource, a push that has the change.
+
+    Parameters:
+        need: what the change asks of proxies.
+        now: when istiod had read it, in seconds.
+    """
+
+    def __init__(self, need: Need, now: float) -> None:
+        self._need, self._start = need, now
+        self._open: dict[Key, Manifest] = {
+            key(one): one for one in newest(need.written) if one["kind"] in ("DestinationRule", "VirtualService")
+        }
+        self._seen: dict[Key, dict[str, _Seen]] = {place: {} for place in self._open}
+        self._without: Version | None = None  # the last push known not to have the change
+        self._first: dict[str, Version | None] = {}
+        self._moved = self._differs = False
+        self._turn = 0
+        self.since: dict[str, Version] = {}
+
+    @property
+    def found(self) -> bool:
+        """Has every kind its witness?"""
+        return bool(self.since) and not self._open
+
+    def done(self, now: float) -> bool:
+        """Found, or there is none to find: no proxy shows any of it, or what it shows can't be compared."""
+        waited = now - self._start
+        if self.found or waited >= DEBOUNCE:
+            return True
+        if self._differs or any(self._seen.values()):
+            return False
+        return (self._moved and waited >= SENT) or (not self._open and waited >= BRIEF)
+
+    def ask(self, there: Sequence[Proxy], dump: Dump, now: float) -> None:
+        """Look at a few proxies, those first that were sent something last."""
+        connected = {proxy.name: proxy for proxy in there}
+        self._conclude(connected, now)
+        if self.done(now):
+            return
+        self._differs = False
+        asked = {name for seen in self._seen.values() for name in seen}
+        order = sorted((proxy for proxy in there if proxy.name not in asked), key=self._likely, reverse=True)
+        for proxy in self._some(order):
+            page = dump(proxy.name)
+            if page is not None:
+                self._compare(proxy.name, page, now)
+        self._conclude(connected, now)
+
+    def _likely(self, proxy: Proxy) -> tuple[bool, bool, tuple[Version, ...]]:
+        near = {one.namespace for one in [*self._open, *self._need.deleted]}
+        versions = [sent.version for short in ("RDS", "CDS") if (sent := proxy.sent.get(short)) and sent.version]
+        router = self._need.routers and proxy.kind == "router"
+        return router, proxy.namespace in near, tuple(sorted(versions, reverse=True))
+
+    def _some(self, order: Sequence[Proxy]) -> Sequence[Proxy]:
+        """The likeliest, and one more that changes from look to look."""
+        self._turn += 1
+        rest = order[ASKED - 1 :]
+        return [*order[: ASKED - 1], *([rest[self._turn % len(rest)]] if rest else [])]
+
+    def _compare(self, name: str, page: Page, now: float) -> None:
+        version = pushed(page)
+        self._moved |= version != self._first.setdefault(name, version)
+        for place, manifest in self._open.items():
+            shows = trace(page, [manifest], ())
+            if shows is Trace.SHOWS:
+                self._seen[place][name] = _Seen(version, now)
+            if shows is Trace.DIFFERS:
+                self._differs = True
+                self._without = max(self._without or version, version) if version else self._without
+        self._differs |= trace(page, (), self._need.deleted) is Trace.DIFFERS
+
+    def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
+        for place in list(self._open):
+            short = TYPES[place.kind][0]
+            self._seen[place] = {name: seen for name, seen in self._seen[place].items() if name in connected}
+            if push := self._push(connected, short, self._seen[place], now):
+                before = self.since.get(short)
+                self.since[short] = min(before, push) if before else push
+                del self._open[place], self._seen[place]
+
+    def _push(
+        self, connected: Mapping[str, Proxy], short: str, seen: Mapping[str, _Seen], now: float
+    ) -> Version | None:
+        """The push that brought it to a witness: the one its configuration was made with, if that was sent.
+
+        A later push that had nothing for this proxy is not to be seen there; then, a while after, it is the last one
+        sent to any of the witnesses, provided it is after those known to be without the change.
+        """
+        sent = {name: page.version for name in seen if (page := connected[name].sent.get(short)) and page.version}
+        exact = [version for name, version in sent.items() if version == seen[name].version]
+        if exact:
+            return min(exact)
+        old = [version for name, version in sent.items() if now - seen[name].when >= SENT]
+        return max((one for one in old if self._without is None or one > self._without), default=None)
