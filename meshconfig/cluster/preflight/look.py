@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Key
-from meshconfig.cluster.paths import path
 from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
 from meshconfig.cluster.preflight.seen import Place, Seen
@@ -35,11 +33,12 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> Seen:
         {model.namespace, *(one.namespace for one in model.services), *(one.namespace for one in model.entries)}
     )
     hosting = sorted({namespace for service in model.services if (namespace := namespace_of(service.host))})
-    gateways = sorted({entry.gateway for entry in model.entries if not entry.own})
-    found = reader.each(
-        gateways,
-        lambda one: client.get(path(Key("Gateway", *one.split("/")), istio_api=version)),
-        lambda one: Place("Gateway", one.split("/")[0]),
+    used = sorted({entry.gateway for entry in model.entries if not entry.own})
+    # A Gateway that many share is in a namespace which an account of one group often may not read: no word of that.
+    gateways = _Reader(client).each(
+        sorted({gateway.split("/")[0] for gateway in used}),
+        lambda one: {gateway["metadata"]["name"] for gateway in client.list("Gateway", one, istio_api=version)},
+        lambda one: Place("Gateway", one),
     )
     may = reader.each(
         dict.fromkeys(needs), lambda one: _may(client, one), lambda one: Place("SelfSubjectAccessReview", one.namespace)
@@ -51,7 +50,7 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> Seen:
         reader.each(spaces, lambda one: client.get(f"/api/v1/namespaces/{one}"), lambda one: Place("Namespace", one)),
         reader.all("Service", hosting),
         reader.all("Pod", hosting),
-        {name: gateway is not None for name, gateway in found.items()},
+        {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
         tuple(one for one, allowed in may.items() if not allowed),
         reader.unread,
     )

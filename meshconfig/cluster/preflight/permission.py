@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from meshconfig.cluster.objects import Key, key
+from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import KINDS
 from meshconfig.cluster.paths import collection
 from meshconfig.model import Model
-from meshconfig.render import render
 
 
 class Permission(NamedTuple):
@@ -39,10 +38,22 @@ def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] 
     """
     needed = set(_reading(namespaces))
     needed |= {one for kind, verbs in RECORDS.items() for one in _all(verbs, kind, model.namespace)}
-    for kind, namespace, _ in map(key, render([model])):
-        needed |= set(_all(("create", "patch"), kind, namespace))
+    needed |= {one for kind, namespace in set(_written(model)) for one in _all(("create", "patch"), kind, namespace)}
     needed |= {_permission("delete", one.kind, one.namespace) for one in deletes}
     return sorted(needed)
+
+
+def _written(model: Model) -> Iterator[tuple[str, str]]:
+    """The kind and the namespace of each resource that the model renders to."""
+    for service in model.services:
+        yield "DestinationRule", service.namespace
+        yield "VirtualService", service.namespace
+        if service.autoscalers:
+            yield "HorizontalPodAutoscaler", service.namespace
+    for entry in model.entries:
+        yield "VirtualService", entry.namespace
+        if entry.own:
+            yield "Gateway", entry.namespace
 
 
 def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshconfig.cluster.objects import Key
+from meshconfig.cluster.objects import Key, key
 from meshconfig.cluster.preflight import Finding, Permission, istio_version, permissions, preflight
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError, ClusterError
 from meshconfig.groups import groups
 from meshconfig.lint import Level
 from meshconfig.load import parse
+from meshconfig.render import render
 
 ROOT = Path(__file__).parents[3]
 SPEC = (ROOT / "examples" / "cat-mouse" / "graylane.yaml").read_text()
@@ -60,6 +61,7 @@ class Cluster:
         }
         self.services = {one["metadata"]["name"]: one for one in (service("cat-svc"), service("mouse-svc"))}
         self.pods = [pod(app, env) for app in ("cat", "mouse") for env in ("prod", "gray")]
+        self.gateways = []
         self.denied = set()
         self.forbidden = set()
         self.asked = []
@@ -69,10 +71,10 @@ class Cluster:
         self._forbid(where)
         return self.paths.get(where)
 
-    def list(self, kind, space, selector=""):
+    def list(self, kind, space, selector="", *, istio_api="v1"):
         self.asked.append(f"{kind}s of {space}")
         self._forbid(f"{kind}s of {space}")
-        found = self.services.values() if kind == "Service" else self.pods
+        found = {"Service": self.services.values(), "Pod": self.pods, "Gateway": self.gateways}[kind]
         return [one for one in found if one["metadata"]["namespace"] == space]
 
     def request(self, method, where, body):
@@ -221,6 +223,17 @@ def test_a_service_that_is_missing_and_what_may_be_meant(cluster):
     assert finding.fix == "Create it, or correct spec.services.cat.host."
 
 
+def test_of_very_many_missing_services_some_have_a_hint(cluster):
+    services = "".join(
+        f"    s{number}: {{host: s-{number}-svc, port: 80, versions: {{prod: {{labels: {{a: b}}}}}}}}\n"
+        for number in range(30)
+    )
+    head = SPEC.partition("    cat:")[0].replace("    gray: {}\n", "")
+    cluster.services = {"s-svc": service("s-svc")}
+    said = [finding.what for finding in found(cluster, model(head + services))]
+    assert said == ["does not exist; did you mean s-svc?"] * 20 + ["does not exist"] * 10
+
+
 def test_a_namespace_without_any_service(cluster):
     cluster.services = {}
     assert [finding.where for finding in found(cluster)] == ["Service demo/cat-svc", "Service demo/mouse-svc"]
@@ -330,7 +343,12 @@ def test_a_gateway_that_an_entry_uses(cluster):
     assert (finding.level, finding.where) == ("error", "Gateway edge/main")
     assert finding.what == "does not exist: nothing comes in for cat.example.com"
     assert finding.fix == "Create it, or correct spec.entries[0].gateway.use."
-    cluster.paths["/apis/networking.istio.io/v1/namespaces/edge/gateways/main"] = {}
+    cluster.gateways = [{"metadata": {"name": "main", "namespace": "edge"}}]
+    assert found(cluster, model(USE)) == []
+
+
+def test_a_gateway_of_others_need_not_be_readable(cluster):
+    cluster.forbidden = {"Gateways of edge"}
     assert found(cluster, model(USE)) == []
 
 
@@ -369,6 +387,15 @@ def test_an_apply_needs_what_it_writes():
     assert {need.namespace for need in needs if need.resource in ("leases", "configmaps")} == {"edge"}
 
 
+@pytest.mark.parametrize("case", sorted(ROOT.glob("tests/golden/*/in.yaml")), ids=lambda case: case.parent.name)
+def test_whatever_a_spec_renders_to_may_be_written(case):
+    for group in groups(parse(case.read_text(), str(case))):
+        one = compile_group(group.spec)
+        written = {(key(manifest).kind.lower() + "s", key(manifest).namespace) for manifest in render([one])}
+        needed = {(need.resource, need.namespace) for need in permissions(one, []) if need.verb == "patch"}
+        assert needed == written
+
+
 def test_an_autoscaler_is_written_where_there_is_one():
     scaled = SPEC.replace("workload: cat-dp-gray", "workload: cat-dp-gray, autoscale: {min: 1, max: 2}")
     assert Permission("create", "", "configmaps", "demo") in permissions(model(), ["demo"])
@@ -400,7 +427,7 @@ def test_services_that_may_not_be_read_are_not_called_missing(cluster):
 
 
 def test_any_other_answer_ends_it(cluster):
-    def broken(kind, space, selector=""):
+    def broken(kind, space):
         raise ApiError(500, "InternalError", "etcd is gone")
 
     cluster.list = broken
