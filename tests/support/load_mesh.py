@@ -17,9 +17,8 @@ DRAIN = 1.0  # seconds; no request of these services takes as long
 SETTLED = 1.0  # seconds that a change by kubectl counts as under way after the last acknowledgement, in its favour
 
 
-def apply(manifests: Iterable[Manifest], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    text = yaml.safe_dump_all(list(manifests))
-    return kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text, check=check)
+def apply(manifests: Iterable[Manifest]) -> None:
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(list(manifests)))
 
 
 def available() -> None:
@@ -40,7 +39,7 @@ class Graylane:
     """The real command, with no more rights than k8s/rbac gives."""
 
     def __init__(self, folder: Path) -> None:
-        self.spec = folder / "graylane.yaml"
+        self.spec, self.log = folder / "graylane.yaml", folder / "graylane.log"
         self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder))}
         self.flags = [f"--istiod={ISTIOD}", f"--drain={DRAIN}", "--timeout=120"]
 
@@ -48,6 +47,8 @@ class Graylane:
         command = [GRAYLANE, *arguments, *self.flags]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300)
         said = done.stdout + done.stderr
+        with self.log.open("a") as log:
+            log.write(f"$ graylane {' '.join(arguments)}\n{said}")
         assert done.returncode == 0, f"graylane {' '.join(arguments)}: exit {done.returncode}\n{said}"
         assert "unverified" not in said, said
         return said

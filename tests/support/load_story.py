@@ -59,7 +59,9 @@ class Story:
         try:
             yield
         finally:
-            self.steps.append(Step(name, began, time.monotonic(), self.world.allowed(), to.allowed()))
+            step = Step(name, began, time.monotonic(), self.world.allowed(), to.allowed())
+            print(f"{step.ended - step.began:8.1f} s  {name}", flush=True)  # it goes on for minutes
+            self.steps.append(step)
             self.world = to
 
     def took(self, name: str) -> float:
