@@ -1,14 +1,18 @@
 """The barrier against a real istiod: once it holds, the very next request sees the change."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mesh_cluster import ISTIOD, NAMESPACE, PORT, Cluster, Manifest, istio
 
-from meshconfig.cluster.barrier import Barrier, Change, Verdict
+from meshconfig.cluster.barrier import Barrier, BarrierTimeout, Change, Verdict
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import key
 
@@ -122,3 +126,74 @@ def test_what_follows_a_barrier_sees_the_change(cluster: Cluster, client: Client
     plain, _ = rounds(cluster, Writer(client, None))
     print(f"without: {len(plain)} of {asked} wrong, such as {plain[:3]}")
     assert not failures
+
+
+def test_a_deleted_route_is_gone_once_the_barrier_holds(cluster: Cluster, client: Client, tidy: None) -> None:
+    writer = Writer(client, Barrier(client, istiod=ISTIOD, timeout=60))
+    for _ in range(3):
+        writer.write(rule("prod"))
+        writer.write(entry("prod"), mesh("prod"))
+        assert not wrong(cluster, "prod")
+        took = writer.delete(entry("prod"))
+        assert {cluster.ask_gateway(ENTRY, "/").status for _ in range(ASKED)} == {404}
+        print(f"\ndeleted: {took:.2f} s")
+
+
+def test_a_change_that_is_there_already_holds(cluster: Cluster, client: Client, tidy: None) -> None:
+    barrier = Barrier(client, istiod=ISTIOD, timeout=60)
+    writer = Writer(client, barrier)
+    writer.write(rule("prod"))
+    writer.write(mesh("prod"))
+    again = tuple(client.apply(one) for one in (rule("prod"), mesh("prod")))
+    began = time.monotonic()
+    assert barrier.holds(Change(again, (), (New("prod", labels=(("env", "prod"),)),))) is Verdict.VERIFIED
+    print(f"\nnothing to do: {time.monotonic() - began:.2f} s")
+
+
+def test_a_proxy_that_stands_still_is_named(cluster: Cluster, client: Client, tidy: None) -> None:
+    pods = client.list("Pod", NAMESPACE, "app=bird,env=v9")
+    name = f"{pods[0]['metadata']['name']}"
+    Writer(client, Barrier(client, istiod=ISTIOD, timeout=60)).write(rule("prod"))
+    with stopped(name):
+        change = Change((client.apply(rule("prod", "gray")),))
+        with pytest.raises(BarrierTimeout) as error:
+            Barrier(client, istiod=ISTIOD, timeout=8).holds(change)
+        assert error.value.waiting_for == (f"{name}.{NAMESPACE}: CDS, EDS",)
+    assert Barrier(client, istiod=ISTIOD, timeout=60).holds(change) is Verdict.VERIFIED
+
+
+def test_a_subset_without_pods_is_named(cluster: Cluster, client: Client, tidy: None) -> None:
+    subset = New("nobody", labels=(("env", "nobody"),))
+    change = Change((client.apply(rule("prod", "nobody")),), (), (subset,))
+    with pytest.raises(BarrierTimeout, match=f"subset nobody of {HOST}:{PORT}: no ready endpoint"):
+        Barrier(client, istiod=ISTIOD, timeout=4).holds(change)
+
+
+def test_no_istiod_to_ask_is_waited_out(cluster: Cluster, client: Client, tidy: None) -> None:
+    change = Change((client.apply(rule("prod")),))
+    nobody = Barrier(client, istiod="http://127.0.0.1:9", wait=1, timeout=60)
+    assert nobody.reach().istiods == () and "127.0.0.1:9" in nobody.reach().reason
+    assert nobody.holds(change) is Verdict.UNVERIFIED
+
+
+@contextmanager
+def stopped(pod: str) -> Iterator[None]:
+    """The Pod's Envoy, of this lab, does nothing."""
+    bootstrap = f"{os.environ.get('LAB_STATE', '')}/pod-{NAMESPACE}-{pod}.envoy.json"
+    if not Path(bootstrap).exists():
+        pytest.skip("only a lab's own Envoy is stopped")
+    found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if _runs(path, bootstrap)]
+    assert len(found) == 1, found
+    os.kill(found[0], signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(found[0], signal.SIGCONT)
+
+
+def _runs(path: Path, bootstrap: str) -> bool:
+    try:
+        words = path.read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return words[0].endswith(b"envoy") and bootstrap.encode() in words

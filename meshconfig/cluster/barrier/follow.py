@@ -12,9 +12,9 @@ from meshconfig.cluster.barrier.witness import Witnesses
 Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
 
 FEW = 16  # proxies asked about one by one; for more, one page tells of all
-ASKING = 0.3  # seconds in which Envoy asks for the endpoints of new clusters
+ASKING = 0.3  # seconds in which a push goes out and Envoy asks for the endpoints of new clusters
 PATIENCE = 2.0  # seconds that one proxy's answer or a push to it may well take
-LOST = 60.0  # seconds: istiod closes a connection that takes nothing before that (its keepalive: 30 s and 10 s)
+IDLE = 5.0  # seconds in which istiod sends one proxy what it made for it
 DUMPS = 4  # proxies' configurations asked for in one look because they lag
 
 
@@ -66,7 +66,9 @@ class Follower:
         return self._judge(there, self._witnesses, now)
 
     def _judge(self, there: Sequence[Proxy], witnesses: Witnesses, now: float) -> Look:
-        late = {proxy.name: types for proxy in there if (types := behind(proxy, self._need.types, witnesses.since))}
+        late = {
+            proxy.name: types for proxy in there if (types := behind(proxy, self._need.types, witnesses.since(proxy)))
+        }
         doubtful = [proxy for proxy in there if self._doubtful(proxy, now)]
         self._learn([proxy for proxy in there if proxy.name in late], doubtful, now)
         lagging = [proxy for proxy in there if proxy.name in late and self._concerned(proxy) is not False]
@@ -109,8 +111,8 @@ class Follower:
 
     def _learn(self, lagging: Sequence[Proxy], doubtful: Sequence[Proxy], now: float) -> None:
         """Which clusters they have: once of one that lags, each time of one that may lack endpoints."""
-        ask = {proxy.name for proxy in lagging if self._concerned(proxy) is None}
-        ask |= {proxy.name for proxy in doubtful if self._lasts(ASKING, now, proxy.name, "EDS")}
+        unknown = [proxy for proxy in lagging if self._concerned(proxy) is None]
+        ask = {proxy.name for proxy in (*unknown, *doubtful) if self._lasts(ASKING, now, proxy.name)}
         if len(ask) > FEW:
             self._watched |= watches(self._read("adsz", {}))
             return
@@ -132,7 +134,7 @@ class Follower:
         for proxy in doubt[:DUMPS]:
             page = self._dump(proxy.name)
             shows = trace(page, self._need.written, self._need.deleted) if page else Trace.ABSENT
-            if shows is Trace.ABSENT or (shows is Trace.SHOWS and self._lasts(LOST, now, *_last(proxy))):
+            if shows is Trace.ABSENT or (shows is Trace.SHOWS and self._lasts(IDLE, now, *_last(proxy))):
                 self._excused.add(_last(proxy))
         return [proxy for proxy in lagging if proxy not in idle or _last(proxy) not in self._excused]
 

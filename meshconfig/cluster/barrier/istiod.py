@@ -1,8 +1,8 @@
 """istiod's debug pages: at an address, or of each istiod Pod through the API server.
 
 istiod answers them to its own host and to whoever authenticates (istio/istio `pilot/pkg/xds/debug.go`,
-allowAuthenticatedOrLocalhost, since 1.11). A port-forward comes from within the Pod, so it is answered. The pod proxy of
-the API server comes from elsewhere and without the user's token: only an istiod without that check answers there.
+allowAuthenticatedOrLocalhost, since 1.11). A port-forward comes from within the Pod, so it is answered. The pod proxy
+of the API server comes from elsewhere and without the user's token: only an istiod without that check answers there.
 """
 
 import json

@@ -57,6 +57,28 @@ def need(change: Change) -> Need:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Resources that reach the same proxies by the same type; one wave may be spread over several pushes."""
+
+    short: str
+    routers: bool
+    sidecars: bool
+
+
+def newest(written: Iterable[Manifest]) -> dict[Sort, Manifest]:
+    """The last written of each sort: istiod reads a kind in order, so a push that has it has those before it."""
+    last: dict[Sort, Manifest] = {}
+    for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
+        if one["kind"] == "DestinationRule":
+            last[Sort("CDS", routers=True, sidecars=True)] = one
+        if one["kind"] == "VirtualService" and _for_routers(one):
+            last[Sort("RDS", routers=True, sidecars=False)] = one
+        if one["kind"] == "VirtualService" and _in_mesh(one):
+            last[Sort("RDS", routers=False, sidecars=True)] = one
+    return last
+
+
 def concerned(proxy: Proxy, need: Need, watched: Collection[str] | None) -> bool | None:
     """Does the change concern this proxy? None: that depends on its clusters, which are not known yet."""
     if proxy.kind == "router" and need.routers:
@@ -121,12 +143,16 @@ def _for_routers(manifest: Manifest) -> bool:
     return bool(manifest["kind"] == "Gateway")
 
 
+def _in_mesh(manifest: Manifest) -> bool:
+    return MESH in (manifest["spec"].get("gateways") or (MESH,))
+
+
 def _hosts(manifest: Manifest) -> Iterator[str]:
     spec: Mapping[str, Any] = manifest.get("spec") or {}
     namespace = manifest["metadata"]["namespace"]
     if manifest["kind"] == "DestinationRule":
         yield _full(spec["host"], namespace)
-    if manifest["kind"] == "VirtualService" and MESH in (spec.get("gateways") or (MESH,)):
+    if manifest["kind"] == "VirtualService" and _in_mesh(manifest):
         yield from (_full(host, namespace) for host in spec.get("hosts") or ())
 
 

@@ -35,14 +35,6 @@ def trace(dump: Page, written: Iterable[Manifest], deleted: Iterable[Key]) -> Tr
     return Trace.SHOWS if all(shown) else Trace.DIFFERS
 
 
-def newest(written: Sequence[Manifest]) -> tuple[Manifest, ...]:
-    """The last written of each kind: istiod reads a kind in order, what shows it shows those before it."""
-    last: dict[str, Manifest] = {}
-    for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
-        last[one["kind"]] = one
-    return tuple(last.values())
-
-
 def _path(one: Key) -> str:
     return f"namespaces/{one.namespace}/{_KEBAB.sub('-', one.kind).lower()}/{one.name}"
 

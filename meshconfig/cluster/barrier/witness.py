@@ -7,10 +7,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from meshconfig.cluster.barrier.need import TYPES, Need
+from meshconfig.cluster.barrier.need import Need, Sort, newest
 from meshconfig.cluster.barrier.pages import Page, Proxy, Version, pushed
-from meshconfig.cluster.barrier.trace import Trace, newest, trace
-from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.barrier.trace import Trace, trace
+from meshconfig.cluster.objects import Manifest
 
 Dump = Callable[[str], Page | None]
 
@@ -29,7 +29,7 @@ class _Seen:
 
 
 class Witnesses:
-    """Finds, by type of resource, a push that has the change.
+    """Finds, for each sort of resource, a push that has the change.
 
     Parameters:
         need: what the change asks of proxies.
@@ -38,20 +38,23 @@ class Witnesses:
 
     def __init__(self, need: Need, now: float) -> None:
         self._need, self._start = need, now
-        self._open: dict[Key, Manifest] = {
-            key(one): one for one in newest(need.written) if one["kind"] in ("DestinationRule", "VirtualService")
-        }
-        self._seen: dict[Key, dict[str, _Seen]] = {place: {} for place in self._open}
-        self._without: Version | None = None  # the last push known not to have the change
+        self._open: dict[Sort, Manifest] = newest(need.written)
+        self._seen: dict[Sort, dict[str, _Seen]] = {sort: {} for sort in self._open}
+        self._without: dict[Sort, Version] = {}  # the last push known not to have it
+        self._pushes: dict[Sort, Version] = {}
         self._first: dict[str, Version | None] = {}
         self._moved = self._differs = False
         self._turn = 0
-        self.since: dict[str, Version] = {}
 
     @property
     def found(self) -> bool:
-        """Has every kind its witness?"""
-        return bool(self.since) and not self._open
+        """Has every sort its witness?"""
+        return bool(self._pushes) and not self._open
+
+    def since(self, proxy: Proxy) -> dict[str, Version]:
+        """By type, the push that brought what this proxy may be concerned by."""
+        router = proxy.kind == "router"
+        return {sort.short: push for sort, push in self._pushes.items() if (sort.routers if router else sort.sidecars)}
 
     def done(self, now: float) -> bool:
         """Found, or there is none to find: no proxy shows any of it, or what it shows can't be compared."""
@@ -78,7 +81,8 @@ class Witnesses:
         self._conclude(connected, now)
 
     def _likely(self, proxy: Proxy) -> tuple[bool, bool, tuple[Version, ...]]:
-        near = {one.namespace for one in [*self._open, *self._need.deleted]}
+        near = {one["metadata"]["namespace"] for one in self._open.values()}
+        near |= {one.namespace for one in self._need.deleted}
         versions = [sent.version for short in ("RDS", "CDS") if (sent := proxy.sent.get(short)) and sent.version]
         router = self._need.routers and proxy.kind == "router"
         return router, proxy.namespace in near, tuple(sorted(versions, reverse=True))
@@ -92,35 +96,33 @@ class Witnesses:
     def _compare(self, name: str, page: Page, now: float) -> None:
         version = pushed(page)
         self._moved |= version != self._first.setdefault(name, version)
-        for place, manifest in self._open.items():
+        for sort, manifest in self._open.items():
             shows = trace(page, [manifest], ())
             if shows is Trace.SHOWS:
-                self._seen[place][name] = _Seen(version, now)
+                self._seen[sort][name] = _Seen(version, now)
             if shows is Trace.DIFFERS:
                 self._differs = True
-                self._without = max(self._without or version, version) if version else self._without
+                if version:
+                    self._without[sort] = max(self._without.get(sort, version), version)
         self._differs |= trace(page, (), self._need.deleted) is Trace.DIFFERS
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
-        for place in list(self._open):
-            short = TYPES[place.kind][0]
-            self._seen[place] = {name: seen for name, seen in self._seen[place].items() if name in connected}
-            if push := self._push(connected, short, self._seen[place], now):
-                before = self.since.get(short)
-                self.since[short] = min(before, push) if before else push
-                del self._open[place], self._seen[place]
+        for sort in list(self._open):
+            self._seen[sort] = {name: seen for name, seen in self._seen[sort].items() if name in connected}
+            if push := self._push(sort, connected, now):
+                self._pushes[sort] = push
+                del self._open[sort], self._seen[sort]
 
-    def _push(
-        self, connected: Mapping[str, Proxy], short: str, seen: Mapping[str, _Seen], now: float
-    ) -> Version | None:
+    def _push(self, sort: Sort, connected: Mapping[str, Proxy], now: float) -> Version | None:
         """The push that brought it to a witness: the one its configuration was made with, if that was sent.
 
         A later push that had nothing for this proxy is not to be seen there; then, a while after, it is the last one
         sent to any of the witnesses, provided it is after those known to be without the change.
         """
-        sent = {name: page.version for name in seen if (page := connected[name].sent.get(short)) and page.version}
+        seen, without = self._seen[sort], self._without.get(sort)
+        sent = {name: page.version for name in seen if (page := connected[name].sent.get(sort.short)) and page.version}
         exact = [version for name, version in sent.items() if version == seen[name].version]
         if exact:
             return min(exact)
         old = [version for name, version in sent.items() if now - seen[name].when >= SENT]
-        return max((one for one in old if self._without is None or one > self._without), default=None)
+        return max((one for one in old if without is None or one > without), default=None)
