@@ -1,0 +1,37 @@
+"""How a group is: what serves whom, with how many Pods, and what is not as applied. `Looker` reads, `judge` tells."""
+
+from meshconfig.cluster.status.judge import judge
+from meshconfig.cluster.status.look import Looker
+from meshconfig.cluster.status.report import as_json, barrier
+from meshconfig.cluster.status.seen import Followed, Seen
+from meshconfig.cluster.status.status import (
+    Drift,
+    EntryState,
+    Held,
+    How,
+    Lane,
+    Pods,
+    ServiceState,
+    Share,
+    Status,
+    VersionState,
+)
+
+__all__ = [
+    "Drift",
+    "EntryState",
+    "Followed",
+    "Held",
+    "How",
+    "Lane",
+    "Looker",
+    "Pods",
+    "Seen",
+    "ServiceState",
+    "Share",
+    "Status",
+    "VersionState",
+    "as_json",
+    "barrier",
+    "judge",
+]

@@ -1,0 +1,118 @@
+"""Reading what a status needs: about ten calls for a group in one namespace, most of them side by side."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from meshconfig.cluster import history, lock, owned
+from meshconfig.cluster.barrier.istiod import Istiods, Unreadable
+from meshconfig.cluster.barrier.pages import Proxy, proxies
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lease import Record, Standing, judge, myself, running
+from meshconfig.cluster.objects import Manifest, state
+from meshconfig.cluster.preflight import istio_version
+from meshconfig.cluster.revision import Revision
+from meshconfig.cluster.status.pods import by_name, deployment
+from meshconfig.cluster.status.seen import Followed, Seen
+from meshconfig.compile import compile_group
+from meshconfig.errors import ApiError, ClusterError
+from meshconfig.model import Model
+from meshconfig.render import IstioApi, render
+from meshconfig.simulate.registry import namespace_of
+from meshconfig.spec import LaneGroup
+
+FORBIDDEN = 403
+
+
+class Looker:
+    """Looks at one group, again and again.
+
+    Parameters:
+        istiod: the address of istiod's debug pages; without it they are read through the API server.
+    """
+
+    def __init__(self, client: Client, namespace: str, group: str, *, istiod: str | None = None) -> None:
+        self._client, self._namespace, self._group = client, namespace, group
+        self._istiods = Istiods(client, istiod, "istio-system")
+        self._api: IstioApi = istio_version(client)
+        self._compiled: tuple[str, LaneGroup, Model] | None = None
+
+    def look(self, past: Sequence[Revision] | None = None) -> Seen:
+        """What is there.
+
+        Parameters:
+            past: its revisions, where they were just read.
+
+        Raises:
+            ClusterError: the cluster cannot be read, or the group has no revision.
+        """
+        past = history.revisions(self._client, self._namespace, self._group) if past is None else past
+        if not past:
+            raise ClusterError(f"group {self._namespace}/{self._group} has no revisions")
+        revision = past[-1]
+        spec, model = self._model(revision)
+        wanted = {} if revision.gone else state(render([model], istio_api=self._api))
+        known = history.inventory(past)
+        places = {self._namespace, *(key.namespace for key in (*wanted, *known))}
+        hosting = sorted({place for one in model.services if (place := namespace_of(one.host))})
+        live = owned.read(self._client, self._group, places, known, wanted, self._api)
+        record = lock.read(self._client, self._namespace, self._group)
+        followed = follow(self._istiods)
+        deployments = self._lists("Deployment", hosting)
+        bare = [place for place in hosting if _lacks(spec, model, place, deployments.get(place, ()))]
+        pods, services = (self._lists(kind, bare) for kind in ("Pod", "Service"))
+        standing = _standing(record)
+        return Seen(revision, spec, model, wanted, live, record, standing, followed, deployments, pods, services)
+
+    def _model(self, revision: Revision) -> tuple[LaneGroup, Model]:
+        if self._compiled is None or self._compiled[0] != revision.hash:
+            spec = revision.spec
+            self._compiled = (revision.hash, spec, compile_group(spec))
+        return self._compiled[1:]
+
+    def _lists(self, kind: str, namespaces: Sequence[str]) -> dict[str, list[Manifest]]:
+        """Those of a kind by namespace, without the namespaces that may not be read."""
+        found = self._client.side_by_side(lambda place: _allowed(self._client.list, kind, place), namespaces)
+        return {place: there for place, there in zip(namespaces, found, strict=True) if there is not None}
+
+
+def follow(istiods: Istiods) -> Followed:
+    """How many proxies have acknowledged what their istiod sent them: its page `syncz`."""
+    try:
+        there = istiods.find()
+    except Unreadable as error:
+        return Followed(None, None, str(error))
+    found: list[Proxy] = []
+    reasons = []
+    for istiod in there:
+        try:
+            found += proxies(istiod.read("syncz", {}))
+        except ClusterError as error:
+            reasons.append(str(error))
+    if len(reasons) == len(there):
+        return Followed(None, None, "; ".join(reasons))
+    acknowledged = sum(all(sent.acknowledged for sent in proxy.sent.values()) for proxy in found)
+    return Followed(acknowledged, len(found), "; ".join(reasons))
+
+
+def _standing(record: Record | None) -> Standing:
+    return judge(record, lock.now(), myself(), running)
+
+
+def _lacks(spec: LaneGroup, model: Model, namespace: str, there: Sequence[Manifest]) -> bool:
+    """Has a version here no Deployment, so that its Pods have to be counted by labels?"""
+    named = by_name(there)
+    return any(
+        deployment(one.name, name, version, named) is None
+        for one in model.services
+        if namespace_of(one.host) == namespace
+        for name, version in spec.spec.services[one.name].versions.items()
+    )
+
+
+def _allowed(ask: Callable[..., Any], *arguments: str) -> Any:
+    try:
+        return ask(*arguments)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return None

@@ -1,0 +1,68 @@
+"""How many Pods a version has: by its Deployment, or by labels."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meshconfig.cluster.barrier.istiod import ready
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.status.seen import Seen
+from meshconfig.cluster.status.status import Pods, VersionState
+from meshconfig.compile.services import workload_name
+from meshconfig.model import Service
+from meshconfig.simulate.registry import namespace_of
+from meshconfig.spec import ServiceSpec, Version
+
+
+def by_name(there: Iterable[Manifest]) -> dict[str, Manifest]:
+    return {one["metadata"]["name"]: one for one in there}
+
+
+def deployment(service: str, name: str, version: Version, there: Mapping[str, Manifest]) -> Manifest | None:
+    """The version's Deployment: of its name, and with its Pods' labels."""
+    found = there.get(workload_name(service, name, version))
+    labels = found["spec"]["template"].get("metadata", {}).get("labels") or {} if found else {}
+    return found if version.labels.items() <= labels.items() else None
+
+
+class Workloads:
+    """Who runs, as it was read; found by name and by label, as there may be thousands."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._deployments = {place: by_name(there) for place, there in seen.deployments.items()}
+        self._services = {place: by_name(there) for place, there in seen.services.items()}
+        self._pods: dict[str, dict[tuple[str, str], list[Manifest]]] = {place: {} for place in seen.pods}
+        for place, there in seen.pods.items():
+            for pod in filter(_lives, there):
+                for label in (pod["metadata"].get("labels") or {}).items():
+                    self._pods[place].setdefault(label, []).append(pod)
+
+    def versions(self, service: Service, spec: ServiceSpec) -> tuple[VersionState, ...]:
+        """Each version of a service and its Pods."""
+        return tuple(
+            VersionState(name, workload_name(service.name, name, version), self._count(service, name, version))
+            for name, version in spec.versions.items()
+        )
+
+    def _count(self, service: Service, name: str, version: Version) -> Pods | None:
+        place = namespace_of(service.host)
+        if place is None:
+            return None
+        if found := deployment(service.name, name, version, self._deployments.get(place, {})):
+            return Pods(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
+        if place not in self._pods:
+            return None
+        pods = self._with({**self._selector(place, service.host.split(".")[0]), **version.labels}, place)
+        return Pods(sum(map(ready, pods)), len(pods))
+
+    def _selector(self, place: str, name: str) -> Mapping[str, str]:
+        found: Mapping[str, Any] = self._services.get(place, {}).get(name, {})
+        return found.get("spec", {}).get("selector") or {}
+
+    def _with(self, labels: Mapping[str, str], place: str) -> list[Manifest]:
+        fewest = min((self._pods[place].get(label, []) for label in labels.items()), key=len)
+        return [pod for pod in fewest if labels.items() <= pod["metadata"]["labels"].items()]
+
+
+def _lives(pod: Manifest) -> bool:
+    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return not ended and not pod["metadata"].get("deletionTimestamp")

@@ -1,0 +1,83 @@
+"""A status for programs."""
+
+from typing import Any
+
+from meshconfig.cluster import revision
+from meshconfig.cluster.status.status import Drift, Held, Lane, ServiceState, Status
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The status with these keys, all of them always there:
+
+    group, namespace, healthy (bool), problems (lines for people),
+    revision: {revision, action, outcome, started, ended, who, host, message, hash, changed, version},
+    lock: null or {holder, since, expired},
+    barrier: {state: verified | pending | unverified, acknowledged, proxies, reason}; numbers are null if unverified,
+    services: [{service, host, versions: [{version, workload, ready, wanted}],
+                lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}]}];
+                lane is null for the untagged, ready and wanted where Pods cannot be read,
+    entries: [{hosts, split: [{lane, percent}]}],
+    drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
+    """
+    holder = f"{status.revision.process}/" if status.outcome == revision.Outcome.RUNNING else ""
+    return {
+        "group": status.revision.group,
+        "namespace": status.revision.namespace,
+        "healthy": status.healthy,
+        "problems": list(status.problems),
+        "revision": revision.as_json(status.revision, holder),
+        "lock": _lock(status.lock),
+        "barrier": {
+            "state": barrier(status),
+            "acknowledged": status.followed.acknowledged,
+            "proxies": status.followed.proxies,
+            "reason": status.followed.reason,
+        },
+        "services": [_service(one) for one in status.services],
+        "entries": [
+            {"hosts": list(one.hosts), "split": [{"lane": lane, "percent": share} for lane, share in one.split]}
+            for one in status.entries
+        ],
+        "drift": [_drift(one) for one in status.drift],
+    }
+
+
+def barrier(status: Status) -> str:
+    """`verified`: every proxy has acknowledged all that it was sent."""
+    followed = status.followed
+    if followed.acknowledged is None or followed.reason:
+        return "unverified"
+    return "verified" if followed.acknowledged == followed.proxies else "pending"
+
+
+def _lock(held: Held | None) -> dict[str, Any] | None:
+    if held is None:
+        return None
+    return {"holder": held.name, "since": revision.text(held.since) or None, "expired": held.expired}
+
+
+def _service(one: ServiceState) -> dict[str, Any]:
+    return {
+        "service": one.name,
+        "host": one.host,
+        "versions": [
+            {
+                "version": version.name,
+                "workload": version.workload,
+                "ready": version.pods.ready if version.pods else None,
+                "wanted": version.pods.wanted if version.pods else None,
+            }
+            for version in one.versions
+        ],
+        "lanes": [_lane(lane) for lane in one.lanes],
+    }
+
+
+def _lane(lane: Lane) -> dict[str, Any]:
+    shares = [{"version": share.version, "percent": round(share.percent, 4)} for share in lane.shares]
+    return {"lane": lane.name, "how": lane.how.value, "shares": shares}
+
+
+def _drift(one: Drift) -> dict[str, Any]:
+    by = [{"manager": each.manager, "time": each.time, "fields": list(each.fields)} for each in one.by]
+    return {**one.difference.as_json(), "changedBy": by}
