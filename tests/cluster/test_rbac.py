@@ -1,0 +1,180 @@
+"""k8s/rbac is enough and no more: with it a group lives its whole life, uses each right on the way, and can do nothing
+else; who may only read can look and change nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from account import account, rights
+from kubernetes.config import kube_config
+from mesh_cluster import ISTIOD, PORT, kubectl
+
+from meshconfig.cli import main
+from meshconfig.cluster.client import Client
+
+pytestmark = pytest.mark.cluster
+NAMESPACE, GROUP = "graylane-rbac", "pets"
+VERBS = {"POST": ("create",), "PUT": ("update",), "DELETE": ("delete",), "PATCH": ("patch", "create")}
+# Of an account's name, of what it may do, and of what there is, any account may ask.
+ANYBODY = ("selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespace():
+    """With Services, but no Pods: nothing of this needs an answer."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    kubectl("create", "namespace", NAMESPACE)
+    kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled")
+    services = [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": f"{name}-svc", "namespace": NAMESPACE},
+            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT}]},
+        }
+        for name in ("cat", "mouse")
+    ]
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(services))
+    yield
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture
+def use(monkeypatch, tmp_path):
+    """This process is the account from now on, with the rights that are kept."""
+
+    def become(keep=lambda resource, verb: True):
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(account(NAMESPACE, tmp_path, keep)))
+
+    return become
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """(where, resource, verb) of what the client has asked of the API server."""
+    found, request = set(), Client.request
+
+    def record(self, method, where, *arguments, **more):
+        found.update(right(method, where))
+        return request(self, method, where, *arguments, **more)
+
+    monkeypatch.setattr(Client, "request", record)
+    return found
+
+
+def right(method, where):
+    """What RBAC calls a request; nothing where it is no namespace's."""
+    _, _, rest = where.partition("/namespaces/")
+    if not rest:
+        return ()
+    namespace, *parts = rest.split("/")
+    if not parts:
+        return {(namespace, "namespaces", "get")}
+    single = "get" if len(parts) > 1 else "list"
+    return {(namespace, parts[0], verb) for verb in VERBS.get(method, (single,))}
+
+
+def spec(services=("cat", "mouse"), hosts=("cat.rbac.example.com",), maximum=5):
+    one = {"labels": {"env": "prod"}, "autoscale": {"min": 1, "max": maximum}}
+    value = {
+        "apiVersion": "graylane/v1",
+        "kind": "LaneGroup",
+        "metadata": {"name": GROUP, "namespace": NAMESPACE},
+        "spec": {
+            "lanes": {"prod": {}},
+            "services": {name: {"host": f"{name}-svc", "port": PORT, "versions": {"prod": one}} for name in services},
+            "entries": [{"hosts": [host], "routes": [{"path": {"prefix": "/"}, "service": "cat"}]} for host in hosts],
+        },
+    }
+    return yaml.safe_dump(value)
+
+
+@pytest.fixture
+def graylane(monkeypatch, capsys, tmp_path):
+    """The exit code and the output of a command; `-f` is followed by a spec."""
+
+    def run(*arguments):
+        given = []
+        for one in arguments:
+            if one.startswith("apiVersion"):
+                (tmp_path / "spec.yaml").write_text(one)
+                one = str(tmp_path / "spec.yaml")
+            given.append(one)
+        monkeypatch.setattr(sys, "argv", ["graylane", *given])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return stopped.value.code or 0, printed.out + printed.err
+
+    return run
+
+
+NOW = ("--istiod", ISTIOD, "--drain=0")
+ON_GROUP = (GROUP, "-n", NAMESPACE)
+
+
+def test_a_group_lives_its_whole_life_and_uses_every_right(use, used, graylane):
+    use()
+    life = [
+        ("apply", "-f", spec(), *NOW),
+        # Eleven more, so that the oldest revision goes; a service and an entry end on the way.
+        *(("apply", "-f", spec(("cat",), (), maximum), *NOW) for maximum in range(6, 16)),
+        ("diff", "-f", spec(("cat",), (), 15)),
+        ("plan", "-f", spec()),
+        ("status", *ON_GROUP),
+        ("history", *ON_GROUP),
+        ("rollback", *ON_GROUP, *NOW),
+        ("delete", "-f", spec(), *NOW),
+    ]
+    expected = {"plan": (0, 1)}
+    for command in life:
+        code, said = graylane(*command)
+        assert code in expected.get(command[0], (0,)), f"{command}: {said}"
+    # The lab's istiod is no Pod, so that it is not read through the API server.
+    assert used - {("istio-system", "pods", "list")} == {one for one in rights(NAMESPACE) if one[0] == NAMESPACE}
+
+
+def test_it_may_nothing_else(tmp_path):
+    config = account(NAMESPACE, tmp_path)
+    for place in (NAMESPACE, "istio-system", "default"):
+        assert allowed(config, place) == {
+            (place, what, verb) for where, what, verb in rights(NAMESPACE) if where == place
+        }
+
+
+def allowed(config: Path, namespace):
+    """What the API server says that the account may do in a namespace."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    command = ["kubectl", "create", "-f", "-", "-o", "json"]
+    environment = {**os.environ, "KUBECONFIG": str(config)}
+    done = subprocess.run(
+        command, input=json.dumps(review), env=environment, capture_output=True, text=True, check=True
+    )
+    return {
+        (namespace, what, verb)
+        for rule in json.loads(done.stdout)["status"]["resourceRules"]
+        for what in rule["resources"]
+        for verb in rule["verbs"]
+        if what not in ANYBODY
+    }
+
+
+def test_who_may_only_read_sees_all_and_changes_nothing(use, graylane):
+    use()
+    assert graylane("apply", "-f", spec(), *NOW)[0] == 0
+    use(lambda resource, verb: verb in ("get", "list"))
+    assert graylane("diff", "-f", spec()) == (0, "")
+    assert graylane("status", *ON_GROUP)[0] == 0
+    assert "succeeded" in graylane("history", *ON_GROUP)[1]
+    code, said = graylane("apply", "-f", spec(("cat",)), *NOW)
+    assert code == 1
+    assert "forbidden" in said
+    assert graylane("diff", "-f", spec()) == (0, "")
