@@ -172,7 +172,8 @@ def test_a_subset_without_pods_is_named(cluster: Cluster, client: Client, tidy: 
 def test_no_istiod_to_ask_is_waited_out(cluster: Cluster, client: Client, tidy: None) -> None:
     change = Change((client.apply(rule("prod")),))
     nobody = Barrier(client, istiod="http://127.0.0.1:9", wait=1, timeout=60)
-    assert nobody.reach().istiods == () and "127.0.0.1:9" in nobody.reach().reason
+    assert nobody.reach().istiods == ()
+    assert "127.0.0.1:9" in nobody.reach().reason
     assert nobody.holds(change) is Verdict.UNVERIFIED
 
 

@@ -14,7 +14,7 @@ from meshconfig.cluster.objects import Key, Manifest, key
 Page = Any  # JSON
 
 _UUID = 36  # characters that end each nonce, with nothing between them and the version
-_OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}  # Istio before 1.24: flat fields
+_OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}  # older Istio: flat fields
 _TYPES = {"Cluster": "CDS", "Listener": "LDS", "RouteConfiguration": "RDS", "ClusterLoadAssignment": "EDS"}
 
 

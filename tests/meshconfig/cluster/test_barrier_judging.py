@@ -1,0 +1,262 @@
+"""What the barrier reads from istiod's pages: pages of a real istiod (1.31), and the flat form of older ones."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshconfig.cluster.barrier.change import Change
+from meshconfig.cluster.barrier.endpoints import endpoints, lack, service
+from meshconfig.cluster.barrier.need import behind, cold, concerned, need, newest, warmed
+from meshconfig.cluster.barrier.pages import proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.trace import Trace, trace
+from meshconfig.cluster.objects import Key, Manifest
+
+PAGES = Path(__file__).with_name("test_barrier_pages")
+HOST = "cat-svc.graylane-test.svc.cluster.local"
+
+
+def page(name: str) -> Any:
+    return json.loads((PAGES / f"{name}.json").read_text())
+
+
+def written() -> list[Manifest]:
+    """As the API server answered them: the pages were taken right after these were applied."""
+    answered = {(one["kind"], one["metadata"]["name"]): one["metadata"] for one in page("configz")}
+    return [{**one, "metadata": answered[one["kind"], one["metadata"]["name"]]} for one in _files()]
+
+
+def _files() -> list[Manifest]:
+    return list(yaml.safe_load_all((PAGES / "written.yaml").read_text()))
+
+
+RULE, MESH, ENTRY = written()
+
+
+class Subset:
+    host, port, name, labels = HOST, 9001, "gray", (("env", "gray"),)
+
+
+@pytest.mark.parametrize("form", ["syncz", "syncz-flat"])
+def test_both_forms_of_syncz_say_the_same(form: str) -> None:
+    gateway, probe = sorted(proxies(page(form)), key=lambda proxy: proxy.kind)
+    assert (gateway.kind, gateway.namespace, probe.kind, probe.namespace) == (
+        "router",
+        "istio-system",
+        "sidecar",
+        "graylane-test",
+    )
+    assert set(probe.sent) == {"CDS", "EDS", "LDS", "RDS"}
+    assert probe.sent["RDS"].version == version("2026-11-21T14:23:51Z/43")
+    assert behind(probe, {"CDS", "RDS"}, {}) == ()
+
+
+def test_a_type_that_was_sent_and_not_acknowledged_is_behind() -> None:
+    found = page("syncz")
+    found[1]["resources"]["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]["acked"] = "another"
+    (late,) = [proxy for proxy in proxies(found) if behind(proxy, {"CDS", "RDS"}, {})]
+    assert behind(late, {"CDS", "RDS"}, {}) == ("RDS",)
+    assert behind(late, {"CDS"}, {}) == ()
+
+
+def test_what_was_acknowledged_long_ago_is_behind_a_later_push() -> None:
+    (probe,) = [proxy for proxy in proxies(page("syncz")) if proxy.kind == "sidecar"]
+    same, later = version("2026-11-21T14:23:51Z/43"), version("2026-11-21T14:23:51Z/100")
+    assert same is not None
+    assert later is not None
+    assert behind(probe, {"RDS"}, {"RDS": same}) == ()
+    assert behind(probe, {"RDS"}, {"RDS": later}) == ("RDS",)
+
+
+def test_versions_are_in_order_also_after_a_restart_of_istiod() -> None:
+    texts = [
+        "2026-11-21T14:23:51Z/9",
+        "2026-11-21T14:23:51Z/10",
+        "2026-11-21T16:23:52+02:00/11",
+        "2026-11-21T15:00:00Z/1",
+    ]
+    found = [one for text in texts if (one := version(text))]
+    assert found == sorted(found)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("text", ["", "43", "yesterday/43", "2026-11-21T14:23:51Z/", "2026-11-21T14:23:51Z"])
+def test_what_is_no_version_is_none(text: str) -> None:
+    assert version(text) is None
+
+
+def test_configz_tells_what_istiod_has_not_read() -> None:
+    newer = copy.deepcopy(RULE)
+    newer["metadata"]["generation"] += 1
+    other = copy.deepcopy(MESH)
+    other["metadata"]["uid"] = "deleted and made again"
+    status = copy.deepcopy(ENTRY)
+    status["metadata"]["resourceVersion"] = "999999"  # only a status was written: nothing for proxies
+    absent = {**RULE, "metadata": {**RULE["metadata"], "name": "absent"}}
+    there, gone = Key("VirtualService", "graylane-test", "cat"), Key("VirtualService", "graylane-test", "was")
+    assert unseen(page("configz"), written(), [gone]) == ()
+    late = unseen(page("configz"), [newer, other, status, absent], [there])
+    assert [str(one) for one in late] == [
+        "DestinationRule graylane-test/cat",
+        "VirtualService graylane-test/cat",
+        "DestinationRule graylane-test/absent",
+        "VirtualService graylane-test/cat",
+    ]
+
+
+def test_without_a_generation_the_resource_version_tells() -> None:
+    found = page("configz")
+    for one in found:
+        del one["metadata"]["generation"]
+    newer = copy.deepcopy(RULE)
+    newer["metadata"]["resourceVersion"] = str(int(RULE["metadata"]["resourceVersion"]) + 1)
+    assert unseen(found, [RULE], ()) == ()
+    assert unseen(found, [newer], ())
+
+
+@pytest.mark.parametrize(
+    ("dump", "one", "shows"),
+    [
+        ("sidecar", RULE, Trace.SHOWS),
+        ("sidecar", MESH, Trace.SHOWS),
+        ("sidecar", ENTRY, Trace.ABSENT),
+        ("gateway", RULE, Trace.SHOWS),
+        ("gateway", MESH, Trace.ABSENT),
+        ("gateway", ENTRY, Trace.SHOWS),
+    ],
+)
+def test_a_configuration_shows_what_it_was_made_from(dump: str, one: Manifest, shows: Trace) -> None:
+    assert trace(page(f"config_dump-{dump}"), [one], ()) is shows
+    assert pushed(page(f"config_dump-{dump}")) == version("2026-11-21T14:23:51Z/43")
+
+
+def _changed(one: Manifest, change: str) -> Manifest:
+    one = copy.deepcopy(one)
+    spec: Any = one["spec"]
+    match change:
+        case "another subset":
+            spec["subsets"].append({"name": "blue"})
+        case "a subset less":
+            spec["subsets"].pop()
+        case "another route":
+            spec["http"].insert(0, {**spec["http"][0], "name": "blue"})
+        case "a route less":
+            spec["http"].pop(0)
+        case "another destination":
+            spec["http"][0]["route"][0]["destination"]["subset"] = "blue"
+        case "other weights":
+            spec["http"][1]["route"][0]["weight"], spec["http"][1]["route"][1]["weight"] = 11, 89
+        case "another tag per destination":
+            spec["http"][1]["route"][0]["headers"]["request"]["set"]["env"] = "gray.2"
+        case "another tag per route":
+            spec["http"][0]["headers"]["request"]["set"]["env"] = "gray.2"
+        case "another match":
+            spec["http"][0]["match"][0]["headers"]["env"]["exact"] = "gray.2"
+    return one
+
+
+@pytest.mark.parametrize(
+    ("dump", "one", "change"),
+    [
+        ("sidecar", RULE, "another subset"),
+        ("sidecar", RULE, "a subset less"),
+        ("sidecar", MESH, "another route"),
+        ("sidecar", MESH, "a route less"),
+        ("sidecar", MESH, "another destination"),
+        ("sidecar", MESH, "other weights"),
+        ("sidecar", MESH, "another tag per destination"),
+        ("sidecar", MESH, "another match"),
+        ("gateway", ENTRY, "another tag per route"),
+    ],
+)
+def test_a_configuration_made_before_a_change_does_not_show_it(dump: str, one: Manifest, change: str) -> None:
+    assert trace(page(f"config_dump-{dump}"), [_changed(one, change)], ()) is Trace.DIFFERS
+
+
+def test_a_deleted_resource_that_still_shows_differs() -> None:
+    dump = page("config_dump-sidecar")
+    assert trace(dump, (), [Key("VirtualService", "graylane-test", "cat")]) is Trace.DIFFERS
+    assert trace(dump, (), [Key("VirtualService", "graylane-test", "cat-entry")]) is Trace.ABSENT
+
+
+def test_whom_a_change_concerns() -> None:
+    gateway, probe = sorted(proxies(page("syncz")), key=lambda proxy: proxy.kind)
+    watched = watches(page("adsz"))
+    elsewhere = ["outbound|80||shop.other.svc.cluster.local"]
+    mesh, entry, rule = (need(Change((one,))) for one in (MESH, ENTRY, RULE))
+    assert [concerned(probe, one, watched[probe.name]) for one in (mesh, entry, rule)] == [True, False, True]
+    assert [concerned(gateway, one, watched[gateway.name]) for one in (mesh, entry, rule)] == [True, True, True]
+    assert [concerned(probe, one, elsewhere) for one in (mesh, entry, rule)] == [False, False, False]
+    assert [concerned(probe, one, None) for one in (mesh, entry, rule)] == [None, False, None]
+    gone = need(Change((), (Key("DestinationRule", "graylane-test", "cat"),)))
+    assert concerned(probe, gone, None) is True
+
+
+def test_workloads_are_nothing_to_proxies() -> None:
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b"}}
+    assert need(Change((deployment,), (Key("HorizontalPodAutoscaler", "b", "a"),))).types == frozenset()
+
+
+def test_the_last_written_of_each_sort_stands_for_it() -> None:
+    older = copy.deepcopy(MESH)
+    older["metadata"] |= {"name": "older", "resourceVersion": "9"}  # fewer digits: numbers, not texts
+    found = newest([MESH, older, ENTRY, RULE])
+    assert sorted(one["metadata"]["name"] for one in found.values()) == ["cat", "cat", "cat-entry"]
+
+
+def test_a_new_cluster_is_cold_until_its_endpoints_are_asked_for() -> None:
+    asked = need(Change((RULE,), (), (Subset(),)))
+    names = watches(page("adsz"))[next(proxy.name for proxy in proxies(page("syncz")) if proxy.kind == "sidecar")]
+    new = f"outbound|9001|gray|{HOST}"
+    assert new in names
+    assert cold(asked, names) == ()
+    assert cold(asked, names - {new}) == (new,)
+    assert cold(asked, {"outbound|80||shop.other.svc.cluster.local"}) == ()
+
+
+def test_endpoints_sent_after_the_push_were_asked_for() -> None:
+    (probe,) = [proxy for proxy in proxies(page("syncz")) if proxy.kind == "sidecar"]
+    assert warmed(probe)  # the page was taken after Envoy had asked
+    found = page("syncz")
+    for one in found:
+        resources = one["resources"]
+        resources["type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"]["sentTime"] = resources[
+            "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+        ]["sentTime"]
+    assert not any(warmed(proxy) for proxy in proxies(found))
+    assert not any(warmed(proxy) for proxy in proxies(page("syncz-flat")))  # no times: can't be told
+
+
+def test_a_host_outside_the_cluster_has_no_service() -> None:
+    assert service(HOST) == ("cat-svc", "graylane-test")
+    assert service("api.example.com") is None
+    assert service("svc.cluster.local") is None
+
+
+def test_only_ready_endpoints_that_stay_count() -> None:
+    def one(name: str, **conditions: bool) -> Manifest:
+        return {"targetRef": {"kind": "Pod", "name": name}, "conditions": conditions}
+
+    slices = [
+        {"endpoints": [one("a", ready=True), one("b", ready=False)]},
+        {"endpoints": [one("c")]},
+        {"endpoints": None},
+    ]
+    leaving = [{"endpoints": [one("d", ready=True, terminating=True)]}]
+    assert endpoints(slices + leaving) == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("serving", "matching", "meshed", "lacks"),
+    [
+        ("ab", "b", "a", "its ready Pods have no sidecar connected yet"),
+        ("ab", "b", "ab", ""),
+        ("ab", "c", "ab", "no ready endpoint"),
+        ("ab", "b", "", ""),  # nobody behind this Service has a sidecar: it needs none
+    ],
+)
+def test_what_a_subset_lacks(serving: str, matching: str, meshed: str, lacks: str) -> None:
+    assert lack(set(serving), set(matching), set(meshed), known=True) == lacks
