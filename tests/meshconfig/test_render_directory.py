@@ -1,6 +1,7 @@
 """`graylane render -o DIR`: the directory is what the specs say, and nobody else's file in it is touched."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -321,3 +322,11 @@ def test_each_group_has_what_it_last_rendered(tmp_path_factory, runs):
 
 
 KINDS = ("virtualservice", "destinationrule")
+
+
+def test_what_the_page_on_gitops_shows_is_yaml():
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "gitops.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) > 3
+    for block in blocks:
+        (document,) = parse(block, "gitops.md")
+        assert "spec" in document.value or "patches" in document.value
