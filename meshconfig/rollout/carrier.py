@@ -1,0 +1,49 @@
+"""Which lane carries the new versions: the one that a split at the entry sends to."""
+
+from meshconfig.compile.services import Plan
+from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.rollout import Rollout
+
+
+class NoCarrierError(Exception):
+    """No lane, or more than one, carries the new versions of a rollout and nothing else."""
+
+
+def carrier(rollout: Rollout, group: LaneGroup) -> str:
+    """The lane that a split at the entry sends to: each service of the rollout has there the version it moves to, and
+    every other service what the baseline has. Empty for a rollout without `entry`.
+
+    Raises:
+        NoCarrierError: the message says what lanes there are and what is missing.
+    """
+    if rollout.spec.entry is None:
+        return ""
+    reasons = {name: _unfit(rollout, group, name) for name in group.spec.lanes if name != group.spec.tag.default}
+    found = [name for name, reason in reasons.items() if not reason]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NoCarrierError(f"lanes {' and '.join(found)} carry the new versions: one alone can be split to")
+    versions = ", ".join(f"{service}: {move.to}" for service, move in rollout.spec.services.items())
+    told = "".join(f"; {name}: {reason}" for name, reason in reasons.items())
+    raise NoCarrierError(f"no lane carries the new versions, as {{versions: {{{versions}}}}} would{told}")
+
+
+def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
+    """What keeps a lane from being the one that carries the new versions; empty for nothing."""
+    for service in group.spec.services:
+        move = rollout.spec.services.get(service)
+        asked = move.to if move else version_of(group, service, group.spec.tag.default)
+        if (has := version_of(group, service, lane)) != asked:
+            return f"{service} is {has} there, not {asked}"
+        if Plan(service, group.spec.services[service], group).refuses(lane):
+            return f"it is strict and has no version of {service}"
+    if group.spec.lanes[lane].fallback == "runtime":
+        return "it falls back at run time, so that its requests may meet both"
+    return ""
+
+
+def version_of(group: LaneGroup, service: str, lane: str) -> str | None:
+    """What a lane's requests get of a service, its own version or the baseline's."""
+    plan = Plan(service, group.spec.services[service], group)
+    return plan.version_in(lane) or plan.baseline

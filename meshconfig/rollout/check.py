@@ -1,0 +1,114 @@
+"""Does a rollout fit its LaneGroup? What no field of it can tell by itself."""
+
+from collections.abc import Iterator
+
+from meshconfig import references
+from meshconfig.compile.services import Plan
+from meshconfig.errors import InputError, Problem, dotted, nearest
+from meshconfig.load import Document, FieldPath
+from meshconfig.references import Wrong
+from meshconfig.rollout import steps
+from meshconfig.rollout.carrier import NoCarrierError, carrier, version_of
+from meshconfig.spec.base import validate
+from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.rollout import Rollout
+
+KIND = "Rollout"
+SPEC: FieldPath = ("spec",)
+
+
+def parse(document: Document) -> Rollout:
+    """
+    Raises:
+        InputError: it is not written as a Rollout is, each mistake with its place.
+    """
+    return validate(Rollout, document.value, document.locate)
+
+
+def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
+    """
+    Raises:
+        InputError: as `check` finds, each with its place in the document.
+    """
+    if wrong := list(check(rollout, group)):
+        raise InputError(sorted({Problem(document.locate(path), dotted(path), said) for path, said in wrong}))
+
+
+def check(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    """Everything that keeps a rollout from this group's way, each as the field's path and what is wrong with it."""
+    found = list(_names(rollout, group))
+    found = found or [*_untagged(rollout, group), *_entry(rollout, group), *_needed(rollout, group)]
+    yield from found or _on_the_way(rollout, group)
+
+
+def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    mine = (rollout.metadata.namespace, rollout.spec.group)
+    theirs = (group.metadata.namespace, group.metadata.name)
+    if mine != theirs:
+        yield (*SPEC, "group"), f"this is group {'/'.join(mine)}, not {'/'.join(theirs)}"
+    for service, move in rollout.spec.services.items():
+        where = (*SPEC, "services", service)
+        if service not in group.spec.services:
+            yield where, f"there is no service {service}{nearest(service, group.spec.services)}"
+            continue
+        versions = group.spec.services[service].versions
+        for field, version in (("from", move.from_), ("to", move.to)):
+            if version not in versions:
+                yield (*where, field), f"there is no version of {service} {version}{nearest(version, versions)}"
+    hosts = [host for entry in group.spec.entries for host in entry.hosts]
+    if rollout.spec.entry is not None and rollout.spec.entry not in hosts:
+        yield (*SPEC, "entry"), f"there is no entry {rollout.spec.entry}{nearest(rollout.spec.entry, hosts)}"
+
+
+def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    """A rollout begins with all of the untagged at the old version: that is what it goes back to."""
+    for service, move in rollout.spec.services.items():
+        plan = Plan(service, group.spec.services[service], group)
+        weights = {name: one for name, one in (plan.spec.weights or {}).items() if one}
+        now = weights or ({plan.baseline: 1} if plan.baseline else {})
+        if set(now) != {move.from_}:
+            share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
+            yield (*SPEC, "services", service, "from"), f"the untagged of {service} have {share}, not {move.from_}"
+
+
+def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    where = (*SPEC, "entry")
+    entries = [one for one in group.spec.entries if rollout.spec.entry in one.hosts]
+    if len(entries) > 1:
+        yield where, f"{len(entries)} entries have this host"
+    for entry in entries:
+        if any(one for lane, one in (entry.split or {}).items() if lane != group.spec.tag.default):
+            yield where, "it has a split already, and a rollout makes its own"
+    for service, move in rollout.spec.services.items() if entries else ():
+        if version_of(group, service, group.spec.tag.default) != move.from_:
+            lane = group.spec.tag.default
+            yield where, f"a split sends to the baseline's lane {lane}, which has not {move.from_} of {service}"
+    try:
+        carrier(rollout, group)
+    except NoCarrierError as error:
+        yield where, str(error)
+
+
+def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    """What still uses an old version that is to be retired."""
+    if rollout.spec.keep_old is None:
+        return
+    for service, move in rollout.spec.services.items():
+        plan = Plan(service, group.spec.services[service], group)
+        users = [f"lane {lane}" for lane in group.spec.lanes if lane != group.spec.tag.default]
+        users = [user for user in users if plan.version_in(user.removeprefix("lane ")) == move.from_]
+        users += [f"rules[{n}]" for n, rule in enumerate(plan.spec.rules) if move.from_ in rule.weights]
+        if users:
+            said = f"{move.from_} of {service} cannot be retired, {' and '.join(users)} would still use it"
+            yield (*SPEC, "keepOld"), f"{said}: leave keepOld out, and it stays"
+
+
+def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
+    """Each of the groups on the way is one that compiles."""
+    before = set(references.check(group))
+    way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
+    for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
+        for path, message in references.check(one):
+            if (path, message) not in before:
+                yield SPEC, f"on the way the group would be wrong: {dotted(path)}: {message}"
+                return

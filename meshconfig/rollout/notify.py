@@ -1,0 +1,110 @@
+"""What a webhook is told of a transition: JSON, signed as https://www.standardwebhooks.com has it.
+
+`webhook-id` is the same for each attempt and each runner, so that a receiver can drop what it has already.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from meshconfig.rollout.state import Entry, State
+from meshconfig.spec.rollout import Webhook
+
+ATTEMPTS = 5
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 30.0
+TIMEOUT = 10.0
+PREFIX = "whsec_"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request's body and headers."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def message(state: State, entry: Entry, *, secret: str | None, now: datetime) -> Message:
+    """What is sent of one entry of the log.
+
+    Parameters:
+        secret: `whsec_` and base64, or any text; without one the message is not signed.
+    """
+    body = json.dumps(_content(state, entry), separators=(",", ":"), ensure_ascii=False).encode()
+    metadata = state.rollout.metadata
+    name = f"{metadata.namespace}.{metadata.name}.{state.generation}.{entry.number}"
+    stamp = str(int(now.timestamp()))
+    headers = {"content-type": "application/json", "webhook-id": name, "webhook-timestamp": stamp}
+    if secret is not None:
+        headers["webhook-signature"] = signature(secret, name, stamp, body)
+    return Message(body, headers)
+
+
+def _content(state: State, entry: Entry) -> dict[str, object]:
+    spec, metadata = state.rollout.spec, state.rollout.metadata
+    return {
+        "type": "rollout.transition",
+        "timestamp": entry.at.isoformat(),
+        "data": {
+            "namespace": metadata.namespace,
+            "name": metadata.name,
+            "generation": state.generation,
+            "group": spec.group,
+            "services": {name: {"from": move.from_, "to": move.to} for name, move in spec.services.items()},
+            **entry.model_dump(mode="json", exclude={"at"}),
+        },
+    }
+
+
+def signature(secret: str, name: str, stamp: str, body: bytes) -> str:
+    """HMAC-SHA256 of `ID.TIMESTAMP.BODY`, as the header `webhook-signature` carries it."""
+    digest = hmac.new(_key(secret), f"{name}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith(PREFIX):
+        try:
+            return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        except binascii.Error:
+            pass
+    return secret.encode()
+
+
+def waits(attempts: int = ATTEMPTS) -> Iterator[float]:
+    """Seconds between one attempt and the next."""
+    for number in range(attempts - 1):
+        yield min(FIRST_WAIT * 2**number, LONGEST_WAIT)
+
+
+def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = time.sleep) -> str:
+    """Send it, again for a while where it does not arrive; empty, or what was wrong at last. A rollout never waits for
+    a webhook's receiver: who calls this goes on either way."""
+    wrong = ""
+    with httpx.Client(timeout=TIMEOUT) as client:
+        for wait in (*waits(), None):
+            wrong, again = _attempt(client, webhook, sent)
+            if not wrong or not again or wait is None:
+                break
+            sleep(wait)
+    return wrong
+
+
+def _attempt(client: httpx.Client, webhook: Webhook, sent: Message) -> tuple[str, bool]:
+    """What was wrong, and whether another attempt may help."""
+    try:
+        answer = client.post(webhook.url, content=sent.body, headers=sent.headers)
+    except httpx.HTTPError as error:
+        return f"{webhook.url}: {str(error) or type(error).__name__}", True
+    if answer.is_success:
+        return "", False
+    return f"{webhook.url}: HTTP {answer.status_code}", answer.status_code in (408, 429) or answer.status_code >= 500

@@ -1,0 +1,112 @@
+"""The PromQL of a metric: what a person wrote, or a query that comes with the product, with its placeholders filled in.
+
+Each preset gives a share from 0 to 1 of answers without a server error, or seconds, of the new version alone. What it
+takes for granted stands in docs/rollouts.md; the names of Envoy's own metrics were read from an Envoy 1.40.
+"""
+
+import re
+
+from meshconfig.compile.names import service_namespace
+from meshconfig.compile.services import Plan, workload_name
+from meshconfig.spec.duration import duration
+from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.rollout import PLACEHOLDER, Metric, Rollout
+
+LEAST_INTERVAL = 60.0
+OF_A_SERVICE = {"version", "service", "workload", "host"}
+
+
+def _sum(metric: str, labels: str, join: str = "", by: str = "") -> str:
+    return f"sum{by} (rate({metric}{{{labels}}}[{{{{interval}}}}]){join})"
+
+
+def _share(good: str, all_: str) -> str:
+    """Where nothing but errors came, there are no series of good answers: that is 0, and not no data."""
+    return f"({good} or vector(0)) / ({all_})"
+
+
+def _p99(buckets: str, unit: str = "") -> str:
+    return f"histogram_quantile(0.99, {buckets}){unit}"
+
+
+_LE = " by (le)"
+_MS = " / 1000"
+
+_ISTIO = 'reporter="source",destination_workload_namespace="{{namespace}}",destination_workload="{{workload}}"'
+_ISTIO_GOOD = _ISTIO + ',response_code!~"5.."'
+
+_OTEL = "http_server_request_duration_seconds"
+_OF_WORKLOAD = (
+    " * on (job, instance) group_left () max by (job, instance) "
+    '(target_info{k8s_namespace_name="{{namespace}}",k8s_deployment_name="{{workload}}"})'
+)
+
+# With the tags that Istio gives its proxies; then with Envoy's own, which end the cluster's name at its first dot and
+# leave the rest in the metric's name.
+_TAGGED = 'cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{host}};?"'
+_PLAIN = 'envoy_cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{first}}"'
+
+
+def _plain_name(metric: str) -> str:
+    return f'__name__=~"envoy_cluster_({{{{rest}}}}_+)?{metric}",{_PLAIN}'
+
+
+def _envoy(classes: str, plain: str) -> str:
+    tagged = _sum("envoy_cluster_upstream_rq", f'response_code_class=~"{classes}",{_TAGGED}')
+    return tagged + " or " + _sum("", _plain_name("upstream_rq_xx") + plain)
+
+
+PRESETS = {
+    "istio-success": _share(_sum("istio_requests_total", _ISTIO_GOOD), _sum("istio_requests_total", _ISTIO)),
+    "istio-p99": _p99(_sum("istio_request_duration_milliseconds_bucket", _ISTIO, by=_LE), _MS),
+    "otel-success": _share(
+        _sum(f"{_OTEL}_count", 'http_response_status_code!~"5.."', _OF_WORKLOAD),
+        _sum(f"{_OTEL}_count", "", _OF_WORKLOAD),
+    ),
+    "otel-p99": _p99(_sum(f"{_OTEL}_bucket", "", _OF_WORKLOAD, _LE)),
+    "envoy-success": _share(_envoy("[1-4]xx", ',envoy_response_code_class!="5"'), _envoy(".xx", "")),
+    "envoy-p99": _p99(
+        _sum("envoy_cluster_upstream_rq_time_bucket", _TAGGED, by=_LE)
+        + " or "
+        + _sum("", _plain_name("upstream_rq_time_bucket"), by=_LE),
+        _MS,
+    ),
+}
+
+
+def text(metric: Metric) -> str:
+    """The query as a template."""
+    return PRESETS[metric.preset] if metric.preset else metric.query or ""
+
+
+def per_service(metric: Metric) -> bool:
+    """Is it another query for each service of a rollout?"""
+    return bool(OF_A_SERVICE & set(PLACEHOLDER.findall(text(metric))))
+
+
+def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "") -> str:
+    """What Prometheus is asked.
+
+    Parameters:
+        service: of the rollout; empty where the query is the same for all of them.
+    """
+    interval = duration(metric.interval or max(metric.every, LEAST_INTERVAL))
+    values = {"interval": interval, "namespace": rollout.metadata.namespace}
+    if service:
+        values |= _of_service(rollout, group, service)
+    return PLACEHOLDER.sub(lambda found: values[found[1]], text(metric))
+
+
+def _of_service(rollout: Rollout, group: LaneGroup, service: str) -> dict[str, str]:
+    plan = Plan(service, group.spec.services[service], group)
+    version = rollout.spec.services[service].to
+    first, _, rest = plan.host.partition(".")
+    return {
+        "service": service,
+        "version": version,
+        "workload": workload_name(service, version, plan.spec.versions[version]),
+        "host": plan.host,
+        "namespace": service_namespace(plan.host, group.metadata.namespace),
+        "first": first,
+        "rest": re.sub("[^A-Za-z0-9_]", "_", rest),
+    }

@@ -1,0 +1,194 @@
+"""Whatever happens in whatever order, to any rollout: what may never be."""
+
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from rollout_world import SIZES, Run, rollout
+
+from meshconfig.rollout import automatic, events
+from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
+from meshconfig.rollout.analysis import Answer, Reading
+from meshconfig.rollout.machine import TRANSITIONS, step
+from meshconfig.rollout.state import Phase, Stage, State
+from meshconfig.rollout.todo import actions
+
+PEOPLE = [events.Approve, events.Pause, events.Resume, events.Abort, events.Rollback, events.Supersede]
+BACK = (Stage.ROUTES_BACK, Stage.PODS_BACK, Stage.ABORTED, Stage.ROLLED_BACK)
+
+GATES = {"pause": {"pause": {}}, "timed": {"pause": {"for": "1m"}}, "analysis": {"analysis": {"for": "1m"}}}
+
+
+@st.composite
+def plans(draw):
+    """Steps of any kind in any order that is legal."""
+    steps, weight = [], 0
+    for kind in draw(st.lists(st.sampled_from(["weight", "pause", "timed", "analysis", "auto"]), max_size=5)):
+        if kind == "weight":
+            weight = draw(st.integers(weight, 100))
+            replicas = draw(st.sampled_from([None, "25%", 3]))
+            steps.append({"weight": weight} | ({"replicas": replicas} if replicas else {}))
+        elif kind == "auto" and weight < 90:
+            steps.append({"auto": {"from": weight, "to": 90, "add": draw(st.integers(20, 60)), "every": "1m"}})
+            weight = 90
+        elif kind != "auto":
+            steps.append(
+                {"pause": {"pause": {}}, "timed": {"pause": {"for": "1m"}}}.get(kind, {"analysis": {"for": "1m"}})
+            )
+    more = {"onFail": draw(st.sampled_from(["rollback", "hold"])), "keepOld": draw(st.sampled_from([None, "5m"]))}
+    return rollout([*steps, {"weight": 100}], **more)
+
+
+class Rollouts(RuleBasedStateMachine):
+    @initialize(plan=plans())
+    def begin(self, plan):
+        self.run = Run(plan)
+        self.before = self.run.state
+        self.cleared = set()  # steps whose pause was approved or over, or whose analysis passed
+        self.met = Route(0)  # what the proxies have
+        self.pods = {}
+
+    @property
+    def state(self):
+        return self.run.state
+
+    def send(self, event):
+        self.before = self.state
+        self.run.send(event)
+        self._cleared(event)
+
+    def _cleared(self, event):
+        step_done = self.before.stage in (Stage.APPROVAL, Stage.WAIT, Stage.ANALYSE, Stage.NO_DATA, Stage.BAD_METRICS)
+        if self.before.current is None or not step_done:
+            return
+        waited = isinstance(event, events.Elapsed) and self.run.now >= self.before.clock + timedelta(minutes=1)
+        passed = isinstance(event, events.Measured) and all(reading.answer is Answer.PASS for reading in event.readings)
+        if isinstance(event, events.Approve) or waited or (passed and self.before.stage is Stage.ANALYSE):
+            self.cleared.add(self.before.step)
+
+    @rule(kind=st.sampled_from(PEOPLE))
+    def somebody_decides(self, kind):
+        if kind in TRANSITIONS[self.state.stage]:
+            self.send(kind("eva"))
+
+    @rule()
+    @precondition(lambda self: self.state.stage is Stage.PENDING)
+    def a_runner_begins(self):
+        self.send(events.Start(self.state.turn, sizes=SIZES))
+
+    @rule(answers=st.lists(st.sampled_from(list(Answer)), min_size=3, max_size=3), wait=st.booleans())
+    def a_runner_works(self, answers, wait):
+        """It does the first thing asked for, and reports."""
+        turn = self.state.turn
+        for action in actions(self.state)[:1]:
+            match action:
+                case Scale():
+                    for one in actions(self.state):
+                        self.pods[one.service, one.version] = one.replicas
+                    self.send(events.PodsReady(turn))
+                case Route():
+                    self.met = action
+                    self.send(events.Routed(turn))
+                case Retire():
+                    self.send(events.OldRetired(turn))
+                case Wait(until):
+                    self.run.now = max(self.run.now, until) if wait else self.run.now
+                    self.send(events.Elapsed(turn))
+                case Analyse(asks):
+                    self.run.now = max(self.run.now, action.at) if wait else self.run.now
+                    readings = [
+                        Reading(metric=ask.metric, service=ask.service, answer=answer)
+                        for ask, answer in zip(asks, answers, strict=False)
+                    ]
+                    self.send(events.Measured(turn, readings=tuple(readings)))
+
+    @rule(kind=st.sampled_from([events.PodsFailed, events.ApplyFailed]))
+    def something_fails(self, kind):
+        if kind in TRANSITIONS[self.state.stage]:
+            self.send(kind(self.state.turn, why="broken"))
+
+    @rule()
+    def the_runner_is_killed(self):
+        """Another takes up what was stored, and is asked for the same."""
+        stored = State.from_json(self.state.to_json())
+        assert (stored, actions(stored)) == (self.state, actions(self.state))
+        self.run.state = stored
+
+    @rule(kind=st.sampled_from([events.PodsReady, events.Routed, events.Elapsed, events.OldRetired]))
+    def an_old_report_comes_late(self, kind):
+        assert step(self.state, kind(self.state.turn - 1), self.run.now)[0] == self.state
+
+    @rule(seconds=st.integers(1, 400))
+    def time_goes_by(self, seconds):
+        self.run.after(seconds)
+
+    @invariant()
+    def nothing_goes_on_that_was_not_cleared(self):
+        spec = self.state.rollout.spec
+        gates = [number for number, one in enumerate(spec.steps) if one.pause or one.analysis or one.auto]
+        if self.state.stage not in BACK:
+            assert set(gates[: sum(gate < self.state.step for gate in gates)]) <= self.cleared
+
+    @invariant()
+    def weights_move_along_the_steps(self):
+        spec = self.state.rollout.spec
+        legal = [0]
+        for one in spec.steps:
+            legal += automatic.rungs(one.auto) if one.auto else [one.weight] if one.weight is not None else []
+        assert self.state.weight in legal
+        if self.state.weight < self.before.weight:
+            auto = self.state.current.auto if self.state.current else None
+            back = self.state.stage is Stage.ROUTES_BACK and self.state.weight == 0
+            assert back or (auto and self.state.rung == self.before.rung - 1)
+
+    @invariant()
+    def no_data_neither_promotes_nor_goes_back(self):
+        entry = self.state.log[-1]
+        if entry.action == "no data":
+            assert (self.state.phase, self.state.weight) == (Phase.PAUSED, self.before.weight)
+            assert self.state.step == self.before.step
+
+    @invariant()
+    def an_abort_is_possible_until_the_end_and_begins_with_routes(self):
+        stage = self.state.stage
+        if self.state.phase.final or stage is Stage.RETIRE:
+            return
+        after, asked = step(self.state, events.Abort("eva"), self.run.now)
+        if stage is not Stage.PODS_BACK:
+            assert after.stage is Stage.ROUTES_BACK
+            assert asked == (Route(0),)
+
+    @invariant()
+    def the_end_is_the_end(self):
+        if self.before.phase.final:
+            assert self.state == self.before
+        if self.state.phase.final:
+            assert actions(self.state) == ()
+            assert self.met == Route(100, True) if self.state.phase is Phase.SUCCEEDED else self.met.weight == 0
+
+    @invariant()
+    def requests_never_go_to_pods_that_are_not_there(self):
+        for action in actions(self.state):
+            if isinstance(action, Route) and action.weight:
+                assert all(self.pods[name, "v2"] >= 1 for name in self.state.rollout.spec.services)
+        if self.met.weight < 100:
+            assert all(count >= 1 for (_, version), count in self.pods.items() if version == "v1")
+
+    @invariant()
+    def all_services_move_together(self):
+        services = set(self.state.rollout.spec.services)
+        scaled = {one.service for one in actions(self.state) if isinstance(one, Scale)}
+        retired = {one.service for one in actions(self.state) if isinstance(one, Retire)}
+        assert scaled in (set(), services)
+        assert retired in (set(), services)
+
+    @invariant()
+    def what_was_changed_is_put_back(self):
+        if self.state.phase in (Phase.ABORTED, Phase.ROLLED_BACK) and self.pods:
+            wanted = {(name, version): count for name, each in SIZES.items() for version, count in each.items()}
+            assert self.pods == {one: wanted[one] for one in self.pods}
+
+
+Rollouts.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestRollouts = Rollouts.TestCase
