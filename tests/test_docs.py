@@ -59,7 +59,11 @@ def test_a_page_shows_what_the_command_prints(page, session, monkeypatch, capsys
         assert run(command, monkeypatch, capsys) == (output, code), command
 
 
-COMMANDS = ["render", "lint", "explain", "graph", "replicas", "schema", "demo", "local", "local up"]
+COMMANDS = [
+    *("render", "lint", "explain", "graph", "replicas"),
+    *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
+    *("schema", "demo", "local", "local up"),
+]
 REFERENCE = ROOT / "docs" / "commands.md"
 
 

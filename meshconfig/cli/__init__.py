@@ -22,6 +22,7 @@ from meshconfig.cli import (
     replicas,
     rollback,
     schema,
+    status,
 )
 from meshconfig.errors import GraylaneError, InputError
 
@@ -43,6 +44,7 @@ app.command("replicas", context_settings={"allow_extra_args": True, "ignore_unkn
 app.command("diff")(diff.diff)
 app.command("plan")(diff.plan)
 app.command("apply")(apply.apply)
+app.command("status")(status.command)
 app.command("history")(history.command)
 app.command("rollback")(rollback.command)
 app.command("delete")(apply.delete)
