@@ -7,6 +7,7 @@ from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import KINDS
 from meshconfig.cluster.paths import collection
 from meshconfig.model import Model
+from meshconfig.simulate.registry import namespace_of
 
 
 class Permission(NamedTuple):
@@ -25,6 +26,8 @@ class Permission(NamedTuple):
         return f"{path}.{self.group}" if self.group else path
 
 
+# What a barrier reads in a service's namespace: is a Pod of the new subset ready?
+BARRIER = ("EndpointSlice", "Pod")
 # Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
 RECORDS = {"Lease": ("get", "create", "update"), "ConfigMap": ("list", "create", "update", "delete")}
 
@@ -37,6 +40,8 @@ def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] 
         deletes: what the change takes away.
     """
     needed = set(_reading(namespaces))
+    hosting = {namespace for service in model.services if (namespace := namespace_of(service.host))}
+    needed |= {_permission("list", kind, namespace) for kind in BARRIER for namespace in hosting}
     needed |= {one for kind, verbs in RECORDS.items() for one in _all(verbs, kind, model.namespace)}
     needed |= {one for kind, namespace in set(_written(model)) for one in _all(("create", "patch"), kind, namespace)}
     needed |= {_permission("delete", one.kind, one.namespace) for one in deletes}

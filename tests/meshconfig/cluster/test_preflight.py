@@ -384,6 +384,10 @@ def test_an_apply_needs_what_it_writes():
         ("delete", "virtualservices", "old"),
     }
     assert len(needs) == len(set(needs))
+    assert {(need.resource, need.namespace) for need in needs if need.group in ("", "discovery.k8s.io")} == {
+        ("configmaps", "edge"),
+        *((what, where) for what in ("pods", "endpointslices") for where in ("edge", "demo")),
+    }
     assert {need.namespace for need in needs if need.resource in ("leases", "configmaps")} == {"edge"}
 
 
