@@ -114,7 +114,7 @@ def apply(server, spec=GROUP, *, outcome=Outcome.SUCCEEDED, keys=(ONE,), changed
     return end(server, one, outcome) if outcome else one
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(specs())
 def test_a_spec_comes_back_as_it_was(spec):
     try:
