@@ -17,7 +17,7 @@ OF_A_SERVICE = {"version", "service", "workload", "host"}
 
 
 def _sum(metric: str, labels: str, join: str = "", by: str = "") -> str:
-    return f"sum{by} (rate({metric}{{{labels}}}[{{{{interval}}}}]){join})"
+    return f"sum{by}(rate({metric}{{{labels}}}[{{{{interval}}}}]){join})"
 
 
 def _share(good: str, all_: str) -> str:
@@ -29,7 +29,7 @@ def _p99(buckets: str, unit: str = "") -> str:
     return f"histogram_quantile(0.99, {buckets}){unit}"
 
 
-_LE = " by (le)"
+_LE = " by (le) "
 _MS = " / 1000"
 
 _ISTIO = 'reporter="source",destination_workload_namespace="{{namespace}}",destination_workload="{{workload}}"'

@@ -1,0 +1,93 @@
+"""What a webhook's receiver gets, and what becomes of a message that does not arrive."""
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+
+import pytest
+from canned import answering
+from rollout_world import NOW, Run, rollout
+
+from meshconfig.rollout.notify import message, send, signature, waits
+from meshconfig.spec.rollout import Webhook
+
+
+def sent(secret="s3cret"):
+    run = Run(rollout(notify=[{"url": "https://hooks.example.com"}])).start()
+    return message(run.state, run.state.log[-1], secret=secret, now=NOW)
+
+
+def test_the_body_says_who_did_what_and_where_it_stands():
+    body = json.loads(sent().body)
+    assert (body["type"], body["timestamp"]) == ("rollout.transition", NOW.isoformat())
+    assert body["data"] == {
+        "namespace": "demo",
+        "name": "cat-v2",
+        "generation": 1,
+        "group": "pets",
+        "services": {"cat": {"from": "v1", "to": "v2"}, "mouse": {"from": "v1", "to": "v2"}},
+        "number": 2,
+        "who": "graylane",
+        "action": "take up",
+        "why": "",
+        "phase": "Progressing",
+        "stage": "scaling up the new version",
+        "step": 0,
+        "weight": 10,
+    }
+
+
+def test_a_receiver_can_verify_who_sent_it():
+    """As standardwebhooks.com has it, worked out here once more."""
+    one = sent()
+    name, stamp = one.headers["webhook-id"], one.headers["webhook-timestamp"]
+    assert (name, stamp) == ("demo.cat-v2.1.2", str(int(NOW.timestamp())))
+    digest = hmac.digest(b"s3cret", f"{name}.{stamp}.".encode() + one.body, hashlib.sha256)
+    assert one.headers["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
+
+
+def test_the_specifications_own_example():
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    body = b'{"test": 2432232314}'
+    found = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
+    assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_without_a_secret_it_is_not_signed():
+    assert "webhook-signature" not in sent(secret=None).headers
+
+
+@pytest.mark.parametrize(
+    ("answers", "attempts", "wrong"),
+    [
+        ([200], 1, ""),
+        ([204], 1, ""),
+        ([503, 429, 200], 3, ""),
+        ([500], 5, "HTTP 500"),
+        ([400], 1, "HTTP 400"),
+        ([302], 1, "HTTP 302"),
+    ],
+)
+def test_it_is_sent_again_where_that_may_help(answers, attempts, wrong):
+    slept = []
+    with answering(*((status, "") for status in answers)) as server:
+        found = send(Webhook(url=server.url + "/hook"), sent(), sleep=slept.append)
+    assert found == (f"{server.url}/hook: {wrong}" if wrong else "")
+    assert len(server.seen) == attempts
+    assert slept == list(waits())[: attempts - 1]
+    assert {headers["webhook-id"] for _, _, headers, _ in server.seen} == {"demo.cat-v2.1.2"}
+    assert {body for *_, body in server.seen} == {sent().body}
+
+
+def test_nobody_there_is_said_and_nothing_is_raised():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    slept = []
+    assert send(Webhook(url=url), sent(), sleep=slept.append).startswith(url)
+    assert slept == [1, 2, 4, 8]
+
+
+def test_waits_grow_to_a_limit():
+    assert list(waits(8)) == [1, 2, 4, 8, 16, 30, 30]
