@@ -55,7 +55,7 @@ class Writer:
         return time.monotonic() - began
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client() -> Client:
     return Client.connect()
 

@@ -1,0 +1,286 @@
+"""The barrier against an istiod and Envoys that are played, with any delays: when it holds, they have the change."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshconfig.cluster.barrier import Barrier, BarrierTimeout, Change, ProxyRefused, Verdict
+from meshconfig.cluster.barrier import barrier as module
+from meshconfig.cluster.barrier.istiod import Unreadable
+
+HOST = "cat.demo.svc.cluster.local"
+OLD, NEW, OTHER = f"outbound|80|prod|{HOST}", f"outbound|80|gray|{HOST}", "outbound|80||shop.other.svc.cluster.local"
+URL = "type.googleapis.com/envoy.config."
+TYPES = {
+    "CDS": f"{URL}cluster.v3.Cluster",
+    "EDS": f"{URL}endpoint.v3.ClusterLoadAssignment",
+    "LDS": f"{URL}listener.v3.Listener",
+    "RDS": f"{URL}route.v3.RouteConfiguration",
+}
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+RULE = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "DestinationRule",
+    "metadata": {"name": "cat", "namespace": "demo", "uid": "u", "generation": 2, "resourceVersion": "20"},
+    "spec": {"host": HOST, "subsets": [{"name": "prod"}, {"name": "gray"}]},
+}
+
+
+class Gray:
+    host, port, name, labels = HOST, 80, "gray", (("env", "gray"),)
+
+
+@dataclass
+class Envoy:
+    """Seconds: `lag` until istiod gets to it, `answer` until it acknowledges, `ask` until it asks for new endpoints."""
+
+    name: str
+    concerned: bool = True
+    lag: float = 0.01
+    answer: float = 0.01
+    ask: float = 0.01
+    refuses: bool = False
+    stands: bool = False
+    sent: dict[str, tuple[str, float]] = field(default_factory=dict)
+    acked: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    watched: set[str] = field(default_factory=set)
+    pushed: tuple[int, bool] = (1, False)  # the push it was last looked at for, and whether that has the change
+    free: float = 0.0  # istiod serves a connection one thing after another
+    knows: bool = False  # the change
+    has: bool = False  # the new cluster's endpoints
+
+
+class Istiod:
+    """Reads the change after `reading`, pushes it `debounce` later; `noise` are pushes of other things.
+
+    Parameters:
+        noise: seconds, and who gets them, of pushes of CDS, LDS and RDS, or of endpoints only where that is None.
+    """
+
+    name = "istiod"
+
+    def __init__(
+        self,
+        envoys: list[Envoy],
+        reading: float,
+        debounce: float,
+        noise: list[tuple[float, int | None]],
+        *,
+        times: bool,
+    ) -> None:
+        self.envoys, self.times, self.now, self.number, self.asked = envoys, times, 0.0, 1, 0
+        self._order = itertools.count()
+        self._todo: list[tuple[float, int, Callable[[], None]]] = []
+        self.read_it = self.included = False
+        for envoy in envoys:
+            envoy.watched = {OLD} if envoy.concerned else {OTHER}
+            for short in TYPES:
+                self._send(envoy, short, 1, at_once=True)
+        self.at(reading, lambda: setattr(self, "read_it", True))
+        self.at(reading + debounce, lambda: self.push(True, None, ()))
+        for when, who in noise:
+            self.at(when, lambda who=who: self.push(False, who, ("noise",)))
+
+    def at(self, when: float, do: Callable[[], None]) -> None:
+        heapq.heappush(self._todo, (when, next(self._order), do))
+
+    def sleep(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self._todo and self._todo[0][0] <= end:
+            self.now, _, do = heapq.heappop(self._todo)
+            do()
+        self.now = end
+
+    def push(self, changed: bool, who: int | None, noise: tuple[str, ...]) -> None:
+        self.number += 1
+        self.included |= changed
+        for index, envoy in enumerate(self.envoys):
+            gets = envoy.concerned if not noise else who is not None and bool(who >> index & 1)
+            work = (envoy, self.number, self.included, gets, bool(noise) and who is None)
+            envoy.free = max(self.now, envoy.free) + envoy.lag
+            self.at(envoy.free, lambda work=work: self._process(*work))
+
+    def _process(self, envoy: Envoy, number: int, changed: bool, gets: bool, endpoints: bool) -> None:
+        if endpoints:
+            self._send(envoy, "EDS", number)
+            return
+        envoy.pushed = (number, changed)
+        if gets:
+            for short in TYPES:
+                self.now += 0.001
+                self._send(envoy, short, number)
+            self.now -= 0.001 * len(TYPES)
+
+    def _send(self, envoy: Envoy, short: str, number: int, *, at_once: bool = False, then: str = "") -> None:
+        nonce = f"{_stamp(self.now, whole=True)}/{number}{next(self._order):036d}"
+        envoy.sent[short] = (nonce, self.now)
+        if at_once:
+            envoy.acked[short] = nonce
+        elif not envoy.stands:
+            self.at(self.now + envoy.answer, lambda: self._answer(envoy, short, nonce, then))
+
+    def _answer(self, envoy: Envoy, short: str, nonce: str, then: str) -> None:
+        if nonce != envoy.sent[short][0]:
+            return
+        if envoy.refuses and short == "CDS" and envoy.pushed[1]:
+            envoy.errors[short] = "no such thing"
+            return
+        envoy.acked[short] = nonce
+        envoy.knows |= short == "CDS" and envoy.pushed[1]
+        if short == "CDS" and envoy.pushed[1] and envoy.concerned and NEW not in envoy.watched:
+            self.at(self.now + envoy.ask, lambda: self._asked_for(envoy))
+        envoy.has |= then == NEW or (short == "EDS" and NEW in envoy.watched)
+
+    def _asked_for(self, envoy: Envoy) -> None:
+        envoy.watched.add(NEW)
+        self._send(envoy, "EDS", envoy.pushed[0], then=NEW)
+
+    def read(self, page: str, query: Mapping[str, str]) -> Any:
+        self.asked += 1
+        chosen = [envoy for envoy in self.envoys if query.get("proxyID", envoy.name) == envoy.name]
+        match page:
+            case "configz":
+                return [{**RULE, "metadata": {**RULE["metadata"], "generation": 2 if self.read_it else 1}}]
+            case "syncz":
+                return [self._synced(envoy) for envoy in self.envoys]
+            case "adsz":
+                return {
+                    "clients": [
+                        {"connectionId": f"{one.name}-7", "watches": {TYPES["EDS"]: sorted(one.watched)}}
+                        for one in chosen
+                    ]
+                }
+        return self._dump(chosen[0])
+
+    def _synced(self, envoy: Envoy) -> Mapping[str, Any]:
+        resources = {
+            TYPES[short]: {
+                "sent": nonce,
+                "acked": envoy.acked.get(short, ""),
+                "sentTime": _stamp(at) if self.times else "0001-01-01T00:00:00Z",
+                "lastError": envoy.errors.get(short, ""),
+            }
+            for short, (nonce, at) in envoy.sent.items()
+        }
+        return {"proxy": envoy.name, "proxy_type": "sidecar", "resources": resources}
+
+    def _dump(self, envoy: Envoy) -> Any:
+        number, changed = envoy.pushed
+        names = [OLD, NEW] if changed else [OLD]
+        made = {"istio": {"config": "/apis/networking.istio.io/v1/namespaces/demo/destination-rule/cat"}}
+        clusters = [{"cluster": {"name": name, "metadata": {"filterMetadata": made}}} for name in names]
+        version = f"{_stamp(0, whole=True)}/{number}"
+        return {"configs": [{"versionInfo": version, "dynamicActiveClusters": clusters if envoy.concerned else []}]}
+
+
+def _stamp(seconds: float, *, whole: bool = False) -> str:
+    time = BEGAN + (timedelta() if whole else timedelta(seconds=seconds))
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def hold(istiod: Istiod, *, timeout: float = 100, wait: float = 10, new: bool = True) -> Verdict:
+    clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
+    barrier = Barrier(None, istiod="http://istiod", timeout=timeout, wait=wait)
+    with patch.object(module, "time", clock), patch.object(barrier._istiods, "find", lambda: [istiod]):
+        return barrier.holds(Change((RULE,), (), (Gray(),) if new else ()))
+
+
+moments = st.floats(0, 12)
+envoys = st.builds(
+    Envoy,
+    name=st.uuids().map(lambda one: f"{one}.demo"),
+    concerned=st.booleans(),
+    lag=st.floats(0.001, 2),
+    answer=st.floats(0.001, 3),
+    ask=st.floats(0.001, 0.2),
+)
+
+
+@given(
+    st.lists(envoys, max_size=6),
+    st.floats(0, 5),
+    st.floats(0.1, 9),
+    st.lists(st.tuples(moments, st.none() | st.integers(0, 63)), max_size=6),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=400, deadline=None)
+def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
+    there: list[Envoy], reading: float, debounce: float, noise: list[tuple[float, int | None]], times: bool, new: bool
+) -> None:
+    istiod = Istiod(there, reading, debounce, noise, times=times)
+    assert hold(istiod, new=new) is Verdict.VERIFIED
+    late = [envoy.name for envoy in there if envoy.concerned and not (envoy.has if new else envoy.knows)]
+    assert late == []
+
+
+def test_a_proxy_that_does_not_answer_is_named_with_its_types() -> None:
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", stands=True)], 0.1, 0.1, [], times=True)
+    with pytest.raises(BarrierTimeout) as error:
+        hold(istiod, timeout=20)
+    assert error.value.waiting_for == ("b.demo: CDS, EDS",)
+    assert "20 s" in str(error.value)
+
+
+def test_one_that_the_change_does_not_concern_may_stand_still() -> None:
+    still = Envoy("b.demo", concerned=False, stands=True)
+    istiod = Istiod([Envoy("a.demo"), still], 0.1, 0.1, [(0.05, 0b10)], times=True)
+    assert hold(istiod) is Verdict.VERIFIED
+
+
+def test_one_that_leaves_is_not_waited_for() -> None:
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", stands=True)], 0.1, 0.1, [], times=True)
+    istiod.at(9.0, lambda: istiod.envoys.pop())
+    assert hold(istiod) is Verdict.VERIFIED
+    assert istiod.now > 9
+
+
+def test_one_that_refuses_ends_it_with_envoys_words() -> None:
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", refuses=True)], 0.1, 0.1, [], times=True)
+    with pytest.raises(ProxyRefused, match=r"b\.demo refused its CDS: no such thing"):
+        hold(istiod)
+
+
+def test_without_proxies_it_holds_as_soon_as_istiod_has_read_the_change() -> None:
+    istiod = Istiod([], 3.0, 0.1, [], times=True)
+    assert hold(istiod) is Verdict.VERIFIED
+    assert 3 <= istiod.now < 5
+
+
+def test_an_istiod_that_never_reads_the_change_is_named() -> None:
+    istiod = Istiod([Envoy("a.demo")], 1000, 0.1, [], times=True)
+    with pytest.raises(BarrierTimeout, match="istiod has not read DestinationRule demo/cat yet"):
+        hold(istiod, timeout=20)
+
+
+def test_an_istiod_that_is_away_for_a_moment_is_waited_for() -> None:
+    istiod = Istiod([Envoy("a.demo")], 0.1, 0.1, [], times=True)
+    answers = istiod.read
+
+    def read(page: str, query: Mapping[str, str]) -> Any:
+        if 1 < istiod.now < 4:
+            raise Unreadable("away")
+        return answers(page, query)
+
+    with patch.object(istiod, "read", read):
+        assert hold(istiod) is Verdict.VERIFIED
+    with patch.object(istiod, "read", side_effect=Unreadable("away")):
+        began = istiod.now
+        assert hold(istiod, wait=7) is Verdict.UNVERIFIED
+    assert 7 <= istiod.now - began < 9
+
+
+def test_a_thousand_proxies_take_few_requests() -> None:
+    many = [Envoy(f"p{number}.demo", lag=0.001 * number) for number in range(1000)]
+    istiod = Istiod(many, 0.1, 0.1, [], times=True)
+    assert hold(istiod) is Verdict.VERIFIED
+    assert istiod.asked < 40
