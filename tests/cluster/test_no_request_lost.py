@@ -5,13 +5,14 @@ and half by the new. Then the same by plain `kubectl apply` and prune, which bre
 A request counts as failed whatever the reason, a kept connection closed on it included. See load.py and load_judge.py.
 """
 
+import random
 from contextlib import contextmanager
 
 import load
 import pytest
 from load_judge import total
 from load_mesh import Graylane, Kubectl, apply, available, scale
-from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story, moments
+from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
 from mesh_cluster import gateway_address, kubectl, until
 
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.cluster
 KINDS = "virtualservices,destinationrules,gateways,configmaps,leases"
 ENOUGH = 20_000
 LONGEST = 900.0  # seconds of load, at most
-KILLS, SEED = 4, 6
+KILLS, LATEST = 4, 0.8  # in each of the first steps, and at most how many seconds after its beginning
+SEED = 6
 ROUNDS = 6
 
 
@@ -102,13 +104,12 @@ def lives(story, graylane):
     before = 1 + len(CHANGES) - 2  # START is revision 1; without the take-over and the end of v1
     with story.change(f"roll back to revision {before}", WEIGHTED[-1]):
         graylane.run("rollback", GROUP, "-n", NAMESPACE, "--to", str(before))
-    killed = 0
-    for number, seconds in enumerate(moments(SEED, KILLS, story.took("take v2 over to 100 %"))):
-        world = WEIGHTED[-1] if number % 2 else TAKEN
-        with story.change(f"kill -9 after {seconds:.1f} s, and again", world):
-            killed += graylane.killed(world, seconds)
+    chance = random.Random(SEED)
+    for steps in range(KILLS):
+        world, seconds = WEIGHTED[-1] if steps % 2 else TAKEN, chance.uniform(0, LATEST)
+        with story.change(f"kill -9 {seconds:.1f} s after step {steps}, and again", world):
+            assert graylane.killed(world, steps, seconds), "it had ended before"
             graylane.apply(world)
-    assert killed, "each apply had ended before it was to be killed"
     with story.change("all lanes mean something else", TURNED):
         graylane.apply(TURNED)
     with story.change("and back", TAKEN):

@@ -1,6 +1,7 @@
 """The ways of changing the mesh under load: the real command as the account of k8s/rbac, and plain kubectl."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,17 +58,22 @@ class Graylane:
         self.spec.write_text(world.spec())
         self.run("apply", "-f", str(self.spec))
 
-    def killed(self, world: World, seconds: float) -> bool:
-        """Begins the change and is killed after that time; was it still at it?"""
+    def killed(self, world: World, steps: int, seconds: float) -> bool:
+        """Begins the change and is killed that many seconds after so many of its steps; was it still at it?"""
         self.spec.write_text(world.spec())
         command = [GRAYLANE, "apply", "-f", str(self.spec), *self.flags]
-        with subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL) as process:
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return True
-        return False
+        with subprocess.Popen(
+            command, env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        ) as process:
+            assert process.stderr
+            ended = -1  # the first line is the plan's
+            for line in process.stderr:
+                ended += ended < 0 or line.startswith(b"step ")
+                if ended == steps:
+                    break
+            time.sleep(seconds)
+            process.kill()
+        return process.returncode == -signal.SIGKILL
 
 
 class Kubectl:

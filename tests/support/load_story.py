@@ -1,7 +1,6 @@
 """What happens to a mesh in its life, as a list of states that each way of changing it goes through; and a telling of
 it under load, with the time of each change."""
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,10 +63,6 @@ class Story:
             self.steps.append(step)
             self.world = to
 
-    def took(self, name: str) -> float:
-        """Seconds of the change of this name."""
-        return next(step.ended - step.began for step in self.steps if step.name == name)
-
     def rows(self) -> list[Row]:
         return judge(load.read(self.out), self.steps) if self.steps else []
 
@@ -84,9 +79,3 @@ class Story:
 
         until(right, "the first state's chains")
         client.close()
-
-
-def moments(seed: int, number: int, longest: float) -> list[float]:
-    """Seconds after which something is killed: spread over the whole length, each anywhere in its own part."""
-    chance = random.Random(seed)
-    return [longest * (part + chance.random()) / number for part in range(number)]
