@@ -11,6 +11,7 @@ from meshconfig.rollout.events import (
     Abort,
     ApplyFailed,
     Approve,
+    Elapsed,
     Pause,
     PodsFailed,
     Resume,
@@ -145,6 +146,13 @@ def test_a_pause_by_hand_and_the_clock():
     started = run.now
     run.after(300).send(Resume("eva"))
     assert work(run) == (Wait(started + timedelta(minutes=9)),)
+
+
+@pytest.mark.parametrize("stage", [Stage.WAIT, Stage.KEEP])
+def test_a_clock_that_goes_off_too_early_ends_nothing(stage):
+    run = Run().start().until(Stage.APPROVAL).send(Approve("eva")).until(stage)
+    run.after(599).report(Elapsed)
+    assert run.state.stage is stage
 
 
 def test_an_approval_ends_a_timed_pause():
