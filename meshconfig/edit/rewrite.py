@@ -46,7 +46,9 @@ def rewrite(text: str, file: str, wanted: Sequence[Any]) -> str:
     before = documents(bare, file)
     both = [_both(document.value, value) for document, value in zip(before, wanted, strict=True)]
     # What comes is put beside what goes, so that it can be written alike.
-    changed = _pass(_pass(bare, file, both), file, wanted)
+    grown = _pass(bare, file, both)
+    _check(before, grown, file, both)
+    changed = _pass(grown, file, wanted)
     _check(before, changed, file, wanted)
     return mark + changed
 
@@ -58,7 +60,10 @@ def _both(old: Any, new: Any) -> Any:
         previous: str | None = None
         for name in new:
             if name not in old:
-                names.insert(names.index(previous) + 1 if previous is not None else 0, name)
+                place = names.index(previous) + 1 if previous is not None else 0
+                while place < len(names) and names[place] not in new:  # in the place of what goes
+                    place += 1
+                names.insert(place, name)
             previous = name
         return {name: _both(old.get(name), new[name]) if name in new else old[name] for name in names}
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

@@ -24,7 +24,7 @@ def in_order(lines, text):
     return [line for line in lines if line not in left]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(seeds)
 def test_any_change_of_any_text_says_what_is_wanted_and_leaves_the_other_lines(seed):
     chance = Random(seed)
@@ -40,7 +40,7 @@ def test_any_change_of_any_text_says_what_is_wanted_and_leaves_the_other_lines(s
         assert changed == text.text()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(seeds)
 def test_json_stays_json(seed):
     chance = Random(seed)

@@ -1,0 +1,60 @@
+"""The texts of a spec's files, and what they become: a draft of one group, as text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from meshconfig.edit.draft import Draft
+from meshconfig.edit.rewrite import documents, rewrite
+from meshconfig.errors import InputError
+from meshconfig.groups import Group, groups
+from meshconfig.load import Document
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Some files' texts, by the files' names; they are read as one, as `meshconfig.groups.read` does."""
+
+    by_file: Mapping[str, str]
+
+    @cached_property
+    def documents(self) -> Mapping[str, Sequence[Document]]:
+        return {file: documents(text, file) for file, text in self.by_file.items()}
+
+    @cached_property
+    def every(self) -> Sequence[Document]:
+        return [document for found in self.documents.values() for document in found]
+
+    @cached_property
+    def groups(self) -> Sequence[Group]:
+        """Those of the files.
+
+        Raises:
+            InputError: what keeps a spec from being used.
+        """
+        return groups(self.every, list(self.by_file))
+
+    def edited(self, draft: Draft) -> "Texts":
+        """The texts with a draft of one of `groups` in them.
+
+        Raises:
+            InputError: a text cannot be edited so, or would be no spec that can be used.
+        """
+        wanted = {id(one): value for one, value in zip(draft.group.documents, draft.values, strict=True)}
+        after = Texts(
+            {
+                file: rewrite(text, file, [wanted.get(id(one), one.value) for one in self.documents[file]])
+                for file, text in self.by_file.items()
+            }
+        )
+        try:
+            _ = after.groups
+        except InputError as error:
+            hint = "nothing was written, as the spec would be wrong (lines are those after the edit)"
+            raise InputError.at(hint, f"\n{error}") from None
+        return after
+
+    def changed(self, after: "Texts") -> Mapping[str, tuple[str, str]]:
+        """(before, after) of each file that differs."""
+        pairs = {file: (text, after.by_file[file]) for file, text in self.by_file.items()}
+        return {file: pair for file, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,0 +1,69 @@
+"""What the commands of `graylane lane` do to a spec."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from meshconfig.edit.draft import LANES, SERVICES, Draft
+from meshconfig.edit.uses import of_lane, of_version, plan, unknown
+from meshconfig.errors import InputError, Problem, dotted
+from meshconfig.groups import Group
+
+
+def add(
+    group: Group, lane: str, *, versions: Mapping[str, str], mode: Literal["permissive", "strict"] | None = None
+) -> Draft:
+    """A lane more.
+
+    Parameters:
+        versions: by service; without any, each service's version of the lane's own name.
+
+    Raises:
+        InputError: it is there already; a service or version is not.
+    """
+    draft = Draft(group)
+    services = group.spec.spec.services
+    if lane in group.spec.spec.lanes:
+        raise draft.error((*LANES, lane), f"there is a lane {lane} already")
+    for service, version in versions.items():
+        if service not in services:
+            raise draft.error(SERVICES, unknown("service", service, services))
+        if version not in services[service].versions:
+            valid = services[service].versions
+            raise draft.error((*SERVICES, service, "versions"), unknown(f"version of {service}", version, valid))
+    value: dict[str, object] = {"versions": dict(versions)} if versions else {}
+    value |= {"mode": mode} if mode else {}
+    draft.add((*LANES, lane), value)
+    return draft
+
+
+def remove(group: Group, lane: str) -> Draft:
+    """Without the lane; a part of 0 in a split goes with it.
+
+    Raises:
+        InputError: something still leads to it, each with its place; there is no such lane.
+    """
+    draft = Draft(group)
+    lanes = group.spec.spec.lanes
+    if lane not in lanes:
+        raise draft.error(LANES, unknown("lane", lane, lanes))
+    if uses := list(of_lane(group, lane)):
+        found = [(path, f"lane {lane} is in use: {how}") for path, how in uses]
+        raise InputError(sorted(Problem(group.locate(path), dotted(path), message) for path, message in found))
+    draft.drop((*LANES, lane))
+    for index, entry in enumerate(group.spec.spec.entries):
+        if lane in (entry.split or {}):
+            draft.entry(index)["split"].pop(lane)
+    _tell_idle(draft, lane)
+    return draft
+
+
+def _tell_idle(draft: Draft, lane: str) -> None:
+    """Versions that no request goes to any more."""
+    for service in draft.group.spec.spec.services:
+        version = plan(draft.group, service).version_in(lane)
+        if version is None:
+            continue
+        uses = [path for path, _ in of_version(draft.group, service, version)]
+        if all(path[:3] == (*LANES, lane) for path in uses):
+            path = (*SERVICES, service, "versions", version)
+            draft.note(path, f"no request goes to {service} {version} any more; graylane version retire removes it")

@@ -1,0 +1,66 @@
+"""Who uses a version or a lane: all that would be left without it."""
+
+from collections.abc import Iterable, Iterator
+
+from meshconfig.compile.names import service_fqdn
+from meshconfig.compile.services import Plan
+from meshconfig.errors import nearest
+from meshconfig.groups import Group
+from meshconfig.load import FieldPath
+
+Use = tuple[FieldPath, str]
+
+
+def plan(group: Group, service: str) -> Plan:
+    return Plan(service, group.spec.spec.services[service], group.spec)
+
+
+def unknown(what: str, name: str, valid: Iterable[str]) -> str:
+    return f"there is no {what} {name}{nearest(name, valid)}"
+
+
+def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
+    """Each place by which requests go to a version, and what it is."""
+    one = plan(group, service)
+    where: FieldPath = ("spec", "services", service)
+    if one.spec.default == version:
+        yield (*where, "default"), "the untagged go there"
+    if weight := (one.spec.weights or {}).get(version):
+        yield (*where, "weights", version), f"it has the weight {weight}"
+    for index, rule in enumerate(one.spec.rules):
+        if weight := rule.weights.get(version):
+            yield (*where, "rules", index, "weights", version), f"a rule gives it the weight {weight}"
+    for name, lane in group.spec.spec.lanes.items():
+        if one.version_in(name) == version:
+            said = service in lane.versions
+            field = ("versions", service) if said else ()
+            how = "uses it" if said else f"uses it by its name; give lanes.{name}.versions.{service} another one"
+            yield ("spec", "lanes", name, *field), f"lane {name} {how}"
+    yield from _mirrors(group, one, version)
+
+
+def _mirrors(group: Group, mirrored: Plan, version: str) -> Iterator[Use]:
+    """A policy may send copies of requests to a subset."""
+    for name, service in group.spec.spec.services.items():
+        many = service.policy.mirrors or ()
+        found = [(("mirror",), service.policy.mirror)]
+        found += [(("mirrors", index), mirror.destination) for index, mirror in enumerate(many)]  # type: ignore[misc]
+        for field, destination in found:
+            if destination is None or destination.subset != version:
+                continue
+            if service_fqdn(destination.host, group.spec.metadata.namespace) == mirrored.host:
+                yield ("spec", "services", name, "policy", *field), f"the policy of {name} sends copies there"
+
+
+def of_lane(group: Group, lane: str) -> Iterator[Use]:
+    """Each place that leads to a lane, and what it is."""
+    spec = group.spec.spec
+    if spec.tag.default == lane:
+        yield ("spec", "tag", "default"), "it is the baseline, the lane of all who send no tag"
+    for index, entry in enumerate(spec.entries):
+        where: FieldPath = ("spec", "entries", index)
+        for number, admit in enumerate(entry.admit):
+            if admit.lane == lane:
+                yield (*where, "admit", number, "lane"), "an entry admits requests to it"
+        if weight := (entry.split or {}).get(lane):
+            yield (*where, "split", lane), f"an entry's split gives it {weight}"

@@ -1,0 +1,199 @@
+"""What the commands of `graylane version` do to a spec: from a group and the wish to a draft of its documents."""
+
+from collections.abc import Mapping
+
+from meshconfig.edit.draft import SERVICES, Draft
+from meshconfig.edit.uses import of_version, plan, unknown
+from meshconfig.errors import InputError, Problem, dotted
+from meshconfig.groups import Group
+from meshconfig.load import FieldPath
+from meshconfig.spec import Autoscale
+
+WHOLE = 100
+
+
+def add(
+    group: Group,
+    service: str,
+    version: str,
+    *,
+    labels: Mapping[str, str],
+    workload: str | None = None,
+    autoscale: Autoscale | None = None,
+    weight: int | None = None,
+) -> Draft:
+    """A version more.
+
+    Parameters:
+        labels: those of its Pods alone (`meshconfig.edit.labels`).
+        workload: its Deployment, where that is not SERVICE-VERSION.
+        weight: its part of the untagged, relative to the others' weights; where the service has none, of 100, and the
+            baseline's version gets the rest. None: nothing of them.
+
+    Raises:
+        InputError: it is there already, there is no such service, the weight cannot be given.
+    """
+    draft = _draft(group, service)
+    where: FieldPath = (*SERVICES, service)
+    if version in group.spec.spec.services[service].versions:
+        raise draft.error((*where, "versions", version), f"there is a version {version} already")
+    value: dict[str, object] = {"labels": dict(labels)}
+    value |= {"workload": workload} if workload else {}
+    value |= {"autoscale": autoscale.model_dump(exclude_unset=True)} if autoscale else {}
+    draft.put((*where, "versions", version), value)
+    if weight is not None:
+        _weigh(draft, service, {**_current(draft, service, weight), version: weight})
+    if version in group.spec.spec.lanes and service not in group.spec.spec.lanes[version].versions:
+        draft.note(("spec", "lanes", version), f"lane {version} goes to it from now on")
+    elif weight is None:
+        draft.notes.append(f"no request goes to {version} yet: give it a weight, or a lane")
+    return draft
+
+
+def _current(draft: Draft, service: str, weight: int) -> Mapping[str, int]:
+    one = plan(draft.group, service)
+    if one.spec.weights is not None:
+        return one.spec.weights
+    if not 0 <= weight <= WHOLE or one.baseline is None:
+        message = (
+            f"{weight} is no part of {WHOLE}: {service} has no weights yet, and its baseline's version gets the rest"
+        )
+        raise InputError.at("--weight", message)
+    return {one.baseline: WHOLE - weight}
+
+
+def weights(group: Group, service: str, given: Mapping[str, int]) -> Draft:
+    """The untagged are spread by these weights and no others; a version that is not given gets none of them.
+
+    Raises:
+        InputError: a version that is not there, a negative weight, or none above 0.
+    """
+    draft = _draft(group, service)
+    for version, weight in given.items():
+        _known(draft, service, version)
+        if weight < 0:
+            raise InputError.at(f"{version}={weight}", "a weight is 0 or more")
+    if not any(given.values()):
+        raise InputError.at("weights", "at least one weight has to be above 0")
+    _weigh(draft, service, given)
+    return draft
+
+
+def _weigh(draft: Draft, service: str, given: Mapping[str, int]) -> None:
+    """In the order that they had; `weights` takes the place of `default`, as one of the two is allowed."""
+    spec = draft.group.spec.spec.services[service]
+    where: FieldPath = (*SERVICES, service)
+    old = [version for version in spec.weights or () if version in given]
+    new = {version: given[version] for version in dict.fromkeys([*old, *given])}
+    draft.put((*where, "weights"), new, after="default" if spec.default else "versions")
+    draft.drop((*where, "default"))
+
+
+def takeover(group: Group, service: str, version: str) -> Draft:
+    """All untagged requests, and all of lanes without a version of their own, go to one version.
+
+    `weights` go; `default`, where it is given, and the baseline lane name the version. What a rule gave to a version
+    that it takes over from, it gives to this one. A lane that names another version keeps it, and so does a rule.
+
+    Raises:
+        InputError: there is no such service or version.
+    """
+    draft = _draft(group, service)
+    _known(draft, service, version)
+    one, spec = plan(group, service), group.spec.spec
+    where: FieldPath = (*SERVICES, service)
+    served = {name for name, weight in (one.spec.weights or {}).items() if weight} | {one.baseline}
+    old = {name for name in served if name not in (None, version)}
+    if one.spec.default or one.version_in(spec.tag.default) is None:
+        draft.put((*where, "default"), version, after="weights" if one.spec.weights else "versions")
+    draft.drop((*where, "weights"))
+    _baseline(draft, service, version)
+    for index, rule in enumerate(one.spec.rules):
+        if old & {name for name, weight in rule.weights.items() if weight}:
+            _take_rule(draft, service, index, version, {name for name in old if name})
+    _tell_others(draft, service, version, {name for name in old if name})
+    return draft
+
+
+def _baseline(draft: Draft, service: str, version: str) -> None:
+    """The baseline lane names the version, where it has one of this service."""
+    spec = draft.group.spec.spec
+    lane = spec.tag.default
+    where: FieldPath = ("spec", "lanes", lane, "versions")
+    if plan(draft.group, service).version_in(lane) is None:
+        return
+    if lane != version:
+        draft.put((*where, service), version)
+    elif set(spec.lanes[lane].versions) == {service}:
+        draft.drop(where)
+    else:
+        draft.drop((*where, service))
+
+
+def _take_rule(draft: Draft, service: str, index: int, version: str, old: set[str]) -> None:
+    weights = draft.group.spec.spec.services[service].rules[index].weights
+    taken: dict[str, int] = {}
+    for name, weight in weights.items():
+        to = version if name in old else name
+        taken[to] = taken.get(to, 0) + weight
+    path: FieldPath = (*SERVICES, service, "rules")
+    for document in draft.values:
+        rules = ((document.get("spec") or {}).get("services") or {}).get(service, {}).get("rules")
+        if rules:
+            rules[index]["weights"] = taken
+    draft.note((*path, index), f"the rule gives to {version} what it gave to {' and '.join(sorted(old))}")
+
+
+def _tell_others(draft: Draft, service: str, version: str, old: set[str]) -> None:
+    """Who stays where they are."""
+    one, spec = plan(draft.group, service), draft.group.spec.spec
+    for lane in spec.lanes:
+        own = one.version_in(lane)
+        if lane != spec.tag.default and own is not None and own != version:
+            draft.note(("spec", "lanes", lane), f"lane {lane} keeps {own}")
+    for index, rule in enumerate(one.spec.rules):
+        for name, weight in rule.weights.items():
+            if weight and name != version and name not in old:
+                draft.note((*SERVICES, service, "rules", index), f"the rule still sends to {name}")
+    for index, entry in enumerate(spec.entries):
+        lanes = [lane for lane, weight in (entry.split or {}).items() if weight and one.version_in(lane) is not None]
+        if apart := [lane for lane in lanes if lane != spec.tag.default and one.version_in(lane) != version]:
+            draft.note(("spec", "entries", index, "split"), f"the split still sends to {' and '.join(apart)}")
+
+
+def retire(group: Group, service: str, version: str) -> Draft:
+    """Without the version; weights of 0 go with it.
+
+    Raises:
+        InputError: something still uses it: each with its place; there is no such service or version.
+    """
+    draft = _draft(group, service)
+    _known(draft, service, version)
+    where: FieldPath = (*SERVICES, service)
+    spec = group.spec.spec.services[service]
+    uses = list(of_version(group, service, version))
+    if len(spec.versions) == 1:
+        uses.append(((*where, "versions"), f"it is the only version of {service}"))
+    if uses:
+        found = [(path, f"{service} {version} is in use: {how}") for path, how in uses]
+        raise InputError(sorted(Problem(group.locate(path), dotted(path), message) for path, message in found))
+    draft.drop((*where, "versions", version))
+    draft.drop((*where, "weights", version))
+    for document in draft.values:
+        for rule in (((document.get("spec") or {}).get("services") or {}).get(service) or {}).get("rules") or ():
+            rule["weights"].pop(version, None)
+    return draft
+
+
+def _draft(group: Group, service: str) -> Draft:
+    draft = Draft(group)
+    if service not in group.spec.spec.services:
+        raise draft.error(SERVICES, unknown("service", service, group.spec.spec.services))
+    return draft
+
+
+def _known(draft: Draft, service: str, version: str) -> None:
+    versions = draft.group.spec.spec.services[service].versions
+    if version not in versions:
+        path: FieldPath = (*SERVICES, service, "versions")
+        raise draft.error(path, unknown(f"version of {service}", version, versions))
