@@ -5,13 +5,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, field_serializer
+from pydantic import Field, ValidationError, field_serializer
 
+from meshconfig.errors import GraylaneError, dotted
 from meshconfig.rollout.analysis import Frozen, Tally
 from meshconfig.rollout.pods import Pods
 from meshconfig.spec.rollout import Rollout, RolloutStep
 
 KEPT = 200  # entries of the log: an object of the cluster holds about a megabyte
+
+
+class UnreadableStateError(GraylaneError):
+    """A stored state that this graylane cannot take up: written by another one, or changed by hand."""
 
 
 class Phase(StrEnum):
@@ -139,9 +144,14 @@ class State(Frozen):
     def from_json(cls, text: str) -> "State":
         """
         Raises:
-            pydantic.ValidationError: it is none of ours.
+            UnreadableStateError: it is not what `to_json` wrote.
         """
-        return cls.model_validate_json(text)
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = f"{dotted(first['loc'])}: " if first["loc"] else ""
+            raise UnreadableStateError(f"stored state of a rollout: {where}{first['msg']}") from None
 
 
 def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, note: str = "") -> State:

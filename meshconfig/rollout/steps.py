@@ -30,7 +30,7 @@ def wanted(base: LaneGroup, state: State) -> LaneGroup:
     if state.taken:
         return taken_over(base, state.rollout)
     # Requests move only after the Pods are there, and until then the routes stay what they are.
-    weight = state.applied if state.stage is Stage.SCALE else state.weight
+    weight = state.applied if Stage.SCALE in (state.stage, state.returns) else state.weight
     return at_weight(base, state.rollout, weight, pods=state.pods, sizes=state.sizes)
 
 

@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollout_world import GROUP, METRICS, NOW, group, rollout
 
@@ -72,6 +72,7 @@ def test_measurements_add_up_to_a_verdict(answers, given, found):
     assert measured(answers, **given) == found
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(Answer)), min_size=40, max_size=40), st.integers(1, 5))
 def test_there_is_a_verdict_in_the_end_and_no_data_alone_is_neither_pass_nor_fail(answers, failures):
     found, seconds = measured(answers, failures=failures)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollout_world import GROUP, Run, group, rollout
 
@@ -12,7 +12,7 @@ from meshconfig.compile import compile_group
 from meshconfig.istio import Resources
 from meshconfig.render import render
 from meshconfig.rollout.actions import Scale
-from meshconfig.rollout.events import Abort, Approve
+from meshconfig.rollout.events import Abort, Approve, Pause
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.steps import at_weight, autoscaled, ended, taken_over, wanted, workload
 from meshconfig.simulate import ANY_GATEWAY, Destination, Request, follow
@@ -45,6 +45,7 @@ def test_weights_move_each_service_by_itself():
     assert len(found) == 4
 
 
+@settings(deadline=None)
 @given(st.integers(1, 99))
 def test_a_split_at_the_entry_never_mixes_versions(weight):
     found = chains(at_weight(group(), AT_ENTRY, weight))
@@ -151,6 +152,11 @@ def test_routes_stay_until_the_pods_are_there():
     assert rendered(wanted(group(), run.state)) == rendered(taken_over(group(), rollout()))
     run.until(Stage.RETIRE)
     assert rendered(wanted(group(), run.state)) == rendered(ended(group(), rollout()))
+
+
+def test_a_pause_while_pods_come_up_does_not_move_requests():
+    run = Run().start().send(Pause("eva"))
+    assert rendered(wanted(group(), run.state)) == rendered(group())
 
 
 def test_a_rollback_while_the_old_is_kept_leads_back_to_it():

@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshconfig.errors import InputError
@@ -53,6 +53,7 @@ def test_durations_are_seconds_and_are_written_back_as_they_were():
     assert dumped == parse(TEXT, "rollout.yaml")[0].value
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9))
 def test_every_duration_is_read_as_it_is_written(milliseconds):
     assert Pause.model_validate({"for": duration(milliseconds / 1000)}).for_ == pytest.approx(milliseconds / 1000)

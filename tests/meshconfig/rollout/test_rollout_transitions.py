@@ -7,7 +7,7 @@ from meshconfig.rollout import events
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import word
 from meshconfig.rollout.machine import IllegalEventError, step
-from meshconfig.rollout.state import PHASE, Phase, Stage, State
+from meshconfig.rollout.state import PHASE, Phase, Stage, State, UnreadableStateError
 from meshconfig.rollout.todo import actions, until
 
 STEPS = [
@@ -140,6 +140,19 @@ def test_a_stored_state_is_taken_up_where_it_was(stage):
     again = State.from_json(state.to_json())
     assert again == state
     assert actions(again) == actions(state)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "stored state of a rollout: Invalid JSON"),
+        ('{"colour": "red"}', "stored state of a rollout: rollout: Field required"),
+    ],
+)
+def test_a_state_that_is_none_of_ours_is_refused_in_words(text, said):
+    with pytest.raises(UnreadableStateError) as refused:
+        State.from_json(text)
+    assert str(refused.value).startswith(said)
 
 
 @pytest.mark.parametrize("stage", Stage, ids=str)
