@@ -153,6 +153,11 @@ class Rollouts(RuleBasedStateMachine):
             assert back or (auto and self.state.rung == self.before.rung - 1)
 
     @invariant()
+    def metrics_or_a_person_raise_the_weight_of_auto(self):
+        if self.state.rung > self.before.rung and self.state.step == self.before.step:
+            assert self.state.log[-1].action in ("analysis passed", "approve")
+
+    @invariant()
     def no_data_neither_promotes_nor_goes_back(self):
         entry = self.state.log[-1]
         if entry.action == "no data":
