@@ -149,7 +149,7 @@ def group(namespace: str, services: int, timeout: str) -> str:
     """A spec of that many services; `timeout` is the first one's alone."""
 
     def service(number: int) -> Manifest:
-        version = {"labels": {"version": "v1"}, "workload": "bench", "autoscale": {"min": 1, "max": 2}}
+        version = {"labels": {"version": "v1"}, "autoscale": {"min": 1, "max": 2}}
         policy = {} if number else {"policy": {"timeout": timeout}}
         return {"host": f"s{number}-svc", "port": PORT, "versions": {"v1": version}, **policy}
 
