@@ -140,6 +140,16 @@ def test_an_old_autoscaler_may_go_down_with_its_share():
     assert bounds(wanted(group(SCALED), run.until(Stage.APPROVAL).state), "v1") == (2, 10, 80)
 
 
+def test_an_autoscaler_that_has_enough_stays():
+    """The new one is never lowered, the old one never raised."""
+    text = SCALED.replace("autoscale: {min: 1, max: 3, cpu: 60}", "autoscale: {min: 5, max: 9}")
+    run = Run(rollout([{"weight": 25, "replicas": "25%"}, {"pause": {}}, {"weight": 100}])).start()
+    run.until(Stage.APPROVAL)
+    assert run.state.pods["cat"] == {"v1": 6, "v2": 2}
+    spec = wanted(group(text), run.state)
+    assert (bounds(spec, "v2"), bounds(spec, "v1")) == ((5, 9, 80), (4, 10, 80))
+
+
 def test_routes_stay_until_the_pods_are_there():
     run = Run().start()
     assert rendered(wanted(group(), run.state)) == rendered(group())

@@ -142,6 +142,14 @@ def test_a_stored_state_is_taken_up_where_it_was(stage):
     assert actions(again) == actions(state)
 
 
+def test_nothing_of_the_rollout_is_lost_where_it_is_stored():
+    hook = {"url": "https://hooks.example.com", "secretRef": {"name": "hook"}}
+    state = Run(rollout(STEPS, notify=[hook], entry="cat.example.com", onFail="hold", keepOld="90s")).start().state
+    again = State.from_json(state.to_json())
+    assert again.rollout.model_dump() == state.rollout.model_dump()
+    assert again.rollout.spec.notify[0].secret_ref.key == "secret"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
