@@ -1,0 +1,126 @@
+"""A spec's files as an edit leaves them: shown as a diff, and written all or none, each old or new at any time."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+
+from meshconfig.edit.files import Texts
+from meshconfig.errors import InputError
+from meshconfig.load import load
+
+
+def read(files: Sequence[str]) -> Texts:
+    """The texts of the files that `-f` names.
+
+    Raises:
+        InputError: one cannot be read, or is standard input.
+    """
+    if "-" in files:
+        raise InputError.at("-", "standard input cannot be edited: name the file")
+    names = dict.fromkeys(document.file for document in load(files))
+    return Texts({name: _text(Path(name)) for name in names})
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError.at(str(path), str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file; `before` is None where it is new."""
+
+    file: str
+    before: str | None
+    after: str
+
+    def diff(self) -> list[str]:
+        """As `diff -u`, line by line, without line ends."""
+        before = (self.before or "").splitlines()
+        name = self.file if self.before is not None else "/dev/null"
+        return list(unified_diff(before, self.after.splitlines(), name, self.file, lineterm=""))
+
+
+def changes(before: Texts, after: Texts) -> list[Change]:
+    return [Change(file, *pair) for file, pair in before.changed(after).items()]
+
+
+class Staged:
+    """New contents beside their files, to take their places at once."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self._changes = changes
+        self._temporary: Mapping[Path, Path] = {}
+
+    def stage(self) -> None:
+        """Write all that can fail: without space, or without the right to."""
+        found: dict[Path, Path] = {}
+        self._temporary = found
+        for one in self._changes:
+            path = Path(os.path.realpath(one.file))  # a link stays one
+            temporary = path.with_name(f".{path.name}.graylane-{os.getpid()}.tmp")
+            with temporary.open("wb") as out:
+                found[path] = temporary
+                out.write(one.after.encode())
+                out.flush()
+                os.fsync(out.fileno())
+            if one.before is not None:
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+                if not os.access(path, os.W_OK):
+                    raise PermissionError(13, "Permission denied", str(path))
+
+    def commit(self) -> None:
+        """Every file gets its new content.
+
+        Raises:
+            InputError: somebody else wrote one of them meanwhile; none is changed.
+        """
+        paths = [Path(os.path.realpath(one.file)) for one in self._changes]
+        for one, path in zip(self._changes, paths, strict=True):
+            found = path.read_bytes().decode() if path.exists() else None
+            if found != one.before:
+                raise InputError.at(one.file, "was changed by somebody else meanwhile: nothing was written")
+        done: list[tuple[Change, Path]] = []
+        try:
+            for one, path in zip(self._changes, paths, strict=True):
+                self._temporary[path].replace(path)
+                done.append((one, path))
+        except OSError:
+            for one, path in done:
+                _restore(one, path)
+            raise
+
+    def discard(self) -> None:
+        for temporary in self._temporary.values():
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(changes: Sequence[Change]) -> Iterator[Staged]:
+    """The changes, ready to be committed; without that, nothing is left of them.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    found = Staged(changes)
+    try:
+        found.stage()
+        yield found
+    except OSError as error:
+        raise InputError.at(str(error.filename or "files"), error.strerror or str(error)) from None
+    finally:
+        found.discard()
+
+
+def _restore(one: Change, path: Path) -> None:
+    with suppress(OSError):
+        if one.before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(one.before.encode())

@@ -1,0 +1,227 @@
+"""What the commands that edit a spec share: their options, and the way from a draft to files and to the cluster."""
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from meshconfig.cli import cluster
+from meshconfig.cli.common import Output, OutputFormat, batch, needs, stderr, stdout
+from meshconfig.cli.diff import COLOURS
+from meshconfig.cli.edit_files import Change, changes, staged
+from meshconfig.edit.draft import Draft
+from meshconfig.edit.files import Texts
+from meshconfig.errors import GraylaneError, InputError, nearest
+from meshconfig.groups import Group
+from meshconfig.lint import Finding, Level, index, lint
+
+if TYPE_CHECKING:
+    from meshconfig.cluster.change import Choices, Outcome
+    from meshconfig.cluster.client import Client
+
+GroupOption = Annotated[
+    str | None,
+    typer.Option("--group", metavar="NAME", help="The group, where the files have several that could be meant."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """Whether the edit goes to the cluster, and how; the fields are options of each command that edits."""
+
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Carry it out in the cluster too, as `graylane apply` does.")
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and write nothing.")] = False
+    adopt: cluster.Adopt = False
+    fast: cluster.Fast = False
+    break_lock: cluster.BreakLock = False
+    timeout: cluster.Timeout = 300.0
+    drain: cluster.Drain = 5.0
+    wait: cluster.Wait = 10.0
+    istiod: cluster.Istiod = None
+    context: cluster.Context = None
+    output: OutputFormat = Output.TEXT
+
+    def choices(self) -> "Choices":
+        with needs("mesh"):
+            from meshconfig.cluster.change import Choices
+        return Choices(
+            self.adopt, self.fast, self.dry_run, self.break_lock, self.timeout, self.drain, self.wait, self.istiod
+        )
+
+
+def edits(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `applying` stands for the options of `Applying`."""
+    options = [
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
+        for one in fields(Applying)
+    ]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        applying = Applying(**{one.name: given.pop(one.name) for one in options})
+        with batch():
+            command(**given, applying=applying)
+
+    own = [one for one in inspect.signature(command).parameters.values() if one.name != "applying"]
+    keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    run.__signature__ = inspect.Signature([*keyword, *options])  # type: ignore[attr-defined]  # so inspect documents it
+    run.__annotations__ = {one.name: one.annotation for one in (*keyword, *options)}
+    del run.__wrapped__  # or its signature would be taken
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One command's work.
+
+    Parameters:
+        action: what the history will say.
+        first: before anything is written: a Deployment, and that its Pods are ready.
+        last: after the cluster has the new routes; then the files are written after it, so that a command that
+            stopped half-way can be given again.
+        others: files besides the spec's; `shown`: what is shown as well, and goes to the cluster alone.
+        client: of the cluster, where it was needed already.
+    """
+
+    texts: Texts
+    draft: Draft
+    action: str
+    first: "Callable[[Client], None] | None" = None
+    last: "Callable[[Client], None] | None" = None
+    others: Sequence[Change] = ()
+    shown: Sequence[Change] = ()
+    client: "Client | None" = None
+
+
+def carry_out(job: Job, applying: Applying) -> None:
+    """Show the change, write the files, and with `--apply` make the cluster so.
+
+    Raises:
+        InputError: the edit makes no spec that can be used.
+        GraylaneError: lint finds errors that the spec has not had; the cluster could not be changed.
+    """
+    after = job.texts.edited(job.draft)
+    notes = [*job.draft.notes, *_new_findings(job.texts, after)]
+    found = [*changes(job.texts, after), *job.others]
+    if applying.output is Output.TEXT:
+        _show([*job.shown, *found], notes)
+    outcome = _write(job, after, found, applying)
+    if applying.output is Output.JSON:
+        print(json.dumps(_as_json([*job.shown, *found], notes, outcome, applying), indent=2))
+    elif outcome is not None:
+        print(cluster.summary(outcome, dry_run=applying.dry_run))
+
+
+def _write(job: Job, after: Texts, found: Sequence[Change], applying: Applying) -> "Outcome | None":
+    client = (job.client or cluster.connect(applying.context)) if applying.apply else None
+    if applying.dry_run:
+        return _routes(client, job, after, applying) if client else None
+    with staged(found) as files:
+        if client and job.first:
+            job.first(client)
+        if client and job.last:
+            outcome = _routes(client, job, after, applying)
+            job.last(client)
+            files.commit()
+            return outcome
+        files.commit()
+    if client is None:
+        return None
+    try:
+        return _routes(client, job, after, applying)
+    except GraylaneError as error:
+        if not found:
+            raise
+        written = " ".join(f"-f {file}" for file in job.texts.by_file)
+        raise UnfinishedError(f"{error}\nthe files are written; graylane apply {written} goes on") from None
+
+
+class UnfinishedError(GraylaneError):
+    """The files are written, and the cluster is not yet so."""
+
+
+def _routes(client: "Client", job: Job, after: Texts, applying: Applying) -> "Outcome":
+    from meshconfig.cluster.change import Wanted
+
+    (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
+    wanted = Wanted(spec.metadata.name, spec.metadata.namespace, spec, job.action)
+    return cluster.carry_out(client, wanted, applying.choices())
+
+
+def _new_findings(before: Texts, after: Texts) -> list[str]:
+    """What lint says of the new spec and did not say of the old one.
+
+    Raises:
+        GraylaneError: errors among it.
+    """
+    known = {_same(one) for one in lint(index(before.every))}
+    new = [one for one in lint(index(after.every)) if _same(one) not in known]
+    if errors := [one for one in new if one.level is Level.ERROR]:
+        lines = "\n".join(map(str, errors))
+        raise GraylaneError(f"nothing was written, as lint finds (lines are those after the edit):\n{lines}")
+    return [str(one) for one in new if one.level is Level.WARNING]
+
+
+def _same(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.path, finding.message
+
+
+def _show(found: Sequence[Change], notes: Sequence[str]) -> None:
+    out = stdout()
+    for one in found:
+        for line in one.diff():
+            out.print(Text(line, COLOURS.get(line[:1], "")))
+    if not found:
+        stderr().print("the files say so already")
+    for note in notes:
+        stderr().print(Text(f"note: {note}", "yellow"))
+
+
+def _as_json(
+    found: Sequence[Change], notes: Sequence[str], outcome: "Outcome | None", applying: Applying
+) -> dict[str, Any]:
+    """{"files": [{"file", "diff"}], "notes", "dryRun", "applied": as `graylane apply --output json` or null}"""
+    return {
+        "files": [{"file": one.file, "diff": "\n".join(one.diff())} for one in found],
+        "notes": list(notes),
+        "dryRun": applying.dry_run,
+        "applied": cluster.as_json(outcome, dry_run=applying.dry_run) if outcome else None,
+    }
+
+
+def group_with(texts: Texts, service: str, chosen: str | None) -> Group:
+    """The group that has a service; where none has, an error with the service's nearest name."""
+    found = _chosen(texts, chosen)
+    having = [group for group in found if service in group.spec.spec.services]
+    if not having:
+        names = [name for group in found for name in group.spec.spec.services]
+        location = found[0].locate(("spec", "services"))
+        message = f"there is no service {service}{nearest(service, names)}"
+        raise InputError.at(location.file, message, line=location.line, path="spec.services")
+    return _only(having, f"have a service {service}")
+
+
+def only_group(texts: Texts, chosen: str | None) -> Group:
+    return _only(_chosen(texts, chosen), "are in the files")
+
+
+def _chosen(texts: Texts, chosen: str | None) -> Sequence[Group]:
+    found = [group for group in texts.groups if chosen in (None, group.key[1], "/".join(group.key))]
+    if not found:
+        names = [group.key[1] for group in texts.groups]
+        raise InputError.at("--group", f"there is no group {chosen}{nearest(str(chosen), names)}")
+    return found
+
+
+def _only(found: Sequence[Group], what: str) -> Group:
+    if len(found) > 1:
+        names = " and ".join("/".join(group.key) for group in found)
+        raise InputError.at("--group", f"groups {names} {what}: say which")
+    return found[0]

@@ -1,0 +1,1 @@
+"""Deployments of versions: a new one like an old one, applied, waited for, and deleted."""

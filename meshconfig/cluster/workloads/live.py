@@ -1,0 +1,128 @@
+"""Deployments in the cluster: read, applied, waited for until their Pods are ready, deleted."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.owned import label
+from meshconfig.cluster.paths import path
+from meshconfig.errors import ClusterError
+
+POLL = 0.5  # seconds
+
+
+class NotReadyError(ClusterError):
+    """A Deployment's Pods were not ready in time; what it is and why stays in the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """How far a Deployment is. `reason`: what keeps a Pod of it, as Kubernetes says it; empty while nothing does."""
+
+    ready: int
+    wanted: int
+    reason: str = ""
+
+
+def read(client: Client, name: Key) -> Manifest | None:
+    found: Manifest | None = client.get(path(name))
+    return found
+
+
+def scaled(client: Client, name: Key) -> bool:
+    """Does a HorizontalPodAutoscaler say how many replicas it has?"""
+    autoscalers = client.list("HorizontalPodAutoscaler", name.namespace)
+    targets = [one["spec"].get("scaleTargetRef") or {} for one in autoscalers]
+    return any(target.get("kind") == name.kind and target.get("name") == name.name for target in targets)
+
+
+def check_free(client: Client, manifest: Manifest, group: str) -> None:
+    """The name of a new Deployment is not taken; one that this group made, and did not finish, may be there.
+
+    Raises:
+        ClusterError: it is another's.
+    """
+    found = read(client, key(manifest))
+    if found is not None and label(found) != group:
+        whose = f"group {label(found)}'s" if label(found) else "not graylane's"
+        raise ClusterError(f"{key(manifest)} is there already, and is {whose}: nothing was changed")
+
+
+def apply(client: Client, manifest: Manifest, *, dry_run: bool = False) -> None:
+    """Raises: Conflict: fields of it belong to others."""
+    client.apply(manifest, dry_run=dry_run)
+
+
+def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None] = lambda pods: None) -> Pods:
+    """Return when all Pods of a Deployment are ready.
+
+    Parameters:
+        timeout: seconds.
+
+    Raises:
+        NotReadyError: they are not; with what keeps them.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        found = read(client, name)
+        if found is None:
+            raise NotReadyError(f"{name} was deleted while its Pods were waited for")
+        now = progress(found)
+        if now.ready >= now.wanted and _observed(found):
+            tell(now)
+            return now
+        now = Pods(now.ready, now.wanted, reason(client, found))
+        tell(now)
+        if time.monotonic() >= end:
+            why = f": {now.reason}" if now.reason else ""
+            raise NotReadyError(f"{now.ready} of {now.wanted} Pods of {name} ready after {timeout:g} s{why}")
+        time.sleep(POLL)
+
+
+def progress(live: Manifest) -> Pods:
+    """By the Deployment's own status: of the current template, those that are ready."""
+    status = live.get("status") or {}
+    wanted = live["spec"].get("replicas", 1)
+    ready = min(status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0) if _observed(live) else 0
+    return Pods(ready, wanted)
+
+
+def _observed(live: Manifest) -> bool:
+    generation: int = (live.get("status") or {}).get("observedGeneration") or 0
+    return generation >= (live["metadata"].get("generation") or 0)
+
+
+def reason(client: Client, live: Manifest) -> str:
+    """What keeps its Pods, by the Deployment's conditions and its Pods' containers."""
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    for one in conditions:
+        failed = one["type"] == "ReplicaFailure" and one["status"] == "True"
+        if failed or (one["type"] == "Progressing" and one["status"] == "False"):
+            return str(one.get("message", one.get("reason", "")))
+    wanted = (live["spec"].get("selector") or {}).get("matchLabels") or {}
+    selector = ",".join(f"{label}={value}" for label, value in wanted.items())
+    for pod in client.list("Pod", live["metadata"]["namespace"], selector):
+        if found := _pod_reason(pod):
+            return f"Pod {pod['metadata']['name']}: {found}"
+    return ""
+
+
+def _pod_reason(pod: Mapping[str, Any]) -> str:
+    status = pod.get("status") or {}
+    for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return ": ".join(filter(None, (waiting["reason"], waiting.get("message", ""))))
+    for one in status.get("conditions") or ():
+        if one["type"] == "PodScheduled" and one["status"] == "False" and one.get("message"):
+            return str(one["message"])
+    return ""
+
+
+def delete(client: Client, live: Manifest) -> None:
+    """This very Deployment, and not one that came in its place; its Pods go after it."""
+    options = {"preconditions": {"uid": live["metadata"]["uid"]}, "propagationPolicy": "Background"}
+    client.request("DELETE", path(key(live)), options)
