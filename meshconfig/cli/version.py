@@ -117,7 +117,7 @@ def _autoscale(text: str) -> Autoscale:
     try:
         return Autoscale.model_validate(dict(zip(("min", "max", "cpu"), map(int, words), strict=False)))
     except ValidationError as error:
-        raise InputError.at("--autoscale", error.errors()[0]["msg"]) from None
+        raise InputError.at("--autoscale", error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 @app.command("weights")

@@ -319,7 +319,7 @@ def test_the_labels_of_a_new_version_are_the_old_ones_with_its_name(found, given
     ],
 )
 def test_labels_that_do_not_tell_the_versions_apart_are_refused(found, given):
-    with pytest.raises(InputError, match="--label: Pods with .* may be of version v1 too"):
+    with pytest.raises(InputError, match=r"--label: Pods with .* may be of version v1 too"):
         labels(service(**found), "v1", "v2", given)
 
 
