@@ -13,7 +13,7 @@ from typing import Any
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.plan.parts import Http, Parts, Route, http, spec, with_http
 from meshconfig.cluster.plan.subsets import Name, renamed
-from meshconfig.cluster.plan.tags import Match, condition, holds, lane_of, without
+from meshconfig.cluster.plan.tags import Match, condition, holds, without
 
 NAME = "next"
 _USED = re.compile(rf"\.({NAME}\d*)(?![A-Za-z0-9])")
@@ -42,7 +42,7 @@ class Generation:
     """
     Parameters:
         name: what stands behind the dot.
-        lanes: the tags that wanted's entries may set.
+        lanes: the tags that wanted's routes ask for and its entries set.
         names: subsets that stand under another name meanwhile.
     """
 
@@ -66,32 +66,33 @@ class Generation:
 
     def mesh(self, manifest: Manifest) -> Http:
         """What this VirtualService does to a lane's requests, for the lane's tag of this generation."""
-        own: set[str] = set()
+        taken: set[str] = set()
         routes: Http = []
         for route in http(manifest):
-            if matches := self._matches(route, own):
+            if matches := self._matches(route, taken):
                 named = {"name": self.of(route.get("name", "")), "match": matches}
                 routes.append(self._settled({**named, **{part: route[part] for part in route if part not in named}}))
-            if (lane := lane_of(route, self.tag)) is not None:
-                own.add(lane)
+                taken.update(lane for lane in self.lanes if self._asking({}, {"exact": self.of(lane)}) in matches)
+            if {} in (route.get("match") or [{}]):
+                break  # it takes every request, so what stands behind it never answers
         return renamed(routes, self.names)
 
-    def _matches(self, route: Route, own: Iterable[str]) -> list[Match]:
-        """The matches, each for the tags for which it held; `own` are the lanes that an earlier route has taken."""
+    def _matches(self, route: Route, taken: Iterable[str]) -> list[Match]:
+        """The matches, each for the tags for which it held; `taken` are the lanes of which no request comes here."""
         matches: list[Match] = route.get("match") or [{}]
         found: list[Match] = []
         for match in matches:
-            found += [one for one in self._match(match, own) if one not in found]
+            found += [one for one in self._match(match, taken) if one not in found]
         return found
 
-    def _match(self, match: Match, own: Iterable[str]) -> Iterator[Match]:
+    def _match(self, match: Match, taken: Iterable[str]) -> Iterator[Match]:
         if condition(match, self.tag, "withoutHeaders") is not None:
             return  # for who comes without the tag; here all have it
         asked = condition(match, self.tag)
         if asked is None:
             yield self._asking(match, {"regex": self.any_tag})
             return
-        for lane in sorted({asked["exact"]} if "exact" in asked else self.lanes.difference(own)):
+        for lane in sorted(self.lanes.difference(taken)):
             if holds(asked, lane):
                 yield self._asking(match, {"exact": self.of(lane)})
 

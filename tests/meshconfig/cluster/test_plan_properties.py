@@ -1,0 +1,105 @@
+"""Whatever changes into whatever, and wherever it is cut off: no request meets half of the old and half of the new."""
+
+from random import Random
+
+from changing_specs import hints, histories
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from plan_world import Asked, Moment, calls_in, cut, lost, mixed
+from random_specs import asked
+
+from meshconfig.cluster.plan import plan
+from meshconfig.istio import Resources
+from meshconfig.lint import Index, Level, lint
+
+SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def outside(draw):
+    """A request from outside whose tag comes in one way: the header, or baggage."""
+    host, method, path, headers = draw(asked())
+    names = {name for name, _ in headers}
+    assume(not {"env", "baggage"} <= names)
+    return Asked(host, method, path, headers)
+
+
+def moments(random, made, live, wanted, called):
+    """A plan as moments, and for each step a state of its half-done writes."""
+    hosts = calls_in(made, live, wanted, called)
+    states = [live, *made.states(live)]
+    for before, after, step in zip(states, states[1:], made.steps, strict=False):
+        partial = cut(random, before, step, random.randint(0, 3))
+        yield Moment(after, step.barrier, step.drain, (partial,), hosts, 2 if made.consistent else 1)
+
+
+def told(*plans):
+    """Plans in words."""
+    return [(one.consistent, one.reasons, [step.title for step in one.steps]) for one in plans]
+
+
+@SOME
+@given(histories(2), st.lists(outside(), min_size=2, max_size=4), st.integers(0, 99))
+def test_no_chain_mixes_old_and_new(history, requests, seed):
+    (live, _), (wanted, model) = history
+    made = plan(live, wanted, **hints(model), settled=True)
+    timeline = [Moment(live), *moments(Random(seed), made, live, wanted, hints(model)["called"])]
+    for one in requests:
+        assert not next(mixed(timeline, [live, wanted], one), None), told(made)
+
+
+@SOME
+@given(histories(3), st.booleans(), st.lists(outside(), min_size=2, max_size=3), st.integers(0, 999))
+def test_no_chain_mixes_where_a_change_is_cut_off_and_another_follows(history, repeated, requests, seed):
+    (first, _), (second, then), (third, last) = history
+    third, last = (second, then) if repeated else (third, last)
+    random = Random(seed)
+    made = plan(first, second, **hints(then), settled=True)
+    assume(made.steps)
+    before = [Moment(first), *moments(random, made, first, second, hints(then)["called"])]
+    number = random.randrange(len(made.steps))
+    step, begun = made.steps[number], before[number + 1]
+    left = cut(random, before[number].state, step, random.randint(0, sum(map(len, step.waves)) + len(step.deletes)))
+    again = plan(left, third, **hints(last))
+    assert not again.steps or again.states(left)[-1] == third
+    killed = Moment(left, False, False, (), begun.hosts, begun.times)
+    timeline = [*before[: number + 1], killed, *moments(random, again, left, third, hints(last)["called"])]
+    assert not next(lost(timeline), None), told(made, again)
+    for one in requests:
+        found = next(mixed(timeline, [first, second, third], one), None)
+        assert not found, (found, one, number, told(made, again))
+
+
+@SOME
+@given(histories(2), st.booleans(), st.booleans())
+def test_a_plan_ends_in_what_is_wanted_and_never_leads_nowhere(history, fast, settled):
+    (live, _), (wanted, model) = history
+    made = plan(live, wanted, **hints(model), fast=fast, settled=settled)
+    assert made == plan(live, wanted, **hints(model), fast=fast, settled=settled)
+    states = made.states(live)
+    assert (states[-1] if states else live) == wanted
+    assert bool(made.steps) == (live != wanted)
+    timeline = [Moment(live), *(Moment(s, one.barrier, one.drain) for s, one in zip(states, made.steps, strict=True))]
+    assert not next(lost(timeline), None), told(made)
+    assert not plan(wanted, wanted, **hints(model)).steps
+
+
+@SOME
+@given(histories(2))
+def test_lint_finds_nothing_on_the_way_that_neither_end_has(history):
+    (live, _), (wanted, model) = history
+    made = plan(live, wanted, **hints(model))
+    known = findings(live) | findings(wanted)
+    joining = {str(name) for name in wanted if name not in live}
+    for step, state in zip(made.steps, made.states(live), strict=True):
+        # A service that joins goes on as before it did, to all of its Pods, until all change: that is GL211.
+        new = {
+            (code, resource) for code, resource in findings(state) - known if code != "GL211" or resource not in joining
+        }
+        assert not new, step.title
+
+
+def findings(state):
+    resources = Resources.parse(state.values())
+    found = lint(Index(resources, (), resources))
+    return {(one.code, one.resource) for one in found if one.level.reaches(Level.WARNING)}

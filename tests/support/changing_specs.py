@@ -1,0 +1,218 @@
+"""Hypothesis strategies: a spec, and what somebody makes of it next."""
+
+import copy
+
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from random_specs import HOSTS, LANES, SERVICES, entries, lane_specs, matches, services, specs, weights
+
+from meshconfig.cluster.objects import state
+from meshconfig.cluster.plan import called, depths
+from meshconfig.compile import compile_group
+from meshconfig.references import check
+from meshconfig.render import render
+from meshconfig.spec import LaneGroup
+
+
+def compiled(value):
+    """(resources, model), or None where the spec is refused."""
+    try:
+        group = LaneGroup.model_validate(value)
+    except ValidationError:
+        return None
+    if list(check(group)):
+        return None
+    model = compile_group(group)
+    return state(render([model])), model
+
+
+def hints(model):
+    """What `plan` is told beside the resources."""
+    return {"tag": model.tag, "baseline": model.baseline, "depth": depths(model), "called": called(model)}
+
+
+@st.composite
+def first_specs(draw):
+    """A spec that compiles; a third of them say who calls whom."""
+    value = draw(specs())
+    names = list(value["spec"]["services"])
+    if draw(st.integers(0, 2)) == 0:
+        for name in names:
+            value["spec"]["services"][name]["calls"] = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
+    return value
+
+
+def changed(value):
+    """The same after one to three edits; not every one of them compiles."""
+    return st.lists(st.sampled_from(EDITS), min_size=1, max_size=3).flatmap(lambda edits: _edited(value, edits))
+
+
+@st.composite
+def _edited(draw, value, edits):
+    value = copy.deepcopy(value)
+    for edit in edits:
+        edit(draw, value["spec"])
+    return value
+
+
+def _one(draw, mapping):
+    return mapping[draw(st.sampled_from(sorted(mapping)))]
+
+
+def _other_lanes(spec):
+    return [name for name in spec["lanes"] if name != "prod"]
+
+
+def lane_versions(draw, spec):
+    if names := _other_lanes(spec):
+        lane = spec["lanes"][draw(st.sampled_from(names))]
+        chosen = draw(st.lists(st.sampled_from(sorted(spec["services"])), min_size=1, max_size=3, unique=True))
+        lane["versions"] = {name: draw(st.sampled_from(sorted(spec["services"][name]["versions"]))) for name in chosen}
+
+
+def lane_mode(draw, spec):
+    if names := _other_lanes(spec):
+        lane = spec["lanes"][draw(st.sampled_from(names))]
+        lane["mode"] = "strict" if lane.get("mode") != "strict" else "permissive"
+
+
+def lane_fallback(draw, spec):
+    if names := _other_lanes(spec):
+        lane = spec["lanes"][draw(st.sampled_from(names))]
+        lane["fallback"] = "runtime" if lane.get("fallback") != "runtime" else "compiled"
+
+
+def lane_comes(draw, spec):
+    free = [name for name in LANES if name not in spec["lanes"]]
+    if free:
+        name = draw(st.sampled_from(free))
+        spec["lanes"][name] = draw(lane_specs([name], spec["services"]))[name]
+        for service in draw(st.lists(st.sampled_from(sorted(spec["services"])), unique=True)):
+            spec["services"][service]["versions"].setdefault(name, {"labels": {"env": name}})
+
+
+def lane_goes(draw, spec):
+    if names := _other_lanes(spec):
+        name = draw(st.sampled_from(names))
+        del spec["lanes"][name]
+        for entry in spec["entries"]:
+            entry["admit"] = [one for one in entry.get("admit", []) if one["lane"] != name]
+            entry.get("split", {}).pop(name, None)
+            if not any(entry.get("split", {}).values()):
+                entry.pop("split", None)
+
+
+def service_weights(draw, spec):
+    service = _one(draw, spec["services"])
+    service.pop("default", None)
+    service["weights"] = draw(weights(sorted(service["versions"])))
+
+
+def every_service_moves(draw, spec):
+    """A version is taken over everywhere."""
+    for service in spec["services"].values():
+        service.pop("weights", None)
+        service["default"] = draw(st.sampled_from(sorted(service["versions"])))
+
+
+def service_rules(draw, spec):
+    service = _one(draw, spec["services"])
+    tagged = st.sampled_from(({"prefix": "b"}, {"regex": "gray|canary"}, {"present": True}, {"exact": "blue"}))
+    match = st.one_of(matches(), tagged.map(lambda value: {"headers": {"env": value}}))
+    rules = st.fixed_dictionaries({"match": match, "weights": weights(sorted(service["versions"]))})
+    service["rules"] = draw(st.lists(rules, max_size=2))
+
+
+def version_comes(draw, spec):
+    service = _one(draw, spec["services"])
+    service["versions"].setdefault(draw(st.sampled_from(("prod", *LANES, "v9"))), {"labels": {"env": "v9"}})
+
+
+def version_goes(draw, spec):
+    service = _one(draw, spec["services"])
+    if len(service["versions"]) > 1:
+        del service["versions"][draw(st.sampled_from(sorted(service["versions"])))]
+
+
+def version_labels(draw, spec):
+    """The same name, other Pods."""
+    version = _one(draw, _one(draw, spec["services"])["versions"])
+    version["labels"] = {"env": draw(st.sampled_from(("prod", *LANES, "v9", "anew")))}
+
+
+def service_comes(draw, spec):
+    free = [name for name in SERVICES if name not in spec["services"]]
+    if free:
+        name = draw(st.sampled_from(free))
+        spec["services"][name] = draw(services(name, _other_lanes(spec), 9001))
+        if draw(st.booleans()):
+            for entry in spec["entries"]:
+                entry["routes"].insert(0, {"path": {"prefix": "/api"}, "service": name})
+        if any("calls" in one for one in spec["services"].values()):
+            _one(draw, spec["services"]).setdefault("calls", []).append(name)
+
+
+def service_goes(draw, spec):
+    if len(spec["services"]) > 1:
+        gone = draw(st.sampled_from(sorted(spec["services"])))
+        del spec["services"][gone]
+        for one in spec["services"].values():
+            one["calls"] = [name for name in one.get("calls", []) if name != gone]
+        for lane in spec["lanes"].values():
+            lane.get("versions", {}).pop(gone, None)
+        for entry in spec["entries"]:
+            entry["routes"] = [one for one in entry["routes"] if one["service"] != gone]
+        spec["entries"] = [one for one in spec["entries"] if one["routes"]]
+
+
+def entry_anew(draw, spec):
+    if spec["entries"]:
+        number = draw(st.integers(0, len(spec["entries"]) - 1))
+        host = spec["entries"][number]["hosts"][0]
+        spec["entries"][number] = draw(entries(host, _other_lanes(spec), sorted(spec["services"])))
+
+
+def entry_comes(draw, spec):
+    taken = {host for one in spec["entries"] for host in one["hosts"]}
+    for host in [host for host in HOSTS if host not in taken][:1]:
+        spec["entries"].append(draw(entries(host, _other_lanes(spec), sorted(spec["services"]))))
+
+
+def entry_goes(draw, spec):
+    if spec["entries"]:
+        del spec["entries"][draw(st.integers(0, len(spec["entries"]) - 1))]
+
+
+EDITS = (
+    lane_versions,
+    lane_versions,
+    lane_mode,
+    lane_fallback,
+    lane_comes,
+    lane_comes,
+    lane_goes,
+    service_weights,
+    every_service_moves,
+    service_rules,
+    version_comes,
+    version_goes,
+    version_labels,
+    service_comes,
+    service_goes,
+    entry_anew,
+    entry_comes,
+    entry_goes,
+)
+
+
+def histories(length):
+    """Specs that follow each other, as (resources, model); each compiles."""
+    return first_specs().filter(compiled).flatmap(lambda value: _history(value, length))
+
+
+@st.composite
+def _history(draw, value, length):
+    values = [value]
+    for _ in range(length - 1):
+        values.append(draw(changed(values[draw(st.integers(0, len(values) - 1))]).filter(compiled)))
+    return [compiled(one) for one in values]

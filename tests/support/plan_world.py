@@ -1,0 +1,220 @@
+"""What requests meet while a plan is carried out, where proxies lag as far as barriers let them.
+
+A chain comes in at an entry and goes on to services, by the headers that the entry let through. Which version of which
+resource decides at each hop is free within what the barriers and drains of the plan allow.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from istio_world import deployment, service
+from random_specs import LANES, SERVICES
+
+from meshconfig.cluster.objects import key
+from meshconfig.cluster.plan.parts import Parts, destinations, http, subsets
+from meshconfig.istio import Resources
+from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
+
+LABELS = ("prod", *LANES, "v9", "anew")
+BASE = [
+    *(service(f"{name}-svc") for name in SERVICES),
+    *(deployment(f"{name}-svc", label) for name in SERVICES for label in LABELS),
+]
+HOSTS = tuple(f"{name}-svc.demo.svc.cluster.local" for name in SERVICES)
+
+
+@lru_cache(maxsize=4096)
+def decision(manifests, request):
+    """What these resources (as JSON) and those that are always there do to a request."""
+    return simulate(_index(manifests), request)
+
+
+@lru_cache(maxsize=1024)
+def _index(manifests):
+    return Index(Resources.parse([*json.loads(manifests), *BASE]))
+
+
+def what(outcome):
+    """An outcome without what a change of names alone would change."""
+    match outcome:
+        case Destination() as one:
+            return "to", one.host, one.labels, one.prefers, one.path
+        case DirectResponse() as one:
+            return one.status, one.body
+        case Failure() as one:
+            return (404,) if one.status in (0, 404) else (one.status, one.why)  # nobody is at home, in any words
+    return (str(outcome),)
+
+
+def shares(decision):
+    """The distribution of a decision."""
+    found = {}
+    for share in decision.shares:
+        found[what(share.outcome)] = found.get(what(share.outcome), 0) + share.probability
+    return frozenset(found.items())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request from outside."""
+
+    host: str
+    method: str
+    path: str
+    headers: tuple
+
+    def at_entry(self, state):
+        parts = Parts.of(state)
+        rules = (*parts.gateways.values(), *parts.entries.values(), *parts.rules.values())
+        return decision(
+            json.dumps(rules), Request(self.host, self.path, self.method, self.headers, gateway=ANY_GATEWAY)
+        )
+
+    def at_hop(self, host, manifests, headers):
+        request = Request(host, self.path, self.method, headers, source_namespace="demo", port=9001)
+        return shares(decision(manifests, request))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A state and what was waited for after it. `partial`: states while it was being written."""
+
+    state: dict
+    barrier: bool = True
+    drain: bool = True
+    partial: tuple = ()
+    hosts: frozenset = frozenset(HOSTS)
+    times: int = 1
+    by_host: dict = field(default_factory=dict)
+
+    def of_host(self, host):
+        """The VirtualService and the DestinationRule of a host, or None."""
+        if not self.by_host:
+            parts = Parts.of(self.state)
+            routes = {one["spec"]["hosts"][0]: one for one in parts.mesh.values()}
+            rules = {one["spec"]["host"]: one for one in parts.rules.values()}
+            self.by_host.update({one: (routes.get(one), rules.get(one)) for one in HOSTS})
+        return self.by_host[host]
+
+
+def writes(step):
+    """A step's writes and deletes in order, as functions of a state."""
+    for wave in step.waves:
+        yield [lambda state, one=one: {**state, key(one): one} for one in wave]
+    yield [
+        lambda state, name=name: {other: one for other, one in state.items() if other != name} for name in step.deletes
+    ]
+
+
+def cut(random, state, step, count):
+    """The state after the first `count` writes of a step, those of a wave in any order."""
+    for wave in writes(step):
+        for write in random.sample(wave, len(wave)):
+            if count == 0:
+                return state
+            state, count = write(state), count - 1
+    return state
+
+
+def calls_in(plan, live, wanted, called):
+    """The hosts that a chain may visit between services, while this plan runs."""
+    if called is None:
+        return frozenset(HOSTS)
+    mesh = {one["spec"]["hosts"][0] for one in Parts.of(live).mesh.values()}
+    kept = {one["spec"]["hosts"][0] for one in Parts.of(wanted).mesh.values()}
+    return called | (mesh - kept)
+
+
+def window(timeline, number):
+    """The moments whose resources proxies may have while moment `number` is brought about."""
+    first = max(before for before in range(number) if timeline[before].barrier)
+    return range(first, number + 1)
+
+
+def ends(timeline, number):
+    """The last moment during which a request may be under way that came in while `number` was brought about."""
+    return next((at for at in range(number, len(timeline)) if timeline[at].drain), len(timeline) - 1)
+
+
+def chains(asked, entry_state, manifests, times):
+    """All that a request may meet: (the shares at the entry, where it went, the shares at each hop).
+
+    Parameters:
+        manifests: for each host, what may decide there: (VirtualService, DestinationRule) as JSON.
+    """
+    entered = asked.at_entry(entry_state)
+    at_entry = shares(entered)
+    for share in entered.shares:
+        if not isinstance(share.outcome, Destination):
+            yield at_entry, what(share.outcome), ()
+            continue
+        met = [
+            {asked.at_hop(host, one, share.outcome.headers) for one in found}
+            for host, found in manifests
+            for _ in range(times)
+        ]
+        for combination in itertools.islice(itertools.product(*met), 256):
+            yield at_entry, what(share.outcome), combination
+
+
+def _manifests(hosts, pairs):
+    """For each host the distinct manifests of pairs of moments: one whose routes, one whose subsets count."""
+    return [
+        (
+            host,
+            {
+                json.dumps([one for one in (routes.of_host(host)[0], rules.of_host(host)[1]) if one])
+                for routes, rules in pairs
+            },
+        )
+        for host in sorted(hosts)
+    ]
+
+
+def mixed(timeline, pure, asked):
+    """The chains that no one configuration explains: none, if the plans are right.
+
+    Parameters:
+        timeline: moments, the first all settled.
+        pure: the states between which there is no third.
+    """
+    for number in range(1, len(timeline)):
+        last = ends(timeline, number)
+        spanned = timeline[number : last + 1]
+        hosts = frozenset.intersection(*(one.hosts for one in spanned))
+        times = min(one.times for one in spanned)
+        pairs = [
+            (timeline[one], timeline[other])
+            for at in range(number, last + 1)
+            for one in window(timeline, at)
+            for other in window(timeline, at)
+        ]
+        allowed = {
+            chain
+            for state in pure
+            for alone in [Moment(state)]
+            for chain in chains(asked, state, _manifests(hosts, [(alone, alone)]), times)
+        }
+        met = _manifests(hosts, pairs)
+        entries = [timeline[one].state for one in window(timeline, number)]
+        entries += [state for one in list(window(timeline, number))[1:] for state in timeline[one].partial]
+        for state in entries:
+            for chain in chains(asked, state, met, times):
+                if chain not in allowed:
+                    yield number, chain
+
+
+def lost(timeline):
+    """Routes to a subset that a proxy may not have while it has the route."""
+    for number in range(1, len(timeline)):
+        moments = [timeline[one] for one in window(timeline, number)]
+        for routes, rules in itertools.product(moments, moments):
+            known = {
+                (rule["spec"]["host"], name) for rule in Parts.of(rules.state).rules.values() for name in subsets(rule)
+            }
+            for manifest in Parts.of(routes.state).virtual_services:
+                for one in destinations(http(manifest)):
+                    if one.get("subset") and (one["host"], one["subset"]) not in known:
+                        yield number, manifest["metadata"]["name"], one
