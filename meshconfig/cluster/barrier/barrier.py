@@ -57,6 +57,12 @@ class Barrier:
             BarrierTimeout: some did not in time.
             ProxyRefused: one never will.
         """
+        try:
+            return self._holds(change, report)
+        finally:
+            self._istiods.close()
+
+    def _holds(self, change: Change, report: Callable[[Progress], None]) -> Verdict:
         view = _View(self._istiods, need(change), self._wait)
         settled = _Settled()
         start, pause = time.monotonic(), FIRST

@@ -56,7 +56,7 @@ class Follower:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
             if late:
                 return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
-            self._witnesses = Witnesses(self._need, now)
+            self._witnesses = Witnesses(self._need, now, self._watched, self._watch)
         there = proxies(self._read("syncz", {}))
         if not there:
             return Look(())
@@ -113,10 +113,14 @@ class Follower:
         """Which clusters they have: once of one that lags, each time of one that may lack endpoints."""
         unknown = [proxy for proxy in lagging if self._concerned(proxy) is None]
         ask = {proxy.name for proxy in (*unknown, *doubtful) if self._lasts(ASKING, now, proxy.name)}
-        if len(ask) > FEW:
+        self._watch(sorted(ask))
+
+    def _watch(self, names: Sequence[str]) -> None:
+        """Read which clusters they have."""
+        if len(names) > FEW:
             self._watched |= watches(self._read("adsz", {}))
             return
-        for name in sorted(ask):
+        for name in names:
             self._watched |= watches(self._read("adsz", {"proxyID": name}) or {})
 
     def _refused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> None:

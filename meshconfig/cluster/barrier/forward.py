@@ -33,12 +33,12 @@ class Forward:
         if self._open:
             with contextlib.suppress(HTTPException, OSError):
                 return self._ask(self._open, path)
-            self._close()
+            self.close()
         self._open = self._connect()
         try:
             return self._ask(self._open, path)
         except (HTTPException, OSError) as error:
-            self._close()
+            self.close()
             raise ClusterError(f"by port-forward: {str(error) or type(error).__name__}") from None
 
     def _connect(self) -> HTTPConnection:
@@ -62,7 +62,7 @@ class Forward:
         reply = connection.getresponse()
         return reply.status, reply.read()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._open:
             self._open.close()
         self._open = None

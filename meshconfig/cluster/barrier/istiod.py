@@ -40,6 +40,9 @@ class Istiod(Protocol):
             Unreadable: no answer, or a refusal.
         """
 
+    def close(self) -> None:
+        """Let go of connections; the next read opens them again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -77,6 +80,9 @@ class ByAddress:
             raise Unreadable(f"{self.name} does not answer: {error}") from None
         return parsed(self.name, reply.status, reply.data)
 
+    def close(self) -> None:
+        self._pool.clear()
+
 
 class ByPod:
     """An istiod Pod, by a port-forward, or by the API server's proxy where that is not allowed."""
@@ -101,6 +107,10 @@ class ByPod:
             raise Unreadable(f"{self.name} can't be read: {'; '.join(reasons)}") from None
         self._forward = None  # the other way works
         return found
+
+    def close(self) -> None:
+        if self._forward:
+            self._forward.close()
 
 
 class Istiods:
@@ -152,7 +162,13 @@ class Istiods:
                 answered.append(istiod.name)
             except ClusterError as error:
                 reasons.append(str(error))
+        self.close()
         return Reach(tuple(answered), "; ".join(reasons))
+
+    def close(self) -> None:
+        there: list[Istiod] = [*self._fixed, *self._pods.values()]
+        for istiod in there:
+            istiod.close()
 
 
 def ready(pod: Manifest) -> bool:

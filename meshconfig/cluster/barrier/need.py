@@ -65,6 +65,13 @@ class Sort:
     routers: bool
     sidecars: bool
 
+    def reaches(self, proxy: Proxy) -> bool:
+        return self.routers if proxy.kind == "router" else self.sidecars
+
+    def surely(self, proxy: Proxy) -> bool:
+        """Does it reach this proxy if the host does? Which entry reaches which gateway is the Gateway's affair."""
+        return self.reaches(proxy) and self.sidecars
+
 
 def newest(written: Iterable[Manifest]) -> dict[Sort, Manifest]:
     """The last written of each sort: istiod reads a kind in order, so a push that has it has those before it."""

@@ -164,3 +164,9 @@ def pushed(dump: Page) -> Version | None:
     """The push that a `/debug/config_dump` was made with."""
     found = [version(one["versionInfo"]) for one in dump.get("configs") or () if one.get("versionInfo")]
     return next((one for one in found if one), None)
+
+
+def clusters(dump: Page) -> frozenset[str]:
+    """The names of the clusters in a `/debug/config_dump`."""
+    found = [one for page in dump.get("configs") or () for one in page.get("dynamicActiveClusters") or ()]
+    return frozenset(one["cluster"]["name"] for one in found)

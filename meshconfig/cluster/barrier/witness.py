@@ -7,15 +7,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from meshconfig.cluster.barrier.need import Need, Sort, newest
-from meshconfig.cluster.barrier.pages import Page, Proxy, Version, pushed
+from meshconfig.cluster.barrier.need import Need, Sort, concerned, newest
+from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pushed
 from meshconfig.cluster.barrier.trace import Trace, trace
 from meshconfig.cluster.objects import Manifest
 
 Dump = Callable[[str], Page | None]
+Watched = Mapping[str, frozenset[str]]  # the clusters of each proxy, as far as known
+Learn = Callable[[Sequence[str]], None]  # has those of these proxies known
 
 SENT = 0.5  # seconds after which what istiod made for a proxy has been sent to it
-BRIEF = 2.0  # seconds after which a quiet istiod has pushed
+BRIEF = 2.0  # seconds after which an istiod that little happens to has pushed
 DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push, and a little
 ASKED = 3  # proxies asked in one look
 
@@ -34,11 +36,13 @@ class Witnesses:
     Parameters:
         need: what the change asks of proxies.
         now: when istiod had read it, in seconds.
+        watched: what is known of proxies' clusters; filled by `learn`.
     """
 
-    def __init__(self, need: Need, now: float) -> None:
-        self._need, self._start = need, now
+    def __init__(self, need: Need, now: float, watched: Watched, learn: Learn) -> None:
+        self._need, self._start, self._watched, self._learn = need, now, watched, learn
         self._open: dict[Sort, Manifest] = newest(need.written)
+        self._shows = bool(self._open)  # not so what is deleted, or a Gateway
         self._seen: dict[Sort, dict[str, _Seen]] = {sort: {} for sort in self._open}
         self._without: dict[Sort, Version] = {}  # the last push known not to have it
         self._pushes: dict[Sort, Version] = {}
@@ -48,37 +52,50 @@ class Witnesses:
 
     @property
     def found(self) -> bool:
-        """Has every sort its witness?"""
-        return bool(self._pushes) and not self._open
+        """Has every sort its witness, or nobody to have one?"""
+        return not self._open and self._shows
 
     def since(self, proxy: Proxy) -> dict[str, Version]:
         """By type, the push that brought what this proxy may be concerned by."""
-        router = proxy.kind == "router"
-        return {sort.short: push for sort, push in self._pushes.items() if (sort.routers if router else sort.sidecars)}
+        return {sort.short: push for sort, push in self._pushes.items() if sort.reaches(proxy)}
 
     def done(self, now: float) -> bool:
-        """Found, or there is none to find: no proxy shows any of it, or what it shows can't be compared."""
+        """Found, or there is none to find: what is shown can't be compared, or what is to show is nothing."""
         waited = now - self._start
-        if self.found or waited >= DEBOUNCE:
+        if waited >= DEBOUNCE:
             return True
-        if self._differs or any(self._seen.values()):
+        if self._open or self._differs:
             return False
-        return (self._moved and waited >= SENT) or (not self._open and waited >= BRIEF)
+        return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
 
     def ask(self, there: Sequence[Proxy], dump: Dump, now: float) -> None:
         """Look at a few proxies, those first that were sent something last."""
         connected = {proxy.name: proxy for proxy in there}
         self._conclude(connected, now)
-        if self.done(now):
+        if (self.found and not self._need.deleted) or self.done(now):
             return
-        self._differs = False
         asked = {name for seen in self._seen.values() for name in seen}
-        order = sorted((proxy for proxy in there if proxy.name not in asked), key=self._likely, reverse=True)
-        for proxy in self._some(order):
+        order = [proxy for proxy in there if proxy.name not in asked and self._may(proxy) is not False]
+        self._differs = False
+        for proxy in self._some(sorted(order, key=self._likely, reverse=True)):
             page = dump(proxy.name)
             if page is not None:
-                self._compare(proxy.name, page, now)
+                self._compare(proxy, page, now)
+        if not self._differs and not any(self._seen.values()):
+            self._look_for_others(there)
         self._conclude(connected, now)
+
+    def _may(self, proxy: Proxy) -> bool | None:
+        return concerned(proxy, self._need, self._watched.get(proxy.name))
+
+    def _look_for_others(self, there: Sequence[Proxy]) -> None:
+        """Those asked don't know the host; who does? A sort that nobody is to have needs no witness."""
+        if unknown := [proxy.name for proxy in there if self._may(proxy) is None]:
+            self._learn(unknown)
+        there = [proxy for proxy in there if self._may(proxy) is not False]
+        for sort in list(self._open):
+            if not any(sort.reaches(proxy) for proxy in there):
+                del self._open[sort], self._seen[sort]
 
     def _likely(self, proxy: Proxy) -> tuple[bool, bool, tuple[Version, ...]]:
         near = {one["metadata"]["namespace"] for one in self._open.values()}
@@ -93,14 +110,16 @@ class Witnesses:
         rest = order[ASKED - 1 :]
         return [*order[: ASKED - 1], *([rest[self._turn % len(rest)]] if rest else [])]
 
-    def _compare(self, name: str, page: Page, now: float) -> None:
+    def _compare(self, proxy: Proxy, page: Page, now: float) -> None:
         version = pushed(page)
-        self._moved |= version != self._first.setdefault(name, version)
+        self._moved |= version != self._first.setdefault(proxy.name, version)
+        hosts = {cluster.rpartition("|")[2] for cluster in clusters(page)}
+        to_come = bool(hosts & self._need.hosts)  # it has the host: what is not there yet is to come
         for sort, manifest in self._open.items():
             shows = trace(page, [manifest], ())
             if shows is Trace.SHOWS:
-                self._seen[sort][name] = _Seen(version, now)
-            if shows is Trace.DIFFERS:
+                self._seen[sort][proxy.name] = _Seen(version, now)
+            if shows is Trace.DIFFERS or (to_come and shows is Trace.ABSENT and sort.surely(proxy)):
                 self._differs = True
                 if version:
                     self._without[sort] = max(self._without.get(sort, version), version)

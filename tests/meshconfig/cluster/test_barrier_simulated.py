@@ -63,6 +63,7 @@ class Istiod:
     """Reads the change after `reading`, pushes it `debounce` later; `noise` are pushes of other things.
 
     Parameters:
+        first: no rule was there before.
         noise: seconds, and who gets them, of pushes of CDS, LDS and RDS, or of endpoints only where that is None.
     """
 
@@ -76,8 +77,10 @@ class Istiod:
         noise: list[tuple[float, int | None]],
         *,
         times: bool,
+        first: bool = False,
     ) -> None:
-        self.envoys, self.times, self.now, self.number, self.asked = envoys, times, 0.0, 1, 0
+        self.envoys, self.times, self.first = envoys, times, first
+        self.now, self.number, self.asked = 0.0, 1, 0
         self._order = itertools.count()
         self._todo: list[tuple[float, int, Callable[[], None]]] = []
         self.read_it = self.included = False
@@ -177,7 +180,8 @@ class Istiod:
         number, changed = envoy.pushed
         names = [OLD, NEW] if changed else [OLD]
         made = {"istio": {"config": "/apis/networking.istio.io/v1/namespaces/demo/destination-rule/cat"}}
-        clusters = [{"cluster": {"name": name, "metadata": {"filterMetadata": made}}} for name in names]
+        metadata = {"filterMetadata": made} if changed or not self.first else {}
+        clusters = [{"cluster": {"name": name, "metadata": metadata}} for name in names]
         version = f"{_stamp(0, whole=True)}/{number}"
         return {"configs": [{"versionInfo": version, "dynamicActiveClusters": clusters if envoy.concerned else []}]}
 
@@ -212,12 +216,19 @@ envoys = st.builds(
     st.lists(st.tuples(moments, st.none() | st.integers(0, 63)), max_size=6),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
 @settings(max_examples=400, deadline=None)
 def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
-    there: list[Envoy], reading: float, debounce: float, noise: list[tuple[float, int | None]], times: bool, new: bool
+    there: list[Envoy],
+    reading: float,
+    debounce: float,
+    noise: list[tuple[float, int | None]],
+    times: bool,
+    new: bool,
+    first: bool,
 ) -> None:
-    istiod = Istiod(there, reading, debounce, noise, times=times)
+    istiod = Istiod(there, reading, debounce, noise, times=times, first=first)
     assert hold(istiod, new=new) is Verdict.VERIFIED
     late = [envoy.name for envoy in there if envoy.concerned and not (envoy.has if new else envoy.knows)]
     assert late == []
