@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -62,7 +62,7 @@ def command(
 
 def _watch(looker: "Looker", status: "Status", output: Output) -> "Status":
     """Show the status as it changes, until Ctrl-C; the last one."""
-    console = stdout()
+    console = Console(highlight=False)  # a screen's lines are folded, not cut off
     on_screen = console.is_terminal and output is Output.TEXT
     try:
         with Live(_shown(status), console=console, auto_refresh=False) if on_screen else nullcontext() as screen:
@@ -111,7 +111,7 @@ def _print(status: "Status", output: Output, indent: int | None = 2) -> None:
 
 def _shown(status: "Status", error: str = "") -> RenderableType:
     problems = [Text(line, "red") for line in (*status.problems, *([error] if error else []))]
-    return Group(*_head(status), _table(status.services), *map(_entry, status.entries), *problems)
+    return Group(*_head(status), *problems, _table(status.services), *map(_entry, status.entries))
 
 
 def _head(status: "Status") -> Iterator[Text]:
