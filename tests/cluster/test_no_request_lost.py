@@ -19,7 +19,7 @@ from mesh_cluster import gateway_address, kubectl, until
 pytestmark = pytest.mark.cluster
 KINDS = "virtualservices,destinationrules,gateways,configmaps,leases"
 ENOUGH = 20_000
-LONGEST = 900.0  # seconds of load, at most
+LONGEST = 1800.0  # seconds of load, at most; on a machine of its own it takes some four minutes
 KILLS, LATEST = 4, 0.8  # in each of the first steps, and at most how many seconds after its beginning
 SEED = 6
 ROUNDS = 6
@@ -65,6 +65,7 @@ def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), whole.reasons
     assert whole.sent >= ENOUGH
+    assert all(row.sent for row in story.rows()), "a step without requests shows nothing"
 
 
 def test_the_same_by_plain_kubectl_breaks_some(story, tmp_path):
