@@ -168,11 +168,9 @@ def summary(outcome: "Outcome", *, dry_run: bool = False) -> str:
     wanted = outcome.prepared.wanted
     name = f"group {wanted.namespace}/{wanted.group}"
     lines = [str(one) for one in outcome.prepared.differences]
-    if not lines:
+    if outcome.revision is None and not (lines and dry_run):
         return f"{name}: no change"
     if dry_run:
         return "\n".join([*lines, f"{name}: dry run, nothing was written"])
-    if outcome.revision is None:
-        return f"{name}: no change"
     end = f"{name}: revision {outcome.revision} in {outcome.seconds:.1f} s, {outcome.calls} API calls"
     return "\n".join([*lines, f"{end}, barriers {outcome.verdict}"])

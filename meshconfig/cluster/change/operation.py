@@ -58,7 +58,8 @@ class Watcher:
 
 
 def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> Outcome:
-    """Make the cluster what is wanted. Without a difference nothing is written.
+    """Make the cluster what is wanted. Without a difference nothing is written, unless the last change was cut off:
+    then every proxy is waited for, and that this is done is remembered.
 
     Raises:
         ClusterError: it could not be begun (nothing was written) or not be ended (`Stopped` says where).
@@ -69,14 +70,14 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         return Outcome(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
 
     prepared = prepare(client, wanted, fast=choices.fast)
-    if not prepared.differences:
+    if prepared.done or (choices.dry_run and not prepared.differences):
         return outcome(prepared)
     if choices.dry_run:
         _checked(client, prepared, choices, watcher)
         return outcome(prepared)
     with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         prepared = prepare(client, wanted, fast=choices.fast)  # what was there before the lock may be gone
-        if not prepared.differences:
+        if prepared.done:
             return outcome(prepared)
         settings = Settings(choices.drain, _checked(client, prepared, choices, watcher))
         barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)

@@ -53,6 +53,16 @@ class Prepared:
     history: Sequence[Revision]
 
     @property
+    def settled(self) -> bool:
+        """The last change came to its end, or there was none."""
+        return _settled(self.history)
+
+    @property
+    def done(self) -> bool:
+        """Nothing differs, and nothing is left to wait for."""
+        return self.settled and not self.differences
+
+    @property
     def inventory(self) -> frozenset[Key]:
         return frozenset(self.resources) | frozenset(self.live.state)
 
@@ -79,10 +89,14 @@ def prepare(client: Client, wanted: Wanted, *, fast: bool = False) -> Prepared:
         depth=depths(model),
         called=called(model),
         fast=fast,
-        settled=not past or past[-1].outcome is Outcome.SUCCEEDED,
+        settled=_settled(past),
     )
     return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past)
 
 
 def _namespaces(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[str]:
     return {wanted.namespace, *(name.namespace for name in resources), *(name.namespace for name in known)}
+
+
+def _settled(past: Sequence[Revision]) -> bool:
+    return not past or past[-1].outcome is Outcome.SUCCEEDED

@@ -62,6 +62,8 @@ class Run:
             Stopped: says in which step, and why.
         """
         steps = self.prepared.plan.steps
+        if not steps:  # all is written, but who wrote it did not wait
+            return self.barrier.holds(Change(written=tuple(self.prepared.live.raw.values())), self.events.barrier)
         verdicts = []
         for number, step in enumerate(steps):
             began = time.monotonic()
