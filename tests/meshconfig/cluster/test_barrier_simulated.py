@@ -218,7 +218,7 @@ envoys = st.builds(
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     there: list[Envoy],
     reading: float,
