@@ -3,9 +3,8 @@
 import contextlib
 from http.client import HTTPConnection, HTTPException
 
-from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import portforward
 
 from meshconfig.cluster.client import Client
 from meshconfig.errors import ClusterError
@@ -19,6 +18,8 @@ class Forward:
     """
 
     def __init__(self, client: Client, namespace: str, pod: str, port: int, seconds: float) -> None:
+        from kubernetes.client import CoreV1Api  # with all its models a second's work, for those who need it
+
         # `portforward` puts its own call into the ApiClient for a moment, so it gets one of its own.
         self._api = CoreV1Api(ApiClient(client._api.configuration))
         self._namespace, self._pod, self._port, self._seconds = namespace, pod, port, seconds
@@ -42,6 +43,8 @@ class Forward:
             raise ClusterError(f"by port-forward: {str(error) or type(error).__name__}") from None
 
     def _connect(self) -> HTTPConnection:
+        from kubernetes.stream import portforward
+
         try:
             way = portforward(
                 self._api.connect_get_namespaced_pod_portforward, self._pod, self._namespace, ports=str(self._port)
