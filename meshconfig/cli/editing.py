@@ -120,22 +120,26 @@ def carry_out(job: Job, applying: Applying) -> None:
 
 
 def _write(job: Job, after: Texts, found: Sequence[Change], applying: Applying) -> "Outcome | None":
-    client = (job.client or cluster.connect(applying.context)) if applying.apply else None
+    if not applying.apply:
+        if not applying.dry_run:
+            with staged(found) as files:
+                files.commit()
+        return None
+    choices = applying.choices()
+    client = job.client or cluster.connect(applying.context)
     if applying.dry_run:
-        return _routes(client, job, after, applying) if client else None
+        return _routes(client, job, after, choices)
     with staged(found) as files:
-        if client and job.first:
+        if job.first:
             job.first(client)
-        if client and job.last:
-            outcome = _routes(client, job, after, applying)
+        if job.last:
+            outcome = _routes(client, job, after, choices)
             job.last(client)
             files.commit()
             return outcome
         files.commit()
-    if client is None:
-        return None
     try:
-        return _routes(client, job, after, applying)
+        return _routes(client, job, after, choices)
     except GraylaneError as error:
         if not found:
             raise
@@ -147,12 +151,12 @@ class UnfinishedError(GraylaneError):
     """The files are written, and the cluster is not yet so."""
 
 
-def _routes(client: "Client", job: Job, after: Texts, applying: Applying) -> "Outcome":
+def _routes(client: "Client", job: Job, after: Texts, choices: "Choices") -> "Outcome":
     from meshconfig.cluster.change import Wanted
 
     (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
     wanted = Wanted(spec.metadata.name, spec.metadata.namespace, spec, job.action)
-    return cluster.carry_out(client, wanted, applying.choices())
+    return cluster.carry_out(client, wanted, choices)
 
 
 def _new_findings(before: Texts, after: Texts) -> list[str]:

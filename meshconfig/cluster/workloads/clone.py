@@ -24,7 +24,7 @@ class Wish:
     """What is to be different.
 
     Parameters:
-        old: the labels of the version that is cloned; `labels` take their place.
+        old: the labels of the version that is cloned; `labels` has all of their keys.
         image: of the container that runs the service: the only one, one of the name `service`, or on port `port`.
         replicas: None for as many as the old one has, or one where an autoscaler manages the old or the new one.
         marks: labels of the Deployment itself, by which graylane knows its own.
@@ -110,9 +110,8 @@ def _listens(one: Mapping[str, Any], port: int) -> bool:
 
 
 def _selector(selector: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
-    kept = {key: value for key, value in (selector.get("matchLabels") or {}).items() if key not in wish.old}
     expressions = [one for one in selector.get("matchExpressions") or () if one.get("key") not in wish.labels]
-    found: dict[str, Any] = {"matchLabels": {**kept, **wish.labels}}
+    found: dict[str, Any] = {"matchLabels": {**(selector.get("matchLabels") or {}), **wish.labels}}
     return {**found, "matchExpressions": expressions} if expressions else found
 
 

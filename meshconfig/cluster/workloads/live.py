@@ -71,7 +71,7 @@ def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None]
         if found is None:
             raise NotReadyError(f"{name} was deleted while its Pods were waited for")
         now = progress(found)
-        if now.ready >= now.wanted and _observed(found):
+        if now.ready >= now.wanted:
             tell(now)
             return now
         now = Pods(now.ready, now.wanted, reason(client, found))
