@@ -62,6 +62,8 @@ def test_a_page_shows_what_the_command_prints(page, session, monkeypatch, capsys
 COMMANDS = [
     *("render", "lint", "explain", "graph", "replicas"),
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
+    *("version", "version add", "version weights", "version takeover", "version retire"),
+    *("lane", "lane add", "lane remove"),
     *("schema", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"

@@ -16,6 +16,7 @@ from meshconfig.cli import (
     explain,
     graph,
     history,
+    lane,
     lint,
     local,
     render,
@@ -23,6 +24,7 @@ from meshconfig.cli import (
     rollback,
     schema,
     status,
+    version,
 )
 from meshconfig.errors import GraylaneError, InputError
 
@@ -50,6 +52,8 @@ app.command("rollback")(rollback.command)
 app.command("delete")(apply.delete)
 app.command("schema")(schema.command)
 app.command("demo")(demo.command)
+app.add_typer(version.app, name="version")
+app.add_typer(lane.app, name="lane")
 app.add_typer(local.app, name="local")
 
 
