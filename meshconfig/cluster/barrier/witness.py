@@ -64,6 +64,8 @@ class Witnesses:
         waited = now - self._start
         if waited >= DEBOUNCE:
             return True
+        if self.found and not self._need.deleted:
+            return True
         if self._open or self._differs:
             return False
         return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
@@ -72,7 +74,7 @@ class Witnesses:
         """Look at a few proxies, those first that were sent something last."""
         connected = {proxy.name: proxy for proxy in there}
         self._conclude(connected, now)
-        if (self.found and not self._need.deleted) or self.done(now):
+        if self.done(now):
             return
         asked = {name for seen in self._seen.values() for name in seen}
         order = [proxy for proxy in there if proxy.name not in asked and self._may(proxy) is not False]

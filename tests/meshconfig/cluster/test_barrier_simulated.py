@@ -57,6 +57,7 @@ class Envoy:
     free: float = 0.0  # istiod serves a connection one thing after another
     knows: bool = False  # the change
     has: bool = False  # the new cluster's endpoints
+    when: float = 0.0  # it got them
 
 
 class Istiod:
@@ -141,7 +142,8 @@ class Istiod:
         envoy.knows |= short == "CDS" and envoy.pushed[1]
         if short == "CDS" and envoy.pushed[1] and envoy.concerned and NEW not in envoy.watched:
             self.at(self.now + envoy.ask, lambda: self._asked_for(envoy))
-        envoy.has |= then == NEW or (short == "EDS" and NEW in envoy.watched)
+        if not envoy.has and (then == NEW or (short == "EDS" and NEW in envoy.watched)):
+            envoy.has, envoy.when = True, self.now
 
     def _asked_for(self, envoy: Envoy) -> None:
         envoy.watched.add(NEW)
@@ -232,6 +234,16 @@ def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     assert hold(istiod, new=new) is Verdict.VERIFIED
     late = [envoy.name for envoy in there if envoy.concerned and not (envoy.has if new else envoy.knows)]
     assert late == []
+
+
+@given(st.lists(envoys, max_size=6), st.floats(0, 5), st.floats(0.1, 9), st.booleans(), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_it_holds_soon_after_the_last_has_it(
+    there: list[Envoy], reading: float, debounce: float, times: bool, first: bool
+) -> None:
+    istiod = Istiod(there, reading, debounce, [], times=times, first=first)
+    assert hold(istiod) is Verdict.VERIFIED
+    assert istiod.now - max([reading, *(envoy.when for envoy in there)]) < 4
 
 
 def test_a_proxy_that_does_not_answer_is_named_with_its_types() -> None:
