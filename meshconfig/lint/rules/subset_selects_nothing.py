@@ -24,7 +24,10 @@ def check(index: Index) -> Iterator[Hit]:
             wanted = {**selector, **subset.labels}
             if not subset.labels or any(name.startswith(ADDED) for name in wanted):
                 continue
-            if not index.pods.selected(namespace, wanted):
+            if other := [name for name, value in subset.labels.items() if selector.get(name, value) != value]:
+                message = f"the Service has no such Pods: it selects {other[0]}={selector[other[0]]}"
+                yield Hit(rule, ("spec", "subsets", number, "labels"), message)
+            elif not index.pods.selected(namespace, wanted):
                 shown = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
                 message = f"no Pod template in {namespace} has the labels {shown}"
                 yield Hit(rule, ("spec", "subsets", number, "labels"), message)

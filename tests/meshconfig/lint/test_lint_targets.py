@@ -47,6 +47,13 @@ def test_gl301_a_subset_is_within_what_its_service_selects(codes):
     assert codes(text + SERVICE % ("demo", PORT)) == ["GL301"]
 
 
+def test_gl301_a_service_that_selects_another_version_has_no_such_pods(codes):
+    service = (SERVICE % ("demo", PORT)).replace("{app: cat}", "{app: cat, env: prod}")
+    text = RULE % ("cat", GRAY) + WORKLOAD % ("apps/v1", "Deployment", "demo", "env: gray, app: cat")
+    assert codes(text + SERVICE % ("demo", PORT)) == []
+    assert codes(text + service) == ["GL301"]
+
+
 def test_gl301_says_nothing_of_a_namespace_whose_workloads_are_not_given(codes):
     assert codes(RULE % ("cat", GRAY) + WORKLOAD % ("apps/v1", "Deployment", "shop", "env: prod")) == []
 
