@@ -42,9 +42,9 @@ def first_specs(draw):
     return value
 
 
-def changed(value):
+def changed(value, edits):
     """The same after one to three edits; not every one of them compiles."""
-    return st.lists(st.sampled_from(EDITS), min_size=1, max_size=3).flatmap(lambda edits: _edited(value, edits))
+    return st.lists(st.sampled_from(edits), min_size=1, max_size=3).flatmap(lambda edits: _edited(value, edits))
 
 
 @st.composite
@@ -205,14 +205,14 @@ EDITS = (
 )
 
 
-def histories(length):
+def histories(length, edits=EDITS):
     """Specs that follow each other, as (resources, model); each compiles."""
-    return first_specs().filter(compiled).flatmap(lambda value: _history(value, length))
+    return first_specs().filter(compiled).flatmap(lambda value: _history(value, length, edits))
 
 
 @st.composite
-def _history(draw, value, length):
+def _history(draw, value, length, edits):
     values = [value]
     for _ in range(length - 1):
-        values.append(draw(changed(values[draw(st.integers(0, len(values) - 1))]).filter(compiled)))
+        values.append(draw(changed(values[draw(st.integers(0, len(values) - 1))], edits).filter(compiled)))
     return [compiled(one) for one in values]

@@ -72,7 +72,9 @@ class Generation:
             if matches := self._matches(route, taken):
                 named = {"name": self.of(route.get("name", "")), "match": matches}
                 routes.append(self._settled({**named, **{part: route[part] for part in route if part not in named}}))
-                taken.update(lane for lane in self.lanes if self._asking({}, {"exact": self.of(lane)}) in matches)
+                taken.update(
+                    lane for lane in self.lanes if {"headers": {self.tag: {"exact": self.of(lane)}}} in matches
+                )
             if {} in (route.get("match") or [{}]):
                 break  # it takes every request, so what stands behind it never answers
         return renamed(routes, self.names)

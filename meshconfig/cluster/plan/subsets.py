@@ -83,10 +83,12 @@ def union(
 
 def _union(live: Manifest | None, wanted: Manifest, kept: frozenset[Name], temporary: Mapping[Name, str]) -> Manifest:
     old, new, name = subsets(live), subsets(wanted), host(wanted)
-    both = [old[one] if (name, one) in kept else subset for one, subset in new.items()]
-    moved = [{**subset, "name": temporary[name, one]} for one, subset in new.items() if (name, one) in temporary]
-    rest = [subset for one, subset in old.items() if one not in new]
-    return with_subsets(wanted, [*both, *moved, *rest]) if moved or rest or both != list(new.values()) else wanted
+    here = {one: old[one] if (name, one) in kept else subset for one, subset in new.items()}
+    moved = [{**new[one], "name": temporary[name, one]} for one in new if (name, one) in temporary]
+    if here == new and not moved and old.keys() <= new.keys():
+        return wanted
+    # In live's order, so that it stays as it is where nothing comes.
+    return with_subsets(wanted, [*{**old, **here}.values(), *moved])
 
 
 def new_subsets(

@@ -27,6 +27,8 @@ def without(match: Match, tag: str, field: str = "headers") -> Match:
 
 def holds(asked: dict[str, Any], value: str) -> bool:
     """Does a value fulfil a match on it? One that cannot be decided may."""
+    if asked.keys() == {"exact"}:
+        return bool(asked["exact"] == value)
     try:
         return strings.matches(StringMatch.model_validate(asked), value)
     except strings.UnknownError:

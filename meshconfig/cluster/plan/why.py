@@ -22,8 +22,8 @@ def both_met(difference: Difference) -> tuple[str, ...]:
     if len(difference.meanings) > 1 or (difference.meanings and difference.entries):
         reasons += _meanings(difference)
         if difference.entries:
-            entries = (host(difference.live.entries[name]) for name in difference.entries)
-            reasons.append(f"{_and(entries)} leads elsewhere as well")
+            entries = [host(difference.live.entries[name]) for name in difference.entries]
+            reasons.append(f"{_and(entries)} {'leads' if len(entries) == 1 else 'lead'} elsewhere as well")
         if not difference.calls_known:
             reasons.append("no service says what it calls, so each may be called")
     return tuple(reasons)

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from changing_specs import hints, histories
+from changing_specs import hints, histories, lane_comes, lane_goes
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from plan_world import Asked, Moment, calls_in, cut, lost, mixed
@@ -38,8 +38,11 @@ def told(*plans):
     return [(one.consistent, one.reasons, [step.title for step in one.steps]) for one in plans]
 
 
+LANES_ALONE = histories(2, (lane_comes, lane_goes))
+
+
 @SOME
-@given(histories(2), st.lists(outside(), min_size=2, max_size=4), st.integers(0, 99))
+@given(st.one_of(histories(2), histories(2), LANES_ALONE), st.lists(outside(), min_size=2, max_size=4), st.integers(0))
 def test_no_chain_mixes_old_and_new(history, requests, seed):
     (live, _), (wanted, model) = history
     made = plan(live, wanted, **hints(model), settled=True)
