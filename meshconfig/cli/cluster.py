@@ -27,7 +27,7 @@ Namespace = Annotated[str, typer.Option("-n", "--namespace", help="The group's n
 GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="A group's name.", show_default=False)]
 Istiod = Annotated[
     str | None,
-    typer.Option("--istiod", metavar="URL", help="istiod's debug pages; else through the API server's pod proxy."),
+    typer.Option("--istiod", metavar="URL", help="istiod's debug pages; else through the API server, by port-forward."),
 ]
 Fast = Annotated[
     bool, typer.Option("--fast", help="Without the consistent change: a request may meet old and new routing.")

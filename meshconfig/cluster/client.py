@@ -68,6 +68,12 @@ class Client:
         return cls(ApiClient(configuration))
 
     @property
+    def configuration(self) -> Configuration:
+        """For another client of the same server and user."""
+        configuration: Configuration = self._api.configuration
+        return configuration
+
+    @property
     def server(self) -> str:
         return str(self._api.configuration.host)
 

@@ -21,7 +21,7 @@ class Forward:
         from kubernetes.client import CoreV1Api  # with all its models a second's work, for those who need it
 
         # `portforward` puts its own call into the ApiClient for a moment, so it gets one of its own.
-        self._api = CoreV1Api(ApiClient(client._api.configuration))
+        self._api = CoreV1Api(ApiClient(client.configuration))
         self._namespace, self._pod, self._port, self._seconds = namespace, pod, port, seconds
         self._open: HTTPConnection | None = None
 
