@@ -20,7 +20,7 @@ def compiled(value):
         group = LaneGroup.model_validate(value)
     except ValidationError:
         return None
-    if list(check(group)):
+    if next(check(group), None):
         return None
     model = compile_group(group)
     return state(render([model])), model

@@ -182,7 +182,7 @@ def mixed(timeline, pure, asked):
     """
     for number in range(1, len(timeline)):
         last = ends(timeline, number)
-        spanned = timeline[number : last + 1]
+        spanned = timeline[window(timeline, number)[1] : last + 1]  # what a direct change began may still go on
         hosts = frozenset.intersection(*(one.hosts for one in spanned))
         times = min(one.times for one in spanned)
         pairs = [
