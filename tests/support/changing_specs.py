@@ -1,6 +1,7 @@
 """Hypothesis strategies: a spec, and what somebody makes of it next."""
 
 import copy
+import json
 
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -215,4 +216,15 @@ def _history(draw, value, length, edits):
     values = [value]
     for _ in range(length - 1):
         values.append(draw(changed(values[draw(st.integers(0, len(values) - 1))], edits).filter(compiled)))
-    return [compiled(one) for one in values]
+    return History(values)
+
+
+class History(list):
+    """Of each spec (resources, model); short to show."""
+
+    def __init__(self, values):
+        super().__init__(compiled(one) for one in values)
+        self.values = values
+
+    def __repr__(self):
+        return "\n---\n".join(json.dumps(one["spec"]) for one in self.values)

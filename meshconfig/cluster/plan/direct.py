@@ -19,6 +19,7 @@ def _why(changed: Collection[str]) -> str:
 def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
     """The steps of a change in which no request can meet both, or in which it may (`fast`)."""
     before, after, difference = flow.before, flow.after, flow.difference
+    leaving = gone(before.mesh, after.mesh)
     moving = difference.redefined.moving
     if not after.entries:
         yield flow.entries("entries: they go", "nothing shall come in from outside", ())
@@ -39,7 +40,9 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
             ),
             flow.depth,
         ),
-        after=Wait.DRAIN if difference.meanings and before.mesh and not fast else Wait.NOTHING,
+        # Before the entries: a new one must find plain what will be plain.
+        deletes=leaving,
+        after=Wait.DRAIN if leaving or (difference.meanings and before.mesh and not fast) else Wait.NOTHING,
         alters=bool(difference.meanings),
     )
     yield flow.entries("entries: as wanted", "everything that they lead to is there", after.entries.values())
@@ -47,7 +50,6 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
         "between services: the routes of ended lanes go",
         "no entry leads into them, and nobody is under way in them",
         waves=leaf_first(after.mesh.values(), flow.depth),
-        deletes=gone(before.mesh, after.mesh),
         after=Wait.DRAIN,
     )
     yield from flow.last()
