@@ -87,6 +87,8 @@ def _runtime(plan: Plan, where: FieldPath) -> Iterator[Wrong]:
         if spec.fallback != "runtime" or version is None or version == plan.baseline:
             continue
         at = (*where, "versions", version)
+        if plan.baseline is not None and plan.baseline not in plan.spec.versions:
+            continue  # an unknown default is told by itself
         if plan.baseline is None:
             yield at, f"lane {lane} falls back at run time, and {plan.name} has no baseline version to fall back to"
             continue

@@ -51,7 +51,8 @@ class Barrier:
         return self._istiods.reach()
 
     def holds(self, change: Change, report: Callable[[Progress], None] = _silent) -> Verdict:
-        """Wait until proxies follow; UNVERIFIED if an istiod could not be read for `wait` seconds.
+        """Wait until proxies follow; UNVERIFIED if an istiod could not be read for `wait` seconds, or goes on making
+        something else for the proxies that the change concerns.
 
         Raises:
             BarrierTimeout: some did not in time.
@@ -73,7 +74,8 @@ class Barrier:
             progress = _progress(looks, missing)
             report(progress)
             if settled.after(looks, progress, now):
-                return Verdict.UNVERIFIED if view.given_up else Verdict.VERIFIED
+                doubtful = view.given_up or any(one.doubtful for one in looks)
+                return Verdict.UNVERIFIED if doubtful else Verdict.VERIFIED
             if now - start >= self._timeout:
                 raise BarrierTimeout(self._timeout, progress.waiting_for or ("nothing: it keeps changing",))
             time.sleep(pause)

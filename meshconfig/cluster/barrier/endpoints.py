@@ -1,11 +1,18 @@
 """Has each new subset a ready endpoint? By EndpointSlices and Pods of the API server."""
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshconfig.cluster.barrier.change import NewSubset
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Manifest
 from meshconfig.istio import CLUSTER_DOMAIN
+
+FEW = 6  # questions about one namespace that are asked one by one
+SERVICE = "kubernetes.io/service-name"
+
+Asked = tuple[str, str]  # a namespace, and a selector of labels
+Labels = tuple[tuple[str, str], ...]
 
 
 def lacking(
@@ -18,14 +25,13 @@ def lacking(
         wait_for_proxies: a Pod counts once its sidecar is connected, where other Pods of the Service have one.
     """
     inside = [(subset, *place) for subset in subsets if (place := service(subset.host))]
-    places = sorted({(name, namespace) for _, name, namespace in inside})
-    slices = dict(zip(places, client.side_by_side(lambda place: _slices(client, *place), places), strict=True))
+    slices = _slices(client, sorted({(name, namespace) for _, name, namespace in inside}))
     wanted = [
         (subset, namespace, serving)
         for subset, name, namespace in inside
-        if (serving := endpoints(slices[name, namespace]))
+        if (serving := endpoints(slices.get((name, namespace), ())))
     ]
-    pods = client.side_by_side(lambda one: _pods(client, one[1], one[0].labels), wanted)
+    pods = _pods(client, [(namespace, subset.labels) for subset, namespace, _ in wanted])
     found = []
     for (subset, namespace, serving), matching in zip(wanted, pods, strict=True):
         known = proxies if wait_for_proxies else ()
@@ -68,10 +74,40 @@ def _serves(endpoint: Mapping[str, Mapping[str, bool]]) -> bool:
     return conditions.get("ready") is not False and not conditions.get("terminating")
 
 
-def _slices(client: Client, name: str, namespace: str) -> list[Manifest]:
-    return client.list("EndpointSlice", namespace, f"kubernetes.io/service-name={name}")
+def _slices(client: Client, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Manifest]]:
+    """Of each (Service, namespace)."""
+    crowded = _crowded(namespace for _, namespace in places)
+    asked = [(namespace, f"{SERVICE}={name}") for name, namespace in places if namespace not in crowded]
+    found: dict[tuple[str, str], list[Manifest]] = defaultdict(list)
+    for (namespace, _), page in _lists(client, "EndpointSlice", [*asked, *((one, "") for one in crowded)]):
+        for one in page:
+            found[(one["metadata"].get("labels") or {}).get(SERVICE, ""), namespace].append(one)
+    return found
 
 
-def _pods(client: Client, namespace: str, labels: Iterable[tuple[str, str]]) -> frozenset[str]:
-    selector = ",".join(f"{name}={value}" for name, value in labels)
-    return frozenset(pod["metadata"]["name"] for pod in client.list("Pod", namespace, selector))
+def _pods(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[frozenset[str]]:
+    """The names of the Pods that have labels, for each (namespace, labels)."""
+    crowded = _crowded(namespace for namespace, _ in wanted)
+    asked = {(namespace, "" if namespace in crowded else _selector(labels)): None for namespace, labels in wanted}
+    pages = dict(_lists(client, "Pod", list(asked)))
+    return [
+        frozenset(
+            pod["metadata"]["name"]
+            for pod in pages[namespace, "" if namespace in crowded else _selector(labels)]
+            if set(labels) <= (pod["metadata"].get("labels") or {}).items()
+        )
+        for namespace, labels in wanted
+    ]
+
+
+def _lists(client: Client, kind: str, asked: Sequence[Asked]) -> Iterable[tuple[Asked, list[Manifest]]]:
+    return zip(asked, client.side_by_side(lambda one: client.list(kind, *one), asked), strict=True)
+
+
+def _crowded(namespaces: Iterable[str]) -> list[str]:
+    """Those with so many questions that one list of all answers them sooner."""
+    return [one for one, times in Counter(namespaces).items() if times > FEW]
+
+
+def _selector(labels: Labels) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels)

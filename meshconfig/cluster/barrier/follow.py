@@ -28,6 +28,7 @@ class Look:
     names: frozenset[str] = frozenset()
     state: frozenset[tuple[str, str, str]] = frozenset()
     witnessed: bool = True
+    doubtful: bool = False
 
 
 class Follower:
@@ -81,7 +82,13 @@ class Follower:
         names = frozenset(proxy.name for proxy in there)
         aside = sum(self._concerned(proxy) is False for proxy in there)
         return Look(
-            tuple(waiting.values()), len(there) - aside, len(waiting), names, self._state(there), witnesses.found
+            tuple(waiting.values()),
+            len(there) - aside,
+            len(waiting),
+            names,
+            self._state(there),
+            witnesses.found,
+            witnesses.doubtful,
         )
 
     def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ Learn = Callable[[Sequence[str]], None]  # has those of these proxies known
 SENT = 0.5  # seconds after which what istiod made for a proxy has been sent to it
 BRIEF = 2.0  # seconds after which an istiod that little happens to has pushed
 DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push, and a little
+STALLED = 45.0  # seconds in which an istiod without enough of a processor has pushed, too
 ASKED = 3  # proxies asked in one look
 
 
@@ -54,6 +55,11 @@ class Witnesses:
     def found(self) -> bool:
         """Has every sort its witness, or nobody to have one?"""
         return not self._open and self._shows
+
+    @property
+    def doubtful(self) -> bool:
+        """Does what istiod makes for a proxy still say otherwise? It is slow, or something else decides there."""
+        return self._differs and not self.found
 
     def since(self, proxy: Proxy) -> dict[str, Version]:
         """By type, the push that brought what this proxy may be concerned by."""

@@ -69,14 +69,16 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     def outcome(prepared: Prepared, revision: int | None = None, verdict: Verdict | None = None) -> Outcome:
         return Outcome(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
 
-    prepared = prepare(client, wanted, fast=choices.fast)
+    prepared = prepare(client, wanted, fast=choices.fast, drain=choices.drain)
     if prepared.done or (choices.dry_run and not prepared.differences):
         return outcome(prepared)
     if choices.dry_run:
         _checked(client, prepared, choices, watcher)
         return outcome(prepared)
     with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
-        prepared = prepare(client, wanted, fast=choices.fast)  # what was there before the lock may be gone
+        prepared = prepare(
+            client, wanted, fast=choices.fast, drain=choices.drain
+        )  # what was there before the lock may be gone
         if prepared.done:
             return outcome(prepared)
         settings = Settings(choices.drain, _checked(client, prepared, choices, watcher))

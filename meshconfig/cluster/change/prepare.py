@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from meshconfig.cluster import owned
 from meshconfig.cluster.client import Client
@@ -15,6 +16,8 @@ from meshconfig.compile import compile_group
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.spec import LaneGroup
+
+CLOCKS = 2.0  # seconds by which machines' clocks may differ, and the record is rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,12 @@ class Prepared:
         return frozenset(self.resources) | frozenset(self.live.state)
 
 
-def prepare(client: Client, wanted: Wanted, *, fast: bool = False) -> Prepared:
+def prepare(client: Client, wanted: Wanted, *, fast: bool = False, drain: float = 5.0) -> Prepared:
     """Read the cluster and plan the way; at most six calls for a group in one namespace.
+
+    Parameters:
+        fast: without the consistent change.
+        drain: seconds after which what the last change found under way has ended.
 
     Raises:
         NotOurs: a resource of a wanted name belongs to somebody else.
@@ -89,7 +96,7 @@ def prepare(client: Client, wanted: Wanted, *, fast: bool = False) -> Prepared:
         depth=depths(model),
         called=called(model),
         fast=fast,
-        settled=_settled(past),
+        settled=_settled(past) and not _fresh(past, drain),
     )
     return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past)
 
@@ -100,3 +107,9 @@ def _namespaces(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[s
 
 def _settled(past: Sequence[Revision]) -> bool:
     return not past or past[-1].outcome is Outcome.SUCCEEDED
+
+
+def _fresh(past: Sequence[Revision], drain: float) -> bool:
+    """Did the last change end so lately that requests from before may be under way?"""
+    ended = past[-1].ended if past else None
+    return ended is not None and abs((datetime.now(UTC) - ended).total_seconds()) < drain + CLOCKS

@@ -1,9 +1,10 @@
 """A plan carried out: each step written, acknowledged and drained before the next one begins."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from typing import Protocol
 
 from meshconfig.cluster.barrier import Barrier, Change, Progress, Verdict
@@ -54,6 +55,7 @@ class Run:
     settings: Settings
     held: Held
     events: Events = field(default_factory=Events)
+    _there: dict[Key, Manifest] = field(default_factory=dict, init=False)
 
     def steps(self) -> Verdict:
         """Carry out all steps; VERIFIED if each barrier could be read from istiod.
@@ -62,8 +64,9 @@ class Run:
             Stopped: says in which step, and why.
         """
         steps = self.prepared.plan.steps
+        self._there = dict(self.prepared.live.raw)
         if not steps:  # all is written, but who wrote it did not wait
-            return self.barrier.holds(Change(written=tuple(self.prepared.live.raw.values())), self.events.barrier)
+            return self.barrier.holds(self._all(), self.events.barrier)
         verdicts = []
         for number, step in enumerate(steps):
             began = time.monotonic()
@@ -82,16 +85,30 @@ class Run:
             self.held.check()
             written += self.client.side_by_side(self._write, wave)
             self.events.wrote(len(written), sum(map(len, step.waves)))
-        self.held.check()
-        self.client.side_by_side(partial(self.client.delete, istio_api=self.prepared.live.istio_api), step.deletes)
+        self._delete(step.deletes)
+        self._there |= {key(manifest): manifest for manifest in written}
         if not step.barrier:
             return None
         change = Change(tuple(written), step.deletes, step.new_subsets)
+        if not (written or step.deletes):
+            change = replace(self._all(), new_subsets=step.new_subsets)
         verdict = self.barrier.holds(change, self.events.barrier)
         if step.drain:
             self.events.drain(self.settings.drain)
             time.sleep(self.settings.drain)
         return verdict
+
+    def _delete(self, names: Sequence[Key]) -> None:
+        """In the plan's order of kinds: a Gateway after what is bound to it; those of a kind side by side."""
+        for _, same in groupby(names, lambda name: name.kind):
+            self.held.check()
+            self.client.side_by_side(partial(self.client.delete, istio_api=self.prepared.live.istio_api), same)
+        for name in names:
+            self._there.pop(name, None)
+
+    def _all(self) -> Change:
+        """What is there by now, whoever wrote it: it may not have been waited for."""
+        return Change(written=tuple(self._there.values()))
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)
