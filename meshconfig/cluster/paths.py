@@ -14,7 +14,6 @@ _PLURALS = {
     "ConfigMap": ("v1", "configmaps"),
     "Service": ("v1", "services"),
     "Pod": ("v1", "pods"),
-    "Event": ("v1", "events"),
 }
 
 

@@ -10,24 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from meshconfig.cli import main
-
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT / "examples" / "cat-mouse" / "graylane.yaml"
-
-
-@pytest.fixture
-def graylane(monkeypatch, capsys):
-    """Run a command; gives (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["graylane", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 def test_render_writes_documents_or_a_file_for_each(graylane, tmp_path):

@@ -3,13 +3,12 @@
 import json
 import os
 import stat
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from meshconfig.cli import edit_files, main
+from meshconfig.cli import edit_files
 from meshconfig.lint import Finding, Level
 
 ROOT = Path(__file__).parents[3]
@@ -24,19 +23,9 @@ def spec(tmp_path):
     return file
 
 
-@pytest.fixture
-def graylane(monkeypatch, capsys, tmp_path):
-    """Run a command; gives (exit code, standard output, standard error)."""
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["graylane", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 def files(folder):
