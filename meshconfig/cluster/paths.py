@@ -14,6 +14,8 @@ _PLURALS = {
     "ConfigMap": ("v1", "configmaps"),
     "Service": ("v1", "services"),
     "Pod": ("v1", "pods"),
+    "Event": ("v1", "events"),
+    "Secret": ("v1", "secrets"),
 }
 
 

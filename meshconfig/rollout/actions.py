@@ -64,7 +64,7 @@ class Retire:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """The log's entry `number` has not been told to the webhooks."""
+    """The log's entry `number` has not been told: as a Kubernetes Event, and to the webhooks."""
 
     number: int
 

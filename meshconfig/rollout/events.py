@@ -107,7 +107,7 @@ class Measured(Report):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The webhooks know the log up to this entry."""
+    """Who is to hear of it has been told the log up to this entry."""
 
     number: int
 

@@ -93,9 +93,10 @@ class State(Frozen):
         weight: what the routes shall give; `applied`: what they were last known to give, in percent.
         taken: the new versions shall be the baseline's; `applied_taken`: they were last known to be.
         sizes: Pods when it began; `pods`: Pods that it wants now.
+        begun: when somebody started it; of two rollouts of a group the older goes first.
         since: when the present stage began; `clock`: when the pause, analysis or keeping that it is in did.
         returns: the stage that a pause or a failure came from; `outcome`: how a way back is to end.
-        told: the last entry of the log that webhooks know.
+        told: the last entry of the log that Events and webhooks tell of.
     """
 
     rollout: Rollout
@@ -110,6 +111,7 @@ class State(Frozen):
     applied_taken: bool = False
     sizes: Pods = Field(default_factory=dict)
     pods: Pods = Field(default_factory=dict)
+    begun: datetime
     since: datetime
     clock: datetime
     returns: Stage | None = None
@@ -167,4 +169,4 @@ def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, n
         step=0,
         weight=0,
     )
-    return State(rollout=rollout, generation=generation, since=now, clock=now, log=(first,))
+    return State(rollout=rollout, generation=generation, begun=now, since=now, clock=now, log=(first,))

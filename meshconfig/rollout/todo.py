@@ -10,7 +10,7 @@ from meshconfig.rollout.state import Stage, State
 
 def actions(state: State) -> tuple[Action, ...]:
     """To be done in this order; a runner reports once all but the `Notify` are."""
-    return (*_work(state), *_untold(state))
+    return (*work(state), *_untold(state))
 
 
 def until(state: State) -> datetime:
@@ -28,7 +28,8 @@ def until(state: State) -> datetime:
     return state.clock + timedelta(seconds=seconds)
 
 
-def _work(state: State) -> tuple[Action, ...]:
+def work(state: State) -> tuple[Action, ...]:
+    """Of its actions those that move it on; none while somebody is waited for, and at the end."""
     match state.stage:
         case Stage.SCALE:
             return tuple(_scaled(state, old=False))
@@ -59,5 +60,4 @@ def _scaled(state: State, *, old: bool = True, new: bool = True) -> Iterator[Sca
 
 
 def _untold(state: State) -> Iterator[Notify]:
-    if state.rollout.spec.notify:
-        yield from (Notify(entry.number) for entry in state.log if entry.number > state.told)
+    yield from (Notify(entry.number) for entry in state.log if entry.number > state.told)

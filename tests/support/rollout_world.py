@@ -6,11 +6,12 @@ import pytest
 
 from meshconfig.groups import groups
 from meshconfig.load import parse
-from meshconfig.rollout.actions import Analyse, Notify, Retire, Route, Scale, Wait
+from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Elapsed, Measured, OldRetired, PodsReady, Routed, Start
 from meshconfig.rollout.machine import step
 from meshconfig.rollout.state import pending
+from meshconfig.rollout.todo import work
 from meshconfig.spec.rollout import Rollout
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -75,7 +76,7 @@ class Run:
 
     def send(self, event):
         self.state, self.actions = step(self.state, event, self.now)
-        self.asked += self.actions
+        self.asked += work(self.state)
         return self
 
     def report(self, kind, **more):
@@ -102,10 +103,10 @@ class Run:
 
     def obey(self):
         """Do what is asked for, as a runner for which everything goes well; False when nothing is."""
-        work = [one for one in self.actions if not isinstance(one, Notify)]
-        if not work:
+        asked = work(self.state)
+        if not asked:
             return False
-        match work[0]:
+        match asked[0]:
             case Scale():
                 self.report(PodsReady)
             case Route():

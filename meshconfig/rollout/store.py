@@ -1,0 +1,139 @@
+"""Where rollouts are kept, as values: read, written by compare-and-swap, and told what somebody decided."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from meshconfig.cluster import rollouts
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.revision import document
+from meshconfig.cluster.rollouts import Stored
+from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
+from meshconfig.rollout.events import Event
+from meshconfig.rollout.machine import step
+from meshconfig.rollout.state import State
+from meshconfig.rollout.todo import actions
+from meshconfig.spec.base import validate
+from meshconfig.spec.group import LaneGroup
+
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A rollout as it was read: its state, and the group as it was before it began (None until a runner begins)."""
+
+    stored: Stored
+    state: State
+    base: LaneGroup | None
+
+    @property
+    def namespace(self) -> str:
+        return self.stored.namespace
+
+    @property
+    def name(self) -> str:
+        return self.stored.name
+
+    @property
+    def group(self) -> str:
+        return self.stored.group
+
+    @property
+    def services(self) -> frozenset[str]:
+        return frozenset(self.state.rollout.spec.services)
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """Of two rollouts the one with the lesser is the older."""
+        return self.state.begun, self.name
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read(client: Client, namespace: str, name: str) -> Record | None:
+    """One call; None where there is no such rollout."""
+    found = rollouts.read(client, namespace, name)
+    return _record(found) if found else None
+
+
+def known(client: Client, namespace: str, name: str) -> Record:
+    """
+    Raises:
+        InputError: there is none of this name; with the nearest.
+    """
+    if found := read(client, namespace, name):
+        return found
+    there = [one.name for one in rollouts.stored(client, namespace)]
+    hint = nearest(name, there) if there else "; none was ever started there"
+    raise InputError.at("graylane", f"namespace {namespace} has no rollout {name}{hint}")
+
+
+def records(client: Client, namespace: str, *, group: str = "", active: bool = False) -> list[Record]:
+    """The oldest first. One call."""
+    return list(map(_record, rollouts.stored(client, namespace, group=group, active=active)))
+
+
+def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
+    """The next state in the place of the one that was read; with `base`, the group that it begins from.
+
+    Raises:
+        Conflict: somebody has written in between.
+    """
+    kept = document(base) if base is not None else before.stored.base
+    return _record(rollouts.write(client, replace(_stored(state, kept), version=before.stored.version)))
+
+
+def create(client: Client, state: State, before: Record | None) -> Record:
+    """A rollout that begins; in the place of an ended one of its name.
+
+    Raises:
+        Conflict: somebody has started one of this name in between.
+    """
+    version = before.stored.version if before else ""
+    return _record(rollouts.write(client, replace(_stored(state, b""), version=version)))
+
+
+def say(client: Client, namespace: str, name: str, event: Event) -> State:
+    """What becomes of a rollout by an event, written.
+
+    Raises:
+        IllegalEventError: it is not where this could happen.
+        InputError: there is no such rollout.
+    """
+    for _ in range(ATTEMPTS):
+        record = known(client, namespace, name)
+        after, _ = step(record.state, event, now())
+        if after == record.state:
+            return after
+        try:
+            return save(client, record, after).state
+        except Conflict:  # a runner was faster: what it wrote decides whether this can still happen
+            continue
+    raise ClusterError(f"rollout {namespace}/{name} was written by others {ATTEMPTS} times in a row; nothing was said")
+
+
+def unfinished(state: State) -> bool:
+    """Is there anything left to do, telling people of the end included?"""
+    return not state.phase.final or bool(actions(state))
+
+
+def _stored(state: State, base: bytes) -> Stored:
+    metadata = state.rollout.metadata
+    return Stored(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        group=state.rollout.spec.group,
+        active=unfinished(state),
+        state=state.to_json(),
+        shown={"phase": state.phase.value, "stage": state.stage.value, "weight": str(state.applied), "why": state.why},
+        base=base,
+    )
+
+
+def _record(one: Stored) -> Record:
+    where = Location(f"rollout {one.namespace}/{one.name}: the group that it began from")
+    base = validate(LaneGroup, json.loads(one.base), lambda path: where) if one.base else None
+    return Record(one, State.from_json(one.state), base)
