@@ -1,0 +1,1 @@
+"""Drives the rollouts of a namespace in a cluster."""

@@ -1,0 +1,200 @@
+"""What a runner tells those who watch it: Prometheus' metrics, and whether it is alive, over HTTP.
+
+Source: https://prometheus.io/docs/practices/naming/. No label holds what a person writes freely, so that there are as
+many series as there are rollouts and metrics by name, and no more.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from socketserver import TCPServer, ThreadingMixIn
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, MetricsHandler
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from meshconfig.errors import InputError
+from meshconfig.rollout.analysis import Reading
+from meshconfig.rollout.state import Entry, Phase, State
+
+SILENCE = 60.0  # seconds without a sign of life after which a runner is not healthy
+CLIENT_TIMEOUT = 10.0  # seconds that a client may take to ask
+# What is likely to fail is there from the beginning: a counter that begins with its first error has no increase.
+LIKELY = ("apply", "scale", "event", "prometheus", "webhook")
+ROLLOUT = ("namespace", "name")
+
+
+class Metrics:
+    """Of one runner; each method may be called from any thread.
+
+    Parameters:
+        clock: seconds, of a clock that nobody sets.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._alive = clock, clock()
+        self.registry = CollectorRegistry()
+        self._rollouts = _Rollouts()
+        self.registry.register(self._rollouts)
+        self._leader = Gauge(
+            "graylane_rollout_leader", "1 for the runner that drives the namespace's rollouts.", registry=self.registry
+        )
+        self._transitions = Counter(
+            "graylane_rollout_transitions",
+            "Entries of rollouts' logs that this runner saw, by what was done.",
+            (*ROLLOUT, "action"),
+            registry=self.registry,
+        )
+        self._measurements = Counter(
+            "graylane_rollout_measurements",
+            "Measurements of analyses: pass, fail, no data.",
+            ("metric", "answer"),
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "graylane_rollout_errors",
+            "What did not succeed at once, by what was tried; the runner tries again.",
+            ("what",),
+            registry=self.registry,
+        )
+        for what in LIKELY:
+            self._errors.labels(what)
+
+    def alive(self) -> None:
+        """The runner's loop goes round."""
+        self._alive = self._clock()
+
+    def unwell(self) -> str:
+        """What is wrong; empty for nothing. Who waits for the Lease is as healthy as its holder."""
+        silent = self._clock() - self._alive
+        if silent <= SILENCE:
+            return ""
+        return f"the loop has shown no life for {silent:.0f} s; {SILENCE:.0f} s are allowed"
+
+    def leading(self, leads: bool) -> None:
+        """Does this runner hold the Lease? One that lost it shows no rollouts: others move them on."""
+        self._leader.set(leads)
+        if not leads:
+            self._rollouts.states = ()
+
+    def states(self, states: Sequence[State]) -> None:
+        """The namespace's rollouts as they are now; one that is not among them any more is not shown any more."""
+        before, self._rollouts.states = self._rollouts.states, tuple(states)
+        there = {_labels(state) for state in states}
+        for namespace, name in {_labels(state) for state in before} - there:
+            self._transitions.remove_by_labels({"namespace": namespace, "name": name})
+
+    def transition(self, state: State, entry: Entry) -> None:
+        self._transitions.labels(*_labels(state), _action(entry)).inc()
+
+    def measured(self, reading: Reading) -> None:
+        self._measurements.labels(reading.metric, reading.answer.value).inc()
+
+    def failed(self, what: str) -> None:
+        """`what` is one of a few words, not an error's text."""
+        self._errors.labels(what).inc()
+
+
+class _Rollouts(Collector):
+    """Gauges made when they are asked for, from all states of one moment, so that none outlives its rollout."""
+
+    def __init__(self) -> None:
+        self.states: tuple[State, ...] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        states = self.states
+        known = [(one, (one.rollout.spec.group,), 1) for one in states]
+        yield _gauge("info", "A rollout and its group.", ("group",), known)
+        phases = [(one, (phase.value,), one.phase is phase) for one in states for phase in Phase]
+        yield _gauge("phase", "1 for the phase that a rollout is in, 0 for all others.", ("phase",), phases)
+        weights = [(one, (), one.applied) for one in states]
+        yield _gauge("weight", "Percent of the untagged requests that the new versions get.", (), weights)
+        yield _gauge("step", "Steps that are done.", (), [(one, (), one.step) for one in states])
+        yield _gauge("steps", "Steps in all.", (), [(one, (), len(one.rollout.spec.steps)) for one in states])
+
+
+def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[State, Sequence[str], float]]) -> Metric:
+    """A gauge of each rollout, with labels of its own beside the rollout's."""
+    family = GaugeMetricFamily(f"graylane_rollout_{name}", text, labels=(*ROLLOUT, *more))
+    for state, labels, value in found:
+        family.add_metric((*_labels(state), *labels), value)
+    return family
+
+
+def _labels(state: State) -> tuple[str, str]:
+    return state.rollout.metadata.namespace, state.name
+
+
+def _action(entry: Entry) -> str:
+    """One of the log's fixed set of words: `weight 35` names a number."""
+    return "weight" if entry.action.startswith("weight ") else entry.action
+
+
+@contextmanager
+def serve(port: int, metrics: Metrics, host: str = "") -> Iterator[int]:
+    """Answer GET /metrics, in the format that is asked for, and /healthz until the end of `with`.
+
+    Parameters:
+        port: 0 takes a free one; `with … as` gives it.
+
+    Raises:
+        InputError: the port is taken, or not ours to take.
+    """
+    handler = type("Handler", (_Handler,), {"metrics": metrics, "registry": metrics.registry})
+    try:
+        server = _Server(host, port, handler)
+    except (OSError, OverflowError) as error:
+        raise InputError.at("graylane", f"port {port} for metrics: {error}") from None
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="graylane-metrics", daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(MetricsHandler):
+    """prometheus_client's own handler answers any path; this one by its name."""
+
+    timeout = CLIENT_TIMEOUT
+    metrics: Metrics
+
+    def do_GET(self) -> None:  # noqa: N802  http.server's name
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                super().do_GET()
+            case "/healthz":
+                wrong = self.metrics.unwell()
+                self._say(503 if wrong else 200, wrong or "ok")
+            case _:
+                self._say(404, "here are /metrics and /healthz")
+
+    def _say(self, status: int, text: str) -> None:
+        body = f"{text}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """A thread for each request. Not http.server's: that one asks DNS for its own name when it begins."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, handler: type[_Handler]) -> None:
+        # Without a host it listens on IPv4 and IPv6: the kubelet of an IPv6 cluster asks by IPv6.
+        self._dual = not host and socket.has_dualstack_ipv6()
+        self.address_family = socket.AF_INET6 if self._dual or ":" in host else socket.AF_INET
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        if self._dual:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
