@@ -1,27 +1,22 @@
 """`graylane status`: what serves whom, with how many Pods, and what is not as it was applied."""
 
-import json
 import sys
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from meshconfig.cli.cluster import Context, GroupName, Istiod, Namespace, connect
-from meshconfig.cli.common import Output, OutputFormat, needs, stdout
+from meshconfig.cli.common import Output, OutputFormat, needs
 from meshconfig.cli.history import STYLES, known, when, who
-from meshconfig.errors import ClusterError
+from meshconfig.cli.watch import View, follow
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
-    from meshconfig.cluster.status import EntryState, Lane, Looker, Pods, ServiceState, Status
+    from meshconfig.cluster.status import EntryState, Lane, Pods, ServiceState, Status
 
-EVERY = 2.0  # seconds
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 
 
@@ -49,64 +44,16 @@ def command(
     """
     client = connect(context)
     with needs("mesh"):
-        from meshconfig.cluster.status import Looker, judge
+        from meshconfig.cluster.status import Looker, as_json, judge
     past = known(client, namespace, group)
     looker = Looker(client, namespace, group, istiod=istiod)
     status = judge(looker.look(past))
+    view = View(_shown, as_json)
     if watch:
-        status = _watch(looker, status, output)
+        status = follow(status, lambda: judge(looker.look()), view, output)
     else:
-        _print(status, output)
+        view.print(status, output)
     sys.exit(0 if status.healthy else 1)
-
-
-def _watch(looker: "Looker", status: "Status", output: Output) -> "Status":
-    """Show the status as it changes, until Ctrl-C; the last one."""
-    console = Console(highlight=False)  # a screen's lines are folded, not cut off
-    on_screen = console.is_terminal and output is Output.TEXT
-    try:
-        with Live(_shown(status), console=console, auto_refresh=False) if on_screen else nullcontext() as screen:
-            if screen is None:
-                _print(status, output, indent=None)
-            while True:
-                time.sleep(EVERY)
-                newer, error = _again(looker, status)
-                if screen:
-                    screen.update(_shown(newer, error), refresh=True)
-                elif error:
-                    print(f"graylane: {error}", file=sys.stderr)
-                elif newer != status and as_json(newer) != as_json(status):
-                    _print(newer, output, indent=None)
-                status = newer
-    except KeyboardInterrupt:
-        return status
-
-
-def _again(looker: "Looker", last: "Status") -> "tuple[Status, str]":
-    """The status now; while the cluster cannot be read the last one, and why."""
-    from meshconfig.cluster.status import judge
-
-    try:
-        return judge(looker.look()), ""
-    except ClusterError as error:
-        return last, str(error)
-
-
-def as_json(status: "Status") -> "dict[str, Any]":
-    from meshconfig.cluster import status as cluster_status
-
-    return cluster_status.as_json(status)
-
-
-def _print(status: "Status", output: Output, indent: int | None = 2) -> None:
-    if output is Output.JSON:
-        print(json.dumps(as_json(status), indent=indent), flush=True)
-        return
-    console = stdout()
-    console.print(_shown(status))
-    if indent is None:
-        console.print()
-    sys.stdout.flush()
 
 
 def _shown(status: "Status", error: str = "") -> RenderableType:

@@ -10,6 +10,7 @@ import typer
 
 from meshconfig import groups
 from meshconfig.cli import status as cli_status
+from meshconfig.cli import watch
 from meshconfig.cluster import fields, status
 from meshconfig.cluster.lease import Record, Standing
 from meshconfig.cluster.objects import Key, key, state
@@ -416,7 +417,7 @@ def test_watch_prints_a_block_for_each_change_until_ctrl_c(graylane, monkeypatch
             case 4:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_status.time, "sleep", sleep)
+    monkeypatch.setattr(watch.time, "sleep", sleep)
     code, out = graylane("--watch", "--output", "json", there=there)
     healthy = [json.loads(line)["healthy"] for line in out.splitlines()]
     assert (code, healthy) == (1, [True, False])
