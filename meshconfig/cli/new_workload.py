@@ -14,8 +14,6 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.workloads import live
 from meshconfig.cluster.workloads.clone import Wish, clone, mentions, overlaps
-from meshconfig.compile.names import service_namespace
-from meshconfig.compile.services import Plan, workload_name
 from meshconfig.edit.files import piece
 from meshconfig.edit.rewrite import documents, rewrite
 from meshconfig.errors import ClusterError, InputError
@@ -56,8 +54,7 @@ def with_deployment(job: Job, asked: Asked, applying: Applying) -> Job:
     group = job.draft.group.spec
     spec = group.spec.services[asked.service]
     before = spec.versions[asked.old]
-    namespace = service_namespace(Plan(asked.service, spec, group).host, group.metadata.namespace)
-    source = Key("Deployment", namespace, workload_name(asked.service, asked.old, before))
+    source = live.deployment(group, asked.service, asked.old)
     wish = Wish(
         asked.name,
         asked.service,

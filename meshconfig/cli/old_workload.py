@@ -10,10 +10,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import label
 from meshconfig.cluster.workloads import live
-from meshconfig.compile.names import service_namespace
-from meshconfig.compile.services import Plan, workload_name
 from meshconfig.errors import InputError
-from meshconfig.groups import Group
 
 
 def with_end(job: Job, service: str, version: str, delete: bool | None) -> Job:
@@ -26,17 +23,9 @@ def with_end(job: Job, service: str, version: str, delete: bool | None) -> Job:
         InputError: it is to be deleted, and is another version's too.
     """
     group = job.draft.group
-    name = deployment(group, service, version)
-    versions = [
-        (other, service_name, one)
-        for other in job.texts.groups
-        for service_name, spec in other.spec.spec.services.items()
-        for one in spec.versions
-        if (other.key, service_name, one) != (group.key, service, version)
-    ]
-    others = [
-        f"{service_name} {one}" for other, service_name, one in versions if deployment(other, service_name, one) == name
-    ]
+    name = live.deployment(group.spec, service, version)
+    groups = [group.spec, *(other.spec for other in job.texts.groups if other.key != group.key)]
+    others = live.sharing(groups, name, (service, version))
     if others and delete:
         raise InputError.at("--delete-workload", f"{name} is that of {' and '.join(others)} too")
 
@@ -45,13 +34,6 @@ def with_end(job: Job, service: str, version: str, delete: bool | None) -> Job:
             end(client, name, group.spec.metadata.name, whoever_made_it=bool(delete))
 
     return replace(job, last=last)
-
-
-def deployment(group: Group, service: str, version: str) -> Key:
-    spec = group.spec.spec.services[service]
-    host = Plan(service, spec, group.spec).host
-    namespace = service_namespace(host, group.spec.metadata.namespace)
-    return Key("Deployment", namespace, workload_name(service, version, spec.versions[version]))
 
 
 def end(client: Client, name: Key, group: str, *, whoever_made_it: bool) -> None:

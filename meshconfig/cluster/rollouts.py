@@ -1,9 +1,10 @@
-"""Rollouts as the cluster keeps them: a ConfigMap each, written by compare-and-swap. What a state means, `rollout/` knows."""
+"""Rollouts as the cluster keeps them: a ConfigMap each, by compare-and-swap. `rollout/` knows what they mean."""
 
 import base64
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest
@@ -11,8 +12,18 @@ from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
 
-ROLLOUT = "graylane.dev/rollout"  # label: is there anything left to do?
-ACTIVE, ENDED = "active", "ended"
+ROLLOUT = "graylane.dev/rollout"  # label: its standing
+
+
+class Standing(StrEnum):
+    """What is left to do for a rollout: to drive it, to tell people of its end, nothing."""
+
+    ACTIVE = "active"
+    TELLING = "telling"
+    ENDED = "ended"
+
+
+UNFINISHED = (Standing.ACTIVE, Standing.TELLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +34,56 @@ class Stored:
         state: as JSON; `shown` is what people see of it beside (`phase: Paused`).
         base: the group's document as it was before, empty until a runner has taken it up.
         version: the resourceVersion that was read, empty where it is new.
-        created: RFC 3339, by the API server.
     """
 
     namespace: str
     name: str
     group: str
-    active: bool
+    standing: Standing
     state: str
     shown: Mapping[str, str] = field(default_factory=dict)
     base: bytes = field(default=b"", repr=False)
     version: str = ""
-    created: str = ""
 
     @property
     def key(self) -> Key:
-        """With a dot, which no group's name has: a revision's ConfigMap is never called so."""
-        return Key("ConfigMap", self.namespace, f"graylane-rollout.{self.name}")
+        return key(self.namespace, self.name)
+
+
+def key(namespace: str, name: str) -> Key:
+    """With a dot, which no group's name has: a revision's ConfigMap is never called so."""
+    return Key("ConfigMap", namespace, f"graylane-rollout.{name}")
 
 
 def read(client: Client, namespace: str, name: str) -> Stored | None:
     """One call."""
-    found = client.get(path(Stored(namespace, name, "", False, "").key))
+    found = client.get(path(key(namespace, name)))
     return parse(found) if found else None
 
 
-def stored(client: Client, namespace: str, *, group: str = "", active: bool = False) -> list[Stored]:
-    """All of a namespace, of one group, or those with something left to do; the oldest first. One call."""
-    selector = f"{MANAGED_BY}=graylane,{ROLLOUT}" + (f"={ACTIVE}" if active else "")
-    found = client.list("ConfigMap", namespace, selector + (f",{GROUP}={group}" if group else ""))
-    return sorted(map(parse, found), key=lambda one: (one.created, one.name))
+def stored(
+    client: Client,
+    namespace: str,
+    *,
+    group: str = "",
+    standing: Iterable[Standing] = Standing,
+    wrong: Callable[[ClusterError], None] | None = None,
+) -> list[Stored]:
+    """All of a namespace, or of one group. One call.
+
+    Parameters:
+        wrong: is told of each that cannot be read, instead of the error being raised.
+    """
+    selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
+    found = []
+    for one in client.list("ConfigMap", namespace, selector):
+        try:
+            found.append(parse(one))
+        except ClusterError as error:
+            if wrong is None:
+                raise
+            wrong(error)
+    return found
 
 
 def write(client: Client, one: Stored) -> Stored:
@@ -66,7 +97,7 @@ def write(client: Client, one: Stored) -> Stored:
 
 
 def manifest(one: Stored) -> Manifest:
-    labels = {MANAGED_BY: "graylane", GROUP: one.group, ROLLOUT: ACTIVE if one.active else ENDED}
+    labels = {MANAGED_BY: "graylane", GROUP: one.group, ROLLOUT: one.standing.value}
     metadata = {"name": one.key.name, "namespace": one.namespace, "labels": labels}
     packed = {"group": base64.b64encode(gzip.compress(one.base, mtime=0)).decode()} if one.base else {}
     return {
@@ -91,12 +122,11 @@ def parse(config_map: Manifest) -> Stored:
             namespace=metadata["namespace"],
             name=metadata["name"].partition(".")[2],
             group=labels[GROUP],
-            active=labels[ROLLOUT] == ACTIVE,
+            standing=Standing(labels[ROLLOUT]),
             state=data["state"],
             shown={name: text for name, text in data.items() if name != "state"},
             base=gzip.decompress(base64.b64decode(packed)) if packed else b"",
             version=metadata.get("resourceVersion", ""),
-            created=metadata.get("creationTimestamp", ""),
         )
     except (KeyError, ValueError, TypeError, OSError, EOFError) as error:
         where = f"ConfigMap {metadata['namespace']}/{metadata['name']}"

@@ -8,7 +8,7 @@ chain, so that none mixes old and new.
 from collections.abc import Mapping
 from typing import Any
 
-from meshconfig.compile.services import Plan, workload_name
+from meshconfig.compile.services import Plan
 from meshconfig.rollout.actions import Scale
 from meshconfig.rollout.carrier import carrier
 from meshconfig.rollout.pods import Pods
@@ -77,11 +77,6 @@ def ended(base: LaneGroup, rollout: Rollout) -> LaneGroup:
     for service, move in rollout.spec.services.items():
         del value["spec"]["services"][service]["versions"][move.from_]
     return LaneGroup.model_validate(value)
-
-
-def workload(base: LaneGroup, scale: Scale) -> str:
-    """The Deployment that is to be scaled."""
-    return workload_name(scale.service, scale.version, base.spec.services[scale.service].versions[scale.version])
 
 
 def autoscaled(base: LaneGroup, scale: Scale) -> bool:

@@ -1,14 +1,15 @@
 """Where rollouts are kept, as values: read, written by compare-and-swap, and told what somebody decided."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.revision import document
-from meshconfig.cluster.rollouts import Stored
-from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
+from meshconfig.cluster.rollouts import Standing, Stored
+from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import step
 from meshconfig.rollout.state import State
@@ -71,9 +72,28 @@ def known(client: Client, namespace: str, name: str) -> Record:
     raise InputError.at("graylane", f"namespace {namespace} has no rollout {name}{hint}")
 
 
-def records(client: Client, namespace: str, *, group: str = "", active: bool = False) -> list[Record]:
-    """The oldest first. One call."""
-    return list(map(_record, rollouts.stored(client, namespace, group=group, active=active)))
+def records(
+    client: Client,
+    namespace: str,
+    *,
+    group: str = "",
+    standing: Iterable[Standing] = Standing,
+    wrong: Callable[[GraylaneError], None] | None = None,
+) -> list[Record]:
+    """The oldest first. One call.
+
+    Parameters:
+        wrong: is told of each that cannot be read, instead of the error being raised.
+    """
+    found = []
+    for one in rollouts.stored(client, namespace, group=group, standing=standing, wrong=wrong):
+        try:
+            found.append(_record(one))
+        except GraylaneError as error:
+            if wrong is None:
+                raise
+            wrong(error)
+    return sorted(found, key=lambda one: one.age)
 
 
 def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
@@ -115,9 +135,11 @@ def say(client: Client, namespace: str, name: str, event: Event) -> State:
     raise ClusterError(f"rollout {namespace}/{name} was written by others {ATTEMPTS} times in a row; nothing was said")
 
 
-def unfinished(state: State) -> bool:
-    """Is there anything left to do, telling people of the end included?"""
-    return not state.phase.final or bool(actions(state))
+def standing(state: State) -> Standing:
+    """What is left to do for it."""
+    if not state.phase.final:
+        return Standing.ACTIVE
+    return Standing.TELLING if actions(state) else Standing.ENDED
 
 
 def _stored(state: State, base: bytes) -> Stored:
@@ -126,7 +148,7 @@ def _stored(state: State, base: bytes) -> Stored:
         namespace=metadata.namespace,
         name=metadata.name,
         group=state.rollout.spec.group,
-        active=unfinished(state),
+        standing=standing(state),
         state=state.to_json(),
         shown={"phase": state.phase.value, "stage": state.stage.value, "weight": str(state.applied), "why": state.why},
         base=base,

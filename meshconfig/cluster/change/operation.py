@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from meshconfig.cluster import history
+from meshconfig.cluster import history, rollouts
 from meshconfig.cluster.barrier import Barrier, Verdict
 from meshconfig.cluster.change.check import Refusal, check_server, check_states
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
@@ -13,6 +13,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.preflight import Finding, permissions, preflight
+from meshconfig.cluster.rollouts import Standing
 from meshconfig.errors import ClusterError
 from meshconfig.lint import Level
 
@@ -110,8 +111,9 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     """All that can be known before the first write; the resources whose fields are taken over.
 
     Raises:
-        Refused: an error of preflight, an invalid resource, or a conflict without `adopt`.
+        Refused: an active rollout, an error of preflight, an invalid resource, or a conflict without `adopt`.
     """
+    _not_in_a_rollout(client, prepared.wanted)
     watcher.planned(prepared)
     check_states(prepared)
     if not prepared.wanted.gone:
@@ -125,6 +127,16 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     if refusals:
         watcher.adopting(refusals)
     return frozenset(refusal.key for refusal in refusals)
+
+
+def _not_in_a_rollout(client: Client, wanted: Wanted) -> None:
+    for one in rollouts.stored(client, wanted.namespace, group=wanted.group, standing=(Standing.ACTIVE,)):
+        if one.name != wanted.rollout:
+            named = (
+                f"rollout {one.name} of group {wanted.namespace}/{wanted.group} is {one.shown.get('phase', 'active')}"
+            )
+            hint = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
+            raise Refused(f"nothing was changed: {named}; {hint}")
 
 
 def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:

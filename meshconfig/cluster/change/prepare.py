@@ -27,6 +27,7 @@ class Wanted:
     Parameters:
         action: what its history will say: `apply`, `rollback to N`, `delete`.
         gone: it shall have no resources any more.
+        rollout: the rollout of the group that wants it; while one is active, nobody else changes the group.
     """
 
     group: str
@@ -34,6 +35,7 @@ class Wanted:
     spec: LaneGroup
     action: str = "apply"
     gone: bool = False
+    rollout: str = ""
 
     @property
     def model(self) -> Model:

@@ -1,17 +1,21 @@
 """Deployments in the cluster: read, applied, waited for until their Pods are ready, deleted."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.owned import label
 from meshconfig.cluster.paths import path
+from meshconfig.compile.names import service_namespace
+from meshconfig.compile.services import Plan, workload_name
 from meshconfig.errors import ClusterError
+from meshconfig.spec import LaneGroup
 
 POLL = 0.5  # seconds
+MERGE = "application/merge-patch+json"
 
 
 class NotReadyError(ClusterError):
@@ -27,9 +31,34 @@ class Pods:
     reason: str = ""
 
 
+def deployment(group: LaneGroup, service: str, version: str) -> Key:
+    """The Deployment of a version, in its Service's namespace."""
+    spec = group.spec.services[service]
+    namespace = service_namespace(Plan(service, spec, group).host, group.metadata.namespace)
+    return Key("Deployment", namespace, workload_name(service, version, spec.versions[version]))
+
+
+def sharing(groups: Iterable[LaneGroup], name: Key, but: tuple[str, str]) -> list[str]:
+    """The versions besides `but` (service, version) of the first group that have this Deployment as well."""
+    return [
+        f"{service} {version}"
+        for number, group in enumerate(groups)
+        for service, spec in group.spec.services.items()
+        for version in spec.versions
+        if (number, service, version) != (0, *but) and deployment(group, service, version) == name
+    ]
+
+
 def read(client: Client, name: Key) -> Manifest | None:
     found: Manifest | None = client.get(path(name))
     return found
+
+
+def must(client: Client, name: Key) -> Manifest:
+    """Raises: ClusterError: there is no such Deployment."""
+    if found := read(client, name):
+        return found
+    raise ClusterError(f"there is no {name}")
 
 
 def scaled(client: Client, name: Key) -> bool:
@@ -54,6 +83,13 @@ def check_free(client: Client, manifest: Manifest, group: str) -> None:
 def apply(client: Client, manifest: Manifest, *, dry_run: bool = False) -> None:
     """Raises: Conflict: fields of it belong to others."""
     client.apply(manifest, dry_run=dry_run)
+
+
+def scale(client: Client, name: Key, replicas: int) -> None:
+    """Of what a Deployment says only how many Pods it has."""
+    body = {"spec": {"replicas": replicas}}
+    query = {"fieldManager": MANAGER}
+    client.request("PATCH", f"{path(name)}/scale", body, query=query, content_type=MERGE)
 
 
 def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None] = lambda pods: None) -> Pods:
