@@ -1,0 +1,121 @@
+"""How a rollout begins: what it starts from, whom it supersedes, and what keeps it from starting."""
+
+from dataclasses import dataclass
+
+from meshconfig.cluster import history, lock
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.history import Outcome
+from meshconfig.cluster.rollouts import Standing
+from meshconfig.cluster.workloads import live
+from meshconfig.errors import ClusterError, Conflict
+from meshconfig.load import Document
+from meshconfig.rollout import store
+from meshconfig.rollout.check import fits
+from meshconfig.rollout.events import Supersede
+from meshconfig.rollout.machine import IllegalEventError
+from meshconfig.rollout.state import Stage, State, pending
+from meshconfig.rollout.store import Record
+from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.rollout import Rollout
+
+GOING_BACK = (Stage.ROUTES_BACK, Stage.PODS_BACK)
+
+
+class NotAppliedError(ClusterError):
+    """A group has no state that a rollout could begin from; `busy` while somebody works on it."""
+
+    def __init__(self, message: str, *, busy: bool = False) -> None:
+        self.busy = busy
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A rollout that waits for a runner, and the names of those that it supersedes."""
+
+    record: Record
+    superseded: tuple[str, ...] = ()
+
+
+def start(client: Client, rollout: Rollout, document: Document, *, who: str, note: str = "") -> Started:
+    """Keep a rollout, so that a runner takes it up; active ones of the same services go back first.
+
+    Parameters:
+        document: where it was written, for the places of what is wrong.
+        who, note: for the log.
+
+    Raises:
+        InputError: it does not fit the group as that is applied.
+        ClusterError: it cannot begin now: the message says why and what to do.
+    """
+    namespace, name, group = rollout.metadata.namespace, rollout.metadata.name, rollout.spec.group
+    before = store.read(client, namespace, name)
+    if before and not before.state.phase.final:
+        raise ClusterError(
+            f"rollout {namespace}/{name} is {before.state.phase} already: end it by graylane rollout abort {name} "
+            f"-n {namespace}, or give the new one another name"
+        )
+    others = store.records(client, namespace, group=group, standing=(Standing.ACTIVE,))
+    _check_others(rollout, others)
+    base = next((one.base for one in others if one.base is not None), None) or applied(client, namespace, group)
+    fits(rollout, base, document)
+    _check_deployments(client, rollout, base)
+    generation = before.state.generation + 1 if before else 1
+    first = pending(rollout, who=who, now=store.now(), generation=generation, note=note)
+    try:
+        record = store.create(client, first, before)
+    except Conflict:
+        raise ClusterError(f"rollout {namespace}/{name} was started by somebody else at this moment") from None
+    return Started(record, tuple(one.name for one in others if supersede(client, one, name, who, note)))
+
+
+def _check_others(rollout: Rollout, others: list[Record]) -> None:
+    """One at a time in a group: a second one of the same services supersedes the first, of other ones it waits."""
+    for one in others:
+        named = f"rollout {one.name} of group {one.group} is {one.state.phase}"
+        if not one.services & set(rollout.spec.services):
+            how = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
+            raise ClusterError(f"{named}, and one at a time may change a group; {how}")
+        if one.state.stage is Stage.RETIRE:
+            raise ClusterError(f"{named} ({one.state.stage}), from where there is no way back; wait for its end")
+
+
+def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> None:
+    for service, move in rollout.spec.services.items():
+        for version in (move.from_, move.to):
+            name = live.deployment(base, service, version)
+            if live.read(client, name) is None:
+                raise ClusterError(
+                    f"there is no {name}, for {version} of {service}; graylane version add … --image makes one"
+                )
+
+
+def applied(client: Client, namespace: str, group: str) -> LaneGroup:
+    """The group as it was last applied.
+
+    Raises:
+        NotAppliedError: it never was, or the last change of it did not come to its end.
+    """
+    past = history.revisions(client, namespace, group)
+    last = past[-1] if past else None
+    if last is None or last.gone:
+        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: graylane apply it first")
+    if last.outcome is not Outcome.SUCCEEDED:
+        seen = last.seen(lock.holder(lock.read(client, namespace, group)))
+        raise NotAppliedError(
+            f"the last change of group {namespace}/{group} (revision {last.number}, {last.action}) is {seen}: "
+            f"wait for it, or graylane apply it again",
+            busy=seen is Outcome.RUNNING,
+        )
+    return last.spec
+
+
+def supersede(client: Client, older: Record, by: str, who: str, note: str = "") -> bool:
+    """Have an older rollout go back, if it does not yet; False where it has ended, or cannot go back any more."""
+    if older.state.stage in GOING_BACK:
+        return True
+    try:
+        state: State = store.say(client, older.namespace, older.name, Supersede(who, note, by=by))
+    except IllegalEventError:
+        return False
+    return state.stage in GOING_BACK

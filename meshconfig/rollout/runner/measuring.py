@@ -1,0 +1,45 @@
+"""What is due of an analysis is asked of Prometheus."""
+
+from collections.abc import Sequence
+
+from meshconfig.rollout.actions import Analyse, Ask
+from meshconfig.rollout.analysis import Reading
+from meshconfig.rollout.events import Measured, Report
+from meshconfig.rollout.prometheus import Prometheus
+from meshconfig.rollout.runner.world import World
+from meshconfig.rollout.store import Record, now
+from meshconfig.rollout.todo import work
+
+
+class Measurer:
+    """Measures for one rollout; `close` lets go of its connections."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._prometheus: Prometheus | None = None
+
+    def measure(self, record: Record) -> Report | None:
+        """All that is due, side by side; None where nothing is."""
+        due = [ask for one in work(record.state) if isinstance(one, Analyse) for ask in one.asks if ask.at <= now()]
+        if not due:
+            return None
+        readings = self._readings(record, due)
+        for reading in readings:
+            self._world.metrics.measured(reading)
+        return Measured(record.state.turn, readings=tuple(readings))
+
+    def _readings(self, record: Record, due: Sequence[Ask]) -> list[Reading]:
+        rollout, base = record.state.rollout, record.base
+        assert rollout.spec.analysis is not None
+        assert base is not None
+        if self._prometheus is None:
+            self._prometheus = Prometheus(rollout.spec.analysis.prometheus)
+        source = self._prometheus
+        metrics = {metric.name: metric for metric in rollout.spec.analysis.metrics}
+        return self._world.client.side_by_side(
+            lambda ask: source.read(metrics[ask.metric], rollout, base, ask.service, now()), due
+        )
+
+    def close(self) -> None:
+        if self._prometheus is not None:
+            self._prometheus.close()

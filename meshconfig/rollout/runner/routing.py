@@ -1,0 +1,131 @@
+"""The group that a state asks for, applied as by `graylane apply`; and the Deployments of what is retired."""
+
+import time
+from dataclasses import dataclass
+
+from meshconfig.cluster.change import Choices, Events, Wanted, Watcher, carry_out
+from meshconfig.cluster.lock import LockHeld
+from meshconfig.cluster.workloads import live
+from meshconfig.errors import GraylaneError, Unreachable
+from meshconfig.rollout import steps
+from meshconfig.rollout.events import ApplyFailed, Report
+from meshconfig.rollout.runner.world import Interest, UnwantedError, World
+from meshconfig.rollout.state import Stage
+from meshconfig.rollout.store import Record
+
+PAUSES = (2.0, 10.0)  # seconds before each new try; then it has failed
+BUSY = 3.0  # seconds before the next look at a Lease that somebody else has, or at an API server that is away
+LONGEST = 600  # characters of a reason
+
+
+def apply(world: World, record: Record) -> None:
+    """Make the group what the state asks for. Without a difference nothing is written.
+
+    Raises:
+        UnwantedError: the state has changed meanwhile; what is written stays, the next change goes on from there.
+        ClusterError: as `graylane apply`.
+    """
+    if record.base is None:  # it ended before it was taken up: nothing was ever changed
+        return
+    state = record.state
+    spec = steps.wanted(record.base, state)
+    wanted = Wanted(record.group, record.namespace, spec, _action(record), rollout=record.name)
+    settings = world.settings
+    # An expired Lease is one of a runner that was killed; it is watched for its whole duration before it is taken.
+    choices = Choices(
+        break_lock=True,
+        timeout=settings.timeout,
+        drain=settings.drain,
+        wait=settings.wait,
+        istiod=settings.istiod,
+    )
+    interest = Interest(world, record)
+    events = Events(step=interest.check, wrote=interest.check, barrier=interest.check, drain=interest.check)
+    carry_out(world.client, wanted, choices, Watcher(events=events))
+
+
+def retire(world: World, record: Record) -> None:
+    """Subsets and autoscalers of the old versions go, then their Deployments; one that another version has stays."""
+    apply(world, record)
+    base = record.base
+    assert base is not None  # what was never taken up is not retired
+    for service, move in record.state.rollout.spec.services.items():
+        name = live.deployment(base, service, move.from_)
+        found = live.read(world.client, name)
+        if found is None:
+            continue
+        if others := live.sharing([base], name, (service, move.from_)):
+            world.tell(f"{name} stays: it is that of {' and '.join(others)}, too")
+            continue
+        live.delete(world.client, found)
+
+
+def _action(record: Record) -> str:
+    """What the group's history will say."""
+    state = record.state
+    match state.stage:
+        case Stage.ROUTES_BACK | Stage.PODS_BACK:
+            what = "back"
+        case Stage.TAKE_OVER:
+            what = "take over"
+        case Stage.RETIRE:
+            what = "retire"
+        case Stage.SCALE | Stage.SHRINK:
+            what = "autoscalers"
+        case _:
+            what = f"weight {state.weight}"
+    return f"rollout {record.name}: {what}"
+
+
+@dataclass(slots=True)
+class Tries:
+    """A change is tried again a few times before it has failed; counted for one turn of one rollout."""
+
+    turn: int = -1
+    count: int = 0
+    after: float = 0.0
+
+    def due(self, turn: int) -> bool:
+        """May it be tried now?"""
+        if turn != self.turn:
+            self.turn, self.count, self.after = turn, 0, 0.0
+        return time.monotonic() >= self.after
+
+    def later(self) -> None:
+        """Nothing was tried: it was not the time."""
+        self.after = time.monotonic() + BUSY
+
+    def failed(self) -> bool:
+        """One more failure; True where it was the last try. The next ones are counted anew."""
+        last = self.count >= len(PAUSES)
+        self.after = time.monotonic() + PAUSES[min(self.count, len(PAUSES) - 1)]
+        self.count = 0 if last else self.count + 1
+        return last
+
+
+def attempt(world: World, record: Record, tries: Tries, done: type[Report]) -> Report | None:
+    """Apply, or retire; what to report of it, None where it is to be tried again."""
+    turn = record.state.turn
+    if not tries.due(turn):
+        return None
+    try:
+        retire(world, record) if record.state.stage is Stage.RETIRE else apply(world, record)
+    except UnwantedError:
+        return None
+    except (LockHeld, Unreachable) as error:
+        tries.later()
+        world.tell(f"{record.name}: {reason(error)}")
+        return None
+    except GraylaneError as error:
+        world.metrics.failed("apply")
+        world.tell(f"{record.name}: {reason(error)}")
+        return ApplyFailed(turn, why=reason(error)) if tries.failed() else None
+    return done(turn)
+
+
+def reason(error: Exception) -> str:
+    """An error in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first, rest = lines[:1], lines[1:]
+    text = " ".join([*first, "; ".join(rest)]) if first and first[0].endswith(":") else "; ".join(lines)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,101 @@
+"""The runner of a namespace: one of several drives, the others stand by."""
+
+import threading
+from collections.abc import Callable
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lock import Lock, LockHeld
+from meshconfig.cluster.rollouts import UNFINISHED
+from meshconfig.errors import ClusterError, GraylaneError
+from meshconfig.rollout import store
+from meshconfig.rollout.runner.metrics import Metrics
+from meshconfig.rollout.runner.routing import reason
+from meshconfig.rollout.runner.worker import Worker
+from meshconfig.rollout.runner.world import LOOK, Settings, World
+
+LEASE = "rollouts.runner"  # with a dot, which no group's name has: a group's Lease is never called so
+STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
+GOODBYE = 20.0  # seconds that a worker has to end what it is at
+
+
+class Runner:
+    """Drives the active rollouts of a namespace, each in a thread of its own.
+
+    Parameters:
+        namespace: of the rollouts.
+        tell: takes one line for people.
+        metrics: what Prometheus is told.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        settings: Settings | None = None,
+        *,
+        tell: Callable[[str], None] = lambda line: None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._client, self._namespace, self._settings = client, namespace, settings or Settings()
+        self._tell, self.metrics = tell, metrics or Metrics()
+        self._said = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Returns once `stop` is set, with nothing half done; never for anything that goes wrong."""
+        while not stop.is_set():
+            self.metrics.alive()
+            try:
+                # An expired Lease is watched for its whole duration before it is taken: so nobody has it twice.
+                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._say) as held:
+                    self._say(f"drives the rollouts of {self._namespace}")
+                    self.metrics.leading(True)
+                    self._lead(held, stop)
+            except LockHeld as error:
+                self._say(f"stands by: {reason(error)}")
+            except ClusterError as error:
+                self._say(reason(error))
+            finally:
+                self.metrics.leading(False)
+            stop.wait(STANDBY)
+
+    def _lead(self, held: Lock, stop: threading.Event) -> None:
+        """Raises: ClusterError: the Lease is lost."""
+        ended = threading.Event()
+        world = World(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
+        workers: dict[str, threading.Thread] = {}
+        try:
+            while not stop.is_set():
+                held.check()
+                self._look(world, workers)
+                self.metrics.alive()
+                stop.wait(LOOK)
+        finally:
+            ended.set()
+            for worker in workers.values():
+                worker.join(GOODBYE)
+
+    def _look(self, world: World, workers: dict[str, threading.Thread]) -> None:
+        """A worker for each rollout that has something left to do."""
+        try:
+            found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=self._wrong)
+        except ClusterError as error:
+            self._say(reason(error))
+            return
+        self.metrics.states([one.state for one in found])
+        for name in [name for name, thread in workers.items() if not thread.is_alive()]:
+            del workers[name]
+        for one in found:
+            if one.name not in workers:
+                thread = threading.Thread(target=Worker(world, one.name).run, name=f"rollout-{one.name}", daemon=True)
+                workers[one.name] = thread
+                thread.start()
+
+    def _wrong(self, error: GraylaneError) -> None:
+        self.metrics.failed("state")
+        self._say(reason(error))
+
+    def _say(self, text: str) -> None:
+        """One line; not the same twice in a row."""
+        if text != self._said:
+            self._tell(text)
+        self._said = text

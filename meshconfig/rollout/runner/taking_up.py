@@ -1,0 +1,57 @@
+"""A rollout is taken up: those that it supersedes have gone back, and the group is one that it fits."""
+
+from dataclasses import dataclass
+
+from meshconfig.cluster.rollouts import Standing
+from meshconfig.errors import ClusterError, Unreachable, dotted
+from meshconfig.rollout import begin, store
+from meshconfig.rollout.check import check
+from meshconfig.rollout.events import ApplyFailed, Report, Start
+from meshconfig.rollout.moves import GRAYLANE
+from meshconfig.rollout.runner.scaling import sizes
+from meshconfig.rollout.runner.world import World
+from meshconfig.rollout.state import Stage
+from meshconfig.rollout.store import Record
+from meshconfig.spec.group import LaneGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What to report, and the group to begin from; `waits` says for what instead."""
+
+    report: Report | None = None
+    base: LaneGroup | None = None
+    waits: str = ""
+
+
+def take_up(world: World, record: Record) -> Taken:
+    """Raises: Unreachable: the API server."""
+    if older := _older(world, record):
+        for one in older:
+            if one.services & record.services:
+                begin.supersede(world.client, one, record.name, GRAYLANE)
+        return Taken(waits=f"rollout {' and '.join(one.name for one in older)} to end")
+    turn = record.state.turn
+    try:
+        base = begin.applied(world.client, record.namespace, record.group)
+        if wrong := [f"{dotted(path)}: {said}" for path, said in check(record.state.rollout, base)]:
+            return Taken(ApplyFailed(turn, why="; ".join(wrong)))
+        return Taken(Start(turn, sizes(world, base, record)), base)
+    except Unreachable:
+        raise
+    except begin.NotAppliedError as error:
+        return Taken(waits=str(error)) if error.busy else Taken(ApplyFailed(turn, why=str(error)))
+    except ClusterError as error:
+        return Taken(ApplyFailed(turn, why=str(error)))
+
+
+def _older(world: World, record: Record) -> list[Record]:
+    """The group's others that go first: all that have begun, and of those that wait the earlier ones."""
+    there = store.records(
+        world.client, record.namespace, group=record.group, standing=(Standing.ACTIVE,), wrong=lambda error: None
+    )
+    return [
+        one
+        for one in there
+        if one.name != record.name and (one.state.stage is not Stage.PENDING or one.age < record.age)
+    ]

@@ -1,0 +1,138 @@
+"""One rollout: its state is read, what it asks for is done, and what came of it is reported; again until its end."""
+
+from meshconfig.cluster.lock import LockLost
+from meshconfig.cluster.rollouts import Standing
+from meshconfig.errors import Conflict, GraylaneError
+from meshconfig.rollout import store
+from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
+from meshconfig.rollout.machine import IllegalEventError, step
+from meshconfig.rollout.runner import routing
+from meshconfig.rollout.runner.measuring import Measurer
+from meshconfig.rollout.runner.routing import Tries
+from meshconfig.rollout.runner.scaling import Scaler, Watch
+from meshconfig.rollout.runner.taking_up import take_up
+from meshconfig.rollout.runner.telling import Teller
+from meshconfig.rollout.runner.world import LOOK, World
+from meshconfig.rollout.state import Entry, Stage, State
+from meshconfig.rollout.store import Record
+from meshconfig.rollout.todo import until
+from meshconfig.spec.group import LaneGroup
+
+LATER = 5.0  # seconds after something went wrong
+
+
+class Worker:
+    """Drives one rollout until it has ended or the runner stops."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+        self._tries, self._scaler, self._watch = Tries(), Scaler(world), Watch(world)
+        self._measurer, self._teller = Measurer(world), Teller(world)
+        self._said = ""
+        self._generation: int | None = None
+
+    def run(self) -> None:
+        """Returns at its end, or when the world stops; whatever goes wrong is told and tried again."""
+        try:
+            while not self._world.stop.is_set():
+                pause = self._once()
+                if pause is None:
+                    return
+                self._world.stop.wait(pause)
+        except LockLost:
+            pass  # the runner is told as well
+        finally:
+            self._measurer.close()
+
+    def _once(self) -> float | None:
+        """One look; the seconds until the next, None at the end."""
+        try:
+            record = store.read(self._world.client, self._world.namespace, self._name)
+            if record is None or store.standing(record.state) is Standing.ENDED or self._another(record):
+                return None
+            told = self._teller.offer(record)
+            reported = self._tended(record)
+            if told is not None:
+                self._report(record, told)
+            return 0.0 if reported else LOOK
+        except LockLost:
+            raise
+        except GraylaneError as error:
+            self._say(routing.reason(error))
+            return LATER
+
+    def _another(self, record: Record) -> bool:
+        """Has one of the same name begun since? It gets a worker of its own."""
+        self._generation = self._generation or record.state.generation
+        return record.state.generation != self._generation
+
+    def _tended(self, record: Record) -> bool:
+        """Do what the state asks for; was there something to report?"""
+        if record.state.stage is Stage.PENDING:
+            taken = take_up(self._world, record)
+            if taken.waits:
+                self._say(f"waits for {taken.waits}")
+            return taken.report is not None and self._report(record, taken.report, taken.base)
+        event = self._worked(record)
+        return event is not None and self._report(record, event)
+
+    def _worked(self, record: Record) -> Report | None:
+        turn = record.state.turn
+        match record.state.stage:
+            case Stage.SCALE | Stage.SHRINK | Stage.PODS_BACK:
+                return self._scaler.scale(record)
+            case Stage.ROUTE | Stage.ROUTES_BACK | Stage.TAKE_OVER:
+                return routing.attempt(self._world, record, self._tries, Routed)
+            case Stage.RETIRE:
+                return routing.attempt(self._world, record, self._tries, OldRetired)
+            case Stage.KEEP:
+                return Elapsed(turn) if store.now() >= until(record.state) else None
+            case Stage.WAIT:
+                return Elapsed(turn) if store.now() >= until(record.state) else self._watch.look(record)
+            case Stage.ANALYSE:
+                return self._measurer.measure(record) or self._watch.look(record)
+            case Stage.APPROVAL:
+                return self._watch.look(record)
+            case _:
+                return None
+
+    def _report(self, record: Record, event: Event, base: LaneGroup | None = None) -> bool:
+        """Store what becomes of the state; where somebody was faster, of what they made of it."""
+        while not self._world.stop.is_set():
+            self._world.held.check()
+            try:
+                after, _ = step(record.state, event, store.now())
+            except IllegalEventError:  # somebody decided meanwhile
+                return True
+            if after == record.state:
+                return True
+            try:
+                store.save(self._world.client, record, after, base)
+            except Conflict:
+                found = store.read(self._world.client, record.namespace, record.name)
+                if found is None:
+                    return True
+                record = found
+                continue
+            self._log(record.state, after)
+            return True
+        return False
+
+    def _log(self, before: State, after: State) -> None:
+        last = before.log[-1].number if before.log else 0
+        for entry in after.log:
+            if entry.number > last:
+                self._world.metrics.transition(after, entry)
+                self._say(told(entry))
+
+    def _say(self, text: str) -> None:
+        """One line; not the same twice in a row."""
+        if text != self._said:
+            self._world.tell(f"{self._name}: {text}")
+        self._said = text
+
+
+def told(entry: Entry) -> str:
+    """An entry of the log in one line."""
+    why = f" ({entry.why})" if entry.why else ""
+    return f"{entry.action}{why} → {entry.phase}, {entry.stage}, step {entry.step}, weight {entry.weight}"
