@@ -7,8 +7,9 @@ many series as there are rollouts and metrics by name, and no more.
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from socketserver import TCPServer, ThreadingMixIn
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, MetricsHandler
@@ -20,10 +21,13 @@ from meshconfig.rollout.analysis import Reading
 from meshconfig.rollout.state import Entry, Phase, State
 
 SILENCE = 60.0  # seconds without a sign of life after which a runner is not healthy
+ENDED = 3600.0  # seconds that a rollout's end is shown: a scrape may be minutes away, an alert has to last
 CLIENT_TIMEOUT = 10.0  # seconds that a client may take to ask
 # What is likely to fail is there from the beginning: a counter that begins with its first error has no increase.
-LIKELY = ("apply", "scale", "event", "prometheus", "webhook")
+LIKELY = ("apply", "event", "state", "webhook")
 ROLLOUT = ("namespace", "name")
+
+Name = tuple[str, str]  # namespace, name
 
 
 class Metrics:
@@ -36,7 +40,7 @@ class Metrics:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._alive = clock, clock()
         self.registry = CollectorRegistry()
-        self._rollouts = _Rollouts()
+        self._rollouts = _Rollouts(clock)
         self.registry.register(self._rollouts)
         self._leader = Gauge(
             "graylane_rollout_leader", "1 for the runner that drives the namespace's rollouts.", registry=self.registry
@@ -77,17 +81,16 @@ class Metrics:
         """Does this runner hold the Lease? One that lost it shows no rollouts: others move them on."""
         self._leader.set(leads)
         if not leads:
-            self._rollouts.states = ()
+            self._forget(self._rollouts.clear())
 
     def states(self, states: Sequence[State]) -> None:
-        """The namespace's rollouts as they are now; one that is not among them any more is not shown any more."""
-        before, self._rollouts.states = self._rollouts.states, tuple(states)
-        there = {_labels(state) for state in states}
-        for namespace, name in {_labels(state) for state in before} - there:
-            self._transitions.remove_by_labels({"namespace": namespace, "name": name})
+        """The namespace's rollouts as they are now. One that is not among them any more is shown no more; one that has
+        ended, an hour later."""
+        self._forget(self._rollouts.replace(states))
 
     def transition(self, state: State, entry: Entry) -> None:
-        self._transitions.labels(*_labels(state), _action(entry)).inc()
+        self._rollouts.see(state)
+        self._transitions.labels(*_name(state), _action(entry)).inc()
 
     def measured(self, reading: Reading) -> None:
         self._measurements.labels(reading.metric, reading.answer.value).inc()
@@ -96,15 +99,53 @@ class Metrics:
         """`what` is one of a few words, not an error's text."""
         self._errors.labels(what).inc()
 
+    def _forget(self, gone: Iterable[Name]) -> None:
+        for namespace, name in gone:
+            self._transitions.remove_by_labels({"namespace": namespace, "name": name})
+
 
 class _Rollouts(Collector):
     """Gauges made when they are asked for, from all states of one moment, so that none outlives its rollout."""
 
-    def __init__(self) -> None:
-        self.states: tuple[State, ...] = ()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._shown: dict[Name, State] = {}
+        self._gone: dict[Name, float] = {}  # ended, and not among the others since
+
+    def see(self, state: State) -> None:
+        """One of them, unless a later state of it was seen: there are several threads that read."""
+        with self._lock:
+            self._see(state)
+
+    def replace(self, states: Sequence[State]) -> list[Name]:
+        """These are all that are there; the names of those that are shown no more."""
+        there, now = {_name(state) for state in states}, self._clock()
+        with self._lock:
+            for state in states:
+                self._see(state)
+            self._gone = {name: self._gone.get(name, now) for name in self._shown.keys() - there}
+            over = [name for name, at in self._gone.items() if not self._ended(name) or now - at > ENDED]
+            for name in over:
+                del self._shown[name]
+        return over
+
+    def clear(self) -> list[Name]:
+        with self._lock:
+            over = list(self._shown)
+            self._shown.clear()
+        return over
+
+    def _see(self, state: State) -> None:
+        known = self._shown.get(_name(state))
+        if known is None or _age(state) >= _age(known):
+            self._shown[_name(state)] = state
+
+    def _ended(self, name: Name) -> bool:
+        return self._shown[name].phase.final
 
     def collect(self) -> Iterator[Metric]:
-        states = self.states
+        with self._lock:
+            states = list(self._shown.values())
         known = [(one, (one.rollout.spec.group,), 1) for one in states]
         yield _gauge("info", "A rollout and its group.", ("group",), known)
         phases = [(one, (phase.value,), one.phase is phase) for one in states for phase in Phase]
@@ -119,12 +160,17 @@ def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[Stat
     """A gauge of each rollout, with labels of its own beside the rollout's."""
     family = GaugeMetricFamily(f"graylane_rollout_{name}", text, labels=(*ROLLOUT, *more))
     for state, labels, value in found:
-        family.add_metric((*_labels(state), *labels), value)
+        family.add_metric((*_name(state), *labels), value)
     return family
 
 
-def _labels(state: State) -> tuple[str, str]:
+def _name(state: State) -> Name:
     return state.rollout.metadata.namespace, state.name
+
+
+def _age(state: State) -> tuple[datetime, int]:
+    """Of two states of one name the later has the greater."""
+    return state.begun, state.log[-1].number if state.log else 0
 
 
 def _action(entry: Entry) -> str:

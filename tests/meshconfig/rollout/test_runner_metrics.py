@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+from datetime import timedelta
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -13,8 +14,9 @@ from rollout_world import Run, rollout
 
 from meshconfig.errors import InputError
 from meshconfig.rollout.analysis import Answer, Reading
-from meshconfig.rollout.events import Approve
-from meshconfig.rollout.runner.metrics import SILENCE, Metrics, serve
+from meshconfig.rollout.events import Abort, Approve
+from meshconfig.rollout.runner.metrics import ENDED, SILENCE, Metrics, serve
+from meshconfig.rollout.state import Stage
 
 OPEN = "application/openmetrics-text; version=1.0.0"
 LABELS = {"namespace": "demo", "name": "cat-v2"}
@@ -117,6 +119,40 @@ def test_a_rollout_that_is_gone_is_shown_no_more(metrics, value):
     assert value("graylane_rollout_transitions_total", namespace="demo", name="mouse-v2", action="take up") == 1
 
 
+def aborted():
+    return Run().start().send(Abort("Ann")).until(Stage.ABORTED).state
+
+
+def test_an_end_is_shown_for_an_hour_though_the_runner_looks_no_more(metrics, clock, value):
+    metrics.states([begun()])
+    state = aborted()
+    metrics.transition(state, state.log[-1])
+    for _ in range(2):
+        metrics.states([])
+        assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 1
+        assert value("graylane_rollout_transitions_total", action="pods ready", **LABELS) == 1
+        clock.now += ENDED
+    clock.now += 1
+    metrics.states([])
+    assert value("graylane_rollout_phase", phase="Aborted", **LABELS) is None
+    assert value("graylane_rollout_transitions_total", action="pods ready", **LABELS) is None
+
+
+def test_what_was_read_before_an_end_does_not_hide_it(metrics, value):
+    state = aborted()
+    metrics.transition(state, state.log[-1])
+    metrics.states([begun()])
+    assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 1
+
+
+def test_the_next_of_a_name_takes_the_place_of_one_that_ended(metrics, value):
+    metrics.states([aborted()])
+    after = begun()
+    metrics.states([after.model_copy(update={"begun": after.begun + timedelta(hours=1)})])
+    assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 0
+    assert value("graylane_rollout_phase", phase="Progressing", **LABELS) == 1
+
+
 def test_transitions_are_counted_by_what_was_done(metrics, value):
     state = begun()
     for entry in state.log:
@@ -154,11 +190,14 @@ def test_errors_are_counted_and_begin_at_0(metrics, value):
 
 def test_who_loses_the_lease_shows_no_rollouts(metrics, value):
     metrics.leading(True)
-    metrics.states([begun()])
+    state = begun()
+    metrics.states([state])
+    metrics.transition(state, state.log[-1])
     assert value("graylane_rollout_leader") == 1
     metrics.leading(False)
     assert value("graylane_rollout_leader") == 0
     assert value("graylane_rollout_weight", **LABELS) is None
+    assert value("graylane_rollout_transitions_total", action="take up", **LABELS) is None
 
 
 def test_the_format_is_the_one_asked_for(metrics, ask):
