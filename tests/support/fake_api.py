@@ -1,0 +1,249 @@
+"""An API server on loopback for tests without a cluster: objects with versions, compare-and-swap, labels to select by.
+
+Deployments get their Pods at once, unless their image is in `stuck`, and at least as many as an autoscaler asks for.
+What is applied is kept as it was sent; everything is allowed. Its limits are those of what graylane asks: no watch, no
+validation, fields have no owners.
+"""
+
+import json
+import re
+import threading
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+ISTIO = "/apis/networking.istio.io"
+ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
+PATH = re.compile(
+    r"/apis?/(?P<api>.+?)/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(/(?P<name>[^/]+))?(/(?P<sub>.+))?"
+)
+
+
+class Refused(Exception):
+    def __init__(self, status, reason, message):
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class FakeApi:
+    """`objects`: (plural, namespace, name) → the resource; `seen`: (method, path) of each request, in order."""
+
+    def __init__(self):
+        self.objects, self.seen, self.stuck = {}, [], set()
+        self.lock, self.version, self.down = threading.RLock(), 0, False
+        self.before = []  # called with (method, path) before each request
+        self.url = ""
+
+    def kubeconfig(self, folder):
+        file = folder / "kubeconfig"
+        named = {"name": "fake"}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "fake",
+            "clusters": [{**named, "cluster": {"server": self.url}}],
+            "users": [{**named, "user": {"token": "nobody"}}],
+            "contexts": [{**named, "context": {"cluster": "fake", "user": "fake"}}],
+        }
+        file.write_text(json.dumps(config))
+        return file
+
+    def put(self, *manifests):
+        """As they are, in the place of others of their names."""
+        for one in manifests:
+            plural = f"{one['kind'].lower()}s"
+            self._keep((plural, one["metadata"]["namespace"], one["metadata"]["name"]), deepcopy(one))
+
+    def get(self, plural, name, namespace="demo"):
+        return self.objects.get((plural, namespace, name))
+
+    def names(self, plural, namespace="demo"):
+        return {name for kind, space, name in self.objects if (kind, space) == (plural, namespace)}
+
+    def answer(self, method, url, body):
+        for hook in list(self.before):
+            hook(method, url)
+        with self.lock:
+            self.seen.append((method, url))
+            parts = urlsplit(url)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            if fixed := _fixed(method, parts.path, body):
+                return fixed
+            found = PATH.fullmatch(parts.path)
+            if not found:
+                raise Refused(404, "NotFound", f"nothing at {parts.path}")
+            return self._do(method, found.groupdict(), query, body)
+
+    def _do(self, method, place, query, body):
+        key = (place["plural"], place["space"], place["name"])
+        match method, bool(place["name"]), place["sub"]:
+            case "GET", False, _:
+                return self._list(key, query.get("labelSelector", ""), place["api"])
+            case "POST", False, _:
+                key = (*key[:2], body["metadata"]["name"])
+                if key in self.objects:
+                    raise Refused(409, "AlreadyExists", f"{key[2]} is there already")
+                return self._keep(key, body)
+            case "PATCH", True, None:
+                if query.get("dryRun"):
+                    return body
+                return self._keep(key, body)
+            case "PATCH", True, "scale":
+                live = self._there(key)
+                return self._keep(key, {**live, "spec": {**live["spec"], **body["spec"]}})
+            case "PUT", True, _:
+                live = self._there(key)
+                given = body["metadata"].get("resourceVersion")
+                if given and given != live["metadata"]["resourceVersion"]:
+                    raise Refused(409, "Conflict", "the object has been modified")
+                return self._keep(key, body)
+            case "GET", True, _:
+                return self._there(key)
+            case "DELETE", True, _:
+                return self.objects.pop(key) if self._there(key) else None
+        raise Refused(405, "MethodNotAllowed", f"{method} of {place}")
+
+    def _there(self, key):
+        if key not in self.objects:
+            raise Refused(404, "NotFound", f"{key[0]} {key[2]} not found")
+        return self.objects[key]
+
+    def _list(self, key, selector, api):
+        items = [
+            {name: part for name, part in one.items() if name not in ("kind", "apiVersion")}
+            for (plural, space, _), one in sorted(self.objects.items())
+            if (plural, space) == key[:2] and _selected(one["metadata"].get("labels") or {}, selector)
+        ]
+        return {"apiVersion": api, "kind": "List", "items": items}
+
+    def _keep(self, key, one):
+        self.version += 1
+        one = deepcopy(one)
+        old = (self.objects.get(key) or {}).get("metadata", {})
+        metadata = one["metadata"]
+        metadata.setdefault("namespace", key[1])
+        metadata["resourceVersion"] = str(self.version)
+        metadata["uid"] = old.get("uid") or f"uid-{self.version}"
+        metadata["generation"] = old.get("generation", 0) + 1
+        metadata["creationTimestamp"] = old.get("creationTimestamp") or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self.objects[key] = one
+        if key[0] == "deployments":
+            self._run(one)
+        if key[0] == "horizontalpodautoscalers":
+            self._autoscale(key[1], one["spec"])
+        return deepcopy(one)
+
+    def _autoscale(self, namespace, spec):
+        """The controller of autoscalers, as far as it goes without metrics."""
+        live = self.get("deployments", spec["scaleTargetRef"]["name"], namespace)
+        if live and live["spec"].get("replicas", 1) < spec["minReplicas"]:
+            live["spec"]["replicas"] = spec["minReplicas"]
+            self._run(live)
+
+    def _run(self, deployment):
+        """The controller of Deployments, in no time."""
+        images = {one["image"] for one in deployment["spec"]["template"]["spec"]["containers"]}
+        wanted = deployment["spec"].get("replicas", 1)
+        ready = 0 if images & self.stuck else wanted
+        deployment["status"] = {
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": wanted,
+            "updatedReplicas": wanted,
+            "readyReplicas": ready,
+        }
+
+
+def _fixed(method, path, body):
+    """What there is besides objects: who asks, what they may, and which kinds there are."""
+    if path.endswith("/selfsubjectreviews"):
+        return {"status": {"userInfo": {"username": "tester"}}}
+    if path.endswith("/selfsubjectaccessreviews"):
+        return {"status": {"allowed": True}}
+    if path == ISTIO:
+        return {"versions": [{"version": "v1"}]}
+    if path == f"{ISTIO}/v1":
+        return {"resources": [{"kind": kind} for kind in ISTIO_KINDS]}
+    if method == "GET" and (found := re.fullmatch("/api/v1/namespaces/([^/]+)", path)):
+        metadata = {"name": found[1], "labels": {"istio-injection": "enabled"}}
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    return None
+
+
+def _selected(labels, selector):
+    for one in re.split(r",(?![^(]*\))", selector) if selector else ():
+        if many := re.fullmatch(r"(\S+) in \((.*)\)", one):
+            if labels.get(many[1]) not in many[2].split(","):
+                return False
+        elif "=" in one:
+            name, _, value = one.partition("=")
+            if labels.get(name) != value:
+                return False
+        elif one not in labels:
+            return False
+    return True
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def _serve(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        api = self.server.api
+        if api.down:
+            self.close_connection = True
+            return
+        try:
+            status, answer = 200, api.answer(self.command, self.path, body)
+        except Refused as error:
+            status, answer = error.status, {"kind": "Status", "reason": error.reason, "message": str(error)}
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def log_message(self, *args):
+        pass
+
+
+@contextmanager
+def api_server():
+    """A FakeApi, for the time of the block."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.daemon_threads = True
+        server.api = FakeApi()
+        server.api.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server.api
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def deployment(name, labels, replicas=1, image="app", namespace="demo"):
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "labels": {}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def service(name, port=9001, namespace="demo"):
+    ports = [{"name": "http", "port": port}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"app": name}, "ports": ports},
+    }
