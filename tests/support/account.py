@@ -1,38 +1,57 @@
-"""The account of k8s/rbac, made in a namespace of a test, and a kubeconfig that is this account's and nobody else's."""
+"""The accounts that come with graylane, made in a namespace of a test, and a kubeconfig that is one account's and
+nobody else's."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from mesh_cluster import Manifest, kubectl
 
-RBAC = Path(__file__).parents[2] / "k8s" / "rbac"
-NAME = "graylane"
+K8S = Path(__file__).parents[2] / "k8s"
+PARTS = ("ServiceAccount", "Role", "RoleBinding")
 
 Rule = dict[str, list[str]]
+Keep = Callable[[str, str], bool]  # resource, verb
 
 
-def manifests(namespace: str, keep: Callable[[str, str], bool] = lambda resource, verb: True) -> list[Manifest]:
-    """k8s/rbac for another namespace than `demo`; of its rights those that `keep(resource, verb)`."""
-    text = "---\n".join(file.read_text() for file in sorted(RBAC.glob("*.yaml")))
+@dataclass(frozen=True)
+class Account:
+    """A ServiceAccount of k8s/FOLDER and what it may."""
+
+    folder: str
+    name: str
+
+
+OPERATOR = Account("rbac", "graylane")
+CONTROLLER = Account("controller", "graylane-rollouts")
+
+
+def everything(resource: str, verb: str) -> bool:
+    return True
+
+
+def manifests(namespace: str, keep: Keep = everything, of: Account = OPERATOR) -> list[Manifest]:
+    """An account for another namespace than `demo`; of its rights those that `keep(resource, verb)`."""
+    text = "---\n".join(file.read_text() for file in sorted((K8S / of.folder).glob("*.yaml")))
     text = text.replace("namespace: demo", f"namespace: {namespace}").replace("-demo\n", f"-{namespace}\n")
-    found = [one for one in yaml.safe_load_all(text) if one]
+    found = [one for one in yaml.safe_load_all(text) if one and one["kind"] in PARTS]
     for one in found:
         if one["kind"] == "Role":
             one["rules"] = [left for rule in one["rules"] for left in _kept(rule, keep)]
     return found
 
 
-def _kept(rule: Rule, keep: Callable[[str, str], bool]) -> list[Rule]:
+def _kept(rule: Rule, keep: Keep) -> list[Rule]:
     """A rule as one for each resource, without the rights that are not kept."""
     each = [(one, [verb for verb in rule["verbs"] if keep(one, verb)]) for one in rule["resources"]]
     return [{**rule, "resources": [one], "verbs": verbs} for one, verbs in each if verbs]
 
 
-def rights(namespace: str) -> list[tuple[str, str, str]]:
+def rights(namespace: str, of: Account = OPERATOR) -> list[tuple[str, str, str]]:
     """(where, resource, verb) of all that the account may."""
-    roles = [one for one in manifests(namespace) if one["kind"] == "Role"]
+    roles = [one for one in manifests(namespace, of=of) if one["kind"] == "Role"]
     return [
         (role["metadata"]["namespace"], resource, verb)
         for role in roles
@@ -42,21 +61,21 @@ def rights(namespace: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def account(namespace: str, folder: Path, keep: Callable[[str, str], bool] = lambda resource, verb: True) -> Path:
+def account(namespace: str, folder: Path, keep: Keep = everything, of: Account = OPERATOR) -> Path:
     """Make the account in a namespace that exists; the path of its kubeconfig, good for an hour."""
-    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(manifests(namespace, keep)))
-    token = kubectl("create", "token", NAME, "-n", namespace, "--duration=1h").stdout.strip()
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(manifests(namespace, keep, of)))
+    token = kubectl("create", "token", of.name, "-n", namespace, "--duration=1h").stdout.strip()
     given = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json").stdout)
-    context = {"cluster": "cluster", "user": NAME, "namespace": namespace}
+    context = {"cluster": "cluster", "user": of.name, "namespace": namespace}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": NAME,
+        "current-context": of.name,
         "clusters": [{"name": "cluster", "cluster": given["clusters"][0]["cluster"]}],
-        "users": [{"name": NAME, "user": {"token": token}}],
-        "contexts": [{"name": NAME, "context": context}],
+        "users": [{"name": of.name, "user": {"token": token}}],
+        "contexts": [{"name": of.name, "context": context}],
     }
-    file = folder / "kubeconfig"
+    file = folder / f"{of.name}.kubeconfig"
     file.write_text(json.dumps(config))
     file.chmod(0o600)
     return file
