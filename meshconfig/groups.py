@@ -11,7 +11,7 @@ from meshconfig.spec import Envelope, LaneGroup
 from meshconfig.spec.base import validate
 
 GROUP = "LaneGroup"
-KINDS = (GROUP, "LocalMesh")
+KINDS = (GROUP, "LocalMesh", "Rollout")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from meshconfig.cli.common import batch, stderr
+from meshconfig.cli.rollout_files import rollouts
 from meshconfig.errors import InputError
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
@@ -57,7 +58,8 @@ def command(
 ) -> None:
     """Find mistakes in specs and in VirtualServices, DestinationRules, Gateways, Services, Deployments of any origin.
 
-    A spec is compiled and what it renders to is looked at as well; findings name the spec's field.
+    A spec is compiled and what it renders to is looked at as well; findings name the spec's field. A Rollout has to fit
+    its LaneGroup, where the files have that too.
     Exit 0 without findings of the level of --fail-on or worse, 1 with some, 2 for input that cannot be used.
 
     Examples:
@@ -78,7 +80,10 @@ def command(
         raise InputError.at("graylane lint", "say what to look at with -f FILE")
     ignored = [rule(code).code for code in ignore or ()]
     with batch():
-        findings = lint(index(load(sources), default_namespace=namespace), ignored=ignored)
+        documents = load(sources)
+        subject = index(documents, default_namespace=namespace)
+        rollouts(documents, subject.groups)
+        findings = lint(subject, ignored=ignored)
     print(report(findings, output), end="")
     if output is Format.TEXT:
         stderr().print(summary(findings))

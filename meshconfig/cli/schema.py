@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from meshconfig.spec import LaneGroup, LocalMesh
+from meshconfig.spec import LaneGroup, LocalMesh, Rollout
 
 
 def command() -> None:
@@ -24,5 +24,6 @@ def command() -> None:
 
 def json_schema() -> dict[str, Any]:
     """The schema of any document of a spec (JSON Schema 2020-12)."""
-    schema = TypeAdapter(Annotated[LaneGroup | LocalMesh, Field(discriminator="kind")]).json_schema(by_alias=True)
+    documents = Annotated[LaneGroup | LocalMesh | Rollout, Field(discriminator="kind")]
+    schema = TypeAdapter[Any](documents).json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "graylane spec", **schema}

@@ -15,6 +15,7 @@ from meshconfig.spec.group import (
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
+from meshconfig.spec.rollout import Rollout
 
 __all__ = [
     "API_VERSION",
@@ -30,6 +31,7 @@ __all__ = [
     "PathMatch",
     "PathRoute",
     "Policy",
+    "Rollout",
     "ServiceSpec",
     "StringMatch",
     "TrafficPolicy",
