@@ -64,6 +64,8 @@ COMMANDS = [
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
     *("version", "version add", "version weights", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove"),
+    *("rollout", "rollout start", "rollout status", "rollout list"),
+    *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),
     *("schema", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"

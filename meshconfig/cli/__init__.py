@@ -22,6 +22,7 @@ from meshconfig.cli import (
     render,
     replicas,
     rollback,
+    rollout,
     schema,
     status,
     version,
@@ -54,6 +55,7 @@ app.command("schema")(schema.command)
 app.command("demo")(demo.command)
 app.add_typer(version.app, name="version")
 app.add_typer(lane.app, name="lane")
+app.add_typer(rollout.app, name="rollout")
 app.add_typer(local.app, name="local")
 
 

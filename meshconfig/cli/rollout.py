@@ -1,0 +1,210 @@
+"""`graylane rollout`: a way from version to version by steps; start it, see how it stands, decide, drive it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import RenderableType
+
+from meshconfig.cli import rollout_decide, rollout_run
+from meshconfig.cli.cluster import Context, Namespace, connect
+from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
+from meshconfig.cli.rollout_decide import By, Name, Note
+from meshconfig.cli.rollout_files import Written, rollouts
+from meshconfig.cli.rollout_show import Seen, name, shown, table
+from meshconfig.cli.watch import View, follow
+from meshconfig.compile import compile_group
+from meshconfig.compile.services import workload_name
+from meshconfig.errors import ClusterError, GraylaneError, InputError
+from meshconfig.groups import GROUP, check_kind, groups
+from meshconfig.load import Document, load
+from meshconfig.rollout.state import Phase
+from meshconfig.rollout.status import status as as_json
+from meshconfig.spec import LaneGroup
+
+if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
+    from meshconfig.cluster.client import Client
+    from meshconfig.rollout.begin import Started
+
+LATEST = 8  # entries of the log on a screen that is watched
+BAD = (Phase.DEGRADED, Phase.ABORTED, Phase.ROLLED_BACK)
+LISTED = ("name", "group", "phase", "stage", "step", "steps", "weights", "since", "why")
+
+app = typer.Typer(help="Move services from version to version by steps, with pauses and metrics.", no_args_is_help=True)
+
+
+@app.callback()
+def group_() -> None:
+    """A `kind: Rollout` moves services from version to version by steps. It is kept in the cluster: anybody may look
+    and decide, and any `run` takes it up."""
+
+
+@app.command("start")
+def start(
+    file: Files,
+    by: By = None,
+    note: Note = "",
+    context: Context = None,
+    output: OutputFormat = Output.TEXT,
+) -> None:
+    """Start the rollouts in files, of groups that are applied.
+
+    Where the files hold the LaneGroup as well, it has to be the one that is applied. A rollout of the same services
+    that is under way is superseded: it goes back first. Nothing moves until a `graylane rollout run` or the controller
+    takes it up.
+
+    Examples:
+
+        graylane rollout start -f cat-v2.yaml
+
+        graylane rollout start -f cat-v2.yaml --by eva --note "ticket 4711"
+    """
+    found = _written(load(file), file)
+    client = connect(context)
+    with needs("mesh"):
+        from meshconfig.cluster.lease import operator
+        from meshconfig.rollout import begin
+    for one in found:
+        if one.group is not None:
+            _as_applied(client, one, one.group)
+    done = []
+    for one in found:
+        started = begin.start(client, one.rollout, one.document, who=by or operator(), note=note)
+        if output is Output.TEXT:
+            _tell(started)
+        done.append({**as_json(started.record.state), "superseded": list(started.superseded)})
+    if output is Output.JSON:
+        print(json.dumps(done, indent=2))
+
+
+def _written(documents: Sequence[Document], sources: Sequence[str]) -> list[Written]:
+    for document in documents:
+        check_kind(document)
+    known = groups(documents) if any(document.kind == GROUP for document in documents) else []
+    found = rollouts(documents, known)
+    if not found:
+        raise InputError.at(", ".join(sources), "no document of kind Rollout here")
+    return found
+
+
+def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
+    """A rollout begins from what is applied, or from what one that it supersedes began from: a file that says something
+    else would be read in vain.
+
+    Raises:
+        InputError: the group in the files is another one.
+    """
+    from meshconfig.cluster.rollouts import Standing
+    from meshconfig.rollout import begin, store
+
+    namespace, called = group.metadata.namespace, group.metadata.name
+    active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,))
+    base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
+    if _meaning(base) != _meaning(group):
+        said = f"group {namespace}/{called} in the files is not as it is applied"
+        hint = "graylane apply it first, or leave it out of the files"
+        raise InputError([one.document.problem(("spec", "group"), f"{said}: {hint}")])
+
+
+def _meaning(group: LaneGroup) -> object:
+    """What of a spec counts for a rollout: not in which words it is written, because an apply does not see that."""
+    names = [
+        workload_name(service, version, one)
+        for service, spec in group.spec.services.items()
+        for version, one in spec.versions.items()
+    ]
+    return compile_group(group), sorted(names)
+
+
+def _tell(started: "Started") -> None:
+    state = started.record.state
+    metadata, steps = state.rollout.metadata, len(state.rollout.spec.steps)
+    counted = f"{steps} step{'s' if steps > 1 else ''}"
+    drives = f"graylane rollout run -n {metadata.namespace} drives it, unless a controller does"
+    print(f"{name(state)}: {state.phase}, {counted}; {drives}")
+    for other in started.superseded:
+        print(f"rollout {metadata.namespace}/{other} is superseded: it goes back first")
+
+
+@app.command("status")
+def status(
+    rollout: Name,
+    namespace: Namespace = "default",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every 2 seconds, until it ends or Ctrl-C.")
+    ] = False,
+    context: Context = None,
+    output: OutputFormat = Output.TEXT,
+) -> None:
+    """Where a rollout stands: its phase and why, its steps, weights and Pods, what was measured, and who did what.
+
+    Exit 0 while it goes on and when it has succeeded; 1 when it is held after a failure, goes back, or went back.
+    With --watch in a pipe, there is a block (with JSON a line) for each change.
+
+    Examples:
+
+        graylane rollout status cat-v2 -n demo
+
+        graylane rollout status cat-v2 -n demo --watch
+
+        graylane rollout status cat-v2 -n demo --output json
+    """
+    client = connect(context)
+    seen = _look(client, namespace, rollout)
+    last = LATEST if watch else None
+
+    def text(one: Seen, error: str) -> RenderableType:
+        return shown(one, datetime.now(UTC), error, last=last)
+
+    view = View(text, lambda one: as_json(one.state), lambda one: one.state.phase.final)
+    if watch:
+        seen = follow(seen, lambda: _look(client, namespace, rollout), view, output)
+    else:
+        view.print(seen, output)
+    sys.exit(1 if seen.state.phase in BAD else 0)
+
+
+def _look(client: "Client", namespace: str, rollout: str) -> Seen:
+    """One call, and one more once it has succeeded."""
+    from meshconfig.cluster import history
+    from meshconfig.rollout import store
+
+    state = store.known(client, namespace, rollout).state
+    if state.phase is Phase.SUCCEEDED:
+        with suppress(ClusterError):  # a hint, and no more
+            last = history.last_succeeded(history.revisions(client, namespace, state.rollout.spec.group))
+            if last and last.action.startswith(f"rollout {rollout}:"):
+                return Seen(state, last.number)
+    return Seen(state)
+
+
+@app.command("list")
+def list_(namespace: Namespace = "default", context: Context = None, output: OutputFormat = Output.TEXT) -> None:
+    """The rollouts of a namespace, those that have ended too; the newest is the last.
+
+    Examples:
+
+        graylane rollout list -n demo
+    """
+    client = connect(context)
+    with needs("mesh"):
+        from meshconfig.rollout import store
+    found = [one.state for one in store.records(client, namespace, wrong=_unreadable)]
+    if output is Output.JSON:
+        print(json.dumps([{key: as_json(state)[key] for key in LISTED} for state in found], indent=2))
+    elif found:
+        stdout().print(table(found))
+    else:
+        stderr().print(f"no rollout was ever started in namespace {namespace}")
+
+
+def _unreadable(error: GraylaneError) -> None:
+    print(f"graylane: {error}", file=sys.stderr)
+
+
+rollout_decide.register(app)
+rollout_run.register(app)

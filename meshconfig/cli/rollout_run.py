@@ -1,0 +1,86 @@
+"""`graylane rollout run`: drive what was started, in a terminal or as a Pod."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from meshconfig.cli.cluster import Context, Drain, Istiod, Namespace, Timeout, Wait, connect
+from meshconfig.cli.common import needs
+
+Metrics = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics", metavar="PORT", min=1, max=65535, help="Serve /metrics and /healthz there.", show_default=False
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    namespace: Namespace = "default",
+    metrics: Metrics = None,
+    timeout: Timeout = 300.0,
+    drain: Drain = 5.0,
+    wait: Wait = 10.0,
+    istiod: Istiod = None,
+    context: Context = None,
+) -> None:
+    """Drive the rollouts of a namespace until Ctrl-C or SIGTERM: scale, move requests, measure, notify.
+
+    Several may run, here and as the controller in `k8s/controller`: one of them works at a time, and another goes on
+    where it was stopped. A second Ctrl-C does not wait for what it is just doing.
+
+    Examples:
+
+        graylane rollout run -n demo
+
+        graylane rollout run -n demo --metrics 9090 --drain 30
+    """
+    client = connect(context)
+    with needs("mesh"):
+        from meshconfig.rollout.runner import Runner, Settings
+        from meshconfig.rollout.runner.metrics import serve
+    settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait)
+    runner = Runner(client, namespace, settings, tell=_tell)
+    pages = nullcontext() if metrics is None else serve(metrics, runner.metrics)
+    with stopped() as stop, pages:
+        runner.run(stop)
+
+
+@contextmanager
+def stopped() -> Iterator[threading.Event]:
+    """Set by the first SIGTERM or Ctrl-C; the second does what it does without us."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+def _tell(text: str) -> None:
+    """One write a line, as several threads may have something to tell."""
+    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    sys.stderr.write("".join(f"{at} {line}\n" for line in text.splitlines()))
+    sys.stderr.flush()

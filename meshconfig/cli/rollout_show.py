@@ -1,0 +1,205 @@
+"""A rollout for a reader: where it stands, its steps, what serves, what was measured, and its log."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from meshconfig.cli.history import when
+from meshconfig.rollout.analysis import Answer
+from meshconfig.rollout.automatic import rungs
+from meshconfig.rollout.state import Phase, Stage, State
+from meshconfig.rollout.status import status
+from meshconfig.spec.duration import duration
+from meshconfig.spec.rollout import RolloutStep
+
+STYLES = {
+    Phase.PENDING: "cyan",
+    Phase.PROGRESSING: "cyan",
+    Phase.PAUSED: "yellow",
+    Phase.DEGRADED: "red",
+    Phase.SUCCEEDED: "green",
+    Phase.ABORTED: "red",
+    Phase.ROLLED_BACK: "red",
+}
+ANSWERS = {Answer.PASS: "green", Answer.FAIL: "red", Answer.NO_DATA: "yellow"}
+DONE, HERE, STOPPED = Text("✓", "green"), Text("→", "bold"), Text("✗", "red")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A rollout as it was looked at. `revision` is what its group is now, once it has succeeded."""
+
+    state: State
+    revision: int | None = None
+
+
+def shown(seen: Seen, now: datetime, error: str = "", *, last: int | None = None) -> RenderableType:
+    """All of it.
+
+    Parameters:
+        error: why it could not be looked at just now.
+        last: how many entries of the log; else all.
+    """
+    state = seen.state
+    parts: list[RenderableType] = [*_head(state), *([Text(error, "red")] if error else [])]
+    parts += ["", _steps(state), "", _versions(state)]
+    if state.tallies:
+        parts += ["", _metrics(state)]
+    parts += ["", *_log(state, last), *_end(seen)]
+    if (left := _left(state, now)) is not None:
+        parts.insert(2, left)
+    return Group(*parts)
+
+
+def line(state: State) -> str:
+    """`rollout demo/cat-v2: Paused, awaiting approval, step 2 of 5`."""
+    return f"{name(state)}: {state.phase}, {state.stage}{_step(state)}"
+
+
+def name(state: State) -> str:
+    return f"rollout {state.rollout.metadata.namespace}/{state.name}"
+
+
+def table(states: Sequence[State]) -> Table:
+    """A line for each of several."""
+    found = Table(box=None, pad_edge=False)
+    for column in ("rollout", "group", "phase", "stage", "step"):
+        found.add_column(column)
+    found.add_column("weight", justify="right")
+    found.add_column("since")
+    for state in states:
+        steps = state.rollout.spec.steps
+        step = f"{min(state.step + 1, len(steps))}/{len(steps)}"
+        phase = Text(state.phase, STYLES[state.phase])
+        found.add_row(
+            state.name, state.rollout.spec.group, phase, state.stage, step, f"{state.applied} %", when(state.since)
+        )
+    return found
+
+
+def _head(state: State) -> Iterator[Text]:
+    yield Text.assemble(
+        (name(state), "bold"),
+        "   ",
+        (f"{state.phase}", STYLES[state.phase]),
+        (f", {state.stage}", STYLES[state.phase]),
+        f"{_step(state)}   since {when(state.since)}",
+    )
+    spec = state.rollout.spec
+    moves = ", ".join(f"{service} {move.from_} → {move.to}" for service, move in spec.services.items())
+    yield Text(f"group {spec.group}: {moves}" + (f", split at {spec.entry}" if spec.entry else ""))
+    if state.why:
+        yield Text(state.why, "red" if state.phase is Phase.DEGRADED else "")
+
+
+def _step(state: State) -> str:
+    if state.stage is Stage.PENDING or state.current is None or state.phase.final:
+        return ""
+    return f", step {state.step + 1} of {len(state.rollout.spec.steps)}"
+
+
+def _left(state: State, now: datetime) -> Text | None:
+    until = status(state)["until"]
+    if until is None:
+        return None
+    end = datetime.fromisoformat(until)
+    seconds = max(0, round((end - now).total_seconds()))
+    return Text(f"until {when(end)}, {duration(seconds)} left")
+
+
+def _steps(state: State) -> Table:
+    found = Table.grid(padding=(0, 2, 0, 0))
+    found.add_column()
+    found.add_column(justify="right")
+    found.add_column()
+    for number, step in enumerate(state.rollout.spec.steps):
+        here = number == state.step and state.stage is not Stage.PENDING
+        words = described(step) + (_rung(state, step) if here else "")
+        style = "bold" if here else "" if number < state.step else "dim"
+        found.add_row(_mark(state, number, here=here), str(number + 1), Text(words, style))
+    return found
+
+
+def _mark(state: State, number: int, *, here: bool) -> Text:
+    if here:
+        back = state.phase.final or state.stage in (Stage.ROUTES_BACK, Stage.PODS_BACK)
+        return STOPPED if back else HERE
+    return DONE if number < state.step else Text(" ")
+
+
+def described(step: RolloutStep) -> str:
+    """A step in words: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
+    if step.auto:
+        one = step.auto
+        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {duration(one.every)}"
+    parts = []
+    if step.weight is not None:
+        parts.append(f"weight {step.weight} %{_pods(step)}")
+    if step.pause:
+        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {duration(step.pause.for_)}")
+    if step.analysis:
+        parts.append(f"metrics measured for {duration(step.analysis.for_)}")
+    return ", then ".join(parts)
+
+
+def _pods(step: RolloutStep) -> str:
+    if step.replicas is None:
+        return ""
+    return f", {step.replicas} Pods" if isinstance(step.replicas, int) else f", {step.replicas} of the Pods"
+
+
+def _rung(state: State, step: RolloutStep) -> str:
+    return f" (at {rungs(step.auto)[state.rung]} %)" if step.auto else ""
+
+
+def _versions(state: State) -> Table:
+    found = Table(box=None, pad_edge=False)
+    found.add_column("service")
+    found.add_column("version")
+    found.add_column("untagged", justify="right")
+    found.add_column("Pods wanted", justify="right")
+    for service, weights in status(state)["weights"].items():
+        for version, weight in weights.items():
+            pods = state.pods.get(service, {}).get(version)
+            found.add_row(service, version, f"{weight} %", "" if pods is None else str(pods))
+    return found
+
+
+def _metrics(state: State) -> Table:
+    found = Table(box=None, pad_edge=False)
+    for column in ("metric", "last", ""):
+        found.add_column(column)
+    for key, tally in state.tallies.items():
+        if tally.last:
+            said = f"{tally.failed} failed" if tally.failed else ""
+            answer = Text(tally.last.answer, ANSWERS[tally.last.answer])
+            found.add_row(key, answer, Text(", ".join(part for part in (tally.last.why, said) if part)))
+    return found
+
+
+def _log(state: State, last: int | None) -> Iterator[RenderableType]:
+    entries = state.log if last is None else state.log[-last:]
+    if earlier := len(state.log) - len(entries):
+        yield Text(f"{earlier} earlier entries of the log", "dim")
+    found = Table(box=None, pad_edge=False)
+    for column in ("when", "who", "action"):
+        found.add_column(column)
+    found.add_column("weight", justify="right")
+    found.add_column("then")
+    found.add_column("why")
+    for one in entries:
+        phase = Text(one.stage, STYLES[one.phase])
+        found.add_row(when(one.at), Text(one.who), Text(one.action), f"{one.weight} %", phase, Text(one.why))
+    yield found
+
+
+def _end(seen: Seen) -> Iterator[RenderableType]:
+    """Whoever keeps the spec in a file has another one there than what the group is now."""
+    if seen.state.phase is Phase.SUCCEEDED and seen.revision is not None:
+        spec, namespace = seen.state.rollout.spec, seen.state.rollout.metadata.namespace
+        command = f"graylane history {spec.group} -n {namespace} --show {seen.revision} > graylane.yaml"
+        yield Text(f"\nthe group's spec is another one now than in its file: {command}")
