@@ -1,0 +1,129 @@
+"""k8s/controller fits itself, the command that it runs, its Dockerfile, and the account of k8s/rbac."""
+
+import shlex
+import tomllib
+from pathlib import Path
+
+import typer
+import yaml
+from account import CONTROLLER, OPERATOR, rights
+
+from meshconfig.cli import app
+from meshconfig.cluster import lock
+from meshconfig.rollout.runner.metrics import SILENCE
+from meshconfig.rollout.runner.runner import GOODBYE
+
+ROOT = Path(__file__).parents[3]
+HERE = ROOT / "k8s" / "controller"
+OBJECTS = [one for file in sorted(HERE.glob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
+NAME, NAMESPACE = "graylane-rollouts", "demo"
+
+
+def of_kind(kind):
+    return [one for one in OBJECTS if one["kind"] == kind]
+
+
+(DEPLOYMENT,) = of_kind("Deployment")
+POD = DEPLOYMENT["spec"]["template"]
+(CONTAINER,) = POD["spec"]["containers"]
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+def command():
+    """What `graylane` makes of the container's arguments, with its variables filled in."""
+    arguments = [one.replace("$(NAMESPACE)", NAMESPACE) for one in CONTAINER["args"]]
+    found = typer.main.get_command(app)
+    while arguments[0] in getattr(found, "commands", ()):
+        found = found.commands[arguments.pop(0)]
+    return found.name, found.make_context(found.name, arguments).params
+
+
+def test_all_is_in_the_one_namespace_but_for_the_barriers():
+    where = {(one["kind"], one["metadata"]["namespace"]) for one in OBJECTS}
+    barriers = {("Role", "istio-system"), ("RoleBinding", "istio-system")}
+    assert where - barriers == {(kind, NAMESPACE) for kind in ("Deployment", "ServiceAccount", "Role", "RoleBinding")}
+    assert barriers <= where
+
+
+def test_the_deployment_selects_its_pods_and_they_are_the_accounts():
+    labels = POD["metadata"]["labels"].items()
+    assert DEPLOYMENT["spec"]["selector"]["matchLabels"].items() <= labels
+    for spread in POD["spec"]["topologySpreadConstraints"]:
+        assert spread["labelSelector"]["matchLabels"].items() <= labels
+    assert POD["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+    assert POD["spec"]["serviceAccountName"] == of_kind("ServiceAccount")[0]["metadata"]["name"] == NAME
+
+
+def test_it_runs_a_command_that_there_is_for_the_namespace_that_it_is_in():
+    name, given = command()
+    assert (name, given["namespace"]) == ("run", NAMESPACE)
+    (variable,) = CONTAINER["env"]
+    assert variable == {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+
+
+def test_probes_and_prometheus_ask_the_port_of_the_command():
+    (port,) = CONTAINER["ports"]
+    assert port == {"name": "metrics", "containerPort": command()[1]["metrics"]}
+    for probe in PROBES:
+        assert CONTAINER[probe]["httpGet"] == {"path": "/healthz", "port": port["name"]}
+    assert POD["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
+
+
+def test_it_is_given_the_time_that_it_takes():
+    """Nobody restarts it while it waits for an API server that is away; and at its end its workers are waited for."""
+    probe = CONTAINER["livenessProbe"]
+    assert SILENCE / 2 <= probe["periodSeconds"] * probe["failureThreshold"] <= SILENCE * 2
+    assert POD["spec"]["terminationGracePeriodSeconds"] >= GOODBYE + lock.GOODBYE
+
+
+def test_a_new_one_stands_by_before_an_old_one_goes():
+    assert DEPLOYMENT["spec"]["replicas"] > 1
+    assert DEPLOYMENT["spec"]["strategy"] == {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
+def test_pods_meet_the_restricted_pod_security_standard():
+    security = POD["spec"]["securityContext"]
+    assert security == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert CONTAINER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(CONTAINER["resources"]["requests"]) == {"cpu", "memory"}
+    assert "memory" in CONTAINER["resources"]["limits"]
+
+
+def test_the_image_is_built_from_files_that_exist_and_all_that_the_wheel_holds():
+    lines = [shlex.split(line) for line in (HERE / "Dockerfile").read_text().splitlines() if line and line[0] != "#"]
+    assert ["ENTRYPOINT", "[graylane]"] in lines
+    assert ["USER", "10001:10001"] in lines
+    assert CONTAINER["image"] == "graylane"
+    copied = [word for line in lines if line[0] == "COPY" and line[1][:2] != "--" for word in line[1:-1]]
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = [*wheel["packages"], *wheel["force-include"], *project["project"]["license-files"], "README.md"]
+    assert [name for name in needed if Path(name).parts[0] not in copied] == []
+
+
+def test_rights_are_named_one_by_one():
+    rules = [rule for role in of_kind("Role") for rule in role["rules"]]
+    assert [rule for rule in rules if "*" in str(rule)] == []
+    (secrets,) = [rule for rule in rules if "secrets" in rule["resources"]]
+    assert secrets["resourceNames"]
+    assert secrets["verbs"] == ["get"]
+    for binding in of_kind("RoleBinding"):
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}]
+    names = {one["metadata"]["name"] for one in of_kind("Role")}
+    assert names == {one["roleRef"]["name"] for one in of_kind("RoleBinding")}
+
+
+def test_it_may_all_that_an_apply_takes():
+    """What k8s/rbac grants, and what that is for, holds here too; but for what only `status` and people ask."""
+    people = {(NAMESPACE, "deployments", "list")}
+    assert set(rights(NAMESPACE, OPERATOR)) - people <= set(rights(NAMESPACE, CONTROLLER))
