@@ -59,7 +59,7 @@ class Metrics:
         )
         self._errors = Counter(
             "graylane_rollout_errors",
-            "What did not succeed at once, by what was tried; the runner tries again.",
+            "What did not succeed, by what was tried.",
             ("what",),
             registry=self.registry,
         )
