@@ -7,7 +7,10 @@ import time
 import uvicorn
 from starlette.types import ASGIApp
 
-KEEP_ALIVE = 75  # seconds idle: longer than a caller's usual pauses, so that seldom both ends move at once
+# Seconds idle. Longer than a sidecar keeps a connection to its app (an hour, Envoy's default), so that it is never the
+# server who closes one: the next request may be under way on it, and Envoy answers that with 503 (flag UC). What is
+# sent on a connection that was open is not safe to repeat, so nobody does.
+KEEP_ALIVE = 3900
 DRAIN = 2.0  # seconds that open connections get, at most
 BACKLOG = 2048
 

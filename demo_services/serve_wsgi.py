@@ -12,7 +12,7 @@ from gunicorn.workers.gthread import ThreadWorker
 # Why gunicorn's gthread: at SIGTERM it still answers what comes on its open connections (waitress and cheroot close
 # them all at once), and it joins a header that was sent twice by a comma (cheroot shows the last value alone).
 
-KEEP_ALIVE = 75  # seconds idle, as in serve_asgi
+KEEP_ALIVE = 3900  # seconds idle; see serve_asgi
 THREADS = 32  # also how many requests --delay can hold back at once
 _ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
