@@ -22,6 +22,7 @@ from meshconfig.compile.services import workload_name
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
 from meshconfig.load import Document, load
+from meshconfig.render import render
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.status import status as as_json
 from meshconfig.spec import LaneGroup
@@ -111,13 +112,15 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
 
 
 def _meaning(group: LaneGroup) -> object:
-    """What of a spec counts for a rollout: not in which words it is written, because an apply does not see that."""
+    """What of a spec counts for a rollout: not how it is worded, because an apply does not see that."""
+    from meshconfig.cluster.objects import state
+
     names = [
         workload_name(service, version, one)
         for service, spec in group.spec.services.items()
         for version, one in spec.versions.items()
     ]
-    return compile_group(group), sorted(names)
+    return state(render([compile_group(group)])), sorted(names)
 
 
 def _tell(started: "Started") -> None:

@@ -57,7 +57,7 @@ def shown(seen: Seen, now: datetime, error: str = "", *, last: int | None = None
 
 def line(state: State) -> str:
     """`rollout demo/cat-v2: Paused, awaiting approval, step 2 of 5`."""
-    return f"{name(state)}: {state.phase}, {state.stage}{_step(state)}"
+    return f"{name(state)}: {_standing(state)}{_step(state)}"
 
 
 def name(state: State) -> str:
@@ -85,8 +85,7 @@ def _head(state: State) -> Iterator[Text]:
     yield Text.assemble(
         (name(state), "bold"),
         "   ",
-        (f"{state.phase}", STYLES[state.phase]),
-        (f", {state.stage}", STYLES[state.phase]),
+        (_standing(state), STYLES[state.phase]),
         f"{_step(state)}   since {when(state.since)}",
     )
     spec = state.rollout.spec
@@ -94,6 +93,12 @@ def _head(state: State) -> Iterator[Text]:
     yield Text(f"group {spec.group}: {moves}" + (f", split at {spec.entry}" if spec.entry else ""))
     if state.why:
         yield Text(state.why, "red" if state.phase is Phase.DEGRADED else "")
+
+
+def _standing(state: State) -> str:
+    """The phase and the stage, once where both say the same."""
+    same = state.stage.replace(" ", "") == state.phase.lower()
+    return str(state.phase) if same else f"{state.phase}, {state.stage}"
 
 
 def _step(state: State) -> str:
@@ -164,9 +169,16 @@ def _versions(state: State) -> Table:
     found.add_column("Pods wanted", justify="right")
     for service, weights in status(state)["weights"].items():
         for version, weight in weights.items():
-            pods = state.pods.get(service, {}).get(version)
-            found.add_row(service, version, f"{weight} %", "" if pods is None else str(pods))
+            found.add_row(service, version, f"{weight} %", _wanted(state, service, version))
     return found
+
+
+def _wanted(state: State, service: str, version: str) -> str:
+    spec = state.rollout.spec
+    old = version == spec.services[service].from_
+    if old and spec.keep_old is not None and state.stage is Stage.SUCCEEDED:
+        return "retired"
+    return str(state.pods.get(service, {}).get(version, ""))
 
 
 def _metrics(state: State) -> Table:
