@@ -10,7 +10,7 @@ import load
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from load_judge import FAILED, FINE, MIXED, Step, judge, table, total, verdict
+from load_judge import FAILED, FINE, MIXED, Step, judge, table, total, verdict, wrong
 from load_world import CHAIN, TAGS, World, everywhere
 
 OLD = World(("v1", "v2"), {"prod": everywhere("v1"), "gray": everywhere("v2")})
@@ -85,6 +85,10 @@ def test_the_table_counts_each_step_s_requests_and_says_what_went_wrong():
     text = table("a title", rows)
     assert "1 × status 503" in text
     assert "1 × env: - got v2 v1 v1" in text
+    assert wrong(rows).splitlines() == [
+        "  in 'takeover': 1 × status 503",
+        "  in 'back': 1 × env: - got v2 v1 v1",
+    ]
 
 
 GOOD = b'{"chain": [{"service": "cat", "env": "v1"}]}'

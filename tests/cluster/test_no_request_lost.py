@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import load
 import pytest
-from load_judge import total
+from load_hops import reported, reporting
+from load_judge import total, wrong
 from load_mesh import Graylane, Kubectl, apply, available, scale
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
@@ -29,7 +30,7 @@ ROUNDS = 6
 def mesh():
     """The namespace, with v1 and v2 running; the gateway's address."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
-    apply(surroundings())
+    apply([*surroundings(), reporting()])
     for version in START.versions:
         apply(deployments(version))
     available()
@@ -63,9 +64,14 @@ def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
         with story.change("nothing, until there are enough", story.world):
             until(lambda: len(load.read(story.out)) > ENOUGH, f"{ENOUGH} requests")
     whole = total(story.rows())
-    assert (whole.failed, whole.mixed) == (0, 0), whole.reasons
+    assert (whole.failed, whole.mixed) == (0, 0), why(story)
     assert whole.sent >= ENOUGH
     assert all(row.sent for row in story.rows()), "a step without requests shows nothing"
+
+
+def why(story):
+    """What went wrong, in which step and which hop. Failures are rare, and CI's record is often all there is of one."""
+    return f"\n{wrong(story.rows())}\n{reported()}"
 
 
 def test_the_same_by_plain_kubectl_breaks_some(story, tmp_path):

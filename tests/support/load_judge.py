@@ -84,6 +84,12 @@ def total(rows: Sequence[Row]) -> Row:
     return Row("over all", sum(row.seconds for row in rows), *sums, reasons)
 
 
+def wrong(rows: Iterable[Row]) -> str:
+    """As text: for each step in which something was wrong, what, and how often."""
+    lines = [f"  in '{row.name}': {times} × {reason}" for row in rows for reason, times in sorted(row.reasons.items())]
+    return "\n".join(lines)
+
+
 def table(title: str, rows: Sequence[Row]) -> str:
     """As text; under it, each kind of failure with its number."""
     lines = ["", f"{title:44} {'seconds':>8} {'requests':>9} {'failed':>7} {'mixed':>6}"]
