@@ -1,5 +1,6 @@
 """`graylane rollout run`: drive what was started, in a terminal or as a Pod."""
 
+import os
 import signal
 import sys
 import threading
@@ -59,7 +60,7 @@ def run(
 
 @contextmanager
 def stopped() -> Iterator[threading.Event]:
-    """Set by the first SIGTERM or Ctrl-C; the second does what it does without us."""
+    """Set by the first SIGTERM or Ctrl-C; the second does what it does without this."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -70,6 +71,8 @@ def stopped() -> Iterator[threading.Event]:
     def ask(number: int, frame: FrameType | None) -> None:
         stop.set()
         restore()
+        # Not by sys.stderr: the signal may have come in the middle of a line that is being written there.
+        os.write(2, _line("stops what it is at, and ends; another Ctrl-C ends it at once").encode())
 
     for number in before:
         signal.signal(number, ask)
@@ -80,7 +83,10 @@ def stopped() -> Iterator[threading.Event]:
 
 
 def _tell(text: str) -> None:
-    """One write a line, as several threads may have something to tell."""
-    at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    sys.stderr.write("".join(f"{at} {line}\n" for line in text.splitlines()))
+    """One write, as several threads may have something to tell."""
+    sys.stderr.write("".join(map(_line, text.splitlines())))
     sys.stderr.flush()
+
+
+def _line(text: str) -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n"
