@@ -1,12 +1,9 @@
 """k8s/rbac is enough and no more: with it a group lives its whole life, uses each right on the way, and can do nothing
 else; who may only read can look and change nothing."""
 
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
+import asked
 import pytest
 import yaml
 from account import account, rights
@@ -18,29 +15,34 @@ from meshconfig.cluster.client import Client
 
 pytestmark = pytest.mark.cluster
 NAMESPACE, GROUP = "graylane-rbac", "pets"
-VERBS = {"POST": ("create",), "PUT": ("update",), "DELETE": ("delete",), "PATCH": ("patch", "create")}
-# Of an account's name, of what it may do, and of what there is, any account may ask.
-ANYBODY = ("selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def namespace():
-    """With Services, but no Pods: nothing of this needs an answer."""
+    """With Services and Deployments, but no Pods: nothing of this needs an answer."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl("create", "namespace", NAMESPACE)
     kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled")
-    services = [
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": f"{name}-svc", "namespace": NAMESPACE},
-            "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT}]},
-        }
-        for name in ("cat", "mouse")
-    ]
-    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(services))
+    there = [*map(service, ("cat", "mouse", "dog")), *map(deployment, ("dog-prod", "dog-next"))]
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(there))
     yield
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def service(name):
+    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta(f"{name}-svc"), "spec": spec}
+
+
+def deployment(name):
+    labels = {"workload": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "none"}]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(name), "spec": spec}
+
+
+def meta(name):
+    return {"name": name, "namespace": NAMESPACE}
 
 
 @pytest.fixture
@@ -59,38 +61,37 @@ def used(monkeypatch):
     found, request = set(), Client.request
 
     def record(self, method, where, *arguments, **more):
-        found.update(right(method, where))
+        found.update(asked.rights(method, where, more.get("content_type", "")))
         return request(self, method, where, *arguments, **more)
 
     monkeypatch.setattr(Client, "request", record)
     return found
 
 
-def right(method, where):
-    """What RBAC calls a request; nothing where it is no namespace's."""
-    _, _, rest = where.partition("/namespaces/")
-    if not rest:
-        return ()
-    namespace, *parts = rest.split("/")
-    if not parts:
-        return {(namespace, "namespaces", "get")}
-    single = "get" if len(parts) > 1 else "list"
-    return {(namespace, parts[0], verb) for verb in VERBS.get(method, (single,))}
-
-
 def spec(services=("cat", "mouse"), hosts=("cat.rbac.example.com",), maximum=5):
     one = {"labels": {"env": "prod"}, "autoscale": {"min": 1, "max": maximum}}
-    value = {
-        "apiVersion": "graylane/v1",
-        "kind": "LaneGroup",
-        "metadata": {"name": GROUP, "namespace": NAMESPACE},
-        "spec": {
-            "lanes": {"prod": {}},
-            "services": {name: {"host": f"{name}-svc", "port": PORT, "versions": {"prod": one}} for name in services},
-            "entries": [{"hosts": [host], "routes": [{"path": {"prefix": "/"}, "service": "cat"}]} for host in hosts],
-        },
+    spec = {
+        "lanes": {"prod": {}},
+        "services": {name: {"host": f"{name}-svc", "port": PORT, "versions": {"prod": one}} for name in services},
+        "entries": [{"hosts": [host], "routes": [{"path": {"prefix": "/"}, "service": "cat"}]} for host in hosts],
     }
-    return yaml.safe_dump(value)
+    return document("LaneGroup", GROUP, spec)
+
+
+def dogs():
+    """Another group, so that its rollout keeps nobody from changing the first one."""
+    versions = {name: {"labels": {"env": name}, "workload": f"dog-{name}"} for name in ("prod", "next")}
+    services = {"dog": {"host": "dog-svc", "port": PORT, "versions": versions}}
+    return document("LaneGroup", "dogs", {"lanes": {"prod": {}}, "services": services})
+
+
+def rollout():
+    moves = {"dog": {"from": "prod", "to": "next"}}
+    return document("Rollout", "dog-next", {"group": "dogs", "services": moves, "steps": [{"weight": 100}]})
+
+
+def document(kind, name, spec):
+    return yaml.safe_dump({"apiVersion": "graylane/v1", "kind": kind, "metadata": meta(name), "spec": spec})
 
 
 @pytest.fixture
@@ -115,6 +116,7 @@ def graylane(monkeypatch, capsys, tmp_path):
 
 NOW = ("--istiod", ISTIOD, "--drain=0")
 ON_GROUP = (GROUP, "-n", NAMESPACE)
+ON_ROLLOUT = ("dog-next", "-n", NAMESPACE)
 
 
 def test_a_group_lives_its_whole_life_and_uses_every_right(use, used, graylane):
@@ -129,6 +131,11 @@ def test_a_group_lives_its_whole_life_and_uses_every_right(use, used, graylane):
         ("history", *ON_GROUP),
         ("rollback", *ON_GROUP, *NOW),
         ("delete", "-f", spec(), *NOW),
+        # What people do to a rollout; what drives it has an account of its own.
+        ("apply", "-f", dogs(), *NOW),
+        ("rollout", "start", "-f", rollout()),
+        ("rollout", "list", "-n", NAMESPACE),
+        *(("rollout", word, *ON_ROLLOUT) for word in ("status", "pause", "resume", "abort")),
     ]
     for command in life:
         code, said = graylane(*command)
@@ -141,30 +148,9 @@ def test_a_group_lives_its_whole_life_and_uses_every_right(use, used, graylane):
 def test_it_may_nothing_else(tmp_path):
     config = account(NAMESPACE, tmp_path)
     for place in (NAMESPACE, "istio-system", "default"):
-        assert allowed(config, place) == {
+        assert asked.allowed(config, place) == {
             (place, what, verb) for where, what, verb in rights(NAMESPACE) if where == place
         }
-
-
-def allowed(config: Path, namespace):
-    """What the API server says that the account may do in a namespace."""
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectRulesReview",
-        "spec": {"namespace": namespace},
-    }
-    command = ["kubectl", "create", "--raw", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", "-f", "-"]
-    environment = {**os.environ, "KUBECONFIG": str(config)}
-    done = subprocess.run(
-        command, input=json.dumps(review), env=environment, capture_output=True, text=True, check=True
-    )
-    return {
-        (namespace, what, verb)
-        for rule in json.loads(done.stdout)["status"]["resourceRules"]
-        for what in rule["resources"]
-        for verb in rule["verbs"]
-        if what not in ANYBODY
-    }
 
 
 def test_who_may_only_read_sees_all_and_changes_nothing(use, graylane):
