@@ -124,6 +124,15 @@ def test_rights_are_named_one_by_one():
 
 
 def test_it_may_all_that_an_apply_takes():
-    """What k8s/rbac grants, and what that is for, holds here too; but for what only `status` and people ask."""
-    people = {(NAMESPACE, "deployments", "list")}
-    assert set(rights(NAMESPACE, OPERATOR)) - people <= set(rights(NAMESPACE, CONTROLLER))
+    """What k8s/rbac grants holds here too; but for what only people do: `status`, and specs that lose a service."""
+    istio = ("destinationrules", "virtualservices", "gateways")
+    people = {("deployments", "list"), *((kind, "delete") for kind in istio)}
+    granted = {(what, verb) for where, what, verb in rights(NAMESPACE, CONTROLLER) if where == NAMESPACE}
+    needed = {(what, verb) for where, what, verb in rights(NAMESPACE, OPERATOR) if where == NAMESPACE}
+    assert people.isdisjoint(granted)
+    assert needed - people <= granted
+
+
+def test_barriers_take_the_same_rights_for_everybody():
+    of = [{one for one in rights(NAMESPACE, who) if one[0] == "istio-system"} for who in (CONTROLLER, OPERATOR)]
+    assert of[0] == of[1]
