@@ -21,7 +21,7 @@ PATH = re.compile(
 )
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     def __init__(self, status, reason, message):
         super().__init__(message)
         self.status, self.reason = status, reason
@@ -73,7 +73,7 @@ class FakeApi:
                 return fixed
             found = PATH.fullmatch(parts.path)
             if not found:
-                raise Refused(404, "NotFound", f"nothing at {parts.path}")
+                raise RefusedError(404, "NotFound", f"nothing at {parts.path}")
             return self._do(method, found.groupdict(), query, body)
 
     def _do(self, method, place, query, body):
@@ -84,7 +84,7 @@ class FakeApi:
             case "POST", False, _:
                 key = (*key[:2], body["metadata"]["name"])
                 if key in self.objects:
-                    raise Refused(409, "AlreadyExists", f"{key[2]} is there already")
+                    raise RefusedError(409, "AlreadyExists", f"{key[2]} is there already")
                 return self._keep(key, body)
             case "PATCH", True, None:
                 if query.get("dryRun"):
@@ -97,17 +97,17 @@ class FakeApi:
                 live = self._there(key)
                 given = body["metadata"].get("resourceVersion")
                 if given and given != live["metadata"]["resourceVersion"]:
-                    raise Refused(409, "Conflict", "the object has been modified")
+                    raise RefusedError(409, "Conflict", "the object has been modified")
                 return self._keep(key, body)
             case "GET", True, _:
                 return self._there(key)
             case "DELETE", True, _:
                 return self.objects.pop(key) if self._there(key) else None
-        raise Refused(405, "MethodNotAllowed", f"{method} of {place}")
+        raise RefusedError(405, "MethodNotAllowed", f"{method} of {place}")
 
     def _there(self, key):
         if key not in self.objects:
-            raise Refused(404, "NotFound", f"{key[0]} {key[2]} not found")
+            raise RefusedError(404, "NotFound", f"{key[0]} {key[2]} not found")
         return self.objects[key]
 
     def _list(self, key, selector, api):
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             status, answer = 200, api.answer(self.command, self.path, body)
-        except Refused as error:
+        except RefusedError as error:
             status, answer = error.status, {"kind": "Status", "reason": error.reason, "message": str(error)}
         data = json.dumps(answer).encode()
         self.send_response(status)
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  http.server's names
 
     def log_message(self, *args):
         pass

@@ -59,8 +59,9 @@ class Watcher:
 
 
 def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> Outcome:
-    """Make the cluster what is wanted. Without a difference nothing is written, unless the last change was cut off:
-    then every proxy is waited for, and that this is done is remembered.
+    """Make the cluster what is wanted. Without a difference nothing is written, but for two things: where the last
+    change was cut off, every proxy is waited for; a spec that says something new is remembered, even if no resource
+    shows it.
 
     Raises:
         ClusterError: it could not be begun (nothing was written) or not be ended (`Stopped` says where).
@@ -130,13 +131,12 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
 
 
 def _not_in_a_rollout(client: Client, wanted: Wanted) -> None:
+    if wanted.by_rollout:
+        return
     for one in rollouts.stored(client, wanted.namespace, group=wanted.group, standing=(Standing.ACTIVE,)):
-        if one.name != wanted.rollout:
-            named = (
-                f"rollout {one.name} of group {wanted.namespace}/{wanted.group} is {one.shown.get('phase', 'active')}"
-            )
-            hint = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
-            raise Refused(f"nothing was changed: {named}; {hint}")
+        named = f"rollout {one.name} of group {wanted.namespace}/{wanted.group}"
+        hint = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
+        raise Refused(f"nothing was changed: {named} is {one.shown.get('phase', 'active')}; {hint}")
 
 
 def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:

@@ -12,6 +12,7 @@ from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Plan, called, depths, plan
 from meshconfig.cluster.preflight import istio_version
+from meshconfig.cluster.revision import digest, document
 from meshconfig.compile import compile_group
 from meshconfig.model import Model
 from meshconfig.render import render
@@ -27,7 +28,7 @@ class Wanted:
     Parameters:
         action: what its history will say: `apply`, `rollback to N`, `delete`.
         gone: it shall have no resources any more.
-        rollout: the rollout of the group that wants it; while one is active, nobody else changes the group.
+        by_rollout: a rollout of the group wants it; while one is active, nobody else changes the group.
     """
 
     group: str
@@ -35,7 +36,7 @@ class Wanted:
     spec: LaneGroup
     action: str = "apply"
     gone: bool = False
-    rollout: str = ""
+    by_rollout: bool = False
 
     @property
     def model(self) -> Model:
@@ -63,9 +64,17 @@ class Prepared:
         return _settled(self.history)
 
     @property
+    def remembered(self) -> bool:
+        """The last revision has this very spec. What no resource shows (`workload`, `calls`) is asked of it later."""
+        last = self.history[-1] if self.history else None
+        if self.wanted.gone or last is None:
+            return not self.resources and (last is None or last.gone)
+        return not last.gone and last.hash == digest(document(self.wanted.spec))
+
+    @property
     def done(self) -> bool:
-        """Nothing differs, and nothing is left to wait for."""
-        return self.settled and not self.differences
+        """Nothing differs, and nothing is left to wait for or to remember."""
+        return self.settled and not self.differences and self.remembered
 
     @property
     def inventory(self) -> frozenset[Key]:

@@ -29,7 +29,7 @@ def apply(world: World, record: Record) -> None:
         return
     state = record.state
     spec = steps.wanted(record.base, state)
-    wanted = Wanted(record.group, record.namespace, spec, _action(record), rollout=record.name)
+    wanted = Wanted(record.group, record.namespace, spec, _action(record), by_rollout=True)
     settings = world.settings
     # An expired Lease is one of a runner that was killed; it is watched for its whole duration before it is taken.
     choices = Choices(

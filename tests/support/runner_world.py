@@ -1,0 +1,113 @@
+"""A namespace with a group that is applied and the Deployments of its versions, and a runner that needs no time."""
+
+import threading
+
+import pytest
+from fake_api import api_server, deployment, service
+from rollout_world import group, rollout
+
+from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
+from meshconfig.cluster.client import Client
+from meshconfig.compile import compile_group
+from meshconfig.load import parse
+from meshconfig.render import render
+from meshconfig.rollout import begin, store
+from meshconfig.rollout.runner.metrics import Metrics
+from meshconfig.rollout.runner.worker import Worker
+from meshconfig.rollout.runner.world import Settings, World
+
+NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
+SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0)
+DOCUMENT = parse("spec: {}", "cat-v2.yaml")[0]
+SIZES = {"cat": 8, "mouse": 4}
+
+
+class Impatient(threading.Event):
+    """Whoever waits for it does not; after many times, something goes round in circles."""
+
+    def __init__(self, patience=400):
+        super().__init__()
+        self.patience = patience
+
+    def wait(self, timeout=None):
+        self.patience -= 1
+        assert self.patience > 0, "it does not come to an end"
+        return self.is_set()
+
+
+class Held:
+    def check(self):
+        pass
+
+
+class Mesh:
+    """The cluster, and what a runner said."""
+
+    def __init__(self, api, client):
+        self.api, self.client, self.said = api, client, []
+        self.metrics = Metrics()
+
+    def apply(self, spec, **more):
+        wanted = Wanted(spec.metadata.name, "demo", spec, **more)
+        return carry_out(self.client, wanted, Choices(wait=0, drain=0, istiod=NOWHERE), Watcher())
+
+    def start(self, plan=None, **more):
+        return begin.start(self.client, plan or rollout(**more), DOCUMENT, who="eva")
+
+    def worker(self, name="cat-v2", stop=None):
+        stop = stop or Impatient()
+        world = World(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics)
+        return Worker(world, name)
+
+    def run(self, name="cat-v2", until=None, stop=None):
+        """Until the rollout has ended, or `until` says so of its state."""
+        stop = stop or Impatient()
+        if until:
+            self.api.before.append(lambda *_: until(self.state(name)) and stop.set())
+        try:
+            self.worker(name, stop).run()
+        except AssertionError:
+            raise AssertionError("\n".join(self.said[-10:])) from None
+        finally:
+            self.api.before.clear()
+        return self.state(name)
+
+    def state(self, name="cat-v2"):
+        """Without asking the API server."""
+        found = self.api.get("configmaps", f"graylane-rollout.{name}")
+        return store.State.from_json(found["data"]["state"])
+
+    def say(self, event, name="cat-v2"):
+        return store.say(self.client, "demo", name, event)
+
+    def replicas(self):
+        names = sorted(self.api.names("deployments"))
+        return {name: self.api.get("deployments", name)["spec"]["replicas"] for name in names}
+
+    def routes(self):
+        """The specs of all that graylane renders, by kind and name."""
+        kinds = ("virtualservices", "destinationrules", "gateways", "horizontalpodautoscalers")
+        return {(kind, name): self.api.get(kind, name)["spec"] for kind in kinds for name in self.api.names(kind)}
+
+
+def rendered(spec):
+    return {(f"{one['kind'].lower()}s", one["metadata"]["name"]): one["spec"] for one in render([compile_group(spec)])}
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """The namespace without anything applied."""
+    with api_server() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+        api.put(*[service(f"{name}-svc") for name in ("cat", "mouse", "dog")])
+        for name, count in SIZES.items():
+            api.put(deployment(f"{name}-v1", {"v": "v1"}, count), deployment(f"{name}-v2", {"v": "v2"}, 1))
+        yield Mesh(api, Client.connect())
+
+
+@pytest.fixture
+def mesh(cluster):
+    """With the group applied."""
+    cluster.apply(group())
+    return cluster
