@@ -1,0 +1,129 @@
+"""`graylane rollout` as a person types it, and `graylane rollout run` as a process that may be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from account import CONTROLLER, account
+from load_mesh import DRAIN, GRAYLANE
+from mesh_cluster import ISTIOD
+from rollout_mesh import NAMESPACE
+
+Status = dict[str, Any]
+
+PATIENCE = 400.0  # seconds for anything that a rollout does at all, on a machine that does much else
+MESH = [f"--istiod={ISTIOD}", f"--drain={DRAIN}", "--timeout=60"]
+
+
+class Person:
+    """Somebody at a terminal, with the rights of k8s/rbac."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder))}
+
+    def run(self, *words: str) -> str:
+        command = [GRAYLANE, *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
+        said = f"graylane {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, said
+        return done.stdout
+
+    def apply(self, group: str) -> None:
+        self.run("apply", "-f", self._file("graylane.yaml", group), *MESH)
+
+    def render(self, group: str) -> str:
+        return self.run("render", "-f", self._file("expected.yaml", group))
+
+    def start(self, rollout: str, note: str = "") -> None:
+        self.run("rollout", "start", "-f", self._file("rollout.yaml", rollout), *_said("eva", note))
+
+    def decide(self, what: str, name: str, note: str = "") -> None:
+        """`approve`, `pause`, `resume`, `abort` or `rollback`."""
+        self.run("rollout", what, name, "-n", NAMESPACE, *_said("eva", note))
+
+    def sees(self, name: str, what: str) -> Status:
+        """Waits until the rollout is in this phase or stage."""
+        return self.waits(name, lambda status: what in (status["phase"], status["stage"]), what)
+
+    def waits(self, name: str, condition: Callable[[Status], bool], what: str) -> Status:
+        last = "not there"
+        with closing(self.watches(name)) as seen:
+            for status in seen:
+                if condition(status):
+                    return status
+                last = told(status)
+        raise AssertionError(f"{name} never was: {what}\n{last}")
+
+    def watches(self, name: str) -> Iterator[Status]:
+        """Each state that is seen, until the rollout has ended."""
+        command = [GRAYLANE, "rollout", "status", name, "-n", NAMESPACE, "--watch", "--output=json"]
+        with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True) as watch:
+            patience = threading.Timer(PATIENCE, watch.kill)
+            patience.start()
+            try:
+                assert watch.stdout
+                yield from map(json.loads, watch.stdout)
+            finally:
+                patience.cancel()
+                watch.kill()
+
+    def _file(self, name: str, text: str) -> str:
+        file = self.folder / name
+        file.write_text(text)
+        return str(file)
+
+
+def _said(who: str, note: str) -> list[str]:
+    return [f"--by={who}", *([f"--note={note}"] if note else [])]
+
+
+def told(status: Status) -> str:
+    """The log, a line for each entry."""
+    lines = [
+        f"  {one['at'][11:19]} {one['who']}: {one['action']} → {one['stage']} {one['why']}" for one in status["log"]
+    ]
+    return "\n".join([f"{status['name']}: {status['phase']}, {status['stage']}; {status['why']}", *lines])
+
+
+class Runner:
+    """`graylane rollout run`, with the rights of k8s/controller, while the block runs; what it says is in `log`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "runner.log"
+        self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder, of=CONTROLLER))}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Runner":
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        with self.log.open("ab") as log:
+            command = [GRAYLANE, "rollout", "run", "-n", NAMESPACE, *MESH]
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def killed(self) -> None:
+        """kill -9; it was at work until then."""
+        assert self.process
+        self.process.kill()
+        assert self.process.wait(30) == -signal.SIGKILL, f"it had ended by itself: {self.log.read_text()[-2000:]}"
+
+    def __exit__(self, *raised: object) -> None:
+        """It ends when it is told to, and had not ended before."""
+        assert self.process
+        running = self.process.poll() is None
+        self.process.terminate()
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        if raised[0] is None:
+            assert (running, code) == (True, 0), f"exit {code}: {self.log.read_text()[-2000:]}"
