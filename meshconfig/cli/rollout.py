@@ -17,12 +17,9 @@ from meshconfig.cli.rollout_decide import By, Name, Note
 from meshconfig.cli.rollout_files import Written, rollouts
 from meshconfig.cli.rollout_show import Seen, name, shown, table
 from meshconfig.cli.watch import View, follow
-from meshconfig.compile import compile_group
-from meshconfig.compile.services import workload_name
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
 from meshconfig.load import Document, load
-from meshconfig.render import render
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.status import status as as_json
 from meshconfig.spec import LaneGroup
@@ -99,28 +96,17 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
     Raises:
         InputError: the group in the files is another one.
     """
+    from meshconfig.cluster.revision import document
     from meshconfig.cluster.rollouts import Standing
     from meshconfig.rollout import begin, store
 
     namespace, called = group.metadata.namespace, group.metadata.name
     active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,))
     base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
-    if _meaning(base) != _meaning(group):
+    if document(base) != document(group):
         said = f"group {namespace}/{called} in the files is not as it is applied"
         hint = "graylane apply it first, or leave it out of the files"
         raise InputError([one.document.problem(("spec", "group"), f"{said}: {hint}")])
-
-
-def _meaning(group: LaneGroup) -> object:
-    """What of a spec counts for a rollout: not how it is worded, because an apply does not see that."""
-    from meshconfig.cluster.objects import state
-
-    names = [
-        workload_name(service, version, one)
-        for service, spec in group.spec.services.items()
-        for version, one in spec.versions.items()
-    ]
-    return state(render([compile_group(group)])), sorted(names)
 
 
 def _tell(started: "Started") -> None:

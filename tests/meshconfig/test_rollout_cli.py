@@ -75,11 +75,14 @@ class TestStart:
         assert err.startswith(f"graylane: {NAMED} is Paused already")
         assert mesh.state().stage is Stage.APPROVAL
 
-    def test_the_group_beside_it_may_be_worded_otherwise_than_it_was_applied(self, graylane, mesh, tmp_path):
-        reordered = yaml.safe_load(GROUP)
-        reordered["spec"]["services"] = dict(reversed(reordered["spec"]["services"].items()))
-        reordered["spec"]["lanes"]["gray"]["mode"] = "permissive"
-        assert graylane("rollout", "start", "-f", written(tmp_path, yaml.safe_dump(reordered, sort_keys=False)))[0] == 0
+    def test_a_group_beside_it_that_no_resource_would_tell_from_the_applied_one_is_applied_first(
+        self, graylane, mesh, tmp_path
+    ):
+        text = GROUP.replace("v1: {labels: {v: v1}}", "v1: {labels: {v: v1}, workload: cat-v2}", 1)
+        file = written(tmp_path, text)
+        assert graylane("rollout", "start", "-f", file)[0] == 2
+        mesh.apply(group(text))
+        assert graylane("rollout", "start", "-f", file)[0] == 0
 
     def test_the_group_beside_it_has_to_be_the_one_that_is_applied(self, graylane, mesh, tmp_path):
         file = written(tmp_path, GROUP.replace("host: dog-svc", "host: dog2-svc"))
