@@ -84,8 +84,8 @@ class Barrier:
     def _missing(self, change: Change, looks: Sequence[Look], waited: float) -> list[str]:
         if self._client is None or not change.new_subsets:
             return []
-        connected = frozenset(name for one in looks for name in one.names)
-        return lacking(self._client, change.new_subsets, connected, wait_for_proxies=waited < SIDECARS)
+        listening = frozenset(name for one in looks for name in one.listening)
+        return lacking(self._client, change.new_subsets, listening, wait_for_proxies=waited < SIDECARS)
 
 
 @dataclass(slots=True)

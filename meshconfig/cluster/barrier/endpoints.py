@@ -21,8 +21,8 @@ def lacking(
     """What each subset without a ready endpoint lacks, for people.
 
     Parameters:
-        proxies: POD.NAMESPACE of all that are connected.
-        wait_for_proxies: a Pod counts once its sidecar is connected, where other Pods of the Service have one.
+        proxies: POD.NAMESPACE of all that take connections.
+        wait_for_proxies: a Pod counts once its sidecar does, where other Pods of the Service have one.
     """
     inside = [(subset, *place) for subset in subsets if (place := service(subset.host))]
     slices = _slices(client, sorted({(name, namespace) for _, name, namespace in inside}))
@@ -59,13 +59,13 @@ def lack(serving: Collection[str], matching: Collection[str], meshed: Collection
     Parameters:
         serving: ready Pods of the Service, at least one.
         matching: Pods that have the subset's labels.
-        meshed: those of `serving` whose sidecar is connected; nothing is said about them unless `known`.
+        meshed: those of `serving` whose sidecar takes connections; nothing is said about them unless `known`.
     """
     ready = set(serving) & set(matching)
     if not ready:
         return "no ready endpoint"
     if known and meshed and not ready & set(meshed):
-        return "its ready Pods have no sidecar connected yet"
+        return "its ready Pods have no sidecar that takes connections yet"
     return ""
 
 

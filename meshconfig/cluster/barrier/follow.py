@@ -20,12 +20,13 @@ DUMPS = 4  # proxies' configurations asked for in one look because they lag
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at an istiod gave; `state` is as before where nothing was sent since."""
+    """What one look at an istiod gave; `state` is as before where nothing was sent since. `listening`: proxies that
+    take connections."""
 
     waiting: tuple[str, ...]
     proxies: int = 0
     behind: int = 0
-    names: frozenset[str] = frozenset()
+    listening: frozenset[str] = frozenset()
     state: frozenset[tuple[str, str, str]] = frozenset()
     witnessed: bool = True
     doubtful: bool = False
@@ -79,13 +80,13 @@ class Follower:
         for proxy in doubtful:
             if new := self._cold(proxy):
                 waiting.setdefault(proxy.name, f"{proxy.name}: EDS of {', '.join(new)}")
-        names = frozenset(proxy.name for proxy in there)
+        listening = frozenset(proxy.name for proxy in there if proxy.listens)
         aside = sum(self._concerned(proxy) is False for proxy in there)
         return Look(
             tuple(waiting.values()),
             len(there) - aside,
             len(waiting),
-            names,
+            listening,
             self._state(there),
             witnesses.found,
             witnesses.doubtful,

@@ -52,6 +52,11 @@ class Proxy:
     sent: Mapping[str, Sent]
 
     @property
+    def listens(self) -> bool:
+        """Has it listeners yet? It asks for them after its clusters; until then its Pod refuses every connection."""
+        return bool((sent := self.sent.get("LDS")) and sent.acked)
+
+    @property
     def namespace(self) -> str:
         return self.name.rpartition(".")[2]
 

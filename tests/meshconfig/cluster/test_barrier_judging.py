@@ -249,10 +249,19 @@ def test_only_ready_endpoints_that_stay_count() -> None:
     assert endpoints(slices + leaving) == {"a", "c"}
 
 
+@pytest.mark.parametrize("name", ["syncz", "syncz-flat"])
+def test_a_sidecar_takes_connections_once_it_has_listeners(name: str) -> None:
+    assert all(proxy.listens for proxy in proxies(page(name)))
+    for one in (starting := page(name)):
+        one["listener_acked"] = ""
+        one.get("resources", {}).pop("type.googleapis.com/envoy.config.listener.v3.Listener", None)
+    assert [proxy.listens for proxy in proxies(starting)] == [False] * len(starting)
+
+
 @pytest.mark.parametrize(
     ("serving", "matching", "meshed", "lacks"),
     [
-        ("ab", "b", "a", "its ready Pods have no sidecar connected yet"),
+        ("ab", "b", "a", "its ready Pods have no sidecar that takes connections yet"),
         ("ab", "b", "ab", ""),
         ("ab", "c", "ab", "no ready endpoint"),
         ("ab", "b", "", ""),  # nobody behind this Service has a sidecar: it needs none

@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -193,9 +193,9 @@ def _stamp(seconds: float, *, whole: bool = False) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def hold(istiod: Istiod, *, timeout: float = 100, wait: float = 10, new: bool = True) -> Verdict:
+def hold(istiod: Istiod, *, timeout: float = 100, wait: float = 10, new: bool = True, client: Any = None) -> Verdict:
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
-    barrier = Barrier(None, istiod="http://istiod", timeout=timeout, wait=wait)
+    barrier = Barrier(client, istiod="http://istiod", timeout=timeout, wait=wait)
     with patch.object(module, "time", clock), patch.object(barrier._istiods, "find", lambda: [istiod]):
         return barrier.holds(Change((RULE,), (), (Gray(),) if new else ()))
 
@@ -271,6 +271,20 @@ def test_one_that_refuses_ends_it_with_envoys_words() -> None:
     istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", refuses=True)], 0.1, 0.1, [], times=True)
     with pytest.raises(ProxyRefused, match=r"b\.demo refused its CDS: no such thing"):
         hold(istiod)
+
+
+def test_a_sidecar_that_has_no_listeners_yet_is_waited_for() -> None:
+    starting = Envoy("b.demo", concerned=False)
+    istiod = Istiod([Envoy("a.demo"), starting], 0.1, 0.1, [], times=True)
+    acknowledged = starting.acked.pop("LDS")
+    istiod.at(6.0, lambda: starting.acked.update(LDS=acknowledged))
+
+    def lacking(client: Any, subsets: Any, proxies: Collection[str], **_: bool) -> list[str]:
+        return [] if "b.demo" in proxies else ["subset gray: b takes no connections"]
+
+    with patch.object(module, "lacking", lacking):
+        assert hold(istiod, client=object()) is Verdict.VERIFIED
+    assert 6 <= istiod.now < 8
 
 
 def test_without_proxies_it_holds_as_soon_as_istiod_has_read_the_change() -> None:
