@@ -1,0 +1,243 @@
+"""k8s/controller is enough and no more: as its account a Runner drives a rollout to its end and another one back, mends
+what somebody did to the group meanwhile, uses each right on the way, and can do nothing else."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import asked
+import pytest
+import yaml
+from account import CONTROLLER, OPERATOR, account, rights
+from canned import answering
+from kubernetes.config import kube_config
+from load_mesh import GRAYLANE
+from mesh_cluster import ISTIOD, PORT, kubectl
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Key
+from meshconfig.cluster.paths import path
+from meshconfig.errors import ApiError
+from meshconfig.load import parse
+from meshconfig.rollout import begin, check, store
+from meshconfig.rollout.events import Abort, Approve
+from meshconfig.rollout.notify import signature
+from meshconfig.rollout.runner import Runner, Settings
+from meshconfig.rollout.state import Phase, Stage
+
+pytestmark = pytest.mark.cluster
+NAMESPACE, GROUP = "graylane-rollout-rbac", "pets"
+HOST = "cat.rollout-rbac.example.com"
+SIZES = {"cat-v1": 2, "cat-v2": 1, "cat-v3": 1, "mouse-v1": 2, "mouse-v2": 1}
+PATIENCE = 240.0
+SECRET = "c2VjcmV0"
+# The lab's istiod is no Pod: it is asked by its URL, and not through the API server.
+BARRIER = {("istio-system", "pods", "list")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespace():
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    kubectl("create", "namespace", NAMESPACE)
+    kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled")
+    there = [*map(service, ("cat", "mouse")), *map(deployment, SIZES), sidecar(), secret()]
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(there))
+    kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", NAMESPACE, "--timeout=110s")
+    yield
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def manifest(api, kind, name, **parts):
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **parts}
+
+
+def service(name):
+    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT, "targetPort": PORT}]}
+    return manifest("v1", "Service", f"{name}-svc", spec=spec)
+
+
+def deployment(name):
+    app, _, version = name.partition("-")
+    labels = {"app": app, "version": version}
+    container = {
+        "name": "app",
+        "image": "graylane-test-backend",
+        "args": [f"--name={app}", f"--env={version}", f"--port={PORT}"],
+        "ports": [{"containerPort": PORT}],
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"replicas": SIZES[name], "selector": {"matchLabels": labels}, "template": template}
+    return manifest("apps/v1", "Deployment", name, spec=spec)
+
+
+def sidecar():
+    """What other tests create does not keep these Pods' proxies busy."""
+    return manifest("networking.istio.io/v1", "Sidecar", "default", spec={"egress": [{"hosts": ["./*"]}]})
+
+
+def secret():
+    return manifest("v1", "Secret", "rollout-hook", stringData={"secret": SECRET})
+
+
+def group():
+    services = {"cat": lives(["v1", "v2", "v3"]), "mouse": lives(["v1", "v2"], autoscale={"min": 1, "max": 3})}
+    services = {name: {"host": f"{name}-svc", "port": PORT, "default": "v1", **one} for name, one in services.items()}
+    gateway = {"selector": {"istio": "ingressgateway"}, "port": 80}
+    entry = {"hosts": [HOST], "gateway": gateway, "routes": [{"path": {"prefix": "/"}, "service": "cat"}]}
+    return document("LaneGroup", GROUP, {"lanes": {"prod": {}}, "services": services, "entries": [entry]})
+
+
+def lives(versions, **more):
+    return {"versions": {version: {"labels": {"version": version}, **more} for version in versions}}
+
+
+def rollout(name, moves, steps, **more):
+    moves = {service: {"from": old, "to": new} for service, (old, new) in moves.items()}
+    return document("Rollout", name, {"group": GROUP, "services": moves, "steps": steps, **more})
+
+
+def document(kind, name, spec):
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return yaml.safe_dump({"apiVersion": "graylane/v1", "kind": kind, "metadata": metadata, "spec": spec})
+
+
+@pytest.fixture
+def connect(monkeypatch, tmp_path):
+    """A client of one account."""
+
+    def client(of):
+        config = account(NAMESPACE, tmp_path, of=of)
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
+        return Client.connect()
+
+    return client
+
+
+@pytest.fixture
+def operator(connect, tmp_path):
+    return Operator(connect(OPERATOR), tmp_path)
+
+
+class Operator:
+    """Somebody with the rights of k8s/rbac."""
+
+    def __init__(self, client, folder):
+        self.client, self.folder = client, folder
+        self.environment = {**os.environ, "KUBECONFIG": kube_config.KUBE_CONFIG_DEFAULT_LOCATION}
+
+    def apply(self, spec):
+        file = self.folder / "graylane.yaml"
+        file.write_text(spec)
+        command = [GRAYLANE, "apply", "-f", str(file), f"--istiod={ISTIOD}", "--drain=0"]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self, text):
+        (one,) = parse(text, "rollout.yaml")
+        begin.start(self.client, check.parse(one), one, who="eva")
+
+    def say(self, name, event):
+        store.say(self.client, NAMESPACE, name, event)
+
+    def sees(self, name, *where):
+        """Waits until it is in one of these stages."""
+        end = time.monotonic() + PATIENCE
+        while (state := store.known(self.client, NAMESPACE, name).state).stage not in where:
+            log = [(one.action, one.why) for one in state.log]
+            assert time.monotonic() < end, log
+            assert not state.phase.final, log
+            time.sleep(0.3)
+        return state
+
+
+@contextmanager
+def running(client, said):
+    """A Runner in a thread; (namespace, resource, verb) of what it asked of the API server."""
+    used, request, stop = set(), client.request, threading.Event()
+
+    def record(method, where, *arguments, **more):
+        used.update(asked.rights(method, where, more.get("content_type", "")))
+        return request(method, where, *arguments, **more)
+
+    client.request = record
+    runner = Runner(client, NAMESPACE, Settings(istiod=ISTIOD, drain=0.0, wait=1.0), tell=said.append)
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        yield used
+    finally:
+        stop.set()
+        thread.join(60)
+        assert not thread.is_alive(), "the runner does not stop"
+
+
+def test_rollouts_live_their_whole_life_and_use_every_right(connect, operator):
+    operator.apply(group())
+    said = []
+    with answering((200, "")) as hook, running(connect(CONTROLLER), said) as used:
+        to_its_end(operator, hook)
+        back(operator)
+    assert [line for line in said if "forbidden" in line] == []
+    assert used - BARRIER == {one for one in rights(NAMESPACE, CONTROLLER) if one[0] == NAMESPACE}
+
+
+def to_its_end(operator, hook):
+    """By more weights than revisions are kept; and while it pauses, somebody takes away what is the group's."""
+    notify = [{"url": hook.url, "secretRef": {"name": "rollout-hook"}}]
+    steps = [{"weight": 10, "replicas": "100%"}, {"pause": {}}, *({"weight": one} for one in range(20, 101, 10))]
+    moves = {"cat": ("v1", "v2"), "mouse": ("v1", "v2")}
+    operator.start(rollout("pets-v2", moves, steps, keepOld="1s", notify=notify))
+    operator.sees("pets-v2", Stage.APPROVAL)
+    kubectl("delete", "gateways.networking.istio.io", "--all", "-n", NAMESPACE)
+    operator.say("pets-v2", Approve("eva", "looks good"))
+    operator.sees("pets-v2", Stage.SUCCEEDED)
+    told_all(operator, hook)
+    assert deployments() == {"cat-v2": 2, "cat-v3": 1, "mouse-v2": 2}
+    assert kubectl("get", "gateways.networking.istio.io", "-n", NAMESPACE, "-o", "name").stdout, "it was not mended"
+    kinds = kubectl("get", "events", "-n", NAMESPACE, "-o", "jsonpath={.items[*].reason}").stdout.split()
+    assert {"RolloutTakeUp", "RolloutApprove", "RolloutTakenOver", "RolloutOldRetired"} <= set(kinds)
+
+
+def told_all(operator, hook):
+    """Each entry of the log has come, signed with the Secret."""
+    log = store.known(operator.client, NAMESPACE, "pets-v2").state.log
+    end = time.monotonic() + PATIENCE
+    while len(hook.seen) < len(log):
+        assert time.monotonic() < end, f"{len(hook.seen)} of {len(log)} messages"
+        time.sleep(0.2)
+    for entry, (_, _, headers, body) in zip(log, hook.seen, strict=True):
+        assert json.loads(body)["data"]["number"] == entry.number
+        name, stamp = headers["webhook-id"], headers["webhook-timestamp"]
+        assert headers["webhook-signature"] == signature(SECRET, name, stamp, body)
+
+
+def back(operator):
+    """Another one is aborted on the way."""
+    operator.start(rollout("cat-v3", {"cat": ("v2", "v3")}, [{"weight": 50}, {"pause": {}}, {"weight": 100}]))
+    operator.sees("cat-v3", Stage.APPROVAL)
+    assert deployments()["cat-v3"] == 1
+    operator.say("cat-v3", Abort("eva", "the wrong image"))
+    assert operator.sees("cat-v3", Stage.ABORTED).phase is Phase.ABORTED
+
+
+def deployments():
+    found = json.loads(kubectl("get", "deployments", "-n", NAMESPACE, "-o", "json").stdout)["items"]
+    return {one["metadata"]["name"]: one["spec"]["replicas"] for one in found}
+
+
+def test_it_may_nothing_else(tmp_path):
+    config = account(NAMESPACE, tmp_path, of=CONTROLLER)
+    for place in (NAMESPACE, "istio-system", "default"):
+        granted = {one for one in rights(NAMESPACE, CONTROLLER) if one[0] == place}
+        assert asked.allowed(config, place) == granted
+
+
+def test_it_reads_the_secrets_that_are_named_and_no_others(connect):
+    kubectl("create", "secret", "generic", "other", "--from-literal=secret=x", "-n", NAMESPACE)
+    client = connect(CONTROLLER)
+    assert client.get(path(Key("Secret", NAMESPACE, "rollout-hook")))
+    with pytest.raises(ApiError, match="cannot get resource"):
+        client.get(path(Key("Secret", NAMESPACE, "other")))
