@@ -99,10 +99,15 @@ def step(state: State, event: Event, now: datetime) -> tuple[State, tuple[Action
     return after, actions(after)
 
 
+def _may_be_said(event: type[Event]) -> bool:
+    """By a person: that one supersedes another is said by starting it."""
+    return issubclass(event, Said) and event is not Supersede
+
+
 def _refusal(state: State, event: Event) -> str:
     """A person is told what a person can do."""
     named = f"rollout {state.name} is {state.phase} ({state.stage})"
-    possible = [word(one) for one in TRANSITIONS[state.stage] if issubclass(one, Said) or not isinstance(event, Said)]
+    possible = [word(one) for one in TRANSITIONS[state.stage] if _may_be_said(one) or not isinstance(event, Said)]
     if not possible:
         return f"{named}: {word(type(event))} is not possible any more"
     return f"{named}: {word(type(event))} is not possible; possible: {', '.join(possible)}"

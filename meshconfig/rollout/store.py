@@ -12,7 +12,7 @@ from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import step
-from meshconfig.rollout.state import State
+from meshconfig.rollout.state import State, UnreadableStateError
 from meshconfig.rollout.todo import actions
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
@@ -158,4 +158,7 @@ def _stored(state: State, base: bytes) -> Stored:
 def _record(one: Stored) -> Record:
     where = Location(f"rollout {one.namespace}/{one.name}: the group that it began from")
     base = validate(LaneGroup, json.loads(one.base), lambda path: where) if one.base else None
-    return Record(one, State.from_json(one.state), base)
+    try:
+        return Record(one, State.from_json(one.state), base)
+    except UnreadableStateError as error:
+        raise UnreadableStateError(f"rollout {one.namespace}/{one.name}: {error}") from None

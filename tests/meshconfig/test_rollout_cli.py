@@ -282,7 +282,7 @@ class TestDecide:
         before = mesh.state()
         code, out, err = graylane("rollout", "resume", *HERE)
         assert (code, out, len(err.splitlines())) == (1, "", 1)
-        assert "resume is not possible; possible: abort, rollback, supersede, approve" in err
+        assert "resume is not possible; possible: abort, rollback, approve" in err
         assert mesh.state() == before
 
     def test_an_unknown_name_is_told(self, graylane, mesh):

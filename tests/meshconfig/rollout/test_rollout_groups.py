@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from rollout_world import GROUP, Run, group, rollout
 
 from meshconfig import references
+from meshconfig.cluster.workloads.live import deployment
 from meshconfig.compile import compile_group
 from meshconfig.istio import Resources
 from meshconfig.render import render
 from meshconfig.rollout.actions import Scale
 from meshconfig.rollout.events import Abort, Approve, Pause
 from meshconfig.rollout.state import Stage
-from meshconfig.rollout.steps import at_weight, autoscaled, ended, taken_over, wanted, workload
+from meshconfig.rollout.steps import at_weight, autoscaled, ended, taken_over, wanted
 from meshconfig.simulate import ANY_GATEWAY, Destination, Request, follow
 
 CHAIN = [(f"{name}-svc.demo.svc.cluster.local", 9001) for name in ("cat", "mouse", "dog")]
@@ -124,8 +125,10 @@ def test_with_an_autoscaler_its_bounds_move_instead():
     run = Run(rollout([{"weight": 50, "replicas": "50%"}, {"pause": {}}, {"weight": 100}])).start()
     scale = Scale("cat", "v2", 4)
     assert run.actions[0] == scale
-    assert (workload(base, scale), autoscaled(base, scale)) == ("cat-new", True)
-    assert workload(base, Scale("cat", "v1", 4)) == "cat-v1"
+    assert autoscaled(base, scale)
+    assert not autoscaled(group(), scale)
+    assert deployment(base, "cat", "v2") == ("Deployment", "demo", "cat-new")
+    assert deployment(base, "cat", "v1") == ("Deployment", "demo", "cat-v1")
     assert bounds(wanted(base, run.state), "v2") == (4, 4, 60)
     assert bounds(wanted(base, run.state), "v1") == (4, 10, 80)
     run.until(Stage.APPROVAL)

@@ -206,10 +206,10 @@ def test_status_shows_what_is_in_force_and_what_is_next():
     assert shown["weights"] == {"cat": {"v1": 90, "v2": 10}, "mouse": {"v1": 90, "v2": 10}}
     assert (shown["phase"], shown["step"], shown["steps"], shown["until"]) == ("Paused", 1, 5, None)
     run.send(Approve("eva"))
-    assert status(run.state)["until"] == (NOW + timedelta(minutes=5)).isoformat()
+    assert status(run.state)["until"] == "2026-01-01T12:05:00Z"
     run.until(Stage.ROUTE)
     assert status(run.state)["weights"]["cat"] == {"v1": 90, "v2": 10}
     run.until(Stage.SUCCEEDED)
     assert status(run.state)["weights"]["cat"] == {"v1": 0, "v2": 100}
-    assert status(run.state)["pods"] == {"cat": {"v1": 8, "v2": 8}, "mouse": {"v1": 4, "v2": 4}}
+    assert status(run.state)["pods"] == {"cat": {"v1": 0, "v2": 8}, "mouse": {"v1": 0, "v2": 4}}
     assert SIZES["cat"]["v1"] == 8

@@ -123,7 +123,7 @@ def test_every_pair(stage, kind):
         assert f"is {state.phase} ({stage})" in str(refused.value)
         possible = {word(one) for one in KINDS if word(one) in EXPECTED[stage]}
         if issubclass(kind, events.Said):
-            possible &= {word(one) for one in SAID}
+            possible &= {word(one) for one in SAID if one is not events.Supersede}  # which nobody types
         named = str(refused.value).partition("; possible: ")[2]
         assert set(filter(None, named.split(", "))) == possible
         return
@@ -182,6 +182,6 @@ def test_a_refusal_says_what_is_possible():
     with pytest.raises(IllegalEventError) as refused:
         run.send(events.Resume("eva"))
     said = "rollout cat-v2 is Paused (awaiting approval): resume is not possible; possible: "
-    assert str(refused.value) == f"{said}abort, rollback, supersede, approve"
+    assert str(refused.value) == f"{said}abort, rollback, approve"
     with pytest.raises(IllegalEventError, match=r"is Succeeded \(succeeded\): abort is not possible any more"):
         reached(S.SUCCEEDED).send(events.Abort("eva"))
