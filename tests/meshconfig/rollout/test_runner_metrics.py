@@ -4,6 +4,7 @@ import gzip
 import socket
 import threading
 from datetime import timedelta
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -208,6 +209,15 @@ def test_the_format_is_the_one_asked_for(metrics, ask):
     _, headers, text = ask("/metrics?name[]=graylane_rollout_leader", **{"Accept-Encoding": "gzip"})
     assert headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(text).decode().splitlines()[-1] == "graylane_rollout_leader 0.0"
+
+
+def test_the_page_names_each_metric(metrics, ask):
+    page = (Path(__file__).parents[3] / "docs" / "rollouts.md").read_text()
+    families = parser.text_string_to_metric_families(ask("/metrics")[2].decode())
+    total = {one.name: f"{one.name}_total" if one.type == "counter" else one.name for one in families}
+    named = [name for family, name in total.items() if not family.endswith("_created")]
+    assert named
+    assert [name for name in named if f"`{name}`" not in page] == []
 
 
 def test_two_runners_in_one_process_count_apart(metrics, value):
