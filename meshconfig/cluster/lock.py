@@ -39,7 +39,11 @@ ATTEMPTS = 10
 
 
 class LockHeld(ClusterError):  # noqa: N818  what happened, as people say it
-    """Somebody else works on this group, or did and has not said that it ended."""
+    """Somebody else works on this group, or did and has not said that it ended; `holder`, where it is one."""
+
+    def __init__(self, message: str, holder: str = "") -> None:
+        self.holder = holder
+        super().__init__(message)
 
 
 class LockLost(ClusterError):  # noqa: N818
@@ -144,14 +148,15 @@ class Lock:
         age = record.age(now())
         ahead = age is not None and age.total_seconds() < 0  # by its clock; written times then say nothing
         if not self._break_lock or (standing is Standing.HELD and not ahead):
-            raise LockHeld(_refusal(self._key.name, record, now(), self._break_lock))
+            raise LockHeld(_refusal(self._key.name, record, now(), self._break_lock), record.name)
         self._tell(f"watching the lease of {record.name} for {record.duration} s")
         end = _clock() + record.duration
         while _clock() < end:
             time.sleep(min(1.0, record.duration / 10))
             lease = self._client.get(path(self._key))
-            if lease and parse(lease) != record:
-                raise LockHeld(_refusal(self._key.name, parse(lease), now(), self._break_lock, alive=True))
+            if lease and (newer := parse(lease)) != record:
+                said = _refusal(self._key.name, newer, now(), self._break_lock, alive=True)
+                raise LockHeld(said, newer.name)
 
     def _take(self, record: Record | None, version: str) -> None:
         moment = now()

@@ -84,6 +84,7 @@ class Tries:
     turn: int = -1
     count: int = 0
     after: float = 0.0
+    said: str = ""
 
     def due(self, turn: int) -> bool:
         """May it be tried now?"""
@@ -94,6 +95,12 @@ class Tries:
     def later(self) -> None:
         """Nothing was tried: it was not the time."""
         self.after = time.monotonic() + BUSY
+
+    def tell(self, world: World, text: str) -> None:
+        """One line; not the same twice in a row."""
+        if text != self.said:
+            world.tell(text)
+        self.said = text
 
     def failed(self) -> bool:
         """One more failure; True where it was the last try. The next ones are counted anew."""
@@ -112,13 +119,17 @@ def attempt(world: World, record: Record, tries: Tries, done: type[Report]) -> R
         retire(world, record) if record.state.stage is Stage.RETIRE else apply(world, record)
     except UnwantedError:
         return None
-    except (LockHeld, Unreachable) as error:
+    except LockHeld as error:
         tries.later()
-        world.tell(f"{record.name}: {reason(error)}")
+        tries.tell(world, f"{record.name}: {error.holder or 'somebody'} works on group {record.group}; waits for it")
+        return None
+    except Unreachable as error:
+        tries.later()
+        tries.tell(world, f"{record.name}: {reason(error)}")
         return None
     except GraylaneError as error:
         world.metrics.failed("apply")
-        world.tell(f"{record.name}: {reason(error)}")
+        tries.tell(world, f"{record.name}: {reason(error)}")
         return ApplyFailed(turn, why=reason(error)) if tries.failed() else None
     return done(turn)
 

@@ -1,6 +1,7 @@
 """The runner of a namespace: one of several drives, the others stand by."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from meshconfig.cluster.client import Client
@@ -15,7 +16,7 @@ from meshconfig.rollout.runner.world import LOOK, Settings, World
 
 LEASE = "rollouts.runner"  # with a dot, which no group's name has: a group's Lease is never called so
 STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
-GOODBYE = 20.0  # seconds that a worker has to end what it is at
+GOODBYE = 20.0  # seconds that the workers have to end what they are at
 
 
 class Runner:
@@ -51,7 +52,7 @@ class Runner:
                     self.metrics.leading(True)
                     self._lead(held, stop)
             except LockHeld as error:
-                self._say(f"stands by: {reason(error)}")
+                self._say(f"stands by: {error.holder or 'another one'} drives them")
             except ClusterError as error:
                 self._say(reason(error))
             finally:
@@ -71,8 +72,9 @@ class Runner:
                 stop.wait(LOOK)
         finally:
             ended.set()
+            end = time.monotonic() + GOODBYE
             for worker in workers.values():
-                worker.join(GOODBYE)
+                worker.join(max(0.0, end - time.monotonic()))
 
     def _look(self, world: World, workers: dict[str, threading.Thread]) -> None:
         """A worker for each rollout that has something left to do."""

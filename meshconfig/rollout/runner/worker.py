@@ -29,6 +29,7 @@ class Worker:
         self._tries, self._scaler, self._watch = Tries(), Scaler(world), Watch(world)
         self._measurer, self._teller = Measurer(world), Teller(world)
         self._said = ""
+        self._seen: int | None = None  # the last entry of the log that was counted and told here
         self._generation: int | None = None
 
     def run(self) -> None:
@@ -48,7 +49,10 @@ class Worker:
         """One look; the seconds until the next, None at the end."""
         try:
             record = store.read(self._world.client, self._world.namespace, self._name)
-            if record is None or store.standing(record.state) is Standing.ENDED or self._another(record):
+            if record is None or self._another(record):
+                return None
+            self._log(record.state)
+            if store.standing(record.state) is Standing.ENDED:
                 return None
             told = self._teller.offer(record)
             reported = self._tended(record)
@@ -114,16 +118,17 @@ class Worker:
                     return True
                 record = found
                 continue
-            self._log(record.state, after)
             return True
         return False
 
-    def _log(self, before: State, after: State) -> None:
-        last = before.log[-1].number if before.log else 0
-        for entry in after.log:
+    def _log(self, state: State) -> None:
+        """Each entry of its log once, whoever made it."""
+        last = state.told if self._seen is None else self._seen
+        for entry in state.log:
             if entry.number > last:
-                self._world.metrics.transition(after, entry)
+                self._world.metrics.transition(state, entry)
                 self._say(told(entry))
+        self._seen = state.log[-1].number if state.log else 0
 
     def _say(self, text: str) -> None:
         """One line; not the same twice in a row."""
@@ -135,4 +140,6 @@ class Worker:
 def told(entry: Entry) -> str:
     """An entry of the log in one line."""
     why = f" ({entry.why})" if entry.why else ""
-    return f"{entry.action}{why} → {entry.phase}, {entry.stage}, step {entry.step}, weight {entry.weight}"
+    return (
+        f"{entry.action} by {entry.who}{why} → {entry.phase}, {entry.stage}, step {entry.step}, weight {entry.weight}"
+    )

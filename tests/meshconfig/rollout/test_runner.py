@@ -162,8 +162,8 @@ def test_a_second_rollout_of_the_same_services_begins_once_the_first_has_gone_ba
     second = second.model_copy(update={"metadata": second.metadata.model_copy(update={"name": "again"})})
     assert mesh.start(second).superseded == ("cat-v2",)
     assert mesh.state().stage is Stage.ROUTES_BACK
-    assert mesh.run("again", until=lambda state: len(mesh.said) > 0).stage is Stage.PENDING
-    assert mesh.said[-1] == "again: waits for rollout cat-v2 to end"
+    waits = "again: waits for rollout cat-v2 to end"
+    assert mesh.run("again", until=lambda state: waits in mesh.said).stage is Stage.PENDING
     assert mesh.run().phase is Phase.ABORTED
     assert (mesh.routes(), mesh.replicas()) == (before, BEGUN)
     assert mesh.run("again").phase is Phase.SUCCEEDED
@@ -237,6 +237,7 @@ def test_of_two_runners_one_drives_and_the_other_takes_over(mesh):
     try:
         assert first[0][0] == "drives the rollouts of demo"
         assert second[0][0].startswith("stands by:")
+        assert second[0][0].endswith(" drives them")
         until(lambda: mesh.state().stage is Stage.APPROVAL)
         first[1].set()
         until(lambda: "drives the rollouts of demo" in second[0])

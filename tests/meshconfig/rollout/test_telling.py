@@ -8,7 +8,7 @@ from canned import answering
 from rollout_world import rollout
 from runner_world import Impatient, cluster, mesh
 
-from meshconfig.rollout.events import Abort
+from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
 from meshconfig.rollout.state import Phase, Stage
 
@@ -91,10 +91,16 @@ def test_a_webhook_that_is_down_does_not_hold_the_rollout_up(mesh):
     assert mesh.api.get("configmaps", "graylane-rollout.cat-v2")["data"]["phase"] == "Succeeded"
 
 
-def test_the_metrics_count_what_happened(mesh):
-    mesh.start(rollout(STRAIGHT, keepOld=None))
-    mesh.run()
+def test_the_metrics_count_what_happened_whoever_did_it(mesh):
+    mesh.start(rollout([{"weight": 50}, {"pause": {}}, {"weight": 100}], keepOld=None))
+    mesh.run(
+        until=lambda state: state.told and state.stage is Stage.APPROVAL and state.told == len(state.log),
+        stop=Patient(),
+    )
+    mesh.say(Approve("bob"))
+    mesh.run(stop=Patient())
     value = mesh.metrics.registry.get_sample_value
     labels = {"namespace": "demo", "name": "cat-v2"}
     assert value("graylane_rollout_transitions_total", {**labels, "action": "pods ready"}) == 2
     assert value("graylane_rollout_transitions_total", {**labels, "action": "taken over"}) == 1
+    assert value("graylane_rollout_transitions_total", {**labels, "action": "approve"}) == 1
