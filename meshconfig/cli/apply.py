@@ -2,47 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from meshconfig.cli.cluster import (
-    Adopt,
-    BreakLock,
-    Context,
-    Drain,
-    Fast,
-    Istiod,
-    Timeout,
-    Wait,
-    as_json,
-    carry_out,
-    connect,
-    summary,
-    wanted,
-)
-from meshconfig.cli.common import Files, Output, OutputFormat, batch, needs
+from meshconfig.cli.changing import Changing, Putting, takes
+from meshconfig.cli.cluster import as_json, carry_out, connect, summary, wanted
+from meshconfig.cli.common import Files, Output
 
 if TYPE_CHECKING:
-    from meshconfig.cluster.change import Choices, Wanted
+    from meshconfig.cluster.change import Wanted
     from meshconfig.cluster.client import Client
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask the API server about all of it, and write nothing.")]
 
-
-def apply(
-    file: Files,
-    dry_run: DryRun = False,
-    adopt: Adopt = False,
-    fast: Fast = False,
-    break_lock: BreakLock = False,
-    timeout: Timeout = 300.0,
-    drain: Drain = 5.0,
-    wait: Wait = 10.0,
-    istiod: Istiod = None,
-    context: Context = None,
-    output: OutputFormat = Output.TEXT,
-) -> None:
+@takes(Putting)
+def apply(file: Files, *, how: Putting) -> None:
     """Make the cluster what specs say, in steps between which every proxy has acknowledged the last one.
 
     What a group no longer has is removed, resources of others are never touched, and without a change nothing is
@@ -59,25 +31,12 @@ def apply(
 
         graylane apply -f graylane.yaml --istiod http://127.0.0.1:15014 --drain 30
     """
-    with needs("mesh"):
-        from meshconfig.cluster.change import Choices
-    choices = Choices(adopt, fast, dry_run, break_lock, timeout, drain, wait, istiod)
-    with batch():
-        groups = wanted(file)
-        each(connect(context), groups, choices, output)
+    groups = wanted(file)
+    each(connect(how.context), groups, how)
 
 
-def delete(
-    file: Files,
-    dry_run: DryRun = False,
-    break_lock: BreakLock = False,
-    timeout: Timeout = 300.0,
-    drain: Drain = 5.0,
-    wait: Wait = 10.0,
-    istiod: Istiod = None,
-    context: Context = None,
-    output: OutputFormat = Output.TEXT,
-) -> None:
+@takes(Changing)
+def delete(file: Files, *, how: Changing) -> None:
     """Remove all that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
     The services themselves stay; without routes, any version of them answers. `graylane history` still knows the group.
@@ -86,21 +45,17 @@ def delete(
 
         graylane delete -f graylane.yaml
     """
-    with needs("mesh"):
-        from meshconfig.cluster.change import Choices
-    choices = Choices(False, False, dry_run, break_lock, timeout, drain, wait, istiod)
-    with batch():
-        groups = wanted(file, gone=True)
-        each(connect(context), groups, choices, output)
+    groups = wanted(file, gone=True)
+    each(connect(how.context), groups, how)
 
 
-def each(client: "Client", groups: "Sequence[Wanted]", choices: "Choices", output: Output) -> None:
+def each(client: "Client", groups: "Sequence[Wanted]", how: Changing) -> None:
     """Carry out the changes of several groups, one after the other, and print what came of each."""
-    done = []
+    choices, done = how.choices(), []
     for one in groups:
         outcome = carry_out(client, one, choices)
-        if output is Output.TEXT:
-            print(summary(outcome, dry_run=choices.dry_run))
-        done.append(as_json(outcome, dry_run=choices.dry_run))
-    if output is Output.JSON:
+        if how.output is Output.TEXT:
+            print(summary(outcome, dry_run=how.dry_run))
+        done.append(as_json(outcome, dry_run=how.dry_run))
+    if how.output is Output.JSON:
         print(json.dumps(done, indent=2))

@@ -1,17 +1,16 @@
 """What the commands that edit a spec share: their options, and the way from a draft to files and to the cluster."""
 
-import inspect
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from meshconfig.cli import cluster
-from meshconfig.cli.common import Output, OutputFormat, batch, needs, stderr, stdout
+from meshconfig.cli.changing import Putting
+from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.diff import COLOURS
 from meshconfig.cli.edit_files import Change, changes, staged
 from meshconfig.edit.draft import Draft
@@ -31,50 +30,13 @@ GroupOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Applying:
-    """Whether the edit goes to the cluster, and how; the fields are options of each command that edits."""
+class Editing(Putting):
+    """As `Putting`, where a file is edited; the cluster is changed with `--apply` alone."""
 
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and write nothing.")] = False
     apply: Annotated[
         bool, typer.Option("--apply", help="Carry it out in the cluster too, as `graylane apply` does.")
     ] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and write nothing.")] = False
-    adopt: cluster.Adopt = False
-    fast: cluster.Fast = False
-    break_lock: cluster.BreakLock = False
-    timeout: cluster.Timeout = 300.0
-    drain: cluster.Drain = 5.0
-    wait: cluster.Wait = 10.0
-    istiod: cluster.Istiod = None
-    context: cluster.Context = None
-    output: OutputFormat = Output.TEXT
-
-    def choices(self) -> "Choices":
-        with needs("mesh"):
-            from meshconfig.cluster.change import Choices
-        return Choices(
-            self.adopt, self.fast, self.dry_run, self.break_lock, self.timeout, self.drain, self.wait, self.istiod
-        )
-
-
-def edits(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameter `applying` stands for the options of `Applying`."""
-    options = [
-        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
-        for one in fields(Applying)
-    ]
-
-    @wraps(command)
-    def run(**given: Any) -> None:
-        applying = Applying(**{one.name: given.pop(one.name) for one in options})
-        with batch():
-            command(**given, applying=applying)
-
-    own = [one for one in inspect.signature(command).parameters.values() if one.name != "applying"]
-    keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
-    run.__signature__ = inspect.Signature([*keyword, *options])  # type: ignore[attr-defined]  # so inspect documents it
-    run.__annotations__ = {one.name: one.annotation for one in (*keyword, *options)}
-    del run.__wrapped__  # or its signature would be taken
-    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +62,7 @@ class Job:
     client: "Client | None" = None
 
 
-def carry_out(job: Job, applying: Applying) -> None:
+def carry_out(job: Job, how: Editing) -> None:
     """Show the change, write the files, and with `--apply` make the cluster so.
 
     Raises:
@@ -110,24 +72,24 @@ def carry_out(job: Job, applying: Applying) -> None:
     after = job.texts.edited(job.draft)
     notes = [*job.draft.notes, *_new_findings(job.texts, after)]
     found = [*changes(job.texts, after), *job.others]
-    if applying.output is Output.TEXT:
+    if how.output is Output.TEXT:
         _show([*job.shown, *found], notes)
-    outcome = _write(job, after, found, applying)
-    if applying.output is Output.JSON:
-        print(json.dumps(_as_json([*job.shown, *found], notes, outcome, applying), indent=2))
+    outcome = _write(job, after, found, how)
+    if how.output is Output.JSON:
+        print(json.dumps(_as_json([*job.shown, *found], notes, outcome, how), indent=2))
     elif outcome is not None:
-        print(cluster.summary(outcome, dry_run=applying.dry_run))
+        print(cluster.summary(outcome, dry_run=how.dry_run))
 
 
-def _write(job: Job, after: Texts, found: Sequence[Change], applying: Applying) -> "Outcome | None":
-    if not applying.apply:
-        if not applying.dry_run:
+def _write(job: Job, after: Texts, found: Sequence[Change], how: Editing) -> "Outcome | None":
+    if not how.apply:
+        if not how.dry_run:
             with staged(found) as files:
                 files.commit()
         return None
-    choices = applying.choices()
-    client = job.client or cluster.connect(applying.context)
-    if applying.dry_run:
+    choices = how.choices()
+    client = job.client or cluster.connect(how.context)
+    if how.dry_run:
         return _routes(client, job, after, choices)
     with staged(found) as files:
         if job.first:
@@ -188,15 +150,13 @@ def _show(found: Sequence[Change], notes: Sequence[str]) -> None:
         stderr().print(Text(f"note: {note}", "yellow"))
 
 
-def _as_json(
-    found: Sequence[Change], notes: Sequence[str], outcome: "Outcome | None", applying: Applying
-) -> dict[str, Any]:
+def _as_json(found: Sequence[Change], notes: Sequence[str], outcome: "Outcome | None", how: Editing) -> dict[str, Any]:
     """{"files": [{"file", "diff"}], "notes", "dryRun", "applied": as `graylane apply --output json` or null}"""
     return {
         "files": [{"file": one.file, "diff": "\n".join(one.diff())} for one in found],
         "notes": list(notes),
-        "dryRun": applying.dry_run,
-        "applied": cluster.as_json(outcome, dry_run=applying.dry_run) if outcome else None,
+        "dryRun": how.dry_run,
+        "applied": cluster.as_json(outcome, dry_run=how.dry_run) if outcome else None,
     }
 
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli.changing import takes
 from meshconfig.cli.common import Files
 from meshconfig.cli.edit_files import read
-from meshconfig.cli.editing import Applying, GroupOption, Job, carry_out, edits, only_group
+from meshconfig.cli.editing import Editing, GroupOption, Job, carry_out, only_group
 from meshconfig.edit import lanes
 from meshconfig.errors import InputError
 
@@ -26,7 +27,7 @@ def group_() -> None:
 
 
 @app.command("add")
-@edits
+@takes(Editing)
 def add(
     lane: Lane,
     file: Files,
@@ -43,7 +44,7 @@ def add(
     ] = None,
     group: GroupOption = None,
     *,
-    applying: Applying,
+    how: Editing,
 ) -> None:
     """Add a lane: who sends its tag gets its versions.
 
@@ -56,12 +57,12 @@ def add(
     texts = read(file)
     chosen = pairs(versions.split(",") if versions else [], "--versions", "SERVICE=VERSION")
     draft = lanes.add(only_group(texts, group), lane, versions=chosen, mode=mode.value if mode else None)
-    carry_out(Job(texts, draft, f"lane add {lane}"), applying)
+    carry_out(Job(texts, draft, f"lane add {lane}"), how)
 
 
 @app.command("remove")
-@edits
-def remove(lane: Lane, file: Files, group: GroupOption = None, *, applying: Applying) -> None:
+@takes(Editing)
+def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: Editing) -> None:
     """Remove a lane; refused while an admit or a split leads to it, or it is the baseline.
 
     Its tag means nothing any more: who sends it is answered as those are who send none. Versions stay.
@@ -72,7 +73,7 @@ def remove(lane: Lane, file: Files, group: GroupOption = None, *, applying: Appl
     """
     texts = read(file)
     draft = lanes.remove(only_group(texts, group), lane)
-    carry_out(Job(texts, draft, f"lane remove {lane}"), applying)
+    carry_out(Job(texts, draft, f"lane remove {lane}"), how)
 
 
 def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:

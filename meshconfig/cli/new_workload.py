@@ -9,7 +9,7 @@ from rich.text import Text
 from meshconfig.cli import cluster
 from meshconfig.cli.common import stderr
 from meshconfig.cli.edit_files import Change
-from meshconfig.cli.editing import Applying, Job
+from meshconfig.cli.editing import Editing, Job
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.workloads import live
@@ -44,7 +44,7 @@ class Made:
     notes: Sequence[str]
 
 
-def with_deployment(job: Job, asked: Asked, applying: Applying) -> Job:
+def with_deployment(job: Job, asked: Asked, how: Editing) -> Job:
     """The job with the new Deployment before it.
 
     Raises:
@@ -64,9 +64,9 @@ def with_deployment(job: Job, asked: Asked, applying: Applying) -> Job:
         asked.image,
         asked.replicas,
         scaled=asked.scaled or before.autoscale is not None,
-        marks={MANAGED_BY: "graylane", GROUP: group.metadata.name} if applying.apply else {},
+        marks={MANAGED_BY: "graylane", GROUP: group.metadata.name} if how.apply else {},
     )
-    client = cluster.connect(applying.context) if applying.apply else None
+    client = cluster.connect(how.context) if how.apply else None
     if asked.manifests is not None:
         made = from_directory(asked.manifests, source, wish)
         job = replace(job, others=[made.change])
@@ -78,11 +78,11 @@ def with_deployment(job: Job, asked: Asked, applying: Applying) -> Job:
     if client is None:
         return job
     live.check_free(client, made.manifest, group.metadata.name)
-    if applying.dry_run:
+    if how.dry_run:
         live.apply(client, made.manifest, dry_run=True)
 
     def first(client: Client) -> None:
-        bring_up(client, made.manifest, group.metadata.name, applying.timeout)
+        bring_up(client, made.manifest, group.metadata.name, how.timeout)
 
     return replace(job, first=first, client=client)
 

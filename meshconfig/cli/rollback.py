@@ -4,23 +4,13 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.apply import DryRun, each
-from meshconfig.cli.cluster import (
-    Adopt,
-    BreakLock,
-    Context,
-    Drain,
-    Fast,
-    GroupName,
-    Istiod,
-    Namespace,
-    Timeout,
-    Wait,
-    connect,
-)
-from meshconfig.cli.common import Output, OutputFormat, batch, needs
+from meshconfig.cli.apply import each
+from meshconfig.cli.changing import Putting, takes
+from meshconfig.cli.cluster import GroupName, Namespace, connect
+from meshconfig.cli.common import needs
 
 
+@takes(Putting)
 def command(
     group: GroupName,
     namespace: Namespace = "default",
@@ -30,16 +20,8 @@ def command(
             "--to", metavar="N", help="A revision of `graylane history`; else the last that succeeded before this one."
         ),
     ] = None,
-    dry_run: DryRun = False,
-    adopt: Adopt = False,
-    fast: Fast = False,
-    break_lock: BreakLock = False,
-    timeout: Timeout = 300.0,
-    drain: Drain = 5.0,
-    wait: Wait = 10.0,
-    istiod: Istiod = None,
-    context: Context = None,
-    output: OutputFormat = Output.TEXT,
+    *,
+    how: Putting,
 ) -> None:
     """Plan and apply an earlier revision's spec, as any other change. The spec's file is not touched.
 
@@ -50,8 +32,6 @@ def command(
         graylane rollback pets -n demo --to 4
     """
     with needs("mesh"):
-        from meshconfig.cluster.change import Choices, earlier
-    choices = Choices(adopt, fast, dry_run, break_lock, timeout, drain, wait, istiod)
-    with batch():
-        client = connect(context)
-        each(client, [earlier(client, namespace, group, to)], choices, output)
+        from meshconfig.cluster.change import earlier
+    client = connect(how.context)
+    each(client, [earlier(client, namespace, group, to)], how)

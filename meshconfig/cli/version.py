@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from meshconfig.cli.changing import takes
 from meshconfig.cli.common import Files, needs
 from meshconfig.cli.edit_files import read
-from meshconfig.cli.editing import Applying, GroupOption, Job, carry_out, edits, group_with
+from meshconfig.cli.editing import Editing, GroupOption, Job, carry_out, group_with
 from meshconfig.cli.lane import pairs
 from meshconfig.edit import labels, uses, versions
 from meshconfig.edit.draft import Draft
@@ -27,7 +28,7 @@ def group_() -> None:
 
 
 @app.command("add")
-@edits
+@takes(Editing)
 def add(
     service: Service,
     version: Version,
@@ -70,7 +71,7 @@ def add(
     ] = None,
     group: GroupOption = None,
     *,
-    applying: Applying,
+    how: Editing,
 ) -> None:
     """Add a version: a Deployment like another version's, its place in the spec, and perhaps a weight.
 
@@ -96,17 +97,17 @@ def add(
     draft = versions.add(found, service, version, labels=own, workload=named, autoscale=scale, weight=weight)
     job = Job(texts, draft, f"version add {service} {version}")
     if image is not None:
-        if not applying.apply and manifests is None:
+        if not how.apply and manifests is None:
             raise InputError.at(
                 "--image", "takes --apply (the Deployment goes to the cluster) or --manifests (to a file)"
             )
         with needs("mesh"):
             from meshconfig.cli import new_workload
         asked = new_workload.Asked(service, old, name, own, image, replicas, scale is not None, manifests)
-        job = new_workload.with_deployment(job, asked, applying)
+        job = new_workload.with_deployment(job, asked, how)
     elif replicas is not None or manifests is not None:
         raise InputError.at("--replicas, --manifests", "are about the Deployment, which is only made with --image")
-    carry_out(job, applying)
+    carry_out(job, how)
 
 
 def _autoscale(text: str) -> Autoscale:
@@ -121,7 +122,7 @@ def _autoscale(text: str) -> Autoscale:
 
 
 @app.command("weights")
-@edits
+@takes(Editing)
 def weigh(
     service: Service,
     given: Annotated[
@@ -130,7 +131,7 @@ def weigh(
     file: Files,
     group: GroupOption = None,
     *,
-    applying: Applying,
+    how: Editing,
 ) -> None:
     """Spread the untagged by weights: these and no others, relative to each other.
 
@@ -145,12 +146,12 @@ def weigh(
     if wrong := [f"{name}={value}" for name, value in chosen.items() if not value.isdecimal()]:
         raise InputError.at(wrong[0], "a weight is a whole number of 0 or more")
     draft = versions.weights(group_with(texts, service, group), service, {name: int(n) for name, n in chosen.items()})
-    carry_out(Job(texts, draft, f"version weights {service} {' '.join(given)}"), applying)
+    carry_out(Job(texts, draft, f"version weights {service} {' '.join(given)}"), how)
 
 
 @app.command("takeover")
-@edits
-def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, applying: Applying) -> None:
+@takes(Editing)
+def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, how: Editing) -> None:
     """Give all untagged requests, and those of lanes without a version of their own, to one version.
 
     The service's weights go; its default and the baseline lane name the version. What a rule gave to a version that it
@@ -162,11 +163,11 @@ def takeover(service: Service, version: Version, file: Files, group: GroupOption
     """
     texts = read(file)
     draft = versions.takeover(group_with(texts, service, group), service, version)
-    carry_out(Job(texts, draft, f"version takeover {service} {version}"), applying)
+    carry_out(Job(texts, draft, f"version takeover {service} {version}"), how)
 
 
 @app.command("retire")
-@edits
+@takes(Editing)
 def retire(
     service: Service,
     version: Version,
@@ -180,7 +181,7 @@ def retire(
     ] = None,
     group: GroupOption = None,
     *,
-    applying: Applying,
+    how: Editing,
 ) -> None:
     """Remove a version that nothing uses; refused with file and line of each weight, rule, lane or mirror that does.
 
@@ -196,13 +197,13 @@ def retire(
     found = group_with(texts, service, group)
     draft = versions.retire(found, service, version)
     job = Job(texts, draft, f"version retire {service} {version}")
-    if applying.apply:
+    if how.apply:
         with needs("mesh"):
             from meshconfig.cli import old_workload
         job = old_workload.with_end(job, service, version, delete)
     elif delete:
         raise InputError.at("--delete-workload", "takes --apply: the Deployment is in the cluster")
-    carry_out(job, applying)
+    carry_out(job, how)
 
 
 def _versions(service: str) -> FieldPath:
