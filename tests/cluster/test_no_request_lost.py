@@ -20,7 +20,7 @@ from mesh_cluster import gateway_address, kubectl, until
 pytestmark = pytest.mark.cluster
 KINDS = "virtualservices,destinationrules,gateways,configmaps,leases"
 ENOUGH = 20_000
-LONGEST = 1800.0  # seconds of load, at most; on a machine of its own it takes some four minutes
+LONGEST = 1800.0  # seconds of load, at most; on a machine of its own it takes a few minutes
 KILLS, LATEST = 4, 0.8  # in each of the first steps, and at most how many seconds after its beginning
 SEED = 6
 ROUNDS = 6
