@@ -1,8 +1,9 @@
 """An HTTP server on loopback that answers what it is told to, and keeps what it was sent."""
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from serving import LoopbackServer, serving
 
 
 class Canned:
@@ -36,14 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def answering(*answers):
     """A Canned, for the time of the block."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        server.canned = Canned(answers)
-        server.canned.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server.canned
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LoopbackServer(_Handler)
+    server.canned = Canned(answers)
+    server.canned.url = server.url
+    with serving(server):
+        yield server.canned

@@ -11,8 +11,10 @@ import threading
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from serving import LoopbackServer, serving
 
 ISTIO = "/apis/networking.istio.io"
 ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
@@ -213,26 +215,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """A client was killed."""
-
-
 @contextmanager
 def api_server():
     """A FakeApi, for the time of the block."""
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.api = FakeApi()
-        server.api.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server.api
-        finally:
-            server.shutdown()
-            thread.join()
+    server = LoopbackServer(_Handler)
+    server.api = FakeApi()
+    server.api.url = server.url
+    with serving(server):
+        yield server.api
 
 
 def deployment(name, labels, replicas=1, image="app", namespace="demo"):
