@@ -50,7 +50,7 @@ def scene(mesh, tmp_path):
 def metrics(server, *more):
     preset = {"every": "2s", "failures": 2, "interval": "10s"}
     success = {"name": "success", "preset": "envoy-success", "min": 0.99, **preset}
-    p99 = {"name": "p99", "preset": "envoy-p99", "max": 5, **preset}
+    p99 = {"name": "p99", "preset": "envoy-p99", "max": 60, **preset}  # a busy machine is slow, but not that slow
     return {"prometheus": server.url, "metrics": [success, p99, *more]}
 
 
@@ -102,11 +102,11 @@ def test_a_bad_version_is_stopped_by_what_prometheus_saw(scene):
         with here.story.change("measured, and back", V3):
             status = here.person.sees("pets-v3", "RolledBack")
         with here.story.change("as before", V3):
-            here.share("v1")
+            here.more()
     print(told(status))
     assert "success/cat" in status["why"]
     here.intact(but=BY_ITSELF)
-    found = cost(load.read(here.story.out), status)
+    found = cost(load.read(here.story.out), "v3", status)
     print(found.told(WEIGHT, FAIL_RATE))
     assert found.within(WEIGHT, FAIL_RATE)
     here.is_as_before()
@@ -156,7 +156,7 @@ def aborted(here, name):
     assert log(status)[-3:] == ["abort", "weight 0", "pods ready"]
     with here.story.change("as before", V2):
         here.is_as_before()
-        here.share("v1")
+        here.more()
 
 
 def test_a_runner_that_is_killed_ten_times_loses_nothing(scene):
@@ -174,7 +174,7 @@ def test_a_runner_that_is_killed_ten_times_loses_nothing(scene):
             here.person.start(plan)
             status = killed_on_the_way(here)
         with here.story.change("as after", DONE):
-            here.share("v2")
+            here.more()
     print(told(status))
     here.intact()
     here.is_as(group(("v2",), prod="v2", gone=("v1",)), pods({"v2": 2}))

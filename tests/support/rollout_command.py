@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from account import CONTROLLER, account
-from load_mesh import DRAIN, GRAYLANE
+from load_mesh import GRAYLANE
 from mesh_cluster import ISTIOD
 from rollout_mesh import NAMESPACE
 
 Status = dict[str, Any]
 
-PATIENCE = 400.0  # seconds for anything that a rollout does at all, on a machine that does much else
-MESH = [f"--istiod={ISTIOD}", f"--drain={DRAIN}", "--timeout=60"]
+PATIENCE = 300.0  # seconds for anything that a rollout does at all, on a machine that does much else
+MESH = [f"--istiod={ISTIOD}", "--timeout=60"]
 
 
 class Person:

@@ -2,6 +2,7 @@
 there at the end beside what there should be."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import load
 import yaml
+from load import Sent
 from load_judge import total
 from load_mesh import apply
 from load_story import Story
@@ -39,17 +41,23 @@ class Scene:
     def traffic(self, title: str) -> Iterator[None]:
         """Load while the block runs; whatever happens in it, what became of the requests is printed."""
         self.story.ready()
+        began = time.monotonic()
         try:
             with load.load(self.story.address, HOST, self.tags, self.story.out, seconds=LONGEST):
                 yield
         finally:
-            print(self.story.tell(title))
+            rate = len(load.read(self.story.out)) / (time.monotonic() - began)
+            print(f"{self.story.tell(title)}\n  {rate:.0f} requests a second")
 
-    def share(self, version: str, number: int = 400) -> float:
-        """Of the next untagged requests, those that this version answered."""
+    def more(self, number: int = 200) -> list[Sent]:
+        """The next requests."""
         begin = len(load.read(self.story.out))
-        until(lambda: len(load.read(self.story.out)) > begin + 2 * number, f"{number} requests")
-        versions = [one.chain[0][1] for one in load.read(self.story.out)[begin:] if not one.tag and one.chain]
+        until(lambda: len(load.read(self.story.out)) > begin + number, f"{number} requests")
+        return load.read(self.story.out)[begin:]
+
+    def share(self, version: str) -> float:
+        """Of the next untagged requests, those that this version answered."""
+        versions = [one.chain[0][1] for one in self.more(800) if not one.tag and one.chain]
         return versions.count(version) / len(versions)
 
     def intact(self, but: str = "") -> None:
