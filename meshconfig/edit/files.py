@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import yaml
-
 from meshconfig.edit.draft import Draft
-from meshconfig.edit.rewrite import MARK, documents, rewrite
+from meshconfig.edit.rewrite import MARK, documents, rewrite, span
 from meshconfig.errors import InputError
 from meshconfig.groups import Group, groups
-from meshconfig.load import Document, Loader
+from meshconfig.load import Document
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,4 @@ class Texts:
 def piece(text: str, document: Document) -> str:
     """The part of a file's text that is one document, with the comments before and in it."""
     bare = text.removeprefix(MARK)
-    here, start = document.root.start_mark.index, 0
-    for token in yaml.scan(bare, Loader=Loader):
-        if isinstance(token, yaml.DocumentStartToken):
-            if token.start_mark.index > here:
-                return bare[start : token.start_mark.index]
-            start = token.end_mark.index
-    return bare[start:]
+    return bare[span(bare, document)]

@@ -27,7 +27,10 @@ def mappings(chance: Random) -> dict[str, Any]:
 
 
 def changes(chance: Random, value: Any) -> Any:
-    """The same value with some fields gone, new or different, at any depth."""
+    """The same value with some fields gone, new or different, at any depth.
+
+    None goes and comes again elsewhere: fields that stay keep their order, which no command changes.
+    """
     if isinstance(value, dict):
         kept: dict[str, Any] = {}
         for name, part in value.items():
@@ -37,7 +40,7 @@ def changes(chance: Random, value: Any) -> Any:
             elif what != "gone":
                 kept[name] = part if what == "keep" else values(chance, 2)
         for name in chance.sample(KEYS, chance.choice((0, 0, 1, 2))):
-            if name not in kept:
+            if name not in value:
                 kept = _put(kept, name, values(chance, 2), chance.randint(0, len(kept)))
         return kept
     if isinstance(value, list):
@@ -121,15 +124,20 @@ class Writer:
         if self.json:
             return
         if self.pick(True, False, False, False):
-            self.out.add("  # said of it: {x, 'y")
+            self.out.add(f"  # said of it {len(self.out.lines)}: {{x, 'y")
 
     def lone(self, column: int, path: Path) -> None:
         if self.json:
             return
         what = self.pick("", "", "", "", "blank", "comment", "outer")
         if what:
-            text = {"blank": "", "comment": " " * column + "# of what comes", "outer": "# far left: 1"}[what]
-            self.out.lone(text, path)
+            number = len(self.out.lines)
+            text = {
+                "blank": "",
+                "comment": " " * column + f"# of what comes {number}",
+                "outer": f"# far left: {number}",
+            }
+            self.out.lone(text[what], path)
 
     def block(self, value: Any, path: Path, column: int, first: str | None) -> None:
         """`first` is what stands before the first item on its line, such as `- `."""
@@ -192,6 +200,13 @@ def untouched(text: Text, old: Any, new: Any) -> list[str]:
     """The lines that have nothing to do with the change."""
     touched = dict(_touched(old, new, ()))
     return [line for number, (line, paths) in enumerate(text.lines) if not _may_change(text, number, paths, touched)]
+
+
+def staying(text: Text, old: Any, new: Any) -> list[str]:
+    """The comments on lines of their own that are not inside of something that goes or is replaced."""
+    other = {path for path, what in _touched(old, new, ()) if what == "other"}
+    lines = [(text.lines[number][0], inside) for number, inside in text.inside.items()]
+    return [line.strip() for line, inside in lines if not other & {inside[:end] for end in range(len(inside) + 1)}]
 
 
 def _touched(old: Any, new: Any, path: Path) -> Any:

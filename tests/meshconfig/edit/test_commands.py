@@ -174,6 +174,45 @@ def test_the_life_of_a_product_in_one_file():
     assert text.splitlines()[1:] == texts[4].splitlines()[1:]
 
 
+def test_a_whole_life_leaves_the_lines_of_all_others():
+    """The one that tests/cluster/test_versions.py leads in a cluster."""
+    cat = {"app": "cat", "version": "v1"}
+    spec = """\
+# cat, by hand
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: life, namespace: demo}
+spec:
+  lanes: {prod: {}}   # no lanes, till one comes
+  services:
+    cat:
+      host: cat-svc
+      port: 9001
+      versions:
+        v1: {labels: {app: cat, version: v1}}   # the first one
+      default: v1
+  entries:
+    - hosts: [a.example.com]   # one host
+      tag: trusted
+      routes: [{path: {prefix: /}, service: cat}]
+"""
+    text, _ = edited(spec, versions.add, "cat", "v2", labels=cat | {"version": "v2"}, weight=70)
+    text, _ = edited(text, versions.weights, "cat", {"v1": 80, "v2": 20})
+    text, _ = edited(text, versions.takeover, "cat", "v2")
+    text, _ = edited(text, lanes.add, "blue", versions={"cat": "v1"})
+    assert "lanes: {prod: {}, blue: {versions: {cat: v1}}}   # no lanes" in text
+    text, _ = edited(text, lanes.remove, "blue")
+    text, _ = edited(text, versions.retire, "cat", "v1")
+    scale = Autoscale(min=1, max=3, cpu=70)
+    text, _ = edited(text, versions.add, "cat", "v3", labels=cat | {"version": "v3"}, autoscale=scale, weight=10)
+    assert "v3: {labels: {app: cat, version: v3}, autoscale: {min: 1, max: 3, cpu: 70}}\n" in text
+    text, _ = edited(text, versions.weights, "cat", {"v2": 100})
+    text, _ = edited(text, versions.retire, "cat", "v3")
+    expected = spec.replace("v1: {labels: {app: cat, version: v1}}   # the first one", "v2: NEW")
+    expected = expected.replace("NEW", "{labels: {app: cat, version: v2}}")
+    assert text == expected.replace("default: v1", "weights: {v2: 100}")
+
+
 def test_a_lane_comes_and_goes():
     text, _ = edited(SPEC, lanes.add, "blue", versions={"cat": "v2"}, mode="strict")
     line = "    blue: {versions: {cat: v2}, mode: strict}\n"

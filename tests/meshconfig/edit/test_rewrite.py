@@ -4,7 +4,7 @@ import json
 from random import Random
 
 import pytest
-from edit_texts import changes, mappings, texts, untouched
+from edit_texts import changes, mappings, staying, texts, untouched
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ def read(text):
 
 def in_order(lines, text):
     """Each of the lines is in the text, in this order?"""
-    left = iter(text.splitlines())
+    left = iter(f"{text}\n".splitlines())
     return [line for line in lines if line not in left]
 
 
@@ -35,6 +35,8 @@ def test_any_change_of_any_text_says_what_is_wanted_and_leaves_the_other_lines(s
     changed = rewrite(text.text(), "f.yaml", [new])
     assert read(changed) == [new]
     assert in_order(untouched(text, old, new), changed) == []
+    lines = [line.strip() for line in changed.splitlines()]
+    assert [comment for comment in staying(text, old, new) if comment and lines.count(comment) != 1] == []
     assert ("\r\n" in changed) == ("\r\n" in text.text()) or "\n" not in changed.strip("\n")
     if new == old:
         assert changed == text.text()
@@ -76,10 +78,14 @@ CASES = {
     ),
     "a value keeps its quotes": ("a: 'b' # x\nc: \"d\"\n", {"a": "e", "c": "f"}, "a: 'e' # x\nc: \"f\"\n"),
     "what needs quotes gets some": ("a: b\n", {"a": "1"}, 'a: "1"\n'),
+    "what some reader takes for a number": ("a: b\nc: d\n", {"a": "1e3", "c": "e:1"}, 'a: "1e3"\nc: e:1\n'),
     "the last of a block leaves braces": ("a:\n  b: 1 # x\nc: 2\n", {"a": {}, "c": 2}, "a: {}\nc: 2\n"),
     "a comment of its own stays": ("# v1\nv1: 1 # old\n# v2\nv2: 2\n", {"v2": 2}, "# v1\n# v2\nv2: 2\n"),
     "an alias gives way to its own value": (
         "a: &x {b: 1}\nc: *x\n", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}, "a: &x {b: 1}\nc: {b: 1, d: 2}\n"
+    ),
+    "what aliases stand for stays so": (
+        "a: &x {b: 1}\nc: *x\n", {"a": {"b": 2}, "c": {"b": 1}}, "a: {b: 2}\nc: &x {b: 1}\n"
     ),
     "what is merged is overridden": (
         "a: &x {b: 1}\nc: {<<: *x, d: 2}\n",
@@ -90,6 +96,25 @@ CASES = {
     "with Windows' line ends": ("a:\r\n  b: 1\r\n", {"a": {"b": 1, "c": 2}}, "a:\r\n  b: 1\r\n  c: 2\r\n"),
     "with a byte order mark": ("\ufeffa: {b: 1}\r\n", {"a": {"b": 2}}, "\ufeffa: {b: 2}\r\n"),
     "after a text of several lines": ("a: |\n  b\n\nc: 1\n", {"a": "b\n", "d": 2, "c": 1}, "a: |\n  b\n\nd: 2\nc: 1\n"),
+    "with space in braces": ("a: { b: 1 }   # x\n", {"a": {"b": 2, "c": 3}}, "a: { b: 2, c: 3 }   # x\n"),
+    "with braces over some lines": (
+        "a: {\n    b: 1,  # b\n    c: 2,  # c\n  }\n",
+        {"a": {"c": 2, "d": 3}},
+        "a: {\n    c: 2,  # c\n    d: 3\n  }\n",
+    ),
+    "with a comma before the bracket": ("a: {b: 1,}\nc: 1\n", {"a": {"b": 1}, "c": 2}, "a: {b: 1,}\nc: 2\n"),
+    "with wide indentation": (
+        "a:\n    - b:\n        c: 1\n", {"a": [{"b": {"c": 1, "d": 2}, "e": 3}]},
+        "a:\n    - b:\n        c: 1\n        d: 2\n      e: 3\n",
+    ),
+    "with a list that is not indented": (
+        "a:\n- b: 1\n", {"a": [{"b": 1, "c": {"d": 2}}]}, "a:\n- b: 1\n  c:\n    d: 2\n"
+    ),
+    "with words that only YAML 1.1 knows": (
+        "a: on\nb: 010\nc: 1\n", {"a": True, "b": 8, "c": 2}, "a: on\nb: 010\nc: 2\n"
+    ),
+    "with marks around it": ("# x\n---  # y\na: 1\n...\n# z\n", {"a": 2}, "# x\n---  # y\na: 2\n...\n# z\n"),
+    "with tabs, in JSON": ('{\n\t"a": 1\n}\n', {"a": 1, "b": "c"}, '{\n\t"a": 1,\n\t"b": "c"\n}\n'),
     "nothing before": ("a:\nb: 1\n", {"a": 2, "b": 1}, "a: 2\nb: 1\n"),
 }  # fmt: skip
 
@@ -103,19 +128,19 @@ def test_how_it_is_written(name):
 @pytest.mark.parametrize(
     ("text", "new", "said"),
     [
-        ("a: &x {b: 1}\nc: *x\n", {"a": {"b": 2}, "c": {"b": 1}}, "f.yaml:1: a: other fields say the same"),
-        ("a: &x {b: 1}\nc: {<<: *x}\n", {"a": {"b": 1}, "c": {}}, "f.yaml:1: cannot be edited, edit it by hand"),
+        ("z: 1\n---\na: &x {b: 1}\nc: {<<: *x}\n", {"a": {"b": 1}, "c": {}}, "the change would say more"),
+        ("z: 1\n---\na:\t1\n", {"a": 2}, "while scanning"),
     ],
 )  # fmt: skip
-def test_what_stands_for_several_fields_is_refused_with_its_line(text, new, said):
-    with pytest.raises(InputError, match="^" + said):
-        rewrite(text, "f.yaml", [new])
+def test_what_cannot_be_edited_is_refused_with_its_line(text, new, said):
+    with pytest.raises(InputError, match=f"^f.yaml:3: cannot be edited, edit it by hand: {said}"):
+        rewrite(text, "f.yaml", [{"z": 1}, new])
 
 
 def test_nothing_is_ever_written_that_does_not_say_what_is_wanted(monkeypatch):
-    monkeypatch.setattr("meshconfig.edit.rewrite.spliced", lambda text, splices: "a: 2\nb: 2\n")
+    monkeypatch.setattr("meshconfig.edit.rewrite.laid_out", lambda text, model: "a: 2\nb: 2\n")
     with pytest.raises(InputError, match="the change would say more"):
         rewrite("a: 1\n", "f.yaml", [{"a": 2}])
-    monkeypatch.setattr("meshconfig.edit.rewrite.spliced", lambda text, splices: "a: {")
+    monkeypatch.setattr("meshconfig.edit.rewrite.laid_out", lambda text, model: "a: {")
     with pytest.raises(InputError, match="it would not be read"):
         rewrite("a: 1\n", "f.yaml", [{"a": 2}])
