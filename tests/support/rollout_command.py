@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 
 from account import CONTROLLER, account
 from load_mesh import GRAYLANE
-from mesh_cluster import ISTIOD
+from mesh_cluster import ISTIOD, until
 from rollout_mesh import NAMESPACE
 
 Status = dict[str, Any]
 
+AT_WORK = "drives the rollouts"  # as a runner says when it has got the Lease
 PATIENCE = 300.0  # seconds for anything that a rollout does at all, on a machine that does much else
 MESH = [f"--istiod={ISTIOD}", "--timeout=60"]
 
@@ -98,6 +100,7 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.log = folder / "runner.log"
         self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder, of=CONTROLLER))}
+        self.begun = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Runner":
@@ -105,25 +108,37 @@ class Runner:
         return self
 
     def begin(self) -> None:
+        self.begun += 1
         with self.log.open("ab") as log:
             command = [GRAYLANE, "rollout", "run", "-n", NAMESPACE, *MESH]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
-    def killed(self) -> None:
-        """kill -9; it was at work until then."""
-        assert self.process
-        self.process.kill()
-        assert self.process.wait(30) == -signal.SIGKILL, f"it had ended by itself: {self.log.read_text()[-2000:]}"
+    def killed(self, seconds: float) -> str:
+        """kill -9, that long after it has got to work; the last that it said."""
+        self._works()
+        time.sleep(seconds)
+        assert self._ended(signal.SIGKILL) == -signal.SIGKILL, f"it had ended by itself: {self._said()}"
+        return self._said().splitlines()[-1]
 
     def __exit__(self, *raised: object) -> None:
-        """It ends when it is told to, and had not ended before."""
-        assert self.process
-        running = self.process.poll() is None
-        self.process.terminate()
-        try:
-            code = self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+        """It ends well when it is told to, and not before."""
         if raised[0] is None:
-            assert (running, code) == (True, 0), f"exit {code}: {self.log.read_text()[-2000:]}"
+            self._works()
+        assert self.process
+        before, code = self.process.poll(), self._ended(signal.SIGTERM)
+        if raised[0] is None:
+            assert (before, code) == (None, 0), self._said()
+
+    def _works(self) -> None:
+        until(lambda: self._said().count(AT_WORK) >= self.begun, f"a runner at work: {self.log}")
+
+    def _said(self) -> str:
+        return self.log.read_text()
+
+    def _ended(self, by: signal.Signals) -> int:
+        assert self.process
+        self.process.send_signal(by)
+        try:
+            return self.process.wait(60)
+        finally:
+            self.process.kill()
