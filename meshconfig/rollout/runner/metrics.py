@@ -24,7 +24,7 @@ SILENCE = 60.0  # seconds without a sign of life after which a runner is not hea
 ENDED = 3600.0  # seconds that a rollout's end is shown: a scrape may be minutes away, an alert has to last
 CLIENT_TIMEOUT = 10.0  # seconds that a client may take to ask
 # What is likely to fail is there from the beginning: a counter that begins with its first error has no increase.
-LIKELY = ("apply", "event", "state", "webhook")
+LIKELY = ("apply", "event", "state", "webhook", "worker")
 ROLLOUT = ("namespace", "name")
 
 Name = tuple[str, str]  # namespace, name

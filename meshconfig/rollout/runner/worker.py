@@ -1,5 +1,7 @@
 """One rollout: its state is read, what it asks for is done, and what came of it is reported; again until its end."""
 
+import traceback
+
 from meshconfig.cluster.lock import LockLost
 from meshconfig.cluster.rollouts import Standing
 from meshconfig.errors import Conflict, GraylaneError
@@ -63,6 +65,10 @@ class Worker:
             raise
         except GraylaneError as error:
             self._say(routing.reason(error))
+            return LATER
+        except Exception:  # noqa: BLE001  a mistake of ours in one rollout is told, and keeps none of the others
+            self._world.metrics.failed("worker")
+            self._say(traceback.format_exc())
             return LATER
 
     def _another(self, record: Record) -> bool:

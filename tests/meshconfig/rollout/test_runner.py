@@ -197,7 +197,7 @@ class Killed(BaseException):
     pass
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 120), min_size=1, max_size=4))
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_killed_before_any_request_the_next_runner_ends_it_all_the_same(mesh, kills):
@@ -265,6 +265,22 @@ def test_a_rollout_that_cannot_be_read_does_not_keep_the_others(mesh):
         stop.set()
         thread.join()
     assert sum("stored state of a rollout" in line for line in said) == 1
+
+
+def test_a_mistake_of_our_own_is_told_counted_and_tried_again(mesh, monkeypatch):
+    mesh.start(rollout(STRAIGHT, keepOld=None))
+    mistakes = iter([ZeroDivisionError("ours")])
+
+    def drive(*given):
+        if mistake := next(mistakes, None):
+            raise mistake
+        return wanted(*given)
+
+    wanted = steps.wanted
+    monkeypatch.setattr(steps, "wanted", drive)
+    assert mesh.run().phase is Phase.SUCCEEDED
+    assert any("ZeroDivisionError: ours" in line for line in mesh.said)
+    assert mesh.metrics.registry.get_sample_value("graylane_rollout_errors_total", {"what": "worker"}) == 1
 
 
 def test_a_lost_api_server_is_waited_for(mesh, monkeypatch):
