@@ -64,7 +64,7 @@ class Retire:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """The log's entry `number` has not been told: as a Kubernetes Event, and to the webhooks."""
+    """The log's entry `number` may not have been told yet, to webhooks or as a Kubernetes Event."""
 
     number: int
 

@@ -107,7 +107,7 @@ class Measured(Report):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who is to hear of it has been told the log up to this entry."""
+    """The webhooks have been told the log up to this entry; its Events were made before."""
 
     number: int
 

@@ -80,7 +80,7 @@ class Scaler:
         if found is None:
             gone_back = record.state.stage is Stage.PODS_BACK and one.version != _old(record, one.service)
             return ("", 0.0) if gone_back else (f"there is no {name}", 0.0)
-        if not ruled and _wanted(found) != one.replicas and not _enough(record, one, found):
+        if not ruled and _wanted(found) != one.replicas and not _has_more(record, one, found):
             self.world.held.check()
             live.scale(self.world.client, name, one.replicas)
             found = live.must(self.world.client, name)
@@ -92,12 +92,10 @@ class Scaler:
         return f"{pods.ready} of {one.replicas} Pods of {name} ready" + (f": {why}" if why else ""), deadline
 
 
-def _enough(record: Record, one: Scale, found: Manifest) -> bool:
-    """On the way forward somebody else may have given the new more, or the old less."""
-    if record.state.stage is Stage.PODS_BACK:
-        return False
-    new = one.version != _old(record, one.service)
-    return _wanted(found) > one.replicas if new else _wanted(found) < one.replicas
+def _has_more(record: Record, one: Scale, found: Manifest) -> bool:
+    """On the way forward somebody may have given the new version more Pods than asked for: it keeps them."""
+    new = record.state.stage is Stage.SCALE and one.version != _old(record, one.service)
+    return new and _wanted(found) > one.replicas
 
 
 def _old(record: Record, service: str) -> str:

@@ -9,13 +9,14 @@ from meshconfig.rollout import store
 from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
 from meshconfig.rollout.machine import IllegalEventError, step
 from meshconfig.rollout.runner import routing
+from meshconfig.rollout.runner.announcing import announce
 from meshconfig.rollout.runner.measuring import Measurer
 from meshconfig.rollout.runner.routing import Tries
 from meshconfig.rollout.runner.scaling import Scaler, Watch
 from meshconfig.rollout.runner.taking_up import take_up
 from meshconfig.rollout.runner.telling import Teller
 from meshconfig.rollout.runner.world import LOOK, World
-from meshconfig.rollout.state import Entry, Stage, State
+from meshconfig.rollout.state import Entry, Stage
 from meshconfig.rollout.store import Record
 from meshconfig.rollout.todo import until
 from meshconfig.spec.group import LaneGroup
@@ -53,7 +54,7 @@ class Worker:
             record = store.read(self._world.client, self._world.namespace, self._name)
             if record is None or self._another(record):
                 return None
-            self._log(record.state)
+            self._log(record)
             if store.standing(record.state) is Standing.ENDED:
                 return None
             told = self._teller.offer(record)
@@ -127,13 +128,15 @@ class Worker:
             return True
         return False
 
-    def _log(self, state: State) -> None:
+    def _log(self, record: Record) -> None:
         """Each entry of its log once, whoever made it."""
+        state = record.state
         last = state.told if self._seen is None else self._seen
         for entry in state.log:
             if entry.number > last:
                 self._world.metrics.transition(state, entry)
                 self._say(told(entry))
+                announce(self._world, record, entry)
         self._seen = state.log[-1].number if state.log else 0
 
     def _say(self, text: str) -> None:

@@ -98,6 +98,15 @@ def test_a_version_that_dies_while_it_is_looked_at_takes_all_back(mesh, monkeypa
     assert "no Pod of Deployment demo/cat-v2 is ready" in mesh.state().why
 
 
+def test_a_new_version_keeps_the_pods_that_somebody_gave_it_besides(mesh):
+    mesh.start(rollout(SHORT, keepOld=None))
+    mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
+    mesh.api.put(deployment("cat-v2", {"v": "v2"}, 11))
+    mesh.say(Approve("bob"))
+    assert mesh.run().phase is Phase.SUCCEEDED
+    assert mesh.replicas()["cat-v2"] == 11
+
+
 def test_where_an_autoscaler_rules_its_bounds_move_and_come_back(mesh):
     text = GROUP.replace("v2: {labels: {v: v2}}", "v2: {labels: {v: v2}, autoscale: {min: 1, max: 3}}", 1)
     mesh.apply(group(text))

@@ -1,0 +1,74 @@
+"""Each entry of a rollout's log, as a Kubernetes Event on the new versions' Deployments."""
+
+from typing import Any
+
+from meshconfig.cluster.objects import Key
+from meshconfig.cluster.paths import collection
+from meshconfig.cluster.workloads import live
+from meshconfig.errors import ClusterError, Conflict
+from meshconfig.rollout.runner.world import World
+from meshconfig.rollout.state import Entry, Phase
+from meshconfig.rollout.store import Record
+
+SOURCE = "graylane.dev/rollout"
+LONGEST = 1000  # characters; Kubernetes takes 1024
+
+
+def announce(world: World, record: Record, entry: Entry) -> None:
+    """What cannot be announced is told and counted, and holds nothing up. Nothing is, before the rollout is taken up:
+    whose Deployments are meant is not known then."""
+    if record.base is None:
+        return
+    for service, move in record.state.rollout.spec.services.items():
+        name = live.deployment(record.base, service, move.to)
+        try:
+            _create(world, record, entry, name)
+        except ClusterError as error:
+            world.metrics.failed("event")
+            world.tell(f"event of {name}: {error}")
+
+
+def _create(world: World, record: Record, entry: Entry, name: Key) -> None:
+    found = live.read(world.client, name)
+    if found is None:
+        return
+    try:
+        body = event(record, entry, name, found["metadata"]["uid"])
+        world.client.request("POST", collection("Event", name.namespace), body)
+    except Conflict:  # a runner before this one has
+        pass
+
+
+def event(record: Record, entry: Entry, name: Key, uid: str) -> dict[str, Any]:
+    """An Event of Kubernetes (core/v1); of one entry it always has the same name.
+
+    Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+    """
+    at = f"{entry.at:%Y-%m-%dT%H:%M:%SZ}"
+    done = f"{entry.action} by {entry.who}" + (f": {entry.why}" if entry.why else "")
+    text = f"rollout {record.name}: {done}; now {entry.phase} ({entry.stage}), weight {entry.weight}"
+    bad = entry.phase is Phase.DEGRADED or "failed" in entry.action
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{name.name}.{record.name}-{record.state.generation}-{entry.number}",
+            "namespace": name.namespace,
+        },
+        "involvedObject": {
+            "apiVersion": "apps/v1",
+            "kind": name.kind,
+            "namespace": name.namespace,
+            "name": name.name,
+            "uid": uid,
+        },
+        "reason": "Rollout" + entry.action.title().replace(" ", ""),
+        "message": text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
+        "type": "Warning" if bad else "Normal",
+        "source": {"component": "graylane"},
+        "reportingComponent": SOURCE,
+        "reportingInstance": "graylane",
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
