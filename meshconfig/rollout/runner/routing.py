@@ -9,7 +9,7 @@ from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
 from meshconfig.rollout import steps
 from meshconfig.rollout.events import ApplyFailed, Report
-from meshconfig.rollout.runner.world import Interest, UnwantedError, World
+from meshconfig.rollout.runner.world import Interest, UnwantedError, Voice, World
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
 
@@ -84,7 +84,6 @@ class Tries:
     turn: int = -1
     count: int = 0
     after: float = 0.0
-    said: str = ""
 
     def due(self, turn: int) -> bool:
         """May it be tried now?"""
@@ -96,12 +95,6 @@ class Tries:
         """Nothing was tried: it was not the time."""
         self.after = time.monotonic() + BUSY
 
-    def tell(self, world: World, text: str) -> None:
-        """One line; not the same twice in a row."""
-        if text != self.said:
-            world.tell(text)
-        self.said = text
-
     def failed(self) -> bool:
         """One more failure; True where it was the last try. The next ones are counted anew."""
         last = self.count >= len(PAUSES)
@@ -110,7 +103,7 @@ class Tries:
         return last
 
 
-def attempt(world: World, record: Record, tries: Tries, done: type[Report]) -> Report | None:
+def attempt(world: World, record: Record, tries: Tries, done: type[Report], voice: Voice) -> Report | None:
     """Apply, or retire; what to report of it, None where it is to be tried again."""
     turn = record.state.turn
     if not tries.due(turn):
@@ -121,15 +114,15 @@ def attempt(world: World, record: Record, tries: Tries, done: type[Report]) -> R
         return None
     except LockHeld as error:
         tries.later()
-        tries.tell(world, f"{record.name}: {error.holder or 'somebody'} works on group {record.group}; waits for it")
+        voice.say(f"{error.holder or 'somebody'} works on group {record.group}; waits for it")
         return None
     except Unreachable as error:
         tries.later()
-        tries.tell(world, f"{record.name}: {reason(error)}")
+        voice.say(reason(error))
         return None
     except GraylaneError as error:
         world.metrics.failed("apply")
-        tries.tell(world, f"{record.name}: {reason(error)}")
+        voice.say(reason(error))
         return ApplyFailed(turn, why=reason(error)) if tries.failed() else None
     return done(turn)
 

@@ -12,7 +12,7 @@ from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
-from meshconfig.rollout.runner.world import LOOK, Settings, World
+from meshconfig.rollout.runner.world import LOOK, Settings, Voice, World
 
 LEASE = "rollouts.runner"  # with a dot, which no group's name has: a group's Lease is never called so
 STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
@@ -39,7 +39,7 @@ class Runner:
     ) -> None:
         self._client, self._namespace, self._settings = client, namespace, settings or Settings()
         self._tell, self.metrics = tell, metrics or Metrics()
-        self._said = ""
+        self._voice = Voice(tell)
 
     def run(self, stop: threading.Event) -> None:
         """Returns once `stop` is set, with nothing half done; never for anything that goes wrong."""
@@ -47,14 +47,14 @@ class Runner:
             self.metrics.alive()
             try:
                 # An expired Lease is watched for its whole duration before it is taken: so nobody has it twice.
-                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._say) as held:
-                    self._say(f"drives the rollouts of {self._namespace}")
+                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._voice.say) as held:
+                    self._voice.say(f"drives the rollouts of {self._namespace}")
                     self.metrics.leading(True)
                     self._lead(held, stop)
             except LockHeld as error:
-                self._say(f"stands by: {error.holder or 'another one'} drives them")
+                self._voice.say(f"stands by: {error.holder or 'another one'} drives them")
             except ClusterError as error:
-                self._say(reason(error))
+                self._voice.say(reason(error))
             finally:
                 self.metrics.leading(False)
             stop.wait(STANDBY)
@@ -81,7 +81,7 @@ class Runner:
         try:
             found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=self._wrong)
         except ClusterError as error:
-            self._say(reason(error))
+            self._voice.say(reason(error))
             return
         self.metrics.states([one.state for one in found])
         for name in [name for name, thread in workers.items() if not thread.is_alive()]:
@@ -94,10 +94,4 @@ class Runner:
 
     def _wrong(self, error: GraylaneError) -> None:
         self.metrics.failed("state")
-        self._say(reason(error))
-
-    def _say(self, text: str) -> None:
-        """One line; not the same twice in a row."""
-        if text != self._said:
-            self._tell(text)
-        self._said = text
+        self._voice.say(reason(error))

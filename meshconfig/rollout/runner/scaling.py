@@ -11,7 +11,7 @@ from meshconfig.rollout.actions import Scale
 from meshconfig.rollout.events import PodsFailed, PodsReady, Report, Sizes
 from meshconfig.rollout.runner import routing
 from meshconfig.rollout.runner.routing import Tries
-from meshconfig.rollout.runner.world import World
+from meshconfig.rollout.runner.world import Voice, World
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
 from meshconfig.rollout.todo import work
@@ -45,6 +45,7 @@ class Scaler:
     """Scales one rollout's Deployments. What it remembers is only how long it has waited."""
 
     world: World
+    voice: Voice
     _turn: int = -1
     _since: float = 0.0
     _bounded: bool = False
@@ -59,7 +60,7 @@ class Scaler:
         asked = [one for one in work(record.state) if isinstance(one, Scale)]
         ruled = [one for one in asked if steps.autoscaled(record.base, one)]
         if ruled and not self._bounded:
-            answer = routing.attempt(self.world, record, self._tries, PodsReady)
+            answer = routing.attempt(self.world, record, self._tries, PodsReady, self.voice)
             if not isinstance(answer, PodsReady):
                 return answer
             self._bounded = True

@@ -15,7 +15,7 @@ from meshconfig.rollout.runner.routing import Tries
 from meshconfig.rollout.runner.scaling import Scaler, Watch
 from meshconfig.rollout.runner.taking_up import take_up
 from meshconfig.rollout.runner.telling import Teller
-from meshconfig.rollout.runner.world import LOOK, World
+from meshconfig.rollout.runner.world import LOOK, Voice, World
 from meshconfig.rollout.state import Entry, Stage
 from meshconfig.rollout.store import Record
 from meshconfig.rollout.todo import until
@@ -29,9 +29,9 @@ class Worker:
 
     def __init__(self, world: World, name: str) -> None:
         self._world, self._name = world, name
-        self._tries, self._scaler, self._watch = Tries(), Scaler(world), Watch(world)
         self._measurer, self._teller = Measurer(world), Teller(world)
-        self._said = ""
+        self._voice = Voice(lambda text: world.tell(f"{name}: {text}"))
+        self._tries, self._scaler, self._watch = Tries(), Scaler(world, self._voice), Watch(world)
         self._seen: int | None = None  # the last entry of the log that was counted and told here
         self._generation: int | None = None
 
@@ -65,11 +65,11 @@ class Worker:
         except LockLost:
             raise
         except GraylaneError as error:
-            self._say(routing.reason(error))
+            self._voice.say(routing.reason(error))
             return LATER
         except Exception:  # noqa: BLE001  a mistake of ours in one rollout is told, and keeps none of the others
             self._world.metrics.failed("worker")
-            self._say(traceback.format_exc())
+            self._voice.say(traceback.format_exc())
             return LATER
 
     def _another(self, record: Record) -> bool:
@@ -82,7 +82,7 @@ class Worker:
         if record.state.stage is Stage.PENDING:
             taken = take_up(self._world, record)
             if taken.waits:
-                self._say(f"waits for {taken.waits}")
+                self._voice.say(f"waits for {taken.waits}")
             return taken.report is not None and self._report(record, taken.report, taken.base)
         event = self._worked(record)
         return event is not None and self._report(record, event)
@@ -93,9 +93,9 @@ class Worker:
             case Stage.SCALE | Stage.SHRINK | Stage.PODS_BACK:
                 return self._scaler.scale(record)
             case Stage.ROUTE | Stage.ROUTES_BACK | Stage.TAKE_OVER:
-                return routing.attempt(self._world, record, self._tries, Routed)
+                return routing.attempt(self._world, record, self._tries, Routed, self._voice)
             case Stage.RETIRE:
-                return routing.attempt(self._world, record, self._tries, OldRetired)
+                return routing.attempt(self._world, record, self._tries, OldRetired, self._voice)
             case Stage.KEEP:
                 return Elapsed(turn) if store.now() >= until(record.state) else None
             case Stage.WAIT:
@@ -135,15 +135,9 @@ class Worker:
         for entry in state.log:
             if entry.number > last:
                 self._world.metrics.transition(state, entry)
-                self._say(told(entry))
+                self._voice.say(told(entry))
                 announce(self._world, record, entry)
         self._seen = state.log[-1].number if state.log else 0
-
-    def _say(self, text: str) -> None:
-        """One line; not the same twice in a row."""
-        if text != self._said:
-            self._world.tell(f"{self._name}: {text}")
-        self._said = text
 
 
 def told(entry: Entry) -> str:

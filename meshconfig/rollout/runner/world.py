@@ -19,6 +19,19 @@ class UnwantedError(GraylaneError):
     """What is being done is not asked for any more: somebody decided, or the runner stops."""
 
 
+@dataclass(slots=True)
+class Voice:
+    """Tells lines for people, none twice in a row: what is looked at again and again mostly is as it was."""
+
+    tell: Callable[[str], None]
+    _said: str = ""
+
+    def say(self, text: str) -> None:
+        if text != self._said:
+            self.tell(text)
+        self._said = text
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How the cluster is changed, as by `graylane apply`: seconds, and the URL of istiod's debug pages."""
