@@ -34,7 +34,7 @@ class FakeApi:
 
     def __init__(self):
         self.objects, self.seen, self.stuck = {}, [], set()
-        self.lock, self.version, self.down = threading.RLock(), 0, False
+        self.lock, self.version = threading.RLock(), 0
         self.before = []  # called with (method, path) before each request
         self.url = ""
 
@@ -195,9 +195,6 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         api = self.server.api
-        if api.down:
-            self.close_connection = True
-            return
         try:
             status, answer = 200, api.answer(self.command, self.path, body)
         except RefusedError as error:

@@ -14,7 +14,6 @@ from load_world import CHAIN, NAMESPACE, World
 from mesh_cluster import ISTIOD, Manifest, acknowledged, kubectl, until
 
 GRAYLANE = str(Path(sys.executable).with_name("graylane"))
-DRAIN = 1.0  # seconds, for tests in which no request is long under way
 SETTLED = 1.0  # seconds that a change by kubectl counts as under way after the last acknowledgement, in its favour
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import mesh_namespace
 import yaml
 from load import Chain
 from load_judge import Allowed
@@ -78,15 +79,7 @@ def after() -> tuple[str | None, ...]:
 
 
 def surroundings() -> list[Manifest]:
-    """What is no version's: the namespace, the Services, and a Sidecar that keeps other tests' resources away."""
-    namespace = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
-    sidecar = _manifest("networking.istio.io/v1", "Sidecar", "default", spec={"egress": [{"hosts": ["./*"]}]})
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}, sidecar, *map(_kubernetes, CHAIN)]
-
-
-def _kubernetes(name: str) -> Manifest:
-    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT, "targetPort": PORT}]}
-    return _manifest("v1", "Service", f"{name}-svc", spec=spec)
+    return mesh_namespace.surroundings(NAMESPACE, CHAIN, PORT)
 
 
 def deployments(version: str) -> Iterator[Manifest]:
@@ -105,8 +98,4 @@ def deployments(version: str) -> Iterator[Manifest]:
         }
         template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
         spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-        yield _manifest("apps/v1", "Deployment", f"{name}-{version}", spec=spec)
-
-
-def _manifest(api: str, kind: str, name: str, **parts: Any) -> Manifest:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **parts}
+        yield mesh_namespace.manifest(NAMESPACE, "apps/v1", "Deployment", f"{name}-{version}", spec=spec)

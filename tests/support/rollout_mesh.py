@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mesh_namespace
 import yaml
 from load import Chain
 from load_judge import Allowed
@@ -88,15 +89,7 @@ def _service(name: str, versions: Sequence[str], calls: str = "") -> Manifest:
 
 
 def surroundings() -> list[Manifest]:
-    """What is no version's: the namespace, the Services, and a Sidecar that keeps other tests' resources away."""
-    namespace = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
-    sidecar = _manifest("networking.istio.io/v1", "Sidecar", "default", spec={"egress": [{"hosts": ["./*"]}]})
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}, sidecar, *map(_kubernetes, CHAIN)]
-
-
-def _kubernetes(name: str) -> Manifest:
-    spec = {"selector": {"app": name}, "ports": [{"name": "http", "port": PORT, "targetPort": PORT}]}
-    return _manifest("v1", "Service", f"{name}-svc", spec=spec)
+    return mesh_namespace.surroundings(NAMESPACE, CHAIN, PORT)
 
 
 def deployments(sizes: Sizes, *, fail_rate: int = 0) -> Iterator[Manifest]:
@@ -129,8 +122,4 @@ def _deployment(name: str, version: str, replicas: int, *args: str) -> Manifest:
     }
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
-    return _manifest("apps/v1", "Deployment", f"{name}-{version}", spec=spec)
-
-
-def _manifest(api: str, kind: str, name: str, **parts: Any) -> Manifest:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **parts}
+    return mesh_namespace.manifest(NAMESPACE, "apps/v1", "Deployment", f"{name}-{version}", spec=spec)

@@ -35,6 +35,14 @@ class Impatient(threading.Event):
         return self.is_set()
 
 
+class Patient(Impatient):
+    """Lets a moment go by: for threads beside it, and where a rollout measures time."""
+
+    def wait(self, timeout=None):
+        threading.Event().wait(0.05 if timeout else 0)
+        return super().wait(timeout)
+
+
 class Held:
     def check(self):
         pass

@@ -9,7 +9,7 @@ from fake_api import deployment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollout_world import GROUP, METRICS, group, rollout
-from runner_world import SETTINGS, Impatient, cluster, mesh, rendered
+from runner_world import SETTINGS, Patient, cluster, mesh, rendered
 
 from meshconfig.cluster.client import Client
 from meshconfig.rollout import steps
@@ -153,14 +153,6 @@ def test_no_data_pauses_and_neither_goes_on_nor_back(mesh):
     assert "127.0.0.1:1" in state.why
     mesh.say(Abort("bob"))
     assert mesh.run().phase is Phase.ABORTED
-
-
-class Patient(Impatient):
-    """Time goes by where a rollout measures time."""
-
-    def wait(self, timeout=None):
-        threading.Event().wait(0.05 if timeout else 0)
-        return super().wait(timeout)
 
 
 def test_a_second_rollout_of_the_same_services_begins_once_the_first_has_gone_back(mesh):

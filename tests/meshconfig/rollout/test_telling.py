@@ -2,11 +2,10 @@
 
 import base64
 import json
-import threading
 
 from canned import answering
 from rollout_world import rollout
-from runner_world import Impatient, cluster, mesh
+from runner_world import Patient, cluster, mesh
 
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
@@ -15,14 +14,6 @@ from meshconfig.rollout.state import Phase, Stage
 __all__ = ["cluster", "mesh"]
 
 STRAIGHT = [{"weight": 50}, {"weight": 100}]
-
-
-class Patient(Impatient):
-    """Gives the thread that tells a moment."""
-
-    def wait(self, timeout=None):
-        threading.Event().wait(0.02 if timeout else 0)
-        return super().wait(timeout)
 
 
 def events(mesh, of):
