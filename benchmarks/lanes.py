@@ -22,8 +22,8 @@ from meshconfig.groups import groups
 from meshconfig.load import parse
 from meshconfig.local.config import Endpoint, mesh_listener
 from meshconfig.local.envoy import translate
-from meshconfig.local.processes import Guard
-from meshconfig.local.proxy import Proxy
+from meshconfig.local.processes import Reaper
+from meshconfig.local.proxy import EnvoyProcess
 from meshconfig.local.surroundings import resources
 
 LANES = (1, 10, 50, 200)
@@ -34,12 +34,12 @@ HEADERS = b"".join(b"x-header-%d: value\r\n" % number for number in range(8))
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, Guard(Path(folder)) as guard:
-        asyncio.run(measure(Path(folder), guard))
+    with tempfile.TemporaryDirectory() as folder, Reaper(Path(folder)) as reaper:
+        asyncio.run(measure(Path(folder), reaper))
     return 0
 
 
-async def measure(folder: Path, guard: Guard) -> None:
+async def measure(folder: Path, reaper: Reaper) -> None:
     backend = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = backend.sockets[0].getsockname()[1]
     models = [model(lanes) for lanes in LANES]
@@ -50,7 +50,7 @@ async def measure(folder: Path, guard: Guard) -> None:
         for service in one.services
         for subset in service.subsets
     ]
-    proxy = Proxy(folder, guard)
+    proxy = EnvoyProcess(folder, reaper)
     log = await proxy.start()
     reading = asyncio.create_task(log.read())
     try:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meshconfig.cli.changing import Changing, Putting, takes
+from meshconfig.cli.change_options import ApplyOptions, ChangeOptions, with_options
 from meshconfig.cli.cluster import as_json, carry_out, connect, summary, wanted
 from meshconfig.cli.common import Files, Output
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from meshconfig.cluster.client import Client
 
 
-@takes(Putting)
-def apply(file: Files, *, how: Putting) -> None:
+@with_options(ApplyOptions)
+def apply(file: Files, *, how: ApplyOptions) -> None:
     """Make the cluster what specs say, in steps between which every proxy has acknowledged the last one.
 
     What a group no longer has is removed, resources of others are never touched, and without a change nothing is
@@ -35,8 +35,8 @@ def apply(file: Files, *, how: Putting) -> None:
     each(connect(how.context), groups, how)
 
 
-@takes(Changing)
-def delete(file: Files, *, how: Changing) -> None:
+@with_options(ChangeOptions)
+def delete(file: Files, *, how: ChangeOptions) -> None:
     """Remove all that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
     The services themselves stay; without routes, any version of them answers. `graylane history` still knows the group.
@@ -49,7 +49,7 @@ def delete(file: Files, *, how: Changing) -> None:
     each(connect(how.context), groups, how)
 
 
-def each(client: "Client", groups: "Sequence[Wanted]", how: Changing) -> None:
+def each(client: "Client", groups: "Sequence[Wanted]", how: ChangeOptions) -> None:
     """Carry out the changes of several groups, one after the other, and print what came of each."""
     choices, done = how.choices(), []
     for one in groups:

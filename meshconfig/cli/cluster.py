@@ -13,8 +13,8 @@ from meshconfig import groups
 from meshconfig.cli.common import needs, stderr
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
-    from meshconfig.cluster.barrier import Progress, Verdict
-    from meshconfig.cluster.change import Choices, Outcome, Prepared, Refusal, Wanted, Watcher
+    from meshconfig.cluster.barrier import Progress, Verification
+    from meshconfig.cluster.change import ChangeResult, Choices, Prepared, Refusal, Wanted, Watcher
     from meshconfig.cluster.client import Client
     from meshconfig.cluster.plan import Step
     from meshconfig.cluster.preflight import Finding
@@ -66,7 +66,7 @@ def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
     return [Wanted(one.metadata.name, one.metadata.namespace, one, action, gone) for one in found]
 
 
-class Shown:
+class ProgressPrinter:
     """A change on standard error: a line for each step, on a terminal with what it is just doing."""
 
     def __init__(self, console: Console) -> None:
@@ -119,7 +119,7 @@ class Shown:
     def drain(self, seconds: float) -> None:
         self._now(f"{seconds:g} s for what is in flight")
 
-    def ended(self, number: int, verdict: "Verdict | None", seconds: float) -> None:
+    def ended(self, number: int, verdict: "Verification | None", seconds: float) -> None:
         self.stop()
         barrier = f", barrier {verdict}" if verdict else ""
         self._line(f"{self._title}: {self._wrote} written{barrier} ({seconds:.1f} s)")
@@ -137,18 +137,18 @@ class Shown:
         self._console.print(Text(text, style))
 
 
-def carry_out(client: "Client", one: "Wanted", choices: "Choices") -> "Outcome":
+def carry_out(client: "Client", one: "Wanted", choices: "Choices") -> "ChangeResult":
     """One group's change, shown on standard error."""
     from meshconfig.cluster import change
 
-    shown = Shown(stderr())
+    shown = ProgressPrinter(stderr())
     try:
         return change.carry_out(client, one, choices, shown.watcher())
     finally:
         shown.stop()
 
 
-def as_json(outcome: "Outcome", *, dry_run: bool = False) -> dict[str, Any]:
+def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]:
     """{"group", "namespace", "changed", "revision", "barriers", "seconds", "calls", "dryRun"}"""
     wanted = outcome.prepared.wanted
     return {
@@ -163,7 +163,7 @@ def as_json(outcome: "Outcome", *, dry_run: bool = False) -> dict[str, Any]:
     }
 
 
-def summary(outcome: "Outcome", *, dry_run: bool = False) -> str:
+def summary(outcome: "ChangeResult", *, dry_run: bool = False) -> str:
     """What was done to one group, a line for each resource and one for all."""
     wanted = outcome.prepared.wanted
     name = f"group {wanted.namespace}/{wanted.group}"

@@ -33,7 +33,7 @@ def _text(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """One file; `before` is None where it is new."""
 
     file: str
@@ -47,14 +47,14 @@ class Change:
         return list(unified_diff(before, self.after.splitlines(), name, self.file, lineterm=""))
 
 
-def changes(before: Texts, after: Texts) -> list[Change]:
-    return [Change(file, *pair) for file, pair in before.changed(after).items()]
+def changes(before: Texts, after: Texts) -> list[FileChange]:
+    return [FileChange(file, *pair) for file, pair in before.changed(after).items()]
 
 
 class Staged:
     """New contents beside their files, to take their places at once."""
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: Sequence[FileChange]) -> None:
         self._changes = changes
         self._temporary: Mapping[Path, Path] = {}
 
@@ -86,7 +86,7 @@ class Staged:
             found = path.read_bytes().decode() if path.exists() else None
             if found != one.before:
                 raise InputError.at(one.file, "was changed by somebody else meanwhile: nothing was written")
-        done: list[tuple[Change, Path]] = []
+        done: list[tuple[FileChange, Path]] = []
         try:
             for one, path in zip(self._changes, paths, strict=True):
                 self._temporary[path].replace(path)
@@ -102,7 +102,7 @@ class Staged:
 
 
 @contextmanager
-def staged(changes: Sequence[Change]) -> Iterator[Staged]:
+def staged(changes: Sequence[FileChange]) -> Iterator[Staged]:
     """The changes, ready to be committed; without that, nothing is left of them.
 
     Raises:
@@ -118,7 +118,7 @@ def staged(changes: Sequence[Change]) -> Iterator[Staged]:
         found.discard()
 
 
-def _restore(one: Change, path: Path) -> None:
+def _restore(one: FileChange, path: Path) -> None:
     with suppress(OSError):
         if one.before is None:
             path.unlink(missing_ok=True)

@@ -9,10 +9,10 @@ import typer
 from rich.text import Text
 
 from meshconfig.cli import cluster
-from meshconfig.cli.changing import Putting
+from meshconfig.cli.change_options import ApplyOptions
 from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.diff import COLOURS
-from meshconfig.cli.edit_files import Change, changes, staged
+from meshconfig.cli.edit_files import FileChange, changes, staged
 from meshconfig.edit.draft import Draft
 from meshconfig.edit.files import Texts
 from meshconfig.errors import GraylaneError, InputError, nearest
@@ -20,7 +20,7 @@ from meshconfig.groups import Group
 from meshconfig.lint import Finding, Level, index, lint
 
 if TYPE_CHECKING:
-    from meshconfig.cluster.change import Choices, Outcome
+    from meshconfig.cluster.change import ChangeResult, Choices
     from meshconfig.cluster.client import Client
 
 GroupOption = Annotated[
@@ -30,8 +30,8 @@ GroupOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Editing(Putting):
-    """As `Putting`, where a file is edited; the cluster is changed with `--apply` alone."""
+class EditOptions(ApplyOptions):
+    """As `ApplyOptions`, where a file is edited; the cluster is changed with `--apply` alone."""
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and write nothing.")] = False
     apply: Annotated[
@@ -40,7 +40,7 @@ class Editing(Putting):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class EditJob:
     """One command's work.
 
     Parameters:
@@ -57,12 +57,12 @@ class Job:
     action: str
     first: "Callable[[Client], None] | None" = None
     last: "Callable[[Client], None] | None" = None
-    others: Sequence[Change] = ()
-    shown: Sequence[Change] = ()
+    others: Sequence[FileChange] = ()
+    shown: Sequence[FileChange] = ()
     client: "Client | None" = None
 
 
-def carry_out(job: Job, how: Editing) -> None:
+def carry_out(job: EditJob, how: EditOptions) -> None:
     """Show the change, write the files, and with `--apply` make the cluster so.
 
     Raises:
@@ -81,7 +81,7 @@ def carry_out(job: Job, how: Editing) -> None:
         print(cluster.summary(outcome, dry_run=how.dry_run))
 
 
-def _write(job: Job, after: Texts, found: Sequence[Change], how: Editing) -> "Outcome | None":
+def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOptions) -> "ChangeResult | None":
     if not how.apply:
         if not how.dry_run:
             with staged(found) as files:
@@ -113,7 +113,7 @@ class UnfinishedError(GraylaneError):
     """The files are written, and the cluster is not yet so."""
 
 
-def _routes(client: "Client", job: Job, after: Texts, choices: "Choices") -> "Outcome":
+def _routes(client: "Client", job: EditJob, after: Texts, choices: "Choices") -> "ChangeResult":
     from meshconfig.cluster.change import Wanted
 
     (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
@@ -139,7 +139,7 @@ def _same(finding: Finding) -> tuple[str, str, str]:
     return finding.code, finding.path, finding.message
 
 
-def _show(found: Sequence[Change], notes: Sequence[str]) -> None:
+def _show(found: Sequence[FileChange], notes: Sequence[str]) -> None:
     out = stdout()
     for one in found:
         for line in one.diff():
@@ -150,7 +150,9 @@ def _show(found: Sequence[Change], notes: Sequence[str]) -> None:
         stderr().print(Text(f"note: {note}", "yellow"))
 
 
-def _as_json(found: Sequence[Change], notes: Sequence[str], outcome: "Outcome | None", how: Editing) -> dict[str, Any]:
+def _as_json(
+    found: Sequence[FileChange], notes: Sequence[str], outcome: "ChangeResult | None", how: EditOptions
+) -> dict[str, Any]:
     """{"files": [{"file", "diff"}], "notes", "dryRun", "applied": as `graylane apply --output json` or null}"""
     return {
         "files": [{"file": one.file, "diff": "\n".join(one.diff())} for one in found],

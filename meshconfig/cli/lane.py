@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.changing import takes
+from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files
 from meshconfig.cli.edit_files import read
-from meshconfig.cli.editing import Editing, GroupOption, Job, carry_out, only_group
+from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, only_group
 from meshconfig.edit import lanes
 from meshconfig.errors import InputError
 
@@ -27,7 +27,7 @@ def group_() -> None:
 
 
 @app.command("add")
-@takes(Editing)
+@with_options(EditOptions)
 def add(
     lane: Lane,
     file: Files,
@@ -44,7 +44,7 @@ def add(
     ] = None,
     group: GroupOption = None,
     *,
-    how: Editing,
+    how: EditOptions,
 ) -> None:
     """Add a lane: who sends its tag gets its versions.
 
@@ -57,12 +57,12 @@ def add(
     texts = read(file)
     chosen = pairs(versions.split(",") if versions else [], "--versions", "SERVICE=VERSION")
     draft = lanes.add(only_group(texts, group), lane, versions=chosen, mode=mode.value if mode else None)
-    carry_out(Job(texts, draft, f"lane add {lane}"), how)
+    carry_out(EditJob(texts, draft, f"lane add {lane}"), how)
 
 
 @app.command("remove")
-@takes(Editing)
-def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: Editing) -> None:
+@with_options(EditOptions)
+def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: EditOptions) -> None:
     """Remove a lane; refused while an admit or a split leads to it, or it is the baseline.
 
     Its tag means nothing any more: who sends it is answered as those are who send none. Versions stay.
@@ -73,7 +73,7 @@ def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: Editing) 
     """
     texts = read(file)
     draft = lanes.remove(only_group(texts, group), lane)
-    carry_out(Job(texts, draft, f"lane remove {lane}"), how)
+    carry_out(EditJob(texts, draft, f"lane remove {lane}"), how)
 
 
 def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ from meshconfig.cli.common import stderr, stdout
 from meshconfig.errors import GraylaneError
 from meshconfig.local import mesh as meshes
 from meshconfig.local import plan as plans
-from meshconfig.local.mesh import Change, Events, Mesh
-from meshconfig.local.trace import Way
+from meshconfig.local.mesh import Events, Mesh, MeshChange
+from meshconfig.local.trace import RequestTrace
 from meshconfig.local.watch import Saves
 
 
@@ -29,7 +29,9 @@ async def until_stopped(sources: Sequence[str]) -> None:
 async def _serve(sources: Sequence[str], out: Console, errors: Console) -> None:
     saves = Saves(lambda: plans.files(sources))  # from before they are read
     plan = plans.plan(plans.documents(sources))
-    events = Events(way=lambda way: out.print(_way(way)), died=lambda message: errors.print(_plain(message, "red")))
+    events = Events(
+        trace=lambda trace: out.print(_trace(trace)), died=lambda message: errors.print(_plain(message, "red"))
+    )
     errors.print("starting Envoy and the services …")
     async with meshes.running(plan, events) as mesh:
         _show(mesh, out, errors)
@@ -91,7 +93,7 @@ def _curl(url: str, host: str, tag: str, lane: str) -> str:
     return shlex.join(["curl", *(word for header in headers for word in ("-H", header)), url])
 
 
-def _changed(change: Change, seconds: float) -> Text:
+def _changed(change: MeshChange, seconds: float) -> Text:
     parts = [f"routes updated ({', '.join(change.resources)})"] if change.resources else []
     parts += [f"{name} started" for name in change.started]
     parts += [f"{name} stops" for name in change.stopped]
@@ -100,9 +102,9 @@ def _changed(change: Change, seconds: float) -> Text:
     return _plain(f"{what}, live after {seconds * 1000:.0f} ms" if parts else what, "green")
 
 
-def _way(way: Way) -> Text:
-    failed = any(hop.status >= 500 or hop.status == 0 for hop in way.hops)
-    return _plain(str(way), "red" if failed else "")
+def _trace(trace: RequestTrace) -> Text:
+    failed = any(hop.status >= 500 or hop.status == 0 for hop in trace.hops)
+    return _plain(str(trace), "red" if failed else "")
 
 
 def _plain(text: str, style: str = "") -> Text:

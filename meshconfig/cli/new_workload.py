@@ -8,8 +8,8 @@ from rich.text import Text
 
 from meshconfig.cli import cluster
 from meshconfig.cli.common import stderr
-from meshconfig.cli.edit_files import Change
-from meshconfig.cli.editing import Editing, Job
+from meshconfig.cli.edit_files import FileChange
+from meshconfig.cli.editing import EditJob, EditOptions
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.workloads import live
@@ -40,11 +40,11 @@ class Made:
     """The new Deployment, how it is shown or where it is written, and what its maker should know."""
 
     manifest: Manifest
-    change: Change
+    change: FileChange
     notes: Sequence[str]
 
 
-def with_deployment(job: Job, asked: Asked, how: Editing) -> Job:
+def with_deployment(job: EditJob, asked: Asked, how: EditOptions) -> EditJob:
     """The job with the new Deployment before it.
 
     Raises:
@@ -94,7 +94,7 @@ def from_cluster(client: Client, old: Key, wish: Wish) -> Made:
         raise ClusterError(f"there is no {old} to clone")
     wish = replace(wish, scaled=wish.scaled or live.scaled(client, old))
     made = clone(found, wish)
-    shown = Change(f"Deployment/{old.namespace}/{wish.name}", None, to_yaml([made]))
+    shown = FileChange(f"Deployment/{old.namespace}/{wish.name}", None, to_yaml([made]))
     return Made(made, shown, _notes(found, made, wish))
 
 
@@ -113,7 +113,7 @@ def from_directory(directory: Path, old: Key, wish: Wish) -> Made:
     if target.exists():
         raise InputError.at(str(target), "is there already: move it away, or take another --workload")
     made = {**made, "metadata": {**made["metadata"], "namespace": old.namespace}}
-    return Made(made, Change(str(target), None, written), _notes(document.value, made, wish))
+    return Made(made, FileChange(str(target), None, written), _notes(document.value, made, wish))
 
 
 def _find(directory: Path, old: Key) -> Document:
@@ -151,7 +151,7 @@ def bring_up(client: Client, manifest: Manifest, group: str, timeout: float) -> 
     name = key(manifest)
     last = ""
 
-    def tell(pods: live.Pods) -> None:
+    def tell(pods: live.DeploymentProgress) -> None:
         nonlocal last
         line = f"{name}: {pods.ready} of {pods.wanted} Pods ready" + (f", {pods.reason}" if pods.reason else "")
         if line != last:

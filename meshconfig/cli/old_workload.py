@@ -5,7 +5,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from meshconfig.cli.common import stderr
-from meshconfig.cli.editing import Job
+from meshconfig.cli.editing import EditJob
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import label
@@ -13,7 +13,7 @@ from meshconfig.cluster.workloads import live
 from meshconfig.errors import InputError
 
 
-def with_end(job: Job, service: str, version: str, delete: bool | None) -> Job:
+def with_end(job: EditJob, service: str, version: str, delete: bool | None) -> EditJob:
     """The job with the Deployment's end behind it.
 
     Parameters:

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from meshconfig.cli.apply import each
-from meshconfig.cli.changing import Putting, takes
+from meshconfig.cli.change_options import ApplyOptions, with_options
 from meshconfig.cli.cluster import GroupName, Namespace, connect
 from meshconfig.cli.common import needs
 
 
-@takes(Putting)
+@with_options(ApplyOptions)
 def command(
     group: GroupName,
     namespace: Namespace = "default",
@@ -21,7 +21,7 @@ def command(
         ),
     ] = None,
     *,
-    how: Putting,
+    how: ApplyOptions,
 ) -> None:
     """Plan and apply an earlier revision's spec, as any other change. The spec's file is not touched.
 
@@ -32,6 +32,6 @@ def command(
         graylane rollback pets -n demo --to 4
     """
     with needs("mesh"):
-        from meshconfig.cluster.change import earlier
+        from meshconfig.cluster.change import rollback_target
     client = connect(how.context)
-    each(client, [earlier(client, namespace, group, to)], how)
+    each(client, [rollback_target(client, namespace, group, to)], how)

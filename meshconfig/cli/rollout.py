@@ -15,7 +15,7 @@ from meshconfig.cli.cluster import Context, Namespace, connect
 from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
 from meshconfig.cli.rollout_decide import By, Name, Note
 from meshconfig.cli.rollout_files import Written, rollouts
-from meshconfig.cli.rollout_show import Seen, name, shown, table
+from meshconfig.cli.rollout_show import RolloutView, name, shown, table
 from meshconfig.cli.watch import View, follow
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
@@ -146,7 +146,7 @@ def status(
     seen = _look(client, namespace, rollout)
     last = LATEST if watch else None
 
-    def text(one: Seen, error: str) -> RenderableType:
+    def text(one: RolloutView, error: str) -> RenderableType:
         return shown(one, datetime.now(UTC), error, last=last)
 
     view = View(text, lambda one: as_json(one.state), lambda one: one.state.phase.final)
@@ -157,7 +157,7 @@ def status(
     sys.exit(1 if seen.state.phase in BAD else 0)
 
 
-def _look(client: "Client", namespace: str, rollout: str) -> Seen:
+def _look(client: "Client", namespace: str, rollout: str) -> RolloutView:
     """One call, and one more once it has succeeded."""
     from meshconfig.cluster import history
     from meshconfig.rollout import store
@@ -167,8 +167,8 @@ def _look(client: "Client", namespace: str, rollout: str) -> Seen:
         with suppress(ClusterError):  # a hint, and no more
             last = history.last_succeeded(history.revisions(client, namespace, state.rollout.spec.group))
             if last and last.action.startswith(f"rollout {rollout}:"):
-                return Seen(state, last.number)
-    return Seen(state)
+                return RolloutView(state, last.number)
+    return RolloutView(state)
 
 
 @app.command("list")

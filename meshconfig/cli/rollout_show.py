@@ -30,14 +30,14 @@ DONE, HERE, STOPPED = Text("✓", "green"), Text("→", "bold"), Text("✗", "re
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RolloutView:
     """A rollout as it was looked at. `revision` is what its group is now, once it has succeeded."""
 
     state: State
     revision: int | None = None
 
 
-def shown(seen: Seen, now: datetime, error: str = "", *, last: int | None = None) -> RenderableType:
+def shown(seen: RolloutView, now: datetime, error: str = "", *, last: int | None = None) -> RenderableType:
     """All of it.
 
     Parameters:
@@ -209,7 +209,7 @@ def _log(state: State, last: int | None) -> Iterator[RenderableType]:
     yield found
 
 
-def _end(seen: Seen) -> Iterator[RenderableType]:
+def _end(seen: RolloutView) -> Iterator[RenderableType]:
     """Whoever keeps the spec in a file has another one there than what the group is now."""
     if seen.state.phase is Phase.SUCCEEDED and seen.revision is not None:
         spec, namespace = seen.state.rollout.spec, seen.state.rollout.metadata.namespace

@@ -15,7 +15,7 @@ from meshconfig.cli.history import STYLES, known, when, who
 from meshconfig.cli.watch import View, follow
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
-    from meshconfig.cluster.status import EntryState, Lane, Pods, ServiceState, Status
+    from meshconfig.cluster.status import EntryState, Lane, PodCount, ServiceState, Status
 
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 
@@ -123,7 +123,7 @@ def _percent(share: float) -> str:
     return f"{share:.4g} %"
 
 
-def _pods(pods: "Pods | None") -> Text:
+def _pods(pods: "PodCount | None") -> Text:
     if pods is None:
         return Text("?", "dim")
     return Text(f"{pods.ready}/{pods.wanted}", "green" if 0 < pods.ready >= pods.wanted else "red")

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from meshconfig.cli.changing import takes
+from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files, needs
 from meshconfig.cli.edit_files import read
-from meshconfig.cli.editing import Editing, GroupOption, Job, carry_out, group_with
+from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, group_with
 from meshconfig.cli.lane import pairs
 from meshconfig.edit import labels, uses, versions
 from meshconfig.edit.draft import Draft
@@ -28,7 +28,7 @@ def group_() -> None:
 
 
 @app.command("add")
-@takes(Editing)
+@with_options(EditOptions)
 def add(
     service: Service,
     version: Version,
@@ -71,7 +71,7 @@ def add(
     ] = None,
     group: GroupOption = None,
     *,
-    how: Editing,
+    how: EditOptions,
 ) -> None:
     """Add a version: a Deployment like another version's, its place in the spec, and perhaps a weight.
 
@@ -95,7 +95,7 @@ def add(
     scale = _autoscale(autoscale) if autoscale else None
     named = None if name == f"{service}-{version}" else name
     draft = versions.add(found, service, version, labels=own, workload=named, autoscale=scale, weight=weight)
-    job = Job(texts, draft, f"version add {service} {version}")
+    job = EditJob(texts, draft, f"version add {service} {version}")
     if image is not None:
         if not how.apply and manifests is None:
             raise InputError.at(
@@ -122,7 +122,7 @@ def _autoscale(text: str) -> Autoscale:
 
 
 @app.command("weights")
-@takes(Editing)
+@with_options(EditOptions)
 def weigh(
     service: Service,
     given: Annotated[
@@ -131,7 +131,7 @@ def weigh(
     file: Files,
     group: GroupOption = None,
     *,
-    how: Editing,
+    how: EditOptions,
 ) -> None:
     """Spread the untagged by weights: these and no others, relative to each other.
 
@@ -146,12 +146,12 @@ def weigh(
     if wrong := [f"{name}={value}" for name, value in chosen.items() if not value.isdecimal()]:
         raise InputError.at(wrong[0], "a weight is a whole number of 0 or more")
     draft = versions.weights(group_with(texts, service, group), service, {name: int(n) for name, n in chosen.items()})
-    carry_out(Job(texts, draft, f"version weights {service} {' '.join(given)}"), how)
+    carry_out(EditJob(texts, draft, f"version weights {service} {' '.join(given)}"), how)
 
 
 @app.command("takeover")
-@takes(Editing)
-def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, how: Editing) -> None:
+@with_options(EditOptions)
+def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, how: EditOptions) -> None:
     """Give all untagged requests, and those of lanes without a version of their own, to one version.
 
     The service's weights go; its default and the baseline lane name the version. What a rule gave to a version that it
@@ -163,11 +163,11 @@ def takeover(service: Service, version: Version, file: Files, group: GroupOption
     """
     texts = read(file)
     draft = versions.takeover(group_with(texts, service, group), service, version)
-    carry_out(Job(texts, draft, f"version takeover {service} {version}"), how)
+    carry_out(EditJob(texts, draft, f"version takeover {service} {version}"), how)
 
 
 @app.command("retire")
-@takes(Editing)
+@with_options(EditOptions)
 def retire(
     service: Service,
     version: Version,
@@ -181,7 +181,7 @@ def retire(
     ] = None,
     group: GroupOption = None,
     *,
-    how: Editing,
+    how: EditOptions,
 ) -> None:
     """Remove a version that nothing uses; refused with file and line of each weight, rule, lane or mirror that does.
 
@@ -196,7 +196,7 @@ def retire(
     texts = read(file)
     found = group_with(texts, service, group)
     draft = versions.retire(found, service, version)
-    job = Job(texts, draft, f"version retire {service} {version}")
+    job = EditJob(texts, draft, f"version retire {service} {version}")
     if how.apply:
         with needs("mesh"):
             from meshconfig.cli import old_workload

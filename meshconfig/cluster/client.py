@@ -139,7 +139,7 @@ class Client:
             if error.status != 404:
                 raise
 
-    def side_by_side(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    def map_concurrently(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """`function` of each item, several at once, answers in order; the first error, after all have ended."""
         given = list(items)
         if len(given) < 2:
@@ -148,7 +148,7 @@ class Client:
             waiting = [pool.submit(function, item) for item in given]
         return [one.result() for one in waiting]
 
-    def list(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
+    def list_resources(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
         """All of a kind in a namespace, with `kind` and `apiVersion` as single resources have them."""
         query = {"labelSelector": selector} if selector else None
         found = self.get(collection(kind, namespace, istio_api), query)

@@ -27,7 +27,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ResourceDiff:
     """One resource: what graylane has a say in, as it is and as it is wanted."""
 
     key: Key
@@ -59,12 +59,12 @@ class Difference:
         return {**self.key._asdict(), "change": self.kind.value, "fields": fields}
 
 
-def differences(live: State, wanted: State) -> list[Difference]:
-    """What has to happen that `live` becomes `wanted`; both as `fields.ours` or `render` makes them."""
+def differences(live: State, wanted: State) -> list[ResourceDiff]:
+    """What has to happen that `live` becomes `wanted`; both as `fields.managed_part` or `render` makes them."""
     changed = [
-        Difference(key, live.get(key), manifest) for key, manifest in wanted.items() if live.get(key) != manifest
+        ResourceDiff(key, live.get(key), manifest) for key, manifest in wanted.items() if live.get(key) != manifest
     ]
-    return changed + [Difference(key, manifest, None) for key, manifest in live.items() if key not in wanted]
+    return changed + [ResourceDiff(key, manifest, None) for key, manifest in live.items() if key not in wanted]
 
 
 def _said(manifest: Manifest | None) -> dict[str, Any]:

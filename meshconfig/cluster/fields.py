@@ -12,7 +12,7 @@ from meshconfig.render import GROUP, MANAGED_BY
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class OtherManager:
     """Fields of a resource's `spec` that somebody else owns: who, since when (RFC 3339), which (`.spec.exportTo`)."""
 
     manager: str
@@ -20,17 +20,17 @@ class Foreign:
     fields: tuple[str, ...]
 
 
-def foreign(live: Manifest) -> list[Foreign]:
+def other_managers(live: Manifest) -> list[OtherManager]:
     """Who besides graylane owns fields of the spec, the newest first."""
     found = [
-        Foreign(entry.get("manager", "?"), entry.get("time", ""), tuple(_leaves(fields, ".spec")))
+        OtherManager(entry.get("manager", "?"), entry.get("time", ""), tuple(_leaves(fields, ".spec")))
         for entry in _entries(live)
         if entry.get("manager") != MANAGER and (fields := (entry.get("fieldsV1") or {}).get("f:spec")) is not None
     ]
     return sorted(found, key=lambda one: one.time, reverse=True)
 
 
-def ours(live: Manifest, wanted: Manifest | None) -> Manifest:
+def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
     """The part of a live resource that a server-side apply of `wanted` decides on.
 
     What others added beside it is not in it, and neither is what the server adds; lists are taken whole, as Istio's

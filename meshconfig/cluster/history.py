@@ -14,8 +14,8 @@ from meshconfig.cluster.revision import (
     DELETE,
     KEEP,
     REVISION,
-    Outcome,
     Revision,
+    RevisionStatus,
     TooLargeError,
     as_json,
     before_last,
@@ -35,8 +35,8 @@ from meshconfig.spec import LaneGroup
 __all__ = [
     "DELETE",
     "KEEP",
-    "Outcome",
     "Revision",
+    "RevisionStatus",
     "TooLargeError",
     "as_json",
     "before_last",
@@ -55,13 +55,13 @@ _ATTEMPTS = 10
 
 def revisions(client: Client, namespace: str, group: str) -> list[Revision]:
     """All that are kept, the oldest first. One call."""
-    found = client.list("ConfigMap", namespace, f"{_OURS},{GROUP}={group}")
+    found = client.list_resources("ConfigMap", namespace, f"{_OURS},{GROUP}={group}")
     return sorted(map(parse, found), key=lambda one: one.number)
 
 
 def groups(client: Client, namespace: str) -> list[str]:
     """The groups that have revisions here. One call."""
-    return sorted({one["metadata"]["labels"][GROUP] for one in client.list("ConfigMap", namespace, _OURS)})
+    return sorted({one["metadata"]["labels"][GROUP] for one in client.list_resources("ConfigMap", namespace, _OURS)})
 
 
 def begin(
@@ -100,13 +100,13 @@ def begin(
         started=_now(),
         ended=None,
         action=action,
-        outcome=Outcome.RUNNING,
+        outcome=RevisionStatus.RUNNING,
         message="",
         version=_version(),
     )
     one = _created(client, one)
     with suppress(ApiError):  # forbidden or already gone: the next apply tries again
-        client.side_by_side(client.delete, [old.key for old in surplus([*past, one], keep)])
+        client.map_concurrently(client.delete, [old.key for old in surplus([*past, one], keep)])
     return one
 
 
@@ -123,14 +123,14 @@ def _created(client: Client, one: Revision) -> Revision:
     raise ClusterError(f"{_ATTEMPTS} revisions of {one.namespace}/{one.group} were begun since its history was read")
 
 
-def end(client: Client, one: Revision, outcome: Outcome, message: str = "") -> Revision:
+def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "") -> Revision:
     """Remember how it ended. That a failure cannot be written does not hide it: it then shows as interrupted."""
-    kept = left(one.inventory, one.changed) if outcome is Outcome.SUCCEEDED else one.inventory
+    kept = left(one.inventory, one.changed) if outcome is RevisionStatus.SUCCEEDED else one.inventory
     ended = replace(one, outcome=outcome, message=message, ended=_now(), inventory=kept)
     try:
         client.request("PUT", path(one.key), manifest(ended))
     except ClusterError:
-        if outcome is Outcome.SUCCEEDED:
+        if outcome is RevisionStatus.SUCCEEDED:
             raise
     return ended
 

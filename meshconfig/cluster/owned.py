@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.fields import ours
+from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
@@ -20,13 +20,13 @@ class NotOurs(ClusterError):  # noqa: N818  the message says it whole
 class Live:
     """What is in the cluster, of the kinds that graylane writes, in the namespaces that were read.
 
-    `state` holds the group's own as `fields.ours` reads them, `raw` the same as the server gave them;
-    `strangers` are all others.
+    `state` holds the group's own as `fields.managed_part` reads them, `raw` the same as the server gave them;
+    `unmanaged` are all others.
     """
 
     state: State
     raw: State
-    strangers: State
+    unmanaged: State
     istio_api: str
 
 
@@ -43,14 +43,14 @@ def read(
         wanted: what should be.
     """
     places = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in KINDS]
-    lists = client.side_by_side(lambda place: client.list(*place, istio_api=istio_api), places)
+    lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
     found = {key(manifest): manifest for manifests in lists for manifest in manifests}
     known = {*inventory, *wanted}
     raw = {name: one for name, one in found.items() if label(one) == group and name in known}
     return Live(
-        state={name: ours(one, wanted.get(name)) for name, one in raw.items()},
+        state={name: managed_part(one, wanted.get(name)) for name, one in raw.items()},
         raw=raw,
-        strangers={name: one for name, one in found.items() if name not in raw},
+        unmanaged={name: one for name, one in found.items() if name not in raw},
         istio_api=istio_api,
     )
 
@@ -67,7 +67,7 @@ def check_free(live: Live, wanted: State, group: str) -> None:
     Raises:
         NotOurs: one line for each, with what to do.
     """
-    taken = [_taken(name, live.strangers[name], group) for name in wanted if name in live.strangers]
+    taken = [_taken(name, live.unmanaged[name], group) for name in wanted if name in live.unmanaged]
     if taken:
         raise NotOurs("\n".join(["nothing was changed:", *taken]))
 

@@ -28,7 +28,7 @@ LONGEST_MESSAGE = 10_000
 DELETE = "delete"
 
 
-class Outcome(StrEnum):
+class RevisionStatus(StrEnum):
     """How an apply ended. INTERRUPTED is never written: it ran, and nobody holds the Lease any more."""
 
     RUNNING = "running"
@@ -62,7 +62,7 @@ class Revision:
     started: datetime
     ended: datetime | None
     action: str
-    outcome: Outcome
+    outcome: RevisionStatus
     message: str
     version: str
 
@@ -85,10 +85,10 @@ class Revision:
     def key(self) -> Key:
         return Key("ConfigMap", self.namespace, f"graylane-{self.group}-r{self.number}")
 
-    def seen(self, holder: str) -> Outcome:
+    def seen(self, holder: str) -> RevisionStatus:
         """The outcome, where `holder` has the group's Lease now; empty for nobody."""
         alive = self.process and holder.startswith(f"{self.process}/")
-        return Outcome.INTERRUPTED if self.outcome is Outcome.RUNNING and not alive else self.outcome
+        return RevisionStatus.INTERRUPTED if self.outcome is RevisionStatus.RUNNING and not alive else self.outcome
 
 
 def document(spec: LaneGroup) -> bytes:
@@ -165,7 +165,7 @@ def parse(config_map: Manifest) -> Revision:
             changed=tuple(json.loads(_unpacked(config_map, "changed"))),
             started=datetime.fromisoformat(data["started"]),
             ended=datetime.fromisoformat(data["ended"]) if data["ended"] else None,
-            outcome=Outcome(data["outcome"]),
+            outcome=RevisionStatus(data["outcome"]),
             **{name: data[name] for name in ("who", "host", "process", "action", "message", "version")},
         )
     except (KeyError, ValueError, TypeError, OSError, EOFError) as error:
@@ -185,14 +185,14 @@ def text(moment: datetime | None) -> str:
 
 def last_succeeded(past: Sequence[Revision]) -> Revision | None:
     """The newest that ended well; `past` is the oldest first, here and below."""
-    return next((one for one in reversed(past) if one.outcome is Outcome.SUCCEEDED), None)
+    return next((one for one in reversed(past) if one.outcome is RevisionStatus.SUCCEEDED), None)
 
 
 def before_last(past: Sequence[Revision]) -> Revision | None:
     """Where a rollback goes: the newest that succeeded and whose spec is not the one last applied; never a deletion."""
     last = past[-1] if past else None
     for one in reversed(past):
-        if one.outcome is Outcome.SUCCEEDED and not one.gone and last and (last.gone or one.hash != last.hash):
+        if one.outcome is RevisionStatus.SUCCEEDED and not one.gone and last and (last.gone or one.hash != last.hash):
             return one
     return None
 
@@ -202,7 +202,7 @@ def inventory(past: Sequence[Revision]) -> frozenset[Key]:
     found: set[Key] = set()
     for one in reversed(past):
         found |= one.inventory
-        if one.outcome is Outcome.SUCCEEDED:
+        if one.outcome is RevisionStatus.SUCCEEDED:
             break
     return frozenset(found)
 

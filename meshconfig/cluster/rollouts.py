@@ -76,7 +76,7 @@ def stored(
     """
     selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
     found = []
-    for one in client.list("ConfigMap", namespace, selector):
+    for one in client.list_resources("ConfigMap", namespace, selector):
         try:
             found.append(parse(one))
         except ClusterError as error:

@@ -25,9 +25,9 @@ from meshconfig.istio import (
     fqdn,
     is_mesh,
 )
-from meshconfig.lint.cover.dead import Verdict, dead
 from meshconfig.lint.hosts import mesh_hosts, wildcards
-from meshconfig.lint.pods import Pods
+from meshconfig.lint.pods import PodTemplates
+from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
 from meshconfig.load import FieldPath
 from meshconfig.simulate.hosts import gateway_name
 from meshconfig.simulate.registry import namespace_of
@@ -120,8 +120,8 @@ class Index:
         )
 
     @cached_property
-    def pods(self) -> Pods:
-        return Pods(self.resources)
+    def pods(self) -> PodTemplates:
+        return PodTemplates(self.resources)
 
     @cached_property
     def uses(self) -> list[Use]:
@@ -134,10 +134,10 @@ class Index:
         return {use.host for use in self.uses if use.http}
 
     @cached_property
-    def verdicts(self) -> list[tuple[VirtualService, Verdict]]:
+    def unreachable(self) -> list[tuple[VirtualService, Unreachable]]:
         """Of each VirtualService with routes that no request reaches: which."""
-        judged = ((one, dead(one)) for one in self.resources.virtual_services)
-        return [(one, verdict) for one, verdict in judged if verdict != Verdict()]
+        judged = ((one, unreachable(one)) for one in self.resources.virtual_services)
+        return [(one, found) for one, found in judged if found != Unreachable()]
 
     def knows_host(self, host: str) -> bool | None:
         """Is there such a host? None: what was given does not tell.

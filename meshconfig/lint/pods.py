@@ -9,7 +9,7 @@ from meshconfig.istio import Resource, Resources
 Labels = Mapping[str, str]
 
 
-class Pods:
+class PodTemplates:
     """Labels of Pods: of Deployments and their like, of any other resource with a Pod template, of Pods themselves."""
 
     def __init__(self, resources: Resources) -> None:

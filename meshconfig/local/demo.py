@@ -10,7 +10,7 @@ import httpx
 from meshconfig.errors import InputError, LocalMeshError
 from meshconfig.load import Document
 from meshconfig.local.mesh import Mesh
-from meshconfig.local.plan import Plan
+from meshconfig.local.plan import LocalPlan
 
 FIRST, SECOND = "cat", "mouse"  # cat is asked, and calls mouse
 GRAY, PROD = "gray", "prod"
@@ -66,7 +66,7 @@ WITH_BOTH = (
 WITHOUT_GRAY_MOUSE = (Question((GRAY,), Chain(GRAY, PROD, GRAY)),)
 
 
-def check(plan: Plan, file: str) -> None:
+def check(plan: LocalPlan, file: str) -> None:
     """Is it a spec that the questions fit?
 
     Raises:

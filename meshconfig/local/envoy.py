@@ -10,7 +10,7 @@ from typing import Any
 from meshconfig.istio import MESH, Gateway, Resource, Resources, Server, VirtualService, is_mesh
 from meshconfig.local.clusters import clusters
 from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, cluster_name, mesh_listener
-from meshconfig.local.routes import Place, default_route, last_the_catch_alls, routes
+from meshconfig.local.routes import RouteContext, default_route, last_the_catch_alls, routes
 from meshconfig.local.unread import unread
 from meshconfig.simulate import Index
 from meshconfig.simulate.hosts import covers, gateway_name, intersection, is_wildcard, overlap, visible
@@ -66,7 +66,7 @@ class _Translation:
 
     def mesh_routes(self, service: KnownService, port: int) -> list[Json]:
         """The routes of the first VirtualService of this host that has any, the most exact host first."""
-        place = Place(self.index, service.namespace, port, MESH)
+        place = RouteContext(self.index, service.namespace, port, MESH)
         for one in self.of_host(service):
             if found := routes(one, place, self.noting(one)):
                 return found
@@ -106,7 +106,7 @@ class _Translation:
         redirected: set[str] = set()
         for gateway, server in parts:
             name = f"{gateway.namespace}/{gateway.name}"
-            place = Place(self.index, ROOT_NAMESPACE, listener.port, name)
+            place = RouteContext(self.index, ROOT_NAMESPACE, listener.port, name)
             for service in self.bound(name):
                 allowed = list(_allowed(server.hosts, gateway.namespace, service.namespace))
                 found = routes(service, place, self.noting(service))

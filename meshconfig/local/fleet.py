@@ -10,7 +10,7 @@ from pathlib import Path
 from meshconfig.errors import LocalMeshError
 from meshconfig.local.config import Endpoint
 from meshconfig.local.listener import LOCALHOST, REQUEST_ID
-from meshconfig.local.processes import Child, Guard, ReservedPort
+from meshconfig.local.processes import Child, Reaper, ReservedPort
 from meshconfig.local.workloads import PORT, Workload, fill
 
 # Tells a service's middleware what to pass on: the tag, and the id by which Envoy's log knows the hops of one request.
@@ -69,9 +69,9 @@ class Fleet:
         died: called when one ends by itself.
     """
 
-    def __init__(self, folder: Path, guard: Guard, died: Callable[[Running], Awaitable[None]]) -> None:
+    def __init__(self, folder: Path, reaper: Reaper, died: Callable[[Running], Awaitable[None]]) -> None:
         self.folder = folder
-        self.guard = guard
+        self.reaper = reaper
         self.died = died
         self.current = Prepared({}, ())
         self.leaving: set[Running] = set()
@@ -132,7 +132,7 @@ class Fleet:
             workload.name,
             [fill(word, values) for word in definition.command],
             self.folder / f"{workload.service}-{workload.version}-{next(self.numbers)}.log",
-            self.guard,
+            self.reaper,
             {name: fill(value, values) for name, value in definition.environment},
             definition.folder,
         )

@@ -14,17 +14,17 @@ from meshconfig.local.config import EnvoyConfig, Listener
 from meshconfig.local.envoy import translate
 from meshconfig.local.fleet import Fleet, Prepared, Running
 from meshconfig.local.listener import LOCALHOST
-from meshconfig.local.plan import Plan
-from meshconfig.local.processes import Guard
-from meshconfig.local.proxy import Proxy
-from meshconfig.local.trace import Way, Ways
+from meshconfig.local.plan import LocalPlan
+from meshconfig.local.processes import Reaper
+from meshconfig.local.proxy import EnvoyProcess
+from meshconfig.local.trace import RequestTrace, TraceAssembler
 
 _LOOK = 0.05  # seconds between looks at the log of requests
 _LINES = 2**20  # bytes of a line in that log: a path may be long
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MeshChange:
     """What a new plan did: resources that differ, processes that came and went, addresses that are new."""
 
     resources: tuple[str, ...] = ()
@@ -37,20 +37,20 @@ class Change:
 class Events:
     """Who is told of what happens by itself: a request that took its way, a process that died, in words."""
 
-    way: Callable[[Way], None] = lambda way: None
+    trace: Callable[[RequestTrace], None] = lambda trace: None
     died: Callable[[str], None] = lambda message: None
 
 
 @contextlib.asynccontextmanager
-async def running(plan: Plan, events: Events) -> AsyncIterator["Mesh"]:
+async def running(plan: LocalPlan, events: Events) -> AsyncIterator["Mesh"]:
     """A mesh that serves as long as the block runs; then no process and no file of it is left.
 
     Raises:
         LocalMeshError: Envoy or a process does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="graylane-"))
-    with Guard(folder) as guard:
-        mesh = Mesh(folder, guard, events)
+    with Reaper(folder) as reaper:
+        mesh = Mesh(folder, reaper, events)
         try:
             await mesh.start(plan)
             yield mesh
@@ -61,23 +61,23 @@ async def running(plan: Plan, events: Events) -> AsyncIterator["Mesh"]:
 class Mesh:
     """One Envoy and the processes of a plan; `running` starts it."""
 
-    def __init__(self, folder: Path, guard: Guard, events: Events) -> None:
+    def __init__(self, folder: Path, reaper: Reaper, events: Events) -> None:
         self.events = events
-        self.proxy = Proxy(folder, guard)
-        self.fleet = Fleet(folder, guard, self._died)
-        self.ways = Ways(self._answerer)
-        self.plan = Plan((), (), Resources(), ())
+        self.proxy = EnvoyProcess(folder, reaper)
+        self.fleet = Fleet(folder, reaper, self._died)
+        self.traces = TraceAssembler(self._answerer)
+        self.plan = LocalPlan((), (), Resources(), ())
         self.config = EnvoyConfig()
         self.lock = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, plan: Plan) -> None:
+    async def start(self, plan: LocalPlan) -> None:
         log = await self.proxy.start()
         self._background(self._listen(log))
         self._background(self._tell_again_and_again())
         await self.change(plan)
 
-    async def change(self, plan: Plan) -> Change:
+    async def change(self, plan: LocalPlan) -> MeshChange:
         """Follow a new plan without losing a request; returns when Envoy routes by it.
 
         What is no longer needed is taken away in the background, after the last request to it.
@@ -99,7 +99,7 @@ class Mesh:
             if gone:
                 self._background(self._retire(gone))
             old, self.plan = self.plan, plan
-            return Change(
+            return MeshChange(
                 _differing(old, plan),
                 tuple(one.name for one in prepared.started),
                 tuple(one.name for one in gone),
@@ -142,13 +142,13 @@ class Mesh:
         """What has no effect here, or another one than in a cluster."""
         return (*self.plan.notes, *map(str, self.config.notes))
 
-    async def _open(self, plan: Plan) -> None:
+    async def _open(self, plan: LocalPlan) -> None:
         config = translate(plan.resources, self.fleet.current.endpoints())
         gateways = [one.name for one in config.listeners if one.kind == "gateway"]
         first = {gateways[0]: plan.gateway_port} if gateways else {}
         await self.proxy.open(config, {**plan.ports, **first})
 
-    async def _route(self, plan: Plan, prepared: Prepared) -> None:
+    async def _route(self, plan: LocalPlan, prepared: Prepared) -> None:
         config = translate(plan.resources, prepared.endpoints())
         await self.proxy.change(config)
         self.config = config
@@ -167,7 +167,7 @@ class Mesh:
     async def _listen(self, log: asyncio.StreamReader) -> None:
         now = asyncio.get_running_loop().time
         async for line in log:
-            self.ways.add(line, now())
+            self.traces.add(line, now())
 
     async def _tell_again_and_again(self) -> None:
         while True:
@@ -175,8 +175,8 @@ class Mesh:
             self._tell(asyncio.get_running_loop().time())
 
     def _tell(self, now: float) -> None:
-        for way in self.ways.done(now):
-            self.events.way(way)
+        for trace in self.traces.done(now):
+            self.events.trace(trace)
 
     def _answerer(self, cluster: str, upstream: str) -> tuple[str, str]:
         """Who answers at an address; where one process stands for several versions, the cluster's subset tells."""
@@ -199,12 +199,12 @@ class Mesh:
         task.add_done_callback(self.tasks.discard)
 
 
-def _differing(old: Plan, new: Plan) -> tuple[str, ...]:
+def _differing(old: LocalPlan, new: LocalPlan) -> tuple[str, ...]:
     before, after = _manifests(old), _manifests(new)
     return tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
 
 
-def _manifests(plan: Plan) -> Mapping[str, object]:
+def _manifests(plan: LocalPlan) -> Mapping[str, object]:
     resources = plan.resources
     parts = (resources.virtual_services, resources.destination_rules, resources.gateways)
     return {str(one): one.manifest for part in parts for one in part}

@@ -21,7 +21,7 @@ BESIDE = "local.yaml"  # where it is looked for if the files that were given hol
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LocalPlan:
     """All that a mesh on this machine is made from.
 
     `ports`: the port that a listener is to have, any free one for the others; `gateway_port`: that of the first
@@ -64,7 +64,7 @@ def documents(sources: Sequence[str]) -> list[Document]:
     return found
 
 
-def plan(found: Sequence[Document]) -> Plan:
+def plan(found: Sequence[Document]) -> LocalPlan:
     """The plan of all documents.
 
     Raises:
@@ -78,7 +78,7 @@ def plan(found: Sequence[Document]) -> Plan:
     ]
     ports = [workloads.ports(mesh, models[group.key]) for mesh, group, _ in meshes]
     specs = [mesh.spec for mesh, _, _ in meshes]
-    return Plan(
+    return LocalPlan(
         groups=read,
         models=tuple(models.values()),
         resources=resources(models.values()),

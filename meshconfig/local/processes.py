@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from meshconfig.errors import LocalMeshError
-from meshconfig.local import guard as guard_program
+from meshconfig.local import reaper as reaper_program
 from meshconfig.local.listener import LOCALHOST
 
 _READY = 30.0  # seconds for a child to listen
@@ -22,14 +22,14 @@ _PAUSE = 0.02
 _TAIL = 12  # lines of a log that are shown
 
 
-class Guard:
+class Reaper:
     """The process that ends all the others and removes `folder`. A context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __enter__(self) -> "Guard":
-        command = [sys.executable, "-I", "-S", guard_program.__file__, str(self.folder)]
+    def __enter__(self) -> "Reaper":
+        command = [sys.executable, "-I", "-S", reaper_program.__file__, str(self.folder)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
         return self
 
@@ -63,7 +63,7 @@ class Child:
     name: str
     command: Sequence[str]
     log: Path
-    guard: Guard
+    reaper: Reaper
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     stdout: int | None = None
@@ -88,7 +88,7 @@ class Child:
                 )
             except OSError as error:
                 raise LocalMeshError(f"{self.name}: {self.command[0]}: {error.strerror}") from None
-        self.guard.began(self.process.pid)
+        self.reaper.began(self.process.pid)
 
     async def listening(self, port: int) -> None:
         """Wait until it accepts connections at a port of this machine; who does not is ended.
@@ -114,16 +114,16 @@ class Child:
     async def ended(self) -> None:
         """Wait for its end, and end what it left running."""
         await self.process.wait()
-        guard_program.send(self.process.pid, signal.SIGKILL)
-        self.guard.ended(self.process.pid)
+        reaper_program.send(self.process.pid, signal.SIGKILL)
+        self.reaper.ended(self.process.pid)
 
     async def stop(self) -> None:
         """End it and what it started: first by SIGTERM, after a while by SIGKILL."""
-        guard_program.send(self.process.pid, signal.SIGTERM)
+        reaper_program.send(self.process.pid, signal.SIGTERM)
         try:
-            await asyncio.wait_for(self.process.wait(), guard_program.GRACE)
+            await asyncio.wait_for(self.process.wait(), reaper_program.GRACE)
         except TimeoutError:
-            guard_program.send(self.process.pid, signal.SIGKILL)
+            reaper_program.send(self.process.pid, signal.SIGKILL)
         await self.ended()
 
     def fate(self) -> str:

@@ -15,7 +15,7 @@ from meshconfig.errors import LocalMeshError
 from meshconfig.local.admin import Admin, Before
 from meshconfig.local.config import EnvoyConfig, Json, Listener
 from meshconfig.local.listener import LOCALHOST, listener, with_first_hop_id
-from meshconfig.local.processes import Child, Guard, accepts
+from meshconfig.local.processes import Child, Reaper, accepts
 from meshconfig.local.xds import Files, Written
 
 _STARTED = 15.0  # seconds for Envoy to answer at its admin address
@@ -37,18 +37,18 @@ def program() -> str:
     return found
 
 
-class Proxy:
+class EnvoyProcess:
     """One Envoy.
 
     Parameters:
         folder: for its files and log; its alone.
     """
 
-    def __init__(self, folder: Path, guard: Guard) -> None:
+    def __init__(self, folder: Path, reaper: Reaper) -> None:
         self.files = Files(folder)
         self.tags: Sequence[str] = ()
         self.address_file = folder / "admin"
-        self.child = Child("envoy", self._command(), folder / "envoy.log", guard, stdout=subprocess.PIPE)
+        self.child = Child("envoy", self._command(), folder / "envoy.log", reaper, stdout=subprocess.PIPE)
         self.admin = Admin(self.child.log)
         self.clusters: dict[str, Json] = {}
         self.listeners: dict[str, tuple[Listener, int]] = {}  # with the port that was asked for, 0 for any

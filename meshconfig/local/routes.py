@@ -13,7 +13,7 @@ from meshconfig.local.config import Json, Noted, cluster_name
 from meshconfig.local.matches import EVERYTHING, is_catch_all, route_match
 from meshconfig.local.values import duration
 from meshconfig.simulate import Index
-from meshconfig.simulate.source import Candidate, Proxy, candidates
+from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
 _REDIRECTS[308] = "PERMANENT_REDIRECT"
@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RouteContext:
     """The proxy for which routes are made, among these resources."""
 
     index: Index
@@ -30,8 +30,8 @@ class Place:
     gateway: str
 
     @property
-    def proxy(self) -> Proxy:
-        return Proxy(self.namespace, None, self.port, self.gateway)
+    def proxy(self) -> ProxyContext:
+        return ProxyContext(self.namespace, None, self.port, self.gateway)
 
     def cluster(self, destination: Destination) -> str:
         """The cluster of a destination. One that names no port: at a gateway the Service's only one, else the same."""
@@ -40,7 +40,7 @@ class Place:
         return cluster_name(destination.host.lower(), port, destination.subset)
 
 
-def routes(service: VirtualService, place: Place, noted: Noted) -> list[Json]:
+def routes(service: VirtualService, place: RouteContext, noted: Noted) -> list[Json]:
     """The routes of one VirtualService for one listener, in order, up to the first that takes every request."""
     found: list[Json] = []
     for one in candidates(place.index.routes(service), place.proxy):
@@ -75,7 +75,7 @@ def _match(one: Candidate, noted: Noted) -> Json | None:
     return route_match(one.match, under) if one.match else EVERYTHING
 
 
-def _route(http: HTTPRoute, match: Json, place: Place, noted: Noted) -> Json:
+def _route(http: HTTPRoute, match: Json, place: RouteContext, noted: Noted) -> Json:
     route: Json = {"name": http.name, "match": match, **policies.filters(http.fault, http.cors_policy)}
     if http.redirect:
         return {**route, **headers.operations(http.headers), "redirect": _redirect(http.redirect, place.port, noted)}
@@ -89,7 +89,7 @@ def _route(http: HTTPRoute, match: Json, place: Place, noted: Noted) -> Json:
     return {**route, **operations, "route": _action(http, place)}
 
 
-def _action(http: HTTPRoute, place: Place) -> Json:
+def _action(http: HTTPRoute, place: RouteContext) -> Json:
     action: Json = {
         **_destinations(http.route, place),
         "timeout": duration(http.timeout) if http.timeout else "0s",
@@ -109,7 +109,7 @@ def _action(http: HTTPRoute, place: Place) -> Json:
     return action
 
 
-def _destinations(destinations: tuple[HTTPRouteDestination, ...], place: Place) -> Json:
+def _destinations(destinations: tuple[HTTPRouteDestination, ...], place: RouteContext) -> Json:
     if len(destinations) == 1:
         return {"cluster": place.cluster(destinations[0].destination)}
     weighted = [_weighted(one, place.cluster(one.destination)) for one in destinations if one.weight]
@@ -122,7 +122,7 @@ def _weighted(one: HTTPRouteDestination, cluster: str) -> Json:
     return {"name": cluster, "weight": one.weight, **headers.operations(one.headers), **rewrite}
 
 
-def _mirrors(http: HTTPRoute, place: Place) -> Iterator[Json]:
+def _mirrors(http: HTTPRoute, place: RouteContext) -> Iterator[Json]:
     wanted: list[tuple[Destination, Any]] = []
     if http.mirror:
         wanted.append((http.mirror, http.mirror_percentage or _percent(http.mirror_percent)))

@@ -30,7 +30,7 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RequestTrace:
     """One request's way: its tags as they came in, where it came in, who answered, in order, and in how many ms."""
 
     tags: Mapping[str, str]
@@ -51,7 +51,7 @@ class _Open:
     entries: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-class Ways:
+class TraceAssembler:
     """Puts the hops of a request together by Envoy's request id.
 
     Parameters:
@@ -78,18 +78,18 @@ class Ways:
             if _outermost(entry):
                 one.due = min(one.due, now + _SETTLED)
 
-    def done(self, now: float) -> Iterator[Way]:
+    def done(self, now: float) -> Iterator[RequestTrace]:
         """The ways that are complete by now, in the order in which they ended."""
         crowd = len(self.open) - _KEPT
         due = [name for index, (name, one) in enumerate(self.open.items()) if one.due <= now or index < crowd]
         for name in due:
-            yield self._way(self.open.pop(name).entries)
+            yield self._trace(self.open.pop(name).entries)
 
-    def _way(self, entries: list[Mapping[str, Any]]) -> Way:
+    def _trace(self, entries: list[Mapping[str, Any]]) -> RequestTrace:
         ordered = sorted(entries, key=lambda entry: float(entry.get("start") or 0))
         first = ordered[0]
         inside = not str(first["listener"]).startswith(_GATEWAY)
-        return Way(
+        return RequestTrace(
             tags={name: value for name, value in (first.get("tags") or {}).items() if value},
             origin="(mesh)" if inside else f"{first['host']}{str(first['path']).partition('?')[0]}",
             hops=tuple(map(self._hop, ordered)),

@@ -57,7 +57,7 @@ class Tally(Frozen):
 Tallies = Mapping[str, Tally]
 
 
-class Verdict(Frozen):
+class AnalysisResult(Frozen):
     answer: Answer
     why: str
 
@@ -125,15 +125,15 @@ def _counted(before: Tally, reading: Reading, now: datetime, end: datetime) -> T
     )
 
 
-def verdict(rollout: Rollout, tallies: Tallies) -> Verdict | None:
+def verdict(rollout: Rollout, tallies: Tallies) -> AnalysisResult | None:
     """None while it is open. A failure outweighs what is not known, and what is not known outweighs every pass."""
     found = [(metric, tallies.get(key(metric.name, service), Tally())) for metric, service in subjects(rollout)]
     if failed := [one for metric, one in found if one.failed >= metric.failures]:
-        return Verdict(answer=Answer.FAIL, why=_told(failed))
+        return AnalysisResult(answer=Answer.FAIL, why=_told(failed))
     if silent := [one for _, one in found if one.silent >= SILENT]:
-        return Verdict(answer=Answer.NO_DATA, why=_told(silent))
+        return AnalysisResult(answer=Answer.NO_DATA, why=_told(silent))
     if found and all(one.settled for _, one in found):
-        return Verdict(answer=Answer.PASS, why=_told([one for _, one in found]))
+        return AnalysisResult(answer=Answer.PASS, why=_told([one for _, one in found]))
     return None
 
 

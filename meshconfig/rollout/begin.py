@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from meshconfig.cluster import history, lock
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.history import Outcome
+from meshconfig.cluster.history import RevisionStatus
 from meshconfig.cluster.rollouts import Standing
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
@@ -100,12 +100,12 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
     last = past[-1] if past else None
     if last is None or last.gone:
         raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: graylane apply it first")
-    if last.outcome is not Outcome.SUCCEEDED:
+    if last.outcome is not RevisionStatus.SUCCEEDED:
         seen = last.seen(lock.holder(lock.read(client, namespace, group)))
         raise NotAppliedError(
             f"the last change of group {namespace}/{group} (revision {last.number}, {last.action}) is {seen}: "
             f"wait for it, or graylane apply it again",
-            busy=seen is Outcome.RUNNING,
+            busy=seen is RevisionStatus.RUNNING,
         )
     return last.spec
 

@@ -8,7 +8,7 @@ from meshconfig.errors import InputError, Problem, dotted, nearest
 from meshconfig.load import Document, FieldPath
 from meshconfig.references import Wrong
 from meshconfig.rollout import steps
-from meshconfig.rollout.carrier import NoCarrierError, carrier, version_of
+from meshconfig.rollout.canary_lane import NoCanaryLaneError, canary_lane, version_of
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
@@ -84,8 +84,8 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
             lane = group.spec.tag.default
             yield where, f"a split sends to the baseline's lane {lane}, which has not {move.from_} of {service}"
     try:
-        carrier(rollout, group)
-    except NoCarrierError as error:
+        canary_lane(rollout, group)
+    except NoCanaryLaneError as error:
         yield where, str(error)
 
 

@@ -28,8 +28,8 @@ from meshconfig.rollout.events import (
     Told,
     word,
 )
+from meshconfig.rollout.pending_actions import actions
 from meshconfig.rollout.state import Stage, State
-from meshconfig.rollout.todo import actions
 
 Handler = Callable[[State, Any, datetime], State]
 Row = Mapping[type[Event], Handler]

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import httpx
 
-from meshconfig.rollout.state import Entry, State
+from meshconfig.rollout.state import LogEntry, State
 from meshconfig.spec.rollout import Webhook
 
 ATTEMPTS = 5
@@ -33,7 +33,7 @@ class Message:
     headers: dict[str, str]
 
 
-def message(state: State, entry: Entry, *, secret: str | None, now: datetime) -> Message:
+def message(state: State, entry: LogEntry, *, secret: str | None, now: datetime) -> Message:
     """What is sent of one entry of the log.
 
     Parameters:
@@ -49,7 +49,7 @@ def message(state: State, entry: Entry, *, secret: str | None, now: datetime) ->
     return Message(body, headers)
 
 
-def _content(state: State, entry: Entry) -> dict[str, object]:
+def _content(state: State, entry: LogEntry) -> dict[str, object]:
     spec, metadata = state.rollout.spec, state.rollout.metadata
     return {
         "type": "rollout.transition",

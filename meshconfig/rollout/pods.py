@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from meshconfig.spec.rollout import Replicas, Rollout
 
-Pods = Mapping[str, Mapping[str, int]]  # service → version → Pods
+PodCounts = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
-def grown(rollout: Rollout, sizes: Pods, pods: Pods, weight: int, replicas: Replicas | None) -> Pods:
+def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, replicas: Replicas | None) -> PodCounts:
     """The new versions made ready for a weight, the old untouched.
 
     Parameters:
@@ -24,7 +24,7 @@ def grown(rollout: Rollout, sizes: Pods, pods: Pods, weight: int, replicas: Repl
     return found
 
 
-def shrunk(rollout: Rollout, sizes: Pods, pods: Pods, weight: int) -> Pods:
+def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> PodCounts:
     """The old versions after requests have moved: what the new does not make up for, what their share of the requests
     needs, and one at least, because a header may still lead to them."""
     found = {}
@@ -35,7 +35,7 @@ def shrunk(rollout: Rollout, sizes: Pods, pods: Pods, weight: int) -> Pods:
     return found
 
 
-def begun(rollout: Rollout, sizes: Pods) -> Pods:
+def begun(rollout: Rollout, sizes: PodCounts) -> PodCounts:
     """What there is of each version of the rollout when it begins; a version that was not counted has none."""
     return {
         service: {version: sizes.get(service, {}).get(version, 0) for version in (move.from_, move.to)}
@@ -43,7 +43,7 @@ def begun(rollout: Rollout, sizes: Pods) -> Pods:
     }
 
 
-def _full(sizes: Pods, service: str, version: str) -> int:
+def _full(sizes: PodCounts, service: str, version: str) -> int:
     return max(sizes[service][version], 1)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_serializer
 
 from meshconfig.errors import GraylaneError, dotted
 from meshconfig.rollout.analysis import Frozen, Tally
-from meshconfig.rollout.pods import Pods
+from meshconfig.rollout.pods import PodCounts
 from meshconfig.spec.rollout import Rollout, RolloutStep
 
 KEPT = 200  # entries of the log: an object of the cluster holds about a megabyte
@@ -69,7 +69,7 @@ PHASE = {
 }
 
 
-class Entry(Frozen):
+class LogEntry(Frozen):
     """One line of the log: who did what, when, why, and where the rollout stood after it."""
 
     number: int
@@ -109,8 +109,8 @@ class State(Frozen):
     applied: int = 0
     taken: bool = False
     applied_taken: bool = False
-    sizes: Pods = Field(default_factory=dict)
-    pods: Pods = Field(default_factory=dict)
+    sizes: PodCounts = Field(default_factory=dict)
+    pods: PodCounts = Field(default_factory=dict)
     begun: datetime
     since: datetime
     clock: datetime
@@ -118,7 +118,7 @@ class State(Frozen):
     outcome: Stage | None = None
     why: str = ""
     tallies: Mapping[str, Tally] = Field(default_factory=dict)
-    log: tuple[Entry, ...] = ()
+    log: tuple[LogEntry, ...] = ()
     told: int = 0
 
     @property
@@ -158,7 +158,7 @@ class State(Frozen):
 
 def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, note: str = "") -> State:
     """A rollout as it is stored when somebody starts it; a runner takes it up by `Start`."""
-    first = Entry(
+    first = LogEntry(
         number=1,
         at=now,
         who=who,

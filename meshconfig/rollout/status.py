@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from meshconfig.rollout.pending_actions import until
 from meshconfig.rollout.state import Stage, State
-from meshconfig.rollout.todo import until
 
 TIMED = (Stage.WAIT, Stage.ANALYSE, Stage.KEEP)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from meshconfig.compile.services import Plan
 from meshconfig.rollout.actions import Scale
-from meshconfig.rollout.carrier import carrier
-from meshconfig.rollout.pods import Pods
+from meshconfig.rollout.canary_lane import canary_lane
+from meshconfig.rollout.pods import PodCounts
 from meshconfig.rollout.state import Stage, State
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
@@ -35,7 +35,7 @@ def wanted(base: LaneGroup, state: State) -> LaneGroup:
 
 
 def at_weight(
-    base: LaneGroup, rollout: Rollout, weight: int, *, pods: Pods | None = None, sizes: Pods | None = None
+    base: LaneGroup, rollout: Rollout, weight: int, *, pods: PodCounts | None = None, sizes: PodCounts | None = None
 ) -> LaneGroup:
     """`weight` percent of the untagged go to the new versions; 0 is the group as it was.
 
@@ -99,7 +99,7 @@ def _weights(value: Value, rollout: Rollout, weight: int) -> None:
 def _split(value: Value, base: LaneGroup, rollout: Rollout, weight: int) -> None:
     for entry in value["spec"]["entries"]:
         if rollout.spec.entry in entry["hosts"]:
-            entry["split"] = {base.spec.tag.default: 100 - weight, carrier(rollout, base): weight}
+            entry["split"] = {base.spec.tag.default: 100 - weight, canary_lane(rollout, base): weight}
 
 
 def _baseline(value: Value, lane: str, service: str, version: str) -> None:

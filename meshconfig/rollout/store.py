@@ -12,8 +12,8 @@ from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import step
+from meshconfig.rollout.pending_actions import actions
 from meshconfig.rollout.state import State, UnreadableStateError
-from meshconfig.rollout.todo import actions
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
 

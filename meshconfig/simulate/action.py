@@ -8,6 +8,7 @@ from typing import Any
 from meshconfig.istio import Destination as Target
 from meshconfig.istio import HTTPRoute, HTTPRouteDestination
 from meshconfig.simulate import clusters, headers, paths
+from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
 from meshconfig.simulate.decision import (
     Destination,
@@ -22,7 +23,6 @@ from meshconfig.simulate.index import Index
 from meshconfig.simulate.match import unmodelled
 from meshconfig.simulate.redirect import redirected
 from meshconfig.simulate.request import Request
-from meshconfig.simulate.source import Candidate, Proxy
 from meshconfig.simulate.strings import UnknownError
 
 _MILLION = 1_000_000
@@ -43,7 +43,7 @@ class Action:
         self.assumed += cluster.assumed
 
 
-def act(index: Index, candidate: Candidate, request: Request, proxy: Proxy) -> Action:
+def act(index: Index, candidate: Candidate, request: Request, proxy: ProxyContext) -> Action:
     """Send the request where the route says.
 
     Parameters:
@@ -78,7 +78,7 @@ def to_service(index: Index, cluster: Cluster, request: Request) -> Action:
 
 
 def _outcomes(
-    index: Index, candidate: Candidate, request: Request, proxy: Proxy, action: Action
+    index: Index, candidate: Candidate, request: Request, proxy: ProxyContext, action: Action
 ) -> Iterator[tuple[Fraction, Outcome]]:
     route = candidate.route
     if route.delegate is not None:
@@ -106,7 +106,7 @@ def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
 
 
 def _sent(
-    index: Index, candidate: Candidate, one: HTTPRouteDestination, request: Request, proxy: Proxy, action: Action
+    index: Index, candidate: Candidate, one: HTTPRouteDestination, request: Request, proxy: ProxyContext, action: Action
 ) -> Outcome:
     route = candidate.route
     extra = [
@@ -168,7 +168,7 @@ def percentage(percent: Any) -> Fraction:
     return Fraction(min(int(float(value or 0) * 10_000), _MILLION), _MILLION)
 
 
-def _mirrors(index: Index, route: HTTPRoute, proxy: Proxy, passed: Fraction) -> Iterator[Mirror]:
+def _mirrors(index: Index, route: HTTPRoute, proxy: ProxyContext, passed: Fraction) -> Iterator[Mirror]:
     if route.redirect is not None or route.direct_response is not None:
         return
     for target, share in _mirror_targets(route):

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from meshconfig.istio import VirtualService, fqdn
+from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 from meshconfig.simulate.decision import Failure
 from meshconfig.simulate.hosts import covers, domain_matches, intersection, specificity
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, DEFAULT_PORTS, Request
 from meshconfig.simulate.rules import ROOT_NAMESPACE
-from meshconfig.simulate.servers import Place, named, pods_of, reached
-from meshconfig.simulate.source import Candidate, Proxy, candidates
+from meshconfig.simulate.servers import ServerHosts, named, pods_of, reached
 
 NO_CONNECTION = 0  # the status of a request that no listener takes
 
@@ -28,7 +28,7 @@ class Listening:
         to_https: a plain request is sent to https before any route is tried.
     """
 
-    proxy: Proxy
+    proxy: ProxyContext
     domain: str = ""
     candidates: list[Candidate] = field(default_factory=list)
     failure: Failure | None = None
@@ -42,9 +42,9 @@ def listening(index: Index, request: Request) -> Listening:
     port = request.port or DEFAULT_PORTS.get(request.scheme, 80)
     name = named(index, request, port)
     if name is None:
-        return Listening(Proxy(ROOT_NAMESPACE, None, port), failure=Failure(404, _nowhere(request, port)))
+        return Listening(ProxyContext(ROOT_NAMESPACE, None, port), failure=Failure(404, _nowhere(request, port)))
     pods = pods_of(index, index.gateways[name], request)
-    found = Listening(Proxy(pods.namespace, pods.labels, port, name, request.scheme == "https"))
+    found = Listening(ProxyContext(pods.namespace, pods.labels, port, name, request.scheme == "https"))
     if not pods.namespace_known:
         found.assumed.append(f"the gateway's Pods run in namespace {pods.namespace}")
     places, found.undecided = reached(index, pods, request, port)
@@ -62,7 +62,7 @@ def _nowhere(request: Request, port: int) -> str:
     return f"there is no Gateway {request.gateway}"
 
 
-def _find_virtual_host(index: Index, request: Request, places: list[Place], found: Listening) -> None:
+def _find_virtual_host(index: Index, request: Request, places: list[ServerHosts], found: Listening) -> None:
     hosts: dict[str, list[Candidate]] = {}
     secured: set[str] = set()
     for place in places:
@@ -88,7 +88,9 @@ def _find_virtual_host(index: Index, request: Request, places: list[Place], foun
     found.candidates = sorted(hosts[found.domain], key=lambda one: one.catch_all)
 
 
-def _bound(index: Index, place: Place, request: Request, proxy: Proxy) -> Iterator[tuple[VirtualService, list[str]]]:
+def _bound(
+    index: Index, place: ServerHosts, request: Request, proxy: ProxyContext
+) -> Iterator[tuple[VirtualService, list[str]]]:
     """The VirtualServices of a server, each with the hosts in common that take this request."""
     host = request.authority_host
     for virtual_service in index.at_gateway(place.gateway, host, proxy.namespace):

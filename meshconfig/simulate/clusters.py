@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from meshconfig.istio import Destination, Workload
 from meshconfig.simulate import failover
+from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.registry import KnownService
-from meshconfig.simulate.source import Proxy
 from meshconfig.simulate.strings import UnknownError
 
 NOT_FOUND = "cluster not found"
@@ -33,7 +33,7 @@ class Cluster:
     assumed: list[str] = field(default_factory=list)
 
 
-def resolve(index: Index, destination: Destination, proxy: Proxy) -> Cluster:
+def resolve(index: Index, destination: Destination, proxy: ProxyContext) -> Cluster:
     """The cluster of a destination, its host fully qualified."""
     host, subset = destination.host, destination.subset
     service = index.registry.get(host, proxy.namespace)
@@ -50,20 +50,20 @@ def resolve(index: Index, destination: Destination, proxy: Proxy) -> Cluster:
     return cluster
 
 
-def of_service(index: Index, service: KnownService, proxy: Proxy) -> Cluster:
+def of_service(index: Index, service: KnownService, proxy: ProxyContext) -> Cluster:
     """All Pods of a Service that no route leads to."""
     cluster = Cluster(service.host, proxy.port)
     _apply_rule(index, service, proxy, cluster)
     return cluster
 
 
-def _default_port(service: KnownService | None, proxy: Proxy) -> int | None:
+def _default_port(service: KnownService | None, proxy: ProxyContext) -> int | None:
     if proxy.is_gateway and service is not None and service.only_port:
         return service.only_port
     return proxy.port
 
 
-def _apply_rule(index: Index, service: KnownService, proxy: Proxy, cluster: Cluster) -> None:
+def _apply_rule(index: Index, service: KnownService, proxy: ProxyContext, cluster: Cluster) -> None:
     rule, uncertain = index.rules.select(service.host, service.namespace, proxy.namespace, proxy.labels)
     if uncertain:
         cluster.undecided.append(f"a DestinationRule of {service.host} selects senders by labels that are not known")

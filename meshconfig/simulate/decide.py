@@ -7,15 +7,15 @@ from meshconfig.istio import Resources
 from meshconfig.simulate import clusters
 from meshconfig.simulate.action import act, to_service
 from meshconfig.simulate.at_gateway import listening
+from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.decision import Decision, Failure, Mismatch, Outcome, RouteRef, Share, Skipped, Undecided
 from meshconfig.simulate.doubts import doubts
 from meshconfig.simulate.in_mesh import calling
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.match import Verdict, evaluate, refused_in
+from meshconfig.simulate.match import MatchResult, evaluate, refused_in
 from meshconfig.simulate.paths import is_valid, normalized
 from meshconfig.simulate.redirect import to_https
 from meshconfig.simulate.request import Request
-from meshconfig.simulate.source import Candidate, Proxy
 
 _ALL = Fraction(1)
 NO_ROUTE = "no route"
@@ -81,35 +81,35 @@ def _with(decision: Decision, undecided: list[str], assumed: list[str], domain: 
     )
 
 
-def _routed(index: Index, request: Request, proxy: Proxy, tried: list[Candidate]) -> Decision:
+def _routed(index: Index, request: Request, proxy: ProxyContext, tried: list[Candidate]) -> Decision:
     refused = [why for one in tried if (why := refused_in(one.match))]
     if refused:
         # Envoy takes a route configuration as a whole or not at all, so not even the earlier routes are sure.
         return Decision(None, (Share(_ALL, Undecided()),), undecided=tuple(dict.fromkeys(refused)))
     skipped: dict[RouteRef, list[tuple[Mismatch, ...]]] = {}
     for candidate in tried:
-        verdict = _verdict(candidate, request)
-        if verdict.matched:
+        result = _result(candidate, request)
+        if result.matched:
             return _acted(index, candidate, request, proxy, skipped)
-        if not verdict.mismatches:
-            return Decision(candidate.ref, (Share(_ALL, Undecided()),), _list(skipped), (), verdict.unknown)
-        skipped.setdefault(candidate.ref.route, []).append(verdict.mismatches)
+        if not result.mismatches:
+            return Decision(candidate.ref, (Share(_ALL, Undecided()),), _list(skipped), (), result.unknown)
+        skipped.setdefault(candidate.ref.route, []).append(result.mismatches)
     return Decision(None, (Share(_ALL, Failure(404, NO_ROUTE)),), _list(skipped))
 
 
-def _verdict(candidate: Candidate, request: Request) -> Verdict:
+def _result(candidate: Candidate, request: Request) -> MatchResult:
     kept_out = candidate.kept_out
     if kept_out.mismatches:
         return kept_out
-    verdict = evaluate(candidate.match, request)
-    return Verdict(verdict.mismatches, (*kept_out.unknown, *verdict.unknown))
+    result = evaluate(candidate.match, request)
+    return MatchResult(result.mismatches, (*kept_out.unknown, *result.unknown))
 
 
 def _acted(
     index: Index,
     candidate: Candidate,
     request: Request,
-    proxy: Proxy,
+    proxy: ProxyContext,
     skipped: dict[RouteRef, list[tuple[Mismatch, ...]]],
 ) -> Decision:
     action = act(index, candidate, request, proxy)

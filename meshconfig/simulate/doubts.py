@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.rules import ROOT_NAMESPACE
-from meshconfig.simulate.source import Proxy
 
 # Kind → what it may do to a request that passes the proxy, in its own namespace or, from the root's, in any.
 _KINDS: Mapping[str, str] = {
@@ -19,7 +19,7 @@ _AT_GATEWAYS: Mapping[str, str] = {
 }
 
 
-def doubts(index: Index, proxy: Proxy) -> Iterator[str]:
+def doubts(index: Index, proxy: ProxyContext) -> Iterator[str]:
     """One sentence for each resource that may change what this proxy does."""
     kinds = {**_KINDS, **_AT_GATEWAYS} if proxy.is_gateway else _KINDS
     for one in index.unmodelled:

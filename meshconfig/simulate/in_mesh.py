@@ -8,13 +8,13 @@ oldest first. One whose every route is kept from the proxy (by sourceLabels, gat
 from dataclasses import dataclass, field, replace
 
 from meshconfig.istio import CLUSTER_DOMAIN, VirtualService, fqdn
+from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 from meshconfig.simulate.decision import Failure, Passthrough
 from meshconfig.simulate.hosts import covers, domain_matches, is_wildcard, overlap, specificity, visible
 from meshconfig.simulate.index import Index, in_order, resolved_hosts
 from meshconfig.simulate.registry import KnownService
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
-from meshconfig.simulate.source import Candidate, Proxy, candidates
 
 _HTTP_PORT = 80
 
@@ -23,7 +23,7 @@ _HTTP_PORT = 80
 class Calling:
     """The virtual host that takes a request; or `service`, where no route applies; or `answer`, where neither does."""
 
-    proxy: Proxy
+    proxy: ProxyContext
     domain: str = ""
     candidates: list[Candidate] = field(default_factory=list)
     service: KnownService | None = None
@@ -36,7 +36,7 @@ def calling(index: Index, request: Request) -> Calling:
     """Find the virtual host for a request that a sidecar in `request.source_namespace` sends."""
     namespace = request.source_namespace or "default"
     port = request.port or request.authority_port
-    found = Calling(Proxy(namespace, request.source_labels, port))
+    found = Calling(ProxyContext(namespace, request.source_labels, port))
     scope = Scope(index, namespace, request.source_labels)
     found.undecided += scope.undecided
     service = _service(index, scope, request, namespace)

@@ -24,7 +24,7 @@ _HARMLESS = frozenset({"statPrefix", "name"})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MatchResult:
     """What did not hold, and what cannot be decided. It matches when both are empty; one mismatch settles it."""
 
     mismatches: tuple[Mismatch, ...] = ()
@@ -35,11 +35,11 @@ class Verdict:
         return not self.mismatches and not self.unknown
 
 
-HELD = Verdict()
+HELD = MatchResult()
 
 
-def evaluate(match: HTTPMatchRequest | None, request: Request) -> Verdict:
-    """Hold the request against every condition that Envoy checks (not those that pilot checks: see `source`).
+def evaluate(match: HTTPMatchRequest | None, request: Request) -> MatchResult:
+    """Hold the request against every condition that Envoy checks (not those that pilot checks: see `candidates`).
 
     Parameters:
         request: its path already normalized.
@@ -54,7 +54,7 @@ def evaluate(match: HTTPMatchRequest | None, request: Request) -> Verdict:
         except UnknownError as error:
             unknown.append(str(error))
     unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match.model_extra, _HARMLESS)]
-    return Verdict(tuple(mismatches), tuple(unknown))
+    return MatchResult(tuple(mismatches), tuple(unknown))
 
 
 def unmodelled(extra: Mapping[str, Any] | None, harmless: Iterable[str] = ()) -> list[str]:

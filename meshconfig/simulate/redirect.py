@@ -5,16 +5,18 @@ has one itself; the request's host keeps its port, except `:80` when the scheme 
 """
 
 from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite
+from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.decision import Redirect
 from meshconfig.simulate.paths import rewritten
 from meshconfig.simulate.request import DEFAULT_PORTS, Request, split_port
-from meshconfig.simulate.source import Proxy
 from meshconfig.simulate.strings import UnknownError
 
 _CODES = (301, 302, 303, 307, 308)
 
 
-def redirected(redirect: HTTPRedirect, request: Request, proxy: Proxy, match: HTTPMatchRequest | None) -> Redirect:
+def redirected(
+    redirect: HTTPRedirect, request: Request, proxy: ProxyContext, match: HTTPMatchRequest | None
+) -> Redirect:
     """Where the client is sent.
 
     Raises:
@@ -33,7 +35,7 @@ def to_https(request: Request) -> Redirect:
     return Redirect(301, f"https://{request.host}{request.path}")
 
 
-def _port(redirect: HTTPRedirect, proxy: Proxy) -> int | None:
+def _port(redirect: HTTPRedirect, proxy: ProxyContext) -> int | None:
     port = redirect.port or (proxy.port if redirect.derive_port == "FROM_REQUEST_PORT" else None)
     scheme = redirect.scheme or ("https" if proxy.tls else "http")
     return None if port == DEFAULT_PORTS.get(scheme) else port

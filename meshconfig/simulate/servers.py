@@ -16,7 +16,7 @@ _PLAIN = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
 
 
 @dataclass(frozen=True, slots=True)
-class Pods:
+class GatewayPods:
     """The gateway's Pods: their namespace (assumed, where not known) and their labels (at least these, where not)."""
 
     labels: Mapping[str, str] = field(hash=False)
@@ -26,7 +26,7 @@ class Pods:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerHosts:
     """A server of a Gateway and its hosts, each with the namespace that it is kept to, if any."""
 
     gateway: str
@@ -56,21 +56,21 @@ def named(index: Index, request: Request, port: int) -> str | None:
     return None
 
 
-def pods_of(index: Index, gateway: Gateway, request: Request) -> Pods:
+def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
     """The Pods that a Gateway selects: as the request says, else the first workload that fits, else by its selector."""
     selector, namespace = gateway.spec.selector, request.source_namespace
     if request.source_labels is not None:
-        return Pods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
+        return GatewayPods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
     for workload in index.registry.all_workloads() if selector else ():
         labels = workload.spec.template.metadata.labels
         if selector.items() <= labels.items():
-            return Pods(labels, workload.namespace, True, True)
-    return Pods(selector, namespace or ROOT_NAMESPACE, False, bool(namespace))
+            return GatewayPods(labels, workload.namespace, True, True)
+    return GatewayPods(selector, namespace or ROOT_NAMESPACE, False, bool(namespace))
 
 
-def reached(index: Index, pods: Pods, request: Request, port: int) -> tuple[list[Place], list[str]]:
+def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tuple[list[ServerHosts], list[str]]:
     """The servers that the request may reach on these Pods, and what other Gateways leave open."""
-    places: list[Place] = []
+    places: list[ServerHosts] = []
     doubts: list[str] = []
     for name, gateway in index.gateways.items():
         servers = list(_servers(name, gateway, request.scheme, port))
@@ -81,13 +81,13 @@ def reached(index: Index, pods: Pods, request: Request, port: int) -> tuple[list
     return (_by_sni(places, request.authority_host), doubts) if request.scheme == "https" else (places, doubts)
 
 
-def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[Place]:
+def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[ServerHosts]:
     """The servers of a port: the plain ones, or for https those that end TLS."""
     for server in gateway.spec.servers:
         protocol, tls = server.port.protocol.upper(), server.tls
         ends_tls = protocol == "HTTPS" and tls is not None and "PASSTHROUGH" not in tls.mode
         if server.port.number == port and (ends_tls if scheme == "https" else protocol in _PLAIN):
-            yield Place(name, server, tuple(_owned(server.hosts, gateway.namespace)))
+            yield ServerHosts(name, server, tuple(_owned(server.hosts, gateway.namespace)))
 
 
 def _owned(hosts: Iterable[str], namespace: str) -> Iterator[tuple[str, str]]:
@@ -97,16 +97,16 @@ def _owned(hosts: Iterable[str], namespace: str) -> Iterator[tuple[str, str]]:
         yield ({".": namespace, "*": ""}.get(owner, owner), host)
 
 
-def _doubt(name: str, gateway: Gateway, pods: Pods, request: Request) -> list[str]:
+def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> list[str]:
     selector = gateway.spec.selector
     if not pods.labels_known and all(pods.labels.get(key, value) == value for key, value in selector.items()):
         return [f"Gateway {name} serves this host too and may select the same Pods"]
     return [f"Gateway {name} serves this host too, on other Pods"] if request.gateway == ANY_GATEWAY else []
 
 
-def _by_sni(places: list[Place], host: str) -> list[Place]:
+def _by_sni(places: list[ServerHosts], host: str) -> list[ServerHosts]:
     """The server whose hosts fit the server name best; of two with the same host, pilot drops the later."""
-    best: dict[str, Place] = {}
+    best: dict[str, ServerHosts] = {}
     for place in places:
         for _, one in place.hosts:
             best.setdefault(one.lower(), place)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mesh_cluster import ISTIOD, NAMESPACE, PORT, Cluster, Manifest, istio
 
-from meshconfig.cluster.barrier import Barrier, BarrierTimeout, Change, Verdict
+from meshconfig.cluster.barrier import Barrier, BarrierTimeout, StepChange, Verification
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import key
 
@@ -41,17 +41,17 @@ class Writer:
 
     def write(self, *manifests: Manifest, subsets: tuple[New, ...] = ()) -> float:
         written = tuple(self.client.apply(one) for one in manifests)
-        return self._wait(Change(written, (), subsets))
+        return self._wait(StepChange(written, (), subsets))
 
     def delete(self, *manifests: Manifest) -> float:
         for one in manifests:
             self.client.delete(key(one))
-        return self._wait(Change((), tuple(key(one) for one in manifests)))
+        return self._wait(StepChange((), tuple(key(one) for one in manifests)))
 
-    def _wait(self, change: Change) -> float:
+    def _wait(self, change: StepChange) -> float:
         began = time.monotonic()
         if self.barrier:
-            assert self.barrier.holds(change) is Verdict.VERIFIED
+            assert self.barrier.holds(change) is Verification.VERIFIED
         return time.monotonic() - began
 
 
@@ -146,35 +146,35 @@ def test_a_change_that_is_there_already_holds(cluster: Cluster, client: Client, 
     writer.write(mesh("prod"))
     again = tuple(client.apply(one) for one in (rule("prod"), mesh("prod")))
     began = time.monotonic()
-    assert barrier.holds(Change(again, (), (New("prod", labels=(("env", "prod"),)),))) is Verdict.VERIFIED
+    assert barrier.holds(StepChange(again, (), (New("prod", labels=(("env", "prod"),)),))) is Verification.VERIFIED
     print(f"\nnothing to do: {time.monotonic() - began:.2f} s")
 
 
 def test_a_proxy_that_stands_still_is_named(cluster: Cluster, client: Client, tidy: None) -> None:
-    pods = client.list("Pod", NAMESPACE, "app=bird,env=v9")
+    pods = client.list_resources("Pod", NAMESPACE, "app=bird,env=v9")
     name = f"{pods[0]['metadata']['name']}"
     Writer(client, Barrier(client, istiod=ISTIOD, timeout=60)).write(rule("prod"))
     with stopped(name):
-        change = Change((client.apply(rule("prod", "gray")),))
+        change = StepChange((client.apply(rule("prod", "gray")),))
         with pytest.raises(BarrierTimeout) as error:
             Barrier(client, istiod=ISTIOD, timeout=8).holds(change)
         assert error.value.waiting_for == (f"{name}.{NAMESPACE}: CDS, EDS",)
-    assert Barrier(client, istiod=ISTIOD, timeout=60).holds(change) is Verdict.VERIFIED
+    assert Barrier(client, istiod=ISTIOD, timeout=60).holds(change) is Verification.VERIFIED
 
 
 def test_a_subset_without_pods_is_named(cluster: Cluster, client: Client, tidy: None) -> None:
     subset = New("nobody", labels=(("env", "nobody"),))
-    change = Change((client.apply(rule("prod", "nobody")),), (), (subset,))
+    change = StepChange((client.apply(rule("prod", "nobody")),), (), (subset,))
     with pytest.raises(BarrierTimeout, match=f"subset nobody of {HOST}:{PORT}: no ready endpoint"):
         Barrier(client, istiod=ISTIOD, timeout=4).holds(change)
 
 
 def test_no_istiod_to_ask_is_waited_out(cluster: Cluster, client: Client, tidy: None) -> None:
-    change = Change((client.apply(rule("prod")),))
+    change = StepChange((client.apply(rule("prod")),))
     nobody = Barrier(client, istiod="http://127.0.0.1:9", wait=1, timeout=60)
     assert nobody.reach().istiods == ()
     assert "127.0.0.1:9" in nobody.reach().reason
-    assert nobody.holds(change) is Verdict.UNVERIFIED
+    assert nobody.holds(change) is Verification.UNVERIFIED
 
 
 @contextmanager

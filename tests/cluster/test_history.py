@@ -11,7 +11,7 @@ from mesh_cluster import kubectl
 from meshconfig import groups
 from meshconfig.cluster import history
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.history import Outcome
+from meshconfig.cluster.history import RevisionStatus
 from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key
 from meshconfig.load import parse
@@ -61,9 +61,9 @@ def graylane(*arguments):
 def test_a_user_reads_what_was_applied_and_how_it_ended(client):
     with Lock(client, NAMESPACE, "pets"):
         first = begin(client, [])
-        history.end(client, first, Outcome.SUCCEEDED)
+        history.end(client, first, RevisionStatus.SUCCEEDED)
         second = begin(client, [first])
-        history.end(client, second, Outcome.FAILED, "the barrier\ndid not hold")
+        history.end(client, second, RevisionStatus.FAILED, "the barrier\ndid not hold")
     begin(client, history.revisions(client, NAMESPACE, "pets"))  # and its process dies
 
     code, out, _ = graylane("history", "pets", "-n", NAMESPACE)
@@ -102,7 +102,7 @@ def test_reading_takes_one_call_and_gives_all_back(client):
 def test_ten_are_kept(client):
     for _ in range(12):
         past = history.revisions(client, NAMESPACE, "pets")
-        history.end(client, begin(client, past), Outcome.SUCCEEDED)
+        history.end(client, begin(client, past), RevisionStatus.SUCCEEDED)
     assert [one.number for one in history.revisions(client, NAMESPACE, "pets")] == list(range(3, 13))
 
 

@@ -125,7 +125,7 @@ def test_an_apply_that_died_is_interrupted_and_one_that_works_holds_the_lock(gro
     found = status(1)
     assert (found["revision"]["outcome"], found["lock"]) == ("interrupted", None)
     assert found["problems"] == [f"revision {past[-1].number + 1} (apply) was interrupted; apply again to go on"]
-    history.end(client, begun, history.Outcome.SUCCEEDED)
+    history.end(client, begun, history.RevisionStatus.SUCCEEDED)
     assert status()["healthy"]
 
 

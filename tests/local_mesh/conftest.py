@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from local_lab import Command, Envoy
 
-from meshconfig.local.processes import Guard
+from meshconfig.local.processes import Reaper
 
 BACKEND = Path(__file__).with_name("backend.py")
 
@@ -56,9 +56,9 @@ spec:
 def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     """One Envoy for all tests that bring a configuration."""
     one = Envoy(tmp_path_factory.mktemp("envoy"))
-    with Guard(tmp_path_factory.mktemp("guard")) as guard:
+    with Reaper(tmp_path_factory.mktemp("guard")) as reaper:
         one.thread.start()
-        one.do(one.start(guard))
+        one.do(one.start(reaper))
         try:
             yield one
         finally:

@@ -49,8 +49,8 @@ def test_it_prints_lines_to_try_and_the_way_of_each_request(up):
         assert ask(port, "/hello", headers).status == 200
     assert ask(up.port("mouse"), "/hello", [("env", "gray")]).who == ["mouse/gray"]
     assert ask(port, "/", [("host", "nobody.example.com")]).status == 404
-    ways = [up.until(text) for text in ("untagged  cat", "env=prod", "env=gray  cat", "env=gray  (mesh)", "no route")]
-    assert [" ".join(way.split()[:-2]) for way in ways] == [
+    traces = [up.until(text) for text in ("untagged  cat", "env=prod", "env=gray  cat", "env=gray  (mesh)", "no route")]
+    assert [" ".join(trace.split()[:-2]) for trace in traces] == [
         "untagged cat.example.com/hello → cat/prod → mouse/prod",
         "env=prod cat.example.com/hello → cat/prod → mouse/prod",
         "env=gray cat.example.com/hello → cat/gray → mouse/gray",

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meshconfig.local.config import EnvoyConfig
-from meshconfig.local.processes import Guard
-from meshconfig.local.proxy import Proxy
+from meshconfig.local.processes import Reaper
+from meshconfig.local.proxy import EnvoyProcess
 
 PATIENCE = 20.0  # seconds for anything that happens at all
 GRAYLANE = [sys.executable, "-c", "from meshconfig.cli import main; main()"]
@@ -82,10 +82,10 @@ class Envoy:
             self.ports[name] = self.do(self._listen(name))
         return self.ports[name]
 
-    async def start(self, guard: Guard) -> None:
+    async def start(self, reaper: Reaper) -> None:
         self.ports: dict[str, int] = {}
         self.servers: list[asyncio.Server] = []
-        self.proxy = Proxy(self.folder, guard)
+        self.proxy = EnvoyProcess(self.folder, reaper)
         log = await self.proxy.start()
         self.reading = asyncio.create_task(log.read())
 

@@ -10,8 +10,8 @@ from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Elapsed, Measured, OldRetired, PodsReady, Routed, Start
 from meshconfig.rollout.machine import step
+from meshconfig.rollout.pending_actions import work
 from meshconfig.rollout.state import pending
-from meshconfig.rollout.todo import work
 from meshconfig.spec.rollout import Rollout
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,9 +12,9 @@ from meshconfig.compile import compile_group
 from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.rollout import begin, store
+from meshconfig.rollout.runner.context import RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.worker import Worker
-from meshconfig.rollout.runner.world import Settings, World
 
 NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
 SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0)
@@ -64,8 +64,8 @@ class Mesh:
 
     def worker(self, name="cat-v2", stop=None):
         stop = stop or Impatient()
-        world = World(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics)
-        return Worker(world, name)
+        context = RunnerContext(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics)
+        return Worker(context, name)
 
     def run(self, name="cat-v2", until=None, stop=None):
         """Until the rollout has ended, or `until` says so of its state."""

@@ -1,7 +1,14 @@
 """A barrier holds until every proxy that subscribes has acknowledged a change and new subsets have endpoints."""
 
 from meshconfig.cluster.barrier.barrier import Barrier
-from meshconfig.cluster.barrier.change import BarrierTimeout, Change, NewSubset, Progress, ProxyRefused, Verdict
+from meshconfig.cluster.barrier.change import (
+    BarrierTimeout,
+    NewSubset,
+    Progress,
+    ProxyRefused,
+    StepChange,
+    Verification,
+)
 from meshconfig.cluster.barrier.istiod import Reach
 
-__all__ = ["Barrier", "BarrierTimeout", "Change", "NewSubset", "Progress", "ProxyRefused", "Reach", "Verdict"]
+__all__ = ["Barrier", "BarrierTimeout", "NewSubset", "Progress", "ProxyRefused", "Reach", "StepChange", "Verification"]

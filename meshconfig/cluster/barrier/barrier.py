@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from meshconfig.cluster.barrier.change import BarrierTimeout, Change, Progress, Verdict
+from meshconfig.cluster.barrier.change import BarrierTimeout, Progress, StepChange, Verification
 from meshconfig.cluster.barrier.endpoints import lacking
 from meshconfig.cluster.barrier.follow import Follower, Look
 from meshconfig.cluster.barrier.istiod import Istiods, Reach, Unreadable
-from meshconfig.cluster.barrier.need import Need, need
+from meshconfig.cluster.barrier.need import PushNeed, push_need
 from meshconfig.cluster.client import Client
 
 FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next
@@ -50,7 +50,7 @@ class Barrier:
         """Which istiod can be read, or why none; writes nothing and waits for nothing."""
         return self._istiods.reach()
 
-    def holds(self, change: Change, report: Callable[[Progress], None] = _silent) -> Verdict:
+    def holds(self, change: StepChange, report: Callable[[Progress], None] = _silent) -> Verification:
         """Wait until proxies follow; UNVERIFIED if an istiod could not be read for `wait` seconds, or goes on making
         something else for the proxies that the change concerns.
 
@@ -63,8 +63,8 @@ class Barrier:
         finally:
             self._istiods.close()
 
-    def _holds(self, change: Change, report: Callable[[Progress], None]) -> Verdict:
-        view = _View(self._istiods, need(change), self._wait)
+    def _holds(self, change: StepChange, report: Callable[[Progress], None]) -> Verification:
+        view = _View(self._istiods, push_need(change), self._wait)
         settled = _Settled()
         start, pause = time.monotonic(), FIRST
         while True:
@@ -75,13 +75,13 @@ class Barrier:
             report(progress)
             if settled.after(looks, progress, now):
                 doubtful = view.given_up or any(one.doubtful for one in looks)
-                return Verdict.UNVERIFIED if doubtful else Verdict.VERIFIED
+                return Verification.UNVERIFIED if doubtful else Verification.VERIFIED
             if now - start >= self._timeout:
                 raise BarrierTimeout(self._timeout, progress.waiting_for or ("nothing: it keeps changing",))
             time.sleep(pause)
             pause = min(pause * 1.5, LONGEST if progress.waiting_for else SETTLE)
 
-    def _missing(self, change: Change, looks: Sequence[Look], waited: float) -> list[str]:
+    def _missing(self, change: StepChange, looks: Sequence[Look], waited: float) -> list[str]:
         if self._client is None or not change.new_subsets:
             return []
         listening = frozenset(name for one in looks for name in one.listening)
@@ -93,7 +93,7 @@ class _View:
     """Looks at all istiods in turn; one that can't be read for `wait` seconds is given up."""
 
     istiods: Istiods
-    need: Need
+    need: PushNeed
     wait: float
     given_up: bool = False
     _followers: dict[str, Follower] = field(default_factory=dict)
@@ -148,4 +148,4 @@ class _Settled:
 def _progress(looks: Sequence[Look], missing: Sequence[str]) -> Progress:
     connected = sum(one.proxies for one in looks)
     waiting = tuple(line for one in looks for line in one.waiting)
-    return Progress(connected - sum(one.behind for one in looks), connected, (*waiting, *missing))
+    return Progress(connected - sum(one.unacknowledged for one in looks), connected, (*waiting, *missing))

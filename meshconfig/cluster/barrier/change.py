@@ -22,7 +22,7 @@ class NewSubset(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StepChange:
     """What a step wrote: resources as the API server answered them, what it deleted, and which subsets are new."""
 
     written: tuple[Manifest, ...] = ()
@@ -39,7 +39,7 @@ class Progress:
     waiting_for: tuple[str, ...]
 
 
-class Verdict(StrEnum):
+class Verification(StrEnum):
     VERIFIED = "verified"
     UNVERIFIED = "unverified"  # istiod's debug pages could not be read; a time was waited instead
 

@@ -101,7 +101,7 @@ def _pods(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[frozense
 
 
 def _lists(client: Client, kind: str, asked: Sequence[Asked]) -> Iterable[tuple[Asked, list[Manifest]]]:
-    return zip(asked, client.side_by_side(lambda one: client.list(kind, *one), asked), strict=True)
+    return zip(asked, client.map_concurrently(lambda one: client.list_resources(kind, *one), asked), strict=True)
 
 
 def _crowded(namespaces: Iterable[str]) -> list[str]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshconfig.cluster.barrier.change import ProxyRefused
-from meshconfig.cluster.barrier.need import Need, behind, cold, concerned, warmed
+from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
 from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
+from meshconfig.cluster.barrier.push_detector import PushDetector
 from meshconfig.cluster.barrier.trace import Trace, trace
-from meshconfig.cluster.barrier.witness import Witnesses
 
 Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
 
@@ -25,7 +25,7 @@ class Look:
 
     waiting: tuple[str, ...]
     proxies: int = 0
-    behind: int = 0
+    unacknowledged: int = 0
     listening: frozenset[str] = frozenset()
     state: frozenset[tuple[str, str, str]] = frozenset()
     witnessed: bool = True
@@ -41,9 +41,9 @@ class Follower:
         need: what the change asks of proxies.
     """
 
-    def __init__(self, name: str, read: Read, need: Need) -> None:
+    def __init__(self, name: str, read: Read, need: PushNeed) -> None:
         self.name, self._read, self._need = name, read, need
-        self._witnesses: Witnesses | None = None
+        self._detector: PushDetector | None = None
         self._watched: dict[str, frozenset[str]] = {}
         self._since: dict[tuple[str, ...], float] = {}  # when something that should pass was first seen
         self._excused: set[tuple[str, ...]] = set()
@@ -54,22 +54,24 @@ class Follower:
         Raises:
             ProxyRefused: a proxy has refused the change.
         """
-        if self._witnesses is None:
+        if self._detector is None:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
             if late:
                 return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
-            self._witnesses = Witnesses(self._need, now, self._watched, self._watch)
+            self._detector = PushDetector(self._need, now, self._watched, self._watch)
         there = proxies(self._read("syncz", {}))
         if not there:
             return Look(())
-        self._witnesses.ask(there, self._dump, now)
-        if not self._witnesses.done(now):
+        self._detector.ask(there, self._dump, now)
+        if not self._detector.done(now):
             return Look((f"{self.name} has not pushed the change yet",), len(there), len(there))
-        return self._judge(there, self._witnesses, now)
+        return self._judge(there, self._detector, now)
 
-    def _judge(self, there: Sequence[Proxy], witnesses: Witnesses, now: float) -> Look:
+    def _judge(self, there: Sequence[Proxy], detector: PushDetector, now: float) -> Look:
         late = {
-            proxy.name: types for proxy in there if (types := behind(proxy, self._need.types, witnesses.since(proxy)))
+            proxy.name: types
+            for proxy in there
+            if (types := unacknowledged(proxy, self._need.types, detector.since(proxy)))
         }
         doubtful = [proxy for proxy in there if self._doubtful(proxy, now)]
         self._learn([proxy for proxy in there if proxy.name in late], doubtful, now)
@@ -88,8 +90,8 @@ class Follower:
             len(waiting),
             listening,
             self._state(there),
-            witnesses.found,
-            witnesses.doubtful,
+            detector.found,
+            detector.doubtful,
         )
 
     def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str]]:
@@ -107,7 +109,7 @@ class Follower:
 
     def _doubtful(self, proxy: Proxy, now: float) -> bool:
         """May it lack the endpoints of a new cluster?"""
-        if not self._need.clusters or warmed(proxy):
+        if not self._need.clusters or endpoints_warm(proxy):
             return False
         hosts = {host for host, _ in self._need.clusters}
         watched = self._watched.get(proxy.name)
@@ -115,7 +117,7 @@ class Follower:
 
     def _cold(self, proxy: Proxy) -> tuple[str, ...]:
         watched = self._watched.get(proxy.name)
-        return ("new clusters",) if watched is None else cold(self._need, watched)
+        return ("new clusters",) if watched is None else missing_endpoints(self._need, watched)
 
     def _learn(self, lagging: Sequence[Proxy], doubtful: Sequence[Proxy], now: float) -> None:
         """Which clusters they have: once of one that lags, each time of one that may lack endpoints."""

@@ -138,7 +138,7 @@ class Istiods:
         if self._client is None:
             raise Unreadable("no istiod to ask: neither its address nor a cluster is given")
         try:
-            pods = self._client.list("Pod", self._namespace, "app=istiod")
+            pods = self._client.list_resources("Pod", self._namespace, "app=istiod")
         except ClusterError as error:
             raise Unreadable(f"istiod's Pods in {self._namespace} can't be listed: {error}") from None
         names = [pod["metadata"]["name"] for pod in pods if ready(pod)]

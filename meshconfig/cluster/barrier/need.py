@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from meshconfig.cluster.barrier.change import Change
+from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.pages import Proxy, Version
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.istio import CLUSTER_DOMAIN, MESH
@@ -24,7 +24,7 @@ ISTIO = "networking.istio.io/"
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class PushNeed:
     """What a change asks of proxies.
 
     `hosts`: a proxy that has a cluster of one is concerned; `namespaces`: each sidecar there is; `routers`: each
@@ -40,13 +40,13 @@ class Need:
     clusters: frozenset[tuple[str, str]]
 
 
-def need(change: Change) -> Need:
+def push_need(change: StepChange) -> PushNeed:
     """What of a change concerns proxies; Deployments and the like do not."""
     written = tuple(one for one in change.written if one["apiVersion"].startswith(ISTIO) and one["kind"] in TYPES)
     deleted = tuple(one for one in change.deleted if one.kind in TYPES)
     kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
-    return Need(
+    return PushNeed(
         written=written,
         deleted=deleted,
         types=frozenset(short for kind in kinds for short in TYPES[kind]),
@@ -58,7 +58,7 @@ def need(change: Change) -> Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Sort:
+class ResourceClass:
     """Resources that reach the same proxies by the same type; one wave may be spread over several pushes."""
 
     short: str
@@ -73,20 +73,20 @@ class Sort:
         return self.reaches(proxy) and self.sidecars
 
 
-def newest(written: Iterable[Manifest]) -> dict[Sort, Manifest]:
+def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
     """The last written of each sort: istiod reads a kind in order, so a push that has it has those before it."""
-    last: dict[Sort, Manifest] = {}
+    last: dict[ResourceClass, Manifest] = {}
     for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
         if one["kind"] == "DestinationRule":
-            last[Sort("CDS", routers=True, sidecars=True)] = one
+            last[ResourceClass("CDS", routers=True, sidecars=True)] = one
         if one["kind"] == "VirtualService" and _for_routers(one):
-            last[Sort("RDS", routers=True, sidecars=False)] = one
+            last[ResourceClass("RDS", routers=True, sidecars=False)] = one
         if one["kind"] == "VirtualService" and _in_mesh(one):
-            last[Sort("RDS", routers=False, sidecars=True)] = one
+            last[ResourceClass("RDS", routers=False, sidecars=True)] = one
     return last
 
 
-def concerned(proxy: Proxy, need: Need, watched: Collection[str] | None) -> bool | None:
+def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> bool | None:
     """Does the change concern this proxy? None: that depends on its clusters, which are not known yet."""
     if proxy.kind == "router" and need.routers:
         return True
@@ -97,7 +97,7 @@ def concerned(proxy: Proxy, need: Need, watched: Collection[str] | None) -> bool
     return None if watched is None else any(_host(cluster) in need.hosts for cluster in watched)
 
 
-def behind(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
+def unacknowledged(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
     """The types of which a proxy has not acknowledged what it was last sent, or was last sent too long ago.
 
     Parameters:
@@ -115,13 +115,13 @@ def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
     return since is not None and sent.version is not None and sent.version < since
 
 
-def cold(need: Need, watched: Collection[str]) -> tuple[str, ...]:
+def missing_endpoints(need: PushNeed, watched: Collection[str]) -> tuple[str, ...]:
     """New clusters that a proxy should have, as it has others of the host, and has not asked for the endpoints of."""
     hosts = {_host(cluster) for cluster in watched}
     return tuple(sorted(cluster for host, cluster in need.clusters if host in hosts and cluster not in watched))
 
 
-def warmed(proxy: Proxy) -> bool:
+def endpoints_warm(proxy: Proxy) -> bool:
     """Was EDS sent after the push that brought CDS had ended? Then the new clusters' endpoints were asked for.
 
     One push sends CDS, EDS, LDS and RDS in this order and answers nothing in between; Envoy asks for the endpoints of

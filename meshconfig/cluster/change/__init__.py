@@ -1,21 +1,21 @@
 """A change of the cluster, from what is wanted to what is there: prepared, checked, carried out step by step."""
 
 from meshconfig.cluster.change.check import Refusal, check_states
-from meshconfig.cluster.change.earlier import earlier
-from meshconfig.cluster.change.operation import Choices, Outcome, Watcher, carry_out
+from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
+from meshconfig.cluster.change.rollback_target import rollback_target
 from meshconfig.cluster.change.run import Events
 
 __all__ = [
+    "ChangeResult",
     "Choices",
     "Events",
-    "Outcome",
     "Prepared",
     "Refusal",
     "Wanted",
     "Watcher",
     "carry_out",
     "check_states",
-    "earlier",
     "prepare",
+    "rollback_target",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.fields import foreign
+from meshconfig.cluster.fields import other_managers
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ApiError, ClusterError, Conflict
 from meshconfig.istio import Resources
@@ -46,7 +46,7 @@ def check_server(client: Client, prepared: Prepared, *, everything: bool = False
         for manifest in (*first.values(), *(one for name, one in last.items() if one != first[name]))
         if everything or key(manifest) in prepared.live.raw
     ]
-    found = client.side_by_side(lambda manifest: _refusal(client, manifest, prepared.live.raw), asked)
+    found = client.map_concurrently(lambda manifest: _refusal(client, manifest, prepared.live.raw), asked)
     return list({refusal.key: refusal for refusal in found if refusal}.values())
 
 
@@ -65,7 +65,7 @@ def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
 
 def _conflict(live: Manifest | None, field: str, said: str) -> str:
     """`.spec.http belongs to kubectl-edit since 2026-01-01T00:00:00Z`."""
-    for one in foreign(live) if live else ():
+    for one in other_managers(live) if live else ():
         if f'"{one.manager}"' in said:
             return f"{field} belongs to {one.manager} since {one.time}"
     return f"{field}: {said}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from meshconfig.cluster import history, rollouts
-from meshconfig.cluster.barrier import Barrier, Verdict
+from meshconfig.cluster.barrier import Barrier, Verification
 from meshconfig.cluster.change.check import Refusal, check_server, check_states
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
 from meshconfig.cluster.change.run import Events, Run, Settings
@@ -37,12 +37,12 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChangeResult:
     """How it ended. `revision` is None for a dry run, and where nothing had to change."""
 
     prepared: Prepared
     revision: int | None
-    verdict: Verdict | None
+    verdict: Verification | None
     seconds: float
     calls: int
 
@@ -58,7 +58,7 @@ class Watcher:
     events: Events = field(default_factory=Events)
 
 
-def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> Outcome:
+def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> ChangeResult:
     """Make the cluster what is wanted. Without a difference nothing is written, but for two things: where the last
     change was cut off, every proxy is waited for; a spec that says something new is remembered, even if no resource
     shows it.
@@ -68,8 +68,8 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     """
     began, calls = time.monotonic(), client.calls
 
-    def outcome(prepared: Prepared, revision: int | None = None, verdict: Verdict | None = None) -> Outcome:
-        return Outcome(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
+    def outcome(prepared: Prepared, revision: int | None = None, verdict: Verification | None = None) -> ChangeResult:
+        return ChangeResult(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
 
     prepared = prepare(client, wanted, fast=choices.fast, drain=choices.drain)
     if prepared.done or (choices.dry_run and not prepared.differences):
@@ -90,9 +90,9 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
             verdict = Run(client, prepared, barrier, settings, held, watcher.events).steps()
         except BaseException as error:
             reason = str(error) or type(error).__name__
-            history.end(client, revision, history.Outcome.FAILED, reason)
+            history.end(client, revision, history.RevisionStatus.FAILED, reason)
             raise
-        history.end(client, revision, history.Outcome.SUCCEEDED, f"barriers {verdict}")
+        history.end(client, revision, history.RevisionStatus.SUCCEEDED, f"barriers {verdict}")
         return outcome(prepared, revision.number, verdict)
 
 

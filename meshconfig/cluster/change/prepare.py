@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from meshconfig.cluster import owned
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.diff import Difference, differences
-from meshconfig.cluster.history import Outcome, Revision, inventory, revisions
+from meshconfig.cluster.diff import ResourceDiff, differences
+from meshconfig.cluster.history import Revision, RevisionStatus, inventory, revisions
 from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Plan, called, depths, plan
@@ -54,7 +54,7 @@ class Prepared:
     model: Model
     resources: State
     live: Live
-    differences: Sequence[Difference]
+    differences: Sequence[ResourceDiff]
     plan: Plan
     history: Sequence[Revision]
 
@@ -117,7 +117,7 @@ def _namespaces(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[s
 
 
 def _settled(past: Sequence[Revision]) -> bool:
-    return not past or past[-1].outcome is Outcome.SUCCEEDED
+    return not past or past[-1].outcome is RevisionStatus.SUCCEEDED
 
 
 def _fresh(past: Sequence[Revision], drain: float) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Protocol
 
-from meshconfig.cluster.barrier import Barrier, Change, Progress, Verdict
+from meshconfig.cluster.barrier import Barrier, Progress, StepChange, Verification
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
@@ -38,7 +38,7 @@ class Events:
     wrote: Callable[[int, int], None] = lambda done, total: None
     barrier: Callable[[Progress], None] = lambda progress: None
     drain: Callable[[float], None] = lambda seconds: None
-    ended: Callable[[int, Verdict | None, float], None] = lambda number, verdict, seconds: None
+    ended: Callable[[int, Verification | None, float], None] = lambda number, verdict, seconds: None
 
 
 class Stopped(ClusterError):  # noqa: N818  the message says it whole
@@ -57,7 +57,7 @@ class Run:
     events: Events = field(default_factory=Events)
     _there: dict[Key, Manifest] = field(default_factory=dict, init=False)
 
-    def steps(self) -> Verdict:
+    def steps(self) -> Verification:
         """Carry out all steps; VERIFIED if each barrier could be read from istiod.
 
         Raises:
@@ -66,7 +66,7 @@ class Run:
         steps = self.prepared.plan.steps
         self._there = dict(self.prepared.live.raw)
         if not steps and self.prepared.settled:
-            return Verdict.VERIFIED
+            return Verification.VERIFIED
         if not steps:  # all is written, but who wrote it did not wait
             return self.barrier.holds(self._all(), self.events.barrier)
         verdicts = []
@@ -79,19 +79,19 @@ class Run:
                 raise Stopped(_where(number, step, len(steps), error)) from error
             verdicts += [verdict] if verdict else []
             self.events.ended(number, verdict, time.monotonic() - began)
-        return Verdict.UNVERIFIED if Verdict.UNVERIFIED in verdicts else Verdict.VERIFIED
+        return Verification.UNVERIFIED if Verification.UNVERIFIED in verdicts else Verification.VERIFIED
 
-    def _step(self, step: Step) -> Verdict | None:
+    def _step(self, step: Step) -> Verification | None:
         written: list[Manifest] = []
         for wave in step.waves:
             self.held.check()
-            written += self.client.side_by_side(self._write, wave)
+            written += self.client.map_concurrently(self._write, wave)
             self.events.wrote(len(written), sum(map(len, step.waves)))
         self._delete(step.deletes)
         self._there |= {key(manifest): manifest for manifest in written}
         if not step.barrier:
             return None
-        change = Change(tuple(written), step.deletes, step.new_subsets)
+        change = StepChange(tuple(written), step.deletes, step.new_subsets)
         if not (written or step.deletes):
             change = replace(self._all(), new_subsets=step.new_subsets)
         verdict = self.barrier.holds(change, self.events.barrier)
@@ -104,13 +104,13 @@ class Run:
         """In the plan's order of kinds: a Gateway after what is bound to it; those of a kind side by side."""
         for _, same in groupby(names, lambda name: name.kind):
             self.held.check()
-            self.client.side_by_side(partial(self.client.delete, istio_api=self.prepared.live.istio_api), same)
+            self.client.map_concurrently(partial(self.client.delete, istio_api=self.prepared.live.istio_api), same)
         for name in names:
             self._there.pop(name, None)
 
-    def _all(self) -> Change:
+    def _all(self) -> StepChange:
         """What is there by now, whoever wrote it: it may not have been waited for."""
-        return Change(written=tuple(self._there.values()))
+        return StepChange(written=tuple(self._there.values()))
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)

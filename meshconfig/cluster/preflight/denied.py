@@ -5,11 +5,11 @@ from itertools import groupby
 
 from meshconfig.cluster.preflight.finding import Finding, error
 from meshconfig.cluster.preflight.permission import Permission
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    for (namespace, what), ones in groupby(sorted(seen.denied, key=_place), _place):
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    for (namespace, what), ones in groupby(sorted(snapshot.denied, key=_place), _place):
         verbs = ", ".join(sorted(one.verb for one in ones))
         fix = f"Bind the Role of k8s/rbac to this account in {namespace}, or one that has these verbs."
         yield error(f"Namespace {namespace}", f"this account may not {verbs} {what}", fix)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from meshconfig.cluster.preflight.finding import Finding, error
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    for number, entry in enumerate(seen.model.entries):
-        if not seen.gateways.get(entry.gateway, True):
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    for number, entry in enumerate(snapshot.model.entries):
+        if not snapshot.gateways.get(entry.gateway, True):
             fix = f"Create it, or correct spec.entries[{number}].gateway.use."
             yield error(
                 f"Gateway {entry.gateway}", f"does not exist: nothing comes in for {', '.join(entry.hosts)}", fix

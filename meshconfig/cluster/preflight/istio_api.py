@@ -5,7 +5,7 @@ from typing import Any
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.finding import Finding, error
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.errors import ClusterError
 from meshconfig.istio import ISTIO_GROUP
 from meshconfig.render import IstioApi
@@ -36,12 +36,12 @@ def chosen(versions: tuple[str, ...]) -> IstioApi | None:
     return next((one for one in VERSIONS if one in versions), None)
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    version = chosen(seen.istio_versions)
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    version = chosen(snapshot.istio_versions)
     if version is None:
-        there = f", only {', '.join(seen.istio_versions)}" if seen.istio_versions else ""
+        there = f", only {', '.join(snapshot.istio_versions)}" if snapshot.istio_versions else ""
         yield error(ISTIO_GROUP, f"neither v1 nor v1beta1 is served{there}", FIX)
         return
     for kind in KINDS:
-        if kind not in seen.istio_kinds:
+        if kind not in snapshot.istio_kinds:
             yield error(f"{ISTIO_GROUP}/{version}", f"there is no {kind}", FIX)

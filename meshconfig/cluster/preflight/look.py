@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
-from meshconfig.cluster.preflight.seen import Place, Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
 from meshconfig.model import Model
 from meshconfig.simulate.registry import namespace_of
@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def look(client: Client, model: Model, needs: Iterable[Permission]) -> Seen:
+def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSnapshot:
     """All that the checks need, side by side. What the account may not read is noted, not fatal.
 
     Raises:
@@ -37,17 +37,23 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> Seen:
     # A Gateway that many share is in a namespace which an account of one group often may not read: no word of that.
     gateways = _Reader(client).each(
         sorted({gateway.split("/")[0] for gateway in used}),
-        lambda one: {gateway["metadata"]["name"] for gateway in client.list("Gateway", one, istio_api=version)},
-        lambda one: Place("Gateway", one),
+        lambda one: {
+            gateway["metadata"]["name"] for gateway in client.list_resources("Gateway", one, istio_api=version)
+        },
+        lambda one: KindInNamespace("Gateway", one),
     )
     may = reader.each(
-        dict.fromkeys(needs), lambda one: _may(client, one), lambda one: Place("SelfSubjectAccessReview", one.namespace)
+        dict.fromkeys(needs),
+        lambda one: _may(client, one),
+        lambda one: KindInNamespace("SelfSubjectAccessReview", one.namespace),
     )
-    return Seen(
+    return ClusterSnapshot(
         model,
         versions,
         frozenset(one["kind"] for one in kinds["resources"]),
-        reader.each(spaces, lambda one: client.get(f"/api/v1/namespaces/{one}"), lambda one: Place("Namespace", one)),
+        reader.each(
+            spaces, lambda one: client.get(f"/api/v1/namespaces/{one}"), lambda one: KindInNamespace("Namespace", one)
+        ),
         reader.all("Service", hosting),
         reader.all("Pod", hosting),
         {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
@@ -61,12 +67,12 @@ class _Reader:
     """Reads side by side, and keeps what it is not allowed to."""
 
     client: Client
-    unread: dict[Place, str] = field(default_factory=dict)
+    unread: dict[KindInNamespace, str] = field(default_factory=dict)
 
-    def each(self, items: Iterable[T], ask: Callable[[T], R], place: Callable[[T], Place]) -> dict[T, R]:
+    def each(self, items: Iterable[T], ask: Callable[[T], R], place: Callable[[T], KindInNamespace]) -> dict[T, R]:
         """The answer for each item; those that are forbidden are left out."""
         given = list(items)
-        answers = self.client.side_by_side(lambda item: _allowed(ask, item), given)
+        answers = self.client.map_concurrently(lambda item: _allowed(ask, item), given)
         self.unread |= {
             place(item): answer.message
             for item, answer in zip(given, answers, strict=True)
@@ -76,7 +82,9 @@ class _Reader:
 
     def all(self, kind: str, namespaces: Iterable[str]) -> tuple[dict[str, Any], ...]:
         """Those of a kind in all of these namespaces."""
-        lists = self.each(namespaces, lambda one: self.client.list(kind, one), lambda one: Place(kind, one))
+        lists = self.each(
+            namespaces, lambda one: self.client.list_resources(kind, one), lambda one: KindInNamespace(kind, one)
+        )
         return tuple(one for found in lists.values() for one in found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshconfig.cluster.preflight.finding import Finding, error, warning
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.istio import Resource
 from meshconfig.lint import rule
 from meshconfig.lint.rules.namespace_not_injected import INJECTION, REVISION
@@ -13,27 +13,27 @@ from meshconfig.simulate.registry import namespace_of
 NOT_INJECTED, TWO_LABELS = "GL503", "GL504"
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    for name, manifest in seen.namespaces.items():
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    for name, manifest in snapshot.namespaces.items():
         if manifest is None:
             yield error(f"Namespace {name}", "does not exist", f"kubectl create namespace {name}")
     # Routes between services are the callers' sidecars'; an entry alone is the gateway's.
-    injected = {namespace_of(service.host) for service in seen.model.services}
-    for name, message in _hits(NOT_INJECTED, seen):
+    injected = {namespace_of(service.host) for service in snapshot.model.services}
+    for name, message in _hits(NOT_INJECTED, snapshot):
         if name in injected:
             yield warning(f"Namespace {name}", message, _label(name))
-    for namespace in seen.index.resources.namespaces:
+    for namespace in snapshot.index.resources.namespaces:
         if namespace.name in injected and namespace.metadata.labels.get(INJECTION) == "disabled":
             message = f"{INJECTION} is disabled: routes do not hold for calls from {namespace.name}"
             yield warning(f"Namespace {namespace.name}", message, _label(namespace.name, "--overwrite "))
-    for name, message in _hits(TWO_LABELS, seen):
+    for name, message in _hits(TWO_LABELS, snapshot):
         yield warning(f"Namespace {name}", message, f"kubectl label namespace {name} {REVISION}-")
 
 
-def _hits(code: str, seen: Seen) -> Iterator[tuple[str, str]]:
+def _hits(code: str, snapshot: ClusterSnapshot) -> Iterator[tuple[str, str]]:
     """Which namespaces a rule of lint finds fault with, and why."""
     find = rule(code).resources
-    for hit in find(seen.index) if find else ():
+    for hit in find(snapshot.index) if find else ():
         owner: Resource[Any] = hit.owner  # type: ignore[assignment]  # a rule of resources has no Group to blame
         yield owner.name, hit.message
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from meshconfig.cluster.preflight.finding import Finding, error, warning
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.istio import ServicePort
 from meshconfig.lint.protocol import HTTP, protocol
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    for service, live in seen.found():
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    for service, live in snapshot.found():
         for number, port in enumerate(live.spec.ports):
             found = protocol(port)
             if port.port != service.port or found in HTTP:

@@ -13,9 +13,9 @@ from meshconfig.cluster.preflight import (
     unread,
 )
 from meshconfig.cluster.preflight.finding import Finding
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 
-Check = Callable[[Seen], Iterator[Finding]]
+Check = Callable[[ClusterSnapshot], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     istio_api.check,
@@ -29,7 +29,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def findings(seen: Seen) -> list[Finding]:
+def findings(snapshot: ClusterSnapshot) -> list[Finding]:
     """What all checks find, errors first."""
-    found = [finding for check in CHECKS for finding in check(seen)]
+    found = [finding for check in CHECKS for finding in check(snapshot)]
     return sorted(found, key=lambda finding: finding.level.rank)

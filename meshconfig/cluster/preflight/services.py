@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 
 from meshconfig.cluster.preflight.finding import Finding, error
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.errors import nearest
 
 HINTS = 20  # looking for the nearest name takes long among thousands; who misses many more has another mistake
 
 
-def check(seen: Seen) -> Iterator[Finding]:
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
     hints = HINTS
-    for service, namespace in seen.hosted():
+    for service, namespace in snapshot.hosted():
         field = f"spec.services.{service.name}"
-        live = seen.index.services.get(service.host)
+        live = snapshot.index.services.get(service.host)
         if live is None:
             name = service.host.partition(".")[0]
-            hint = _hint(seen, name, namespace) if hints else ""
+            hint = _hint(snapshot, name, namespace) if hints else ""
             hints = max(hints - 1, 0)
             yield error(f"Service {namespace}/{name}", f"does not exist{hint}", f"Create it, or correct {field}.host.")
         elif all(port.port != service.port for port in live.spec.ports):
@@ -25,5 +25,5 @@ def check(seen: Seen) -> Iterator[Finding]:
             yield error(str(live), f"has no port {service.port}, it has {ports}", fix)
 
 
-def _hint(seen: Seen, name: str, namespace: str) -> str:
-    return nearest(name, (one.name for one in seen.index.resources.services if one.namespace == namespace))
+def _hint(snapshot: ClusterSnapshot, name: str, namespace: str) -> str:
+    return nearest(name, (one.name for one in snapshot.index.resources.services if one.namespace == namespace))

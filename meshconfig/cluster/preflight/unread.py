@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from meshconfig.cluster.preflight.finding import Finding, warning
-from meshconfig.cluster.preflight.seen import Seen
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 
 
-def check(seen: Seen) -> Iterator[Finding]:
-    for place, reason in seen.unread.items():
+def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    for place, reason in snapshot.unread.items():
         fix = "Allow this account to read it (k8s/rbac), or look at it yourself."
         yield warning(str(place), f"not checked: {reason}", fix)

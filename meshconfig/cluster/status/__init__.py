@@ -3,14 +3,14 @@
 from meshconfig.cluster.status.judge import judge
 from meshconfig.cluster.status.look import Looker
 from meshconfig.cluster.status.report import as_json, barrier
-from meshconfig.cluster.status.seen import Followed, Seen
+from meshconfig.cluster.status.snapshot import Followed, GroupSnapshot
 from meshconfig.cluster.status.status import (
     Drift,
     EntryState,
     Held,
     How,
     Lane,
-    Pods,
+    PodCount,
     ServiceState,
     Share,
     Status,
@@ -21,12 +21,12 @@ __all__ = [
     "Drift",
     "EntryState",
     "Followed",
+    "GroupSnapshot",
     "Held",
     "How",
     "Lane",
     "Looker",
-    "Pods",
-    "Seen",
+    "PodCount",
     "ServiceState",
     "Share",
     "Status",

@@ -2,29 +2,31 @@
 
 import re
 
-from meshconfig.cluster.diff import Difference, differences
-from meshconfig.cluster.fields import Foreign, foreign, ours
+from meshconfig.cluster.diff import ResourceDiff, differences
+from meshconfig.cluster.fields import OtherManager, managed_part, other_managers
 from meshconfig.cluster.objects import Manifest
-from meshconfig.cluster.status.seen import Seen
+from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import Drift
 
 
-def drift(seen: Seen) -> tuple[Drift, ...]:
+def drift(snapshot: GroupSnapshot) -> tuple[Drift, ...]:
     """One for each resource that differs from what was applied last."""
     # A resource of ours whose label somebody took away: it is there, only not by the label.
-    strange = {key: seen.live.strangers[key] for key in seen.wanted if key in seen.live.strangers}
-    live = {**seen.live.state, **{key: ours(one, seen.wanted[key]) for key, one in strange.items()}}
-    raw = {**seen.live.raw, **strange}
-    return tuple(Drift(one, _by(one, raw.get(one.key))) for one in differences(live, seen.wanted))
+    strange = {key: snapshot.live.unmanaged[key] for key in snapshot.wanted if key in snapshot.live.unmanaged}
+    live = {**snapshot.live.state, **{key: managed_part(one, snapshot.wanted[key]) for key, one in strange.items()}}
+    raw = {**snapshot.live.raw, **strange}
+    return tuple(Drift(one, _by(one, raw.get(one.key))) for one in differences(live, snapshot.wanted))
 
 
-def _by(difference: Difference, raw: Manifest | None) -> tuple[Foreign, ...]:
+def _by(difference: ResourceDiff, raw: Manifest | None) -> tuple[OtherManager, ...]:
     """Other managers who own a field that differs, or one around or inside it."""
     if raw is None:
         return ()
     differing = [_steps(one.path) for one in difference.fields()]
     return tuple(
-        one for one in foreign(raw) if any(_meet(_steps(field), path) for field in one.fields for path in differing)
+        one
+        for one in other_managers(raw)
+        if any(_meet(_steps(field), path) for field in one.fields for path in differing)
     )
 
 

@@ -3,63 +3,63 @@
 from collections.abc import Iterable, Iterator
 
 from meshconfig.cluster.lease import Standing
-from meshconfig.cluster.revision import Outcome
+from meshconfig.cluster.revision import RevisionStatus
 from meshconfig.cluster.status.drift import drift
 from meshconfig.cluster.status.pods import Workloads
-from meshconfig.cluster.status.seen import Seen
 from meshconfig.cluster.status.shares import entry, lanes
+from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import Drift, EntryState, Held, How, ServiceState, Status
 from meshconfig.compile.services import Plan
 
 
-def judge(seen: Seen) -> Status:
+def judge(snapshot: GroupSnapshot) -> Status:
     """How the group is."""
-    outcome = seen.revision.seen(seen.holder)
-    services = () if seen.revision.gone else tuple(_services(seen))
-    entries = () if seen.revision.gone else tuple(_entries(seen))
-    differs = drift(seen)
+    outcome = snapshot.revision.seen(snapshot.holder)
+    services = () if snapshot.revision.gone else tuple(_services(snapshot))
+    entries = () if snapshot.revision.gone else tuple(_entries(snapshot))
+    differs = drift(snapshot)
     return Status(
-        revision=seen.revision,
+        revision=snapshot.revision,
         outcome=outcome,
         services=services,
         entries=entries,
         drift=differs,
-        followed=seen.followed,
-        lock=_held(seen),
-        problems=(*_last(seen, outcome), *_missing(services), *map(_drifted, differs)),
+        followed=snapshot.followed,
+        lock=_held(snapshot),
+        problems=(*_last(snapshot, outcome), *_missing(services), *map(_drifted, differs)),
     )
 
 
-def _services(seen: Seen) -> Iterator[ServiceState]:
-    workloads = Workloads(seen)
-    raw = {**seen.live.strangers, **seen.live.raw}
-    for service in seen.model.services:
-        spec = seen.spec.spec.services[service.name]
-        plan = Plan(service.name, spec, seen.spec)
+def _services(snapshot: GroupSnapshot) -> Iterator[ServiceState]:
+    workloads = Workloads(snapshot)
+    raw = {**snapshot.live.unmanaged, **snapshot.live.raw}
+    for service in snapshot.model.services:
+        spec = snapshot.spec.spec.services[service.name]
+        plan = Plan(service.name, spec, snapshot.spec)
         versions = workloads.versions(service, spec)
         yield ServiceState(service.name, service.host, versions, lanes(service, plan, raw))
 
 
-def _entries(seen: Seen) -> Iterator[EntryState]:
-    return (entry(one, seen.model.tag, seen.live.raw) for one in seen.model.entries)
+def _entries(snapshot: GroupSnapshot) -> Iterator[EntryState]:
+    return (entry(one, snapshot.model.tag, snapshot.live.raw) for one in snapshot.model.entries)
 
 
-def _held(seen: Seen) -> Held | None:
-    if seen.record is None or seen.standing in (Standing.FREE, Standing.DEAD):
+def _held(snapshot: GroupSnapshot) -> Held | None:
+    if snapshot.record is None or snapshot.standing in (Standing.FREE, Standing.DEAD):
         return None
-    return Held(seen.record.name, seen.record.acquired, seen.standing is Standing.EXPIRED)
+    return Held(snapshot.record.name, snapshot.record.acquired, snapshot.standing is Standing.EXPIRED)
 
 
-def _last(seen: Seen, outcome: Outcome) -> Iterator[str]:
+def _last(snapshot: GroupSnapshot, outcome: RevisionStatus) -> Iterator[str]:
     """Unless the last apply succeeded, what became of it."""
-    name = f"revision {seen.revision.number} ({seen.revision.action})"
+    name = f"revision {snapshot.revision.number} ({snapshot.revision.action})"
     match outcome:
-        case Outcome.RUNNING:
+        case RevisionStatus.RUNNING:
             yield f"{name} is running"
-        case Outcome.INTERRUPTED:
+        case RevisionStatus.INTERRUPTED:
             yield f"{name} was interrupted; apply again to go on"
-        case Outcome.FAILED:
-            yield f"{name} failed: {seen.revision.message.partition(chr(10))[0]}"
+        case RevisionStatus.FAILED:
+            yield f"{name} failed: {snapshot.revision.message.partition(chr(10))[0]}"
 
 
 def _missing(services: Iterable[ServiceState]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from meshconfig.cluster.objects import Manifest, state
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import Revision
 from meshconfig.cluster.status.pods import by_name, deployment
-from meshconfig.cluster.status.seen import Followed, Seen
+from meshconfig.cluster.status.snapshot import Followed, GroupSnapshot
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError, ClusterError
 from meshconfig.model import Model
@@ -36,7 +36,7 @@ class Looker:
         self._api: IstioApi = istio_version(client)
         self._compiled: tuple[str, LaneGroup, Model] | None = None
 
-    def look(self, past: Sequence[Revision] | None = None) -> Seen:
+    def look(self, past: Sequence[Revision] | None = None) -> GroupSnapshot:
         """What is there.
 
         Parameters:
@@ -61,7 +61,9 @@ class Looker:
         bare = [place for place in hosting if _lacks(spec, model, place, deployments.get(place, ()))]
         pods, services = (self._lists(kind, bare) for kind in ("Pod", "Service"))
         standing = _standing(record)
-        return Seen(revision, spec, model, wanted, live, record, standing, followed, deployments, pods, services)
+        return GroupSnapshot(
+            revision, spec, model, wanted, live, record, standing, followed, deployments, pods, services
+        )
 
     def _model(self, revision: Revision) -> tuple[LaneGroup, Model]:
         if self._compiled is None or self._compiled[0] != revision.hash:
@@ -71,7 +73,9 @@ class Looker:
 
     def _lists(self, kind: str, namespaces: Sequence[str]) -> dict[str, list[Manifest]]:
         """Those of a kind by namespace, without the namespaces that may not be read."""
-        found = self._client.side_by_side(lambda place: _allowed(self._client.list, kind, place), namespaces)
+        found = self._client.map_concurrently(
+            lambda place: _allowed(self._client.list_resources, kind, place), namespaces
+        )
         return {place: there for place, there in zip(namespaces, found, strict=True) if there is not None}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from meshconfig.cluster.barrier.istiod import ready
 from meshconfig.cluster.objects import Manifest
-from meshconfig.cluster.status.seen import Seen
-from meshconfig.cluster.status.status import Pods, VersionState
+from meshconfig.cluster.status.snapshot import GroupSnapshot
+from meshconfig.cluster.status.status import PodCount, VersionState
 from meshconfig.compile.services import workload_name
 from meshconfig.model import Service
 from meshconfig.simulate.registry import namespace_of
@@ -27,11 +27,11 @@ def deployment(service: str, name: str, version: Version, there: Mapping[str, Ma
 class Workloads:
     """Who runs, as it was read; found by name and by label, as there may be thousands."""
 
-    def __init__(self, seen: Seen) -> None:
-        self._deployments = {place: by_name(there) for place, there in seen.deployments.items()}
-        self._services = {place: by_name(there) for place, there in seen.services.items()}
-        self._pods: dict[str, dict[tuple[str, str], list[Manifest]]] = {place: {} for place in seen.pods}
-        for place, there in seen.pods.items():
+    def __init__(self, snapshot: GroupSnapshot) -> None:
+        self._deployments = {place: by_name(there) for place, there in snapshot.deployments.items()}
+        self._services = {place: by_name(there) for place, there in snapshot.services.items()}
+        self._pods: dict[str, dict[tuple[str, str], list[Manifest]]] = {place: {} for place in snapshot.pods}
+        for place, there in snapshot.pods.items():
             for pod in filter(_lives, there):
                 for label in (pod["metadata"].get("labels") or {}).items():
                     self._pods[place].setdefault(label, []).append(pod)
@@ -43,16 +43,16 @@ class Workloads:
             for name, version in spec.versions.items()
         )
 
-    def _count(self, service: Service, name: str, version: Version) -> Pods | None:
+    def _count(self, service: Service, name: str, version: Version) -> PodCount | None:
         place = namespace_of(service.host)
         if place is None:
             return None
         if found := deployment(service.name, name, version, self._deployments.get(place, {})):
-            return Pods(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
+            return PodCount(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
         if place not in self._pods:
             return None
         pods = self._with({**self._selector(place, service.host.split(".")[0]), **version.labels}, place)
-        return Pods(sum(map(ready, pods)), len(pods))
+        return PodCount(sum(map(ready, pods)), len(pods))
 
     def _selector(self, place: str, name: str) -> Mapping[str, str]:
         found: Mapping[str, Any] = self._services.get(place, {}).get(name, {})

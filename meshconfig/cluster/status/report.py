@@ -19,7 +19,7 @@ def as_json(status: Status) -> dict[str, Any]:
     entries: [{hosts, split: [{lane, percent}]}],
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
     """
-    holder = f"{status.revision.process}/" if status.outcome == revision.Outcome.RUNNING else ""
+    holder = f"{status.revision.process}/" if status.outcome == revision.RevisionStatus.RUNNING else ""
     return {
         "group": status.revision.group,
         "namespace": status.revision.namespace,

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from meshconfig.cluster.diff import Difference
-from meshconfig.cluster.fields import Foreign
-from meshconfig.cluster.revision import Outcome, Revision
-from meshconfig.cluster.status.seen import Followed
+from meshconfig.cluster.diff import ResourceDiff
+from meshconfig.cluster.fields import OtherManager
+from meshconfig.cluster.revision import Revision, RevisionStatus
+from meshconfig.cluster.status.snapshot import Followed
 
 
 @dataclass(frozen=True, slots=True)
-class Pods:
+class PodCount:
     """`wanted` by the Deployment; where there is none, or it may not be read, as many as there are."""
 
     ready: int
@@ -24,7 +24,7 @@ class VersionState:
 
     name: str
     workload: str
-    pods: Pods | None
+    pods: PodCount | None
 
 
 class How(StrEnum):
@@ -74,8 +74,8 @@ class EntryState:
 class Drift:
     """A resource that is not as it was applied, and who else has written the fields that differ, the newest first."""
 
-    difference: Difference
-    by: tuple[Foreign, ...]
+    difference: ResourceDiff
+    by: tuple[OtherManager, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Status:
     """`problems` are for people, one line each; none of them: the group is healthy."""
 
     revision: Revision
-    outcome: Outcome
+    outcome: RevisionStatus
     services: tuple[ServiceState, ...]
     entries: tuple[EntryState, ...]
     drift: tuple[Drift, ...]

@@ -23,7 +23,7 @@ class NotReadyError(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
-class Pods:
+class DeploymentProgress:
     """How far a Deployment is. `reason`: what keeps a Pod of it, as Kubernetes says it; empty while nothing does."""
 
     ready: int
@@ -63,7 +63,7 @@ def must(client: Client, name: Key) -> Manifest:
 
 def scaled(client: Client, name: Key) -> bool:
     """Does a HorizontalPodAutoscaler say how many replicas it has?"""
-    autoscalers = client.list("HorizontalPodAutoscaler", name.namespace)
+    autoscalers = client.list_resources("HorizontalPodAutoscaler", name.namespace)
     targets = [one["spec"].get("scaleTargetRef") or {} for one in autoscalers]
     return any(target.get("kind") == name.kind and target.get("name") == name.name for target in targets)
 
@@ -92,7 +92,9 @@ def scale(client: Client, name: Key, replicas: int) -> None:
     client.request("PATCH", f"{path(name)}/scale", body, query=query, content_type=MERGE)
 
 
-def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None] = lambda pods: None) -> Pods:
+def wait(
+    client: Client, name: Key, timeout: float, tell: Callable[[DeploymentProgress], None] = lambda pods: None
+) -> DeploymentProgress:
     """Return when all Pods of a Deployment are ready.
 
     Parameters:
@@ -110,7 +112,7 @@ def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None]
         if now.ready >= now.wanted:
             tell(now)
             return now
-        now = Pods(now.ready, now.wanted, reason(client, found))
+        now = DeploymentProgress(now.ready, now.wanted, reason(client, found))
         tell(now)
         if time.monotonic() >= end:
             why = f": {now.reason}" if now.reason else ""
@@ -118,12 +120,12 @@ def wait(client: Client, name: Key, timeout: float, tell: Callable[[Pods], None]
         time.sleep(POLL)
 
 
-def progress(live: Manifest) -> Pods:
+def progress(live: Manifest) -> DeploymentProgress:
     """By the Deployment's own status: of the current template, those that are ready."""
     status = live.get("status") or {}
     wanted = live["spec"].get("replicas", 1)
     ready = min(status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0) if _observed(live) else 0
-    return Pods(ready, wanted)
+    return DeploymentProgress(ready, wanted)
 
 
 def _observed(live: Manifest) -> bool:
@@ -140,7 +142,7 @@ def reason(client: Client, live: Manifest) -> str:
             return str(one.get("message", one.get("reason", "")))
     wanted = (live["spec"].get("selector") or {}).get("matchLabels") or {}
     selector = ",".join(f"{label}={value}" for label, value in wanted.items())
-    for pod in client.list("Pod", live["metadata"]["namespace"], selector):
+    for pod in client.list_resources("Pod", live["metadata"]["namespace"], selector):
         if found := _pod_reason(pod):
             return f"Pod {pod['metadata']['name']}: {found}"
     return ""

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from meshconfig.lint.cover.dead import Reason
-from meshconfig.lint.cover.words import dead_routes
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.messages import unreachable_routes
+from meshconfig.lint.shadowing.unreachable import Reason
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner, path, earlier in dead_routes(index, Reason.CATCH_ALL):
+    for owner, path, earlier in unreachable_routes(index, Reason.CATCH_ALL):
         yield Hit(owner, path, f"this route never answers: {earlier} takes every request before it")
 
 

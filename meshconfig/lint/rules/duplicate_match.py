@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from meshconfig.lint.cover.dead import Reason
-from meshconfig.lint.cover.words import dead_matches, dead_routes
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.messages import unreachable_matches, unreachable_routes
+from meshconfig.lint.shadowing.unreachable import Reason
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner, path, earlier in dead_routes(index, Reason.SAME):
+    for owner, path, earlier in unreachable_routes(index, Reason.SAME):
         yield Hit(owner, path, f"this route never answers: {earlier} has the same match")
-    for owner, path, earlier in dead_matches(index, Reason.SAME):
+    for owner, path, earlier in unreachable_matches(index, Reason.SAME):
         yield Hit(owner, path, f"this match is never asked: {earlier} is the same")
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import Gateway, VirtualService, is_mesh
-from meshconfig.lint.cover.dead import gateways_of
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.unreachable import gateways_of
 from meshconfig.simulate.hosts import overlap
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import VirtualService
-from meshconfig.lint.cover.dead import conditions, gateways_of
-from meshconfig.lint.cover.seen import Seen
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.match_index import MatchIndex
+from meshconfig.lint.shadowing.unreachable import conditions, gateways_of
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -27,7 +27,7 @@ def _losers(owners: list[VirtualService], order: list[int]) -> dict[int, int]:
 
     Istio itself moves a route for every request to the end: it takes nothing but from its like.
     """
-    seen = Seen[int](frozenset().union(*map(gateways_of, owners)))
+    seen = MatchIndex[int](frozenset().union(*map(gateways_of, owners)))
     closing: list[int] = []  # those with a route for every request
     found: dict[int, int] = {}
     for number in order:

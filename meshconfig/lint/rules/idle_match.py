@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from meshconfig.lint.cover.dead import Reason
-from meshconfig.lint.cover.words import dead_matches
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.messages import unreachable_matches
+from meshconfig.lint.shadowing.unreachable import Reason
 
 
 def check(index: Index) -> Iterator[Hit]:
     for reason in (Reason.SWALLOWED, Reason.CATCH_ALL):
-        for owner, path, earlier in dead_matches(index, reason):
+        for owner, path, earlier in unreachable_matches(index, reason):
             yield Hit(owner, path, f"this match adds nothing: {earlier} takes all of its requests before it")
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import VirtualService
-from meshconfig.lint.cover.condition import ASKED_OF_THE_CLIENT, Condition, covers, without_headers
-from meshconfig.lint.cover.dead import conditions, gateways_of
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.shadowing.condition import ASKED_OF_THE_CLIENT, Condition, covers, without_headers
+from meshconfig.lint.shadowing.unreachable import conditions, gateways_of
 
 
 def check(index: Index) -> Iterator[Hit]:

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from meshconfig.rollout.actions import Analyse, Ask
 from meshconfig.rollout.analysis import Reading
 from meshconfig.rollout.events import Measured, Report
+from meshconfig.rollout.pending_actions import work
 from meshconfig.rollout.prometheus import Prometheus
-from meshconfig.rollout.runner.world import World
+from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.store import Record, now
-from meshconfig.rollout.todo import work
 
 
 class Measurer:
     """Measures for one rollout; `close` lets go of its connections."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: RunnerContext) -> None:
+        self._context = context
         self._prometheus: Prometheus | None = None
 
     def measure(self, record: Record) -> Report | None:
@@ -25,7 +25,7 @@ class Measurer:
             return None
         readings = self._readings(record, due)
         for reading in readings:
-            self._world.metrics.measured(reading)
+            self._context.metrics.measured(reading)
         return Measured(record.state.turn, readings=tuple(readings))
 
     def _readings(self, record: Record, due: Sequence[Ask]) -> list[Reading]:
@@ -36,7 +36,7 @@ class Measurer:
             self._prometheus = Prometheus(rollout.spec.analysis.prometheus)
         source = self._prometheus
         metrics = {metric.name: metric for metric in rollout.spec.analysis.metrics}
-        return self._world.client.side_by_side(
+        return self._context.client.map_concurrently(
             lambda ask: source.read(metrics[ask.metric], rollout, base, ask.service, now()), due
         )
 

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from meshconfig.errors import InputError
 from meshconfig.rollout.analysis import Reading
-from meshconfig.rollout.state import Entry, Phase, State
+from meshconfig.rollout.state import LogEntry, Phase, State
 
 SILENCE = 60.0  # seconds without a sign of life after which a runner is not healthy
 ENDED = 3600.0  # seconds that a rollout's end is shown: a scrape may be minutes away, an alert has to last
@@ -88,7 +88,7 @@ class Metrics:
         ended, an hour later."""
         self._forget(self._rollouts.replace(states))
 
-    def transition(self, state: State, entry: Entry) -> None:
+    def transition(self, state: State, entry: LogEntry) -> None:
         self._rollouts.see(state)
         self._transitions.labels(*_name(state), _action(entry)).inc()
 
@@ -173,7 +173,7 @@ def _age(state: State) -> tuple[datetime, int]:
     return state.begun, state.log[-1].number if state.log else 0
 
 
-def _action(entry: Entry) -> str:
+def _action(entry: LogEntry) -> str:
     """One of the log's fixed set of words: `weight 35` names a number."""
     return "weight" if entry.action.startswith("weight ") else entry.action
 

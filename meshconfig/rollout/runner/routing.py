@@ -9,7 +9,7 @@ from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
 from meshconfig.rollout import steps
 from meshconfig.rollout.events import ApplyFailed, Report
-from meshconfig.rollout.runner.world import Interest, UnwantedError, Voice, World
+from meshconfig.rollout.runner.context import DedupLog, RunnerContext, StillWanted, UnwantedError
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
 
@@ -18,7 +18,7 @@ BUSY = 3.0  # seconds before the next look at a Lease that somebody else has, or
 LONGEST = 600  # characters of a reason
 
 
-def apply(world: World, record: Record) -> None:
+def apply(context: RunnerContext, record: Record) -> None:
     """Make the group what the state asks for. Without a difference nothing is written.
 
     Raises:
@@ -30,7 +30,7 @@ def apply(world: World, record: Record) -> None:
     state = record.state
     spec = steps.wanted(record.base, state)
     wanted = Wanted(record.group, record.namespace, spec, _action(record), by_rollout=True)
-    settings = world.settings
+    settings = context.settings
     # An expired Lease is one of a runner that was killed; it is watched for its whole duration before it is taken.
     choices = Choices(
         break_lock=True,
@@ -39,25 +39,27 @@ def apply(world: World, record: Record) -> None:
         wait=settings.wait,
         istiod=settings.istiod,
     )
-    interest = Interest(world, record)
-    events = Events(step=interest.check, wrote=interest.check, barrier=interest.check, drain=interest.check)
-    carry_out(world.client, wanted, choices, Watcher(events=events))
+    still_wanted = StillWanted(context, record)
+    events = Events(
+        step=still_wanted.check, wrote=still_wanted.check, barrier=still_wanted.check, drain=still_wanted.check
+    )
+    carry_out(context.client, wanted, choices, Watcher(events=events))
 
 
-def retire(world: World, record: Record) -> None:
+def retire(context: RunnerContext, record: Record) -> None:
     """Subsets and autoscalers of the old versions go, then their Deployments; one that another version has stays."""
-    apply(world, record)
+    apply(context, record)
     base = record.base
     assert base is not None  # what was never taken up is not retired
     for service, move in record.state.rollout.spec.services.items():
         name = live.deployment(base, service, move.from_)
-        found = live.read(world.client, name)
+        found = live.read(context.client, name)
         if found is None:
             continue
         if others := live.sharing([base], name, (service, move.from_)):
-            world.tell(f"{name} stays: it is that of {' and '.join(others)}, too")
+            context.tell(f"{name} stays: it is that of {' and '.join(others)}, too")
             continue
-        live.delete(world.client, found)
+        live.delete(context.client, found)
 
 
 def _action(record: Record) -> str:
@@ -103,26 +105,28 @@ class Tries:
         return last
 
 
-def attempt(world: World, record: Record, tries: Tries, done: type[Report], voice: Voice) -> Report | None:
+def attempt(
+    context: RunnerContext, record: Record, tries: Tries, done: type[Report], dedup_log: DedupLog
+) -> Report | None:
     """Apply, or retire; what to report of it, None where it is to be tried again."""
     turn = record.state.turn
     if not tries.due(turn):
         return None
     try:
-        retire(world, record) if record.state.stage is Stage.RETIRE else apply(world, record)
+        retire(context, record) if record.state.stage is Stage.RETIRE else apply(context, record)
     except UnwantedError:
         return None
     except LockHeld as error:
         tries.later()
-        voice.say(f"{error.holder or 'somebody'} works on group {record.group}; waits for it")
+        dedup_log.say(f"{error.holder or 'somebody'} works on group {record.group}; waits for it")
         return None
     except Unreachable as error:
         tries.later()
-        voice.say(reason(error))
+        dedup_log.say(reason(error))
         return None
     except GraylaneError as error:
-        world.metrics.failed("apply")
-        voice.say(reason(error))
+        context.metrics.failed("apply")
+        dedup_log.say(reason(error))
         return ApplyFailed(turn, why=reason(error)) if tries.failed() else None
     return done(turn)
 

@@ -9,10 +9,10 @@ from meshconfig.cluster.lock import Lock, LockHeld
 from meshconfig.cluster.rollouts import UNFINISHED
 from meshconfig.errors import ClusterError, GraylaneError
 from meshconfig.rollout import store
+from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
-from meshconfig.rollout.runner.world import LOOK, Settings, Voice, World
 
 LEASE = "rollouts.runner"  # with a dot, which no group's name has: a group's Lease is never called so
 STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
@@ -39,7 +39,7 @@ class Runner:
     ) -> None:
         self._client, self._namespace, self._settings = client, namespace, settings or Settings()
         self._tell, self.metrics = tell, metrics or Metrics()
-        self._voice = Voice(tell)
+        self._dedup_log = DedupLog(tell)
 
     def run(self, stop: threading.Event) -> None:
         """Returns once `stop` is set, with nothing half done; never for anything that goes wrong."""
@@ -47,14 +47,14 @@ class Runner:
             self.metrics.alive()
             try:
                 # An expired Lease is watched for its whole duration before it is taken: so nobody has it twice.
-                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._voice.say) as held:
-                    self._voice.say(f"drives the rollouts of {self._namespace}")
+                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
+                    self._dedup_log.say(f"drives the rollouts of {self._namespace}")
                     self.metrics.leading(True)
                     self._lead(held, stop)
             except LockHeld as error:
-                self._voice.say(f"stands by: {error.holder or 'another one'} drives them")
+                self._dedup_log.say(f"stands by: {error.holder or 'another one'} drives them")
             except ClusterError as error:
-                self._voice.say(reason(error))
+                self._dedup_log.say(reason(error))
             finally:
                 self.metrics.leading(False)
             stop.wait(STANDBY)
@@ -62,12 +62,12 @@ class Runner:
     def _lead(self, held: Lock, stop: threading.Event) -> None:
         """Raises: ClusterError: the Lease is lost."""
         ended = threading.Event()
-        world = World(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
+        context = RunnerContext(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
         workers: dict[str, threading.Thread] = {}
         try:
             while not stop.is_set():
                 held.check()
-                self._look(world, workers)
+                self._look(context, workers)
                 self.metrics.alive()
                 stop.wait(LOOK)
         finally:
@@ -76,22 +76,22 @@ class Runner:
             for worker in workers.values():
                 worker.join(max(0.0, end - time.monotonic()))
 
-    def _look(self, world: World, workers: dict[str, threading.Thread]) -> None:
+    def _look(self, context: RunnerContext, workers: dict[str, threading.Thread]) -> None:
         """A worker for each rollout that has something left to do."""
         try:
             found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=self._wrong)
         except ClusterError as error:
-            self._voice.say(reason(error))
+            self._dedup_log.say(reason(error))
             return
         self.metrics.states([one.state for one in found])
         for name in [name for name, thread in workers.items() if not thread.is_alive()]:
             del workers[name]
         for one in found:
             if one.name not in workers:
-                thread = threading.Thread(target=Worker(world, one.name).run, name=f"rollout-{one.name}", daemon=True)
+                thread = threading.Thread(target=Worker(context, one.name).run, name=f"rollout-{one.name}", daemon=True)
                 workers[one.name] = thread
                 thread.start()
 
     def _wrong(self, error: GraylaneError) -> None:
         self.metrics.failed("state")
-        self._voice.say(reason(error))
+        self._dedup_log.say(reason(error))

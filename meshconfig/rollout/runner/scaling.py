@@ -9,12 +9,12 @@ from meshconfig.cluster.workloads import live
 from meshconfig.rollout import steps
 from meshconfig.rollout.actions import Scale
 from meshconfig.rollout.events import PodsFailed, PodsReady, Report, Sizes
+from meshconfig.rollout.pending_actions import work
 from meshconfig.rollout.runner import routing
+from meshconfig.rollout.runner.context import DedupLog, RunnerContext
 from meshconfig.rollout.runner.routing import Tries
-from meshconfig.rollout.runner.world import Voice, World
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
-from meshconfig.rollout.todo import work
 from meshconfig.spec.group import LaneGroup
 
 DEADLINE = 600.0  # seconds; Kubernetes' own default of progressDeadlineSeconds
@@ -22,7 +22,7 @@ AILING = 15.0  # seconds without any ready Pod after which a version has failed
 EVERY = 3.0  # seconds from one look at its Pods to the next
 
 
-def sizes(world: World, group: LaneGroup, record: Record) -> Sizes:
+def sizes(context: RunnerContext, group: LaneGroup, record: Record) -> Sizes:
     """How many Pods each version of the rollout is to have now.
 
     Raises:
@@ -31,7 +31,7 @@ def sizes(world: World, group: LaneGroup, record: Record) -> Sizes:
     found: dict[str, dict[str, int]] = {}
     for service, move in record.state.rollout.spec.services.items():
         names = {version: live.deployment(group, service, version) for version in (move.from_, move.to)}
-        found[service] = {version: _wanted(live.must(world.client, name)) for version, name in names.items()}
+        found[service] = {version: _wanted(live.must(context.client, name)) for version, name in names.items()}
     return found
 
 
@@ -44,8 +44,8 @@ def _wanted(deployment: Manifest) -> int:
 class Scaler:
     """Scales one rollout's Deployments. What it remembers is only how long it has waited."""
 
-    world: World
-    voice: Voice
+    context: RunnerContext
+    dedup_log: DedupLog
     _turn: int = -1
     _since: float = 0.0
     _bounded: bool = False
@@ -60,7 +60,7 @@ class Scaler:
         asked = [one for one in work(record.state) if isinstance(one, Scale)]
         ruled = [one for one in asked if steps.autoscaled(record.base, one)]
         if ruled and not self._bounded:
-            answer = routing.attempt(self.world, record, self._tries, PodsReady, self.voice)
+            answer = routing.attempt(self.context, record, self._tries, PodsReady, self.dedup_log)
             if not isinstance(answer, PodsReady):
                 return answer
             self._bounded = True
@@ -77,19 +77,19 @@ class Scaler:
         """What it lacks, empty for nothing, and within how many seconds it should not any more."""
         assert record.base is not None
         name = live.deployment(record.base, one.service, one.version)
-        found = live.read(self.world.client, name)
+        found = live.read(self.context.client, name)
         if found is None:
             gone_back = record.state.stage is Stage.PODS_BACK and one.version != _old(record, one.service)
             return ("", 0.0) if gone_back else (f"there is no {name}", 0.0)
         if not ruled and _wanted(found) != one.replicas and not _has_more(record, one, found):
-            self.world.held.check()
-            live.scale(self.world.client, name, one.replicas)
-            found = live.must(self.world.client, name)
+            self.context.held.check()
+            live.scale(self.context.client, name, one.replicas)
+            found = live.must(self.context.client, name)
         pods = live.progress(found)
         deadline = found["spec"].get("progressDeadlineSeconds", DEADLINE)
         if pods.ready >= one.replicas:
             return "", deadline
-        why = live.reason(self.world.client, found)
+        why = live.reason(self.context.client, found)
         return f"{pods.ready} of {one.replicas} Pods of {name} ready" + (f": {why}" if why else ""), deadline
 
 
@@ -107,7 +107,7 @@ def _old(record: Record, service: str) -> str:
 class Watch:
     """Has each new version a ready Pod, while the rollout waits or measures?"""
 
-    world: World
+    context: RunnerContext
     _next: float = 0.0
     _since: dict[Key, float] = field(default_factory=dict)
 
@@ -128,9 +128,9 @@ class Watch:
             if not record.state.pods.get(service, {}).get(move.to):
                 continue
             name = live.deployment(base, service, move.to)
-            found = live.read(self.world.client, name)
+            found = live.read(self.context.client, name)
             if found is None:
                 yield name, f"there is no {name} any more"
             elif not (found.get("status") or {}).get("readyReplicas"):
-                why = live.reason(self.world.client, found)
+                why = live.reason(self.context.client, found)
                 yield name, f"no Pod of {name} is ready" + (f": {why}" if why else "")

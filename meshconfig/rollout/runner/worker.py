@@ -8,17 +8,17 @@ from meshconfig.errors import Conflict, GraylaneError
 from meshconfig.rollout import store
 from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
 from meshconfig.rollout.machine import IllegalEventError, step
+from meshconfig.rollout.pending_actions import until
 from meshconfig.rollout.runner import routing
-from meshconfig.rollout.runner.announcing import announce
+from meshconfig.rollout.runner.admission import admit
+from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext
+from meshconfig.rollout.runner.kube_events import announce
 from meshconfig.rollout.runner.measuring import Measurer
 from meshconfig.rollout.runner.routing import Tries
 from meshconfig.rollout.runner.scaling import Scaler, Watch
-from meshconfig.rollout.runner.taking_up import take_up
-from meshconfig.rollout.runner.telling import Teller
-from meshconfig.rollout.runner.world import LOOK, Voice, World
-from meshconfig.rollout.state import Entry, Stage
+from meshconfig.rollout.runner.webhooks import WebhookSender
+from meshconfig.rollout.state import LogEntry, Stage
 from meshconfig.rollout.store import Record
-from meshconfig.rollout.todo import until
 from meshconfig.spec.group import LaneGroup
 
 LATER = 5.0  # seconds after something went wrong
@@ -27,22 +27,22 @@ LATER = 5.0  # seconds after something went wrong
 class Worker:
     """Drives one rollout until it has ended or the runner stops."""
 
-    def __init__(self, world: World, name: str) -> None:
-        self._world, self._name = world, name
-        self._measurer, self._teller = Measurer(world), Teller(world)
-        self._voice = Voice(lambda text: world.tell(f"{name}: {text}"))
-        self._tries, self._scaler, self._watch = Tries(), Scaler(world, self._voice), Watch(world)
+    def __init__(self, context: RunnerContext, name: str) -> None:
+        self._context, self._name = context, name
+        self._measurer, self._teller = Measurer(context), WebhookSender(context)
+        self._dedup_log = DedupLog(lambda text: context.tell(f"{name}: {text}"))
+        self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), Watch(context)
         self._seen: int | None = None  # the last entry of the log that was counted and told here
         self._generation: int | None = None
 
     def run(self) -> None:
         """Returns at its end, or when the world stops; whatever goes wrong is told and tried again."""
         try:
-            while not self._world.stop.is_set():
+            while not self._context.stop.is_set():
                 pause = self._once()
                 if pause is None:
                     return
-                self._world.stop.wait(pause)
+                self._context.stop.wait(pause)
         except LockLost:
             pass  # the runner is told as well
         finally:
@@ -51,7 +51,7 @@ class Worker:
     def _once(self) -> float | None:
         """One look; the seconds until the next, None at the end."""
         try:
-            record = store.read(self._world.client, self._world.namespace, self._name)
+            record = store.read(self._context.client, self._context.namespace, self._name)
             if record is None or self._another(record):
                 return None
             self._log(record)
@@ -65,11 +65,11 @@ class Worker:
         except LockLost:
             raise
         except GraylaneError as error:
-            self._voice.say(routing.reason(error))
+            self._dedup_log.say(routing.reason(error))
             return LATER
         except Exception:  # noqa: BLE001  a mistake of ours in one rollout is told, and keeps none of the others
-            self._world.metrics.failed("worker")
-            self._voice.say(traceback.format_exc())
+            self._context.metrics.failed("worker")
+            self._dedup_log.say(traceback.format_exc())
             return LATER
 
     def _another(self, record: Record) -> bool:
@@ -80,9 +80,9 @@ class Worker:
     def _tended(self, record: Record) -> bool:
         """Do what the state asks for; was there something to report?"""
         if record.state.stage is Stage.PENDING:
-            taken = take_up(self._world, record)
+            taken = admit(self._context, record)
             if taken.waits:
-                self._voice.say(f"waits for {taken.waits}")
+                self._dedup_log.say(f"waits for {taken.waits}")
             return taken.report is not None and self._report(record, taken.report, taken.base)
         event = self._worked(record)
         return event is not None and self._report(record, event)
@@ -93,9 +93,9 @@ class Worker:
             case Stage.SCALE | Stage.SHRINK | Stage.PODS_BACK:
                 return self._scaler.scale(record)
             case Stage.ROUTE | Stage.ROUTES_BACK | Stage.TAKE_OVER:
-                return routing.attempt(self._world, record, self._tries, Routed, self._voice)
+                return routing.attempt(self._context, record, self._tries, Routed, self._dedup_log)
             case Stage.RETIRE:
-                return routing.attempt(self._world, record, self._tries, OldRetired, self._voice)
+                return routing.attempt(self._context, record, self._tries, OldRetired, self._dedup_log)
             case Stage.KEEP:
                 return Elapsed(turn) if store.now() >= until(record.state) else None
             case Stage.WAIT:
@@ -109,8 +109,8 @@ class Worker:
 
     def _report(self, record: Record, event: Event, base: LaneGroup | None = None) -> bool:
         """Store what becomes of the state; where somebody was faster, of what they made of it."""
-        while not self._world.stop.is_set():
-            self._world.held.check()
+        while not self._context.stop.is_set():
+            self._context.held.check()
             try:
                 after, _ = step(record.state, event, store.now())
             except IllegalEventError:  # somebody decided meanwhile
@@ -118,9 +118,9 @@ class Worker:
             if after == record.state:
                 return True
             try:
-                store.save(self._world.client, record, after, base)
+                store.save(self._context.client, record, after, base)
             except Conflict:
-                found = store.read(self._world.client, record.namespace, record.name)
+                found = store.read(self._context.client, record.namespace, record.name)
                 if found is None:
                     return True
                 record = found
@@ -134,13 +134,13 @@ class Worker:
         last = state.told if self._seen is None else self._seen
         for entry in state.log:
             if entry.number > last:
-                self._world.metrics.transition(state, entry)
-                self._voice.say(told(entry))
-                announce(self._world, record, entry)
+                self._context.metrics.transition(state, entry)
+                self._dedup_log.say(told(entry))
+                announce(self._context, record, entry)
         self._seen = state.log[-1].number if state.log else 0
 
 
-def told(entry: Entry) -> str:
+def told(entry: LogEntry) -> str:
     """An entry of the log in one line."""
     why = f" ({entry.why})" if entry.why else ""
     return (

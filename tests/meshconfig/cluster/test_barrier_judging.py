@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from meshconfig.cluster.barrier.change import Change
+from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.endpoints import endpoints, lack, service
-from meshconfig.cluster.barrier.need import behind, cold, concerned, need, newest, warmed
+from meshconfig.cluster.barrier.need import (
+    concerned,
+    endpoints_warm,
+    missing_endpoints,
+    newest,
+    push_need,
+    unacknowledged,
+)
 from meshconfig.cluster.barrier.pages import proxies, pushed, unseen, version, watches
 from meshconfig.cluster.barrier.trace import Trace, trace
 from meshconfig.cluster.objects import Key, Manifest
@@ -51,15 +58,15 @@ def test_both_forms_of_syncz_say_the_same(form: str) -> None:
     )
     assert set(probe.sent) == {"CDS", "EDS", "LDS", "RDS"}
     assert probe.sent["RDS"].version == version("2026-11-21T14:23:51Z/43")
-    assert behind(probe, {"CDS", "RDS"}, {}) == ()
+    assert unacknowledged(probe, {"CDS", "RDS"}, {}) == ()
 
 
 def test_a_type_that_was_sent_and_not_acknowledged_is_behind() -> None:
     found = page("syncz")
     found[1]["resources"]["type.googleapis.com/envoy.config.route.v3.RouteConfiguration"]["acked"] = "another"
-    (late,) = [proxy for proxy in proxies(found) if behind(proxy, {"CDS", "RDS"}, {})]
-    assert behind(late, {"CDS", "RDS"}, {}) == ("RDS",)
-    assert behind(late, {"CDS"}, {}) == ()
+    (late,) = [proxy for proxy in proxies(found) if unacknowledged(proxy, {"CDS", "RDS"}, {})]
+    assert unacknowledged(late, {"CDS", "RDS"}, {}) == ("RDS",)
+    assert unacknowledged(late, {"CDS"}, {}) == ()
 
 
 def test_what_was_acknowledged_long_ago_is_behind_a_later_push() -> None:
@@ -67,8 +74,8 @@ def test_what_was_acknowledged_long_ago_is_behind_a_later_push() -> None:
     same, later = version("2026-11-21T14:23:51Z/43"), version("2026-11-21T14:23:51Z/100")
     assert same is not None
     assert later is not None
-    assert behind(probe, {"RDS"}, {"RDS": same}) == ()
-    assert behind(probe, {"RDS"}, {"RDS": later}) == ("RDS",)
+    assert unacknowledged(probe, {"RDS"}, {"RDS": same}) == ()
+    assert unacknowledged(probe, {"RDS"}, {"RDS": later}) == ("RDS",)
 
 
 def test_versions_are_in_order_also_after_a_restart_of_istiod() -> None:
@@ -186,18 +193,18 @@ def test_whom_a_change_concerns() -> None:
     gateway, probe = sorted(proxies(page("syncz")), key=lambda proxy: proxy.kind)
     watched = watches(page("adsz"))
     elsewhere = ["outbound|80||shop.other.svc.cluster.local"]
-    mesh, entry, rule = (need(Change((one,))) for one in (MESH, ENTRY, RULE))
+    mesh, entry, rule = (push_need(StepChange((one,))) for one in (MESH, ENTRY, RULE))
     assert [concerned(probe, one, watched[probe.name]) for one in (mesh, entry, rule)] == [True, False, True]
     assert [concerned(gateway, one, watched[gateway.name]) for one in (mesh, entry, rule)] == [True, True, True]
     assert [concerned(probe, one, elsewhere) for one in (mesh, entry, rule)] == [False, False, False]
     assert [concerned(probe, one, None) for one in (mesh, entry, rule)] == [None, False, None]
-    gone = need(Change((), (Key("DestinationRule", "graylane-test", "cat"),)))
+    gone = push_need(StepChange((), (Key("DestinationRule", "graylane-test", "cat"),)))
     assert concerned(probe, gone, None) is True
 
 
 def test_workloads_are_nothing_to_proxies() -> None:
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b"}}
-    assert need(Change((deployment,), (Key("HorizontalPodAutoscaler", "b", "a"),))).types == frozenset()
+    assert push_need(StepChange((deployment,), (Key("HorizontalPodAutoscaler", "b", "a"),))).types == frozenset()
 
 
 def test_the_last_written_of_each_sort_stands_for_it() -> None:
@@ -208,26 +215,26 @@ def test_the_last_written_of_each_sort_stands_for_it() -> None:
 
 
 def test_a_new_cluster_is_cold_until_its_endpoints_are_asked_for() -> None:
-    asked = need(Change((RULE,), (), (Subset(),)))
+    asked = push_need(StepChange((RULE,), (), (Subset(),)))
     names = watches(page("adsz"))[next(proxy.name for proxy in proxies(page("syncz")) if proxy.kind == "sidecar")]
     new = f"outbound|9001|gray|{HOST}"
     assert new in names
-    assert cold(asked, names) == ()
-    assert cold(asked, names - {new}) == (new,)
-    assert cold(asked, {"outbound|80||shop.other.svc.cluster.local"}) == ()
+    assert missing_endpoints(asked, names) == ()
+    assert missing_endpoints(asked, names - {new}) == (new,)
+    assert missing_endpoints(asked, {"outbound|80||shop.other.svc.cluster.local"}) == ()
 
 
 def test_endpoints_sent_after_the_push_were_asked_for() -> None:
     (probe,) = [proxy for proxy in proxies(page("syncz")) if proxy.kind == "sidecar"]
-    assert warmed(probe)  # the page was taken after Envoy had asked
+    assert endpoints_warm(probe)  # the page was taken after Envoy had asked
     found = page("syncz")
     for one in found:
         resources = one["resources"]
         resources["type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"]["sentTime"] = resources[
             "type.googleapis.com/envoy.config.cluster.v3.Cluster"
         ]["sentTime"]
-    assert not any(warmed(proxy) for proxy in proxies(found))
-    assert not any(warmed(proxy) for proxy in proxies(page("syncz-flat")))  # no times: can't be told
+    assert not any(endpoints_warm(proxy) for proxy in proxies(found))
+    assert not any(endpoints_warm(proxy) for proxy in proxies(page("syncz-flat")))  # no times: can't be told
 
 
 def test_a_host_outside_the_cluster_has_no_service() -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
-from meshconfig.cluster.barrier import Barrier, Change, Reach, Verdict
+from meshconfig.cluster.barrier import Barrier, Reach, StepChange, Verification
 from meshconfig.cluster.client import Client
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
@@ -123,7 +123,7 @@ def test_every_istiod_that_is_ready_is_asked(way: str) -> None:
 def test_what_no_proxy_hears_of_holds_once_each_istiod_has_read_it(way: str) -> None:
     with cluster(way, pods=ALL) as client, pytest.MonkeyPatch.context() as patch:
         patch.setitem(PAGES, "/debug/configz", [SIDECAR])
-        assert Barrier(client, timeout=20).holds(Change((SIDECAR,))) is Verdict.VERIFIED
+        assert Barrier(client, timeout=20).holds(StepChange((SIDECAR,))) is Verification.VERIFIED
 
 
 def test_a_refusal_says_how_it_was_tried_and_is_waited_out() -> None:
@@ -133,7 +133,7 @@ def test_a_refusal_says_how_it_was_tried_and_is_waited_out() -> None:
         assert reach.istiods == ()
         assert "istiod-1 can't be read: by port-forward" in reach.reason
         assert "by the API server's pod proxy" in reach.reason
-        assert barrier.holds(Change((SIDECAR,))) is Verdict.UNVERIFIED
+        assert barrier.holds(StepChange((SIDECAR,))) is Verification.UNVERIFIED
 
 
 def test_without_istiod_the_reason_names_the_label_and_namespace() -> None:
@@ -143,4 +143,4 @@ def test_without_istiod_the_reason_names_the_label_and_namespace() -> None:
 
 def test_a_change_of_workloads_alone_asks_no_istiod() -> None:
     deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b"}}
-    assert Barrier(None).holds(Change((deployment,))) is Verdict.VERIFIED
+    assert Barrier(None).holds(StepChange((deployment,))) is Verification.VERIFIED

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshconfig.cluster.barrier import Barrier, BarrierTimeout, Change, ProxyRefused, Verdict
+from meshconfig.cluster.barrier import Barrier, BarrierTimeout, ProxyRefused, StepChange, Verification
 from meshconfig.cluster.barrier import barrier as module
 from meshconfig.cluster.barrier.istiod import Unreadable
 
@@ -193,11 +193,13 @@ def _stamp(seconds: float, *, whole: bool = False) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def hold(istiod: Istiod, *, timeout: float = 100, wait: float = 10, new: bool = True, client: Any = None) -> Verdict:
+def hold(
+    istiod: Istiod, *, timeout: float = 100, wait: float = 10, new: bool = True, client: Any = None
+) -> Verification:
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
     barrier = Barrier(client, istiod="http://istiod", timeout=timeout, wait=wait)
     with patch.object(module, "time", clock), patch.object(barrier._istiods, "find", lambda: [istiod]):
-        return barrier.holds(Change((RULE,), (), (Gray(),) if new else ()))
+        return barrier.holds(StepChange((RULE,), (), (Gray(),) if new else ()))
 
 
 moments = st.floats(0, 12)
@@ -231,7 +233,7 @@ def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     first: bool,
 ) -> None:
     istiod = Istiod(there, reading, debounce, noise, times=times, first=first)
-    assert hold(istiod, new=new) is Verdict.VERIFIED
+    assert hold(istiod, new=new) is Verification.VERIFIED
     late = [envoy.name for envoy in there if envoy.concerned and not (envoy.has if new else envoy.knows)]
     assert late == []
 
@@ -242,7 +244,7 @@ def test_it_holds_soon_after_the_last_has_it(
     there: list[Envoy], reading: float, debounce: float, times: bool, first: bool
 ) -> None:
     istiod = Istiod(there, reading, debounce, [], times=times, first=first)
-    assert hold(istiod) is Verdict.VERIFIED
+    assert hold(istiod) is Verification.VERIFIED
     assert istiod.now - max([reading, *(envoy.when for envoy in there)]) < 4
 
 
@@ -257,13 +259,13 @@ def test_a_proxy_that_does_not_answer_is_named_with_its_types() -> None:
 def test_one_that_the_change_does_not_concern_may_stand_still() -> None:
     still = Envoy("b.demo", concerned=False, stands=True)
     istiod = Istiod([Envoy("a.demo"), still], 0.1, 0.1, [(0.05, 0b10)], times=True)
-    assert hold(istiod) is Verdict.VERIFIED
+    assert hold(istiod) is Verification.VERIFIED
 
 
 def test_one_that_leaves_is_not_waited_for() -> None:
     istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", stands=True)], 0.1, 0.1, [], times=True)
     istiod.at(9.0, lambda: istiod.envoys.pop())
-    assert hold(istiod) is Verdict.VERIFIED
+    assert hold(istiod) is Verification.VERIFIED
     assert istiod.now > 9
 
 
@@ -283,13 +285,13 @@ def test_a_sidecar_that_has_no_listeners_yet_is_waited_for() -> None:
         return [] if "b.demo" in proxies else ["subset gray: b takes no connections"]
 
     with patch.object(module, "lacking", lacking):
-        assert hold(istiod, client=object()) is Verdict.VERIFIED
+        assert hold(istiod, client=object()) is Verification.VERIFIED
     assert 6 <= istiod.now < 8
 
 
 def test_without_proxies_it_holds_as_soon_as_istiod_has_read_the_change() -> None:
     istiod = Istiod([], 3.0, 0.1, [], times=True)
-    assert hold(istiod) is Verdict.VERIFIED
+    assert hold(istiod) is Verification.VERIFIED
     assert 3 <= istiod.now < 5
 
 
@@ -309,15 +311,15 @@ def test_an_istiod_that_is_away_for_a_moment_is_waited_for() -> None:
         return answers(page, query)
 
     with patch.object(istiod, "read", read):
-        assert hold(istiod) is Verdict.VERIFIED
+        assert hold(istiod) is Verification.VERIFIED
     with patch.object(istiod, "read", side_effect=Unreadable("away")):
         began = istiod.now
-        assert hold(istiod, wait=7) is Verdict.UNVERIFIED
+        assert hold(istiod, wait=7) is Verification.UNVERIFIED
     assert 7 <= istiod.now - began < 9
 
 
 def test_a_thousand_proxies_take_few_requests() -> None:
     many = [Envoy(f"p{number}.demo", lag=0.001 * number) for number in range(1000)]
     istiod = Istiod(many, 0.1, 0.1, [], times=True)
-    assert hold(istiod) is Verdict.VERIFIED
+    assert hold(istiod) is Verification.VERIFIED
     assert istiod.asked < 40

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshconfig.cluster.diff import Kind, differences
-from meshconfig.cluster.fields import foreign, ours
+from meshconfig.cluster.fields import managed_part, other_managers
 from meshconfig.cluster.objects import key, state
 from meshconfig.cluster.owned import Live as LiveSet
 from meshconfig.cluster.owned import NotOurs, check_free, label
@@ -57,13 +57,13 @@ OWN = ("graylane", "Apply", {"f:host": {}, "f:subsets": {}})
 
 def test_what_the_server_adds_is_no_difference():
     live = served(rule(), OWN)
-    assert differences({key(live): ours(live, rule())}, state([rule()])) == []
+    assert differences({key(live): managed_part(live, rule())}, state([rule()])) == []
 
 
 def test_what_another_manager_adds_beside_ours_is_theirs():
     live = served(rule(exportTo=["."]), OWN, ("kubectl-edit", "Update", {"f:exportTo": {}}))
-    assert differences({key(live): ours(live, rule())}, state([rule()])) == []
-    assert [(one.manager, one.time, one.fields) for one in foreign(live)] == [
+    assert differences({key(live): managed_part(live, rule())}, state([rule()])) == []
+    assert [(one.manager, one.time, one.fields) for one in other_managers(live)] == [
         ("kubectl-edit", "2026-01-02T00:00:00Z", (".spec.exportTo",))
     ]
 
@@ -71,7 +71,7 @@ def test_what_another_manager_adds_beside_ours_is_theirs():
 def test_what_graylane_applied_and_no_longer_wants_is_a_difference():
     own = ("graylane", "Apply", {"f:host": {}, "f:subsets": {}, "f:trafficPolicy": {"f:connectionPool": {}}})
     live = served(rule(trafficPolicy={"connectionPool": {"http": {}}}), own)
-    (one,) = differences({key(live): ours(live, rule())}, state([rule()]))
+    (one,) = differences({key(live): managed_part(live, rule())}, state([rule()]))
     assert [(field.path, field.live, field.wanted) for field in one.fields()] == [
         ("spec.trafficPolicy", {"connectionPool": {"http": {}}}, None)
     ]
@@ -79,7 +79,7 @@ def test_what_graylane_applied_and_no_longer_wants_is_a_difference():
 
 def test_a_list_that_another_manager_changed_is_a_difference():
     live = served(rule(("prod", "gray")), ("kubectl-edit", "Update", {"f:subsets": {}}))
-    (one,) = differences({key(live): ours(live, rule())}, state([rule()]))
+    (one,) = differences({key(live): managed_part(live, rule())}, state([rule()]))
     assert one.kind is Kind.CHANGED
     assert "-  - name: gray" in one.unified()
     assert not [line for line in one.unified().splitlines()[2:] if line.startswith("+")]
@@ -89,13 +89,13 @@ def test_a_field_inside_an_item_is_named_by_its_path():
     wanted = rule()
     live = served(wanted, OWN)
     live["spec"]["subsets"][0]["labels"]["env"] = "other"
-    (one,) = differences({key(live): ours(live, wanted)}, state([wanted]))
+    (one,) = differences({key(live): managed_part(live, wanted)}, state([wanted]))
     assert one.as_json()["fields"] == [{"path": "spec.subsets[0].labels.env", "live": "other", "wanted": "prod"}]
 
 
 def test_what_is_not_wanted_any_more_is_deleted_and_what_is_missing_created():
     live = served(rule(), OWN)
-    (gone,) = differences({key(live): ours(live, None)}, {})
+    (gone,) = differences({key(live): managed_part(live, None)}, {})
     assert str(gone) == "deleted DestinationRule demo/cat-svc"
     (new,) = differences({}, state([rule()]))
     assert str(new) == "created DestinationRule demo/cat-svc"
@@ -113,12 +113,12 @@ def test_what_is_not_wanted_any_more_is_deleted_and_what_is_missing_created():
 )
 def test_a_name_that_is_somebody_elses_stops_the_change(labels, said):
     live = served(rule(labels=labels))
-    strangers = {key(live): live}
+    unmanaged = {key(live): live}
     assert label(live) in (None, "shop")
     with pytest.raises(NotOurs, match="DestinationRule demo/cat-svc") as refused:
-        check_free(LiveSet({}, {}, strangers, "v1"), state([rule()]), "pets")
+        check_free(LiveSet({}, {}, unmanaged, "v1"), state([rule()]), "pets")
     assert said in str(refused.value)
-    check_free(LiveSet({}, {}, strangers, "v1"), {}, "pets")
+    check_free(LiveSet({}, {}, unmanaged, "v1"), {}, "pets")
 
 
 values = st.recursive(

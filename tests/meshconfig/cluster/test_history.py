@@ -14,7 +14,7 @@ from random_specs import specs
 
 from meshconfig import groups
 from meshconfig.cluster import history, revision
-from meshconfig.cluster.history import Outcome, TooLargeError, before_last, begin, end, inventory, last_succeeded
+from meshconfig.cluster.history import RevisionStatus, TooLargeError, before_last, begin, end, inventory, last_succeeded
 from meshconfig.cluster.lease import process
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.revision import Revision, digest, document, manifest, parse, surplus
@@ -53,7 +53,7 @@ def a_revision(number, outcome="succeeded", spec="a", *, action="apply", keys=()
         started=MOMENT,
         ended=None,
         action=action,
-        outcome=Outcome(outcome),
+        outcome=RevisionStatus(outcome),
         message="",
         version="1",
     )
@@ -96,19 +96,19 @@ class Server:
         self.there[where.rpartition("/")[2]] = body
         return body
 
-    def list(self, kind, namespace, selector):
+    def list_resources(self, kind, namespace, selector):
         wanted = dict(part.split("=") for part in selector.split(",") if "=" in part)
         there = [one for one in self.there.values() if one["metadata"]["namespace"] == namespace]
         return [one for one in there if wanted.items() <= one["metadata"]["labels"].items()]
 
-    def side_by_side(self, function, items):
+    def map_concurrently(self, function, items):
         return [function(item) for item in items]
 
     def delete(self, key):
         del self.there[key.name]
 
 
-def apply(server, spec=GROUP, *, outcome=Outcome.SUCCEEDED, keys=(ONE,), changed=(), **more):
+def apply(server, spec=GROUP, *, outcome=RevisionStatus.SUCCEEDED, keys=(ONE,), changed=(), **more):
     past = history.revisions(server, "demo", "pets")
     one = begin(server, spec=spec, action="apply", inventory=keys, changed=changed, past=past, **more)
     return end(server, one, outcome) if outcome else one
@@ -145,7 +145,7 @@ def test_what_is_kept_says_who_when_and_what():
     assert (one.number, one.who, one.outcome, one.changed) == (
         1,
         "system:ann",
-        Outcome.SUCCEEDED,
+        RevisionStatus.SUCCEEDED,
         ("created VirtualService demo/one",),
     )
     assert one.host == process().split("/")[0]
@@ -176,18 +176,18 @@ def test_a_lost_answer_makes_no_second_revision():
 
 def test_who_runs_is_told_from_who_was_killed():
     one = begin(Server(), spec=GROUP, action="apply", inventory=(), changed=(), past=[])
-    assert one.seen(f"{process()}/ab12") is Outcome.RUNNING
-    assert one.seen("") is Outcome.INTERRUPTED
-    assert one.seen("eve@elsewhere/1/2/ab") is Outcome.INTERRUPTED
-    assert one.seen(f"{process()}0/ab12") is Outcome.INTERRUPTED
-    assert replace(one, outcome=Outcome.FAILED).seen("") is Outcome.FAILED
+    assert one.seen(f"{process()}/ab12") is RevisionStatus.RUNNING
+    assert one.seen("") is RevisionStatus.INTERRUPTED
+    assert one.seen("eve@elsewhere/1/2/ab") is RevisionStatus.INTERRUPTED
+    assert one.seen(f"{process()}0/ab12") is RevisionStatus.INTERRUPTED
+    assert replace(one, outcome=RevisionStatus.FAILED).seen("") is RevisionStatus.FAILED
 
 
 def test_ten_are_kept_and_the_one_to_go_back_to():
     server = Server()
     apply(server)
     for _ in range(12):
-        apply(server, outcome=Outcome.FAILED)
+        apply(server, outcome=RevisionStatus.FAILED)
     assert [one.number for one in history.revisions(server, "demo", "pets")] == [1, *range(4, 14)]
     apply(server, keep=2)
     assert [one.number for one in history.revisions(server, "demo", "pets")] == [1, 13, 14]
@@ -207,7 +207,7 @@ def test_forgetting_keeps_what_rollback_and_pruning_need(past, keep):
 @given(pasts())
 def test_pruning_finds_all_that_was_tried_since_the_last_success(past):
     found = inventory(past)
-    since = [one.number for one in past if one.outcome is Outcome.SUCCEEDED]
+    since = [one.number for one in past if one.outcome is RevisionStatus.SUCCEEDED]
     for one in past[since[-1] - 1 if since else 0 :]:
         assert one.inventory <= found
     if since:
@@ -217,7 +217,7 @@ def test_pruning_finds_all_that_was_tried_since_the_last_success(past):
 def test_after_a_success_what_it_deleted_is_no_longer_ours_and_after_a_failure_it_is():
     server = Server()
     gone = [f"deleted {OTHER}"]
-    apply(server, keys=(ONE, OTHER), changed=gone, outcome=Outcome.FAILED)
+    apply(server, keys=(ONE, OTHER), changed=gone, outcome=RevisionStatus.FAILED)
     assert inventory(history.revisions(server, "demo", "pets")) == {ONE, OTHER}
     apply(server, keys=(ONE, OTHER), changed=gone)
     assert inventory(history.revisions(server, "demo", "pets")) == {ONE}
@@ -259,9 +259,9 @@ def test_that_a_failure_cannot_be_written_does_not_hide_it():
     server = Server()
     one = apply(server, outcome=None)
     server.down = True
-    assert end(server, one, Outcome.FAILED, "the API server is away").outcome is Outcome.FAILED
+    assert end(server, one, RevisionStatus.FAILED, "the API server is away").outcome is RevisionStatus.FAILED
     with pytest.raises(Unreachable):
-        end(server, one, Outcome.SUCCEEDED)
+        end(server, one, RevisionStatus.SUCCEEDED)
 
 
 def test_an_old_api_server_does_not_say_who():

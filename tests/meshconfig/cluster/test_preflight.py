@@ -71,7 +71,7 @@ class Cluster:
         self._forbid(where)
         return self.paths.get(where)
 
-    def list(self, kind, space, selector="", *, istio_api="v1"):
+    def list_resources(self, kind, space, selector="", *, istio_api="v1"):
         self.asked.append(f"{kind}s of {space}")
         self._forbid(f"{kind}s of {space}")
         found = {"Service": self.services.values(), "Pod": self.pods, "Gateway": self.gateways}[kind]
@@ -84,7 +84,7 @@ class Cluster:
         said = body["spec"]["resourceAttributes"]
         return {"status": {"allowed": (said["verb"], said["resource"], said["namespace"]) not in self.denied}}
 
-    def side_by_side(self, function, items):
+    def map_concurrently(self, function, items):
         return [function(item) for item in items]
 
     def _forbid(self, what):
@@ -434,7 +434,7 @@ def test_any_other_answer_ends_it(cluster):
     def broken(kind, space):
         raise ApiError(500, "InternalError", "etcd is gone")
 
-    cluster.list = broken
+    cluster.list_resources = broken
     with pytest.raises(ApiError, match="etcd is gone"):
         found(cluster)
 

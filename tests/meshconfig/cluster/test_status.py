@@ -15,8 +15,8 @@ from meshconfig.cluster import fields, status
 from meshconfig.cluster.lease import Record, Standing
 from meshconfig.cluster.objects import Key, key, state
 from meshconfig.cluster.owned import Live
-from meshconfig.cluster.revision import Outcome, Revision, digest, document
-from meshconfig.cluster.status import Followed, How, Pods, Seen, as_json, judge
+from meshconfig.cluster.revision import Revision, RevisionStatus, digest, document
+from meshconfig.cluster.status import Followed, GroupSnapshot, How, PodCount, as_json, judge
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError
 from meshconfig.load import parse
@@ -68,7 +68,7 @@ def pod(env, app, ready=True, **metadata):
     return {"metadata": {"labels": {"app": app, "env": env}, **metadata}, "status": {"conditions": conditions}}
 
 
-def revision(spec, outcome=Outcome.SUCCEEDED, **more):
+def revision(spec, outcome=RevisionStatus.SUCCEEDED, **more):
     written = document(spec)
     known = {"started": MOMENT, "ended": MOMENT, "action": "apply", "outcome": outcome, "message": "", "version": "1"}
     who = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
@@ -101,13 +101,15 @@ def edited(one, change):
     return one
 
 
-def seen(text=SPEC, *, raw=None, strangers=None, record=None, standing=Standing.FREE, **more):
+def seen(text=SPEC, *, raw=None, unmanaged=None, record=None, standing=Standing.FREE, **more):
     """A healthy group, but for what is said."""
     spec = groups.groups(parse(text, "spec"))[0].spec
     model = compile_group(spec)
     wanted = state(render([model]))
     there = {name: applied(one) for name, one in wanted.items()} if raw is None else raw
-    live = Live({name: fields.ours(one, wanted.get(name)) for name, one in there.items()}, there, strangers or {}, "v1")
+    live = Live(
+        {name: fields.managed_part(one, wanted.get(name)) for name, one in there.items()}, there, unmanaged or {}, "v1"
+    )
     parts = {
         "revision": revision(spec),
         "wanted": wanted,
@@ -116,7 +118,7 @@ def seen(text=SPEC, *, raw=None, strangers=None, record=None, standing=Standing.
         "pods": {"demo": [pod("prod", "mouse"), pod("new", "mouse"), pod("new", "cat")]},
         "services": {"demo": [service("cat"), service("mouse")]},
     }
-    return Seen(spec=spec, model=model, live=live, record=record, standing=standing, **{**parts, **more})
+    return GroupSnapshot(spec=spec, model=model, live=live, record=record, standing=standing, **{**parts, **more})
 
 
 def raw_with(name, change):
@@ -176,20 +178,20 @@ def test_an_entry_shows_its_split_by_lane():
 
 def test_pods_are_counted_by_the_deployment_else_by_labels():
     found = services(judge(seen()))
-    assert {one.name: one.pods for one in found["cat"].versions} == {"prod": Pods(1, 1), "gray": Pods(2, 2)}
-    assert {one.name: one.pods for one in found["mouse"].versions} == {"prod": Pods(1, 1), "new": Pods(1, 1)}
+    assert {one.name: one.pods for one in found["cat"].versions} == {"prod": PodCount(1, 1), "gray": PodCount(2, 2)}
+    assert {one.name: one.pods for one in found["mouse"].versions} == {"prod": PodCount(1, 1), "new": PodCount(1, 1)}
     assert found["bill"].versions[0].pods is None
 
 
 def test_a_deployment_of_the_name_with_other_labels_is_somebody_elses():
     deployments = {"demo": [deployment("mouse-prod", "stage", 9, 9)]}
-    assert services(judge(seen(deployments=deployments)))["mouse"].versions[0].pods == Pods(1, 1)
+    assert services(judge(seen(deployments=deployments)))["mouse"].versions[0].pods == PodCount(1, 1)
 
 
 def test_pods_on_their_way_out_do_not_count():
     pods = [pod("prod", "mouse", deletionTimestamp="now"), pod("prod", "mouse", ready=False)]
     found = judge(seen(pods={"demo": pods}))
-    assert services(found)["mouse"].versions[0].pods == Pods(0, 1)
+    assert services(found)["mouse"].versions[0].pods == PodCount(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +250,9 @@ def test_a_resource_whose_label_was_taken_away_is_no_missing_one():
     stranger = copy.deepcopy(raw.pop(CAT))
     del stranger["metadata"]["labels"]["graylane.dev/group"]
     edit = edited(stranger, lambda one: one["spec"].update(http=[]))
-    (one,) = judge(seen(raw=raw, strangers={CAT: edit})).drift
+    (one,) = judge(seen(raw=raw, unmanaged={CAT: edit})).drift
     assert [each.manager for each in one.by] == ["kubectl-edit"]
-    found = judge(seen(raw=raw, strangers={CAT: stranger}))
+    found = judge(seen(raw=raw, unmanaged={CAT: stranger}))
     assert found.problems == ('drift: VirtualService demo/cat-svc: labels["graylane.dev/group"]',)
     assert lanes(services(found)["cat"])["gray"] == (How.OWN, {"gray": 100})
 
@@ -258,11 +260,11 @@ def test_a_resource_whose_label_was_taken_away_is_no_missing_one():
 @pytest.mark.parametrize(
     ("outcome", "holder", "problem"),
     [
-        (Outcome.SUCCEEDED, "", None),
-        (Outcome.FAILED, "", "revision 3 (apply) failed: the barrier"),
-        (Outcome.RUNNING, "ann@laptop/7/8/ab", "revision 3 (apply) is running"),
-        (Outcome.RUNNING, "", "revision 3 (apply) was interrupted; apply again to go on"),
-        (Outcome.RUNNING, "eve@elsewhere/1/2/ab", "revision 3 (apply) was interrupted; apply again to go on"),
+        (RevisionStatus.SUCCEEDED, "", None),
+        (RevisionStatus.FAILED, "", "revision 3 (apply) failed: the barrier"),
+        (RevisionStatus.RUNNING, "ann@laptop/7/8/ab", "revision 3 (apply) is running"),
+        (RevisionStatus.RUNNING, "", "revision 3 (apply) was interrupted; apply again to go on"),
+        (RevisionStatus.RUNNING, "eve@elsewhere/1/2/ab", "revision 3 (apply) was interrupted; apply again to go on"),
     ],
 )
 def test_the_last_apply_has_to_have_succeeded(outcome, holder, problem):
@@ -326,7 +328,7 @@ class Cluster:
     def __init__(self, there, forbidden=()):
         self.there, self.forbidden = there, forbidden
 
-    def list(self, kind, namespace, selector="", *, istio_api="v1"):
+    def list_resources(self, kind, namespace, selector="", *, istio_api="v1"):
         if kind in self.forbidden:
             raise ApiError(403, "Forbidden", f"{kind} is forbidden")
         return [one for one in self.there if one["kind"] == kind and one["metadata"]["namespace"] == namespace]
@@ -336,7 +338,7 @@ class Cluster:
             return {"versions": [{"version": "v1"}]}
         return next((one for one in self.there if one["kind"] == "Lease"), None)
 
-    def side_by_side(self, function, items):
+    def map_concurrently(self, function, items):
         return [function(item) for item in items]
 
 

@@ -142,7 +142,7 @@ class Cluster:
         assert where == "/apis/apps/v1/namespaces/demo/deployments/cat-v1"
         return self.deployments.pop(0) if len(self.deployments) > 1 else self.deployments[0]
 
-    def list(self, kind, namespace, selector=""):
+    def list_resources(self, kind, namespace, selector=""):
         return {"Pod": self.pods, "HorizontalPodAutoscaler": self.autoscalers}[kind]
 
 

@@ -5,8 +5,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshconfig.istio import StringMatch
-from meshconfig.lint.cover.regex import before_anything, head, literals
-from meshconfig.lint.cover.text import texts, within
+from meshconfig.lint.shadowing.regex import before_anything, head, literals
+from meshconfig.lint.shadowing.text import texts, within
 from meshconfig.simulate.strings import compiled, matches
 
 PIECES = [

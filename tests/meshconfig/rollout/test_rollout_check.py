@@ -7,7 +7,7 @@ from rollout_world import GROUP, STEPS, group, rollout
 from meshconfig.errors import InputError
 from meshconfig.load import parse
 from meshconfig.rollout import check
-from meshconfig.rollout.carrier import carrier
+from meshconfig.rollout.canary_lane import canary_lane
 
 TWO = {"cat": {"from": "v1", "to": "v2"}, "mouse": {"from": "v1", "to": "v2"}}
 ONE = {"cat": {"from": "v1", "to": "v2"}}
@@ -133,5 +133,5 @@ def test_what_would_not_compile_on_the_way_is_said_before():
 
 
 def test_the_lane_that_carries_the_new_versions():
-    assert carrier(rollout(entry=ENTRY), group()) == "gray"
-    assert carrier(rollout(), group()) == ""
+    assert canary_lane(rollout(entry=ENTRY), group()) == "gray"
+    assert canary_lane(rollout(), group()) == ""

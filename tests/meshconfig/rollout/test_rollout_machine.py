@@ -12,8 +12,8 @@ from meshconfig.rollout import automatic, events
 from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.machine import TRANSITIONS, step
+from meshconfig.rollout.pending_actions import actions, work
 from meshconfig.rollout.state import Phase, Stage, State
-from meshconfig.rollout.todo import actions, work
 
 END_IT = [events.Abort, events.Rollback, events.Supersede]
 PEOPLE = [*(events.Approve, events.Resume) * 5, *(events.Pause,) * 2, *END_IT]

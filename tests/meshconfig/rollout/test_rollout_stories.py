@@ -19,9 +19,9 @@ from meshconfig.rollout.events import (
     Supersede,
     Told,
 )
+from meshconfig.rollout.pending_actions import actions
 from meshconfig.rollout.state import Phase, Stage
 from meshconfig.rollout.status import status
-from meshconfig.rollout.todo import actions
 
 
 def names(run):

@@ -7,8 +7,8 @@ from meshconfig.rollout import events
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import word
 from meshconfig.rollout.machine import IllegalEventError, step
+from meshconfig.rollout.pending_actions import actions, until
 from meshconfig.rollout.state import PHASE, Phase, Stage, State, UnreadableStateError
-from meshconfig.rollout.todo import actions, until
 
 STEPS = [
     {"weight": 50, "replicas": "50%"},

@@ -14,7 +14,7 @@ from runner_world import SETTINGS, Patient, cluster, mesh, rendered
 from meshconfig.cluster.client import Client
 from meshconfig.rollout import steps
 from meshconfig.rollout.events import Abort, Approve, Pause, Resume
-from meshconfig.rollout.runner import Runner, scaling, world
+from meshconfig.rollout.runner import Runner, context, scaling
 from meshconfig.rollout.state import Phase, Stage
 
 __all__ = ["cluster", "mesh"]
@@ -173,7 +173,7 @@ def test_a_second_rollout_of_the_same_services_begins_once_the_first_has_gone_ba
 
 def test_a_decision_ends_a_change_that_is_under_way(mesh, monkeypatch):
     """The first write of the new routes is when somebody aborts; the runner does not write the rest."""
-    monkeypatch.setattr(world, "LOOK", 0)
+    monkeypatch.setattr(context, "LOOK", 0)
     mesh.start(steps=STRAIGHT)
     aborted = []
 

@@ -5,7 +5,7 @@ from enum import Enum
 from functools import lru_cache
 
 from meshconfig.istio import StringMatch
-from meshconfig.lint.cover import regex
+from meshconfig.lint.shadowing import regex
 from meshconfig.simulate.strings import is_present_match, refused
 
 

@@ -7,7 +7,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from meshconfig.cluster.barrier.need import Need, Sort, concerned, newest
+from meshconfig.cluster.barrier.need import PushNeed, ResourceClass, concerned, newest
 from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pushed
 from meshconfig.cluster.barrier.trace import Trace, trace
 from meshconfig.cluster.objects import Manifest
@@ -31,7 +31,7 @@ class _Seen:
     when: float
 
 
-class Witnesses:
+class PushDetector:
     """Finds, for each sort of resource, a push that has the change.
 
     Parameters:
@@ -40,13 +40,13 @@ class Witnesses:
         watched: what is known of proxies' clusters; filled by `learn`.
     """
 
-    def __init__(self, need: Need, now: float, watched: Watched, learn: Learn) -> None:
+    def __init__(self, need: PushNeed, now: float, watched: Watched, learn: Learn) -> None:
         self._need, self._start, self._watched, self._learn = need, now, watched, learn
-        self._open: dict[Sort, Manifest] = newest(need.written)
+        self._open: dict[ResourceClass, Manifest] = newest(need.written)
         self._shows = bool(self._open)  # not so what is deleted, or a Gateway
-        self._seen: dict[Sort, dict[str, _Seen]] = {sort: {} for sort in self._open}
-        self._without: dict[Sort, Version] = {}  # the last push known not to have it
-        self._pushes: dict[Sort, Version] = {}
+        self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
+        self._without: dict[ResourceClass, Version] = {}  # the last push known not to have it
+        self._pushes: dict[ResourceClass, Version] = {}
         self._first: dict[str, Version | None] = {}
         self._moved = self._differs = False
         self._turn = 0
@@ -63,7 +63,9 @@ class Witnesses:
 
     def since(self, proxy: Proxy) -> dict[str, Version]:
         """By type, the push that brought what this proxy may be concerned by."""
-        return {sort.short: push for sort, push in self._pushes.items() if sort.reaches(proxy)}
+        return {
+            resource_class.short: push for resource_class, push in self._pushes.items() if resource_class.reaches(proxy)
+        }
 
     def done(self, now: float) -> bool:
         """Found, or there is none to find: what is shown can't be compared, or what is to show is nothing."""
@@ -101,9 +103,9 @@ class Witnesses:
         if unknown := [proxy.name for proxy in there if self._may(proxy) is None]:
             self._learn(unknown)
         there = [proxy for proxy in there if self._may(proxy) is not False]
-        for sort in list(self._open):
-            if not any(sort.reaches(proxy) for proxy in there):
-                del self._open[sort], self._seen[sort]
+        for resource_class in list(self._open):
+            if not any(resource_class.reaches(proxy) for proxy in there):
+                del self._open[resource_class], self._seen[resource_class]
 
     def _likely(self, proxy: Proxy) -> tuple[bool, bool, tuple[Version, ...]]:
         near = {one["metadata"]["namespace"] for one in self._open.values()}
@@ -123,31 +125,37 @@ class Witnesses:
         self._moved |= version != self._first.setdefault(proxy.name, version)
         hosts = {cluster.rpartition("|")[2] for cluster in clusters(page)}
         to_come = bool(hosts & self._need.hosts)  # it has the host: what is not there yet is to come
-        for sort, manifest in self._open.items():
+        for resource_class, manifest in self._open.items():
             shows = trace(page, [manifest], ())
             if shows is Trace.SHOWS:
-                self._seen[sort][proxy.name] = _Seen(version, now)
-            if shows is Trace.DIFFERS or (to_come and shows is Trace.ABSENT and sort.surely(proxy)):
+                self._seen[resource_class][proxy.name] = _Seen(version, now)
+            if shows is Trace.DIFFERS or (to_come and shows is Trace.ABSENT and resource_class.surely(proxy)):
                 self._differs = True
                 if version:
-                    self._without[sort] = max(self._without.get(sort, version), version)
+                    self._without[resource_class] = max(self._without.get(resource_class, version), version)
         self._differs |= trace(page, (), self._need.deleted) is Trace.DIFFERS
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
-        for sort in list(self._open):
-            self._seen[sort] = {name: seen for name, seen in self._seen[sort].items() if name in connected}
-            if push := self._push(sort, connected, now):
-                self._pushes[sort] = push
-                del self._open[sort], self._seen[sort]
+        for resource_class in list(self._open):
+            self._seen[resource_class] = {
+                name: seen for name, seen in self._seen[resource_class].items() if name in connected
+            }
+            if push := self._push(resource_class, connected, now):
+                self._pushes[resource_class] = push
+                del self._open[resource_class], self._seen[resource_class]
 
-    def _push(self, sort: Sort, connected: Mapping[str, Proxy], now: float) -> Version | None:
+    def _push(self, resource_class: ResourceClass, connected: Mapping[str, Proxy], now: float) -> Version | None:
         """The push that brought it to a witness: the one its configuration was made with, if that was sent.
 
         A later push that had nothing for this proxy is not to be seen there; then, a while after, it is the last one
         sent to any of the witnesses, provided it is after those known to be without the change.
         """
-        seen, without = self._seen[sort], self._without.get(sort)
-        sent = {name: page.version for name in seen if (page := connected[name].sent.get(sort.short)) and page.version}
+        seen, without = self._seen[resource_class], self._without.get(resource_class)
+        sent = {
+            name: page.version
+            for name in seen
+            if (page := connected[name].sent.get(resource_class.short)) and page.version
+        }
         exact = [version for name, version in sent.items() if version == seen[name].version]
         if exact:
             return min(exact)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch, VirtualService
-from meshconfig.lint.cover.text import ANYTHING, Atom, Kind, Texts, exactly, may_be_empty, texts, within
+from meshconfig.lint.shadowing.text import ANYTHING, Atom, Kind, Texts, exactly, may_be_empty, texts, within
 from meshconfig.simulate.hosts import gateway_name
 from meshconfig.simulate.strings import is_present_match
 

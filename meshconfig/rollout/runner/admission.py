@@ -7,16 +7,16 @@ from meshconfig.errors import ClusterError, Unreachable, dotted
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.check import check
 from meshconfig.rollout.events import ApplyFailed, Report, Start
-from meshconfig.rollout.moves import GRAYLANE
+from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.scaling import sizes
-from meshconfig.rollout.runner.world import World
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
+from meshconfig.rollout.transitions import GRAYLANE
 from meshconfig.spec.group import LaneGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Admission:
     """What to report, and the group to begin from; `waits` says for what instead."""
 
     report: Report | None = None
@@ -24,31 +24,31 @@ class Taken:
     waits: str = ""
 
 
-def take_up(world: World, record: Record) -> Taken:
+def admit(context: RunnerContext, record: Record) -> Admission:
     """Raises: Unreachable: the API server."""
-    if older := _older(world, record):
+    if older := _older(context, record):
         for one in older:
             if one.services & record.services:
-                begin.supersede(world.client, one, record.name, GRAYLANE)
-        return Taken(waits=f"rollout {' and '.join(one.name for one in older)} to end")
+                begin.supersede(context.client, one, record.name, GRAYLANE)
+        return Admission(waits=f"rollout {' and '.join(one.name for one in older)} to end")
     turn = record.state.turn
     try:
-        base = begin.applied(world.client, record.namespace, record.group)
+        base = begin.applied(context.client, record.namespace, record.group)
         if wrong := [f"{dotted(path)}: {said}" for path, said in check(record.state.rollout, base)]:
-            return Taken(ApplyFailed(turn, why="; ".join(wrong)))
-        return Taken(Start(turn, sizes(world, base, record)), base)
+            return Admission(ApplyFailed(turn, why="; ".join(wrong)))
+        return Admission(Start(turn, sizes(context, base, record)), base)
     except Unreachable:
         raise
     except begin.NotAppliedError as error:
-        return Taken(waits=str(error)) if error.busy else Taken(ApplyFailed(turn, why=str(error)))
+        return Admission(waits=str(error)) if error.busy else Admission(ApplyFailed(turn, why=str(error)))
     except ClusterError as error:
-        return Taken(ApplyFailed(turn, why=str(error)))
+        return Admission(ApplyFailed(turn, why=str(error)))
 
 
-def _older(world: World, record: Record) -> list[Record]:
+def _older(context: RunnerContext, record: Record) -> list[Record]:
     """The group's others that go first: all that have begun, and of those that wait the earlier ones."""
     there = store.records(
-        world.client, record.namespace, group=record.group, standing=(Standing.ACTIVE,), wrong=lambda error: None
+        context.client, record.namespace, group=record.group, standing=(Standing.ACTIVE,), wrong=lambda error: None
     )
     return [
         one

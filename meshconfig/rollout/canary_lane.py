@@ -5,11 +5,11 @@ from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 
-class NoCarrierError(Exception):
+class NoCanaryLaneError(Exception):
     """No lane, or more than one, carries the new versions of a rollout and nothing else."""
 
 
-def carrier(rollout: Rollout, group: LaneGroup) -> str:
+def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
     """The lane that a split at the entry sends to: each service of the rollout has there the version it moves to, and
     every other service what the baseline has. Empty for a rollout without `entry`.
 
@@ -23,10 +23,10 @@ def carrier(rollout: Rollout, group: LaneGroup) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NoCarrierError(f"lanes {' and '.join(found)} carry the new versions: one alone can be split to")
+        raise NoCanaryLaneError(f"lanes {' and '.join(found)} carry the new versions: one alone can be split to")
     versions = ", ".join(f"{service}: {move.to}" for service, move in rollout.spec.services.items())
     told = "".join(f"; {name}: {reason}" for name, reason in reasons.items())
-    raise NoCarrierError(f"no lane carries the new versions, as {{versions: {{{versions}}}}} would{told}")
+    raise NoCanaryLaneError(f"no lane carries the new versions, as {{versions: {{{versions}}}}} would{told}")
 
 
 def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:

@@ -9,7 +9,7 @@ from meshconfig.cluster.history import Revision
 from meshconfig.errors import InputError
 
 
-def earlier(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
+def rollback_target(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
     """What the group was at a revision.
 
     Parameters:

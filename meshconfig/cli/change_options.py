@@ -18,7 +18,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask the API server abou
 
 
 @dataclass(frozen=True, slots=True)
-class Changing:
+class ChangeOptions:
     """How the cluster is changed; each field is an option."""
 
     dry_run: DryRun = False
@@ -44,17 +44,17 @@ class Changing:
 
 
 @dataclass(frozen=True, slots=True)
-class Putting(Changing):
-    """As `Changing`, where something new is put there."""
+class ApplyOptions(ChangeOptions):
+    """As `ChangeOptions`, where something new is put there."""
 
     adopt: Adopt = False
     fast: Fast = False
 
     def choices(self) -> "Choices":
-        return replace(Changing.choices(self), adopt=self.adopt, fast=self.fast)
+        return replace(ChangeOptions.choices(self), adopt=self.adopt, fast=self.fast)
 
 
-def takes(options: type[Changing]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(options: type[ChangeOptions]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command whose parameter `how` stands for the options that are the fields of a dataclass."""
     parameters = [
         inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)

@@ -7,13 +7,13 @@ a VirtualService of many lanes stays linear.
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from meshconfig.lint.cover.condition import Condition, Key, covers
-from meshconfig.lint.cover.text import the_one
+from meshconfig.lint.shadowing.condition import Condition, Key, covers
+from meshconfig.lint.shadowing.text import the_one
 
 T = TypeVar("T")
 
 
-class Seen(Generic[T]):
+class MatchIndex(Generic[T]):
     """Conditions in order, each with whatever it belongs to.
 
     Parameters:

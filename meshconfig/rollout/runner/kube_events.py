@@ -6,15 +6,15 @@ from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import collection
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
-from meshconfig.rollout.runner.world import World
-from meshconfig.rollout.state import Entry, Phase
+from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.state import LogEntry, Phase
 from meshconfig.rollout.store import Record
 
 SOURCE = "graylane.dev/rollout"
 LONGEST = 1000  # characters; Kubernetes takes 1024
 
 
-def announce(world: World, record: Record, entry: Entry) -> None:
+def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
     """What cannot be announced is told and counted, and holds nothing up. Nothing is, before the rollout is taken up:
     whose Deployments are meant is not known then."""
     if record.base is None:
@@ -22,24 +22,24 @@ def announce(world: World, record: Record, entry: Entry) -> None:
     for service, move in record.state.rollout.spec.services.items():
         name = live.deployment(record.base, service, move.to)
         try:
-            _create(world, record, entry, name)
+            _create(context, record, entry, name)
         except ClusterError as error:
-            world.metrics.failed("event")
-            world.tell(f"event of {name}: {error}")
+            context.metrics.failed("event")
+            context.tell(f"event of {name}: {error}")
 
 
-def _create(world: World, record: Record, entry: Entry, name: Key) -> None:
-    found = live.read(world.client, name)
+def _create(context: RunnerContext, record: Record, entry: LogEntry, name: Key) -> None:
+    found = live.read(context.client, name)
     if found is None:
         return
     try:
         body = event(record, entry, name, found["metadata"]["uid"])
-        world.client.request("POST", collection("Event", name.namespace), body)
+        context.client.request("POST", collection("Event", name.namespace), body)
     except Conflict:  # a runner before this one has
         pass
 
 
-def event(record: Record, entry: Entry, name: Key, uid: str) -> dict[str, Any]:
+def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any]:
     """An Event of Kubernetes (core/v1); of one entry it always has the same name.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from meshconfig.rollout import automatic, pods
 from meshconfig.rollout.analysis import Tallies
-from meshconfig.rollout.state import KEPT, Entry, Stage, State
+from meshconfig.rollout.state import KEPT, LogEntry, Stage, State
 
 GRAYLANE = "graylane"
 
@@ -26,7 +26,7 @@ def go(state: State, stage: Stage, now: datetime, note: Note, **changes: Any) ->
 
 
 def logged(state: State, now: datetime, note: Note) -> State:
-    entry = Entry(
+    entry = LogEntry(
         number=state.log[-1].number + 1 if state.log else 1,
         at=now,
         who=note.who,

@@ -24,7 +24,7 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GroupSnapshot:
     """One group in the cluster.
 
     `revision` is the newest; `spec`, `model` and `wanted` are what it says; `record` is the group's Lease.

@@ -14,7 +14,7 @@ from meshconfig.model import Model, Service
 from meshconfig.simulate.registry import namespace_of
 
 
-class Place(NamedTuple):
+class KindInNamespace(NamedTuple):
     """Resources of one kind in one namespace."""
 
     kind: str
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClusterSnapshot:
     """A group and what the cluster has around it.
 
     Parameters:
@@ -46,7 +46,7 @@ class Seen:
     pods: tuple[Manifest, ...] = ()
     gateways: Mapping[str, bool] = field(default_factory=dict)
     denied: tuple[Permission, ...] = ()
-    unread: Mapping[Place, str] = field(default_factory=dict)
+    unread: Mapping[KindInNamespace, str] = field(default_factory=dict)
 
     @cached_property
     def index(self) -> Index:
@@ -70,7 +70,7 @@ class Seen:
                 yield service, live
 
     def was_read(self, kind: str, namespace: str) -> bool:
-        return Place(kind, namespace) not in self.unread
+        return KindInNamespace(kind, namespace) not in self.unread
 
 
 def ready(pod: Manifest) -> bool:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from meshconfig.istio import MESH, HTTPRoute, VirtualService
-from meshconfig.lint.cover.condition import ALWAYS, Condition, condition
-from meshconfig.lint.cover.seen import Seen
+from meshconfig.lint.shadowing.condition import ALWAYS, Condition, condition
+from meshconfig.lint.shadowing.match_index import MatchIndex
 from meshconfig.simulate.hosts import gateway_name
 
 
@@ -16,7 +16,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatchPosition:
     """A match of a route: the indices in `http` and in `match`; None is a route without a match."""
 
     route: int
@@ -29,20 +29,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Dead:
+class UnreachableMatch:
     """A match that never decides, because the earlier one at `by` has taken all its requests."""
 
-    at: Place
-    by: Place
+    at: MatchPosition
+    by: MatchPosition
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
-class DeadRoute:
+class UnreachableRoute:
     """A route all of whose matches are dead."""
 
     route: int
-    matches: tuple[Dead, ...]
+    matches: tuple[UnreachableMatch, ...]
 
     @property
     def reason(self) -> Reason:
@@ -52,53 +52,53 @@ class DeadRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Unreachable:
     """`routes` never answer; `matches` are dead ones of routes that do."""
 
-    routes: tuple[DeadRoute, ...] = ()
-    matches: tuple[Dead, ...] = ()
+    routes: tuple[UnreachableRoute, ...] = ()
+    matches: tuple[UnreachableMatch, ...] = ()
 
 
-def conditions(owner: VirtualService, route: HTTPRoute, index: int) -> list[tuple[Place, Condition]]:
+def conditions(owner: VirtualService, route: HTTPRoute, index: int) -> list[tuple[MatchPosition, Condition]]:
     """A route's matches, each with its place; one that always holds for a route without."""
     if not route.match:
-        return [(Place(index, None), ALWAYS)]
-    return [(Place(index, number), condition(match, owner)) for number, match in enumerate(route.match)]
+        return [(MatchPosition(index, None), ALWAYS)]
+    return [(MatchPosition(index, number), condition(match, owner)) for number, match in enumerate(route.match)]
 
 
-def dead(owner: VirtualService) -> Verdict:
+def unreachable(owner: VirtualService) -> Unreachable:
     """What no request reaches.
 
     A route that hands on to a delegate swallows nothing: what the delegate lets pass goes on to the next route.
     """
     if len(owner.spec.http) < 2 and all(len(route.match) < 2 for route in owner.spec.http):
-        return Verdict()
-    earlier = Seen[Place](gateways_of(owner))
-    routes: list[DeadRoute] = []
-    matches: list[Dead] = []
+        return Unreachable()
+    earlier = MatchIndex[MatchPosition](gateways_of(owner))
+    routes: list[UnreachableRoute] = []
+    matches: list[UnreachableMatch] = []
     for index, route in enumerate(owner.spec.http):
         alternatives = conditions(owner, route, index)
-        found = [one for one in (_dead(place, each, earlier) for place, each in alternatives) if one]
+        found = [one for one in (_unreachable(place, each, earlier) for place, each in alternatives) if one]
         if len(found) == len(alternatives):
-            routes.append(DeadRoute(index, tuple(found)))
+            routes.append(UnreachableRoute(index, tuple(found)))
         if route.delegate is not None:
             continue
-        within_route = Seen[Place](earlier.gateways)
+        within_route = MatchIndex[MatchPosition](earlier.gateways)
         for place, each in alternatives:
-            if len(found) < len(alternatives) and (one := _dead(place, each, within_route)):
+            if len(found) < len(alternatives) and (one := _unreachable(place, each, within_route)):
                 matches.append(one)
             within_route.add(place, each)
             earlier.add(place, each)
         if len(found) < len(alternatives):
             matches += found
-    return Verdict(tuple(routes), tuple(sorted(set(matches), key=lambda one: (one.at.route, one.at.match or 0))))
+    return Unreachable(tuple(routes), tuple(sorted(set(matches), key=lambda one: (one.at.route, one.at.match or 0))))
 
 
 def gateways_of(owner: VirtualService) -> frozenset[str]:
     return frozenset(gateway_name(name, owner.namespace) for name in owner.spec.gateways) or frozenset((MESH,))
 
 
-def _dead(place: Place, later: Condition, earlier: Seen[Place]) -> Dead | None:
+def _unreachable(place: MatchPosition, later: Condition, earlier: MatchIndex[MatchPosition]) -> UnreachableMatch | None:
     found = earlier.covering(later)
     if found is None:
         return None
@@ -107,4 +107,4 @@ def _dead(place: Place, later: Condition, earlier: Seen[Place]) -> Dead | None:
         reason = Reason.SAME
     else:
         reason = Reason.CATCH_ALL if condition_before.always else Reason.SWALLOWED
-    return Dead(place, by, reason)
+    return UnreachableMatch(place, by, reason)

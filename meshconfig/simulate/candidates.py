@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from meshconfig.istio import MESH, HTTPMatchRequest, HTTPRoute
 from meshconfig.simulate.decision import Mismatch, RouteRef
 from meshconfig.simulate.delegates import NamedRoute
-from meshconfig.simulate.match import HELD, Verdict, is_catch_all
+from meshconfig.simulate.match import HELD, MatchResult, is_catch_all
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class ProxyContext:
     """The Envoy that decides: a sidecar, or a gateway under the name of one of its Gateways.
 
     Parameters:
@@ -40,18 +40,18 @@ class Candidate:
     ref: RouteRef
     route: HTTPRoute
     match: HTTPMatchRequest | None
-    kept_out: Verdict = HELD
+    kept_out: MatchResult = HELD
 
     @property
     def catch_all(self) -> bool:
         return self.kept_out.matched and is_catch_all(self.match)
 
 
-def candidates(routes: Iterable[NamedRoute], proxy: Proxy) -> Iterator[Candidate]:
+def candidates(routes: Iterable[NamedRoute], proxy: ProxyContext) -> Iterator[Candidate]:
     """The matches in order, up to the first that takes everything: pilot drops what is behind it."""
     for named in routes:
         if named.ignored is not None:
-            yield Candidate(named.ref, named.route, None, Verdict((named.ignored,)))
+            yield Candidate(named.ref, named.route, None, MatchResult((named.ignored,)))
             continue
         for candidate in _matches(named, proxy):
             yield candidate
@@ -59,14 +59,14 @@ def candidates(routes: Iterable[NamedRoute], proxy: Proxy) -> Iterator[Candidate
                 return
 
 
-def _matches(named: NamedRoute, proxy: Proxy) -> Iterator[Candidate]:
+def _matches(named: NamedRoute, proxy: ProxyContext) -> Iterator[Candidate]:
     if not named.route.match:
         yield Candidate(named.ref, named.route, None)
     for index, match in enumerate(named.route.match):
         yield Candidate(replace(named.ref, match_index=index), named.route, match, _kept_out(match, proxy))
 
 
-def _kept_out(match: HTTPMatchRequest, proxy: Proxy) -> Verdict:
+def _kept_out(match: HTTPMatchRequest, proxy: ProxyContext) -> MatchResult:
     mismatches: list[Mismatch] = []
     unknown: list[str] = []
     if match.port:
@@ -77,7 +77,7 @@ def _kept_out(match: HTTPMatchRequest, proxy: Proxy) -> Verdict:
     if match.gateways:
         if proxy.gateway not in match.gateways:
             mismatches.append(Mismatch("gateways", ", ".join(match.gateways), proxy.gateway))
-        return Verdict(tuple(mismatches), tuple(unknown))
+        return MatchResult(tuple(mismatches), tuple(unknown))
     if match.source_labels and proxy.labels is None:
         unknown.append("a match has sourceLabels, and the sender's labels are not known")
     elif not match.source_labels.items() <= (proxy.labels or {}).items():
@@ -88,4 +88,4 @@ def _kept_out(match: HTTPMatchRequest, proxy: Proxy) -> Verdict:
         ]
     if match.source_namespace and match.source_namespace != proxy.namespace:
         mismatches.append(Mismatch("sourceNamespace", match.source_namespace, proxy.namespace))
-    return Verdict(tuple(mismatches), tuple(unknown))
+    return MatchResult(tuple(mismatches), tuple(unknown))

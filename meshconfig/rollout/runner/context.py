@@ -20,7 +20,7 @@ class UnwantedError(GraylaneError):
 
 
 @dataclass(slots=True)
-class Voice:
+class DedupLog:
     """Tells lines for people, none twice in a row: what is looked at again and again mostly is as it was."""
 
     tell: Callable[[str], None]
@@ -43,7 +43,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class RunnerContext:
     """Of one runner, from when it has got the Lease until it loses it or stops.
 
     Parameters:
@@ -62,10 +62,10 @@ class World:
 
 
 @dataclass(slots=True)
-class Interest:
+class StillWanted:
     """Is what is being done for a state still asked for? A look at the cluster, at most one each second."""
 
-    world: World
+    context: RunnerContext
     record: Record
     _next: float = field(default_factory=lambda: time.monotonic() + LOOK)
 
@@ -74,14 +74,14 @@ class Interest:
         Raises:
             UnwantedError: not any more.
         """
-        if self.world.stop.is_set():
+        if self.context.stop.is_set():
             raise UnwantedError("the runner stops")
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
         try:
-            self.world.held.check()
-            found = store.read(self.world.client, self.record.namespace, self.record.name)
+            self.context.held.check()
+            found = store.read(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
         except ClusterError:  # not to be known now

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from meshconfig.istio import Resources, StringMatch
-from meshconfig.lint.cover import seen
-from meshconfig.lint.cover.condition import covers
-from meshconfig.lint.cover.dead import Place, Reason, dead
+from meshconfig.lint.shadowing import match_index
+from meshconfig.lint.shadowing.condition import covers
+from meshconfig.lint.shadowing.unreachable import MatchPosition, Reason, unreachable
 from meshconfig.load import parse
 from meshconfig.simulate import Index, Request, simulate
 from meshconfig.simulate.hosts import gateway_name
@@ -116,8 +116,8 @@ def test_no_request_reaches_what_is_reported_as_swallowed_fuzz(seed):
     for _ in range(250_000 if os.environ.get("GRAYLANE_FUZZ") else 3_000):
         manifest = virtual_service(rng)
         resources = Resources.parse([manifest, SERVICE, *GATEWAYS])
-        verdict = dead(resources.virtual_services[0])
-        never = [one.at for route in verdict.routes for one in route.matches] + [one.at for one in verdict.matches]
+        found = unreachable(resources.virtual_services[0])
+        never = [one.at for route in found.routes for one in route.matches] + [one.at for one in found.matches]
         index = Index(resources) if never else None
         for place in never:
             match = manifest["spec"]["http"][place.route]["match"][place.match]
@@ -125,7 +125,10 @@ def test_no_request_reaches_what_is_reported_as_swallowed_fuzz(seed):
                 request = request_for(rng, match, manifest["spec"]["gateways"])
                 reached = simulate(index, request).route
                 asked += reached is not None
-                assert reached is None or Place(reached.index, reached.match_index) not in never, (manifest, request)
+                assert reached is None or MatchPosition(reached.index, reached.match_index) not in never, (
+                    manifest,
+                    request,
+                )
     assert asked > 2_000
 
 
@@ -221,9 +224,9 @@ def test_gl203_among_a_thousand_lanes_each_is_compared_with_few(routed, monkeypa
     lanes = [f"{{headers: {{env: {{exact: lane-{number}}}}}}}" for number in range(1000)]
     (document,) = parse(routed(*lanes, lanes[0], None), "in.yaml")
     compared = []
-    monkeypatch.setattr(seen, "covers", lambda *each: compared.append(each) or covers(*each))
-    verdict = dead(Resources.parse([document.value]).virtual_services[0])
-    assert [(one.route, one.reason) for one in verdict.routes] == [(1000, Reason.SAME)]
+    monkeypatch.setattr(match_index, "covers", lambda *each: compared.append(each) or covers(*each))
+    found = unreachable(Resources.parse([document.value]).virtual_services[0])
+    assert [(one.route, one.reason) for one in found.routes] == [(1000, Reason.SAME)]
     assert len(compared) < len(lanes)
 
 

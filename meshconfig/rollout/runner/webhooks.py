@@ -13,18 +13,18 @@ from meshconfig.errors import ClusterError
 from meshconfig.rollout.actions import Notify
 from meshconfig.rollout.events import Told
 from meshconfig.rollout.notify import message, send
-from meshconfig.rollout.runner.world import World
-from meshconfig.rollout.state import Entry
+from meshconfig.rollout.pending_actions import actions
+from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.state import LogEntry
 from meshconfig.rollout.store import Record, now
-from meshconfig.rollout.todo import actions
 from meshconfig.spec.rollout import Webhook
 
 
-class Teller:
+class WebhookSender:
     """Tells of one rollout, the oldest entry first."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: RunnerContext) -> None:
+        self._context = context
         self._thread: threading.Thread | None = None
         self._told = 0
 
@@ -40,22 +40,22 @@ class Teller:
             self._thread.start()
         return None
 
-    def _tell(self, record: Record, entries: Iterable[Entry]) -> None:
+    def _tell(self, record: Record, entries: Iterable[LogEntry]) -> None:
         for entry in entries:
             for webhook in record.state.rollout.spec.notify:
-                if self._world.stop.is_set():
+                if self._context.stop.is_set():
                     return
                 self._webhook(record, entry, webhook)
             self._told = entry.number
 
-    def _webhook(self, record: Record, entry: Entry, webhook: Webhook) -> None:
+    def _webhook(self, record: Record, entry: LogEntry, webhook: Webhook) -> None:
         try:
             secret = self._secret(record, webhook)
         except ClusterError as error:
             self._failed(f"secret of webhook {webhook.url}: {error}")
             return
         sent = message(record.state, entry, secret=secret, now=now())
-        if wrong := send(webhook, sent, sleep=self._world.stop.wait):
+        if wrong := send(webhook, sent, sleep=self._context.stop.wait):
             self._failed(f"webhook {wrong}")
 
     def _secret(self, record: Record, webhook: Webhook) -> str | None:
@@ -63,11 +63,11 @@ class Teller:
         if webhook.secret_ref is None:
             return None
         name, key = Key("Secret", record.namespace, webhook.secret_ref.name), webhook.secret_ref.key
-        found = self._world.client.get(path(name))
+        found = self._context.client.get(path(name))
         if found is None or key not in (found.get("data") or {}):
             raise ClusterError(f"there is no {name} with a key {key}")
         return base64.b64decode(found["data"][key]).decode(errors="replace")
 
     def _failed(self, said: str) -> None:
-        self._world.metrics.failed("webhook")
-        self._world.tell(said)
+        self._context.metrics.failed("webhook")
+        self._context.tell(said)
