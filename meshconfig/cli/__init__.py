@@ -1,4 +1,4 @@
-"""The command `graylane`: parse, call, print; the rules live below.
+"""The command `graylane`: parses arguments, calls the packages below, and prints. It contains no routing logic.
 
 Each command is one module here, with a function that `app` registers. Exit 0 done, 1 findings or differences,
 2 bad input or usage.
@@ -31,7 +31,7 @@ from meshconfig.errors import GraylaneError, InputError
 
 app = typer.Typer(
     name="graylane",
-    help="Header-based gray routing on Istio: one spec in, routes out; ask what they will do, and apply them safely.",
+    help="Header-based gray routing on Istio: compile a spec to routes, check them, and apply them safely.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -42,7 +42,7 @@ app.command("render")(render.command)
 app.command("lint")(lint.command)
 app.command("explain")(explain.command)
 app.command("graph")(graph.command)
-# `--LANE VERSION` takes the names of the spec's lanes.
+# The options `--LANE VERSION` are named after the lanes in the spec, so Typer cannot know them.
 app.command("replicas", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(replicas.command)
 app.command("diff")(diff.diff)
 app.command("plan")(diff.plan)
@@ -60,9 +60,11 @@ app.add_typer(local.app, name="local")
 
 
 def main() -> None:
-    """Run the command line; errors that a person can mend are one line each, never a traceback."""
+    """Run the command line. An error that the user can fix is printed as one line, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # an arrow must not end a command where the locale has none
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # output has arrows: a locale without them must not end the command with UnicodeEncodeError
             stream.reconfigure(errors="backslashreplace")
     try:
         app()

@@ -1,4 +1,4 @@
-"""`graylane apply` and `graylane delete`: make a cluster what a spec says, with no request lost."""
+"""`graylane apply` and `graylane delete`: change a cluster to match a spec, without losing a request."""
 
 import json
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @with_options(ApplyOptions)
 def apply(file: Files, *, how: ApplyOptions) -> None:
-    """Make the cluster what specs say, in steps between which every proxy has acknowledged the last one.
+    """Change the cluster to match specs, step by step; each step waits until every proxy has acknowledged the last.
 
-    What a group no longer has is removed, resources of others are never touched, and without a change nothing is
-    written. A change that stops half-way has removed nothing that is in use: the same command goes on.
-    `graylane plan` shows the steps, `graylane diff` the change.
+    graylane deletes what it once applied and the spec no longer contains. It never touches resources of others. It
+    writes nothing if nothing differs. If a change stops half-way, requests are still served, and the same command
+    continues it. `graylane plan` shows the steps, `graylane diff` the differences.
 
     Examples:
 
@@ -37,9 +37,10 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
 
 @with_options(ChangeOptions)
 def delete(file: Files, *, how: ChangeOptions) -> None:
-    """Remove all that graylane applied for the groups in specs: entries first, then routes, then subsets.
+    """Delete everything that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
-    The services themselves stay; without routes, any version of them answers. `graylane history` still knows the group.
+    The Services and Deployments stay. Without routes, Kubernetes sends each request to any version. `graylane history`
+    still lists the group's revisions.
 
     Examples:
 
@@ -50,7 +51,7 @@ def delete(file: Files, *, how: ChangeOptions) -> None:
 
 
 def each(client: "Client", groups: "Sequence[Wanted]", how: ChangeOptions) -> None:
-    """Carry out the changes of several groups, one after the other, and print what came of each."""
+    """Carry out the changes of several groups one after the other, and print the result of each."""
     choices, done = how.choices(), []
     for one in groups:
         outcome = carry_out(client, one, choices)

@@ -1,4 +1,4 @@
-"""The options of the commands that change a cluster: said once, as dataclasses, and given to whichever takes them."""
+"""The options shared by all commands that change a cluster, declared once as dataclasses."""
 
 import inspect
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from meshconfig.cli.common import Output, OutputFormat, batch, needs
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Choices
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask the API server about all of it, and write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Validate every write with the API server, but write nothing.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeOptions:
-    """How the cluster is changed; each field is an option."""
+    """Options of a command that changes a cluster; each field is one command-line option."""
 
     dry_run: DryRun = False
     break_lock: BreakLock = False
@@ -45,7 +45,7 @@ class ChangeOptions:
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions(ChangeOptions):
-    """As `ChangeOptions`, where something new is put there."""
+    """Options of a command that may also create resources or routes."""
 
     adopt: Adopt = False
     fast: Fast = False
@@ -55,7 +55,11 @@ class ApplyOptions(ChangeOptions):
 
 
 def with_options(options: type[ChangeOptions]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A command whose parameter `how` stands for the options that are the fields of a dataclass."""
+    """A decorator: gives a command one option for each field of `options`, and passes them as its parameter `how`.
+
+    Typer reads options from a function's signature. The decorator writes a signature that has the fields in place of
+    `how`, so that a dozen commands need not repeat eight parameters.
+    """
     parameters = [
         inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.type)
         for one in fields(options)
@@ -71,9 +75,9 @@ def with_options(options: type[ChangeOptions]) -> Callable[[Callable[..., None]]
         own = [one for one in inspect.signature(command).parameters.values() if one.name != "how"]
         keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
         signature = inspect.Signature([*keyword, *parameters])
-        run.__signature__ = signature  # type: ignore[attr-defined]  # so inspect documents it
+        run.__signature__ = signature  # type: ignore[attr-defined]  # inspect.signature reads this attribute
         run.__annotations__ = {one.name: one.annotation for one in (*keyword, *parameters)}
-        del run.__wrapped__  # or its signature would be taken
+        del run.__wrapped__  # inspect would follow it to the command's own signature
         return run
 
     return taking

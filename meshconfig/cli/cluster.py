@@ -1,4 +1,4 @@
-"""What the commands that talk to a cluster share: their options, connecting, and showing a change as it goes on."""
+"""What the commands that use a cluster share: options, the connection, and the display of a change in progress."""
 
 import logging
 from collections.abc import Sequence
@@ -21,43 +21,59 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
 
 Context = Annotated[
     str | None,
-    typer.Option("--context", metavar="NAME", help="A context of the kubeconfig; else its current one."),
+    typer.Option("--context", metavar="NAME", help="Context in the kubeconfig. Default: its current context."),
 ]
-Namespace = Annotated[str, typer.Option("-n", "--namespace", help="The group's namespace.")]
-GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="A group's name.", show_default=False)]
+Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace of the LaneGroup or Rollout.")]
+GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="Name of a LaneGroup.", show_default=False)]
 Istiod = Annotated[
     str | None,
-    typer.Option("--istiod", metavar="URL", help="istiod's debug pages; else through the API server, by port-forward."),
+    typer.Option(
+        "--istiod", metavar="URL", help="URL of istiod's debug pages. Default: a port-forward through the API server."
+    ),
 ]
 Fast = Annotated[
-    bool, typer.Option("--fast", help="Without the consistent change: a request may meet old and new routing.")
+    bool,
+    typer.Option(
+        "--fast", help="Skip the consistent change: fewer steps, but one request may meet both old and new routes."
+    ),
 ]
-Adopt = Annotated[bool, typer.Option("--adopt", help="Take over fields that other managers own.")]
-BreakLock = Annotated[bool, typer.Option("--break-lock", help="Take over the lock of one who does not run any more.")]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long one barrier may take.")]
-Drain = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long what is in flight has to end, at least.")
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take over fields and resources that other field managers own.")]
+BreakLock = Annotated[
+    bool, typer.Option("--break-lock", help="Take over the group's lock from a process that has stopped running.")
 ]
-Wait = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="A barrier's length where istiod cannot be read.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0, help="Maximum seconds to wait, in each step, until all proxies have acknowledged it."
+    ),
+]
+Drain = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Minimum seconds to let running requests finish.")]
+Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="Seconds to wait after each step if istiod cannot be read.")
+]
 
 
 def connect(context: str | None) -> "Client":
-    """A client of the cluster.
+    """A client for the cluster of a kubeconfig context.
 
     Raises:
-        GraylaneError: there is none, or the package is not installed.
+        GraylaneError: no cluster is configured, or the Kubernetes package is not installed.
     """
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each new try; the last one's failure is an error
+    # urllib3 warns on each retry. The client raises an error if the last one fails, so the warnings are noise.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     with needs("mesh"):
         from meshconfig.cluster.client import Client
     return Client.connect(context)
 
 
 def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
-    """The groups in files, as they should become.
+    """The desired state of each LaneGroup in the files.
+
+    Parameters:
+        gone: the groups' resources are to be deleted.
 
     Raises:
-        InputError: what keeps them from being used.
+        InputError: a file cannot be read, or a spec in it is invalid.
     """
     from meshconfig.cluster.change import Wanted
 
@@ -67,7 +83,7 @@ def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
 
 
 class ProgressPrinter:
-    """A change on standard error: a line for each step, on a terminal with what it is just doing."""
+    """Prints a change's progress on standard error: a line for each step, on a terminal also its current action."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -83,7 +99,7 @@ class ProgressPrinter:
         return Watcher(self.planned, self.warned, self.adopting, self.waiting, events)
 
     def planned(self, prepared: "Prepared") -> None:
-        """Once for each time the cluster is read; the steps are counted, and what is risked is said once."""
+        """Called after each reading of the cluster, as a change may be planned again; each note is printed once."""
         self._steps = len(prepared.plan.steps)
         for note in (*prepared.plan.reasons, *(f"risk: {risk}" for risk in prepared.plan.risks)):
             if note not in self._notes:
@@ -117,7 +133,7 @@ class ProgressPrinter:
         self._now(f"{progress.acknowledged}/{progress.proxies} proxies have it{waiting}")
 
     def drain(self, seconds: float) -> None:
-        self._now(f"{seconds:g} s for what is in flight")
+        self._now(f"{seconds:g} s for running requests to finish")
 
     def ended(self, number: int, verdict: "Verification | None", seconds: float) -> None:
         self.stop()
@@ -138,7 +154,7 @@ class ProgressPrinter:
 
 
 def carry_out(client: "Client", one: "Wanted", choices: "Choices") -> "ChangeResult":
-    """One group's change, shown on standard error."""
+    """Carry out the change of one group and print its progress on standard error."""
     from meshconfig.cluster import change
 
     shown = ProgressPrinter(stderr())
@@ -164,7 +180,7 @@ def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]
 
 
 def summary(outcome: "ChangeResult", *, dry_run: bool = False) -> str:
-    """What was done to one group, a line for each resource and one for all."""
+    """The result for one group: a line for each changed resource, then a line for the group."""
     wanted = outcome.prepared.wanted
     name = f"group {wanted.namespace}/{wanted.group}"
     lines = [str(one) for one in outcome.prepared.differences]

@@ -1,4 +1,4 @@
-"""What several commands share: the option `-f`, and the way from files to models."""
+"""What several commands share: the options `-f` and `--output`, and reading spec files into models."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -20,35 +20,38 @@ Files = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="A spec, a directory of specs, or - for standard input; may be given several times.",
+        help="Spec file, directory of specs, or - for standard input. Repeatable.",
         show_default=False,
     ),
 ]
 
 
 class Output(StrEnum):
-    """How a command prints what it found."""
+    """The format in which a command prints its result."""
 
     TEXT = "text"
     JSON = "json"
 
 
-OutputFormat = Annotated[Output, typer.Option("--output", help="For a reader, or for a program.")]
+OutputFormat = Annotated[Output, typer.Option("--output", help="Output format: text for people, JSON for programs.")]
 
 
 def models(files: Sequence[str]) -> list[Model]:
     """The models of all groups in the files.
 
     Raises:
-        InputError: what keeps them from being used.
+        InputError: a file cannot be read, or a spec in it is invalid.
     """
     return [compile_group(group.spec) for group in groups.read(files)]
 
 
 @contextmanager
 def batch() -> Iterator[None]:
-    """For work that makes millions of small objects and then ends: the collector would look at each of them again
-    and again (measured on 10,000 services: two thirds of the time), and find nothing to free."""
+    """Switch Python's cyclic garbage collector off while the block runs.
+
+    A command creates millions of small objects, frees almost none, and ends. The collector would scan all of them again
+    and again: on 10,000 services it took two thirds of the time.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -59,21 +62,25 @@ def batch() -> Iterator[None]:
 
 
 def stdout() -> Console:
-    """Colour and tables on a terminal, plain text in a pipe; long lines stay whole in a pipe."""
+    """A console for results: colours and tables on a terminal, plain unwrapped text in a pipe."""
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
 
 
 def stderr() -> Console:
+    """A console for progress and notes, so that standard output holds the result alone."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def needs(extra: str) -> Iterator[None]:
-    """Around the imports of a command that not every installation has the packages for.
+    """Wrap imports of packages that only an optional extra installs.
+
+    Parameters:
+        extra: the extra of the `graylane` package, such as `mesh`.
 
     Raises:
-        GraylaneError: one is missing; the message says how to install it.
+        GraylaneError: a package is missing; the message gives the `pip install` command.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""`graylane demo`: two services, two lanes and a real Envoy; ask, and see who answers."""
+"""`graylane demo`: two services with two versions each behind a real Envoy; shows which version answers."""
 
 from typing import Annotated
 
@@ -10,12 +10,15 @@ from meshconfig.cli.common import needs
 def command(
     file: Annotated[
         str | None,
-        typer.Option("-f", "--file", metavar="FILE", help="Another spec than the example's.", show_default=False),
+        typer.Option(
+            "-f", "--file", metavar="FILE", help="Spec file to use in place of the example's.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Start cat and mouse, prod and gray, behind a real Envoy; send requests; print who answered.
+    """Run the services cat and mouse, each as prod and gray, behind a real Envoy, and show which version answers.
 
-    Exits with 0 if each request went where the spec sends it. Takes any free ports, and leaves nothing behind.
+    Exit status: 0 if each request went where the spec sends it, else 1. The demo uses free ports, and leaves no process
+    or file.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""What `graylane demo` does: start the example, ask, print who answered."""
+"""What `graylane demo` does: start the example, send requests, print which version answered."""
 
 import asyncio
 import importlib.util
@@ -16,13 +16,13 @@ from meshconfig.local import plan as plans
 from meshconfig.local.demo import Answer, Chain, Question
 from meshconfig.local.mesh import Events
 
-_LIMIT = 120.0  # seconds for all of it
+_LIMIT = 120.0  # seconds for the whole demo
 _SERVICES = "demo_services"
 _EXAMPLE = "cat-mouse/graylane.yaml"
 
 
 def run(file: str | None) -> bool:
-    """Was every answer the expected one? `file`: another spec than the example's."""
+    """Run the demo; True if every answer came from the expected version. `file`: a spec in place of the example's."""
     answers = asyncio.run(_within_limit(file or str(_example()), stdout()))
     wrong = list(demo.failures(answers))
     for line in wrong:
@@ -60,12 +60,12 @@ async def _demo(file: str, out: Console) -> list[Answer]:
     progress.print(f"starting {len(plan.workloads)} processes and Envoy …")
     async with mesh.running(plan, Events(died=lambda message: progress.print(message, markup=False))) as running:
         first = await demo.ask(running, demo.WITH_BOTH)
-        _print(out, "Asked of the gateway", [one for one in first if not one.question.direct])
-        _print(out, "From cat to mouse directly", [one for one in first if one.question.direct])
-        progress.print("taking mouse's gray version out of the spec, while all runs on …")
+        _print(out, "Requests to the gateway", [one for one in first if not one.question.direct])
+        _print(out, "Requests from cat directly to mouse", [one for one in first if one.question.direct])
+        progress.print("removing mouse's gray version from the spec while everything keeps running …")
         await running.change(plans.plan(demo.without_gray_mouse(documents)))
         second = await demo.ask(running, demo.WITHOUT_GRAY_MOUSE)
-        _print(out, "Asked of the gateway, mouse's gray version gone", second)
+        _print(out, "Requests to the gateway, without mouse's gray version", second)
     return first + second
 
 

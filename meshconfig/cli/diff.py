@@ -1,4 +1,4 @@
-"""`graylane plan` and `graylane diff`: what an apply would do, and in which steps."""
+"""`graylane diff` and `graylane plan`: what an apply would change, and in which steps."""
 
 import json
 import sys
@@ -17,9 +17,9 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEXT) -> None:
-    """What an apply would change: a unified diff of what graylane has a say in, without what the server adds.
+    """Show what an apply would change, as a unified diff of the fields that graylane manages.
 
-    Exit 0 without a difference, 1 with some.
+    Exit status: 0 if nothing differs, else 1.
 
     Examples:
 
@@ -41,7 +41,7 @@ def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEX
 
 
 def plan(file: Files, fast: Fast = False, context: Context = None, output: OutputFormat = Output.TEXT) -> None:
-    """The steps that an apply would take, and why; each state between two of them is looked at by lint.
+    """Show the steps of an apply and their reasons. Lint checks the state of the routes after each step.
 
     Examples:
 
@@ -73,7 +73,7 @@ def _prepared(file: list[str], context: str | None, *, fast: bool = False) -> "l
 
 
 def _lines(prepared: "Prepared") -> list[tuple[str, str]]:
-    """A plan for a reader, each line with its style."""
+    """A plan as lines of text, each with its colour."""
     name = f"group {prepared.wanted.namespace}/{prepared.wanted.group}"
     steps = prepared.plan.steps
     if not steps:

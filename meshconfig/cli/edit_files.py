@@ -1,4 +1,7 @@
-"""A spec's files as an edit leaves them: shown as a diff, and written all or none, each old or new at any time."""
+"""The files of an edited spec: shown as a diff, and written all or none.
+
+A reader sees each file either old or new, never half of it.
+"""
 
 import os
 import stat
@@ -17,7 +20,7 @@ def read(files: Sequence[str]) -> Texts:
     """The texts of the files that `-f` names.
 
     Raises:
-        InputError: one cannot be read, or is standard input.
+        InputError: a file cannot be read, or `-f -` names standard input.
     """
     if "-" in files:
         raise InputError.at("-", "standard input cannot be edited: name the file")
@@ -34,14 +37,14 @@ def _text(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file; `before` is None where it is new."""
+    """The change of one file; `before` is None for a new file."""
 
     file: str
     before: str | None
     after: str
 
     def diff(self) -> list[str]:
-        """As `diff -u`, line by line, without line ends."""
+        """The lines of a unified diff, without line ends."""
         before = (self.before or "").splitlines()
         name = self.file if self.before is not None else "/dev/null"
         return list(unified_diff(before, self.after.splitlines(), name, self.file, lineterm=""))
@@ -52,18 +55,18 @@ def changes(before: Texts, after: Texts) -> list[FileChange]:
 
 
 class Staged:
-    """New contents beside their files, to take their places at once."""
+    """New contents, written to temporary files that then replace the originals."""
 
     def __init__(self, changes: Sequence[FileChange]) -> None:
         self._changes = changes
         self._temporary: Mapping[Path, Path] = {}
 
     def stage(self) -> None:
-        """Write all that can fail: without space, or without the right to."""
+        """Write the temporary files. What can fail, such as a full disk or a missing permission, fails here."""
         found: dict[Path, Path] = {}
         self._temporary = found
         for one in self._changes:
-            path = Path(os.path.realpath(one.file))  # a link stays one
+            path = Path(os.path.realpath(one.file))  # replace the target of a symbolic link, not the link
             temporary = path.with_name(f".{path.name}.graylane-{os.getpid()}.tmp")
             with temporary.open("wb") as out:
                 found[path] = temporary
@@ -76,16 +79,16 @@ class Staged:
                     raise PermissionError(13, "Permission denied", str(path))
 
     def commit(self) -> None:
-        """Every file gets its new content.
+        """Replace every file by its new content.
 
         Raises:
-            InputError: somebody else wrote one of them meanwhile; none is changed.
+            InputError: another process changed a file in the meantime; then no file is replaced.
         """
         paths = [Path(os.path.realpath(one.file)) for one in self._changes]
         for one, path in zip(self._changes, paths, strict=True):
             found = path.read_bytes().decode() if path.exists() else None
             if found != one.before:
-                raise InputError.at(one.file, "was changed by somebody else meanwhile: nothing was written")
+                raise InputError.at(one.file, "was changed by another process in the meantime: nothing was written")
         done: list[tuple[FileChange, Path]] = []
         try:
             for one, path in zip(self._changes, paths, strict=True):
@@ -103,7 +106,7 @@ class Staged:
 
 @contextmanager
 def staged(changes: Sequence[FileChange]) -> Iterator[Staged]:
-    """The changes, ready to be committed; without that, nothing is left of them.
+    """The changes, staged in temporary files. If the block does not commit them, the files are removed.
 
     Raises:
         InputError: a file cannot be written.

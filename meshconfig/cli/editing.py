@@ -1,4 +1,4 @@
-"""What the commands that edit a spec share: their options, and the way from a draft to files and to the cluster."""
+"""What the commands that edit a spec share: options, and carrying out an edit in the files and in the cluster."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -25,31 +25,34 @@ if TYPE_CHECKING:
 
 GroupOption = Annotated[
     str | None,
-    typer.Option("--group", metavar="NAME", help="The group, where the files have several that could be meant."),
+    typer.Option("--group", metavar="NAME", help="LaneGroup to edit. Required if the files contain several that fit."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class EditOptions(ApplyOptions):
-    """As `ApplyOptions`, where a file is edited; the cluster is changed with `--apply` alone."""
+    """Options of a command that edits a spec's file, and changes the cluster only with `--apply`."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, and write nothing.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, but write nothing.")] = False
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry it out in the cluster too, as `graylane apply` does.")
+        bool, typer.Option("--apply", help="Also apply the edited spec to the cluster, as `graylane apply` does.")
     ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class EditJob:
-    """One command's work.
+    """What one editing command has to do.
 
     Parameters:
-        action: what the history will say.
-        first: before anything is written: a Deployment, and that its Pods are ready.
-        last: after the cluster has the new routes; then the files are written after it, so that a command that
-            stopped half-way can be given again.
-        others: files besides the spec's; `shown`: what is shown as well, and goes to the cluster alone.
-        client: of the cluster, where it was needed already.
+        texts: the spec's files before the edit.
+        draft: the edit.
+        action: the text that `graylane history` will show for this change.
+        first: called before anything is written; it creates a Deployment and waits until its Pods are ready.
+        last: called once the cluster has the new routes. The files are then written after it, so that the user can
+            repeat a command that stopped half-way.
+        others: changes of files other than the spec's.
+        shown: changes of cluster objects, which are printed as diffs but written to no file.
+        client: the client of the cluster, if one is connected already.
     """
 
     texts: Texts
@@ -63,11 +66,11 @@ class EditJob:
 
 
 def carry_out(job: EditJob, how: EditOptions) -> None:
-    """Show the change, write the files, and with `--apply` make the cluster so.
+    """Print the edit as a diff, write the files, and with `--apply` change the cluster.
 
     Raises:
-        InputError: the edit makes no spec that can be used.
-        GraylaneError: lint finds errors that the spec has not had; the cluster could not be changed.
+        InputError: the edited spec is invalid.
+        GraylaneError: lint reports an error that the old spec did not have, or the cluster could not be changed.
     """
     after = job.texts.edited(job.draft)
     notes = [*job.draft.notes, *_new_findings(job.texts, after)]
@@ -106,11 +109,11 @@ def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOpt
         if not found:
             raise
         written = " ".join(f"-f {file}" for file in job.texts.by_file)
-        raise UnfinishedError(f"{error}\nthe files are written; graylane apply {written} goes on") from None
+        raise UnfinishedError(f"{error}\nthe files are written; to continue: graylane apply {written}") from None
 
 
 class UnfinishedError(GraylaneError):
-    """The files are written, and the cluster is not yet so."""
+    """The files are written, but the cluster was not changed to match them."""
 
 
 def _routes(client: "Client", job: EditJob, after: Texts, choices: "Choices") -> "ChangeResult":
@@ -122,16 +125,18 @@ def _routes(client: "Client", job: EditJob, after: Texts, choices: "Choices") ->
 
 
 def _new_findings(before: Texts, after: Texts) -> list[str]:
-    """What lint says of the new spec and did not say of the old one.
+    """The warnings of lint on the edited spec that the old spec did not have.
 
     Raises:
-        GraylaneError: errors among it.
+        GraylaneError: lint reports a new error.
     """
     known = {_same(one) for one in lint(index(before.every))}
     new = [one for one in lint(index(after.every)) if _same(one) not in known]
     if errors := [one for one in new if one.level is Level.ERROR]:
         lines = "\n".join(map(str, errors))
-        raise GraylaneError(f"nothing was written, as lint finds (lines are those after the edit):\n{lines}")
+        raise GraylaneError(
+            f"nothing was written, because lint reports errors (line numbers are those after the edit):\n{lines}"
+        )
     return [str(one) for one in new if one.level is Level.WARNING]
 
 
@@ -145,7 +150,7 @@ def _show(found: Sequence[FileChange], notes: Sequence[str]) -> None:
         for line in one.diff():
             out.print(Text(line, COLOURS.get(line[:1], "")))
     if not found:
-        stderr().print("the files say so already")
+        stderr().print("no change: the files say this already")
     for note in notes:
         stderr().print(Text(f"note: {note}", "yellow"))
 
@@ -163,7 +168,11 @@ def _as_json(
 
 
 def group_with(texts: Texts, service: str, chosen: str | None) -> Group:
-    """The group that has a service; where none has, an error with the service's nearest name."""
+    """The group that has a service.
+
+    Raises:
+        InputError: no group has it (the message suggests the most similar name), or several have.
+    """
     found = _chosen(texts, chosen)
     having = [group for group in found if service in group.spec.spec.services]
     if not having:
@@ -189,5 +198,5 @@ def _chosen(texts: Texts, chosen: str | None) -> Sequence[Group]:
 def _only(found: Sequence[Group], what: str) -> Group:
     if len(found) > 1:
         names = " and ".join("/".join(group.key) for group in found)
-        raise InputError.at("--group", f"groups {names} {what}: say which")
+        raise InputError.at("--group", f"groups {names} {what}: choose one")
     return found[0]

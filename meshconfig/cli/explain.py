@@ -32,26 +32,38 @@ FAILED = 1
 
 def command(
     file: Files,
-    host: Annotated[str, typer.Option("--host", metavar="H", help="The host asked for; inside the mesh a service.")],
-    path: Annotated[str, typer.Option("--path", metavar="P", help="The path, with its query.")] = "/",
+    host: Annotated[
+        str, typer.Option("--host", metavar="H", help="Host of the request; inside the mesh, the name of a service.")
+    ],
+    path: Annotated[str, typer.Option("--path", metavar="P", help="Path of the request, with its query.")] = "/",
     header: Annotated[
         list[str] | None,
-        typer.Option("--header", "-H", metavar="K:V", help="A header; may be given several times.", show_default=False),
+        typer.Option("--header", "-H", metavar="K:V", help="Header of the request. Repeatable.", show_default=False),
     ] = None,
     method: Annotated[str, typer.Option("--method", "-X")] = "GET",
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="SERVICE", help="Sent by this service, not from outside.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="SERVICE",
+            help="Service that sends the request. Default: a client outside, through the gateway.",
+            show_default=False,
+        ),
     ] = None,
     chain: Annotated[
         str | None,
-        typer.Option("--chain", metavar="A,B,…", help="Follow the request through these services.", show_default=False),
+        typer.Option(
+            "--chain",
+            metavar="A,B,…",
+            help="Follow the request through these services, each calling the next.",
+            show_default=False,
+        ),
     ] = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Tell what becomes of one request, by the rules of Istio and Envoy, without a cluster.
+    """Show how Istio and Envoy would route one request, computed without a cluster.
 
-    Exit 1 when no version would answer it.
+    Exit status: 1 if no version would answer the request, else 0.
 
     Examples:
 
@@ -78,7 +90,7 @@ def command(
 
 
 class Names:
-    """The spec's words for what the resources name by host and subset."""
+    """Translates a host and subset of Istio's resources to the service and version of the spec."""
 
     def __init__(self, compiled: Sequence[Model], files: str) -> None:
         self.services = {service.name: service for model in compiled for service in model.services}
@@ -87,10 +99,10 @@ class Names:
         self.tags = {model.tag for model in compiled}
 
     def service(self, name: str) -> Service:
-        """By the spec's name, the Service's name or its full host.
+        """Find a service by its name in the spec, its Service's name or its full host.
 
         Raises:
-            InputError: there is none of that name.
+            InputError: no service has that name.
         """
         for service in (self.services.get(name), self.by_host.get(name)):
             if service:
@@ -145,7 +157,7 @@ def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
         lines.append(_row("yes", decision.route.name or f"http[{decision.route.index}]", "takes it", "green"))
     lines += [_share(share.outcome, share.probability, names, sent=bool(request.headers)) for share in decision.shares]
     lines += [Text(f"copied to {mirror} ({_percent(mirror.share)})", style="dim") for mirror in decision.mirrors]
-    # What is assumed (that the Services exist) is what a spec says; a program finds it in the JSON.
+    # The decision's assumptions (that Services exist) follow from the spec, so the text leaves them out; JSON has them.
     return lines + [Text(f"not decided: {one}", style="yellow") for one in decision.undecided]
 
 

@@ -1,4 +1,4 @@
-"""`graylane graph`: lanes × services as a picture."""
+"""`graylane graph`: a diagram of lanes and the versions that they select."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -16,11 +16,11 @@ class Format(StrEnum):
 
 def command(
     file: Files,
-    picture: Annotated[Format, typer.Option("--format", help="Mermaid for Markdown pages, SVG for anything else.")] = (
+    picture: Annotated[Format, typer.Option("--format", help="Diagram format: Mermaid for Markdown pages, or SVG.")] = (
         Format.MERMAID
     ),
 ) -> None:
-    """Draw which version of each service a lane meets; dashed where it falls back to the baseline.
+    """Draw which version of each service a lane selects; a dashed line is a fallback to the baseline.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`graylane history`: what was applied to a group, by whom, and how it ended."""
+"""`graylane history`: the revisions of a group."""
 
 import json
 from collections.abc import Sequence
@@ -26,14 +26,17 @@ def command(
     group: GroupName,
     namespace: Namespace = "default",
     show: Annotated[
-        int | None, typer.Option("--show", metavar="N", help="Print the spec of this revision.", show_default=False)
+        int | None,
+        typer.Option(
+            "--show", metavar="N", help="Print the spec of this revision, and nothing else.", show_default=False
+        ),
     ] = None,
     context: Context = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """What was applied to a group: when, by whom, how it ended, what changed. The last line is the newest.
+    """List the revisions of a group: when it was applied, by whom, with which result, and what changed.
 
-    A revision that is `interrupted` was begun by somebody who does not run any more; another apply goes on from there.
+    The last line is the newest. `interrupted` means that the process stopped half-way; the next apply continues.
 
     Examples:
 
@@ -59,10 +62,10 @@ def command(
 
 
 def known(client: "Client", namespace: str, group: str) -> "list[Revision]":
-    """The group's revisions, the oldest first; one call, at least one revision.
+    """The revisions of a group, oldest first; at least one. Makes one API call if there are any.
 
     Raises:
-        InputError: it has none; the message lists the groups that have.
+        InputError: the group has no revision; the message lists the groups that have.
     """
     from meshconfig.cluster import history
 
@@ -78,7 +81,7 @@ def _spec(found: "Sequence[Revision]", number: int) -> str:
         if one.number == number:
             return to_yaml([json.loads(one.document)])
     numbers = ", ".join(str(one.number) for one in found)
-    raise InputError.at("--show", f"there is no revision {number}; there is {numbers}")
+    raise InputError.at("--show", f"there is no revision {number}; the group has {numbers}")
 
 
 def _table(found: "Sequence[Revision]", holder: str) -> Table:
@@ -104,7 +107,7 @@ def who(one: "Revision") -> str:
 
 
 def _changes(one: "Revision") -> Text:
-    """What failed, or what changed: the one resource, or how many."""
+    """The reason of a failure, or what changed: the resource if it is one, else counts by kind of change."""
     if one.outcome == "failed":
         return Text(short(one.message), "red")
     if len(one.changed) == 1:

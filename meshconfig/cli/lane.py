@@ -1,4 +1,4 @@
-"""`graylane lane`: lanes come to a spec and go from it."""
+"""`graylane lane`: add lanes to a spec, and remove them."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -12,8 +12,8 @@ from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out,
 from meshconfig.edit import lanes
 from meshconfig.errors import InputError
 
-app = typer.Typer(help="Add a lane to a spec, or remove it.", no_args_is_help=True)
-Lane = Annotated[str, typer.Argument(metavar="LANE", help="A lane's name.", show_default=False)]
+app = typer.Typer(help="Add a lane to a spec, or remove one.", no_args_is_help=True)
+Lane = Annotated[str, typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False)]
 
 
 class Mode(StrEnum):
@@ -23,7 +23,7 @@ class Mode(StrEnum):
 
 @app.callback()
 def group_() -> None:
-    """Add a lane to a spec, or remove it: the file is edited, its comments and order stay."""
+    """Add a lane to a spec, or remove one. Each command edits the spec's file and keeps its comments and order."""
 
 
 @app.command("add")
@@ -35,18 +35,20 @@ def add(
         str | None,
         typer.Option(
             metavar="SERVICE=VERSION,…",
-            help="Which version of a service it means; else each service's version of the lane's name.",
+            help="Versions that the lane selects. Default: each service's version of the same name as the lane.",
         ),
     ] = None,
     mode: Annotated[
         Mode | None,
-        typer.Option(help="May services without a version of the lane be answered by the baseline's (permissive)?"),
+        typer.Option(
+            help="Services without a version for the lane: answer by the baseline's (permissive), or refuse (strict)."
+        ),
     ] = None,
     group: GroupOption = None,
     *,
     how: EditOptions,
 ) -> None:
-    """Add a lane: who sends its tag gets its versions.
+    """Add a lane: requests with its tag go to its versions.
 
     Examples:
 
@@ -63,9 +65,9 @@ def add(
 @app.command("remove")
 @with_options(EditOptions)
 def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: EditOptions) -> None:
-    """Remove a lane; refused while an admit or a split leads to it, or it is the baseline.
+    """Remove a lane. An error names each admit rule or split that still leads to it; the baseline cannot be removed.
 
-    Its tag means nothing any more: who sends it is answered as those are who send none. Versions stay.
+    Requests that still carry its tag are then routed like untagged requests. The versions stay in the spec.
 
     Examples:
 
@@ -77,10 +79,10 @@ def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: EditOptio
 
 
 def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:
-    """`a=b` words as a mapping.
+    """Arguments of the form `NAME=VALUE` as a mapping.
 
     Raises:
-        InputError: a word is none, or a name stands twice.
+        InputError: an argument has another form, or a name is given twice.
     """
     found: dict[str, str] = {}
     for word in words:
@@ -88,6 +90,6 @@ def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:
         if not (name and equals and value):
             raise InputError.at(option, f"takes {shape}, not {word!r}")
         if name in found:
-            raise InputError.at(option, f"{name} stands twice")
+            raise InputError.at(option, f"{name} is given twice")
         found[name] = value
     return found

@@ -1,4 +1,4 @@
-"""`graylane lint`: mistakes in specs and in anybody's mesh resources."""
+"""`graylane lint`: finds mistakes in specs and in Istio resources of any origin."""
 
 import sys
 from enum import StrEnum
@@ -21,7 +21,7 @@ Inputs = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="A spec, manifests, a directory of either, or - for standard input; may be given several times.",
+        help="Spec, manifests, a directory of either, or - for standard input. Repeatable.",
         show_default=False,
     ),
 ]
@@ -35,32 +35,37 @@ class FailOn(StrEnum):
 def command(
     file: Inputs = None,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="More files.", show_default=False)
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Further files, as with -f.", show_default=False)
     ] = None,
     output: Annotated[
-        Format, typer.Option("--output", help="For a reader, a program, or a code scanner.")
+        Format,
+        typer.Option(
+            "--output", help="Output format: text for people, JSON for programs, SARIF or GitHub annotations for CI."
+        ),
     ] = Format.TEXT,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="Exit with 1 when there is a finding of this level or worse.")
+        FailOn, typer.Option("--fail-on", help="Lowest level of a finding that makes the command exit with 1.")
     ] = FailOn.WARNING,
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave this rule out.", show_default=False)
+        list[str] | None,
+        typer.Option("--ignore", metavar="CODE", help="Rule to skip, such as GL203. Repeatable.", show_default=False),
     ] = None,
     namespace: Annotated[
-        str, typer.Option("-n", "--namespace", help="The namespace of manifests that name none.")
+        str, typer.Option("-n", "--namespace", help="Namespace of manifests that name none.")
     ] = "default",
     explain_code: Annotated[
         str | None,
         typer.Option(
-            "--explain", metavar="CODE", help="Tell about one rule, or of `all` the titles.", show_default=False
+            "--explain", metavar="CODE", help="Explain one rule, or list all rules with `all`.", show_default=False
         ),
     ] = None,
 ) -> None:
     """Find mistakes in specs and in VirtualServices, DestinationRules, Gateways, Services, Deployments of any origin.
 
-    A spec is compiled and what it renders to is looked at as well; findings name the spec's field. A Rollout has to fit
-    its LaneGroup, where the files have that too.
-    Exit 0 without findings of the level of --fail-on or worse, 1 with some, 2 for input that cannot be used.
+    A spec is also compiled, and the rendered resources are checked; such findings name the field of the spec. A Rollout
+    is checked against its LaneGroup if the files contain both.
+
+    Exit status: 0 without a finding of the level of --fail-on or worse, 1 with one, 2 for invalid input.
 
     Examples:
 
@@ -77,7 +82,7 @@ def command(
         return
     sources = [*(file or ()), *(more or ())]
     if not sources:
-        raise InputError.at("graylane lint", "say what to look at with -f FILE")
+        raise InputError.at("graylane lint", "needs at least one -f FILE")
     ignored = [rule(code).code for code in ignore or ()]
     with batch():
         documents = load(sources)

@@ -1,4 +1,4 @@
-"""`graylane local up`: a mesh on this machine that follows the spec."""
+"""`graylane local up`: run a mesh on one machine, routed by the spec."""
 
 import asyncio
 
@@ -6,19 +6,21 @@ import typer
 
 from meshconfig.cli.common import Files, needs
 
-app = typer.Typer(help="A mesh on this machine: one real Envoy, the services as processes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Run a mesh on this machine: one real Envoy, and each service as a process.", no_args_is_help=True
+)
 
 
 @app.callback()
 def group() -> None:
-    """A mesh on this machine: one real Envoy, the services as processes."""
+    """Run a mesh on this machine: one real Envoy, and each service as a process."""
 
 
 @app.command("up")
 def up(file: Files) -> None:
-    """Run a mesh until Ctrl-C: follow the spec, and show the way of each request.
+    """Run a mesh until Ctrl-C: apply each saved change of the spec, and print each request's path.
 
-    The processes come from a document of kind LocalMesh, in the files or in local.yaml beside them.
+    A document of kind LocalMesh, in the files or in local.yaml beside them, describes the processes.
 
     Examples:
 

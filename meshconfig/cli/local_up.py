@@ -1,4 +1,4 @@
-"""What `graylane local up` does: serve, follow the spec, show the way of each request."""
+"""What `graylane local up` does: run the mesh, apply saved changes of the spec, print each request's path."""
 
 import asyncio
 import shlex
@@ -19,7 +19,7 @@ from meshconfig.local.watch import Saves
 
 
 async def until_stopped(sources: Sequence[str]) -> None:
-    """Serve until a signal; an Envoy that ends is an error."""
+    """Run the mesh until SIGINT or SIGTERM. An Envoy that ends by itself is an error."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -27,7 +27,9 @@ async def until_stopped(sources: Sequence[str]) -> None:
 
 
 async def _serve(sources: Sequence[str], out: Console, errors: Console) -> None:
-    saves = Saves(lambda: plans.files(sources))  # from before they are read
+    saves = Saves(
+        lambda: plans.files(sources)
+    )  # taken before the files are read, so that a save in between is seen as a change
     plan = plans.plan(plans.documents(sources))
     events = Events(
         trace=lambda trace: out.print(_trace(trace)), died=lambda message: errors.print(_plain(message, "red"))
@@ -39,20 +41,20 @@ async def _serve(sources: Sequence[str], out: Console, errors: Console) -> None:
 
 
 async def _follow(mesh: Mesh, sources: Sequence[str], saves: Saves, out: Console, errors: Console) -> None:
-    """Every saved change goes live; one that cannot is reported, and what ran runs on."""
+    """Apply each saved change. An invalid one is reported, and the last valid routes stay in force."""
     async for saved in saves.times():
         try:
             change = await mesh.change(plans.plan(plans.documents(sources)))
         except GraylaneError as error:
             errors.print(_plain(str(error), "red"))
-            errors.print("the running routes stay")
+            errors.print("the last valid routes stay in force")
         else:
             out.print(_changed(change, time.time() - saved))
-    await mesh.failed()  # standard input, which cannot change
+    await mesh.failed()  # standard input cannot change
 
 
 async def _first(*works: Coroutine[None, None, object]) -> None:
-    """Wait for the first of several to end, and end the others."""
+    """Wait until the first of several tasks ends, and cancel the others."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -70,11 +72,11 @@ def _show(mesh: Mesh, out: Console, errors: Console) -> None:
     for listener, url in mesh.gateways():
         out.print(_plain(f"gateway  {url}  ({', '.join(listener.hosts)})", "bold"))
     for name, url in mesh.services().items():
-        out.print(_plain(f"{name:<8} {url}  (as its callers reach it)"))
+        out.print(_plain(f"{name:<8} {url}  (as other services call it)"))
     out.print("try:")
     for line in curls(mesh):
         out.print(_plain(f"  {line}"))
-    out.print("requests are shown here; Ctrl-C stops", style="dim")
+    out.print("each request is printed here; Ctrl-C stops the mesh", style="dim")
 
 
 def curls(mesh: Mesh) -> Iterator[str]:
@@ -108,5 +110,5 @@ def _trace(trace: RequestTrace) -> Text:
 
 
 def _plain(text: str, style: str = "") -> Text:
-    """Text in which brackets are brackets."""
+    """Text that Rich prints as it is: brackets in it are no markup."""
     return Text(text, style=style)

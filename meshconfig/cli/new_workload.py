@@ -1,4 +1,4 @@
-"""The Deployment of a new version: of the cluster, or of a directory of manifests, as a clone of another's."""
+"""The Deployment of a new version: a clone of another version's, from the cluster or from a directory of manifests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from meshconfig.render import GROUP, MANAGED_BY, to_yaml
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked of the new Deployment; `scaled`: the new version has an autoscaler."""
+    """The user's wishes for the new Deployment; `scaled`: an autoscaler sets its number of Pods."""
 
     service: str
     old: str
@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The new Deployment, how it is shown or where it is written, and what its maker should know."""
+    """The new Deployment, the file or diff that shows it, and notes for the user."""
 
     manifest: Manifest
     change: FileChange
@@ -45,11 +45,11 @@ class Made:
 
 
 def with_deployment(job: EditJob, asked: Asked, how: EditOptions) -> EditJob:
-    """The job with the new Deployment before it.
+    """The job, extended to create the new Deployment before anything else.
 
     Raises:
-        ClusterError: it cannot be made.
-        InputError: the directory has no Deployment to clone.
+        ClusterError: the Deployment cannot be created.
+        InputError: the directory contains no Deployment to clone.
     """
     group = job.draft.group.spec
     spec = group.spec.services[asked.service]
@@ -88,7 +88,11 @@ def with_deployment(job: EditJob, asked: Asked, how: EditOptions) -> EditJob:
 
 
 def from_cluster(client: Client, old: Key, wish: Wish) -> Made:
-    """Raises: ClusterError: there is no such Deployment, or it is not told which of its containers is meant."""
+    """Clone a live Deployment.
+
+    Raises:
+        ClusterError: there is no such Deployment, or it is not clear which of its containers gets the image.
+    """
     found = live.read(client, old)
     if found is None:
         raise ClusterError(f"there is no {old} to clone")
@@ -99,10 +103,10 @@ def from_cluster(client: Client, old: Key, wish: Wish) -> Made:
 
 
 def from_directory(directory: Path, old: Key, wish: Wish) -> Made:
-    """In the hand of the old one's file, beside which it is written.
+    """Clone a Deployment in a manifest file, in that file's style, into a new file beside it.
 
     Raises:
-        InputError: there is no such Deployment in the files, or there is the new one already.
+        InputError: the files contain no such Deployment, or the new file exists already.
     """
     document = _find(directory, old)
     file = Path(document.file)
@@ -111,7 +115,7 @@ def from_directory(directory: Path, old: Key, wish: Wish) -> Made:
     written = rewrite(piece(text, document), str(file), [made]).lstrip("\r\n")
     target = file.with_name(_file_name(file.name, old.name, wish.name))
     if target.exists():
-        raise InputError.at(str(target), "is there already: move it away, or take another --workload")
+        raise InputError.at(str(target), "exists already: move it away, or choose another --workload")
     made = {**made, "metadata": {**made["metadata"], "namespace": old.namespace}}
     return Made(made, FileChange(str(target), None, written), _notes(document.value, made, wish))
 
@@ -140,7 +144,7 @@ def _notes(old: Manifest, made: Manifest, wish: Wish) -> list[str]:
 
 
 def bring_up(client: Client, manifest: Manifest, group: str, timeout: float) -> None:
-    """Apply it, and return when its Pods are ready.
+    """Apply a Deployment, and return when its Pods are ready.
 
     Raises:
         ClusterError: its name is taken, or its Pods are not ready in time.

@@ -1,4 +1,4 @@
-"""The Deployment of a retired version: deleted after its routes, if that is wanted, or left."""
+"""The Deployment of a retired version: deleted after its routes, or kept."""
 
 from dataclasses import replace
 
@@ -14,20 +14,20 @@ from meshconfig.errors import InputError
 
 
 def with_end(job: EditJob, service: str, version: str, delete: bool | None) -> EditJob:
-    """The job with the Deployment's end behind it.
+    """The job, extended to delete the Deployment at its end.
 
     Parameters:
-        delete: None for what graylane made alone.
+        delete: None deletes it only if graylane created it.
 
     Raises:
-        InputError: it is to be deleted, and is another version's too.
+        InputError: `delete` is true, and another version shares the Deployment.
     """
     group = job.draft.group
     name = live.deployment(group.spec, service, version)
     groups = [group.spec, *(other.spec for other in job.texts.groups if other.key != group.key)]
     others = live.sharing(groups, name, (service, version))
     if others and delete:
-        raise InputError.at("--delete-workload", f"{name} is that of {' and '.join(others)} too")
+        raise InputError.at("--delete-workload", f"{name} also belongs to {' and '.join(others)}")
 
     def last(client: Client) -> None:
         if delete is not False and not others:
@@ -37,7 +37,7 @@ def with_end(job: EditJob, service: str, version: str, delete: bool | None) -> E
 
 
 def end(client: Client, name: Key, group: str, *, whoever_made_it: bool) -> None:
-    """Delete it, or say why it stays."""
+    """Delete the Deployment, or print why it is kept."""
     found = live.read(client, name)
     console = stderr()
     if found is None:
@@ -46,4 +46,4 @@ def end(client: Client, name: Key, group: str, *, whoever_made_it: bool) -> None
         live.delete(client, found)
         console.print(Text(f"deleted {name}"))
     else:
-        console.print(Text(f"{name} stays, as graylane has not made it: --delete-workload deletes it", "yellow"))
+        console.print(Text(f"kept {name}, because graylane did not create it; --delete-workload deletes it", "yellow"))

@@ -1,4 +1,4 @@
-"""`graylane render`: a spec to Istio's resources."""
+"""`graylane render`: compile a spec to Istio's resources."""
 
 import sys
 from enum import StrEnum
@@ -30,25 +30,37 @@ def command(
             "-o",
             "--output-dir",
             metavar="DIR",
-            help="One file per resource there; those of these groups that are no longer rendered are removed.",
+            help="Write one file per resource to DIR, and remove files of resources that the spec no longer has.",
             show_default=False,
         ),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; print what in DIR is not current, and exit with 1.")
+        bool,
+        typer.Option(
+            "--check", help="Write nothing. Print which files in DIR are out of date, and exit with 1 if any is."
+        ),
     ] = False,
     istio_api: Annotated[
-        IstioApiVersion, typer.Option("--istio-api", help="v1beta1 is for Istio before 1.22.")
+        IstioApiVersion,
+        typer.Option("--istio-api", help="API version of the Istio resources. Use v1beta1 for Istio before 1.22."),
     ] = IstioApiVersion.V1,
     sidecar: Annotated[
         bool,
-        typer.Option("--sidecar", help="Also a Sidecar per namespace, so that proxies hear only of what is called."),
+        typer.Option(
+            "--sidecar",
+            help="Add a Sidecar per namespace, so that istiod sends proxies only the services that they call.",
+        ),
     ] = False,
     with_ingress: Annotated[
-        bool, typer.Option("--ingress", help="Also a Kubernetes Ingress in front of the ingress gateway.")
+        bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
     ingress_service: Annotated[
-        str, typer.Option("--ingress-service", metavar="NAMESPACE/NAME", help="The Service that --ingress leads to.")
+        str,
+        typer.Option(
+            "--ingress-service",
+            metavar="NAMESPACE/NAME",
+            help="Service of the ingress gateway, the backend of --ingress.",
+        ),
     ] = GATEWAY_SERVICE,
 ) -> None:
     """Compile specs to Gateways, VirtualServices, DestinationRules and autoscalers, as YAML.
@@ -64,9 +76,9 @@ def command(
         graylane render -f specs/ -o k8s/mesh --sidecar --check
     """
     if check and directory is None:
-        raise InputError.at("--check", "takes -o DIR, the directory to look at")
+        raise InputError.at("--check", "needs -o DIR, the directory to check")
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
-        raise InputError.at("--ingress-service", f"takes NAMESPACE/NAME, not {ingress_service!r}")
+        raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
         compiled = models(file)
         manifests = render(compiled, istio_api=istio_api.value)
@@ -90,10 +102,10 @@ def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:
 
 
 def _check_names(manifests: list[Manifest], files: str) -> None:
-    """Two resources of one name: the second would take the first one's place, in a directory as in a cluster.
+    """Reject two resources of one name, because the second would overwrite the first in a directory and in a cluster.
 
     Raises:
-        InputError: there are such; two groups have the same service or entry.
+        InputError: two groups have the same service or entry.
     """
     groups: dict[str, str] = {}
     for manifest in manifests:
@@ -122,7 +134,7 @@ def _check(comparison: Comparison) -> None:
         console.print(Text(line, style=_STYLES.get(line[:1], "")))
     _tell_left(comparison)
     if not comparison.files:
-        stderr().print(f"{comparison.directory} is current: {comparison.unchanged} files", markup=False)
+        stderr().print(f"{comparison.directory} is up to date: {comparison.unchanged} files", markup=False)
         return
     counts = {
         "missing": comparison.missing,
@@ -130,7 +142,9 @@ def _check(comparison: Comparison) -> None:
         "superfluous": comparison.superfluous,
     }
     said = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)
-    stderr().print(f"{comparison.directory} is not current: {said}; render without --check writes it", markup=False)
+    stderr().print(
+        f"{comparison.directory} is out of date: {said}; run render without --check to update it", markup=False
+    )
     sys.exit(1)
 
 

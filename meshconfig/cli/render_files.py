@@ -1,7 +1,7 @@
-"""A directory of rendered files, kept current: what differs is written, what is no longer rendered is removed.
+"""Keeps a directory of rendered files up to date: writes files that differ, removes those no longer rendered.
 
-What graylane may touch there is told by content: a file named as `file_name` names its resource, with graylane's label
-and the label of a group that is rendered now. All else is somebody's own.
+The content of a file decides whether graylane may touch it. It must have the name that `file_name` gives to its
+resource, graylane's label, and the label of a group that is being rendered. All other files belong to others.
 """
 
 import os
@@ -17,12 +17,12 @@ from meshconfig.load import parse
 from meshconfig.model import Model
 from meshconfig.render import GROUP, MANAGED_BY, Manifest, file_name, to_yaml
 
-MOST_LINES = 40  # of one file's difference
+MOST_LINES = 40  # most lines shown of one file's difference
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file that is not as it should be: `found` is None where it is missing, `wanted` where it should not be."""
+    """One file that is out of date: `found` is None if it is missing, `wanted` is None if it should be removed."""
 
     path: Path
     found: bytes | None
@@ -34,9 +34,9 @@ class Comparison:
     """A directory beside what is rendered.
 
     Parameters:
-        files: those to be written or removed, by name.
-        unchanged: how many are current.
-        left: of a group of a given name, but in a namespace that is not the group's own, so perhaps of a namesake's.
+        files: the files to write or remove, by name.
+        unchanged: the number of files that are up to date.
+        left: files with a group's name but in another namespace; a group of the same name may own them, so they stay.
     """
 
     directory: Path
@@ -58,13 +58,13 @@ class Comparison:
 
 
 def compare(manifests: Iterable[Manifest], models: Iterable[Model], directory: Path) -> Comparison:
-    """What would have to change in the directory; it need not exist.
+    """Compare a directory with the rendered resources. The directory need not exist.
 
     Parameters:
-        models: the groups that are rendered: files of other groups are not touched.
+        models: the groups that are being rendered; files of other groups are not touched.
 
     Raises:
-        InputError: a file's place is taken by something that is not graylane's, or it cannot be read.
+        InputError: a file of that name does not belong to graylane, or cannot be read.
     """
     groups = frozenset((model.namespace, model.group) for model in models)
     names = frozenset(name for _, name in groups)
@@ -87,7 +87,7 @@ def compare(manifests: Iterable[Manifest], models: Iterable[Model], directory: P
 
 
 def write(comparison: Comparison) -> None:
-    """Make the directory current. Each file is old or new at any time, never half of it; removals come last.
+    """Update the directory. Readers see each file old or new, never half of it; removals come last.
 
     Raises:
         InputError: a file could not be written or removed.
@@ -104,7 +104,7 @@ def write(comparison: Comparison) -> None:
 
 
 def differences(comparison: Comparison) -> Iterator[str]:
-    """Line by line: a file that is missing or superfluous by its name, one that differs as a short unified diff."""
+    """The lines that describe a comparison: missing and superfluous files by name, others as a short unified diff."""
     for file in comparison.files:
         if file.found is None:
             yield f"missing: {file.path}"
@@ -123,7 +123,7 @@ def _diff(path: Path, found: bytes, wanted: bytes) -> Iterable[str]:
 
 
 def _judged(path: Path, wanted: bytes, groups: frozenset[str]) -> File | Problem | None:
-    """The change to one file; None where it is current, a problem where what is there is not to be overwritten."""
+    """The change of one file; None if it is up to date; a problem if the file there must not be overwritten."""
     try:
         status = path.lstat()
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def _judged(path: Path, wanted: bytes, groups: frozenset[str]) -> File | Problem
 
 
 def _may_overwrite(path: Path, found: bytes, groups: frozenset[str]) -> bool:
-    """Is it of a group that is rendered now? What is no YAML (a merge conflict) is if its labels are still there."""
+    """Does the file belong to a group being rendered? For broken YAML (a merge conflict) the labels in it decide."""
     try:
         documents = parse(found.decode(), str(path))
     except (InputError, UnicodeDecodeError):
@@ -150,7 +150,7 @@ def _may_overwrite(path: Path, found: bytes, groups: frozenset[str]) -> bool:
 
 
 def _labelled(group: str) -> bytes:
-    """As it stands in a rendered file."""
+    """A label as a rendered file contains it."""
     labels = to_yaml([{MANAGED_BY: "graylane", GROUP: group}]).splitlines()[1:]
     return "".join(f"    {line}\n" for line in labels).encode()
 
@@ -165,7 +165,7 @@ class Owned:
 
 
 def _owned(directory: Path) -> Iterator[Owned]:
-    """The files that graylane wrote; links, and what cannot be read, are somebody else's."""
+    """The files that graylane wrote. Symbolic links and unreadable files count as files of others."""
     if not directory.exists():
         return
     with os.scandir(directory) as entries:
@@ -187,7 +187,7 @@ def _read(path: Path) -> Owned | None:
 
 
 def _group(value: Any, name: str) -> str | None:
-    """The group that a document in a file of this name was written for; None where graylane did not write it."""
+    """The group for which a document in a file of this name was written; None if graylane did not write it."""
     metadata = value.get("metadata") if isinstance(value, Mapping) else None
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
     if metadata is None or not isinstance(labels, Mapping) or labels.get(MANAGED_BY) != "graylane":

@@ -1,4 +1,4 @@
-"""`graylane replicas`: the plain Kubernetes canary, by numbers of Pods."""
+"""`graylane replicas`: the plain Kubernetes canary, which splits requests by numbers of Pods."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,19 @@ from meshconfig.spec import LaneGroup
 
 def command(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="A service of the spec.", show_default=False)],
+    service: Annotated[str, typer.Argument(help="Service in the spec.", show_default=False)],
     file: Files,
     total: Annotated[
-        int, typer.Option("--total", metavar="N", min=1, help="Pods over all versions.", show_default=False)
+        int,
+        typer.Option("--total", metavar="N", min=1, help="Total number of Pods of all versions.", show_default=False),
     ],
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Without a mesh: the numbers of Pods whose ratio is nearest to the weights, and the error that is left.
+    """Compute numbers of Pods that approximate the weights without a mesh, and the remaining error.
 
-    The weights are the service's own, else the `split` of the entry that leads to it; for a split, `--LANE VERSION`
-    says which version stands for a lane. A plain Service cannot follow a header: see docs/without-a-mesh.md.
+    Without a mesh, Kubernetes spreads requests evenly over the Pods of a Service. The weights are the service's own, or
+    else the `split` of the entry that leads to it. For a split, `--LANE VERSION` sets the version of a lane. A plain
+    Service cannot route by header: see docs/without-a-mesh.md.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`graylane rollback`: back to what a group was."""
+"""`graylane rollback`: apply the spec of an earlier revision."""
 
 from typing import Annotated
 
@@ -17,13 +17,15 @@ def command(
     to: Annotated[
         int | None,
         typer.Option(
-            "--to", metavar="N", help="A revision of `graylane history`; else the last that succeeded before this one."
+            "--to",
+            metavar="N",
+            help="Revision number from `graylane history`. Default: the last success before the current one.",
         ),
     ] = None,
     *,
     how: ApplyOptions,
 ) -> None:
-    """Plan and apply an earlier revision's spec, as any other change. The spec's file is not touched.
+    """Apply the spec of an earlier revision, with the same plan and steps as any apply. Files are not changed.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`graylane rollout`: a way from version to version by steps; start it, see how it stands, decide, drive it."""
+"""`graylane rollout`: start, watch, decide on and run rollouts, which replace a version step by step."""
 
 import json
 import sys
@@ -28,17 +28,21 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.client import Client
     from meshconfig.rollout.begin import Started
 
-LATEST = 8  # entries of the log on a screen that is watched
+LATEST = 8  # entries of the log that --watch shows on a screen
 BAD = (Phase.DEGRADED, Phase.ABORTED, Phase.ROLLED_BACK)
 LISTED = ("name", "group", "phase", "stage", "step", "steps", "weights", "since", "why")
 
-app = typer.Typer(help="Move services from version to version by steps, with pauses and metrics.", no_args_is_help=True)
+app = typer.Typer(
+    help="Move services from an old to a new version step by step, with pauses and metrics.", no_args_is_help=True
+)
 
 
 @app.callback()
 def group_() -> None:
-    """A `kind: Rollout` moves services from version to version by steps. It is kept in the cluster: anybody may look
-    and decide, and any `run` takes it up."""
+    """Move services from an old to a new version step by step, with pauses and metrics.
+
+    The cluster stores a rollout: everybody with access can watch it and decide, and any `run` continues it.
+    """
 
 
 @app.command("start")
@@ -49,11 +53,10 @@ def start(
     context: Context = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Start the rollouts in files, of groups that are applied.
+    """Start the rollouts in files. Their LaneGroups must be applied already.
 
-    Where the files hold the LaneGroup as well, it has to be the one that is applied. A rollout of the same services
-    that is under way is superseded: it goes back first. Nothing moves until a `graylane rollout run` or the controller
-    takes it up.
+    If the files also contain the LaneGroup, it must equal the applied one. A running rollout of the same services is
+    superseded: it goes back first. `graylane rollout run` or the controller then carries the new rollout out.
 
     Examples:
 
@@ -85,16 +88,18 @@ def _written(documents: Sequence[Document], sources: Sequence[str]) -> list[Writ
     known = groups(documents) if any(document.kind == GROUP for document in documents) else []
     found = rollouts(documents, known)
     if not found:
-        raise InputError.at(", ".join(sources), "no document of kind Rollout here")
+        raise InputError.at(", ".join(sources), "no document of kind Rollout in these files")
     return found
 
 
 def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
-    """A rollout begins from what is applied, or from what one that it supersedes began from: a file that says something
-    else would be read in vain.
+    """Check that the LaneGroup in the files equals the one from which the rollout will begin.
+
+    A rollout begins from the applied group, or from the group from which a superseded rollout began. It would ignore
+    whatever else the file says.
 
     Raises:
-        InputError: the group in the files is another one.
+        InputError: the group in the files differs.
     """
     from meshconfig.cluster.revision import document
     from meshconfig.cluster.rollouts import Standing
@@ -116,7 +121,7 @@ def _tell(started: "Started") -> None:
     drives = f"graylane rollout run -n {metadata.namespace} drives it, unless a controller does"
     print(f"{name(state)}: {state.phase}, {counted}; {drives}")
     for other in started.superseded:
-        print(f"rollout {metadata.namespace}/{other} is superseded: it goes back first")
+        print(f"rollout {metadata.namespace}/{other} is superseded: it rolls back first")
 
 
 @app.command("status")
@@ -124,15 +129,15 @@ def status(
     rollout: Name,
     namespace: Namespace = "default",
     watch: Annotated[
-        bool, typer.Option("--watch", help="Look again every 2 seconds, until it ends or Ctrl-C.")
+        bool, typer.Option("--watch", help="Refresh every 2 seconds, until the rollout ends or Ctrl-C.")
     ] = False,
     context: Context = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Where a rollout stands: its phase and why, its steps, weights and Pods, what was measured, and who did what.
+    """Show a rollout: its phase and reason, steps, weights, Pods, measured metrics, and who did what.
 
-    Exit 0 while it goes on and when it has succeeded; 1 when it is held after a failure, goes back, or went back.
-    With --watch in a pipe, there is a block (with JSON a line) for each change.
+    Exit status: 0 while it proceeds or if it succeeded, 1 if it stopped after a failure or is rolled back. In a pipe,
+    --watch prints one block per change, with --output json one line.
 
     Examples:
 
@@ -158,13 +163,13 @@ def status(
 
 
 def _look(client: "Client", namespace: str, rollout: str) -> RolloutView:
-    """One call, and one more once it has succeeded."""
+    """Read the rollout: one API call, and a second one after it has succeeded."""
     from meshconfig.cluster import history
     from meshconfig.rollout import store
 
     state = store.known(client, namespace, rollout).state
     if state.phase is Phase.SUCCEEDED:
-        with suppress(ClusterError):  # a hint, and no more
+        with suppress(ClusterError):  # only a hint depends on it
             last = history.last_succeeded(history.revisions(client, namespace, state.rollout.spec.group))
             if last and last.action.startswith(f"rollout {rollout}:"):
                 return RolloutView(state, last.number)
@@ -173,7 +178,7 @@ def _look(client: "Client", namespace: str, rollout: str) -> RolloutView:
 
 @app.command("list")
 def list_(namespace: Namespace = "default", context: Context = None, output: OutputFormat = Output.TEXT) -> None:
-    """The rollouts of a namespace, those that have ended too; the newest is the last.
+    """List the rollouts of a namespace, including those that have ended; the newest is the last.
 
     Examples:
 
@@ -188,7 +193,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
     elif found:
         stdout().print(table(found))
     else:
-        stderr().print(f"no rollout was ever started in namespace {namespace}")
+        stderr().print(f"namespace {namespace} has no rollouts")
 
 
 def _unreadable(error: GraylaneError) -> None:

@@ -1,4 +1,4 @@
-"""What a person decides about a rollout: approve, pause, resume, abort, rollback."""
+"""The decisions about a rollout: `graylane rollout approve`, `pause`, `resume`, `abort` and `rollback`."""
 
 import json
 from collections.abc import Callable
@@ -12,43 +12,45 @@ from meshconfig.cli.rollout_show import line
 from meshconfig.rollout import events
 from meshconfig.rollout.status import status
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A rollout's name.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rollout.", show_default=False)]
 By = Annotated[
     str | None,
-    typer.Option("--by", metavar="WHO", help="Who says so, for its log; else USER@HOST.", show_default=False),
+    typer.Option(
+        "--by", metavar="WHO", help="Who decides, for the rollout's log. Default: USER@HOST.", show_default=False
+    ),
 ]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for its log.", show_default=False)]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Reason, for the rollout's log.", show_default=False)]
 
 DECISIONS = {
-    events.Approve: """Go on: from a pause, or in spite of metrics that failed or gave no data.
+    events.Approve: """Let a rollout proceed: from a pause, or although metrics failed or gave no data.
 
     Examples:
 
         graylane rollout approve cat-v2 -n demo --by eva --note "errors as before"
     """,
-    events.Pause: """Keep everything as it is, whatever it is doing, until `resume`.
+    events.Pause: """Hold a rollout where it is, in whatever stage, until `resume`.
 
-    A timed pause goes on counting; an analysis begins anew afterwards.
+    The clock of a timed pause keeps running. An analysis starts again after `resume`.
 
     Examples:
 
         graylane rollout pause cat-v2 -n demo --note "incident elsewhere"
     """,
-    events.Resume: """Take up again what was paused by hand, or stopped after a failure; metrics are measured anew.
+    events.Resume: """Continue a rollout that was paused by hand or stopped after a failure. Metrics are measured again.
 
     Examples:
 
         graylane rollout resume cat-v2 -n demo
     """,
-    events.Abort: """End it from wherever it is, as Aborted: requests back to the old versions first, then the Pods.
+    events.Abort: """End a rollout as Aborted: move all requests back to the old versions, then restore their Pods.
 
-    Only once the old version is being retired there is no way back.
+    This works in every stage until the rollout starts to retire the old versions.
 
     Examples:
 
         graylane rollout abort cat-v2 -n demo --note "the wrong image"
     """,
-    events.Rollback: """As `abort`, and it ends as RolledBack: for a new version that was tried and found bad.
+    events.Rollback: """End a rollout as RolledBack. Like `abort`, but records that the new version proved bad.
 
     Examples:
 
@@ -58,7 +60,7 @@ DECISIONS = {
 
 
 def register(app: typer.Typer) -> None:
-    """A command for each decision."""
+    """Add one command for each decision to a Typer app."""
     for event, text in DECISIONS.items():
         app.command(events.word(event), help=text)(_command(event))
 

@@ -1,4 +1,4 @@
-"""The rollouts that files hold, checked as far as files can tell."""
+"""Reads rollouts from files, and checks them against the LaneGroups in the same files."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from meshconfig.spec import LaneGroup, Rollout
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A rollout and the document that it was read from; `group` is its LaneGroup, where the same files hold it."""
+    """A rollout and its document; `group` is its LaneGroup if the same files contain it."""
 
     rollout: Rollout
     document: Document
@@ -24,10 +24,10 @@ class Written:
 
 
 def rollouts(documents: Iterable[Document], groups: Sequence[Group]) -> list[Written]:
-    """All of kind Rollout.
+    """All documents of kind Rollout.
 
     Raises:
-        InputError: what is wrong with each of them, and where; that one does not fit its group among it.
+        InputError: lists every problem with file and line, also where a rollout does not fit its group.
     """
     known = {group.key: group.spec for group in groups}
     found: dict[str, Written] = {}
@@ -39,7 +39,7 @@ def rollouts(documents: Iterable[Document], groups: Sequence[Group]) -> list[Wri
             problems += error.problems
             continue
         if one.name in found:
-            problems.append(document.problem(("metadata", "name"), f"there is a rollout {one.name} already"))
+            problems.append(document.problem(("metadata", "name"), f"the files contain a second rollout {one.name}"))
         found[one.name] = one
     if problems:
         raise InputError(sorted(problems))

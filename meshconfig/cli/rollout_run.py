@@ -1,4 +1,4 @@
-"""`graylane rollout run`: drive what was started, in a terminal or as a Pod."""
+"""`graylane rollout run`: carries out rollouts, in a terminal or as a Pod."""
 
 import os
 import signal
@@ -18,7 +18,12 @@ from meshconfig.cli.common import needs
 Metrics = Annotated[
     int | None,
     typer.Option(
-        "--metrics", metavar="PORT", min=1, max=65535, help="Serve /metrics and /healthz there.", show_default=False
+        "--metrics",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="Port on which to serve /metrics and /healthz.",
+        show_default=False,
     ),
 ]
 
@@ -36,10 +41,10 @@ def run(
     istiod: Istiod = None,
     context: Context = None,
 ) -> None:
-    """Drive the rollouts of a namespace until Ctrl-C or SIGTERM: scale, move requests, measure, notify.
+    """Carry out the rollouts of a namespace until Ctrl-C or SIGTERM: scale, shift requests, measure, notify.
 
-    Several may run, here and as the controller in `k8s/controller`: one of them works at a time, and another goes on
-    where it was stopped. A second Ctrl-C does not wait for what it is just doing.
+    Several processes may run at once, also as the controller in `k8s/controller`. One of them works; if it stops,
+    another one continues. Ctrl-C waits for the current action to end; a second Ctrl-C does not.
 
     Examples:
 
@@ -60,7 +65,7 @@ def run(
 
 @contextmanager
 def stopped() -> Iterator[threading.Event]:
-    """Set by the first SIGTERM or Ctrl-C; the second does what it does without this."""
+    """An event that the first SIGTERM or Ctrl-C sets. The second one ends the process as usual."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -71,7 +76,7 @@ def stopped() -> Iterator[threading.Event]:
     def ask(number: int, frame: FrameType | None) -> None:
         stop.set()
         restore()
-        # Not by sys.stderr: the signal may have come in the middle of a line that is being written there.
+        # Not through sys.stderr: the signal may interrupt a write to it, and its buffer is not reentrant.
         os.write(2, _line("stops what it is at, and ends; another Ctrl-C ends it at once").encode())
 
     for number in before:
@@ -83,7 +88,7 @@ def stopped() -> Iterator[threading.Event]:
 
 
 def _tell(text: str) -> None:
-    """One write, as several threads may have something to tell."""
+    """Print a line with one write, because several threads print at the same time."""
     sys.stderr.write("".join(map(_line, text.splitlines())))
     sys.stderr.flush()
 

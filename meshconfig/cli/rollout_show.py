@@ -1,4 +1,4 @@
-"""A rollout for a reader: where it stands, its steps, what serves, what was measured, and its log."""
+"""A rollout as text: its phase, steps, versions, measured metrics and log."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ DONE, HERE, STOPPED = Text("✓", "green"), Text("→", "bold"), Text("✗", "re
 
 @dataclass(frozen=True, slots=True)
 class RolloutView:
-    """A rollout as it was looked at. `revision` is what its group is now, once it has succeeded."""
+    """What was read of a rollout. `revision` is its group's current one, read once the rollout has succeeded."""
 
     state: State
     revision: int | None = None
 
 
 def shown(seen: RolloutView, now: datetime, error: str = "", *, last: int | None = None) -> RenderableType:
-    """All of it.
+    """Everything about a rollout.
 
     Parameters:
-        error: why it could not be looked at just now.
-        last: how many entries of the log; else all.
+        error: the reason why the latest reading failed, or empty.
+        last: the number of log entries to show; None shows all.
     """
     state = seen.state
     parts: list[RenderableType] = [*_head(state), *([Text(error, "red")] if error else [])]
@@ -65,7 +65,7 @@ def name(state: State) -> str:
 
 
 def table(states: Sequence[State]) -> Table:
-    """A line for each of several."""
+    """A table with one line per rollout."""
     found = Table(box=None, pad_edge=False)
     for column in ("rollout", "group", "phase", "stage", "step"):
         found.add_column(column)
@@ -96,7 +96,7 @@ def _head(state: State) -> Iterator[Text]:
 
 
 def _standing(state: State) -> str:
-    """The phase and the stage, once where both say the same."""
+    """The phase and the stage; only the phase if both say the same."""
     same = state.stage.replace(" ", "") == state.phase.lower()
     return str(state.phase) if same else f"{state.phase}, {state.stage}"
 
@@ -137,7 +137,7 @@ def _mark(state: State, number: int, *, here: bool) -> Text:
 
 
 def described(step: RolloutStep) -> str:
-    """A step in words: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
+    """A step as text: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
     if step.auto:
         one = step.auto
         return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {duration(one.every)}"
@@ -210,8 +210,10 @@ def _log(state: State, last: int | None) -> Iterator[RenderableType]:
 
 
 def _end(seen: RolloutView) -> Iterator[RenderableType]:
-    """Whoever keeps the spec in a file has another one there than what the group is now."""
+    """A hint after a success: the spec in the user's file still names the old versions."""
     if seen.state.phase is Phase.SUCCEEDED and seen.revision is not None:
         spec, namespace = seen.state.rollout.spec, seen.state.rollout.metadata.namespace
         command = f"graylane history {spec.group} -n {namespace} --show {seen.revision} > graylane.yaml"
-        yield Text(f"\nthe group's spec is another one now than in its file: {command}")
+        yield Text(
+            f"\nthe rollout changed the group's spec; the spec in your file is older. To print the new one: {command}"
+        )

@@ -23,7 +23,7 @@ def command() -> None:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of any document of a spec (JSON Schema 2020-12)."""
+    """The JSON Schema (2020-12) that every document of a spec satisfies."""
     documents = Annotated[LaneGroup | LocalMesh | Rollout, Field(discriminator="kind")]
     schema = TypeAdapter[Any](documents).json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "graylane spec", **schema}

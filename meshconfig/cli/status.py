@@ -1,4 +1,4 @@
-"""`graylane status`: what serves whom, with how many Pods, and what is not as it was applied."""
+"""`graylane status`: which versions serve which requests, with how many Pods, and what has drifted."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,16 +23,18 @@ BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 def command(
     group: GroupName,
     namespace: Namespace = "default",
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every 2 seconds, until Ctrl-C.")] = False,
     istiod: Istiod = None,
     context: Context = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """How a group is: for each service and lane the version, its Pods and its share of requests; what has drifted from
-    the last apply and who changed it; whether every proxy has acknowledged what it was told.
+    """Show each service and lane of a group: the version, its Pods and its share of requests.
 
-    Exit 0 when all is as applied, 1 where something has drifted, Pods are missing or the last apply did not succeed.
-    With --watch in a pipe, there is a block (with JSON a line) for each change.
+    Also shows which resources differ from the last apply and who changed them, and whether every proxy has acknowledged
+    the configuration that istiod sent to it.
+
+    Exit status: 1 if a resource has drifted, Pods are missing or the last apply did not succeed, else 0. In a pipe,
+    --watch prints one block per change, with --output json one line.
 
     Examples:
 
@@ -95,7 +97,7 @@ def _table(services: "Iterable[ServiceState]") -> Table:
 
 
 def _rows(service: "ServiceState") -> "Iterator[tuple[str | Text, ...]]":
-    """Each lane's versions, and those that no lane and no untagged request comes to."""
+    """The versions of each lane, then the versions that get no request."""
     pods = {version.name: version.pods for version in service.versions}
     for lane in service.lanes:
         name = lane.name or "(untagged)"

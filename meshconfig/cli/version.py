@@ -1,4 +1,4 @@
-"""`graylane version`: the life of a service's version, from its first Pod to its end."""
+"""`graylane version`: add, weigh, promote and retire a version of a service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,14 +17,14 @@ from meshconfig.errors import InputError
 from meshconfig.load import FieldPath
 from meshconfig.spec import Autoscale
 
-app = typer.Typer(help="Add a version of a service, weigh it, let it take over, retire it.", no_args_is_help=True)
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of the spec.", show_default=False)]
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version of it.", show_default=False)]
+app = typer.Typer(help="Add a version of a service, set weights, promote it, or retire it.", no_args_is_help=True)
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="Service in the spec.", show_default=False)]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version of the service.", show_default=False)]
 
 
 @app.callback()
 def group_() -> None:
-    """The life of a version: each command edits the spec's file, keeps its comments and order, and shows the change."""
+    """Add, weigh, promote and retire versions. Each command edits the spec's file and keeps its comments and order."""
 
 
 @app.command("add")
@@ -33,32 +33,44 @@ def add(
     service: Service,
     version: Version,
     file: Files,
-    old: Annotated[str, typer.Option("--from", metavar="OLD", help="The version that it is like.", show_default=False)],
+    old: Annotated[str, typer.Option("--from", metavar="OLD", help="Existing version to copy.", show_default=False)],
     image: Annotated[
         str | None,
-        typer.Option(metavar="IMG", help="Clone OLD's Deployment with this image; else only the spec changes."),
+        typer.Option(
+            metavar="IMG", help="Container image: clone OLD's Deployment with it. Default: change only the spec."
+        ),
     ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE", help="A label of its Pods alone; else OLD's, with VERSION in its name's place."
+            metavar="KEY=VALUE",
+            help="Label that only this version's Pods have. Default: OLD's labels with its name replaced by VERSION.",
         ),
     ] = None,
-    replicas: Annotated[int | None, typer.Option(metavar="N", min=0, help="Pods; else as many as OLD has.")] = None,
+    replicas: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Number of Pods. Default: as many as OLD has.")
+    ] = None,
     autoscale: Annotated[
         str | None,
-        typer.Option(metavar="MIN,MAX[,CPU]", help="A HorizontalPodAutoscaler; CPU in percent, 80 if not given."),
+        typer.Option(
+            metavar="MIN,MAX[,CPU]",
+            help="Create a HorizontalPodAutoscaler. CPU is its target in percent, 80 by default.",
+        ),
     ] = None,
     weight: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=0,
-            help="Its part of the untagged, relative to the other weights; where there are none, of 100. Else nothing.",
+            help="Share of untagged requests, relative to other weights; percent if there are none. Default: none.",
         ),
     ] = None,
     workload: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its Deployment; else named as OLD's is, or SERVICE-VERSION.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of its Deployment. Default: OLD's name with the version replaced, or SERVICE-VERSION.",
+        ),
     ] = None,
     manifests: Annotated[
         Path | None,
@@ -66,18 +78,19 @@ def add(
             metavar="DIR",
             exists=True,
             file_okay=False,
-            help="OLD's Deployment is there; the new one is written beside it.",
+            help="Directory with OLD's Deployment manifest; the new manifest is written beside it.",
         ),
     ] = None,
     group: GroupOption = None,
     *,
     how: EditOptions,
 ) -> None:
-    """Add a version: a Deployment like another version's, its place in the spec, and perhaps a weight.
+    """Add a version of a service to the spec, with --image also its Deployment, with --weight also its share.
 
-    With --image, OLD's Deployment is cloned under a new name, selector and labels: the live one with --apply, the one
-    in a file with --manifests. With --apply it comes first; no route leads to it until its Pods are ready. If they are
-    not within --timeout, nothing is routed and nothing written, and the same command goes on.
+    With --image, graylane clones OLD's Deployment under a new name, selector and labels: the live Deployment with
+    --apply, the one in a manifest file with --manifests. With --apply, graylane creates the Deployment first and waits
+    until its Pods are ready. If they are not ready within --timeout, it changes no route and no file. The same command
+    continues.
 
     Examples:
 
@@ -99,14 +112,14 @@ def add(
     if image is not None:
         if not how.apply and manifests is None:
             raise InputError.at(
-                "--image", "takes --apply (the Deployment goes to the cluster) or --manifests (to a file)"
+                "--image", "needs --apply (creates the Deployment in the cluster) or --manifests (writes it to a file)"
             )
         with needs("mesh"):
             from meshconfig.cli import new_workload
         asked = new_workload.Asked(service, old, name, own, image, replicas, scale is not None, manifests)
         job = new_workload.with_deployment(job, asked, how)
     elif replicas is not None or manifests is not None:
-        raise InputError.at("--replicas, --manifests", "are about the Deployment, which is only made with --image")
+        raise InputError.at("--replicas, --manifests", "apply to the Deployment, which is created only with --image")
     carry_out(job, how)
 
 
@@ -126,16 +139,18 @@ def _autoscale(text: str) -> Autoscale:
 def weigh(
     service: Service,
     given: Annotated[
-        list[str], typer.Argument(metavar="VERSION=N…", help="All versions that get some.", show_default=False)
+        list[str],
+        typer.Argument(metavar="VERSION=N…", help="Every version that gets untagged requests.", show_default=False),
     ],
     file: Files,
     group: GroupOption = None,
     *,
     how: EditOptions,
 ) -> None:
-    """Spread the untagged by weights: these and no others, relative to each other.
+    """Split untagged requests by weights. The given weights replace the service's old ones.
 
-    A header beats every weight: a lane's tag leads to its version as before. `default` gives way to the weights.
+    Weights are relative to each other. They do not affect tagged requests: a lane's tag selects its version as before.
+    The service's `default`, if any, is removed, because a spec has either `default` or `weights`.
 
     Examples:
 
@@ -152,10 +167,11 @@ def weigh(
 @app.command("takeover")
 @with_options(EditOptions)
 def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, how: EditOptions) -> None:
-    """Give all untagged requests, and those of lanes without a version of their own, to one version.
+    """Promote a version: it gets all untagged requests, and those of lanes that name no version of the service.
 
-    The service's weights go; its default and the baseline lane name the version. What a rule gave to a version that it
-    takes over from, it gives to this one. Lanes, rules and splits that name a third version keep it, and are told.
+    The service's weights are removed; its default and the baseline lane name the version. A rule that named a version
+    which served untagged requests so far now names this one. Lanes, rules and splits that name another version are kept
+    and reported.
 
     Examples:
 
@@ -176,18 +192,18 @@ def retire(
         bool | None,
         typer.Option(
             "--delete-workload/--keep-workload",
-            help="Delete its Deployment, whoever made it; or leave it. Else it is deleted if graylane made it.",
+            help="Delete or keep its Deployment. Default: delete it only if graylane created it.",
         ),
     ] = None,
     group: GroupOption = None,
     *,
     how: EditOptions,
 ) -> None:
-    """Remove a version that nothing uses; refused with file and line of each weight, rule, lane or mirror that does.
+    """Remove a version that nothing uses. If a weight, rule, lane or mirror uses it, the error names file and line.
 
-    With --apply its subset goes first, then its autoscaler, then its Deployment, and the file is written last: a
-    command that stopped half-way can be given again. A Deployment is deleted if `graylane version add --apply` made it,
-    or with --delete-workload; never while another version has the same one.
+    With --apply, graylane removes the subset first, then the autoscaler, then the Deployment, and writes the file last,
+    so that a command that stopped half-way can be repeated. It deletes a Deployment that `graylane version add --apply`
+    created, or any with --delete-workload, but never one that another version shares.
 
     Examples:
 
@@ -202,7 +218,7 @@ def retire(
             from meshconfig.cli import old_workload
         job = old_workload.with_end(job, service, version, delete)
     elif delete:
-        raise InputError.at("--delete-workload", "takes --apply: the Deployment is in the cluster")
+        raise InputError.at("--delete-workload", "needs --apply: the Deployment is in the cluster")
     carry_out(job, how)
 
 

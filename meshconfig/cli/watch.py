@@ -1,4 +1,4 @@
-"""What a command shows once, or with `--watch` again and again as it changes."""
+"""Shows a value once, or with `--watch` after each change."""
 
 import json
 import sys
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class View(Generic[T]):
-    """How something is shown.
+    """How a command shows a value.
 
     Parameters:
-        text: for a reader; the second argument is why it could not be looked at just now, or empty.
-        as_json: for a program.
-        ended: will it never change again?
+        text: the value as text; the second argument is the reason why the latest reading failed, or empty.
+        as_json: the value as JSON.
+        ended: true if the value will never change again.
     """
 
     text: Callable[[T, str], RenderableType]
@@ -34,7 +34,7 @@ class View(Generic[T]):
     ended: Callable[[T], bool] = lambda one: False
 
     def print(self, one: T, output: Output, *, indent: int | None = 2) -> None:
-        """On standard output; without `indent` as one block, or one line, of several."""
+        """Print to standard output; `indent=None` prints JSON on one line, or text as one block of several."""
         if output is Output.JSON:
             print(json.dumps(self.as_json(one), indent=indent), flush=True)
             return
@@ -46,13 +46,13 @@ class View(Generic[T]):
 
 
 def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
-    """Show it as it changes, until it has ended or Ctrl-C; the last one that was seen.
+    """Show a value after each change, until it has ended or Ctrl-C. Returns the last value.
 
     Parameters:
-        one: as it was looked at first.
-        look: looks again; while that fails by a ClusterError, the last one is shown, and why.
+        one: the first value.
+        look: reads it again. While that raises ClusterError, the last value is shown with the reason.
     """
-    console = Console(highlight=False)  # a screen's lines are folded, not cut off
+    console = Console(highlight=False)  # the screen folds long lines rather than cutting them off
     on_screen = console.is_terminal and output is Output.TEXT
     try:
         with Live(view.text(one, ""), console=console, auto_refresh=False) if on_screen else nullcontext() as screen:

@@ -119,5 +119,5 @@ def test_an_unknown_group_is_one_line(client):
     assert graylane("history", "zoo", "-n", NAMESPACE)[2].endswith("has no group zoo; there is pets\n")
     assert graylane("history", "pets", "-n", NAMESPACE, "--show", "9")[::2] == (
         2,
-        "--show: there is no revision 9; there is 1\n",
+        "--show: there is no revision 9; the group has 1\n",
     )

@@ -185,7 +185,7 @@ def lives(life):
     assert f"{life.spec}:6: spec.lanes.blue.versions.cat: cat v1 is in use: lane blue uses it" in refused
     life.step(State(("v2",)), "lane", "remove", "blue")
     said = life.step(State(("v2",)), "version", "retire", "cat", "v1")
-    assert "Deployment graylane-versions/cat-v1 stays, as graylane has not made it" in said
+    assert "kept Deployment graylane-versions/cat-v1, because graylane did not create it" in said
     assert subsets() == ["v2"]
     add = ["version", "add", "cat", "v3", "--from", "v2", "--image", "graylane-demo:3", "--autoscale", "1,3,70"]
     life.step(State(("v2", "v3")), *add, "--weight", "10")

@@ -107,7 +107,7 @@ def test_what_cannot_be_used_is_reported_and_the_running_routes_stay(up, files):
     line = whole.splitlines().index("      port: 9001") + 1
     save(spec, whole.replace("port: 9001", "prot: 9001"))
     assert up.until("did you mean") == f"{spec}:{line}: spec.services.cat.prot: unknown field; did you mean port?"
-    assert up.until("the running routes stay")
+    assert up.until("the last valid routes stay in force")
     assert ask(port, "/hello", GRAY).who == ["cat/gray", "mouse/gray"]
 
     # Good for the spec, but not for Envoy; and a part of the change that Envoy would take goes back with the rest.
@@ -115,7 +115,7 @@ def test_what_cannot_be_used_is_reported_and_the_running_routes_stay(up, files):
     save(spec, whole.replace("calls: [mouse]", policy).replace(GRAY_MOUSE, "  entries"))
     refused = up.until("Envoy refused the configuration: ")
     assert refused.endswith("Incorrect configuration: 100%. Couldn't find valid command at position 3")
-    assert up.until("the running routes stay", times=2)
+    assert up.until("the last valid routes stay in force", times=2)
     assert ask(port, "/hello", GRAY).who == ["cat/gray", "mouse/gray"]
 
     spec.unlink()

@@ -94,8 +94,14 @@ def test_a_lane_s_version_may_follow_an_equals_sign(graylane):
             ["replicas", "-f", SPEC, "cat", "--total", "3", "--gray"],
             "--gray: there is no version ''; there is gray, prod",
         ),
-        (["render", "-f", SPEC, "--ingress", "--ingress-service", "x"], "--ingress-service: takes NAMESPACE/NAME"),
-        (["render", "-f", SPEC, "--ingress", "--ingress-service", "x/"], "--ingress-service: takes NAMESPACE/NAME"),
+        (
+            ["render", "-f", SPEC, "--ingress", "--ingress-service", "x"],
+            "--ingress-service: has the form NAMESPACE/NAME",
+        ),
+        (
+            ["render", "-f", SPEC, "--ingress", "--ingress-service", "x/"],
+            "--ingress-service: has the form NAMESPACE/NAME",
+        ),
         (["explain", "-f", SPEC, "--host", "http://[x"], "--host: 'http://[x' is no host"),
     ],
 )

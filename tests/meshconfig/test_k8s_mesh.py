@@ -1,4 +1,4 @@
-"""k8s/mesh is current: `graylane render -f examples/cat-mouse/graylane.yaml -o k8s/mesh`."""
+"""k8s/mesh is up to date: `graylane render -f examples/cat-mouse/graylane.yaml -o k8s/mesh`."""
 
 from pathlib import Path
 

@@ -255,7 +255,7 @@ def test_a_directory_that_cannot_be_one_is_told(graylane, spec, tmp_path):
 
 def test_check_says_that_a_directory_is_current(graylane, spec, mesh):
     done = graylane("-f", spec(), "-o", mesh, "--check")
-    assert (done.code, done.out, done.err) == (0, "", f"{mesh} is current: 6 files\n")
+    assert (done.code, done.out, done.err) == (0, "", f"{mesh} is up to date: 6 files\n")
 
 
 def test_check_tells_what_is_not_current_and_writes_nothing(graylane, spec, mesh):
@@ -271,7 +271,7 @@ def test_check_tells_what_is_not_current_and_writes_nothing(graylane, spec, mesh
     assert lines[1:3] == [f"--- {mesh / CAT}", f"+++ {mesh / CAT} (rendered)"]
     assert [line for line in lines[3:] if line[0] in "+-"] == ["-  - name: grey", "+  - name: gray"]
     assert lines[-1] == f"superfluous: {mesh / 'demo.virtualservice.old.yaml'}"
-    assert f"{mesh} is not current: 1 missing, 1 different, 1 superfluous" in done.err
+    assert f"{mesh} is out of date: 1 missing, 1 different, 1 superfluous" in done.err
     graylane("-f", spec(), "-o", mesh)
     assert graylane("-f", spec(), "-o", mesh, "--check").code == 0
 
@@ -293,7 +293,7 @@ def test_a_long_difference_is_cut(graylane, spec, mesh):
 def test_check_needs_a_directory(graylane, spec):
     done = graylane("-f", spec(), "--check")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "--check: takes -o DIR, the directory to look at\n"
+    assert done.err == "--check: needs -o DIR, the directory to check\n"
 
 
 def model(services, group, namespace):

@@ -64,7 +64,7 @@ class TestStart:
     def test_one_of_the_same_services_is_superseded(self, graylane, mesh, tmp_path):
         paused(mesh)
         code, out, _ = graylane("rollout", "start", "-f", written(tmp_path, GROUP, name="again"))
-        assert (code, out.splitlines()[1:]) == (0, [f"{NAMED} is superseded: it goes back first"])
+        assert (code, out.splitlines()[1:]) == (0, [f"{NAMED} is superseded: it rolls back first"])
         assert mesh.state().stage is Stage.ROUTES_BACK
         assert mesh.state("again").phase is Phase.PENDING
 
@@ -120,12 +120,12 @@ class TestStart:
         file = written(tmp_path)
         code, _, err = graylane("rollout", "start", "-f", written(tmp_path, file.read_text()))
         assert code == 2
-        assert "metadata.name: there is a rollout demo/cat-v2 already" in err
+        assert "metadata.name: the files contain a second rollout demo/cat-v2" in err
 
     def test_a_spec_alone_starts_nothing(self, graylane, tmp_path):
         (tmp_path / "graylane.yaml").write_text(GROUP)
         code, _, err = graylane("rollout", "start", "-f", tmp_path)
-        assert (code, err) == (2, f"{tmp_path}: no document of kind Rollout here\n")
+        assert (code, err) == (2, f"{tmp_path}: no document of kind Rollout in these files\n")
 
     def test_a_group_that_was_never_applied_is_told(self, graylane, cluster, tmp_path):
         code, _, err = graylane("rollout", "start", "-f", written(tmp_path, GROUP))
@@ -311,7 +311,7 @@ class TestList:
         assert "stored state of a rollout" in err
 
     def test_none_is_said_so(self, graylane, mesh):
-        assert graylane("rollout", "list", "-n", "demo") == (0, "", "no rollout was ever started in namespace demo\n")
+        assert graylane("rollout", "list", "-n", "demo") == (0, "", "namespace demo has no rollouts\n")
         assert json.loads(graylane("rollout", "list", "-n", "demo", "--output", "json")[1]) == []
 
 

@@ -44,7 +44,7 @@ def test_the_file_is_written_with_its_mode_and_the_diff_is_shown(graylane, spec)
     ]
     assert list(files(spec.parent)) == ["spec.yaml"]
     assert graylane("version", "weights", "product", "v1=80", "v2=20", "-f", spec) == (
-        0, "", "the files say so already\n",
+        0, "", "no change: the files say this already\n",
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ ADD = "version add product"
     [
         ("version weights prodct v1=1", 2, "{f}:7: spec.services: there is no service prodct; did you mean product?"),
         ("version weights product v1", 2, "weights: takes VERSION=N, not 'v1'"),
-        ("version weights product v1=1 v1=2", 2, "weights: v1 stands twice"),
+        ("version weights product v1=1 v1=2", 2, "weights: v1 is given twice"),
         ("version weights product v1=-1", 2, "v1=-1: a weight is a whole number of 0 or more"),
         ("version weights product v1=99999999999", 2, "nothing was written, as the spec would be wrong"),
         ("version takeover product v9", 2, "{f}:11: spec.services.product.versions: there is no version of product v9"),
@@ -91,8 +91,8 @@ ADD = "version add product"
         (f"{ADD} v3 --from v0", 2, "{f}:11: spec.services.product.versions: there is no version of product v0"),
         (f"{ADD} v2 --from v1", 2, "--label: Pods with app=product, version=v2 may be of version v2 too"),
         (f"{ADD} V3 --from v1", 2, "nothing was written, as the spec would be wrong"),
-        (f"{ADD} v3 --from v1 --image x", 2, "--image: takes --apply"),
-        (f"{ADD} v3 --from v1 --replicas 2", 2, "--replicas, --manifests: are about the Deployment"),
+        (f"{ADD} v3 --from v1 --image x", 2, "--image: needs --apply"),
+        (f"{ADD} v3 --from v1 --replicas 2", 2, "--replicas, --manifests: apply to the Deployment"),
         (f"{ADD} v3 --from v1 --autoscale 3", 2, "--autoscale: takes MIN,MAX or MIN,MAX,CPU, not '3'"),
         (f"{ADD} v3 --from v1 --autoscale 3,1", 2, "--autoscale: min 3 is above max 1"),
         (f"{ADD} v3 --from v1 --label x", 2, "--label: takes KEY=VALUE, not 'x'"),
@@ -116,7 +116,7 @@ def test_several_groups_are_told_apart_by_name(graylane, spec):
     other.write_text(STORY.read_text().replace("name: product, namespace: shop", "name: two, namespace: here"))
     given = ["-f", spec, "-f", other]
     code, _, err = graylane("version", "weights", "product", "v1=1", *given)
-    assert (code, err) == (2, "--group: groups shop/product and here/two have a service product: say which\n")
+    assert (code, err) == (2, "--group: groups shop/product and here/two have a service product: choose one\n")
     assert graylane("version", "weights", "product", "v1=1", *given, "--group", "here/two")[0] == 0
     assert spec.read_bytes() == STORY.read_bytes()
     assert "weights: {v1: 1}" in other.read_text()
@@ -135,7 +135,7 @@ def test_what_lint_calls_an_error_is_not_written(graylane, spec, monkeypatch):
     monkeypatch.setattr("meshconfig.cli.editing.lint", finds)
     code, out, err = graylane("lane", "add", "blue", "-f", spec)
     assert (code, out) == (1, "")
-    assert err.startswith("graylane: nothing was written, as lint finds")
+    assert err.startswith("graylane: nothing was written, because lint reports errors")
     assert files(spec.parent) == {"spec.yaml": STORY.read_bytes()}
 
 
@@ -148,7 +148,10 @@ def test_a_file_that_somebody_else_wrote_meanwhile_stays_theirs(graylane, spec, 
 
     monkeypatch.setattr(edit_files.Staged, "stage", meanwhile)
     code, _, err = graylane("lane", "add", "blue", "-f", spec)
-    assert (code, err.splitlines()[-1]) == (2, f"{spec}: was changed by somebody else meanwhile: nothing was written")
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        f"{spec}: was changed by another process in the meantime: nothing was written",
+    )
     assert files(spec.parent) == {"spec.yaml": b"# mine\n"}
 
 
@@ -208,7 +211,7 @@ def test_a_new_version_s_deployment_is_written_beside_the_old_one(graylane, tmp_
     again = ["version", "add", "cat", "v3", *given[4:], "--workload", "cat-dp-v2"]
     code, _, err = graylane(*again)
     assert (code, err.splitlines()[-1]) == (
-        2, f"{manifests / 'cat-dp-v2.yaml'}: is there already: move it away, or take another --workload",
+        2, f"{manifests / 'cat-dp-v2.yaml'}: exists already: move it away, or choose another --workload",
     )  # fmt: skip
 
 
