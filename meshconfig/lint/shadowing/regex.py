@@ -23,6 +23,12 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LOOKS_AHEAD = (
+    "$",
+    r"\b",
+    r"\B",
+    r"\z",
+)  # whether these hold depends on the text after them, so they bind the `.*` too
 _OPAQUE = re.compile(r"\\[QEC]|\(\?(?!:)")  # quoting, bytes, flags and named groups change how the rest is read
 
 
@@ -91,6 +97,8 @@ def before_anything(pattern: str) -> str | None:
         return None
     parts = _without_group(_without_anchors(parts))
     if len(parts) < 2 or any(token.kind == "or" and token.depth == 0 for token in parts):
+        return None
+    if any(token.text in _LOOKS_AHEAD for token in parts):
         return None
     text = "".join(token.text for token in parts[:-1])
     if parts[-2].kind == "dot" and parts[-2].depth == 0 and parts[-1].text in ("+", "+?"):

@@ -37,6 +37,7 @@ PIECES += [
     "\\Qa.*\\E",
     "[^]a]",
     "[.*]",
+    "\\b",
     "\\|",
     "x",
     "\\x61",
@@ -71,6 +72,11 @@ def fulfils(match: StringMatch, value: str, fold: bool) -> bool:
 @example(StringMatch(prefix="b"), StringMatch(regex="a|b.*"), ["bx"], False, False)
 @example(StringMatch(regex="a?.*"), StringMatch(prefix="a"), ["b"], False, False)
 @example(StringMatch(prefix="a"), StringMatch(prefix="a"), ["A"], True, False)
+@example(StringMatch(prefix=""), StringMatch(regex="$.*"), ["A"], False, False)
+@example(StringMatch(prefix="a"), StringMatch(regex="(x|a$).*"), ["ab"], False, False)
+@example(StringMatch(prefix="a"), StringMatch(regex="a\\b.*"), ["ab"], False, False)
+@example(StringMatch(prefix="a"), StringMatch(regex="a\\z.*"), ["ab"], False, False)
+@example(StringMatch(prefix=","), StringMatch(regex=",\\B.*"), [",b"], False, False)
 def test_what_is_within_fulfils_the_outer_one_too(inner, outer, values, fold_inner, fold_outer):
     if not within(texts(inner, fold=fold_inner), texts(outer, fold=fold_outer)):
         return
