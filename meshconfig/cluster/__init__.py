@@ -1,1 +1,1 @@
-"""To the cluster: what is there, what should be, and the way between them with no request lost. The only I/O."""
+"""Reads a cluster, compares it with specs, and changes it step by step without losing a request."""

@@ -1,4 +1,4 @@
-"""The API server: one line that talks, and around it what is sent and what an answer means.
+"""A thin client of the Kubernetes API server. One line does I/O; the rest prepares requests and interprets answers.
 
 Source: Kubernetes API concepts (server-side apply, Status), https://kubernetes.io/docs/reference/using-api/.
 """
@@ -21,9 +21,9 @@ from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
 
-WORKERS = 24  # requests side by side; the API server's own limit for one user is far above
+WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
-# About 25 seconds in all; each request of graylane may be sent twice: writes are idempotent or compare-and-swap.
+# Retries for about 25 seconds in all. Sending a request twice does no harm: writes are idempotent or compare-and-swap.
 RETRIES = Retry(
     total=8,
     backoff_factor=0.2,
@@ -32,17 +32,17 @@ RETRIES = Retry(
     allowed_methods=None,
     raise_on_status=False,
 )
-TIMEOUT = (5.0, 60.0)  # seconds: to connect, to be answered
+TIMEOUT = (5.0, 60.0)  # seconds to connect, and seconds between two bytes of the answer
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Client:
-    """A user of one API server; may be used from several threads.
+    """A client of one API server for one user. It is thread-safe.
 
     Parameters:
-        api: configured with the server and its credentials.
+        api: the Kubernetes package's client, configured with the server's address and the user's credentials.
     """
 
     def __init__(self, api: ApiClient) -> None:
@@ -52,10 +52,10 @@ class Client:
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Client":
-        """By KUBECONFIG (or ~/.kube/config) and its current context, or as a Pod by its service account.
+        """Connect by KUBECONFIG or ~/.kube/config; inside a Pod without either, by its service account.
 
         Raises:
-            ClusterError: there is neither, or it cannot be used.
+            ClusterError: there is no configuration, or it cannot be used.
         """
         configuration = Configuration(retries=RETRIES, connection_pool_maxsize=WORKERS)
         try:
@@ -64,12 +64,14 @@ class Client:
             if context is not None or not _in_cluster(configuration):
                 raise ClusterError(f"no cluster: {KUBE_CONFIG_DEFAULT_LOCATION}: {error}") from None
         if not configuration.verify_ssl:
-            urllib3.disable_warnings(InsecureRequestWarning)  # the kubeconfig says so
+            urllib3.disable_warnings(
+                InsecureRequestWarning
+            )  # the kubeconfig switches verification off, so a warning for each request is noise
         return cls(ApiClient(configuration))
 
     @property
     def configuration(self) -> Configuration:
-        """For another client of the same server and user."""
+        """The configuration, to build another client of the same server and user."""
         configuration: Configuration = self._api.configuration
         return configuration
 
@@ -86,11 +88,19 @@ class Client:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """One call; what it answers, as JSON.
+        """Send one request.
+
+        Parameters:
+            method: the HTTP method.
+            where: the path, such as `/api/v1/namespaces/demo/pods`.
+            body: the JSON body; a string is sent as it is.
+
+        Returns:
+            The answer's JSON.
 
         Raises:
-            ApiError: any answer but 2xx; Conflict for 409.
-            Unreachable: none, after retries.
+            ApiError: the server answered with a status other than 2xx; Conflict for 409.
+            Unreachable: the server did not answer, also after retries.
         """
         with self._lock:
             self.calls += 1
@@ -110,7 +120,7 @@ class Client:
         raise _refused(reply.status, data)
 
     def get(self, where: str, query: Mapping[str, str] | None = None) -> Any | None:
-        """As `request`; None where there is no such resource."""
+        """GET a path. None if the server answers 404."""
         try:
             return self.request("GET", where, query=query)
         except ApiError as error:
@@ -119,10 +129,14 @@ class Client:
             raise
 
     def apply(self, manifest: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
-        """Server-side apply as the manager `graylane`.
+        """Server-side apply as the field manager `graylane`.
+
+        Parameters:
+            force: take over fields that other managers own.
+            dry_run: let the server validate the request without storing it.
 
         Raises:
-            Conflict: `causes` name the fields and who owns them.
+            Conflict: other managers own fields; `causes` names each field and its manager.
         """
         query = {"fieldManager": MANAGER}
         query |= {"force": "true"} if force else {}
@@ -132,7 +146,7 @@ class Client:
         return answer
 
     def delete(self, one: Key, *, istio_api: str = "v1") -> None:
-        """It is gone, or was."""
+        """Delete a resource; a missing resource is no error."""
         try:
             self.request("DELETE", path(one, istio_api=istio_api))
         except ApiError as error:
@@ -140,7 +154,10 @@ class Client:
                 raise
 
     def map_concurrently(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """`function` of each item, several at once, answers in order; the first error, after all have ended."""
+        """Call `function` for each item on up to `WORKERS` threads, and return the results in the items' order.
+
+        Raises the first item's error, if any, after all calls have ended.
+        """
         given = list(items)
         if len(given) < 2:
             return [function(item) for item in given]
@@ -149,10 +166,14 @@ class Client:
         return [one.result() for one in waiting]
 
     def list_resources(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
-        """All of a kind in a namespace, with `kind` and `apiVersion` as single resources have them."""
+        """All resources of a kind in a namespace.
+
+        The server leaves `kind` and `apiVersion` out of a list's items. They are added here, so that an item equals
+        what GET returns for it.
+        """
         query = {"labelSelector": selector} if selector else None
         found = self.get(collection(kind, namespace, istio_api), query)
-        if found is None:  # the kind itself is unknown to this cluster
+        if found is None:  # the cluster does not have this kind, such as an Istio API version that it does not serve
             return []
         return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found["items"]]
 
@@ -166,7 +187,7 @@ def _in_cluster(configuration: Configuration) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """The reason inside urllib3's own words."""
+    """The innermost reason of an urllib3 error."""
     reason = getattr(error, "reason", None) or error
     inner = getattr(reason, "reason", None) or reason
     return str(inner).partition(": ")[2] if str(inner).startswith("<") else str(inner)

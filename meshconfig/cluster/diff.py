@@ -1,4 +1,4 @@
-"""What a change is: resources that come, differ or go; as values, as a unified diff, as JSON."""
+"""The difference between two sets of resources: created, changed and deleted ones, as values, unified diff or JSON."""
 
 import difflib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field that differs: None where it is not there."""
+    """One field that differs; None where the field is missing."""
 
     path: str
     live: Any
@@ -28,7 +28,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDiff:
-    """One resource: what graylane has a say in, as it is and as it is wanted."""
+    """The fields of one resource that graylane manages, live and wanted. None: the resource does not exist there."""
 
     key: Key
     live: Manifest | None
@@ -44,11 +44,11 @@ class ResourceDiff:
         return f"{self.kind} {self.key}"
 
     def fields(self) -> list[Field]:
-        """The fields that differ, the outermost that tell; lists item by item where they are as long."""
+        """The fields that differ. Lists of equal length are compared item by item, others as a whole."""
         return list(_fields(_said(self.live), _said(self.wanted), ()))
 
     def unified(self) -> str:
-        """As `diff -u` of the two as YAML."""
+        """A unified diff of the live and the wanted resource as YAML."""
         before, after = (to_yaml([one]).splitlines(keepends=True) if one else [] for one in (self.live, self.wanted))
         name = f"{self.key.kind}/{self.key.namespace}/{self.key.name}"
         return "".join(difflib.unified_diff(before, after, f"live/{name}", f"wanted/{name}"))
@@ -60,7 +60,7 @@ class ResourceDiff:
 
 
 def differences(live: State, wanted: State) -> list[ResourceDiff]:
-    """What has to happen that `live` becomes `wanted`; both as `fields.managed_part` or `render` makes them."""
+    """The changes that turn `live` into `wanted`. Both hold managed fields only (`fields.managed_part`)."""
     changed = [
         ResourceDiff(key, live.get(key), manifest) for key, manifest in wanted.items() if live.get(key) != manifest
     ]

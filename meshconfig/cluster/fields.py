@@ -1,4 +1,4 @@
-"""Whose fields: what `metadata.managedFields` says of a resource, and the part of it that graylane has a say in.
+"""Field ownership: reads `metadata.managedFields`, and extracts the fields of a resource that graylane manages.
 
 Source: Kubernetes, server-side apply, "Field management" (FieldsV1: `f:NAME` a field, `k:{…}` and `v:…` list items).
 """
@@ -13,7 +13,7 @@ from meshconfig.render import GROUP, MANAGED_BY
 
 @dataclass(frozen=True, slots=True)
 class OtherManager:
-    """Fields of a resource's `spec` that somebody else owns: who, since when (RFC 3339), which (`.spec.exportTo`)."""
+    """Another field manager of a resource's `spec`: its name, last write (RFC 3339) and fields (`.spec.exportTo`)."""
 
     manager: str
     time: str
@@ -21,7 +21,7 @@ class OtherManager:
 
 
 def other_managers(live: Manifest) -> list[OtherManager]:
-    """Who besides graylane owns fields of the spec, the newest first."""
+    """The managers other than graylane that own fields of the spec, the latest first."""
     found = [
         OtherManager(entry.get("manager", "?"), entry.get("time", ""), tuple(_leaves(fields, ".spec")))
         for entry in _entries(live)
@@ -31,10 +31,13 @@ def other_managers(live: Manifest) -> list[OtherManager]:
 
 
 def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
-    """The part of a live resource that a server-side apply of `wanted` decides on.
+    """The fields of a live resource that a server-side apply of `wanted` would set or remove.
 
-    What others added beside it is not in it, and neither is what the server adds; lists are taken whole, as Istio's
-    and the autoscaler's are atomic. Without `wanted`: what graylane owns.
+    These are the fields in `wanted` and the fields that graylane owns. Fields that other managers or the server added
+    are left out. A list is taken as a whole, because the lists of Istio's resources and of autoscalers are atomic.
+
+    Parameters:
+        wanted: the resource to be applied; None if it is to be deleted.
     """
     owned: dict[str, Any] = {}
     for entry in _entries(live):
@@ -52,13 +55,13 @@ def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
             "namespace": metadata["namespace"],
             "labels": _part(metadata.get("labels") or {}, wanted.get("metadata", {}).get("labels") or {}, labels),
         },
-        # One that graylane never applied, and is to be taken over, counts with all that it says.
+        # graylane owns nothing of a resource that it never applied. Taking it over replaces all of it, so all counts.
         "spec": _part(spec, wanted.get("spec", {}), owned["f:spec"]) if "f:spec" in owned else spec,
     }
 
 
 def _part(live: Any, wanted: Any, owned: Mapping[str, Any] | None) -> Any:
-    """`owned` is None where graylane owns nothing of it, empty where it owns it as a whole."""
+    """`owned` is the FieldsV1 of this value: None if graylane owns none of it, {} if it owns the value as a whole."""
     if not isinstance(live, dict) or owned == {}:
         return live
     wanted = wanted if isinstance(wanted, dict) else {}

@@ -1,4 +1,4 @@
-"""The revisions of a group, kept in its namespace: what was applied by whom, and how it ended."""
+"""The revisions of a group, stored as ConfigMaps in its namespace: who applied what, and the result."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -54,13 +54,13 @@ _ATTEMPTS = 10
 
 
 def revisions(client: Client, namespace: str, group: str) -> list[Revision]:
-    """All that are kept, the oldest first. One call."""
+    """All stored revisions, oldest first. Makes one API call."""
     found = client.list_resources("ConfigMap", namespace, f"{_OURS},{GROUP}={group}")
     return sorted(map(parse, found), key=lambda one: one.number)
 
 
 def groups(client: Client, namespace: str) -> list[str]:
-    """The groups that have revisions here. One call."""
+    """The groups with revisions in a namespace. Makes one API call."""
     return sorted({one["metadata"]["labels"][GROUP] for one in client.list_resources("ConfigMap", namespace, _OURS)})
 
 
@@ -74,16 +74,16 @@ def begin(
     past: Sequence[Revision],
     keep: int = KEEP,
 ) -> Revision:
-    """Remember that a change begins, before its first write; the oldest are forgotten.
+    """Store a new revision as running, before the change's first write, and delete the oldest ones.
 
     Parameters:
-        action: `apply`, `rollback to N` or `delete`.
-        inventory: what the group may own from now on: what is wanted and what is there.
-        changed: `str` of each `diff.Difference`.
-        past: the group's revisions, as `revisions` gives them.
+        action: `apply`, `rollback to N` or `delete`, shown by `graylane history`.
+        inventory: every resource that the group may own from now on: the wanted and the live ones.
+        changed: `str` of each `diff.ResourceDiff`.
+        past: the group's revisions, as returned by `revisions`.
 
     Raises:
-        TooLargeError: before anything is written.
+        TooLargeError: the revision does not fit into a ConfigMap; nothing was written.
     """
     written = document(spec)
     one = Revision(
@@ -111,20 +111,22 @@ def begin(
 
 
 def _created(client: Client, one: Revision) -> Revision:
-    """Under the next number that is free."""
+    """Create the ConfigMap under the next free number."""
     for _ in range(_ATTEMPTS):
         one = replace(one, number=one.number + 1)
         try:
             client.request("POST", collection("ConfigMap", one.namespace), manifest(one))
         except Conflict:
-            if one not in revisions(client, one.namespace, one.group):  # else our own, the answer to it was lost
+            if one not in revisions(
+                client, one.namespace, one.group
+            ):  # it is our own: the server created it, but its answer was lost and the request was sent again
                 continue
         return one
     raise ClusterError(f"{_ATTEMPTS} revisions of {one.namespace}/{one.group} were begun since its history was read")
 
 
 def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "") -> Revision:
-    """Remember how it ended. That a failure cannot be written does not hide it: it then shows as interrupted."""
+    """Store the result of a revision. If that fails after a failed change, the revision shows as interrupted."""
     kept = left(one.inventory, one.changed) if outcome is RevisionStatus.SUCCEEDED else one.inventory
     ended = replace(one, outcome=outcome, message=message, ended=_now(), inventory=kept)
     try:
@@ -136,7 +138,7 @@ def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "
 
 
 def user(client: Client) -> str:
-    """Who the API server takes us for; empty where it is older than 1.28 and cannot say. One call."""
+    """The user's name at the API server; empty before Kubernetes 1.28, which cannot tell. Makes one API call."""
     try:
         review = client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", _REVIEW)
     except ApiError:
@@ -151,5 +153,5 @@ def _now() -> datetime:
 def _version() -> str:
     try:
         return version("graylane")
-    except PackageNotFoundError:  # run from a folder
+    except PackageNotFoundError:  # run from a checkout that is not installed
         return ""

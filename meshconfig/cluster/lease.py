@@ -1,4 +1,4 @@
-"""A group's Lease as a value: who holds it, and what that means at a moment. Pure, but for looking at processes.
+"""A group's Lease as a value: its holder, and whether another process may take it. Reads processes, no cluster.
 
 Source: Kubernetes API reference, coordination.k8s.io/v1 Lease; the fields' use is that of client-go's leaderelection.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.render import GROUP, MANAGED_BY
 
-DURATION = 15  # seconds
-MACHINE = "graylane.dev/machine"  # annotation: on one machine, a process id tells whether the holder still runs
+DURATION = 15  # seconds without a renewal after which a Lease expires
+MACHINE = "graylane.dev/machine"  # annotation: on the same machine, the holder's process id shows whether it still runs
 
 
 def lease_key(namespace: str, group: str) -> Key:
@@ -26,7 +26,7 @@ def lease_key(namespace: str, group: str) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a Lease says. `holder` is empty where it is free; times are by the holder's clock, None if not written."""
+    """The content of a Lease. `holder` is empty if it is free. Times are by the holder's clock, None if missing."""
 
     holder: str = ""
     machine: str = ""
@@ -37,7 +37,7 @@ class Record:
 
     @property
     def id(self) -> tuple[int, str] | None:
-        """The holder's process id and when that process started, in the kernel's ticks."""
+        """The holder's process id, and the start of that process in the kernel's clock ticks."""
         match self.holder.rsplit("/", 3):
             case [_, pid, start, _] if pid.isdecimal():
                 return int(pid), start
@@ -45,7 +45,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """For people: `ann@laptop, process 4711`."""
+        """The holder as text: `ann@laptop, process 4711`."""
         return f"{self.holder.rsplit('/', 3)[0]}, process {self.id[0]}" if self.id else self.holder
 
     def age(self, now: datetime) -> timedelta | None:
@@ -54,29 +54,29 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody who may hold a Lease: a name that no other process ever had, and the machine, empty if not known."""
+    """A process that may hold a Lease: its name, unique over all processes ever, and its machine, empty if unknown."""
 
     name: str
     machine: str = ""
 
 
 class Standing(StrEnum):
-    """What a Lease means to somebody who wants it."""
+    """The state of a Lease, as seen by a process that wants it."""
 
     FREE = "free"
     MINE = "mine"
-    DEAD = "dead"  # its process ran on this machine and does not any more
-    EXPIRED = "expired"  # not renewed in time, as far as two machines' clocks can tell
+    DEAD = "dead"  # its process ran on this machine and has ended
+    EXPIRED = "expired"  # not renewed in time, judged by two machines' clocks, which may differ
     HELD = "held"
 
 
 def judge(record: Record | None, now: datetime, me: Holder, running: Callable[[int, str], bool]) -> Standing:
-    """May `me` take it?
+    """Decide whether `me` may take a Lease.
 
     Parameters:
-        record: None where there is no Lease.
-        now: by the clock of this machine.
-        running: does a process of this machine with this id and this start still run?
+        record: the Lease; None if it does not exist.
+        now: the time by this machine's clock.
+        running: tells whether the process of this machine with a given id and start time still runs.
     """
     if record is None or not record.holder:
         return Standing.FREE
@@ -101,7 +101,7 @@ def parse(lease: Manifest) -> Record:
 
 
 def manifest(key: Key, group: str, record: Record, version: str = "") -> Manifest:
-    """What to write; `version` is the resourceVersion that it replaces, without it the Lease is new."""
+    """The Lease to write. `version` is the resourceVersion that it replaces; empty creates a new Lease."""
     spec = {
         "holderIdentity": record.holder,
         "leaseDurationSeconds": record.duration,
@@ -124,7 +124,7 @@ def manifest(key: Key, group: str, record: Record, version: str = "") -> Manifes
 
 
 def myself() -> Holder:
-    """This process; each call is another holder. `user@host/pid/START/random`."""
+    """This process as a holder, `user@host/pid/START/random`. Each call returns a different holder."""
     return Holder(f"{process()}/{secrets.token_hex(4)}", machine())
 
 
@@ -138,13 +138,13 @@ def operator() -> str:
     """`user@host` of this machine."""
     try:
         user = getuser()
-    except (OSError, KeyError):  # a container's user id without a name
+    except (OSError, KeyError):  # a container may run as a user id that has no name
         user = str(os.getuid())
     return f"{user}@{platform.node()}"
 
 
 def machine() -> str:
-    """This machine since it was started, and the process ids' namespace: containers of one machine each have theirs."""
+    """Identifies this boot of this machine and the PID namespace, as each container counts its own processes."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{platform.node()}/{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -153,7 +153,7 @@ def machine() -> str:
 
 
 def running(pid: int, start: str) -> bool:
-    """Does the process with this id that started then still run? In doubt yes: another user's may be hidden."""
+    """Whether the process with this id and start time still runs. True in doubt, as other users' may be hidden."""
     fields = _stat(pid)
     if fields is not None:
         return fields[0] not in "ZXx" and fields[19] == start  # a zombie only waits to be reaped
@@ -167,7 +167,7 @@ def running(pid: int, start: str) -> bool:
 
 
 def started(pid: int) -> str:
-    """When a process started, in ticks since boot; empty where that cannot be told."""
+    """The start of a process, in clock ticks since boot; empty if unknown."""
     fields = _stat(pid)
     return fields[19] if fields else ""
 

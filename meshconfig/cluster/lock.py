@@ -1,9 +1,9 @@
-"""One operator at a time: a Lease per group, held while an apply runs.
+"""A lock per group: a Kubernetes Lease that a process holds while it changes the group.
 
 Two operators never write at once, because (1) a Lease changes hands only by compare-and-swap on its resourceVersion,
 (2) nobody takes one that lives, and (3) a holder stops on its own before others may think that it died. Machines'
-clocks differ, so written times decide nothing alone: `break_lock` watches an expired Lease for its whole duration by
-the own clock, as client-go's leader election does, and takes it only if nothing was written to it meanwhile.
+clocks differ, so written times alone decide nothing: `break_lock` watches an expired Lease for its whole duration by
+this machine's clock, as client-go's leader election does. It takes the Lease only if nobody wrote to it in that time.
 """
 
 import threading
@@ -33,13 +33,15 @@ from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, ClusterError, Conflict
 
 RENEW = 5.0  # seconds between renewals
-DEADLINE = 10.0  # seconds without a renewal after which nothing new is begun; the rest is for what is under way
-GOODBYE = 5.0  # seconds that a lost API server may delay the end; the Lease then expires
+DEADLINE = (
+    10.0  # seconds without a renewal after which no write is begun; the rest of DURATION is for a write under way
+)
+GOODBYE = 5.0  # seconds to release the Lease if the API server does not answer; after that it expires by itself
 ATTEMPTS = 10
 
 
 class LockHeld(ClusterError):  # noqa: N818  what happened, as people say it
-    """Somebody else works on this group, or did and has not said that it ended; `holder`, where it is one."""
+    """Another process holds the group's Lease, or ended without releasing it. `holder` is its name, if known."""
 
     def __init__(self, message: str, holder: str = "") -> None:
         self.holder = holder
@@ -47,7 +49,7 @@ class LockHeld(ClusterError):  # noqa: N818  what happened, as people say it
 
 
 class LockLost(ClusterError):  # noqa: N818
-    """The Lease is no longer ours, or could not be renewed: stop, somebody else may be at it."""
+    """The Lease was taken by another process or could not be renewed. The caller must stop writing."""
 
 
 def now() -> datetime:
@@ -55,27 +57,27 @@ def now() -> datetime:
 
 
 def read(client: Client, namespace: str, group: str) -> Record | None:
-    """What the group's Lease says; None where there is none. One call."""
+    """The group's Lease; None if it does not exist. Makes one API call."""
     lease = client.get(path(lease_key(namespace, group)))
     return parse(lease) if lease else None
 
 
 def holder(record: Record | None) -> str:
-    """Who works on the group now; empty for nobody."""
+    """The name of the process that holds the group's Lease; empty if none does."""
     standing = judge(record, now(), myself(), running)
     return record.holder if record and standing in (Standing.HELD, Standing.MINE) else ""
 
 
 class Lock:
-    """Holds a group's Lease from `with` to its end, however that comes.
+    """Context manager: holds a group's Lease while its block runs, and renews it in a thread.
 
     Parameters:
-        break_lock: take an expired one over, after having watched it for its duration.
-        tell: is told what is waited for.
-        me: another holder than this process, for tests.
+        break_lock: take over an expired Lease, after watching it for its whole duration.
+        tell: called with a line of text before each long wait.
+        me: the holder; tests set one other than this process.
 
     Raises:
-        LockHeld: by `with`: who has it, since when, and what can be done.
+        LockHeld: by `with`; the message names the holder, the time, and what the user can do.
         ClusterError: the Lease cannot be read or written.
     """
 
@@ -112,13 +114,13 @@ class Lock:
         self._lost = self._lost or "the lease was given back"
 
     def check(self) -> None:
-        """To be called before each write: nobody else can have the Lease now.
+        """Make sure that no other process can hold the Lease now. Callers check before each write.
 
-        After a pause (a machine that slept, an API server that was away) it is renewed first: where that succeeds by
-        compare-and-swap, nobody has had it in between.
+        After a long pause (a sleeping machine, an unreachable API server) the Lease is renewed first. If that succeeds
+        by compare-and-swap, no other process has held it in between.
 
         Raises:
-            LockLost: it is gone, or cannot be renewed.
+            LockLost: the Lease was taken, or cannot be renewed.
         """
         if self._lost:
             raise LockLost(self._lost)
@@ -139,14 +141,16 @@ class Lock:
                 self._may_break(record, standing)
             try:
                 return self._take(record, lease["metadata"]["resourceVersion"] if lease else "")
-            except Conflict:  # somebody was faster
+            except Conflict:  # another process wrote the Lease first
                 continue
         raise LockHeld(f"the lease {self._key} changed hands {ATTEMPTS} times while this waited for it")
 
     def _may_break(self, record: Record, standing: Standing) -> None:
-        """Returns where the Lease may be taken from a holder who is not known to be dead."""
+        """Return if the Lease may be taken from a holder that is not known to be dead; otherwise raise LockHeld."""
         age = record.age(now())
-        ahead = age is not None and age.total_seconds() < 0  # by its clock; written times then say nothing
+        ahead = (
+            age is not None and age.total_seconds() < 0
+        )  # its clock is ahead of ours, so its written times prove nothing
         if not self._break_lock or (standing is Standing.HELD and not ahead):
             raise LockHeld(_refusal(self._key.name, record, now(), self._break_lock), record.name)
         self._tell(f"watching the lease of {record.name} for {record.duration} s")
@@ -165,7 +169,7 @@ class Lock:
         self._put(Record(self.me.name, self.me.machine, moment, moment, DURATION, transitions), version)
 
     def _put(self, record: Record, version: str) -> None:
-        """One compare-and-swap; the time counts from before it was asked for."""
+        """One compare-and-swap. The Lease counts as renewed from before the request, as others may count from then."""
         began = _clock()
         body = manifest(self._key, self._group, record, version)
         where = path(self._key) if version else collection("Lease", self._key.namespace)
@@ -202,7 +206,7 @@ class Lock:
         raise LockLost(self._lost)
 
     def _keep(self) -> None:
-        """Runs beside the work until its end; whether a renewal failed too long is for `check` to say."""
+        """Thread: renew the Lease until the block ends. `check`, not this, reports renewals that failed too long."""
         while not self._stop.wait(RENEW):
             with suppress(ClusterError):
                 self._renew()
@@ -214,7 +218,7 @@ class Lock:
 
 
 def _clock() -> float:
-    """Seconds that others see pass too: also those that this machine slept."""
+    """Seconds of a clock that also runs while the machine sleeps, because the Lease expires for others then."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
@@ -223,7 +227,7 @@ def _at(moment: datetime | None) -> str:
 
 
 def _refusal(lease: str, record: Record, moment: datetime, break_lock: bool, *, alive: bool = False) -> str:
-    """One line that says who, since when, and what to do."""
+    """One line that names the holder, the time, and what the user can do."""
     who = f"{record.name} has held the lease {lease} since {_at(record.acquired)}"
     age = record.age(moment)
     left = record.duration - age.total_seconds() if age is not None else 0.0

@@ -1,14 +1,14 @@
-"""Resources as plain values: which one it is, and a set of them."""
+"""Resources as plain values: the key of one resource, and sets of resources by key."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 Manifest = dict[str, Any]
-MANAGER = "graylane"  # the field manager of all that graylane applies
+MANAGER = "graylane"  # the field manager of server-side apply
 
 
 class Key(NamedTuple):
-    """Which resource: unique in a cluster among the kinds that graylane writes."""
+    """Identifies a resource in a cluster, among the kinds that graylane writes."""
 
     kind: str
     namespace: str

@@ -1,4 +1,4 @@
-"""What of the cluster is a group's: by its label, and by the inventory of what it has written before."""
+"""Finds the resources of a group in a cluster, by its label and by the inventory of earlier applies."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ KINDS = ("DestinationRule", "VirtualService", "Gateway", "HorizontalPodAutoscale
 
 
 class NotOurs(ClusterError):  # noqa: N818  the message says it whole
-    """A resource of a name that is wanted is there already, and is not this group's."""
+    """A resource with the name of a wanted one exists, and does not belong to this group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is in the cluster, of the kinds that graylane writes, in the namespaces that were read.
+    """The resources in the cluster of the kinds that graylane writes, in the namespaces that were read.
 
-    `state` holds the group's own as `fields.managed_part` reads them, `raw` the same as the server gave them;
-    `unmanaged` are all others.
+    `state` holds the group's resources reduced to `fields.managed_part`, `raw` the same resources as the server
+    returned them. `unmanaged` holds all other resources.
     """
 
     state: State
@@ -33,14 +33,14 @@ class Live:
 def read(
     client: Client, group: str, namespaces: Iterable[str], inventory: Iterable[Key], wanted: State, istio_api: str
 ) -> Live:
-    """One list of each kind in each namespace.
+    """Read a group's resources: lists each kind in each namespace.
 
     Parameters:
-        group: the group's name, as its label has it.
-        namespaces: where the group has or had resources.
-        inventory: what earlier applies have written. A resource with the group's label that is neither in it nor
-            wanted is left alone: another group of this name, in another namespace, may have written it.
-        wanted: what should be.
+        group: the group's name, the value of its label.
+        namespaces: every namespace where the group has or had resources.
+        inventory: what earlier applies wrote. A resource with the group's label that is neither in it nor wanted
+            counts as unmanaged: a group of the same name in another namespace may have written it.
+        wanted: the resources that the spec renders to.
     """
     places = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in KINDS]
     lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
@@ -56,16 +56,16 @@ def read(
 
 
 def label(manifest: Manifest) -> str | None:
-    """The group whose label it carries, None where graylane has not made it."""
+    """The group in the resource's label; None if graylane did not create the resource."""
     labels = manifest["metadata"].get("labels") or {}
     return labels.get(GROUP) if labels.get(MANAGED_BY) == "graylane" else None
 
 
 def check_free(live: Live, wanted: State, group: str) -> None:
-    """No wanted resource has the name of one that is somebody else's.
+    """Check that no wanted resource has the name of an unmanaged one.
 
     Raises:
-        NotOurs: one line for each, with what to do.
+        NotOurs: a line for each such resource, with what the user can do.
     """
     taken = [_taken(name, live.unmanaged[name], group) for name in wanted if name in live.unmanaged]
     if taken:

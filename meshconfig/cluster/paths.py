@@ -1,4 +1,4 @@
-"""Where the API server keeps each kind that graylane reads or writes."""
+"""The API server's path of each kind that graylane reads or writes."""
 
 from meshconfig.cluster.objects import Key
 
@@ -20,7 +20,7 @@ _PLURALS = {
 
 
 def collection(kind: str, namespace: str, istio_api: str = "v1") -> str:
-    """The path of all resources of a kind in a namespace; `istio_api` is the version of Istio's kinds."""
+    """The path of all resources of a kind in a namespace; `istio_api` is the API version of Istio's kinds."""
     api, plural = _PLURALS[kind]
     api = f"{api}/{istio_api}" if api == ISTIO else api
     root = "/apis/" if "/" in api else "/api/"
@@ -28,6 +28,6 @@ def collection(kind: str, namespace: str, istio_api: str = "v1") -> str:
 
 
 def path(key: Key, api_version: str = "", *, istio_api: str = "v1") -> str:
-    """The path of one resource; its own `apiVersion` tells the version of Istio's kinds where it is known."""
+    """The path of one resource. Its own `apiVersion`, if known, overrides `istio_api`."""
     version = api_version.rpartition("/")[2] if api_version.startswith(ISTIO) else istio_api
     return f"{collection(key.kind, key.namespace, version)}/{key.name}"

@@ -1,6 +1,6 @@
-"""One apply as it is remembered: a ConfigMap `graylane-GROUP-rN` and what it means. Pure.
+"""A revision: the record of one apply, stored as a ConfigMap `graylane-GROUP-rN`. No I/O here.
 
-Large parts (the spec, the inventory, what changed) are gzip'ed JSON in `binaryData`; `data` is what people may read:
+Large parts (the spec, the inventory, what changed) are gzip'ed JSON in `binaryData`; `data` is readable:
 `hash` (SHA-256 of the spec's JSON), `who` (the API server's name for the user), `host` (user@machine), `process`,
 `started`, `ended` (RFC 3339, UTC), `action`, `outcome`, `message`, `version` (graylane's).
 """
@@ -29,7 +29,7 @@ DELETE = "delete"
 
 
 class RevisionStatus(StrEnum):
-    """How an apply ended. INTERRUPTED is never written: it ran, and nobody holds the Lease any more."""
+    """The result of an apply. INTERRUPTED is never stored: it is RUNNING without a holder of the Lease."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -45,8 +45,8 @@ class TooLargeError(ClusterError):
 class Revision:
     """One apply, rollback or delete of a group.
 
-    `inventory` is what the group may own after it; `changed` says what was to change, `created|changed|deleted KIND
-    namespace/name` each; `document` is the spec as JSON, `ended` None while it runs.
+    `inventory` lists the resources that the group may own after it. `changed` lists the planned changes, each as
+    `created|changed|deleted KIND namespace/name`. `document` is the spec as JSON. `ended` is None while it runs.
     """
 
     namespace: str
@@ -68,17 +68,17 @@ class Revision:
 
     @property
     def spec(self) -> LaneGroup:
-        """The group as it was wanted.
+        """The spec of this revision.
 
         Raises:
-            InputError: this graylane does not take it any more.
+            InputError: this version of graylane does not accept the spec any more.
         """
         where = Location(f"revision {self.number} of {self.namespace}/{self.group}")
         return validate(LaneGroup, json.loads(self.document), lambda path: where)
 
     @property
     def gone(self) -> bool:
-        """The group was to be deleted."""
+        """Whether this revision deleted the group."""
         return self.action == DELETE
 
     @property
@@ -86,13 +86,13 @@ class Revision:
         return Key("ConfigMap", self.namespace, f"graylane-{self.group}-r{self.number}")
 
     def seen(self, holder: str) -> RevisionStatus:
-        """The outcome, where `holder` has the group's Lease now; empty for nobody."""
+        """The outcome, given the current holder of the group's Lease; `holder` is empty if nobody holds it."""
         alive = self.process and holder.startswith(f"{self.process}/")
         return RevisionStatus.INTERRUPTED if self.outcome is RevisionStatus.RUNNING and not alive else self.outcome
 
 
 def document(spec: LaneGroup) -> bytes:
-    """A spec as JSON, as it was written: the same spec gives the same bytes."""
+    """A spec as JSON. The same spec always gives the same bytes."""
     value = spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -105,7 +105,7 @@ def manifest(one: Revision) -> Manifest:
     """The ConfigMap of a revision.
 
     Raises:
-        TooLargeError: it does not fit into one.
+        TooLargeError: the revision does not fit into one ConfigMap.
     """
     return {
         "apiVersion": "v1",
@@ -147,10 +147,10 @@ def _binary(one: Revision) -> dict[str, str]:
 
 
 def parse(config_map: Manifest) -> Revision:
-    """A revision of its ConfigMap.
+    """Read a revision from its ConfigMap.
 
     Raises:
-        ClusterError: somebody has edited it, so that it cannot be read.
+        ClusterError: the ConfigMap was edited and cannot be read.
     """
     metadata = config_map["metadata"]
     data, labels = config_map.get("data") or {}, metadata["labels"]
@@ -184,12 +184,12 @@ def text(moment: datetime | None) -> str:
 
 
 def last_succeeded(past: Sequence[Revision]) -> Revision | None:
-    """The newest that ended well; `past` is the oldest first, here and below."""
+    """The newest revision that succeeded. `past` is ordered oldest first, here and below."""
     return next((one for one in reversed(past) if one.outcome is RevisionStatus.SUCCEEDED), None)
 
 
 def before_last(past: Sequence[Revision]) -> Revision | None:
-    """Where a rollback goes: the newest that succeeded and whose spec is not the one last applied; never a deletion."""
+    """The target of a rollback: the newest success with a spec other than the last applied; never a deletion."""
     last = past[-1] if past else None
     for one in reversed(past):
         if one.outcome is RevisionStatus.SUCCEEDED and not one.gone and last and (last.gone or one.hash != last.hash):
@@ -198,7 +198,7 @@ def before_last(past: Sequence[Revision]) -> Revision | None:
 
 
 def inventory(past: Sequence[Revision]) -> frozenset[Key]:
-    """What the group may own: as of the last that succeeded, and all that was tried since."""
+    """The resources that the group may own: those of the last success, and of all attempts since."""
     found: set[Key] = set()
     for one in reversed(past):
         found |= one.inventory
@@ -208,13 +208,13 @@ def inventory(past: Sequence[Revision]) -> frozenset[Key]:
 
 
 def surplus(past: Sequence[Revision], keep: int) -> list[Revision]:
-    """Which may go so that `keep` are left: the oldest, but not the last that succeeded."""
+    """The revisions to delete so that `keep` are left: the oldest ones, but never the last success."""
     safe = last_succeeded(past)
     return [one for one in past[: max(0, len(past) - keep)] if one is not safe]
 
 
 def as_json(one: Revision, holder: str) -> Mapping[str, Any]:
-    """The keys that `history --output json` and `status --output json` print of a revision."""
+    """A revision as `history --output json` and `status --output json` print it."""
     return {
         "revision": one.number,
         "action": one.action,
@@ -231,6 +231,6 @@ def as_json(one: Revision, holder: str) -> Mapping[str, Any]:
 
 
 def left(keys: Iterable[Key], changed: Iterable[str]) -> frozenset[Key]:
-    """Of these what is left once all that `changed` says is done."""
+    """The resources of an inventory that are left after all deletions in `changed`."""
     done = frozenset(changed)
     return frozenset(key for key in keys if f"deleted {key}" not in done)

@@ -1,4 +1,4 @@
-"""Rollouts as the cluster keeps them: a ConfigMap each, by compare-and-swap. `rollout/` knows what they mean."""
+"""Stores rollouts in the cluster: one ConfigMap each, written by compare-and-swap. `rollout/` interprets them."""
 
 import base64
 import gzip
@@ -16,7 +16,7 @@ ROLLOUT = "graylane.dev/rollout"  # label: its standing
 
 
 class Standing(StrEnum):
-    """What is left to do for a rollout: to drive it, to tell people of its end, nothing."""
+    """What a stored rollout still needs: a runner, a notification of its end, or nothing."""
 
     ACTIVE = "active"
     TELLING = "telling"
@@ -28,12 +28,12 @@ UNFINISHED = (Standing.ACTIVE, Standing.TELLING)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One rollout.
+    """One stored rollout.
 
     Parameters:
-        state: as JSON; `shown` is what people see of it beside (`phase: Paused`).
-        base: the group's document as it was before, empty until a runner has taken it up.
-        version: the resourceVersion that was read, empty where it is new.
+        state: the state as JSON. `shown` repeats parts of it in readable form (`phase: Paused`).
+        base: the group's spec from before the rollout, as JSON; empty until a runner has begun the rollout.
+        version: the resourceVersion that was read; empty for a new rollout.
     """
 
     namespace: str
@@ -51,12 +51,12 @@ class Stored:
 
 
 def key(namespace: str, name: str) -> Key:
-    """With a dot, which no group's name has: a revision's ConfigMap is never called so."""
+    """The key of a rollout's ConfigMap. Its name has a dot, as no group's has, so it is no revision's."""
     return Key("ConfigMap", namespace, f"graylane-rollout.{name}")
 
 
 def read(client: Client, namespace: str, name: str) -> Stored | None:
-    """One call."""
+    """Read one rollout; None if there is none. Makes one API call."""
     found = client.get(path(key(namespace, name)))
     return parse(found) if found else None
 
@@ -69,10 +69,10 @@ def stored(
     standing: Iterable[Standing] = Standing,
     wrong: Callable[[ClusterError], None] | None = None,
 ) -> list[Stored]:
-    """All of a namespace, or of one group. One call.
+    """All rollouts of a namespace, or of one group. Makes one API call.
 
     Parameters:
-        wrong: is told of each that cannot be read, instead of the error being raised.
+        wrong: called with the error of each rollout that cannot be read; without it the error is raised.
     """
     selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
     found = []
@@ -87,10 +87,10 @@ def stored(
 
 
 def write(client: Client, one: Stored) -> Stored:
-    """Create it, or replace the version that was read.
+    """Create a rollout, or replace the version that was read.
 
     Raises:
-        Conflict: somebody wrote it in between, or made one of this name.
+        Conflict: another process wrote or created it in the meantime.
     """
     where = path(one.key) if one.version else collection("ConfigMap", one.namespace)
     return parse(client.request("PUT" if one.version else "POST", where, manifest(one)))
@@ -110,9 +110,10 @@ def manifest(one: Stored) -> Manifest:
 
 
 def parse(config_map: Manifest) -> Stored:
-    """
+    """Read a rollout from its ConfigMap.
+
     Raises:
-        ClusterError: somebody has edited it, so that it cannot be read.
+        ClusterError: the ConfigMap was edited and cannot be read.
     """
     metadata, data = config_map["metadata"], config_map.get("data") or {}
     labels = metadata.get("labels") or {}

@@ -223,7 +223,7 @@ def test_a_deployment_of_somebody_else_is_left_alone(life):
     kubectl("create", "deployment", "cat-v8", "--image=graylane-demo", "--replicas=0", "-n", NAMESPACE)
     before = life.spec.read_text()
     add = ["version", "add", "cat", "v8", "--from", "v1", "--image", "graylane-demo:8", "--apply"]
-    assert "Deployment graylane-versions/cat-v8 is there already, and is not graylane's" in life.run(*add, code=1)
+    assert "Deployment graylane-versions/cat-v8 exists already and is not graylane's" in life.run(*add, code=1)
     assert life.spec.read_text() == before
     kubectl("delete", "deployment", "cat-v8", "-n", NAMESPACE)
     said = life.run(*add, "--dry-run")

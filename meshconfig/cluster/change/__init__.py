@@ -1,4 +1,4 @@
-"""A change of the cluster, from what is wanted to what is there: prepared, checked, carried out step by step."""
+"""Changes a cluster to match a spec: prepare (read, compare, plan), check, then run the steps."""
 
 from meshconfig.cluster.change.check import Refusal, check_states
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out

@@ -1,4 +1,4 @@
-"""Before the first write: what the API server would say to it, and what lint says of every state on the way."""
+"""Checks before the first write: a dry run on the API server, and lint on the state after every step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from meshconfig.lint import Finding, Index, Level, lint
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the server would refuse to write. `conflict`: fields that another manager owns."""
+    """A write that the server would refuse. `conflict`: because another manager owns fields."""
 
     key: Key
     lines: tuple[str, ...]
@@ -25,14 +25,14 @@ class Refusal:
 
 
 class UnsafeStateError(ClusterError):
-    """A state on the way would break a rule of lint that neither the first nor the last breaks."""
+    """Lint reports an error for a state between steps, but not for the first or last one: a bug in the planner."""
 
 
 def check_server(client: Client, prepared: Prepared, *, everything: bool = False) -> list[Refusal]:
-    """Ask the server (`dryRun: All`) about what would be written; nothing is.
+    """Send every write to the server with `dryRun: All`, which validates it and stores nothing.
 
     Parameters:
-        everything: also what is new. A new resource has no fields of others; only a full dry run asks about it.
+        everything: also check new resources. Other managers cannot own fields of these, so only `--dry-run` asks.
     """
     first: dict[Key, Manifest] = {}
     last: dict[Key, Manifest] = {}
@@ -57,7 +57,7 @@ def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
     except Conflict as error:
         return Refusal(name, tuple(_conflict(raw.get(name), *cause) for cause in error.causes), conflict=True)
     except ApiError as error:
-        if error.status in (400, 422, 500):  # what a server says of a manifest that it cannot read
+        if error.status in (400, 422, 500):  # the statuses with which servers and admission webhooks reject a manifest
             return Refusal(name, (error.message,), conflict=False)
         raise
     return None
@@ -72,10 +72,10 @@ def _conflict(live: Manifest | None, field: str, said: str) -> str:
 
 
 def check_states(prepared: Prepared) -> None:
-    """No state on the way breaks what neither the first nor the last does.
+    """Check that lint reports no error between two steps that it does not report for the first or last state.
 
     Raises:
-        UnsafeStateError: one does; a mistake in the plan, so nothing is written.
+        UnsafeStateError: it does, so the plan is wrong and nothing is written.
     """
     known = {_same(finding) for end in (prepared.live.state, prepared.resources) for finding in errors(end)}
     states = prepared.plan.states(prepared.live.state)
@@ -85,7 +85,7 @@ def check_states(prepared: Prepared) -> None:
 
 
 def errors(state: State) -> list[Finding]:
-    """What lint calls an error among these resources alone."""
+    """The errors that lint reports for these resources."""
     resources = Resources.parse(state.values())
     return [finding for finding in lint(Index(resources, (), resources)) if finding.level is Level.ERROR]
 

@@ -1,4 +1,4 @@
-"""One command's work on one group, from reading to the record of how it ended."""
+"""Carries out one change of one group: lock, read, plan, check, run, and record the result."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ class Refused(ClusterError):  # noqa: N818  the message says it whole
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user chose. Times in seconds; `istiod` is the URL of its debug pages."""
+    """The user's options. Times are in seconds; `istiod` is the URL of istiod's debug pages."""
 
     adopt: bool = False
     fast: bool = False
@@ -38,7 +38,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """How it ended. `revision` is None for a dry run, and where nothing had to change."""
+    """The result of a change. `revision` is None after a dry run, and if nothing had to change."""
 
     prepared: Prepared
     revision: int | None
@@ -49,7 +49,7 @@ class ChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told on the way: the plan, preflight's warnings, what is taken over from whom, and each step."""
+    """Callbacks that display progress: the plan, warnings of preflight, fields taken over, waits, and each step."""
 
     planned: Callable[[Prepared], None] = lambda prepared: None
     warned: Callable[[Sequence[Finding]], None] = lambda findings: None
@@ -59,12 +59,13 @@ class Watcher:
 
 
 def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> ChangeResult:
-    """Make the cluster what is wanted. Without a difference nothing is written, but for two things: where the last
-    change was cut off, every proxy is waited for; a spec that says something new is remembered, even if no resource
-    shows it.
+    """Change the cluster to the wanted state of one group.
+
+    Without a difference, nothing is written, with two exceptions. If the last change was cut off, the change waits for
+    every proxy and records that. If the spec changed in a field that no resource shows, the new spec is recorded.
 
     Raises:
-        ClusterError: it could not be begun (nothing was written) or not be ended (`Stopped` says where).
+        ClusterError: the change could not begin, and nothing was written; or it stopped (`Stopped` names the step).
     """
     began, calls = time.monotonic(), client.calls
 
@@ -80,7 +81,7 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         prepared = prepare(
             client, wanted, fast=choices.fast, drain=choices.drain
-        )  # what was there before the lock may be gone
+        )  # another process may have changed the cluster before this one got the lock
         if prepared.done:
             return outcome(prepared)
         settings = Settings(choices.drain, _checked(client, prepared, choices, watcher))
@@ -109,10 +110,10 @@ def _begin(client: Client, prepared: Prepared) -> history.Revision:
 
 
 def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watcher) -> frozenset[Key]:
-    """All that can be known before the first write; the resources whose fields are taken over.
+    """Run every check that is possible before the first write. Returns the resources whose fields are taken over.
 
     Raises:
-        Refused: an active rollout, an error of preflight, an invalid resource, or a conflict without `adopt`.
+        Refused: a rollout is active, preflight reports an error, a resource is invalid, or others own fields.
     """
     _not_in_a_rollout(client, prepared.wanted)
     watcher.planned(prepared)

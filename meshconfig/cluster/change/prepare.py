@@ -1,4 +1,4 @@
-"""What is there, what is wanted, and the steps between them: read, compared and planned, nothing written."""
+"""Prepares a change: reads the cluster, compares it with the wanted state, and plans the steps. Writes nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.spec import LaneGroup
 
-CLOCKS = 2.0  # seconds by which machines' clocks may differ, and the record is rounded
+CLOCKS = 2.0  # seconds of tolerance: machines' clocks differ, and the revision stores whole seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a group should become.
+    """The wanted state of a group.
 
     Parameters:
-        action: what its history will say: `apply`, `rollback to N`, `delete`.
-        gone: it shall have no resources any more.
-        by_rollout: a rollout of the group wants it; while one is active, nobody else changes the group.
+        action: shown by `graylane history`: `apply`, `rollback to N`, `delete`.
+        gone: delete all resources of the group.
+        by_rollout: the change comes from the group's rollout. While one is active, only it may change the group.
     """
 
     group: str
@@ -45,9 +45,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One group's change, as it was when the cluster was read.
+    """A planned change of one group, based on the cluster as it was read.
 
-    `history` are the group's revisions, the oldest first; `inventory` is what they and this change write.
+    `history` holds the group's revisions, oldest first. `inventory` lists what they and this change write.
     """
 
     wanted: Wanted
@@ -60,12 +60,12 @@ class Prepared:
 
     @property
     def settled(self) -> bool:
-        """The last change came to its end, or there was none."""
+        """Whether the last change was completed, or there was none."""
         return _settled(self.history)
 
     @property
     def remembered(self) -> bool:
-        """The last revision has this very spec. What no resource shows (`workload`, `calls`) is asked of it later."""
+        """Whether the last revision stores this spec; needed because no resource shows `workload` or `calls`."""
         last = self.history[-1] if self.history else None
         if self.wanted.gone or last is None:
             return not self.resources and (last is None or last.gone)
@@ -73,7 +73,7 @@ class Prepared:
 
     @property
     def done(self) -> bool:
-        """Nothing differs, and nothing is left to wait for or to remember."""
+        """Whether nothing differs, and nothing is left to wait for or to record."""
         return self.settled and not self.differences and self.remembered
 
     @property
@@ -82,14 +82,14 @@ class Prepared:
 
 
 def prepare(client: Client, wanted: Wanted, *, fast: bool = False, drain: float = 5.0) -> Prepared:
-    """Read the cluster and plan the way; at most six calls for a group in one namespace.
+    """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
 
     Parameters:
-        fast: without the consistent change.
-        drain: seconds after which what the last change found under way has ended.
+        fast: skip the consistent change.
+        drain: seconds after which requests that ran during the last change have ended.
 
     Raises:
-        NotOurs: a resource of a wanted name belongs to somebody else.
+        NotOurs: a resource with the name of a wanted one belongs to others.
         ClusterError: the cluster cannot be read.
     """
     model = wanted.model
@@ -121,6 +121,6 @@ def _settled(past: Sequence[Revision]) -> bool:
 
 
 def _fresh(past: Sequence[Revision], drain: float) -> bool:
-    """Did the last change end so lately that requests from before may be under way?"""
+    """Whether the last change ended so recently that requests from before it may still run."""
     ended = past[-1].ended if past else None
     return ended is not None and abs((datetime.now(UTC) - ended).total_seconds()) < drain + CLOCKS

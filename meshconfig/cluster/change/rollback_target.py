@@ -1,4 +1,4 @@
-"""Back to what a group was: a revision's spec, wanted again."""
+"""The target of a rollback: the spec of an earlier revision as the wanted state."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from meshconfig.errors import InputError
 
 
 def rollback_target(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
-    """What the group was at a revision.
+    """The state of a group at an earlier revision.
 
     Parameters:
-        to: the revision's number; None for the newest that succeeded and is not what was last applied.
+        to: the revision's number; None for the newest success with a spec other than the last applied.
 
     Raises:
-        InputError: there is no such revision, or none to go back to.
+        InputError: there is no such revision, or no earlier success.
     """
     past = history.revisions(client, namespace, group)
     one = _numbered(past, to, f"{namespace}/{group}") if to is not None else history.before_last(past)
@@ -30,4 +30,4 @@ def _numbered(past: Sequence[Revision], number: int, group: str) -> Revision:
         if one.number == number:
             return one
     known = ", ".join(str(one.number) for one in past) or "none"
-    raise InputError.at("--to", f"group {group} has no revision {number}; there is {known}")
+    raise InputError.at("--to", f"group {group} has no revision {number}; it has {known}")

@@ -1,4 +1,4 @@
-"""A plan carried out: each step written, acknowledged and drained before the next one begins."""
+"""Carries out a plan: writes each step, waits until proxies acknowledge it, and drains before the next one."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ from meshconfig.errors import ClusterError
 
 
 class Held(Protocol):
-    """A lock that is held: `check` raises once it no longer is."""
+    """A held lock; `check` raises once it is lost."""
 
     def check(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long to wait, in seconds: `drain` for what is in flight once an entry has changed. `adopt` are the resources
-    whose fields are taken over from other managers."""
+    """Options of a run. `drain` is the seconds to let running requests finish after an entry has changed. `adopt` lists
+    the resources whose fields are taken over from other managers."""
 
     drain: float = 5.0
     adopt: frozenset[Key] = frozenset()
@@ -32,7 +32,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What happens on the way, for whoever shows it; steps count from 0."""
+    """Callbacks that display the progress of a run; steps count from 0."""
 
     step: Callable[[int, Step], None] = lambda number, step: None
     wrote: Callable[[int, int], None] = lambda done, total: None
@@ -42,7 +42,7 @@ class Events:
 
 
 class Stopped(ClusterError):  # noqa: N818  the message says it whole
-    """A change that did not come to its end; what is written stays, and the same command goes on from there."""
+    """A change stopped in the middle. What is written stays; the same command continues from there."""
 
 
 @dataclass(slots=True)
@@ -58,16 +58,16 @@ class Run:
     _there: dict[Key, Manifest] = field(default_factory=dict, init=False)
 
     def steps(self) -> Verification:
-        """Carry out all steps; VERIFIED if each barrier could be read from istiod.
+        """Carry out all steps. Returns VERIFIED if istiod confirmed each barrier.
 
         Raises:
-            Stopped: says in which step, and why.
+            Stopped: a step failed; the message names the step and the reason.
         """
         steps = self.prepared.plan.steps
         self._there = dict(self.prepared.live.raw)
         if not steps and self.prepared.settled:
             return Verification.VERIFIED
-        if not steps:  # all is written, but who wrote it did not wait
+        if not steps:  # an earlier run wrote everything, but did not wait for the proxies
             return self.barrier.holds(self._all(), self.events.barrier)
         verdicts = []
         for number, step in enumerate(steps):
@@ -101,7 +101,7 @@ class Run:
         return verdict
 
     def _delete(self, names: Sequence[Key]) -> None:
-        """In the plan's order of kinds: a Gateway after what is bound to it; those of a kind side by side."""
+        """Delete in the plan's order of kinds, Gateways after routes bound to them; one kind concurrently."""
         for _, same in groupby(names, lambda name: name.kind):
             self.held.check()
             self.client.map_concurrently(partial(self.client.delete, istio_api=self.prepared.live.istio_api), same)
@@ -109,7 +109,7 @@ class Run:
             self._there.pop(name, None)
 
     def _all(self) -> StepChange:
-        """What is there by now, whoever wrote it: it may not have been waited for."""
+        """Everything the group has in the cluster, because an interrupted run may not have waited for any of it."""
         return StepChange(written=tuple(self._there.values()))
 
     def _write(self, manifest: Manifest) -> Manifest:

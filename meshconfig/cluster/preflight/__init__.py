@@ -1,4 +1,4 @@
-"""Before the first write: is the cluster as the change needs it? Each finding says how to mend it."""
+"""Checks before the first write that the cluster has what the change needs. Each finding says how to fix it."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ __all__ = ["Finding", "Permission", "istio_version", "permissions", "preflight"]
 
 
 def preflight(client: Client, model: Model, needs: Iterable[Permission]) -> list[Finding]:
-    """All that stands against a change of this group, errors first; with an error nothing should be written.
+    """Find everything that would make a change of this group fail, errors first. An error must stop the change.
 
     Parameters:
-        needs: what the change has to be allowed, from `permissions`.
+        needs: the permissions that the change needs, from `permissions`.
 
     Raises:
-        ClusterError: the cluster cannot be asked.
+        ClusterError: the cluster does not answer.
     """
     return findings(look(client, model, needs))

@@ -1,4 +1,4 @@
-"""May the account do what the change needs?"""
+"""Checks that the account has the permissions that the change needs."""
 
 from collections.abc import Iterator
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""What keeps a change from doing what it should, and how to mend it."""
+"""A finding of preflight: a problem in the cluster, and how to fix it."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from meshconfig.lint import Level
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as a change needs it.
+    """One problem in the cluster.
 
     Parameters:
         level: an `error` stops the change before its first write, a `warning` does not.
-        what: what is wrong, one sentence without its end.
-        where: the object, `Service demo/cat-svc`.
-        fix: what to do: one sentence, or a command.
+        what: the problem, one sentence without its full stop.
+        where: the object, such as `Service demo/cat-svc`.
+        fix: the remedy: one sentence, or a command.
     """
 
     level: Level

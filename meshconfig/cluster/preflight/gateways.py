@@ -1,4 +1,4 @@
-"""Are the Gateways there that an entry uses and does not bring?"""
+"""Checks that the Gateways exist that entries use but graylane does not create."""
 
 from collections.abc import Iterator
 

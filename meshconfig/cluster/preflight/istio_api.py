@@ -1,4 +1,4 @@
-"""Does the cluster have Istio's resources, and in which version?"""
+"""Checks that the cluster serves Istio's kinds, and chooses their API version."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,16 +11,16 @@ from meshconfig.istio import ISTIO_GROUP
 from meshconfig.render import IstioApi
 
 GROUP_PATH = f"/apis/{ISTIO_GROUP}"
-VERSIONS: tuple[IstioApi, ...] = ("v1", "v1beta1")  # the better first
+VERSIONS: tuple[IstioApi, ...] = ("v1", "v1beta1")  # in order of preference
 KINDS = ("VirtualService", "DestinationRule", "Gateway")
 FIX = "Install Istio 1.20 or newer, at least its CRDs: helm install istio-base istio/base -n istio-system"
 
 
 def istio_version(client: Client) -> IstioApi:
-    """The version of `networking.istio.io` to write: v1 where the cluster serves it, else v1beta1. One call.
+    """The API version of `networking.istio.io` to write: v1 if the cluster serves it, else v1beta1. Makes one API call.
 
     Raises:
-        ClusterError: it serves neither.
+        ClusterError: the cluster serves neither.
     """
     if found := chosen(served(client.get(GROUP_PATH))):
         return found
@@ -28,7 +28,7 @@ def istio_version(client: Client) -> IstioApi:
 
 
 def served(group: Any) -> tuple[str, ...]:
-    """The versions in the API server's answer about the group; none where it knows no such group."""
+    """The versions in the API server's answer about the API group; empty if it does not know the group."""
     return tuple(one["version"] for one in group["versions"]) if group else ()
 
 

@@ -1,4 +1,4 @@
-"""Fetch what the checks look at: for each namespace itself, its Services and its Pods; one question per permission."""
+"""Reads what the checks need: each namespace, its Services and Pods, and one access review per permission."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ R = TypeVar("R")
 
 
 def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSnapshot:
-    """All that the checks need, side by side. What the account may not read is noted, not fatal.
+    """Read everything that the checks need, concurrently. What the account may not read is noted, and is no error.
 
     Raises:
-        ClusterError: the API server does not answer, or with an error other than 403.
+        ClusterError: the API server does not answer, or answers with an error other than 403.
     """
     reader = _Reader(client)
     versions = served(client.get(GROUP_PATH))
@@ -34,7 +34,7 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
     )
     hosting = sorted({namespace for service in model.services if (namespace := namespace_of(service.host))})
     used = sorted({entry.gateway for entry in model.entries if not entry.own})
-    # A Gateway that many share is in a namespace which an account of one group often may not read: no word of that.
+    # A shared Gateway is often in a namespace that a team's account may not read. That is normal, so it is not noted.
     gateways = _Reader(client).each(
         sorted({gateway.split("/")[0] for gateway in used}),
         lambda one: {
@@ -64,13 +64,13 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads side by side, and keeps what it is not allowed to."""
+    """Reads concurrently, and remembers what the account may not read."""
 
     client: Client
     unread: dict[KindInNamespace, str] = field(default_factory=dict)
 
     def each(self, items: Iterable[T], ask: Callable[[T], R], place: Callable[[T], KindInNamespace]) -> dict[T, R]:
-        """The answer for each item; those that are forbidden are left out."""
+        """The answer for each item, without those that are forbidden."""
         given = list(items)
         answers = self.client.map_concurrently(lambda item: _allowed(ask, item), given)
         self.unread |= {
@@ -81,7 +81,7 @@ class _Reader:
         return {item: answer for item, answer in zip(given, answers, strict=True) if not isinstance(answer, ApiError)}
 
     def all(self, kind: str, namespaces: Iterable[str]) -> tuple[dict[str, Any], ...]:
-        """Those of a kind in all of these namespaces."""
+        """The resources of a kind in all of these namespaces."""
         lists = self.each(
             namespaces, lambda one: self.client.list_resources(kind, one), lambda one: KindInNamespace(kind, one)
         )

@@ -1,4 +1,4 @@
-"""Are the namespaces there, and do their Pods get a sidecar? By lint's rules of namespaces."""
+"""Checks that the namespaces exist and their Pods get a sidecar, by lint's rules for namespaces."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
     for name, manifest in snapshot.namespaces.items():
         if manifest is None:
             yield error(f"Namespace {name}", "does not exist", f"kubectl create namespace {name}")
-    # Routes between services are the callers' sidecars'; an entry alone is the gateway's.
+    # Callers' sidecars carry out the routes between services. A group with entries alone needs only the gateway.
     injected = {namespace_of(service.host) for service in snapshot.model.services}
     for name, message in _hits(NOT_INJECTED, snapshot):
         if name in injected:
@@ -31,7 +31,7 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
 
 
 def _hits(code: str, snapshot: ClusterSnapshot) -> Iterator[tuple[str, str]]:
-    """Which namespaces a rule of lint finds fault with, and why."""
+    """The namespaces that a lint rule reports, each with its message."""
     find = rule(code).resources
     for hit in find(snapshot.index) if find else ():
         owner: Resource[Any] = hit.owner  # type: ignore[assignment]  # a rule of resources has no Group to blame

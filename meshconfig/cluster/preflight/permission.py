@@ -1,4 +1,4 @@
-"""What an account has to be allowed: one verb on one kind of resource in one namespace."""
+"""The permissions that a change needs: a verb on a kind of resource in a namespace."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -21,23 +21,23 @@ class Permission(NamedTuple):
 
     @property
     def what(self) -> str:
-        """`virtualservices.networking.istio.io`, as a Role's author looks it up."""
+        """The resource with its API group, `virtualservices.networking.istio.io`."""
         path = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
         return f"{path}.{self.group}" if self.group else path
 
 
-# What a barrier reads in a service's namespace: is a Pod of the new subset ready?
+# A barrier reads these in a service's namespace to see whether a new subset has a ready Pod.
 BARRIER = ("EndpointSlice", "Pod")
-# Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
+# Verbs for the records that graylane keeps in the group's namespace: the lock, and the revisions.
 RECORDS = {"Lease": ("get", "create", "update"), "ConfigMap": ("list", "create", "update", "delete")}
 
 
 def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] = ()) -> list[Permission]:
-    """What an apply cannot do without, sorted.
+    """The permissions that an apply cannot do without, sorted.
 
     Parameters:
-        namespaces: all where the group has or had resources; they are listed in each.
-        deletes: what the change takes away.
+        namespaces: every namespace where the group has or had resources; an apply lists each kind in each of them.
+        deletes: the resources that the change deletes.
     """
     needed = set(_reading(namespaces))
     hosting = {namespace for service in model.services if (namespace := namespace_of(service.host))}

@@ -1,4 +1,4 @@
-"""Is there a ready Pod behind each subset?"""
+"""Checks that each subset has a ready Pod."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +15,7 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
         namespace, selector = live.namespace, live.spec.selector
         if not selector or not snapshot.was_read(
             "Pod", namespace
-        ):  # without a selector its endpoints are somebody's own
+        ):  # somebody maintains the endpoints of a Service without a selector by hand
             continue
         if not snapshot.index.pods.selected(namespace, selector):
             yield warning(str(live), f"no ready Pod is behind it: {WAITS}", _look(namespace, selector))

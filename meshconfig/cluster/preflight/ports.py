@@ -1,4 +1,4 @@
-"""Does Istio take the ports for HTTP? Of any other protocol it reads no header."""
+"""Checks that Istio treats each port as HTTP, because it reads no headers of other protocols."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
 
 
 def _said(port: ServicePort) -> str:
-    """By what Istio tells the protocol."""
+    """The field of a port from which Istio derived the protocol."""
     if port.protocol == "UDP":
         return "protocol UDP"
     return f"appProtocol {port.app_protocol}" if port.app_protocol else f"name {port.name}" if port.name else "no name"

@@ -1,4 +1,4 @@
-"""All checks, in the order in which a person would mend what they find."""
+"""All checks, in the order in which a user would fix their findings."""
 
 from collections.abc import Callable, Iterator
 
@@ -30,6 +30,6 @@ CHECKS: tuple[Check, ...] = (
 
 
 def findings(snapshot: ClusterSnapshot) -> list[Finding]:
-    """What all checks find, errors first."""
+    """The findings of all checks, errors first."""
     found = [finding for check in CHECKS for finding in check(snapshot)]
     return sorted(found, key=lambda finding: finding.level.rank)

@@ -1,4 +1,4 @@
-"""Are the Services of the spec there, with the port that it names?"""
+"""Checks that the Services in the spec exist and have the port that it names."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from meshconfig.cluster.preflight.finding import Finding, error
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.errors import nearest
 
-HINTS = 20  # looking for the nearest name takes long among thousands; who misses many more has another mistake
+HINTS = 20  # the search for a similar name is slow among thousands; if more are missing, it is no typing mistake
 
 
 def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:

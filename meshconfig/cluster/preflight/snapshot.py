@@ -1,4 +1,4 @@
-"""What the checks look at: fetched once for all of them, and then plain values."""
+"""The input of all checks: read once, then plain values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,16 +26,16 @@ class KindInNamespace(NamedTuple):
 
 @dataclass(frozen=True)
 class ClusterSnapshot:
-    """A group and what the cluster has around it.
+    """A group, and the parts of the cluster that its checks need.
 
     Parameters:
-        istio_versions: of `networking.istio.io`, those that are served.
-        istio_kinds: of the version that graylane would write.
-        namespaces: each namespace of the group: None for one that does not exist.
-        services, pods: all of the namespaces that have services of the group.
-        gateways: those that entries use and do not bring, `namespace/name`: is it there?
-        denied: what the change needs and the account may not.
-        unread: what could not be read, and why; the checks that need it are silent.
+        istio_versions: the versions of `networking.istio.io` that the cluster serves.
+        istio_kinds: the kinds in the version that graylane would write.
+        namespaces: each namespace of the group; None if it does not exist.
+        services, pods: all in the namespaces that have services of the group.
+        gateways: whether each Gateway exists that entries use but graylane does not create (`namespace/name`).
+        denied: the permissions that the change needs and the account lacks.
+        unread: what could not be read, and why; the checks that need it report nothing.
     """
 
     model: Model
@@ -50,13 +50,13 @@ class ClusterSnapshot:
 
     @cached_property
     def index(self) -> Index:
-        """As lint sees it: the namespaces that exist, their Services, the Pods that are ready."""
+        """Lint's index over the namespaces that exist, their Services, and the Pods that are ready."""
         namespaces = [one for one in self.namespaces.values() if one]
         resources = Resources.parse([*namespaces, *self.services, *filter(ready, self.pods)])
         return Index(resources, (), resources)
 
     def hosted(self) -> Iterator[tuple[Service, str]]:
-        """The group's services that are Kubernetes Services, of namespaces whose Services could be read; each with its
+        """The group's services that are Kubernetes Services in namespaces whose Services could be read, each with its
         namespace."""
         for service in self.model.services:
             namespace = namespace_of(service.host)
@@ -64,7 +64,7 @@ class ClusterSnapshot:
                 yield service, namespace
 
     def found(self) -> Iterator[tuple[Service, LiveService]]:
-        """The group's services, each with the Service in the cluster; those that have none are left out."""
+        """The group's services, each with its Service in the cluster, without those that have none."""
         for service, _ in self.hosted():
             if live := self.index.services.get(service.host):
                 yield service, live
@@ -74,7 +74,7 @@ class ClusterSnapshot:
 
 
 def ready(pod: Manifest) -> bool:
-    """Does it get requests? A Pod that is being deleted no longer does."""
+    """Whether a Pod gets requests. A Pod that is being deleted does not."""
     conditions = pod.get("status", {}).get("conditions") or ()
     is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return is_ready and "deletionTimestamp" not in pod["metadata"]

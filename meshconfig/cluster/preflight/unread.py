@@ -1,4 +1,4 @@
-"""What could not be looked at is said, so that nobody takes silence for health."""
+"""Reports what could not be read, so that nobody takes the silence of a check for health."""
 
 from collections.abc import Iterator
 

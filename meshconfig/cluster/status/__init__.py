@@ -1,4 +1,4 @@
-"""How a group is: what serves whom, with how many Pods, and what is not as applied. `Looker` reads, `judge` tells."""
+"""The status of a group: which versions serve which requests, Pods, and drift. `Looker` reads, `judge` evaluates."""
 
 from meshconfig.cluster.status.judge import judge
 from meshconfig.cluster.status.look import Looker

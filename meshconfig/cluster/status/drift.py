@@ -1,4 +1,4 @@
-"""What is not as it was applied, and who has written it since."""
+"""Finds resources that differ from the last apply, and who changed them."""
 
 import re
 
@@ -10,8 +10,8 @@ from meshconfig.cluster.status.status import Drift
 
 
 def drift(snapshot: GroupSnapshot) -> tuple[Drift, ...]:
-    """One for each resource that differs from what was applied last."""
-    # A resource of ours whose label somebody took away: it is there, only not by the label.
+    """One Drift for each resource that differs from the last apply."""
+    # Somebody may have removed graylane's label from a resource: then it is among the unmanaged ones, not missing.
     strange = {key: snapshot.live.unmanaged[key] for key in snapshot.wanted if key in snapshot.live.unmanaged}
     live = {**snapshot.live.state, **{key: managed_part(one, snapshot.wanted[key]) for key, one in strange.items()}}
     raw = {**snapshot.live.raw, **strange}
@@ -19,7 +19,7 @@ def drift(snapshot: GroupSnapshot) -> tuple[Drift, ...]:
 
 
 def _by(difference: ResourceDiff, raw: Manifest | None) -> tuple[OtherManager, ...]:
-    """Other managers who own a field that differs, or one around or inside it."""
+    """The other managers that own a field that differs, or a field around or inside it."""
     if raw is None:
         return ()
     differing = [_steps(one.path) for one in difference.fields()]
@@ -31,7 +31,7 @@ def _by(difference: ResourceDiff, raw: Manifest | None) -> tuple[OtherManager, .
 
 
 def _steps(path: str) -> tuple[str, ...]:
-    """A path's names, without the places in lists: they are told differently by us and by the API server."""
+    """A path's field names without list indices, which graylane and the API server write differently."""
     return tuple(name for name in re.sub(r"\[[^]]*\]", "", path).split(".") if name)
 
 

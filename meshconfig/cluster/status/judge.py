@@ -1,4 +1,4 @@
-"""From what was read to how the group is. Pure."""
+"""Evaluates what was read of a group into its status. No I/O here."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +13,7 @@ from meshconfig.compile.services import Plan
 
 
 def judge(snapshot: GroupSnapshot) -> Status:
-    """How the group is."""
+    """The status of a group, from what was read."""
     outcome = snapshot.revision.seen(snapshot.holder)
     services = () if snapshot.revision.gone else tuple(_services(snapshot))
     entries = () if snapshot.revision.gone else tuple(_entries(snapshot))
@@ -51,7 +51,7 @@ def _held(snapshot: GroupSnapshot) -> Held | None:
 
 
 def _last(snapshot: GroupSnapshot, outcome: RevisionStatus) -> Iterator[str]:
-    """Unless the last apply succeeded, what became of it."""
+    """A problem unless the last apply succeeded."""
     name = f"revision {snapshot.revision.number} ({snapshot.revision.action})"
     match outcome:
         case RevisionStatus.RUNNING:
@@ -63,7 +63,7 @@ def _last(snapshot: GroupSnapshot, outcome: RevisionStatus) -> Iterator[str]:
 
 
 def _missing(services: Iterable[ServiceState]) -> Iterator[str]:
-    """Versions with fewer Pods than they should have, or none while requests go to them."""
+    """A problem for each version with too few Pods, or with none although requests go to it."""
     for service in services:
         used = {
             share.version

@@ -1,4 +1,4 @@
-"""Reading what a status needs: about ten calls for a group in one namespace, most of them side by side."""
+"""Reads what a status needs: about ten API calls for a group in one namespace, most of them concurrent."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,10 +24,10 @@ FORBIDDEN = 403
 
 
 class Looker:
-    """Looks at one group, again and again.
+    """Reads the status of one group, repeatedly for `--watch`.
 
     Parameters:
-        istiod: the address of istiod's debug pages; without it they are read through the API server.
+        istiod: the URL of istiod's debug pages; None reads them by a port-forward through the API server.
     """
 
     def __init__(self, client: Client, namespace: str, group: str, *, istiod: str | None = None) -> None:
@@ -37,10 +37,10 @@ class Looker:
         self._compiled: tuple[str, LaneGroup, Model] | None = None
 
     def look(self, past: Sequence[Revision] | None = None) -> GroupSnapshot:
-        """What is there.
+        """Read the group once.
 
         Parameters:
-            past: its revisions, where they were just read.
+            past: the group's revisions, if the caller has just read them.
 
         Raises:
             ClusterError: the cluster cannot be read, or the group has no revision.
@@ -72,7 +72,7 @@ class Looker:
         return self._compiled[1:]
 
     def _lists(self, kind: str, namespaces: Sequence[str]) -> dict[str, list[Manifest]]:
-        """Those of a kind by namespace, without the namespaces that may not be read."""
+        """The resources of a kind by namespace, without namespaces that the account may not read."""
         found = self._client.map_concurrently(
             lambda place: _allowed(self._client.list_resources, kind, place), namespaces
         )
@@ -80,7 +80,7 @@ class Looker:
 
 
 def follow(istiods: Istiods) -> Followed:
-    """How many proxies have acknowledged what their istiod sent them: its page `syncz`."""
+    """How many proxies have acknowledged what istiod sent them, by its debug page `syncz`."""
     try:
         there = istiods.find()
     except Unreadable as error:
@@ -103,7 +103,7 @@ def _standing(record: Record | None) -> Standing:
 
 
 def _lacks(spec: LaneGroup, model: Model, namespace: str, there: Sequence[Manifest]) -> bool:
-    """Has a version here no Deployment, so that its Pods have to be counted by labels?"""
+    """Whether a version has no Deployment here, so that its Pods must be counted by labels."""
     named = by_name(there)
     return any(
         deployment(one.name, name, version, named) is None

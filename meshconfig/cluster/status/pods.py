@@ -1,4 +1,4 @@
-"""How many Pods a version has: by its Deployment, or by labels."""
+"""Counts the Pods of a version, by its Deployment or by labels."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,14 +18,14 @@ def by_name(there: Iterable[Manifest]) -> dict[str, Manifest]:
 
 
 def deployment(service: str, name: str, version: Version, there: Mapping[str, Manifest]) -> Manifest | None:
-    """The version's Deployment: of its name, and with its Pods' labels."""
+    """The version's Deployment: the one of its name whose Pods have its labels."""
     found = there.get(workload_name(service, name, version))
     labels = found["spec"]["template"].get("metadata", {}).get("labels") or {} if found else {}
     return found if version.labels.items() <= labels.items() else None
 
 
 class Workloads:
-    """Who runs, as it was read; found by name and by label, as there may be thousands."""
+    """The Deployments and Pods that were read, indexed by name and by label, because there may be thousands."""
 
     def __init__(self, snapshot: GroupSnapshot) -> None:
         self._deployments = {place: by_name(there) for place, there in snapshot.deployments.items()}

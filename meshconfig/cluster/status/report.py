@@ -1,4 +1,4 @@
-"""A status for programs."""
+"""A status as JSON."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from meshconfig.cluster.status.status import Drift, Held, Lane, ServiceState, St
 
 
 def as_json(status: Status) -> dict[str, Any]:
-    """The status with these keys, all of them always there:
+    """The status as JSON. All of these keys are always present:
 
     group, namespace, healthy (bool), problems (lines for people),
     revision: {revision, action, outcome, started, ended, who, host, message, hash, changed, version},
@@ -15,7 +15,7 @@ def as_json(status: Status) -> dict[str, Any]:
     barrier: {state: verified | pending | unverified, acknowledged, proxies, reason}; numbers are null if unverified,
     services: [{service, host, versions: [{version, workload, ready, wanted}],
                 lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}]}];
-                lane is null for the untagged, ready and wanted where Pods cannot be read,
+                lane is null for untagged requests; ready and wanted are null where Pods cannot be read,
     entries: [{hosts, split: [{lane, percent}]}],
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
     """
@@ -43,7 +43,7 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def barrier(status: Status) -> str:
-    """`verified`: every proxy has acknowledged all that it was sent."""
+    """`verified` means that every proxy has acknowledged everything that istiod sent to it."""
     followed = status.followed
     if followed.acknowledged is None or followed.reason:
         return "unverified"

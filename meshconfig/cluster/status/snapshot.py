@@ -1,4 +1,4 @@
-"""What was read for a status, at one moment."""
+"""What was read of a group for its status, at one moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from meshconfig.spec import LaneGroup
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How many proxies have acknowledged all that istiod sent them; None where no istiod could be read.
+    """The number of connected proxies, and of those that have acknowledged everything that istiod sent to them.
 
-    `reason` says why one could not be read.
+    Both are None if no istiod could be read; `reason` says why.
     """
 
     acknowledged: int | None
@@ -27,8 +27,8 @@ class Followed:
 class GroupSnapshot:
     """One group in the cluster.
 
-    `revision` is the newest; `spec`, `model` and `wanted` are what it says; `record` is the group's Lease.
-    `deployments`, `pods` and `services` are by namespace; what may not be read, or was not needed, is not in them.
+    `revision` is the newest one; `spec`, `model` and `wanted` come from it. `record` is the group's Lease.
+    `deployments`, `pods` and `services` are by namespace, without what the account may not read or nobody needed.
     """
 
     revision: Revision
@@ -45,5 +45,5 @@ class GroupSnapshot:
 
     @property
     def holder(self) -> str:
-        """Who works on the group now; empty for nobody."""
+        """The process that changes the group now; empty if none does."""
         return self.record.holder if self.record and self.standing in (Standing.HELD, Standing.MINE) else ""

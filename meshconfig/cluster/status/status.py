@@ -12,7 +12,7 @@ from meshconfig.cluster.status.snapshot import Followed
 
 @dataclass(frozen=True, slots=True)
 class PodCount:
-    """`wanted` by the Deployment; where there is none, or it may not be read, as many as there are."""
+    """The Pods of a version. `wanted` is from its Deployment; without a readable Deployment, the number of Pods."""
 
     ready: int
     wanted: int
@@ -20,7 +20,7 @@ class PodCount:
 
 @dataclass(frozen=True, slots=True)
 class VersionState:
-    """One version of a service; `pods` is None for a host outside the cluster, or where Pods may not be read."""
+    """One version of a service. `pods` is None for a host outside the cluster, and if Pods may not be read."""
 
     name: str
     workload: str
@@ -31,8 +31,8 @@ class How(StrEnum):
     """How a lane's requests find their version of a service."""
 
     OWN = "own"  # a route of its own
-    RUNTIME = "runtime"  # its own version while that is healthy, else the baseline's
-    FALLBACK = "fallback"  # no version here: as the untagged
+    RUNTIME = "runtime"  # its own version while that is healthy, else the baseline's (locality failover)
+    FALLBACK = "fallback"  # no version here: routed like untagged requests
     REFUSED = "refused"  # a strict lane without a version here: 503
     NONE = "none"  # no VirtualService: any Pod of the Service answers
 
@@ -47,7 +47,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Who gets which version of one service; `name` is None for the untagged."""
+    """The versions that a lane's requests get of one service. `name` is None for untagged requests."""
 
     name: str | None
     how: How
@@ -64,7 +64,7 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """An entry that splits who sends no tag: a share per lane."""
+    """An entry that splits untagged requests: a share for each lane."""
 
     hosts: tuple[str, ...]
     split: tuple[tuple[str, float], ...]
@@ -72,7 +72,7 @@ class EntryState:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A resource that is not as it was applied, and who else has written the fields that differ, the newest first."""
+    """A resource that differs from the last apply, and the managers that wrote the differing fields, latest first."""
 
     difference: ResourceDiff
     by: tuple[OtherManager, ...]
@@ -80,7 +80,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who has the group's Lease; `expired`: it was not renewed, and nobody has taken it over."""
+    """The holder of the group's Lease. `expired`: it was not renewed in time, and nobody has taken it over."""
 
     name: str
     since: datetime | None
@@ -89,7 +89,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`problems` are for people, one line each; none of them: the group is healthy."""
+    """The status of a group. `problems` has one line of text each; without any, the group is healthy."""
 
     revision: Revision
     outcome: RevisionStatus

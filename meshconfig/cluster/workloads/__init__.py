@@ -1,1 +1,1 @@
-"""Deployments of versions: a new one like an old one, applied, waited for, and deleted."""
+"""The Deployments of versions: clone one for a new version, apply it, wait for its Pods, delete it."""

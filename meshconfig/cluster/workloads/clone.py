@@ -1,4 +1,4 @@
-"""A Deployment like another one: the same, under a new name, with the labels of its version and another image. Pure."""
+"""Clones a Deployment under a new name, with the new version's labels and image. No I/O here."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -8,7 +8,7 @@ from typing import Any
 from meshconfig.cluster.objects import Manifest
 from meshconfig.errors import ClusterError
 
-# What the server, kubectl, Helm and Argo CD write about one resource, and what would be untrue of another.
+# The server, kubectl, Helm and Argo CD write these about one resource. They would be wrong on a clone.
 _METADATA = ("name", "namespace", "labels", "annotations")
 _ANNOTATIONS = (
     "deployment.kubernetes.io/revision",
@@ -21,13 +21,13 @@ _ANNOTATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be different.
+    """How the clone differs from the original.
 
     Parameters:
-        old: the labels of the version that is cloned; `labels` has all of their keys.
-        image: of the container that runs the service: the only one, one of the name `service`, or on port `port`.
-        replicas: None for as many as the old one has, or one where an autoscaler manages the old or the new one.
-        marks: labels of the Deployment itself, by which graylane knows its own.
+        old: the labels of the cloned version; `labels` are the new ones, with the same keys.
+        image: the new image of the service's container: the only one, the one named `service`, or with port `port`.
+        replicas: None copies the old number, or starts with 1 if an autoscaler manages the old or the new one.
+        marks: labels of the Deployment itself, by which graylane recognises what it created.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Wish:
 
 
 def clone(manifest: Manifest, wish: Wish) -> Manifest:
-    """The new Deployment, as somebody would have written it.
+    """The new Deployment, without any field that the server or a tool added to the old one.
 
     Raises:
         ClusterError: several containers may be the one that runs the service.
@@ -72,7 +72,7 @@ def container(pod: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
     """The container that runs the service.
 
     Raises:
-        ClusterError: it cannot be told; the message lists them all.
+        ClusterError: it is not clear which; the message lists all containers.
     """
     found: list[dict[str, Any]] = pod.get("containers") or []
     for choose in (lambda one: True, lambda one: one["name"] == wish.service, lambda one: _listens(one, wish.port)):
@@ -87,7 +87,7 @@ def container(pod: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
 
 
 def overlaps(manifest: Manifest, made: Manifest) -> bool:
-    """Does the old Deployment's selector choose the new one's Pods as well?"""
+    """Whether the old Deployment's selector also selects the new one's Pods."""
     wanted = (manifest["spec"].get("selector") or {}).get("matchLabels") or {}
     labels = made["spec"]["template"]["metadata"].get("labels") or {}
     expressions = (manifest["spec"].get("selector") or {}).get("matchExpressions")
@@ -95,7 +95,7 @@ def overlaps(manifest: Manifest, made: Manifest) -> bool:
 
 
 def mentions(made: Manifest, wish: Wish) -> Sequence[str]:
-    """Where the new Deployment's containers still name the old version: `args --env=v1`."""
+    """The places where the new Deployment's containers still name the old version, such as `args --env=v1`."""
     names = {value for key, value in wish.old.items() if wish.labels.get(key) != value}
     found = []
     for one in made["spec"]["template"]["spec"].get("containers") or ():
@@ -116,7 +116,7 @@ def _selector(selector: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
 
 
 def _relabel(metadata: dict[str, Any], wish: Wish, *, all_of_them: bool) -> None:
-    """With the new labels in the old ones' place; a Deployment's own only where it had the old ones."""
+    """Replace the old version's labels by the new ones; labels that the old Deployment lacked are not added."""
     labels = metadata.get("labels") or {}
     kept = {key: value for key, value in labels.items() if wish.old.get(key) != value}
     new = {key: value for key, value in wish.labels.items() if all_of_them or key in labels or key not in wish.old}

@@ -1,4 +1,4 @@
-"""Deployments in the cluster: read, applied, waited for until their Pods are ready, deleted."""
+"""Deployments in the cluster: read, apply, wait until their Pods are ready, scale, delete."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,17 +14,17 @@ from meshconfig.compile.services import Plan, workload_name
 from meshconfig.errors import ClusterError
 from meshconfig.spec import LaneGroup
 
-POLL = 0.5  # seconds
+POLL = 0.5  # seconds between two reads of a Deployment while waiting
 MERGE = "application/merge-patch+json"
 
 
 class NotReadyError(ClusterError):
-    """A Deployment's Pods were not ready in time; what it is and why stays in the cluster."""
+    """A Deployment's Pods were not ready in time. The Deployment stays, so that the user can look at it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentProgress:
-    """How far a Deployment is. `reason`: what keeps a Pod of it, as Kubernetes says it; empty while nothing does."""
+    """The ready and wanted Pods of a Deployment. `reason` is why a Pod is not ready, in Kubernetes' words, or empty."""
 
     ready: int
     wanted: int
@@ -39,7 +39,7 @@ def deployment(group: LaneGroup, service: str, version: str) -> Key:
 
 
 def sharing(groups: Iterable[LaneGroup], name: Key, but: tuple[str, str]) -> list[str]:
-    """The versions besides `but` (service, version) of the first group that have this Deployment as well."""
+    """The versions that share a Deployment, apart from version `but` (service, version) of the first group."""
     return [
         f"{service} {version}"
         for number, group in enumerate(groups)
@@ -62,22 +62,22 @@ def must(client: Client, name: Key) -> Manifest:
 
 
 def scaled(client: Client, name: Key) -> bool:
-    """Does a HorizontalPodAutoscaler say how many replicas it has?"""
+    """Whether a HorizontalPodAutoscaler sets the Deployment's number of replicas."""
     autoscalers = client.list_resources("HorizontalPodAutoscaler", name.namespace)
     targets = [one["spec"].get("scaleTargetRef") or {} for one in autoscalers]
     return any(target.get("kind") == name.kind and target.get("name") == name.name for target in targets)
 
 
 def check_free(client: Client, manifest: Manifest, group: str) -> None:
-    """The name of a new Deployment is not taken; one that this group made, and did not finish, may be there.
+    """Check that the name of a new Deployment is free. An unfinished Deployment of the same group is accepted.
 
     Raises:
-        ClusterError: it is another's.
+        ClusterError: a Deployment of others has the name.
     """
     found = read(client, key(manifest))
     if found is not None and label(found) != group:
         whose = f"group {label(found)}'s" if label(found) else "not graylane's"
-        raise ClusterError(f"{key(manifest)} is there already, and is {whose}: nothing was changed")
+        raise ClusterError(f"{key(manifest)} exists already and is {whose}: nothing was changed")
 
 
 def apply(client: Client, manifest: Manifest, *, dry_run: bool = False) -> None:
@@ -86,7 +86,7 @@ def apply(client: Client, manifest: Manifest, *, dry_run: bool = False) -> None:
 
 
 def scale(client: Client, name: Key, replicas: int) -> None:
-    """Of what a Deployment says only how many Pods it has."""
+    """Set the number of Pods of a Deployment, and nothing else."""
     body = {"spec": {"replicas": replicas}}
     query = {"fieldManager": MANAGER}
     client.request("PATCH", f"{path(name)}/scale", body, query=query, content_type=MERGE)
@@ -101,7 +101,7 @@ def wait(
         timeout: seconds.
 
     Raises:
-        NotReadyError: they are not; with what keeps them.
+        NotReadyError: they are not ready in time; the message has the reason.
     """
     end = time.monotonic() + timeout
     while True:
@@ -121,7 +121,7 @@ def wait(
 
 
 def progress(live: Manifest) -> DeploymentProgress:
-    """By the Deployment's own status: of the current template, those that are ready."""
+    """The progress by the Deployment's status. Only ready Pods of the current template count."""
     status = live.get("status") or {}
     wanted = live["spec"].get("replicas", 1)
     ready = min(status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0) if _observed(live) else 0
@@ -134,7 +134,7 @@ def _observed(live: Manifest) -> bool:
 
 
 def reason(client: Client, live: Manifest) -> str:
-    """What keeps its Pods, by the Deployment's conditions and its Pods' containers."""
+    """Why its Pods are not ready, from the conditions of the Deployment and the containers of its Pods."""
     conditions = (live.get("status") or {}).get("conditions") or ()
     for one in conditions:
         failed = one["type"] == "ReplicaFailure" and one["status"] == "True"
@@ -161,6 +161,6 @@ def _pod_reason(pod: Mapping[str, Any]) -> str:
 
 
 def delete(client: Client, live: Manifest) -> None:
-    """This very Deployment, and not one that came in its place; its Pods go after it."""
+    """Delete exactly this Deployment (by UID), not one that replaced it. Kubernetes then deletes its Pods."""
     options = {"preconditions": {"uid": live["metadata"]["uid"]}, "propagationPolicy": "Background"}
     client.request("DELETE", path(key(live)), options)

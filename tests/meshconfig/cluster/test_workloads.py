@@ -197,7 +197,7 @@ def test_an_autoscaler_is_known_by_its_target():
 def test_a_name_that_is_taken_is_refused_and_one_of_an_earlier_try_is_not():
     check_free(Cluster(None), live(), "pets")
     check_free(Cluster(live(labels=MARKS)), live(), "pets")
-    with pytest.raises(ClusterError, match="is there already, and is not graylane's"):
+    with pytest.raises(ClusterError, match="exists already and is not graylane's"):
         check_free(Cluster(live()), live(), "pets")
-    with pytest.raises(ClusterError, match="is there already, and is group pets's"):
+    with pytest.raises(ClusterError, match="exists already and is group pets's"):
         check_free(Cluster(live(labels=MARKS)), live(), "others")
