@@ -1,4 +1,4 @@
-"""Questions to a running Envoy: did it take a file, where does it listen, is anything still on its way?"""
+"""Reads the admin interface of a running Envoy: accepted files, listening ports, requests in progress."""
 
 import asyncio
 from collections import Counter
@@ -11,13 +11,13 @@ import httpx
 from meshconfig.errors import LocalMeshError
 from meshconfig.local.xds import Written
 
-_PATIENCE = 10.0  # seconds for Envoy to take a file; it takes milliseconds
+_PATIENCE = 10.0  # seconds to wait until Envoy has loaded a file, which normally takes milliseconds
 _PAUSE = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """How often Envoy had refused the files of each subscription at a time, and how long its log was then."""
+    """A state of Envoy to compare with later: refusals counted per subscription, and the length of its log."""
 
     refusals: Mapping[str, int]
     logged: int
@@ -27,7 +27,7 @@ class Admin:
     """Envoy's admin interface, once it is connected.
 
     Parameters:
-        log: Envoy's own log, where it gives its reasons.
+        log: Envoy's own log, which has the reason of each refusal.
     """
 
     def __init__(self, log: Path) -> None:
@@ -35,7 +35,7 @@ class Admin:
         self.client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False)
 
     def connect(self, address: str) -> None:
-        """Ask at this address from now on, `127.0.0.1:PORT`."""
+        """Use this address, `127.0.0.1:PORT`, from now on."""
         self.client.base_url = f"http://{address}"
 
     async def close(self) -> None:
@@ -48,14 +48,14 @@ class Admin:
         return {one["name"]: one["local_address"]["socket_address"]["port_value"] for one in found}
 
     async def before(self) -> Before:
-        """What Envoy has refused so far; to ask before files are written."""
+        """The refusals so far. Callers read them before they write files."""
         return Before(await self._refusals(), self.log.stat().st_size)
 
     async def taken(self, written: Collection[Written], before: Before) -> None:
         """Wait until Envoy uses these files.
 
         Raises:
-            LocalMeshError: it refuses one, with its reason, or does not answer.
+            LocalMeshError: Envoy refuses a file (the message has the reason), or does not answer.
         """
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         while True:
@@ -70,19 +70,19 @@ class Admin:
             await asyncio.sleep(_PAUSE)
 
     async def _refusals(self) -> Counter[str]:
-        """How often Envoy has refused what a subscription was given."""
+        """How often Envoy has refused the files of each subscription."""
         found: Counter[str] = Counter()
         for name, count in (await self.stats(r"\.update_(rejected|failure)$")).items():
             found[name.rpartition(".")[0]] += int(count)
         return found
 
     async def active(self, clusters: Collection[str]) -> int:
-        """The requests that are on their way to these clusters."""
+        """The number of requests in progress to these clusters."""
         stats = await self.stats("upstream_rq_active$")
         return sum(int(stats.get(f"cluster.{name}.upstream_rq_active", 0)) for name in clusters)
 
     async def stats(self, pattern: str) -> dict[str, str | int]:
-        """Counters, gauges and texts whose names hold this regular expression."""
+        """Counters, gauges and texts whose names match this regular expression."""
         reply = await self._get("/stats", format="json", filter=pattern)
         return {one["name"]: one["value"] for one in reply.json()["stats"] if "name" in one}
 
@@ -99,7 +99,7 @@ class Admin:
 
 
 def refusal(log: str) -> str:
-    """The reason in Envoy's last word about a refusal: the innermost of several causes, without all that it is in.
+    """The reason of Envoy's last refusal: the innermost of its nested causes.
 
     Protobuf varies the spaces in its messages, so that nobody may depend on them.
     """

@@ -1,6 +1,6 @@
 """Services and DestinationRules to Envoy's clusters. Source: Istio, pilot, cluster_builder.go.
 
-Of a traffic policy, what bears on which process answers is translated; the rest is noted.
+Of a traffic policy, only fields that affect which process answers are translated; others are noted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ def clusters(host: str, port: int, rule: Selected, endpoints: Sequence[Endpoint]
 
     Parameters:
         endpoints: those of this service and port.
-        noted: takes the path in the DestinationRule and what has no effect here.
+        noted: called with the path of each field in the DestinationRule that has no effect here, and the reason.
     """
     yield _cluster(
         cluster_name(host, port), endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy"
@@ -57,11 +57,11 @@ def _selected(subset: Subset, endpoints: Iterable[Endpoint]) -> Iterator[Endpoin
 
 
 def _quiet(path: str, message: str) -> None:
-    """A subset without a policy of its own repeats its rule's, of which all was said."""
+    """Suppress notes: a subset without a policy repeats its rule's policy, which is noted already."""
 
 
 def _at_port(policy: Mapping[str, Any], port: int) -> Mapping[str, Any]:
-    """What holds at one port: its own settings replace the general ones whole."""
+    """The policy of one port. Port-level settings replace the general ones as a whole, as in Istio."""
     for one in policy.get("portLevelSettings", ()):
         if one.get("port", {}).get("number") == port:
             return {name: value for name, value in one.items() if name != "port"}
@@ -116,7 +116,7 @@ def _pool(pool: Mapping[str, Any], noted: Noted, path: str) -> Json:
 
 
 def _protocols(common: Json) -> Json:
-    """HTTP/1.1 stays HTTP/1.1 and h2c stays h2c, so that gRPC works without a word about it."""
+    """Keep the protocol of the request, HTTP/1.1 or h2c, so that gRPC works without configuration."""
     options = typed(
         "extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options=common,
@@ -136,7 +136,7 @@ def _outlier(outlier: Mapping[str, Any]) -> Json:
 
 
 def _localities(endpoints: Sequence[Endpoint], balancer: Mapping[str, Any], noted: Noted, path: str) -> Iterator[Json]:
-    """The endpoints by priority: who has more of `failoverPriority`'s labels, in order, comes first."""
+    """The endpoints by priority: those that match more labels of `failoverPriority`, in order, come first."""
     setting = balancer.get("localityLbSetting") or {}
     for field in setting.keys() - {"failoverPriority", "enabled"}:
         noted(f"{path}.loadBalancer.localityLbSetting.{field}", "one machine is one locality")
@@ -153,7 +153,7 @@ def _localities(endpoints: Sequence[Endpoint], balancer: Mapping[str, Any], note
 
 
 def _leading(labels: Sequence[tuple[str, str]], endpoint: Endpoint) -> int:
-    """How many of the labels the endpoint has before the first that it has not."""
+    """The number of leading labels that the endpoint matches."""
     for count, (name, value) in enumerate(labels):
         if endpoint.labels.get(name) != value:
             return count

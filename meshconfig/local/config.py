@@ -1,4 +1,4 @@
-"""What the translation works on and gives: endpoints in; listeners, route configurations, clusters and notes out."""
+"""The values of the translation: endpoints as input; listeners, routes, clusters and notes as output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Any, Literal
 from meshconfig.simulate.hosts import overlap
 
 Json = dict[str, Any]
-Noted = Callable[[str, str], None]  # a field's path and what is not translated there
+Noted = Callable[[str, str], None]  # called with a field's path and the reason why it has no effect
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a Pod is to Istio: a process that answers for a service, with the labels that subsets select."""
+    """The local counterpart of a Pod: a process of a service, with the labels that subsets select."""
 
-    service: str  # the Service's host, in full
+    service: str  # the Service's fully qualified host
     service_port: int
     labels: Mapping[str, str]
     address: str
@@ -23,9 +23,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address at which the local mesh answers: a Gateway's port, or a service's, as its callers reach it.
+    """An address of the local mesh: a port of a Gateway, or of a service as other services call it.
 
-    `port` is the one in the cluster; `hosts` are those of the Gateway's servers, or the service's own.
+    `port` is the port in the cluster. `hosts` are those of the Gateway's servers, or of the service.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Listener:
     hosts: tuple[str, ...]
 
     def serves(self, host: str) -> bool:
-        """Is there a name that both this host, which may be a wildcard, and one of the listener's have?"""
+        """Whether a host, which may be a wildcard, overlaps with a host of the listener."""
         return any(overlap(one, host) for one in self.hosts)
 
 
@@ -52,7 +52,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class EnvoyConfig:
-    """What Envoy is told: `routes` by the name of their listener, `clusters` by their own."""
+    """A configuration for Envoy: `routes` by the name of their listener, `clusters` by their own name."""
 
     listeners: tuple[Listener, ...] = ()
     routes: Mapping[str, Json] = field(default_factory=dict)
@@ -61,10 +61,10 @@ class EnvoyConfig:
 
 
 def cluster_name(host: str, port: int, subset: str = "") -> str:
-    """A cluster's name as Istio's: `outbound|9001|gray|cat-svc.demo.svc.cluster.local`."""
+    """A cluster's name in Istio's form: `outbound|9001|gray|cat-svc.demo.svc.cluster.local`."""
     return f"outbound|{port}|{subset}|{host}"
 
 
 def mesh_listener(host: str, port: int) -> str:
-    """The name of the listener at which a service's callers reach it."""
+    """The name of the listener at which other services call a service."""
     return f"mesh|{port}|{host}"

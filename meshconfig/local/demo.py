@@ -1,4 +1,4 @@
-"""The demo's questions to a running mesh, and what is to come back."""
+"""The requests of `graylane demo`, and the answers that they must get."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ from meshconfig.load import Document
 from meshconfig.local.mesh import Mesh
 from meshconfig.local.plan import LocalPlan
 
-FIRST, SECOND = "cat", "mouse"  # cat is asked, and calls mouse
+FIRST, SECOND = "cat", "mouse"  # cat gets the request, and calls mouse
 GRAY, PROD = "gray", "prod"
 PATH = "/sayHello"
-_PATIENCE = 15.0  # seconds for an answer
+_PATIENCE = 15.0  # seconds to wait for an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Who answered: the version of cat (empty if mouse was asked directly) and of mouse, and the tag that mouse saw."""
+    """An answer: the versions of cat (empty for a request to mouse) and mouse, and the tag that mouse received."""
 
     cat: str
     mouse: str
@@ -33,7 +33,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request: the values of its tag headers, of the gateway or of mouse's own address, and who is to answer."""
+    """A request, to the gateway or directly to mouse: the values of its tag headers, and the expected answer."""
 
     tags: tuple[str, ...]
     expected: Chain
@@ -59,7 +59,7 @@ WITH_BOTH = (
     Question((f"{GRAY},{PROD}",), Chain(PROD, PROD, "")),
     Question((GRAY,), Chain("", GRAY, GRAY), direct=True),
     Question((PROD,), Chain("", PROD, PROD), direct=True),
-    # Between services nobody takes a tag off, not even one that names no lane: only an entry does.
+    # Only an entry removes a tag. Between services it stays, even if it names no lane.
     Question(("daily",), Chain("", PROD, "daily"), direct=True),
     Question((), Chain("", PROD, ""), direct=True),
 )
@@ -67,10 +67,10 @@ WITHOUT_GRAY_MOUSE = (Question((GRAY,), Chain(GRAY, PROD, GRAY)),)
 
 
 def check(plan: LocalPlan, file: str) -> None:
-    """Is it a spec that the questions fit?
+    """Check that a spec fits the demo's requests.
 
     Raises:
-        InputError: no entry, or no cat or mouse with the versions prod and gray.
+        InputError: the spec has no entry, or no services cat and mouse with the versions prod and gray.
     """
     spec = plan.groups[0].spec.spec
     for name in (FIRST, SECOND):
@@ -78,11 +78,11 @@ def check(plan: LocalPlan, file: str) -> None:
             message = f"the demo asks {FIRST}, which calls {SECOND}: it needs {name} in versions {PROD} and {GRAY}"
             raise InputError.at(file, message)
     if not spec.entries:
-        raise InputError.at(file, "the demo asks at an entry, and this spec has none")
+        raise InputError.at(file, "the demo sends requests to an entry, and this spec has none")
 
 
 def without_gray_mouse(documents: Sequence[Document]) -> list[Document]:
-    """The same documents with mouse's gray version taken out of the spec."""
+    """The same documents without mouse's gray version in the spec."""
     return [replace(document, value=_without(document.value)) for document in documents]
 
 
@@ -90,7 +90,7 @@ async def ask(mesh: Mesh, questions: Sequence[Question]) -> list[Answer]:
     """Send each request once, one after the other.
 
     Raises:
-        LocalMeshError: there is no answer, or not the demo services'.
+        LocalMeshError: there is no answer, or it is not from the demo services.
     """
     async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
         return [Answer(question, await _answer(client, mesh, question)) for question in questions]
@@ -123,7 +123,7 @@ def _without(value: Any) -> Any:
 
 
 def failures(answers: Sequence[Answer]) -> Iterator[str]:
-    """What is not as expected, in words."""
+    """A line of text for each unexpected answer."""
     for one in answers:
         if not one.right:
             yield f"expected {one.question.expected}; got {one.chain}"

@@ -1,7 +1,7 @@
-"""Istio's resources to an Envoy configuration, pure: what runs on this machine is what Istio would be given.
+"""Translates Istio's resources to an Envoy configuration, so that the local mesh runs what a cluster would. No I/O.
 
 One Envoy stands for every proxy of the mesh. It has a listener for each Gateway port, and one for each port of a
-Service, which stands for the outbound side of that service's callers.
+Service, which stands for the outbound side of all proxies that call the service.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from meshconfig.simulate.order import by_creation
 from meshconfig.simulate.registry import KnownService
 from meshconfig.simulate.rules import ROOT_NAMESPACE
 
-_NO_HTTP = ("TCP", "TLS", "MONGO")  # protocols of a Gateway's server
+_NO_HTTP = ("TCP", "TLS", "MONGO")  # protocols of a Gateway's server that are not routed as HTTP
 
 
 def translate(resources: Resources, endpoints: Sequence[Endpoint]) -> EnvoyConfig:
-    """What one Envoy needs to route as a mesh with these resources would.
+    """The configuration with which one Envoy routes as a mesh with these resources would.
 
     Parameters:
         resources: VirtualServices, DestinationRules and Gateways, and the Services or ServiceEntries that say which
@@ -40,7 +40,7 @@ class _Translation:
         self.index = Index(resources)
         known = [one for one in self.index.registry.by_host.values() if not is_wildcard(one.host)]
         self.services = [(one, port) for one in known for port in one.ports or ()]
-        self.notes: dict[Note, None] = {}  # a route that several listeners have is noted once
+        self.notes: dict[Note, None] = {}  # a dict, so that a route of several listeners is noted once, in order
 
     def config(self) -> EnvoyConfig:
         both = [*self.gateways(), *self.mesh()]
@@ -65,7 +65,7 @@ class _Translation:
             yield listener, _route_configuration(listener.name, {"*": self.mesh_routes(service, port)}, set())
 
     def mesh_routes(self, service: KnownService, port: int) -> list[Json]:
-        """The routes of the first VirtualService of this host that has any, the most exact host first."""
+        """The routes of the first VirtualService for this host that has any; the most specific host comes first."""
         place = RouteContext(self.index, service.namespace, port, MESH)
         for one in self.of_host(service):
             if found := routes(one, place, self.noting(one)):
@@ -80,7 +80,7 @@ class _Translation:
         return next((group[:1] for group in groups if group), [])
 
     def gateways(self) -> Iterator[tuple[Listener, Json]]:
-        """One listener for each port of each selector: Gateways that share both share the proxy."""
+        """One listener for each selector and port, because Gateways that share both share a proxy."""
         servers: dict[str, list[tuple[Gateway, Server]]] = {}
         for gateway in self.index.gateways.values():
             selector = ",".join(f"{name}={value}" for name, value in sorted(gateway.spec.selector.items()))
@@ -120,7 +120,7 @@ class _Translation:
         return _route_configuration(listener.name, ordered, redirected)
 
     def bound(self, gateway: str) -> list[VirtualService]:
-        """The VirtualServices of a Gateway that its Pods' namespace may see, the oldest first."""
+        """The VirtualServices bound to a Gateway and visible in its namespace, oldest first."""
         return [
             one
             for one in sorted(self.resources.virtual_services, key=by_creation)
@@ -137,7 +137,7 @@ class _Translation:
         return clusters(service.host, port, rule, endpoints, noted)
 
     def unread(self) -> None:
-        """Fields that the typed view does not know, hosts that nobody can ask for: never dropped without a word."""
+        """Note every field that is not modelled and every unreachable host, so that nothing is dropped silently."""
         parts: tuple[Sequence[Resource[Any]], ...] = (
             self.resources.virtual_services,
             self.resources.destination_rules,
@@ -174,7 +174,7 @@ def _route_configuration(name: str, by_host: Mapping[str, list[Json]], redirecte
 
 
 def _allowed(hosts: Iterable[str], own: str, asking: str) -> Iterator[str]:
-    """The hosts of a Gateway's server that a namespace may route: one may say whose, as `demo/cat.example.com`."""
+    """The hosts of a server that a namespace may route; a host may name its namespace (`demo/cat.example.com`)."""
     for host in hosts:
         namespace, slash, name = host.partition("/")
         if not slash or namespace in ("*", asking) or (namespace == "." and own == asking):

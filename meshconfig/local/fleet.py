@@ -1,4 +1,4 @@
-"""The processes of a mesh: started before anything is sent to them, ended after the last request to them."""
+"""The processes of a mesh: started before their first request, ended after their last one."""
 
 import asyncio
 import itertools
@@ -13,14 +13,14 @@ from meshconfig.local.listener import LOCALHOST, REQUEST_ID
 from meshconfig.local.processes import Child, Reaper, ReservedPort
 from meshconfig.local.workloads import PORT, Workload, fill
 
-# Tells a service's middleware what to pass on: the tag, and the id by which Envoy's log knows the hops of one request.
+# Configures the propagation middleware: pass on the tag, and the request id that joins the hops in Envoy's log.
 REMOTE_FIELDS = "PROPAGATION_REMOTE_FIELDS"
 Key = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a process is started with, `{port}` still open. Two that are alike are one process."""
+    """How a process is started, before `{port}` is filled in. Equal definitions share one process."""
 
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
@@ -30,7 +30,7 @@ class Definition:
 
 @dataclass(eq=False, slots=True)
 class Running:
-    """A process at an address; without a child it is not ours. `dead`: its child ended by itself."""
+    """A process at an address; without a child, somebody else started it. `dead`: its child ended by itself."""
 
     name: str
     definition: Definition
@@ -40,20 +40,20 @@ class Running:
 
     @property
     def authority(self) -> str:
-        """The address as Envoy writes it."""
+        """The address in Envoy's form."""
         host, port = self.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The processes of a plan, all of them listening; `started` are those that were not there before."""
+    """The processes of a plan, all of them listening; `started` are the new ones."""
 
     processes: Mapping[Key, tuple[Workload, Running]]
     started: tuple[Running, ...]
 
     def endpoints(self) -> list[Endpoint]:
-        """Where requests may be sent: every process that lives and whose version the spec has."""
+        """The endpoints for requests: each living process whose version is in the spec."""
         return [
             Endpoint(workload.host, workload.port, workload.labels, *running.address)
             for workload, running in self.processes.values()
@@ -65,8 +65,8 @@ class Fleet:
     """Starts and ends processes as plans ask for them.
 
     Parameters:
-        folder: for their output.
-        died: called when one ends by itself.
+        folder: for the files with their output.
+        died: called when a process ends by itself.
     """
 
     def __init__(self, folder: Path, reaper: Reaper, died: Callable[[Running], Awaitable[None]]) -> None:
@@ -79,13 +79,13 @@ class Fleet:
         self.numbers = itertools.count(1)
 
     async def prepare(self, workloads: Iterable[Workload], urls: Mapping[str, str]) -> Prepared:
-        """Start what is not there yet, all at once, and wait until it listens.
+        """Start missing processes concurrently, and wait until they listen.
 
         Parameters:
-            urls: by listener, the address that `{SERVICE}` stands for.
+            urls: by listener, the address that replaces `{SERVICE}` in a command.
 
         Raises:
-            LocalMeshError: one did not start; then none of them stays.
+            LocalMeshError: a process did not start; then all new ones are ended.
         """
         wanted = {one.key: (one, _definition(one, urls)) for one in workloads}
         missing = [pair for key, pair in wanted.items() if self._definition(key) != pair[1]]
@@ -99,7 +99,7 @@ class Fleet:
         return Prepared({key: (pair[0], there[key]) for key, pair in wanted.items()}, tuple(started))
 
     def adopt(self, prepared: Prepared) -> tuple[Running, ...]:
-        """Take prepared processes for the current ones; gives those that are no longer needed."""
+        """Make prepared processes the current ones. Returns those that are no longer needed."""
         kept = {running for _, running in prepared.processes.values()}
         gone = tuple(running for _, running in self.current.processes.values() if running not in kept)
         self.leaving.update(gone)
@@ -107,7 +107,7 @@ class Fleet:
         return gone
 
     async def discard(self, prepared: Prepared) -> None:
-        """End what was started for a plan that is not adopted."""
+        """End the processes that were started for a plan that failed."""
         await self._stop(prepared.started)
 
     async def retire(self, gone: Iterable[Running]) -> None:
@@ -170,7 +170,7 @@ def _definition(workload: Workload, urls: Mapping[str, str]) -> Definition:
 
 
 async def _resolved(name: str, host: str, port: int) -> tuple[str, int]:
-    """An address with its name looked up, which Envoy would not do."""
+    """An address with its host name resolved, because Envoy's EDS accepts only IP addresses."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Istio's header operations to Envoy's. Source: Istio, pilot route.go, TranslateHeadersOperations."""
+"""Translates Istio's header operations to Envoy's. Source: Istio, pilot route.go, TranslateHeadersOperations."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ _SET, _ADD = "OVERWRITE_IF_EXISTS_OR_ADD", "APPEND_IF_EXISTS_OR_ADD"
 
 
 def operations(*levels: Headers) -> Json:
-    """The header fields of a route or of one weighted cluster; later levels are applied after earlier ones.
+    """Envoy's header fields of a route or of one weighted cluster. Later levels are applied after earlier ones.
 
     Envoy removes before it sets, at each of its own levels.
     """
@@ -23,7 +23,7 @@ def operations(*levels: Headers) -> Json:
 
 
 def authority(headers: Headers) -> str:
-    """The host that the operations give the request; empty if they leave it."""
+    """The host that the operations set; empty if they leave it unchanged."""
     for written in (headers.request.set, headers.request.add):
         if host := next((value for name, value in written.items() if name.lower() in (":authority", "host")), ""):
             return host
@@ -47,5 +47,5 @@ def _removed(ops: HeaderOperations) -> list[str]:
 
 
 def _internal(name: str) -> bool:
-    """Headers that Envoy does not let a route write."""
+    """Whether Envoy forbids a route to write this header."""
     return name.startswith(":") or name.lower() == "host"

@@ -1,4 +1,4 @@
-"""An Envoy listener: routes from a file, and a JSON line in the log for each request, for `meshconfig.local.trace`."""
+"""An Envoy listener: it reads its routes from a file, and logs each request as a line of JSON for `local.trace`."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from meshconfig.local.values import typed
 LOCALHOST = "127.0.0.1"
 REQUEST_ID = "x-request-id"
 _METADATA = "graylane"
-# A request that enters at a service's own address gets this as its id; by it the log knows that nobody called before.
+# The id of a request that enters at a service's own address. It marks the request's first hop in the log.
 _FIRST_HOP = "%START_TIME(%s%9f)%-%CONNECTION_ID%"
 
 
 def listener(one: Listener, routes: str, tags: Sequence[str], port: int = 0) -> Json:
-    """A listener as Envoy takes it.
+    """A listener in Envoy's form.
 
     Parameters:
         routes: the file of its route configuration.
-        tags: the headers whose values, as they came in, the log shows.
-        port: where it listens; 0 is any free port.
+        tags: headers whose values on arrival are logged.
+        port: the port to listen on; 0 for any free port.
     """
     manager = typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -27,7 +27,7 @@ def listener(one: Listener, routes: str, tags: Sequence[str], port: int = 0) -> 
         rds={"route_config_name": one.name, "config_source": files(routes)},
         http_filters=_filters(tags),
         access_log=[_access_log(one, tags)],
-        # An edge makes the request's id; between services it is whatever the caller has passed on.
+        # A gateway creates the request id. Between services, the caller passes it on.
         use_remote_address=one.kind == "gateway",
         generate_request_id=one.kind == "gateway",
         normalize_path=True,
@@ -43,13 +43,13 @@ def listener(one: Listener, routes: str, tags: Sequence[str], port: int = 0) -> 
 
 
 def with_first_hop_id(configuration: Json) -> Json:
-    """A mesh listener's route configuration that gives an id to a request which has none."""
+    """A mesh listener's route configuration that sets an id on requests without one."""
     value = {"header": {"key": REQUEST_ID, "value": _FIRST_HOP}, "append_action": "ADD_IF_ABSENT"}
     return {**configuration, "request_headers_to_add": [value]}
 
 
 def files(path: str) -> Json:
-    """The config source of one file. Envoy reads it again when another is moved to its name."""
+    """The config source of one file. Envoy reads it again when another file is renamed to it."""
     return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
 
 

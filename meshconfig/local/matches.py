@@ -1,4 +1,4 @@
-"""Istio's match conditions to Envoy's. Source: Istio, pilot route.go, TranslateRouteMatch."""
+"""Translates Istio's match conditions to Envoy's. Source: Istio, pilot route.go, TranslateRouteMatch."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -11,11 +11,11 @@ EVERYTHING: Json = {"prefix": "/"}
 
 
 def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
-    """One condition; None if no request can meet it on this machine, which is noted.
+    """Translate one match. None, with a note, if no request can satisfy it on this machine.
 
     Parameters:
-        match: one of a route's conditions, of a gateway and port that were looked at already.
-        noted: takes the path, from this condition on, and the reason.
+        match: a match of a route; the caller has checked its gateways and port.
+        noted: called with a path relative to this match, and the reason.
     """
     if claims := [name for name in match.headers if _is_claim(name)]:
         noted(f'headers["{claims[0]}"]', "no JWT is read here: a condition on a claim never holds")
@@ -33,7 +33,7 @@ def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
 
 
 def is_catch_all(match: Json) -> bool:
-    """Does every request meet it? Source: Istio, IsCatchAllRoute."""
+    """Whether every request satisfies the match. Source: Istio, IsCatchAllRoute."""
     whole = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") == ".*"
     return whole and not match.get("headers") and not match.get("query_parameters")
 
@@ -51,7 +51,7 @@ def path_matcher(uri: StringMatch | None) -> Json:
 
 
 def string_matcher(match: StringMatch) -> Json | None:
-    """The condition on a value; None for one that asks only that there be a value."""
+    """The matcher of a value; None for a match on presence alone."""
     if is_present_match(match):
         return None
     if match.exact is not None:
@@ -65,7 +65,7 @@ def query_matcher(name: str, match: StringMatch) -> Json:
 
 
 def header_matcher(name: str, match: StringMatch, *, invert: bool = False) -> Json:
-    """A condition on a header; `invert`: on its not being so, and a missing header counts as empty."""
+    """The matcher of a header. `invert` negates it, and a missing header then counts as empty, as in Istio."""
     matcher = string_matcher(match)
     condition = {"string_match": matcher} if matcher else {"present_match": True}
     missing = {"treat_missing_header_as_empty": True} if invert and matcher else {}

@@ -1,4 +1,4 @@
-"""A mesh on this machine: one Envoy, the processes behind it, and how both follow a plan that changes."""
+"""A mesh on this machine: one Envoy and the processes behind it, both updated when the plan changes."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,13 @@ from meshconfig.local.processes import Reaper
 from meshconfig.local.proxy import EnvoyProcess
 from meshconfig.local.trace import RequestTrace, TraceAssembler
 
-_LOOK = 0.05  # seconds between looks at the log of requests
-_LINES = 2**20  # bytes of a line in that log: a path may be long
+_LOOK = 0.05  # seconds between two reads of the request log
+_LINES = 2**20  # largest line in that log, in bytes: a path may be long
 
 
 @dataclass(frozen=True, slots=True)
 class MeshChange:
-    """What a new plan did: resources that differ, processes that came and went, addresses that are new."""
+    """The effect of a new plan: changed resources, started and stopped processes, new addresses."""
 
     resources: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class MeshChange:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Who is told of what happens by itself: a request that took its way, a process that died, in words."""
+    """Callbacks: `trace` for each completed request, `died` with a message for each process that ended by itself."""
 
     trace: Callable[[RequestTrace], None] = lambda trace: None
     died: Callable[[str], None] = lambda message: None
@@ -43,7 +43,7 @@ class Events:
 
 @contextlib.asynccontextmanager
 async def running(plan: LocalPlan, events: Events) -> AsyncIterator["Mesh"]:
-    """A mesh that serves as long as the block runs; then no process and no file of it is left.
+    """Run a mesh while the block runs. Afterwards, none of its processes and files is left.
 
     Raises:
         LocalMeshError: Envoy or a process does not start.
@@ -78,12 +78,12 @@ class Mesh:
         await self.change(plan)
 
     async def change(self, plan: LocalPlan) -> MeshChange:
-        """Follow a new plan without losing a request; returns when Envoy routes by it.
+        """Change to a new plan without losing a request. Returns when Envoy routes by it.
 
-        What is no longer needed is taken away in the background, after the last request to it.
+        Unused clusters and processes are removed in the background, after their last request.
 
         Raises:
-            LocalMeshError: a process does not start, or Envoy refuses its configuration; what ran before runs on.
+            LocalMeshError: a process does not start, or Envoy refuses the configuration; the old plan stays in force.
         """
         async with self.lock:
             before = self.urls()
@@ -107,17 +107,17 @@ class Mesh:
             )
 
     async def failed(self) -> None:
-        """Wait for the end of Envoy, without which there is no mesh.
+        """Wait until Envoy ends, which ends the mesh.
 
         Raises:
-            LocalMeshError: always, then.
+            LocalMeshError: always, once Envoy has ended.
         """
         child = self.proxy.child
         await child.process.wait()
         raise LocalMeshError(f"envoy {child.fate()}{child.tail()}")
 
     async def close(self) -> None:
-        """End everything; requests that were still to be told of are told."""
+        """End everything. Requests that are not reported yet are reported first."""
         await asyncio.gather(self.fleet.close(), self.proxy.stop(), return_exceptions=True)
         for task in self.tasks:
             task.cancel()
@@ -125,21 +125,21 @@ class Mesh:
         self._tell(math.inf)
 
     def urls(self) -> dict[str, str]:
-        """By listener, the address at which it answers: `http://127.0.0.1:PORT`."""
+        """The URL of each listener, by its name: `http://127.0.0.1:PORT`."""
         return {name: f"http://{LOCALHOST}:{port}" for name, port in self.proxy.addresses.items()}
 
     def gateways(self) -> list[tuple[Listener, str]]:
-        """The Gateways' ports, with their addresses."""
+        """The listeners of Gateways, with their URLs."""
         urls = self.urls()
         return [(one, urls[one.name]) for one in self.config.listeners if one.kind == "gateway"]
 
     def services(self) -> dict[str, str]:
-        """The address of each service, by its name in the spec, as its callers reach it."""
+        """The URL at which other services call each service, by its name in the spec."""
         urls = self.urls()
         return {name: urls[listener] for one in self.plan.workloads for name, listener in one.listeners.items()}
 
     def notes(self) -> tuple[str, ...]:
-        """What has no effect here, or another one than in a cluster."""
+        """Notes on everything that has no effect here, or another effect than in a cluster."""
         return (*self.plan.notes, *map(str, self.config.notes))
 
     async def _open(self, plan: LocalPlan) -> None:
@@ -161,7 +161,9 @@ class Mesh:
         if one.child:
             self.events.died(f"{one.name} {one.child.fate()}; the rest goes on{one.child.tail()}")
         async with self.lock:
-            with contextlib.suppress(LocalMeshError):  # without Envoy there is nothing to route
+            with contextlib.suppress(
+                LocalMeshError
+            ):  # a failed Envoy is reported elsewhere; without it nothing is left to route
                 await self._route(self.plan, self.fleet.current)
 
     async def _listen(self, log: asyncio.StreamReader) -> None:
@@ -179,7 +181,7 @@ class Mesh:
             self.events.trace(trace)
 
     def _answerer(self, cluster: str, upstream: str) -> tuple[str, str]:
-        """Who answers at an address; where one process stands for several versions, the cluster's subset tells."""
+        """The service and version at an address. If a process serves several versions, the cluster's subset decides."""
         _, _, rest = cluster.partition("|")
         _, subset, host = rest.split("|") if rest.count("|") == 2 else ("", "", "")
         name = next((one.name for model in self.plan.models for one in model.services if one.host == host), host)

@@ -1,4 +1,4 @@
-"""Files to the plan of a mesh on this machine: what Envoy is told, and which processes there are."""
+"""Plans a mesh on this machine from files: Envoy's configuration, and the processes to run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ from meshconfig.model import Model
 from meshconfig.spec.local_mesh import LocalMesh
 
 KIND = "LocalMesh"
-BESIDE = "local.yaml"  # where it is looked for if the files that were given hold none
+BESIDE = "local.yaml"  # the file that is read if the given files contain no LocalMesh
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """All that a mesh on this machine is made from.
+    """Everything that a mesh on this machine is built from.
 
-    `ports`: the port that a listener is to have, any free one for the others; `gateway_port`: that of the first
-    gateway. `example_path`: the path of the curl lines that are shown. `notes`: what a reader should know of it.
+    `ports` fixes the ports of listeners by name; others get any free port. `gateway_port` is that of the first
+    gateway. `example_path` is the path in the curl examples. `notes` are lines for the user.
     """
 
     groups: tuple[Group, ...]
@@ -43,17 +43,17 @@ class LocalPlan:
 
 
 def files(sources: Sequence[str]) -> list[str]:
-    """The sources, and `local.yaml` beside each of them that is a file."""
+    """The files to watch: the sources, and `local.yaml` beside each source that is a file."""
     folders = dict.fromkeys(Path(name).parent for name in sources if name != "-" and not Path(name).is_dir())
     beside = [str(folder / BESIDE) for folder in folders if (folder / BESIDE).is_file()]
     return list(dict.fromkeys([*sources, *beside]))
 
 
 def documents(sources: Sequence[str]) -> list[Document]:
-    """All documents of the sources; with those of `local.yaml` beside them if none of theirs is a LocalMesh.
+    """All documents of the sources. If none is a LocalMesh, those of `local.yaml` beside them are added.
 
     Raises:
-        InputError: a file that cannot be read, is not YAML, or nothing that says which processes there are.
+        InputError: a file cannot be read or is not YAML, or no LocalMesh describes the processes.
     """
     found = load.load(sources)
     if not any(document.kind == KIND for document in found):
@@ -68,7 +68,7 @@ def plan(found: Sequence[Document]) -> LocalPlan:
     """The plan of all documents.
 
     Raises:
-        InputError: anything in them that cannot be used.
+        InputError: lists everything invalid in them.
     """
     read = tuple(groups.groups(found, sorted({one.file for one in found})))
     models = {one.key: compile_group(one.spec) for one in read}

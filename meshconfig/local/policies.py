@@ -1,4 +1,4 @@
-"""What a route does besides sending on: retries, faults, CORS, mirrors. Source: Istio, pilot route.go and retry.go."""
+"""Translates a route's policies: retries, faults, CORS, mirrors. Source: Istio, pilot route.go and retry.go."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -40,7 +40,7 @@ _GRPC_STATUS = (
 
 
 def retry_policy(retries: Mapping[str, Any] | None) -> Json:
-    """`retries` of a route, or Istio's default: two more attempts if the first cannot have reached the service."""
+    """The retry policy of a route. Istio's default is two retries if the request cannot have reached the service."""
     if retries is None:
         retries = {"attempts": 2}
     attempts = int(retries.get("attempts", 0))
@@ -74,13 +74,13 @@ def filters(fault: Mapping[str, Any] | None, cors: Mapping[str, Any] | None) -> 
 
 
 def mirror_policy(cluster: str, percentage: Any) -> Json | None:
-    """A copy of the requests to a cluster; None for an explicit share of 0."""
+    """The policy that copies requests to a cluster; None for an explicit share of 0."""
     fraction = {"numerator": 100, "denominator": "HUNDRED"} if percentage is None else share(percentage)
     return {"cluster": cluster, "runtime_fraction": {"default_value": fraction}} if fraction["numerator"] else None
 
 
 def _retry_on(text: str) -> tuple[list[str], list[int]]:
-    """Istio writes status codes among Envoy's conditions."""
+    """Envoy's retry conditions and status codes, which Istio writes in one list."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     known = {str(status.value) for status in HTTPStatus}
     codes = [int(part) for part in parts if part in known]

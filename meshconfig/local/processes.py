@@ -1,4 +1,4 @@
-"""Child processes: each in a group of its own with its output in a file, and a guard that outlives graylane."""
+"""Child processes, each in its own process group with its output in a file, and the reaper that outlives graylane."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,13 @@ from meshconfig.errors import LocalMeshError
 from meshconfig.local import reaper as reaper_program
 from meshconfig.local.listener import LOCALHOST
 
-_READY = 30.0  # seconds for a child to listen
+_READY = 30.0  # seconds to wait until a child listens
 _PAUSE = 0.02
-_TAIL = 12  # lines of a log that are shown
+_TAIL = 12  # lines of a child's log that an error message shows
 
 
 class Reaper:
-    """The process that ends all the others and removes `folder`. A context manager."""
+    """Context manager: a process that ends all children and removes `folder`, even if graylane is killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Reaper:
 
 @dataclass(eq=False)
 class Child:
-    """One process. `stdout` is a pipe if asked for; else it goes to the log with the rest."""
+    """One child process. Its output goes to the log file; `stdout` may be a pipe instead."""
 
     name: str
     command: Sequence[str]
@@ -84,17 +84,18 @@ class Child:
                     stderr=log,
                     env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment},
                     cwd=self.folder,
-                    start_new_session=True,  # Ctrl-C is graylane's; it ends its children in order
+                    # A group of its own, so that Ctrl-C reaches only graylane, which ends its children in order.
+                    start_new_session=True,
                 )
             except OSError as error:
                 raise LocalMeshError(f"{self.name}: {self.command[0]}: {error.strerror}") from None
         self.reaper.began(self.process.pid)
 
     async def listening(self, port: int) -> None:
-        """Wait until it accepts connections at a port of this machine; who does not is ended.
+        """Wait until it accepts connections at a local port. If it does not, end it.
 
         Raises:
-            LocalMeshError: it ended, or does not listen; with the end of its output.
+            LocalMeshError: it ended or does not listen; the message has the end of its output.
         """
         try:
             await self._until_it_accepts(port)
@@ -112,13 +113,13 @@ class Child:
             await asyncio.sleep(_PAUSE)
 
     async def ended(self) -> None:
-        """Wait for its end, and end what it left running."""
+        """Wait until it ends, and end the processes that it left running."""
         await self.process.wait()
         reaper_program.send(self.process.pid, signal.SIGKILL)
         self.reaper.ended(self.process.pid)
 
     async def stop(self) -> None:
-        """End it and what it started: first by SIGTERM, after a while by SIGKILL."""
+        """End it and the processes that it started: by SIGTERM, and after a while by SIGKILL."""
         reaper_program.send(self.process.pid, signal.SIGTERM)
         try:
             await asyncio.wait_for(self.process.wait(), reaper_program.GRACE)
@@ -127,7 +128,7 @@ class Child:
         await self.ended()
 
     def fate(self) -> str:
-        """How it ended, in words."""
+        """How it ended, as text."""
         code = self.process.returncode or 0
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
 
@@ -138,7 +139,7 @@ class Child:
 
 
 async def accepts(address: str, port: int) -> bool:
-    """Does anyone listen there?"""
+    """Whether a process listens at this port."""
     try:
         _, writer = await asyncio.open_connection(address, port)
     except OSError:
@@ -150,7 +151,7 @@ async def accepts(address: str, port: int) -> bool:
 
 
 class ReservedPort:
-    """A free port that nobody else is given until the child that it is for listens there.
+    """A free port, reserved until the child that it is for listens on it.
 
     It stays bound but not listening: with SO_REUSEADDR, which servers set, Linux lets another process bind and listen.
     """

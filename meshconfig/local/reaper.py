@@ -1,7 +1,7 @@
-"""Ends what graylane started, and removes its temporary folder, however graylane itself ends.
+"""Ends the processes that graylane started, and removes its temporary folder, however graylane itself ends.
 
-A process of its own, because nothing in a process survives its SIGKILL: graylane holds the other end of standard input,
-which the system closes when graylane is gone. Run by path, without the package, so that it starts in no time.
+It is a separate process, because graylane cannot react to its own SIGKILL. graylane holds the other end of its standard
+input, which the kernel closes when graylane ends. It runs by path, without importing the package, to start quickly.
 """
 
 import os
@@ -15,7 +15,7 @@ GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 
 
 def main(folder: str) -> None:
-    """Read `+ID` and `-ID`, the process groups that begin and end, until the other end is closed."""
+    """Read `+ID` and `-ID` (a process group began or ended) until standard input is closed, then end all groups."""
     groups: set[int] = set()
     for line in sys.stdin:
         change, group = line[0], int(line[1:])
@@ -25,7 +25,7 @@ def main(folder: str) -> None:
 
 
 def end(groups: Iterable[int]) -> None:
-    """Ask all groups to end, and end who does not."""
+    """Send SIGTERM to all groups, and SIGKILL to those that do not end."""
     left = {group for group in groups if send(group, signal.SIGTERM)}
     deadline = time.monotonic() + GRACE
     while left and time.monotonic() < deadline:
@@ -36,7 +36,7 @@ def end(groups: Iterable[int]) -> None:
 
 
 def send(group: int, number: int) -> bool:
-    """Send a signal (0: only look) to a process group; False if there is none left."""
+    """Send a signal to a process group (0 only checks that it exists). False if no process is left in it."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -1,6 +1,7 @@
-"""A VirtualService's routes to Envoy's. Source: Istio, pilot route.go, translateRoute.
+"""Translates a VirtualService's routes to Envoy's. Source: Istio, pilot route.go, translateRoute.
 
-Which of its routes a proxy is given at all is decided where `simulate` has it too; what Envoy makes of them is not.
+`simulate.candidates` decides which routes a proxy gets. The translation itself shares no code with `simulate`, so that
+tests can compare the two.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class RouteContext:
-    """The proxy for which routes are made, among these resources."""
+    """The proxy for which routes are translated, and the resources around it."""
 
     index: Index
     namespace: str
@@ -34,7 +35,7 @@ class RouteContext:
         return ProxyContext(self.namespace, None, self.port, self.gateway)
 
     def cluster(self, destination: Destination) -> str:
-        """The cluster of a destination. One that names no port: at a gateway the Service's only one, else the same."""
+        """The cluster of a destination. Without a port, a gateway uses the Service's only one, a sidecar the called one."""
         service = self.index.registry.get(destination.host) if self.proxy.is_gateway else None
         port = destination.port.number or (service.only_port if service else None) or self.port
         return cluster_name(destination.host.lower(), port, destination.subset)
@@ -52,7 +53,7 @@ def routes(service: VirtualService, place: RouteContext, noted: Noted) -> list[J
 
 
 def default_route(cluster: str) -> Json:
-    """All requests to one cluster: a service without a VirtualService."""
+    """A route of all requests to one cluster, for a service without a VirtualService."""
     action = {"cluster": cluster, "timeout": "0s", "retry_policy": policies.retry_policy(None)}
     return {"name": "default", "match": EVERYTHING, "route": action}
 
@@ -62,7 +63,7 @@ def _under(noted: Noted, prefix: str) -> Noted:
 
 
 def _match(one: Candidate, noted: Noted) -> Json | None:
-    """The condition under which a route applies; None where it does not apply at this listener."""
+    """The match under which a route applies; None if it does not apply at this listener."""
     if one.kept_out.mismatches:
         for mismatch in one.kept_out.mismatches:
             if mismatch.field == "delegate":
@@ -134,7 +135,7 @@ def _mirrors(http: HTTPRoute, place: RouteContext) -> Iterator[Json]:
 
 
 def _percent(value: int | None) -> Json | None:
-    """The older field for the same."""
+    """The share by the older, deprecated field of the same meaning."""
     return None if value is None else {"value": value}
 
 
@@ -155,5 +156,8 @@ def _redirect(redirect: HTTPRedirect, port: int, noted: Noted) -> Json:
 
 
 def last_the_catch_alls(found: Iterable[Json]) -> list[Json]:
-    """Where VirtualServices share a host at a gateway, who takes all comes last. Source: Istio, SortVHostRoutes."""
+    """Order the routes of VirtualServices that share a host at a gateway: catch-all routes come last.
+
+    Source: Istio, SortVHostRoutes.
+    """
     return sorted(found, key=lambda route: is_catch_all(route["match"]))

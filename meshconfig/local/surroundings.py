@@ -1,4 +1,4 @@
-"""What a cluster has besides the rendered resources: the Services themselves, and Gateways that others have made."""
+"""Stand-ins for what a cluster has besides the rendered resources: the Services, and Gateways of others."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _ISTIO = "networking.istio.io/v1"
 
 
 def resources(models: Iterable[Model]) -> Resources:
-    """The rendered resources of all groups, and stand-ins for what only the cluster has."""
+    """The rendered resources of all groups, and the stand-ins."""
     models = list(models)
     manifests = render(models)
     rendered = {_full_name(one) for one in manifests if one["kind"] == "Gateway"}
@@ -19,7 +19,7 @@ def resources(models: Iterable[Model]) -> Resources:
 
 
 def existing_gateways(models: Iterable[Model]) -> set[str]:
-    """The Gateways, `namespace/name`, that entries use without bringing them."""
+    """The Gateways (`namespace/name`) that entries use but graylane does not create."""
     return {entry.gateway for model in models for entry in model.entries if entry.own is None}
 
 
@@ -37,7 +37,7 @@ def _service(host: str, port: int) -> Manifest:
 
 
 def _gateway(full_name: str) -> Manifest:
-    """Any host, on port 80; its selector is its own, so that two of them are two listeners."""
+    """A Gateway for any host on port 80. Its selector is unique, so that each one gets its own listener."""
     namespace, name = full_name.split("/", 1)
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
     spec = {"selector": {"gateway": f"{namespace}.{name}"}, "servers": [server]}

@@ -1,13 +1,13 @@
-"""Envoy's log of requests to the way that each request took. Pure: lines and the time in, ways out."""
+"""Assembles Envoy's request log into one trace per request. No I/O: log lines and the time in, traces out."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# An outer hop is logged after the inner ones, but another thread of Envoy may be a moment late.
+# Seconds to wait after the outermost hop: it is logged last, but another thread of Envoy may write a moment later.
 _SETTLED = 0.05
-# Inner hops whose outermost hop never shows, because a caller brought an id of its own; and how many are kept for that.
+# Seconds to wait for an outermost hop that may never be logged (a client sent its own id), and requests kept meanwhile.
 _ORPHANED = 30.0
 _KEPT = 2000
 _GATEWAY = "gateway|"
@@ -16,7 +16,7 @@ Answerer = Callable[[str, str], tuple[str, str]]  # cluster, address → service
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Who answered, and how; `flags` are Envoy's, empty if all went well."""
+    """One hop: the service and version that answered, the status, and Envoy's response flags (empty on success)."""
 
     service: str
     version: str
@@ -31,7 +31,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class RequestTrace:
-    """One request's way: its tags as they came in, where it came in, who answered, in order, and in how many ms."""
+    """One request: its tags on arrival, where it entered the mesh, its hops in order, and its duration."""
 
     tags: Mapping[str, str]
     origin: str
@@ -45,14 +45,14 @@ class RequestTrace:
 
 @dataclass(slots=True)
 class _Open:
-    """The entries of one id so far, and when they can be told."""
+    """The log entries of one request id so far, and the time at which they count as complete."""
 
     due: float
     entries: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 class TraceAssembler:
-    """Puts the hops of a request together by Envoy's request id.
+    """Groups log entries into requests by Envoy's request id.
 
     Parameters:
         answerer: gives the service and the version for a cluster and an upstream address.
@@ -63,10 +63,10 @@ class TraceAssembler:
         self.open: dict[str, _Open] = {}
 
     def add(self, line: bytes, now: float) -> None:
-        """Take a line of the log; what is not a request is passed over.
+        """Add a line of the log. Lines that are no request are ignored.
 
         Parameters:
-            now: a clock in seconds, the one that `done` is given.
+            now: the time in seconds, of the same clock as in `done`.
         """
         try:
             entry = json.loads(line)
@@ -79,7 +79,7 @@ class TraceAssembler:
                 one.due = min(one.due, now + _SETTLED)
 
     def done(self, now: float) -> Iterator[RequestTrace]:
-        """The ways that are complete by now, in the order in which they ended."""
+        """The traces that are complete now, in the order in which the requests ended."""
         crowd = len(self.open) - _KEPT
         due = [name for index, (name, one) in enumerate(self.open.items()) if one.due <= now or index < crowd]
         for name in due:
@@ -99,7 +99,7 @@ class TraceAssembler:
     def _hop(self, entry: Mapping[str, Any]) -> Hop:
         service, version = self.answerer(str(entry.get("cluster") or ""), str(entry.get("upstream") or ""))
         flags = str(entry.get("flags") or "").replace("-", "")
-        if not service:  # no route, or one that answers by itself
+        if not service:  # no cluster: no route matched, or the route answers by itself
             service = "no route" if flags == "NR" else "(answered by its route)"
         return Hop(service, version, int(entry.get("status") or 0), flags)
 

@@ -1,11 +1,11 @@
-"""The fields of a resource that the typed view does not know."""
+"""Finds the fields of a resource that graylane's types do not model."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from meshconfig.istio import View
 
-_HARMLESS = {"statPrefix"}  # without a bearing on a request's way
+_HARMLESS = {"statPrefix"}  # fields that do not affect routing
 
 
 def unread(view: View, path: str) -> Iterator[str]:

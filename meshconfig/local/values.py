@@ -1,4 +1,4 @@
-"""Values that Istio and Envoy write differently: durations, shares, typed configurations."""
+"""Translates values that Istio and Envoy write differently: durations, percentages, typed messages."""
 
 import re
 from typing import Any
@@ -12,15 +12,15 @@ _MILLION = 1_000_000
 
 
 def typed(name: str, /, **fields: Any) -> Json:
-    """A message in an `Any`; `name` without the leading `type.googleapis.com/envoy.`."""
+    """A message as protobuf `Any`; `name` without the leading `type.googleapis.com/envoy.`."""
     return {"@type": f"type.googleapis.com/envoy.{name}", **fields}
 
 
 def duration(text: str) -> str:
-    """A duration as Envoy reads it, in seconds: `1m30s` is `90s`.
+    """A Go duration in Envoy's form, in seconds: `1m30s` becomes `90s`.
 
     Raises:
-        ValueError: not a duration as Go writes it.
+        ValueError: the text is no Go duration.
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration")

@@ -1,4 +1,4 @@
-"""Follows files until they are saved: what stands in them counts, not that somebody touched them."""
+"""Watches files for saves. Only a changed content counts, not a changed time."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -8,15 +8,15 @@ from watchfiles import awatch
 
 from meshconfig.load import SUFFIXES
 
-_SETTLE = 30  # ms in which the parts of one save are taken together
-_FRESH = 5.0  # seconds: an older time of a file is not that of the save
+_SETTLE = 30  # milliseconds: events within this time belong to one save
+_FRESH = 5.0  # seconds: an mtime older than this is not the time of the save
 
 
 class Saves:
-    """The saves of files from now on.
+    """Iterates over the saves of files, from its creation on.
 
     Parameters:
-        sources: the files and directories to follow, as they are now; standard input cannot be followed.
+        sources: the files and directories to watch; standard input cannot be watched.
     """
 
     def __init__(self, sources: Callable[[], Iterable[str]]) -> None:
@@ -24,11 +24,11 @@ class Saves:
         self.content = _contents(sources())
 
     async def times(self) -> AsyncIterator[float]:
-        """When (as `time.time` gives it) files were saved with another content."""
+        """The time (as of `time.time`) of each save with a new content."""
         folders = {path if path.is_dir() else path.parent for path in map(Path, self.sources()) if str(path) != "-"}
         if not folders:
             return
-        # On a timeout too: some file systems tell nobody, and a save may have come before the watch began.
+        # Also look after a timeout: some file systems send no events, and a save may precede the watch.
         watch = awatch(*folders, recursive=False, debounce=_SETTLE, step=20, rust_timeout=500, yield_on_timeout=True)
         async for _ in watch:
             noticed, before, self.content = time.time(), self.content, _contents(self.sources())
@@ -50,11 +50,11 @@ def _files(sources: Iterable[str]) -> set[Path]:
 def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except OSError:  # an editor may move it away before it writes it anew
+    except OSError:  # an editor may move the file away before it writes the new one
         return None
 
 
 def _saved(changed: Iterable[Path], noticed: float) -> float:
-    """When the last of them was written; a file that was only moved here carries an older time."""
+    """The time of the latest write. A file that was only renamed has an older mtime, so the current time is used."""
     times = [path.stat().st_mtime for path in changed if path.exists()]
     return max((one for one in times if noticed - _FRESH < one <= noticed), default=noticed)

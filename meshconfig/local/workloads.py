@@ -1,4 +1,4 @@
-"""The processes that a LocalMesh document names, checked against the group that it belongs to."""
+"""The processes of a LocalMesh document, checked against its LaneGroup."""
 
 import re
 import sys
@@ -22,10 +22,10 @@ _PLACEHOLDER = re.compile(r"\{\{|\{([A-Za-z0-9][A-Za-z0-9_-]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One version's process, to be started by `command` or running already at `address`.
+    """The process of one version, started by `command` or running already at `address`.
 
-    `labels` are its version's; None if the spec has no such version, so that nothing is sent to it. `listeners` has
-    the listener of each service that `{SERVICE}` may name, `tag` the header that its hops pass on.
+    `labels` are its version's; None if the spec has no such version, so that it gets no requests. `listeners` maps each
+    name that `{SERVICE}` may have to a listener. `tag` is the header that the process must propagate.
     """
 
     service: str
@@ -50,7 +50,7 @@ class Workload:
 
 
 def fill(text: str, values: Mapping[str, str], *, last: bool = True) -> str:
-    """A part of a command with its `{NAME}` replaced. One without a value stays; `{{` is a brace the `last` time."""
+    """Replace each `{NAME}` in a part of a command. Unknown names stay. `last` also turns `{{` into a brace."""
 
     def value(found: re.Match[str]) -> str:
         return values.get(found[1], found[0]) if found[1] else found[0][: 1 if last else 2]
@@ -59,10 +59,10 @@ def fill(text: str, values: Mapping[str, str], *, last: bool = True) -> str:
 
 
 def read(document: Document, groups: Sequence[Group]) -> tuple[LocalMesh, Group]:
-    """A LocalMesh document, and the group that it belongs to.
+    """Read a LocalMesh document, and find its group.
 
     Raises:
-        InputError: a field that is wrong, or a group, service or placeholder that is not there.
+        InputError: a field is invalid, or a group, service or placeholder does not exist.
     """
     mesh = validate(LocalMesh, document.value, document.locate)
     key = (mesh.metadata.namespace, mesh.metadata.name)
@@ -81,7 +81,7 @@ def workloads(mesh: LocalMesh, group: Group, model: Model, folder: Path | None) 
     """The processes of one group.
 
     Parameters:
-        folder: of the file that names them; commands run there.
+        folder: the folder of the LocalMesh file, in which commands run.
     """
     listeners = {one.name: mesh_listener(one.host, one.port) for one in model.services}
     services = {one.name: one for one in model.services}

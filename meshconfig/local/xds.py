@@ -1,4 +1,4 @@
-"""Envoy's configuration as files, each replaced whole by a rename, so that Envoy never reads half of one.
+"""Envoy's configuration as files. A rename replaces each file as a whole, so that Envoy never reads half of one.
 
 `path_config_source` takes any number of clusters or listeners from one file but only one route configuration, so each
 listener's routes have a file of their own.
@@ -15,29 +15,29 @@ from meshconfig.local.config import Json
 from meshconfig.local.listener import LOCALHOST, files
 from meshconfig.local.values import typed
 
-# As in Istio's bootstrap; Envoy's own limit on regexes would refuse one for two cookies.
+# As in Istio's bootstrap: Envoy's default limit on the size of a regex would refuse one that matches two cookies.
 _RUNTIME = {
     "re2.max_program_size.error_level": 32768,
     "envoy.reloadable_features.http_reject_path_with_fragment": False,
 }
-CDS, LDS = "cluster_manager.cds", "listener_manager.lds"  # the names under which Envoy counts what it took
+CDS, LDS = "cluster_manager.cds", "listener_manager.lds"  # prefixes of Envoy's statistics of the two subscriptions
 
 
 def rds(listener: str, kind: str) -> str:
-    """The subscription of a listener's routes; `kind` is the listener's, under which Envoy counts."""
+    """The prefix of Envoy's statistics of a listener's routes; `kind` is the listener's."""
     return f"http.{kind}.rds.{listener}"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that Envoy is to take: the subscription that reads it, and the version that it will report."""
+    """A written file: the subscription that reads it, and the version that Envoy will report once it uses it."""
 
     subscription: str
     version: str
 
 
 class Files:
-    """The files of one Envoy, in a folder that is this Envoy's alone."""
+    """The files of one Envoy, in a folder that no other Envoy uses."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Files:
         return self.folder / f"rds-{quote(listener, safe='')}.json"
 
     def write_bootstrap(self) -> None:
-        """Everything else comes from files beside it."""
+        """Write the bootstrap file, which refers to the other files."""
         bootstrap = {
             "node": {"id": "graylane", "cluster": "graylane"},
             "admin": {"address": {"socket_address": {"address": LOCALHOST, "port_value": 0}}},
@@ -80,11 +80,11 @@ class Files:
         self.routes(listener).unlink(missing_ok=True)
 
     def accept(self) -> None:
-        """What was written so far is what Envoy uses."""
+        """Record that Envoy uses everything written so far."""
         self.before.clear()
 
     def restore(self) -> None:
-        """Put back what was there at the last `accept`."""
+        """Restore the files as of the last `accept`."""
         for path, (subscription, version, content) in self.before.items():
             self.versions.pop(subscription, None)
             if version is None or content is None:
@@ -95,7 +95,7 @@ class Files:
         self.before.clear()
 
     def _write(self, subscription: str, path: Path, message: str, resources: Iterable[Json]) -> Written | None:
-        """Replace the file; None if it says already what it is to say."""
+        """Replace a file; None if its content is the same."""
         content = [typed(message, **one) for one in resources]
         version = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         old = self.versions.get(subscription)
