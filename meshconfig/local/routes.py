@@ -35,7 +35,7 @@ class RouteContext:
         return ProxyContext(self.namespace, None, self.port, self.gateway)
 
     def cluster(self, destination: Destination) -> str:
-        """The cluster of a destination. Without a port, a gateway uses the Service's only one, a sidecar the called one."""
+        """The cluster of a destination. Without a port: at a gateway the Service's only one, else the called one."""
         service = self.index.registry.get(destination.host) if self.proxy.is_gateway else None
         port = destination.port.number or (service.only_port if service else None) or self.port
         return cluster_name(destination.host.lower(), port, destination.subset)
