@@ -1,12 +1,12 @@
 """Errors of the meshconfig package.
 
 GraylaneError            root: anything this package raises by itself
-├── InputError           what a person wrote cannot be used; the command line exits 2
-├── LocalMeshError       the mesh on this machine could not be started or was refused by Envoy
-└── ClusterError         the cluster was not there, said no, or did not get there in time
-    ├── Unreachable      no answer from the API server, after trying again for a while
-    └── ApiError         the API server's own answer: forbidden, invalid, not found …
-        └── Conflict     fields that another manager owns, or a resource that changed in between
+├── InputError           a file, field or option is invalid; the command line exits with 2
+├── LocalMeshError       the local mesh did not start, or Envoy refused its configuration
+└── ClusterError         the cluster was unreachable, refused a request, or was too slow
+    ├── Unreachable      the API server did not answer, also after retries
+    └── ApiError         the API server answered with an error: forbidden, invalid, not found …
+        └── Conflict     another manager owns the fields, or the resource changed in between
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a file that a person wrote; `line` counts from 1, 0 means the file as a whole."""
+    """A place in a file of the user. `line` counts from 1; 0 means the file as a whole."""
 
     file: str
     line: int = 0
@@ -27,7 +27,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong: where, at which field (`spec.services.cat.port`, may be empty), and what."""
+    """One mistake: its place, the field (`spec.services.cat.port`, may be empty), and a message."""
 
     location: Location
     path: str
@@ -38,11 +38,11 @@ class Problem:
 
 
 class GraylaneError(Exception):
-    """Root of every error that this package raises by itself."""
+    """The base of every error that this package raises."""
 
 
 class InputError(GraylaneError):
-    """What a person wrote cannot be used.
+    """Something that the user wrote is invalid.
 
     Parameters:
         problems: at least one; each is printed as one line `file:line: path: message`.
@@ -58,23 +58,23 @@ class InputError(GraylaneError):
 
 
 class LocalMeshError(GraylaneError):
-    """The mesh on this machine could not be started, or Envoy refused what it was given."""
+    """The mesh on this machine did not start, or Envoy refused its configuration."""
 
 
 class ClusterError(GraylaneError):
-    """The cluster was not there, said no, or did not get there in time."""
+    """The cluster was unreachable, refused a request, or was too slow."""
 
 
 class Unreachable(ClusterError):  # noqa: N818  what happened, as people say it
-    """No answer from the API server, after trying again for a while."""
+    """The API server did not answer, also after retries."""
 
 
 class ApiError(ClusterError):
-    """The API server's own answer.
+    """The API server answered with an error.
 
     Parameters:
-        status: of HTTP; `reason` and `message` are those of Kubernetes' `Status`.
-        causes: pairs of a field (`.spec.http`, may be empty) and what was said of it.
+        status: the HTTP status. `reason` and `message` come from Kubernetes' `Status` object.
+        causes: pairs of a field (`.spec.http`, may be empty) and a message about it.
     """
 
     def __init__(self, status: int, reason: str, message: str, causes: Iterable[tuple[str, str]] = ()) -> None:
@@ -83,11 +83,11 @@ class ApiError(ClusterError):
 
 
 class Conflict(ApiError):  # noqa: N818  Kubernetes' word
-    """Fields that another manager owns (server-side apply), or a resource that changed in between."""
+    """Another manager owns the fields (server-side apply), or the resource changed in between."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """The hint that ends a message about an unknown name: the nearest valid one, or all when none is near."""
+    """The end of a message about an unknown name: the most similar valid name, or all names if none is similar."""
     names = sorted(valid)
     if close := get_close_matches(name, names, n=1, cutoff=0.6):
         return f"; did you mean {close[0]}?"
@@ -95,7 +95,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A field's path as people write it: `spec.entries[0].routes[1].service`."""
+    """A field's path as text: `spec.entries[0].routes[1].service`."""
     text = ""
     for part in path:
         if isinstance(part, int):

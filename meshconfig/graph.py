@@ -1,4 +1,4 @@
-"""Lanes × services as a picture: which version of each service a lane's requests meet, and where they fall back."""
+"""Diagrams of lanes and services: the version of each service that a lane selects, and its fallbacks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from meshconfig.spec import LaneGroup
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a lane meets at a service: a version, its own or the baseline's, or a refusal (`version` is empty)."""
+    """A lane at a service: its own version, the baseline's, or a refusal (`version` is empty)."""
 
     lane: str
     service: str
@@ -19,14 +19,14 @@ class Cell:
 
 
 def cells(group: LaneGroup) -> list[list[Cell]]:
-    """A row for each lane, the services from the callers to the called."""
+    """A row for each lane; the services are ordered from callers to called ones."""
     order = call_order(group)
     plans = {name: Plan(name, group.spec.services[name], group) for name in order}
     return [[_cell(lane, plans[name]) for name in order] for lane in group.spec.lanes]
 
 
 def call_order(group: LaneGroup) -> list[str]:
-    """The services, callers before the called; where they call in a circle, as the spec has them."""
+    """The services, callers first; services that call each other in a cycle stay in the spec's order."""
     services = group.spec.services
     order: list[str] = []
     ready = [name for name in services if not any(name in other.calls for other in services.values())]

@@ -1,7 +1,7 @@
-"""YAML files to documents whose every field knows its line.
+"""Reads YAML files into documents, and finds the line of any field.
 
-PyYAML's C composer gives nodes with their places; the values are built from them here because the stock constructor
-takes the last of two equal keys without a word, and because a place is only looked up once something is wrong.
+PyYAML's C composer returns nodes with their positions. This module builds the values from them, for two reasons. The
+stock constructor silently takes the last of two equal keys. And a position is looked up only after an error.
 """
 
 import os
@@ -37,7 +37,7 @@ def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
 
 
 class Loader(SafeLoader):
-    """The same words stand in a large spec thousands of times; what type each has is found once."""
+    """Caches the type of each scalar text, because a large spec repeats the same words thousands of times."""
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
         if kind is yaml.ScalarNode:
@@ -47,7 +47,7 @@ class Loader(SafeLoader):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its value as plain dicts, lists and scalars, and where each field stands."""
+    """One YAML document: its value as plain dicts, lists and scalars, and the position of each field."""
 
     file: str
     value: Any
@@ -58,7 +58,7 @@ class Document:
         return str(self.value.get("kind", "")) if isinstance(self.value, dict) else ""
 
     def has(self, path: Sequence[str | int]) -> bool:
-        """Is there a field at this path?"""
+        """Whether the document has a field at this path."""
         value = self.value
         try:
             for part in path:
@@ -68,7 +68,7 @@ class Document:
         return True
 
     def locate(self, path: Sequence[str | int]) -> Location:
-        """Where the field stands; for one that is missing, the nearest field around it."""
+        """The position of a field; of a missing field, that of the nearest field around it."""
         node, mark = self.root, self.root.start_mark
         for part in path:
             found = _child(node, part)
@@ -87,10 +87,10 @@ def load(sources: Iterable[str]) -> list[Document]:
 
     Parameters:
         sources: paths of files or of directories (their *.yaml, *.yml and *.json, not those of folders below);
-            `-` is standard input. A file that is named twice, or by a link too, is read once.
+            `-` is standard input. A file that is named twice, or also by a link, is read once.
 
     Raises:
-        InputError: a file that cannot be read or is not YAML, with the line where reading stopped.
+        InputError: a file cannot be read or is not YAML; the message has the line where reading stopped.
     """
     seen: set[Path] = set()
     files = [file for name in sources for file in _files(name) if file == "-" or _first_time(file, seen)]
@@ -101,7 +101,7 @@ def parse(text: str, file: str) -> list[Document]:
     """The documents of one YAML text; empty ones are left out.
 
     Raises:
-        InputError: not YAML, a key that stands twice or is no string, an alias that holds itself.
+        InputError: the text is not YAML, a key is repeated or no string, or an alias contains itself.
     """
     try:
         roots = [node for node in yaml.compose_all(text, Loader=Loader) if node is not None]
@@ -144,7 +144,7 @@ def _files(name: str) -> Iterator[str]:
 
 def _read(file: str) -> str:
     try:
-        # Bytes, because what standard input decodes by depends on the locale.
+        # Read bytes, because the encoding of sys.stdin depends on the locale.
         return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
     except FileNotFoundError:
         raise InputError.at(file, "no such file") from None
@@ -171,7 +171,7 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | No
 
 
 class _Builder:
-    """Builds the value of one document; an alias is the value of its anchor, not a copy."""
+    """Builds the value of one document. An alias gets the same object as its anchor, not a copy."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -195,7 +195,7 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
         tag = node.tag.removeprefix(_TAG)
-        if tag in ("str", "timestamp", "value"):  # a date and a mere `=` stay as written, as Kubernetes reads them
+        if tag in ("str", "timestamp", "value"):  # Kubernetes reads a date and a plain `=` as strings
             return node.value
         build = getattr(_SCALARS, f"construct_yaml_{tag}", None) if tag in ("int", "float", "bool", "null") else None
         if build is None:

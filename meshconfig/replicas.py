@@ -1,4 +1,4 @@
-"""Without a mesh: how many Pods of each version make a plain Service's round robin come nearest to the weights.
+"""Computes numbers of Pods so that a plain Service, without a mesh, approximates the weights of versions.
 
 A Service spreads connections evenly over all ready Pods, so a version's share is its share of the Pods and no header
 can change it (Kubernetes, "Virtual IPs and Service Proxies").
@@ -13,7 +13,7 @@ from meshconfig.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One version's Pods. `wanted` and `got` are shares of all requests, 0 to 1."""
+    """The number of Pods of one version. `wanted` and `got` are its shares of all requests, 0 to 1."""
 
     version: str
     replicas: int
@@ -22,19 +22,19 @@ class Count:
 
     @property
     def error(self) -> Fraction:
-        """What the share is off by; positive: too much."""
+        """The difference between the two shares; positive if the version gets too much."""
         return self.got - self.wanted
 
 
 def replica_counts(weights: Mapping[str, int], total: int) -> list[Count]:
-    """The counts that add up to `total` with the least sum of errors; who has a weight has at least one Pod.
+    """The counts that add up to `total` with the least sum of errors. A version with a weight gets at least one Pod.
 
     Parameters:
         weights: version → relative weight, at least one above 0.
         total: Pods over all versions.
 
     Raises:
-        InputError: fewer Pods than versions that are to get requests.
+        InputError: there are fewer Pods than versions with a weight.
     """
     serving = {version: weight for version, weight in weights.items() if weight}
     if total < len(serving):

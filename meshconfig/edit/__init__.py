@@ -1,1 +1,1 @@
-"""A spec's text edited as a person would: what a command changes, and no other line. Text in, text out."""
+"""Edits the text of a spec as a person would: it changes the lines of the edit, and no other. No I/O."""

@@ -1,4 +1,4 @@
-"""A group's documents with other values, field by field: what a command wants, before it becomes text."""
+"""An edit of a group's documents as values, field by field, before it is written as text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ LANES: FieldPath = ("spec", "lanes")
 
 
 class Draft:
-    """The values that the documents of a group shall have; `notes` are for the one who asked.
+    """The wanted values of a group's documents; `notes` are lines for the user.
 
-    A service or lane that several documents state alike is changed in each of them.
+    If several documents contain the same service or lane, it is changed in each of them.
     """
 
     def __init__(self, group: Group) -> None:
@@ -24,19 +24,19 @@ class Draft:
         self.notes: list[str] = []
 
     def put(self, path: FieldPath, value: Any, *, after: str | None = None) -> None:
-        """Set a field of a service or lane; a new one goes behind the field `after`, or to the end."""
+        """Set a field of a service or lane. A new field is placed after the field `after`, or at the end."""
         for document in self._stating(path):
             _put(document, path, unshared(value), after)
 
     def drop(self, path: FieldPath) -> None:
-        """Without the field, where it stands."""
+        """Remove a field from each document that has it."""
         for document in self._stating(path):
             holder = _at(document, path[:-1])
             if isinstance(holder, dict):
                 holder.pop(path[-1], None)
 
     def add(self, path: FieldPath, value: Any) -> None:
-        """A new service or lane, in the first document that has some."""
+        """Add a service or lane to the first document that has any."""
         for document in self.values:
             holder = _at(document, path[:-1])
             if isinstance(holder, dict):
@@ -44,7 +44,7 @@ class Draft:
                 return
 
     def entry(self, index: int) -> dict[str, Any]:
-        """An entry, by its number in the group."""
+        """The entry with this number in the group."""
         entries = [entry for document in self.values for entry in _at(document, ("spec", "entries")) or ()]
         found: dict[str, Any] = entries[index]
         return found
@@ -61,7 +61,7 @@ class Draft:
 
 
 def unshared(value: Any) -> Any:
-    """A copy in which nothing stands twice: an alias is one value, and a change of one place is not to be two."""
+    """A deep copy in which YAML aliases are separate values, so that a change of one does not change the other."""
     if isinstance(value, dict):
         return {name: unshared(part) for name, part in value.items()}
     return [unshared(part) for part in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The texts of a spec's files, and what they become: a draft of one group, as text."""
+"""The texts of a spec's files, before and after an edit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from meshconfig.load import Document
 
 @dataclass(frozen=True)
 class Texts:
-    """Some files' texts, by the files' names; they are read as one, as `meshconfig.groups.read` does."""
+    """The texts of some files by file name. They are read together, as `meshconfig.groups.read` does."""
 
     by_file: Mapping[str, str]
 
@@ -27,18 +27,18 @@ class Texts:
 
     @cached_property
     def groups(self) -> Sequence[Group]:
-        """Those of the files.
+        """The groups in the files.
 
         Raises:
-            InputError: what keeps a spec from being used.
+            InputError: a spec is invalid.
         """
         return groups(self.every, list(self.by_file))
 
     def edited(self, draft: Draft) -> "Texts":
-        """The texts with a draft of one of `groups` in them.
+        """The texts after an edit of one of `groups`.
 
         Raises:
-            InputError: a text cannot be edited so, or would be no spec that can be used.
+            InputError: a text cannot be edited so, or the edited spec would be invalid.
         """
         wanted = {id(one): value for one, value in zip(draft.group.documents, draft.values, strict=True)}
         after = Texts(
@@ -55,12 +55,12 @@ class Texts:
         return after
 
     def changed(self, after: "Texts") -> Mapping[str, tuple[str, str]]:
-        """(before, after) of each file that differs."""
+        """The text before and after, of each file that differs."""
         pairs = {file: (text, after.by_file[file]) for file, text in self.by_file.items()}
         return {file: pair for file, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def piece(text: str, document: Document) -> str:
-    """The part of a file's text that is one document, with the comments before and in it."""
+    """The part of a file's text that is one document, with the comments before it and in it."""
     bare = text.removeprefix(MARK)
     return bare[span(bare, document)]

@@ -1,4 +1,4 @@
-"""The labels of a new version: like those of the one that it comes from, with its own name in them."""
+"""The labels and the workload name of a new version, derived from those of an existing version."""
 
 from collections.abc import Mapping
 
@@ -7,15 +7,15 @@ from meshconfig.spec import ServiceSpec
 
 
 def labels(spec: ServiceSpec, old: str, new: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The labels that the Pods of a new version alone carry.
+    """The labels that only the Pods of a new version carry.
 
     Parameters:
         old: the version to begin with. Its labels that are its name get the new name, else those by which it differs
             from other versions, else its only one.
-        given: labels that are said; with any, the others stay as they are.
+        given: labels that the user gave; if there are any, the old version's other labels stay unchanged.
 
     Raises:
-        InputError: they would not tell the new version's Pods from another's.
+        InputError: the labels would also select Pods of another version.
     """
     found = dict(spec.versions[old].labels)
     if given:
@@ -25,7 +25,7 @@ def labels(spec: ServiceSpec, old: str, new: str, given: Mapping[str, str]) -> d
     for version, other in spec.versions.items():
         if not any(found[key] != other.labels[key] for key in found.keys() & other.labels.keys()):
             message = f"Pods with {shown(found)} may be of version {version} too, which has {shown(other.labels)}"
-            raise InputError.at("--label", f"{message}: say the label that tells them apart")
+            raise InputError.at("--label", f"{message}: give the label that distinguishes them")
     return found
 
 
@@ -40,8 +40,8 @@ def _telling(spec: ServiceSpec, old: str) -> list[str]:
 
 
 def workload(spec: ServiceSpec, old: str, new: str) -> str | None:
-    """The name of a new version's Deployment: as the old one's, with the name of the version at its end; None for the
-    usual one, SERVICE-VERSION."""
+    """The name of a new version's Deployment: the old one's with the version replaced at its end. None for the default,
+    SERVICE-VERSION."""
     name = spec.versions[old].workload
     return f"{name.removesuffix(old)}{new}" if name and name.endswith(f"-{old}") else None
 

@@ -1,4 +1,4 @@
-"""What the commands of `graylane lane` do to a spec."""
+"""The edits of `graylane lane`."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,18 +12,18 @@ from meshconfig.groups import Group
 def add(
     group: Group, lane: str, *, versions: Mapping[str, str], mode: Literal["permissive", "strict"] | None = None
 ) -> Draft:
-    """A lane more.
+    """Add a lane.
 
     Parameters:
-        versions: by service; without any, each service's version of the lane's own name.
+        versions: the lane's version of each service; without any, each service's version of the same name as the lane.
 
     Raises:
-        InputError: it is there already; a service or version is not.
+        InputError: the lane exists already, or a service or version does not exist.
     """
     draft = Draft(group)
     services = group.spec.spec.services
     if lane in group.spec.spec.lanes:
-        raise draft.error((*LANES, lane), f"there is a lane {lane} already")
+        raise draft.error((*LANES, lane), f"lane {lane} exists already")
     for service, version in versions.items():
         if service not in services:
             raise draft.error(SERVICES, unknown("service", service, services))
@@ -37,10 +37,10 @@ def add(
 
 
 def remove(group: Group, lane: str) -> Draft:
-    """Without the lane; a part of 0 in a split goes with it.
+    """Remove a lane, and its weights of 0 in splits.
 
     Raises:
-        InputError: something still leads to it, each with its place; there is no such lane.
+        InputError: something still leads to the lane (the message lists each place), or it does not exist.
     """
     draft = Draft(group)
     lanes = group.spec.spec.lanes
@@ -58,7 +58,7 @@ def remove(group: Group, lane: str) -> Draft:
 
 
 def _tell_idle(draft: Draft, lane: str) -> None:
-    """Versions that no request goes to any more."""
+    """Note the versions that get no request any more."""
     for service in draft.group.spec.spec.services:
         version = plan(draft.group, service).version_in(lane)
         if version is None:

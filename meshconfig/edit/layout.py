@@ -1,7 +1,7 @@
-"""What one text says, laid out as another: where the two say the same, that one's lines, spaces and comments stay.
+"""Lays a YAML text out as another one: where both say the same, the other's lines, spaces and comments are kept.
 
-Both are read as words: keys, values and the signs between them, each with the path of its field. A word is the same in
-both if it says the same of the same field; what stands between words, comments included, is layout.
+Both texts are split into words: keys, values, and the signs between them, each with the path of its field. Two words
+are the same if they say the same about the same field. Everything between words, comments included, is layout.
 """
 
 from bisect import bisect_right
@@ -16,18 +16,18 @@ import yaml
 from meshconfig.load import FieldPath, Loader
 
 _PARTS = (yaml.NodeEvent, yaml.CollectionEndEvent)
-_PREFIX = (yaml.TagToken, yaml.KeyToken)  # a tag or `?` is part of the word that it stands before
+_PREFIX = (yaml.TagToken, yaml.KeyToken)  # a tag or `?` is part of the word after it
 _BEGIN = (yaml.KeyToken, yaml.BlockEntryToken)
 _OPEN = (yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
 _CLOSE = (yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
 def laid_out(text: str, model: str) -> str:
-    """A YAML document as another is laid out that says nearly the same.
+    """Write a YAML document with the layout of another document that says nearly the same.
 
-    A comment at the end of a line goes if that end goes; one on a line of its own stays, unless it is inside of what
-    goes. New lines are indented as their neighbours are. The caller has to see that it still says what `text` does, as
-    nobody has thought of all YAML.
+    A comment at the end of a line is removed with that end of the line. A comment on its own line stays, unless it is
+    inside a removed part. New lines are indented like their neighbours. The caller must check that the result still
+    means what `text` means, because YAML has more forms than this module knows.
     """
     return _Merge(_words(model), _words(text)).text()
 
@@ -37,10 +37,10 @@ class _Word:
     """A word, and the layout around it.
 
     Parameters:
-        key: what it says, and of which field; so it is known in another text.
-        begins: its field begins with it, a key or a dash; `flow`: it is inside of braces or brackets.
-        lead: what stands before it since the end of the line before; before a closing bracket, its space.
-        trail: the space between it and the next word of the line; `comment`: all behind it, if it is the last one.
+        key: the word and its field, by which it is found in the other text.
+        begins: a key or dash, with which a field begins. `flow`: the word is inside braces or brackets.
+        lead: the text before it, from the end of the previous line; before a closing bracket, the space.
+        trail: the space up to the next word on the line. `comment`: everything after it, if it is the last word.
     """
 
     key: Hashable
@@ -55,16 +55,18 @@ class _Word:
 
 
 def _words(text: str) -> list[_Word]:
-    text = f"\n{text}"  # every line has a line end before it, the first one too
+    text = f"\n{text}"  # so that every line has a line end before it, also the first
     events: Iterator[Any] = (event for event in yaml.parse(text, Loader=Loader) if isinstance(event, _PARTS))
     places = sorted(_places(next(events), events, ()), key=lambda place: place[0])
     words: list[_Word] = []
     done = depth = 0
     for token, start, begins in _tokens(text):
-        item = isinstance(token, yaml.BlockEntryToken)  # a dash is of what comes behind it
+        item = isinstance(token, yaml.BlockEntryToken)  # a dash belongs to the item after it
         _, path = places[bisect_right(places, token.start_mark.index, key=lambda place: place[0]) - (not item)]
         says = (token.value, token.plain) if isinstance(token, yaml.ScalarToken) else text[start : token.end_mark.index]
-        end = token.end_mark.index - (text[token.end_mark.index - 1] == "\n")  # without that of a `|` text
+        end = token.end_mark.index - (
+            text[token.end_mark.index - 1] == "\n"
+        )  # a `|` text includes its last line end, which is layout here
         closes = isinstance(token, _CLOSE)
         lead, column = _split(text[done:start], words, closes), start - text.rfind("\n", 0, start) - 1
         words.append(_Word((path, begins, says), path, begins, depth > 0, column, lead, text[start:end]))
@@ -88,7 +90,7 @@ def _tokens(text: str) -> Iterator[tuple[Any, int, bool]]:
 
 
 def _split(gap: str, words: Sequence[_Word], closes: bool) -> str:
-    """What stands between two words is the trail or comment of the first, and the lead of the second."""
+    """Split the text between two words: trail or comment of the first word, lead of the second."""
     head, newline, rest = gap.partition("\n")
     if not words or (closes and not newline):
         return gap
@@ -100,7 +102,7 @@ def _split(gap: str, words: Sequence[_Word], closes: bool) -> str:
 
 
 def _places(event: Any, events: Iterator[Any], path: FieldPath) -> Iterator[tuple[int, FieldPath]]:
-    """Where a part begins, what is in it, and the bracket that closes it."""
+    """The positions of a part: its first word, the words in it, and the bracket that closes it."""
     yield event.start_mark.index, path
     if not isinstance(event, yaml.CollectionStartEvent):
         return
@@ -137,8 +139,8 @@ class _Merge:
         self.columns, self.new_columns = _columns(old), _columns(new)
         self.out: list[str] = []
         self.column = 0
-        self.space = ""  # behind the last word, if its line goes on
-        self.comments = ["", ""]  # that wait for the end of this line, and for the next one
+        self.space = ""  # after the last word, if its line continues
+        self.comments = ["", ""]  # comments to write at the end of this line, and on the next one
 
     def text(self) -> str:
         old, new = self.old, self.new
@@ -148,23 +150,25 @@ class _Merge:
                 for number in range(end - start):
                     self._keep(old[start + number], new[new_start + number], number == 0, number == end - start - 1)
             elif what == "delete" and end == start + 1 and old[start].text == "," and old[end].text in ("}", "]"):
-                self._keep(old[start], old[start], False, False)  # a comma before a closing bracket is layout too
+                self._keep(old[start], old[start], False, False)  # a comma before a closing bracket is layout, too
             else:
                 self._change(old[start:end], new[new_start:new_end])
         return "".join([*self.out, *self.comments]).removeprefix("\n")
 
     def _keep(self, old: _Word, new: _Word, first: bool, last: bool) -> None:
-        """A word of both. Before the first and behind the last of a row of such ones the text has changed."""
+        """Write a word that both texts have. The text changed before the first and after the last word of a run."""
         begins = first and not old.flow and "\n" in new.lead and "\n" not in old.lead
         self._put(old, self._lead(new) if begins else old.lead, old.trail or (new.trail if last else ""))
         self.comments[0] += old.comment
 
     def _change(self, old: Sequence[_Word], new: Sequence[_Word]) -> None:
-        """Some words in the place of others."""
+        """Write new words in place of old ones."""
         line = list(takewhile(lambda word: "\n" not in word.lead, old))
-        if line:  # its begin is still there
+        if line:  # the beginning of the line is kept
             self.comments[0] += line[-1].comment
-        other = bool(old and new) and old[0].path == new[0].path  # another value of the same field, in its place
+        other = (
+            bool(old and new) and old[0].path == new[0].path
+        )  # a new value of the same field replaces the old one in its place
         above, gone = "", old[0].path if other else None
         for word in old:
             if gone is None or word.path[: len(gone)] != gone:
@@ -190,7 +194,7 @@ class _Merge:
         self.space = trail
 
     def _lead(self, word: _Word) -> str:
-        """Of a new word: as its siblings'; without any, as far from those of what it is in as in its own text."""
+        """The lead of a new word: like its siblings'. Without siblings, indented from its parent as in its own text."""
         column, own = self.columns.get(word.path[:-1], (None, ""))
         if word.begins and own:
             return own

@@ -1,6 +1,6 @@
-"""A text whose documents get other values, with the comments, order, quotes and layout that a person gave it.
+"""Changes values in a YAML or JSON text, and keeps its comments, order, quotes and layout.
 
-ruamel.yaml (for JSON, json) writes the document anew, and the result is laid out as the old text was.
+ruamel.yaml (for JSON, the json module) writes the new document, which `layout` then lays out like the old text.
 """
 
 import json
@@ -15,16 +15,16 @@ from meshconfig.edit.roundtrip import changed
 from meshconfig.errors import InputError
 from meshconfig.load import Document, Loader, parse
 
-MARK = "\ufeff"  # a byte order mark is no part of the YAML
+MARK = "\ufeff"  # a byte order mark is not part of the YAML
 
 
 def documents(text: str, file: str) -> list[Document]:
-    """As `meshconfig.load.parse`, with places as `rewrite` counts them."""
+    """Like `meshconfig.load.parse`, but with positions in the text without its byte order mark, as `rewrite` needs."""
     return parse(text.removeprefix(MARK), file)
 
 
 def span(text: str, document: Document) -> slice:
-    """The part of a text, without its byte order mark, that is one of its `documents`; with the comments around it."""
+    """The part of a text (without its byte order mark) that is one of its `documents`, with the comments around it."""
     here, start = document.root.start_mark.index, 0
     for token in yaml.scan(text, Loader=Loader):
         if isinstance(token, yaml.DocumentStartToken | yaml.DocumentEndToken):
@@ -35,13 +35,13 @@ def span(text: str, document: Document) -> slice:
 
 
 def rewrite(text: str, file: str, wanted: Sequence[Any]) -> str:
-    """The text with other values in its documents.
+    """Change the values of a text's documents.
 
     Parameters:
-        wanted: for each of `documents(text, file)`, the value that it shall have.
+        wanted: the new value for each of `documents(text, file)`.
 
     Raises:
-        InputError: the text would not read back as what is wanted, such as where a field is merged and has to go.
+        InputError: the new text would not read back as the wanted values, such as if a merge key adds a removed field.
     """
     mark = MARK if text.startswith(MARK) else ""
     bare = text.removeprefix(MARK)
@@ -51,7 +51,7 @@ def rewrite(text: str, file: str, wanted: Sequence[Any]) -> str:
     for document, value in reversed(list(zip(before, wanted, strict=True))):
         if document.value != value:
             part, root = span(lines, document), document.root.start_mark.index
-            start = max(part.start, lines.rfind("\n", 0, root) + 1)  # what stands above it stays there
+            start = max(part.start, lines.rfind("\n", 0, root) + 1)  # comments above the document stay above it
             after = after[:start] + _edited(lines[start : part.stop], document, value) + after[part.stop :]
     _check(before, after, file, wanted)
     if after == lines:
@@ -78,7 +78,7 @@ def _is_json(text: str) -> bool:
 
 
 def _check(before: Sequence[Document], text: str, file: str, wanted: Sequence[Any]) -> None:
-    """Does it read back as what is wanted? Whatever YAML has in store, nothing else is ever written."""
+    """Check that the text reads back as the wanted values. YAML has too many forms to be sure otherwise."""
     try:
         after = [document.value for document in parse(text, file)]
     except InputError as error:

@@ -1,7 +1,7 @@
-"""A YAML document with another value, as ruamel.yaml writes it: with the quotes, braces, aliases and words that it had.
+"""Changes a YAML document with ruamel.yaml, and keeps its quotes, braces, aliases and spellings.
 
-Without its comments: ruamel.yaml hangs them on the field before, with which they would go and move. They are layout
-(`meshconfig.edit.layout`).
+Comments are left out. ruamel.yaml attaches them to the field before them, so they would move and vanish with it.
+`meshconfig.edit.layout` restores them.
 """
 
 import json
@@ -21,13 +21,13 @@ _PYYAML = yaml.resolver.Resolver()
 
 
 def changed(text: str, old: Any, new: Any) -> str:
-    """A document with the value `new`; `old` is what it says, as `meshconfig.load` reads it.
+    """The text of a document with the value `new`. `old` is its current value, as read by `meshconfig.load`.
 
     Raises:
-        YAMLError: ruamel.yaml does not read it.
+        YAMLError: ruamel.yaml cannot read the document.
     """
     ruamel = YAML()
-    ruamel.Resolver, ruamel.Scanner = _Resolver, Scanner  # the scanner that knows no comments
+    ruamel.Resolver, ruamel.Scanner = _Resolver, Scanner  # the plain scanner, which skips comments
     ruamel.preserve_quotes = ruamel.brace_single_entry_mapping_in_flow_sequence = True
     ruamel.width = sys.maxsize
     ruamel.indent(mapping=2, sequence=4, offset=2)
@@ -39,14 +39,14 @@ def changed(text: str, old: Any, new: Any) -> str:
 
 
 class _Resolver(VersionedResolver):
-    """Each scalar is a text, and is written as it was; an empty one is null."""
+    """Reads each scalar as text, so that it is written as it was spelled; an empty one is null."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         return super().resolve(kind, value, (False, False) if value else implicit)
 
 
 class _Change:
-    """Makes loaded parts say something else. `braces`: mappings that nothing tells of are written in some."""
+    """Changes loaded parts of a document. `braces`: write new mappings in braces, if no neighbour shows a style."""
 
     def __init__(self, *, braces: bool) -> None:
         self.braces = braces
@@ -61,7 +61,7 @@ class _Change:
         elif not anchored and isinstance(node, CommentedSeq) and isinstance(new, list) and len(node) == len(new):
             for index, value in enumerate(new):
                 self.value(node, index, old[index], value)
-        else:  # what aliases stand for is not changed, but gives way
+        else:  # an anchored value is replaced, not changed, because its aliases share it
             if anchored:
                 node.anchor.always_dump = True
             holder[key] = self._made(new, node)
@@ -71,7 +71,7 @@ class _Change:
         for name, value in new.items():
             if name in node:
                 self.value(node, name, old[name], value)
-            elif name not in old or old[name] != value:  # new, or merged till now
+            elif name not in old or old[name] != value:  # a new field, or one that came from a merge key
                 like = node[before] if before is not None else next(iter(node.values()))
                 place = list(node).index(before) + 1 if before is not None else 0
                 node.insert(place, _scalar(name), self._made(value, like))
@@ -82,7 +82,7 @@ class _Change:
             del node[name]
 
     def _made(self, value: Any, like: Any) -> Any:
-        """A new part, written as one that stands where it could: in braces or in lines, and with the same quotes."""
+        """A new part in the style of a neighbour: in braces or on lines, and with the same quotes."""
         if isinstance(value, list):
             like = like if isinstance(like, CommentedSeq) else None
             items = CommentedSeq(self._made(item, like[0] if like else None) for item in value)
@@ -113,10 +113,10 @@ def _scalar(value: Any, like: Any = None) -> Any:
         return SingleQuotedScalarString(value)
     if isinstance(like, DoubleQuotedScalarString) or not value.isprintable() or not _is_text(value):
         return DoubleQuotedScalarString(value)
-    return PlainScalarString(value)  # a mere `str` would take the quotes of what it replaces
+    return PlainScalarString(value)  # a plain `str` would inherit the quotes of the replaced value
 
 
 def _is_text(word: str) -> bool:
-    """To every reader, without quotes. Which signs need some ruamel.yaml knows; numbers and words differ by version."""
+    """Whether every YAML version reads this as a string without quotes. ruamel.yaml quotes special characters."""
     tag = _PYYAML.resolve(yaml.ScalarNode, word, (True, False))  # type: ignore[no-untyped-call]  # so in the stubs
     return str(tag).endswith(":str") and word[:1].isalpha() and word.lower() not in ("y", "n")

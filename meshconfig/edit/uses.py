@@ -1,4 +1,4 @@
-"""Who uses a version or a lane: all that would be left without it."""
+"""Finds every place in a spec that uses a version or a lane, so that removing it would leave it without target."""
 
 from collections.abc import Iterable, Iterator
 
@@ -20,11 +20,11 @@ def unknown(what: str, name: str, valid: Iterable[str]) -> str:
 
 
 def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
-    """Each place by which requests go to a version, and what it is."""
+    """Each place that sends requests to a version, with a description."""
     one = plan(group, service)
     where: FieldPath = ("spec", "services", service)
     if one.spec.default == version:
-        yield (*where, "default"), "the untagged go there"
+        yield (*where, "default"), "untagged requests go there"
     if weight := (one.spec.weights or {}).get(version):
         yield (*where, "weights", version), f"it has the weight {weight}"
     for index, rule in enumerate(one.spec.rules):
@@ -40,7 +40,7 @@ def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
 
 
 def _mirrors(group: Group, mirrored: Plan, version: str) -> Iterator[Use]:
-    """A policy may send copies of requests to a subset."""
+    """Policies that mirror requests to the version's subset."""
     for name, service in group.spec.spec.services.items():
         many = service.policy.mirrors or ()
         found = [(("mirror",), service.policy.mirror)]
@@ -53,10 +53,10 @@ def _mirrors(group: Group, mirrored: Plan, version: str) -> Iterator[Use]:
 
 
 def of_lane(group: Group, lane: str) -> Iterator[Use]:
-    """Each place that leads to a lane, and what it is."""
+    """Each place that leads to a lane, with a description."""
     spec = group.spec.spec
     if spec.tag.default == lane:
-        yield ("spec", "tag", "default"), "it is the baseline, the lane of all who send no tag"
+        yield ("spec", "tag", "default"), "it is the baseline, the lane of untagged requests"
     for index, entry in enumerate(spec.entries):
         where: FieldPath = ("spec", "entries", index)
         for number, admit in enumerate(entry.admit):

@@ -1,4 +1,4 @@
-"""What the commands of `graylane version` do to a spec: from a group and the wish to a draft of its documents."""
+"""The edits of `graylane version`: each function returns a draft of a group's documents."""
 
 from collections.abc import Mapping
 
@@ -22,21 +22,21 @@ def add(
     autoscale: Autoscale | None = None,
     weight: int | None = None,
 ) -> Draft:
-    """A version more.
+    """Add a version.
 
     Parameters:
-        labels: those of its Pods alone (`meshconfig.edit.labels`).
-        workload: its Deployment, where that is not SERVICE-VERSION.
-        weight: its part of the untagged, relative to the others' weights; where the service has none, of 100, and the
-            baseline's version gets the rest. None: nothing of them.
+        labels: the labels that only its Pods carry (`meshconfig.edit.labels`).
+        workload: the name of its Deployment; None for SERVICE-VERSION.
+        weight: its share of untagged requests, relative to the other weights. If the service has no weights, its
+            percentage, and the baseline's version gets the rest. None: no untagged request.
 
     Raises:
-        InputError: it is there already, there is no such service, the weight cannot be given.
+        InputError: the version exists already, the service does not, or the weight is not possible.
     """
     draft = _draft(group, service)
     where: FieldPath = (*SERVICES, service)
     if version in group.spec.spec.services[service].versions:
-        raise draft.error((*where, "versions", version), f"there is a version {version} already")
+        raise draft.error((*where, "versions", version), f"version {version} exists already")
     value: dict[str, object] = {"labels": dict(labels)}
     value |= {"workload": workload} if workload else {}
     value |= {"autoscale": autoscale.model_dump(exclude_unset=True)} if autoscale else {}
@@ -63,10 +63,10 @@ def _current(draft: Draft, service: str, weight: int) -> Mapping[str, int]:
 
 
 def weights(group: Group, service: str, given: Mapping[str, int]) -> Draft:
-    """The untagged are spread by these weights and no others; a version that is not given gets none of them.
+    """Replace the weights of a service. A version without a weight gets no untagged request.
 
     Raises:
-        InputError: a version that is not there, a negative weight, or none above 0.
+        InputError: a version does not exist, a weight is negative, or none is above 0.
     """
     draft = _draft(group, service)
     for version, weight in given.items():
@@ -80,7 +80,7 @@ def weights(group: Group, service: str, given: Mapping[str, int]) -> Draft:
 
 
 def _weigh(draft: Draft, service: str, given: Mapping[str, int]) -> None:
-    """In the order that they had; `weights` takes the place of `default`, as one of the two is allowed."""
+    """Write weights in their old order. `weights` replaces `default`, because a spec may have only one of the two."""
     spec = draft.group.spec.spec.services[service]
     where: FieldPath = (*SERVICES, service)
     old = [version for version in spec.weights or () if version in given]
@@ -90,13 +90,13 @@ def _weigh(draft: Draft, service: str, given: Mapping[str, int]) -> None:
 
 
 def takeover(group: Group, service: str, version: str) -> Draft:
-    """All untagged requests, and all of lanes without a version of their own, go to one version.
+    """Give all untagged requests, and those of lanes that name no version of the service, to one version.
 
-    `weights` go; `default`, where it is given, and the baseline lane name the version. What a rule gave to a version
-    that it takes over from, it gives to this one. A lane that names another version keeps it, and so does a rule.
+    `weights` are removed. `default`, if given, and the baseline lane name the version. A rule that named a version
+    which served untagged requests so far now names this one. Lanes and rules that name another version are kept.
 
     Raises:
-        InputError: there is no such service or version.
+        InputError: the service or version does not exist.
     """
     draft = _draft(group, service)
     _known(draft, service, version)
@@ -116,7 +116,7 @@ def takeover(group: Group, service: str, version: str) -> Draft:
 
 
 def _baseline(draft: Draft, service: str, version: str) -> None:
-    """The baseline lane names the version, where it has one of this service."""
+    """Make the baseline lane name the version, if it names one of this service."""
     spec = draft.group.spec.spec
     lane = spec.tag.default
     where: FieldPath = ("spec", "lanes", lane, "versions")
@@ -145,7 +145,7 @@ def _take_rule(draft: Draft, service: str, index: int, version: str, old: set[st
 
 
 def _tell_others(draft: Draft, service: str, version: str, old: set[str]) -> None:
-    """Who stays where they are."""
+    """Note the lanes, rules and splits that keep another version."""
     one, spec = plan(draft.group, service), draft.group.spec.spec
     for lane in spec.lanes:
         own = one.version_in(lane)
@@ -162,10 +162,10 @@ def _tell_others(draft: Draft, service: str, version: str, old: set[str]) -> Non
 
 
 def retire(group: Group, service: str, version: str) -> Draft:
-    """Without the version; weights of 0 go with it.
+    """Remove a version, and its weights of 0.
 
     Raises:
-        InputError: something still uses it: each with its place; there is no such service or version.
+        InputError: something still uses it (the message lists each place), or it does not exist.
     """
     draft = _draft(group, service)
     _known(draft, service, version)

@@ -98,7 +98,7 @@ ADD = "version add product"
         (f"{ADD} v3 --from v1 --label x", 2, "--label: takes KEY=VALUE, not 'x'"),
         (f"{ADD} v3 --from v1 --image x --apply", 1, "graylane: no cluster"),
         ("version weights product v1=1 --apply", 1, "graylane: no cluster"),
-        ("lane add prod", 2, "{f}:6: spec.lanes.prod: there is a lane prod already"),
+        ("lane add prod", 2, "{f}:6: spec.lanes.prod: lane prod exists already"),
         ("lane add x --versions product", 2, "--versions: takes SERVICE=VERSION, not 'product'"),
         ("lane remove prd", 2, "{f}:6: spec.lanes: there is no lane prd; did you mean prod?"),
         ("lane remove prod --group prodct", 2, "--group: there is no group prodct; did you mean product?"),
