@@ -109,8 +109,8 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
     active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,))
     base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
     if document(base) != document(group):
-        said = f"group {namespace}/{called} in the files is not as it is applied"
-        hint = "graylane apply it first, or leave it out of the files"
+        said = f"group {namespace}/{called} in the files differs from the applied one"
+        hint = "run graylane apply first, or remove it from the files"
         raise InputError([one.document.problem(("spec", "group"), f"{said}: {hint}")])
 
 

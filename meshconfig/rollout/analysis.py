@@ -1,9 +1,9 @@
-"""Three answers to "is the new version good": pass, fail, no data. From measurements to the verdict on a step.
+"""Judges whether a new version is good: measurements of metrics lead to pass, fail or no data for a step.
 
 A metric is measured each `every` from the beginning of an analysis, and once more at its end. It fails at `failures`
 failed measurements in all, in a row or not: Flagger's `threshold` counts like this, and Argo Rollouts' `failureLimit`
-is one less. It passes by a measurement at the end, or, where that one did not pass, by the first after it that does.
-Four times in a row without data (as many errors as Argo's `consecutiveErrorLimit` forgives) is no data.
+is one less. It passes by the measurement at the end; if that one did not pass, by the first later one that does.
+Four measurements in a row without data (the errors that Argo's `consecutiveErrorLimit` tolerates) mean no data.
 """
 
 import math
@@ -31,7 +31,7 @@ class Frozen(BaseModel):
 
 
 class Reading(Frozen):
-    """One measurement: `value` where there is one; `why` in words for people."""
+    """One measurement. `value` is None without data; `why` explains the answer to people."""
 
     metric: str
     service: str = ""
@@ -45,7 +45,7 @@ class Reading(Frozen):
 
 
 class Tally(Frozen):
-    """What a metric has shown so far. `silent`: times without data, in a row; `settled`: it has passed."""
+    """The results of a metric so far. `silent` counts measurements in a row without data; `settled`: it passed."""
 
     failed: int = 0
     silent: int = 0
@@ -79,17 +79,17 @@ def judge(metric: Metric, service: str, value: float | None, why: str = "") -> R
 
 
 def subjects(rollout: Rollout) -> Iterator[tuple[Metric, str]]:
-    """Each metric, for each service where its query names one."""
+    """Each metric, once per service if its query names the service, else once with an empty service."""
     for metric in rollout.spec.analysis.metrics if rollout.spec.analysis else ():
         for service in rollout.spec.services if per_service(metric) else ("",):
             yield metric, service
 
 
 def asks(rollout: Rollout, tallies: Tallies, since: datetime, end: datetime) -> tuple[Ask, ...]:
-    """The next measurement of each metric that has not settled.
+    """The next measurement of each metric that has not passed yet.
 
     Parameters:
-        since, end: of the analysis; `end` is a time of measuring too.
+        since, end: start and end of the analysis. Every metric is also measured at `end`.
     """
     found = []
     for metric, service in subjects(rollout):
@@ -104,8 +104,8 @@ def asks(rollout: Rollout, tallies: Tallies, since: datetime, end: datetime) -> 
 def count(
     rollout: Rollout, tallies: Tallies, readings: tuple[Reading, ...], since: datetime, end: datetime, now: datetime
 ) -> Tallies:
-    """The tallies with new readings. What was not asked for, or is not due yet, does not count: two runners may have
-    measured."""
+    """The tallies with new readings. A reading that was not due does not count, because two runners may measure at the
+    same time."""
     due = {key(ask.metric, ask.service) for ask in asks(rollout, tallies, since, end) if ask.at <= now}
     counted = dict(tallies)
     for reading in readings:
@@ -126,7 +126,7 @@ def _counted(before: Tally, reading: Reading, now: datetime, end: datetime) -> T
 
 
 def verdict(rollout: Rollout, tallies: Tallies) -> AnalysisResult | None:
-    """None while it is open. A failure outweighs what is not known, and what is not known outweighs every pass."""
+    """The result of the step; None while metrics are open. Failure outweighs no data, and no data outweighs pass."""
     found = [(metric, tallies.get(key(metric.name, service), Tally())) for metric, service in subjects(rollout)]
     if failed := [one for metric, one in found if one.failed >= metric.failures]:
         return AnalysisResult(answer=Answer.FAIL, why=_told(failed))
@@ -138,12 +138,12 @@ def verdict(rollout: Rollout, tallies: Tallies) -> AnalysisResult | None:
 
 
 def failures_alone(tallies: Tallies) -> Tallies:
-    """For the next weight of `auto`: measured anew, but what has failed stays counted."""
+    """The tallies for the next weight of `auto`: every metric is measured again, but failures stay counted."""
     return {name: Tally(failed=one.failed) for name, one in tallies.items() if one.failed}
 
 
 def newly_failed(before: Tallies, after: Tallies) -> str:
-    """What has failed since, in words; empty for nothing."""
+    """The new failures as text; empty if there are none."""
     return _told([one for name, one in after.items() if one.failed > before.get(name, Tally()).failed])
 
 

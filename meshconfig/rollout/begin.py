@@ -1,4 +1,4 @@
-"""How a rollout begins: what it starts from, whom it supersedes, and what keeps it from starting."""
+"""Starts a rollout: checks the applied group and other rollouts, and stores the new one."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ GOING_BACK = (Stage.ROUTES_BACK, Stage.PODS_BACK)
 
 
 class NotAppliedError(ClusterError):
-    """A group has no state that a rollout could begin from; `busy` while somebody works on it."""
+    """A group is not in a state from which a rollout can begin. `busy`: another process is changing it."""
 
     def __init__(self, message: str, *, busy: bool = False) -> None:
         self.busy = busy
@@ -31,22 +31,22 @@ class NotAppliedError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A rollout that waits for a runner, and the names of those that it supersedes."""
+    """A stored rollout that waits for a runner, and the names of the rollouts that it supersedes."""
 
     record: Record
     superseded: tuple[str, ...] = ()
 
 
 def start(client: Client, rollout: Rollout, document: Document, *, who: str, note: str = "") -> Started:
-    """Keep a rollout, so that a runner takes it up; active ones of the same services go back first.
+    """Store a rollout for a runner to carry out. Active rollouts of the same services go back first.
 
     Parameters:
-        document: where it was written, for the places of what is wrong.
+        document: the document of the rollout, for positions in error messages.
         who, note: for the log.
 
     Raises:
-        InputError: it does not fit the group as that is applied.
-        ClusterError: it cannot begin now: the message says why and what to do.
+        InputError: the rollout does not fit the applied group.
+        ClusterError: it cannot begin now; the message has the reason and what the user can do.
     """
     namespace, name, group = rollout.metadata.namespace, rollout.metadata.name, rollout.spec.group
     before = store.read(client, namespace, name)
@@ -65,19 +65,19 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
     try:
         record = store.create(client, first, before)
     except Conflict:
-        raise ClusterError(f"rollout {namespace}/{name} was started by somebody else at this moment") from None
+        raise ClusterError(f"rollout {namespace}/{name} was started by another process at the same time") from None
     return Started(record, tuple(one.name for one in others if supersede(client, one, name, who, note)))
 
 
 def _check_others(rollout: Rollout, others: list[Record]) -> None:
-    """One at a time in a group: a second one of the same services supersedes the first, of other ones it waits."""
+    """Check the group's other rollouts. A new one supersedes those of the same services; others are an error."""
     for one in others:
         named = f"rollout {one.name} of group {one.group} is {one.state.phase}"
         if not one.services & set(rollout.spec.services):
             how = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
-            raise ClusterError(f"{named}, and one at a time may change a group; {how}")
+            raise ClusterError(f"{named}, and only one rollout at a time may change a group; {how}")
         if one.state.stage is Stage.RETIRE:
-            raise ClusterError(f"{named} ({one.state.stage}), from where there is no way back; wait for its end")
+            raise ClusterError(f"{named} ({one.state.stage}), which can no longer be rolled back; wait for its end")
 
 
 def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> None:
@@ -86,32 +86,32 @@ def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> Non
             name = live.deployment(base, service, version)
             if live.read(client, name) is None:
                 raise ClusterError(
-                    f"there is no {name}, for {version} of {service}; graylane version add … --image makes one"
+                    f"there is no {name}, for {version} of {service}; to create it: graylane version add … --image"
                 )
 
 
 def applied(client: Client, namespace: str, group: str) -> LaneGroup:
-    """The group as it was last applied.
+    """The group as last applied.
 
     Raises:
-        NotAppliedError: it never was, or the last change of it did not come to its end.
+        NotAppliedError: it was never applied, or its last change is not complete.
     """
     past = history.revisions(client, namespace, group)
     last = past[-1] if past else None
     if last is None or last.gone:
-        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: graylane apply it first")
+        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: run graylane apply first")
     if last.outcome is not RevisionStatus.SUCCEEDED:
         seen = last.seen(lock.holder(lock.read(client, namespace, group)))
         raise NotAppliedError(
             f"the last change of group {namespace}/{group} (revision {last.number}, {last.action}) is {seen}: "
-            f"wait for it, or graylane apply it again",
+            f"wait for it, or run graylane apply again",
             busy=seen is RevisionStatus.RUNNING,
         )
     return last.spec
 
 
 def supersede(client: Client, older: Record, by: str, who: str, note: str = "") -> bool:
-    """Have an older rollout go back, if it does not yet; False where it has ended, or cannot go back any more."""
+    """Make an older rollout go back. False if it has ended, or can no longer go back."""
     if older.state.stage in GOING_BACK:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Which lane carries the new versions: the one that a split at the entry sends to."""
+"""Finds the lane that selects the new versions of a rollout, to which the entry's split sends requests."""
 
 from meshconfig.compile.services import Plan
 from meshconfig.spec.group import LaneGroup
@@ -6,15 +6,16 @@ from meshconfig.spec.rollout import Rollout
 
 
 class NoCanaryLaneError(Exception):
-    """No lane, or more than one, carries the new versions of a rollout and nothing else."""
+    """Not exactly one lane selects the new versions of a rollout, and the baseline's of all other services."""
 
 
 def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
-    """The lane that a split at the entry sends to: each service of the rollout has there the version it moves to, and
-    every other service what the baseline has. Empty for a rollout without `entry`.
+    """The lane that selects the new version of each service in the rollout, and the baseline's of every other service.
+
+    Empty for a rollout without `entry`.
 
     Raises:
-        NoCarrierError: the message says what lanes there are and what is missing.
+        NoCanaryLaneError: the message names each lane and why it does not fit.
     """
     if rollout.spec.entry is None:
         return ""
@@ -23,14 +24,14 @@ def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NoCanaryLaneError(f"lanes {' and '.join(found)} carry the new versions: one alone can be split to")
+        raise NoCanaryLaneError(f"lanes {' and '.join(found)} select the new versions: keep only one of them")
     versions = ", ".join(f"{service}: {move.to}" for service, move in rollout.spec.services.items())
     told = "".join(f"; {name}: {reason}" for name, reason in reasons.items())
-    raise NoCanaryLaneError(f"no lane carries the new versions, as {{versions: {{{versions}}}}} would{told}")
+    raise NoCanaryLaneError(f"no lane selects the new versions; {{versions: {{{versions}}}}} would{told}")
 
 
 def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
-    """What keeps a lane from being the one that carries the new versions; empty for nothing."""
+    """The reason why a lane does not fit; empty if it does."""
     for service in group.spec.services:
         move = rollout.spec.services.get(service)
         asked = move.to if move else version_of(group, service, group.spec.tag.default)
@@ -39,11 +40,11 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
         if Plan(service, group.spec.services[service], group).refuses(lane):
             return f"it is strict and has no version of {service}"
     if group.spec.lanes[lane].fallback == "runtime":
-        return "it falls back at run time, so that its requests may meet both"
+        return "it falls back at run time, so that one request may meet both versions"
     return ""
 
 
 def version_of(group: LaneGroup, service: str, lane: str) -> str | None:
-    """What a lane's requests get of a service, its own version or the baseline's."""
+    """The version of a service that a lane's requests get, its own or the baseline's."""
     plan = Plan(service, group.spec.services[service], group)
     return plan.version_in(lane) or plan.baseline

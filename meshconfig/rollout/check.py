@@ -1,4 +1,4 @@
-"""Does a rollout fit its LaneGroup? What no field of it can tell by itself."""
+"""Checks that a rollout fits its LaneGroup: everything that a single field cannot show."""
 
 from collections.abc import Iterator
 
@@ -18,24 +18,26 @@ SPEC: FieldPath = ("spec",)
 
 
 def parse(document: Document) -> Rollout:
-    """
+    """Read a document of kind Rollout.
+
     Raises:
-        InputError: it is not written as a Rollout is, each mistake with its place.
+        InputError: the document is no valid Rollout; lists each mistake with its position.
     """
     return validate(Rollout, document.value, document.locate)
 
 
 def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
-    """
+    """Check that a rollout fits its group, with the rollout's document for positions.
+
     Raises:
-        InputError: as `check` finds, each with its place in the document.
+        InputError: lists the findings of `check`, each with its position in the document.
     """
     if wrong := list(check(rollout, group)):
         raise InputError(sorted({Problem(document.locate(path), dotted(path), said) for path, said in wrong}))
 
 
 def check(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Everything that keeps a rollout from this group's way, each as the field's path and what is wrong with it."""
+    """Everything that prevents a rollout of this group: pairs of a field's path and a message."""
     found = list(_names(rollout, group))
     found = found or [*_untagged(rollout, group), *_entry(rollout, group), *_needed(rollout, group)]
     yield from found or _on_the_way(rollout, group)
@@ -61,14 +63,17 @@ def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """A rollout begins with all of the untagged at the old version: that is what it goes back to."""
+    """All untagged requests must go to the old version, because a rollback returns there."""
     for service, move in rollout.spec.services.items():
         plan = Plan(service, group.spec.services[service], group)
         weights = {name: one for name, one in (plan.spec.weights or {}).items() if one}
         now = weights or ({plan.baseline: 1} if plan.baseline else {})
         if set(now) != {move.from_}:
             share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
-            yield (*SPEC, "services", service, "from"), f"the untagged of {service} have {share}, not {move.from_}"
+            yield (
+                (*SPEC, "services", service, "from"),
+                f"untagged requests of {service} go to {share}, not to {move.from_}",
+            )
 
 
 def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
@@ -78,11 +83,14 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         yield where, f"{len(entries)} entries have this host"
     for entry in entries:
         if any(one for lane, one in (entry.split or {}).items() if lane != group.spec.tag.default):
-            yield where, "it has a split already, and a rollout makes its own"
+            yield where, "it has a split already, but a rollout sets its own"
     for service, move in rollout.spec.services.items() if entries else ():
         if version_of(group, service, group.spec.tag.default) != move.from_:
             lane = group.spec.tag.default
-            yield where, f"a split sends to the baseline's lane {lane}, which has not {move.from_} of {service}"
+            yield (
+                where,
+                f"the split sends requests to baseline lane {lane}, which has not {move.from_} of {service}",
+            )
     try:
         canary_lane(rollout, group)
     except NoCanaryLaneError as error:
@@ -90,7 +98,7 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """What still uses an old version that is to be retired."""
+    """Everything that still uses an old version which the rollout would retire."""
     if rollout.spec.keep_old is None:
         return
     for service, move in rollout.spec.services.items():
@@ -99,16 +107,16 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         users = [user for user in users if plan.version_in(user.removeprefix("lane ")) == move.from_]
         users += [f"rules[{n}]" for n, rule in enumerate(plan.spec.rules) if move.from_ in rule.weights]
         if users:
-            said = f"{move.from_} of {service} cannot be retired, {' and '.join(users)} would still use it"
-            yield (*SPEC, "keepOld"), f"{said}: leave keepOld out, and it stays"
+            said = f"{move.from_} of {service} cannot be retired, because {' and '.join(users)} would still use it"
+            yield (*SPEC, "keepOld"), f"{said}: without keepOld, it is kept"
 
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Each of the groups on the way is one that compiles."""
+    """Check that the group compiles after every step."""
     before = set(references.check(group))
     way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
         for path, message in references.check(one):
             if (path, message) not in before:
-                yield SPEC, f"on the way the group would be wrong: {dotted(path)}: {message}"
+                yield SPEC, f"after a step the group would be invalid: {dotted(path)}: {message}"
                 return

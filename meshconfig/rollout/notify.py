@@ -1,6 +1,6 @@
-"""What a webhook is told of a transition: JSON, signed as https://www.standardwebhooks.com has it.
+"""Webhook messages about transitions: JSON, signed after https://www.standardwebhooks.com.
 
-`webhook-id` is the same for each attempt and each runner, so that a receiver can drop what it has already.
+`webhook-id` is the same for each attempt and each runner, so that a receiver can drop duplicates.
 """
 
 import base64
@@ -27,17 +27,17 @@ PREFIX = "whsec_"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request's body and headers."""
+    """The body and headers of a webhook request."""
 
     body: bytes
     headers: dict[str, str]
 
 
 def message(state: State, entry: LogEntry, *, secret: str | None, now: datetime) -> Message:
-    """What is sent of one entry of the log.
+    """The message about one entry of the log.
 
     Parameters:
-        secret: `whsec_` and base64, or any text; without one the message is not signed.
+        secret: `whsec_` and base64, or any text. None: the message is not signed.
     """
     body = json.dumps(_content(state, entry), separators=(",", ":"), ensure_ascii=False).encode()
     metadata = state.rollout.metadata
@@ -66,7 +66,7 @@ def _content(state: State, entry: LogEntry) -> dict[str, object]:
 
 
 def signature(secret: str, name: str, stamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of `ID.TIMESTAMP.BODY`, as the header `webhook-signature` carries it."""
+    """The value of the header `webhook-signature`: HMAC-SHA256 of `ID.TIMESTAMP.BODY`."""
     digest = hmac.new(_key(secret), f"{name}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
 
@@ -81,14 +81,16 @@ def _key(secret: str) -> bytes:
 
 
 def waits(attempts: int = ATTEMPTS) -> Iterator[float]:
-    """Seconds between one attempt and the next."""
+    """The seconds between attempts."""
     for number in range(attempts - 1):
         yield min(FIRST_WAIT * 2**number, LONGEST_WAIT)
 
 
 def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = time.sleep) -> str:
-    """Send it, again for a while where it does not arrive; empty, or what was wrong at last. A rollout never waits for
-    a webhook's receiver: who calls this goes on either way."""
+    """Send a message, with retries. Returns the last error as text, empty on success.
+
+    It raises nothing, because a rollout must not depend on the receiver of a webhook.
+    """
     wrong = ""
     with httpx.Client(timeout=TIMEOUT) as client:
         for wait in (*waits(), None):
@@ -100,7 +102,7 @@ def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = 
 
 
 def _attempt(client: httpx.Client, webhook: Webhook, sent: Message) -> tuple[str, bool]:
-    """What was wrong, and whether another attempt may help."""
+    """One attempt: the error as text, and whether a retry may help."""
     try:
         answer = client.post(webhook.url, content=sent.body, headers=sent.headers)
     except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""How many Pods each version of a rollout needs: the new its share before requests come, the old the rest after."""
+"""Computes the Pods of each version: the new one grows before it gets requests, the old one shrinks after."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ PodCounts = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
 def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, replicas: Replicas | None) -> PodCounts:
-    """The new versions made ready for a weight, the old untouched.
+    """The Pods for a new weight: the new versions grow, the old ones stay.
 
     Parameters:
-        sizes: when the rollout began; a share is one of what the old version had then.
-        pods: what was wanted last; on the way forward a new version never shrinks.
-        replicas: of the step; where it is not given, the weight is the share.
+        sizes: the Pods when the rollout began. A percentage refers to the old version's Pods then.
+        pods: the Pods wanted last. While the rollout moves forward, a new version never shrinks.
+        replicas: the step's `replicas`; None takes the weight as the percentage.
     """
     share = f"{weight}%" if replicas is None else replicas
     found = {}
@@ -25,8 +25,10 @@ def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, repl
 
 
 def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> PodCounts:
-    """The old versions after requests have moved: what the new does not make up for, what their share of the requests
-    needs, and one at least, because a header may still lead to them."""
+    """The Pods after requests have moved: the old versions shrink to what the new ones do not replace.
+
+    They keep enough for their share of requests, and at least one Pod, because a tag may still select them.
+    """
     found = {}
     for service, move in rollout.spec.services.items():
         full = _full(sizes, service, move.from_)
@@ -36,7 +38,7 @@ def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> 
 
 
 def begun(rollout: Rollout, sizes: PodCounts) -> PodCounts:
-    """What there is of each version of the rollout when it begins; a version that was not counted has none."""
+    """The Pods of each version when the rollout begins. A version that was not counted has none."""
     return {
         service: {version: sizes.get(service, {}).get(version, 0) for version in (move.from_, move.to)}
         for service, move in rollout.spec.services.items()
@@ -48,7 +50,7 @@ def _full(sizes: PodCounts, service: str, version: str) -> int:
 
 
 def _count(share: Replicas, full: int) -> int:
-    """A share rounded up, and at least one."""
+    """A number or percentage of Pods, rounded up, at least one."""
     if isinstance(share, int):
         return share
     return max(math.ceil(full * int(share[:-1]) / 100), 1)

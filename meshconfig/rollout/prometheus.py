@@ -1,4 +1,4 @@
-"""Prometheus' HTTP API, as far as a metric needs it: one number, or the reason why there is none.
+"""A client of Prometheus' HTTP API for metrics: one query gives one number, or the reason why there is none.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
 """
@@ -15,30 +15,30 @@ from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Metric, Rollout
 
 TIMEOUT = 10.0
-STALE = 60.0  # a cache or a proxy in between may answer with what it had
+STALE = 60.0  # seconds: a cache in between may return an old answer, which counts as no data
 
 
 class Sample(NamedTuple):
-    """A number, or `why` there is none."""
+    """A number, or `why` there is no number."""
 
     value: float | None
     why: str = ""
 
 
 class Prometheus:
-    """A Prometheus server at `url`; `timeout` in seconds, for connecting and for each part of an answer."""
+    """A Prometheus server at `url`. `timeout` is in seconds, to connect and between two parts of an answer."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout)
 
     def read(self, metric: Metric, rollout: Rollout, group: LaneGroup, service: str, now: datetime) -> Reading:
-        """One measurement. Whatever goes wrong on the way to a number is no data, with the reason."""
+        """Measure once. Every error counts as no data, with the reason."""
         value, why = self.sample(query(metric, rollout, group, service), now)
         return judge(metric, service, value, why)
 
     def sample(self, promql: str, now: datetime) -> Sample:
         try:
-            # By POST: a query may be longer than what a proxy takes for a URL.
+            # By POST, because a query may be longer than a proxy accepts in a URL.
             answer = self._client.post("api/v1/query", data={"query": promql})
         except httpx.HTTPError as error:
             return Sample(None, f"{self._client.base_url}: {str(error) or type(error).__name__}")
@@ -49,7 +49,7 @@ class Prometheus:
 
 
 def parse(status: int, text: str, now: datetime) -> Sample:
-    """An answer of the API as a number."""
+    """The number in an answer of the API."""
     try:
         answer = json.loads(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The PromQL of a metric: what a person wrote, or a query that comes with the product, with its placeholders filled in.
+"""The PromQL of a metric: the user's own query or a preset, with its placeholders filled in.
 
-Each preset gives a share from 0 to 1 of answers without a server error, or seconds, of the new version alone. What it
-takes for granted stands in docs/rollouts.md; the names of Envoy's own metrics were read from an Envoy 1.40.
+Each preset gives a share from 0 to 1 of answers without a server error, or seconds, of the new version alone. The page
+docs/rollouts.md lists their requirements. The names of Envoy's own metrics were read from an Envoy 1.40.
 """
 
 import re
@@ -21,7 +21,7 @@ def _sum(metric: str, labels: str, join: str = "", by: str = "") -> str:
 
 
 def _share(good: str, all_: str) -> str:
-    """Where nothing but errors came, there are no series of good answers: that is 0, and not no data."""
+    """A share of good answers. If all answers are errors, no series of good ones exists: that is 0, not no data."""
     return f"({good} or vector(0)) / ({all_})"
 
 
@@ -41,7 +41,7 @@ _OF_WORKLOAD = (
     '(target_info{k8s_namespace_name="{{namespace}}",k8s_deployment_name="{{workload}}"})'
 )
 
-# With the tags that Istio gives its proxies; then with Envoy's own, which end the cluster's name at its first dot and
+# First with the tags that Istio configures; then with Envoy's own, which cut the cluster's name at its first dot and
 # leave the rest in the metric's name.
 _TAGGED = 'cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{host}};?"'
 _PLAIN = 'envoy_cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{first}}"'
@@ -75,20 +75,20 @@ PRESETS = {
 
 
 def text(metric: Metric) -> str:
-    """The query as a template."""
+    """The query with its placeholders."""
     return PRESETS[metric.preset] if metric.preset else metric.query or ""
 
 
 def per_service(metric: Metric) -> bool:
-    """Is it another query for each service of a rollout?"""
+    """Whether the query differs for each service of a rollout."""
     return bool(OF_A_SERVICE & set(PLACEHOLDER.findall(text(metric))))
 
 
 def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "") -> str:
-    """What Prometheus is asked.
+    """The query for Prometheus.
 
     Parameters:
-        service: of the rollout; empty where the query is the same for all of them.
+        service: a service of the rollout; empty if the query is the same for all services.
     """
     interval = duration(metric.interval or max(metric.every, LEAST_INTERVAL))
     values = {"interval": interval, "namespace": rollout.metadata.namespace}

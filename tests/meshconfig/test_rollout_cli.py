@@ -89,7 +89,9 @@ class TestStart:
         code, out, err = graylane("rollout", "start", "-f", file)
         assert (code, out) == (2, "")
         place = f"{file}:{on(file.read_text(), 'group: pets')}: spec.group"
-        assert err.startswith(f"{place}: group demo/pets in the files is not as it is applied: graylane apply it first")
+        assert err.startswith(
+            f"{place}: group demo/pets in the files differs from the applied one: run graylane apply first"
+        )
         assert "graylane-rollout.cat-v2" not in mesh.api.names("configmaps")
 
     @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ class TestStart:
 
     def test_a_group_that_was_never_applied_is_told(self, graylane, cluster, tmp_path):
         code, _, err = graylane("rollout", "start", "-f", written(tmp_path, GROUP))
-        assert (code, err) == (1, "graylane: group demo/pets is not in the cluster: graylane apply it first\n")
+        assert (code, err) == (1, "graylane: group demo/pets is not in the cluster: run graylane apply first\n")
 
 
 class TestStatus:

@@ -1,12 +1,12 @@
-"""Whoever drives rollouts: the only part of them that waits, and that changes a cluster.
+"""Carries out rollouts. Only this package waits, and changes the cluster.
 
-    runner    one at a time by a Lease; a worker for each active rollout
-    worker    read the state, do what it asks for, report, again
-    admission | scaling | routing | measuring    how each thing that it asks for is done
-    kube_events | webhooks    who hears of it: Kubernetes Events, webhooks
-    metrics   /metrics and /healthz
+    runner       holds the namespace's Lease; starts a worker for each active rollout
+    worker       reads the state, carries out its actions, reports the result, repeats
+    admission, scaling, routing, measuring    carry out one kind of action each
+    kube_events, webhooks    report each entry of the log
+    metrics      serves /metrics and /healthz
 
-Nothing is kept here that a killed runner would take with it: what is to be done follows from the stored state alone.
+A runner keeps no state of its own, so that killing it loses nothing: all actions follow from the stored state.
 """
 
 from meshconfig.rollout.runner.context import Settings

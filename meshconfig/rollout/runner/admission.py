@@ -1,4 +1,4 @@
-"""A rollout is taken up: those that it supersedes have gone back, and the group is one that it fits."""
+"""Begins a stored rollout, once the rollouts that it supersedes have gone back and the group fits."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from meshconfig.spec.group import LaneGroup
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What to report, and the group to begin from; `waits` says for what instead."""
+    """The report to store and the group to begin from; or, in `waits`, the reason to wait."""
 
     report: Report | None = None
     base: LaneGroup | None = None
@@ -46,7 +46,7 @@ def admit(context: RunnerContext, record: Record) -> Admission:
 
 
 def _older(context: RunnerContext, record: Record) -> list[Record]:
-    """The group's others that go first: all that have begun, and of those that wait the earlier ones."""
+    """The group's other rollouts that go first: all that have begun, and earlier ones that wait."""
     there = store.records(
         context.client, record.namespace, group=record.group, standing=(Standing.ACTIVE,), wrong=lambda error: None
     )

@@ -1,4 +1,4 @@
-"""What the parts of a runner share: the cluster, how it is to be changed, and when to stop."""
+"""What the parts of a runner share: the cluster, the settings of changes, and the signal to stop."""
 
 import time
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.store import Record
 
-LOOK = 1.0  # seconds from one look at a rollout to the next
+LOOK = 1.0  # seconds between two reads of a rollout
 
 
 class UnwantedError(GraylaneError):
-    """What is being done is not asked for any more: somebody decided, or the runner stops."""
+    """The current action is cancelled: the rollout took another decision, or the runner stops."""
 
 
 @dataclass(slots=True)
 class DedupLog:
-    """Tells lines for people, none twice in a row: what is looked at again and again mostly is as it was."""
+    """Prints lines of text, but no line twice in a row, because most reads of a rollout find it unchanged."""
 
     tell: Callable[[str], None]
     _said: str = ""
@@ -34,7 +34,7 @@ class DedupLog:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the cluster is changed, as by `graylane apply`: seconds, and the URL of istiod's debug pages."""
+    """Options of changes, as of `graylane apply`: times in seconds, and the URL of istiod's debug pages."""
 
     istiod: str | None = None
     timeout: float = 300.0
@@ -44,12 +44,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RunnerContext:
-    """Of one runner, from when it has got the Lease until it loses it or stops.
+    """The context of one runner, from the moment it gets the Lease until it loses the Lease or stops.
 
     Parameters:
-        held: the Lease; nothing is written without it.
-        stop: is set when the workers are to end.
-        tell: takes one line for people.
+        held: the Lease, checked before each write.
+        stop: set when the workers must end.
+        tell: called with each line of text for people.
     """
 
     client: Client
@@ -63,7 +63,7 @@ class RunnerContext:
 
 @dataclass(slots=True)
 class StillWanted:
-    """Is what is being done for a state still asked for? A look at the cluster, at most one each second."""
+    """Checks, at most once a second, whether the action that a worker carries out is still wanted."""
 
     context: RunnerContext
     record: Record
@@ -72,7 +72,7 @@ class StillWanted:
     def check(self, *ignored: object) -> None:
         """
         Raises:
-            UnwantedError: not any more.
+            UnwantedError: the action is no longer wanted.
         """
         if self.context.stop.is_set():
             raise UnwantedError("the runner stops")
@@ -84,7 +84,7 @@ class StillWanted:
             found = store.read(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
-        except ClusterError:  # not to be known now
+        except ClusterError:  # unknown at the moment; the next check may tell
             return
         if found is None or found.state.turn != self.record.state.turn:
             raise UnwantedError("the rollout goes another way")

@@ -1,4 +1,4 @@
-"""Each entry of a rollout's log, as a Kubernetes Event on the new versions' Deployments."""
+"""Publishes each entry of a rollout's log as a Kubernetes Event on the Deployments of the new versions."""
 
 from typing import Any
 
@@ -11,12 +11,14 @@ from meshconfig.rollout.state import LogEntry, Phase
 from meshconfig.rollout.store import Record
 
 SOURCE = "graylane.dev/rollout"
-LONGEST = 1000  # characters; Kubernetes takes 1024
+LONGEST = 1000  # characters of a message; Kubernetes accepts 1024
 
 
 def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
-    """What cannot be announced is told and counted, and holds nothing up. Nothing is, before the rollout is taken up:
-    whose Deployments are meant is not known then."""
+    """Publish one entry. An error is printed and counted, and does not delay the rollout.
+
+    Nothing is published before the rollout begins, because its Deployments are not known then.
+    """
     if record.base is None:
         return
     for service, move in record.state.rollout.spec.services.items():
@@ -35,12 +37,12 @@ def _create(context: RunnerContext, record: Record, entry: LogEntry, name: Key) 
     try:
         body = event(record, entry, name, found["metadata"]["uid"])
         context.client.request("POST", collection("Event", name.namespace), body)
-    except Conflict:  # a runner before this one has
+    except Conflict:  # an earlier runner published it
         pass
 
 
 def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any]:
-    """An Event of Kubernetes (core/v1); of one entry it always has the same name.
+    """A Kubernetes Event (core/v1). Its name depends on the entry alone, so that no entry is published twice.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """

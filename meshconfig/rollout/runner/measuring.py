@@ -1,4 +1,4 @@
-"""What is due of an analysis is asked of Prometheus."""
+"""Measures the metrics of an analysis that are due, by Prometheus."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from meshconfig.rollout.store import Record, now
 
 
 class Measurer:
-    """Measures for one rollout; `close` lets go of its connections."""
+    """Measures for one rollout. `close` closes its connections."""
 
     def __init__(self, context: RunnerContext) -> None:
         self._context = context
         self._prometheus: Prometheus | None = None
 
     def measure(self, record: Record) -> Report | None:
-        """All that is due, side by side; None where nothing is."""
+        """Measure everything that is due, concurrently. None if nothing is."""
         due = [ask for one in work(record.state) if isinstance(one, Analyse) for ask in one.asks if ask.at <= now()]
         if not due:
             return None

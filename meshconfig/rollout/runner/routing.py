@@ -1,4 +1,4 @@
-"""The group that a state asks for, applied as by `graylane apply`; and the Deployments of what is retired."""
+"""Applies the group that a state wants, as `graylane apply` does, and deletes the Deployments of retired versions."""
 
 import time
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from meshconfig.rollout.runner.context import DedupLog, RunnerContext, StillWant
 from meshconfig.rollout.state import Stage
 from meshconfig.rollout.store import Record
 
-PAUSES = (2.0, 10.0)  # seconds before each new try; then it has failed
-BUSY = 3.0  # seconds before the next look at a Lease that somebody else has, or at an API server that is away
-LONGEST = 600  # characters of a reason
+PAUSES = (2.0, 10.0)  # seconds before each retry; after the last one, the change has failed
+BUSY = 3.0  # seconds before a retry while another process holds the Lease, or the API server is unreachable
+LONGEST = 600  # most characters of a stored reason
 
 
 def apply(context: RunnerContext, record: Record) -> None:
-    """Make the group what the state asks for. Without a difference nothing is written.
+    """Apply the group that the state wants. Without a difference, nothing is written.
 
     Raises:
-        UnwantedError: the state has changed meanwhile; what is written stays, the next change goes on from there.
+        UnwantedError: the state changed in the meantime. What is written stays; the next change continues from there.
         ClusterError: as `graylane apply`.
     """
     if record.base is None:  # it ended before it was taken up: nothing was ever changed
@@ -57,7 +57,7 @@ def retire(context: RunnerContext, record: Record) -> None:
         if found is None:
             continue
         if others := live.sharing([base], name, (service, move.from_)):
-            context.tell(f"{name} stays: it is that of {' and '.join(others)}, too")
+            context.tell(f"kept {name}, because it also belongs to {' and '.join(others)}")
             continue
         live.delete(context.client, found)
 

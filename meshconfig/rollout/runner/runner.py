@@ -1,4 +1,4 @@
-"""The runner of a namespace: one of several drives, the others stand by."""
+"""The runner of a namespace. Of several, one holds the Lease and drives the rollouts; the others stand by."""
 
 import threading
 import time
@@ -14,9 +14,9 @@ from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
 
-LEASE = "rollouts.runner"  # with a dot, which no group's name has: a group's Lease is never called so
-STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
-GOODBYE = 20.0  # seconds that the workers have to end what they are at
+LEASE = "rollouts.runner"  # it has a dot, as no group's name has, so no group's Lease has this name
+STANDBY = 2.0  # seconds between two reads of another runner's Lease
+GOODBYE = 20.0  # seconds for the workers to finish their current action
 
 
 class Runner:

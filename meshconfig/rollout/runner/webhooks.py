@@ -1,6 +1,6 @@
-"""Webhooks are told each entry of a rollout's log, in a thread of its own: who listens slowly holds nothing up.
+"""Sends each entry of a rollout's log to its webhooks, in a thread, so that a slow receiver delays nothing.
 
-An entry may be told twice, by a runner that was killed and by the next; the message has the same `webhook-id` then.
+Two runners may send the same entry, if the first is killed. Both messages have the same `webhook-id`.
 """
 
 import base64
@@ -21,7 +21,7 @@ from meshconfig.spec.rollout import Webhook
 
 
 class WebhookSender:
-    """Tells of one rollout, the oldest entry first."""
+    """Sends the entries of one rollout, oldest first."""
 
     def __init__(self, context: RunnerContext) -> None:
         self._context = context
@@ -29,7 +29,7 @@ class WebhookSender:
         self._told = 0
 
     def offer(self, record: Record) -> Told | None:
-        """What has been told since, to be remembered; what has not is begun with."""
+        """The report of entries sent since the last call, if any. Otherwise starts to send new ones."""
         if self._thread is not None and self._thread.is_alive():
             return None
         if self._told > record.state.told:
@@ -59,7 +59,7 @@ class WebhookSender:
             self._failed(f"webhook {wrong}")
 
     def _secret(self, record: Record, webhook: Webhook) -> str | None:
-        """Raises: ClusterError: it is not there; nothing is sent unsigned that was to be signed."""
+        """Raises: ClusterError: the secret is missing. Then nothing is sent, as the message must not go unsigned."""
         if webhook.secret_ref is None:
             return None
         name, key = Key("Secret", record.namespace, webhook.secret_ref.name), webhook.secret_ref.key

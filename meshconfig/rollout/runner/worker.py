@@ -1,4 +1,4 @@
-"""One rollout: its state is read, what it asks for is done, and what came of it is reported; again until its end."""
+"""Drives one rollout: reads its state, carries out its actions, stores the result, and repeats until it ends."""
 
 import traceback
 
@@ -21,7 +21,7 @@ from meshconfig.rollout.state import LogEntry, Stage
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
-LATER = 5.0  # seconds after something went wrong
+LATER = 5.0  # seconds to wait after an error
 
 
 class Worker:
@@ -32,7 +32,7 @@ class Worker:
         self._measurer, self._teller = Measurer(context), WebhookSender(context)
         self._dedup_log = DedupLog(lambda text: context.tell(f"{name}: {text}"))
         self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), Watch(context)
-        self._seen: int | None = None  # the last entry of the log that was counted and told here
+        self._seen: int | None = None  # number of the last log entry that this worker has counted and printed
         self._generation: int | None = None
 
     def run(self) -> None:
