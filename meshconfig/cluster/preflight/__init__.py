@@ -1,16 +1,31 @@
 """Checks before the first write that the cluster has what the change needs. Each finding says how to fix it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.preflight import access, gateways, istio_api, namespaces, pods, ports, services
 from meshconfig.cluster.preflight.finding import Finding
 from meshconfig.cluster.preflight.istio_api import istio_version
 from meshconfig.cluster.preflight.look import look
 from meshconfig.cluster.preflight.permission import Permission, permissions
-from meshconfig.cluster.preflight.registry import findings
+from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.model import Model
 
 __all__ = ["Finding", "Permission", "istio_version", "permissions", "preflight"]
+
+Check = Callable[[ClusterSnapshot], Iterator[Finding]]
+
+# In the order in which a user would fix the findings.
+CHECKS: tuple[Check, ...] = (
+    istio_api.check,
+    access.denied,
+    namespaces.check,
+    services.check,
+    ports.check,
+    pods.check,
+    gateways.check,
+    access.unread,
+)
 
 
 def preflight(client: Client, model: Model, needs: Iterable[Permission]) -> list[Finding]:
@@ -22,4 +37,6 @@ def preflight(client: Client, model: Model, needs: Iterable[Permission]) -> list
     Raises:
         ClusterError: the cluster does not answer.
     """
-    return findings(look(client, model, needs))
+    snapshot = look(client, model, needs)
+    found = [finding for check in CHECKS for finding in check(snapshot)]
+    return sorted(found, key=lambda finding: finding.level.rank)
