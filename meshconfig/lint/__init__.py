@@ -1,4 +1,4 @@
-"""Mistakes in mesh configuration, ours or anybody's, each under a stable code."""
+"""Finds mistakes in specs and in Istio resources of any origin. Each kind of mistake has a stable code."""
 
 from meshconfig.lint.finding import Finding, Level
 from meshconfig.lint.index import Index

@@ -1,11 +1,11 @@
-"""What there is to know of the rules: of one for a terminal, of all for a page."""
+"""Explains lint rules: one rule for a terminal, or all rules as a Markdown table."""
 
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Rule
 
 
 def explain(rule: Rule) -> str:
-    """The rule in words, with its example."""
+    """A rule as text, with its example."""
     codes = ", ".join((*rule.istio, *rule.kiali))
     parts = [
         f"{rule.code} ({rule.level}): {rule.title}",

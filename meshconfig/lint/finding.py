@@ -1,4 +1,4 @@
-"""What lint finds: where, which rule, what is wrong."""
+"""A finding of lint: its place, rule and message."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from meshconfig.errors import Location
 
 
 class Level(StrEnum):
-    """How bad it is: `error` sends requests astray or nowhere, `warning` may, `info` is worth knowing."""
+    """The severity. `error`: requests fail or go to a wrong version. `warning`: they may. `info`: worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -18,16 +18,16 @@ class Level(StrEnum):
         return list(Level).index(self)
 
     def reaches(self, threshold: "Level") -> bool:
-        """Is it at least as bad as `threshold`?"""
+        """Whether this level is at least as severe as `threshold`."""
         return self.rank <= threshold.rank
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One mistake. Findings sort by place, then code.
+    """One mistake. Findings sort by place, then by code.
 
-    `path` is the field as people write it (`spec.http[0].route[0]`); `resource` says whose field it is
-    (`VirtualService demo/cat`), for a spec the group (`LaneGroup demo/pets`).
+    `path` is the field (`spec.http[0].route[0]`). `resource` is its resource (`VirtualService demo/cat`), or for a spec
+    its group (`LaneGroup demo/pets`).
     """
 
     location: Location

@@ -1,4 +1,4 @@
-"""Hosts and namespaces as rules compare them."""
+"""Compares hosts and namespaces for rules."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from meshconfig.istio import VirtualService, fqdn
 
 
 def wildcards(host: str) -> Iterator[str]:
-    """The patterns that a host falls under besides its own name, the longest first: `*.b.c`, `*.c`, `*`."""
+    """The wildcards that cover a host, the longest first: `*.b.c`, `*.c`, `*`."""
     rest = host.removeprefix("*.")
     while "." in rest:
         rest = rest.split(".", 1)[1]
@@ -19,11 +19,11 @@ def mesh_hosts(owner: VirtualService) -> list[str]:
 
 
 def exported(export_to: Iterable[str], namespace: str) -> frozenset[str]:
-    """The namespaces that see a resource; `*` is all of them, and so is an empty list."""
+    """The namespaces that see a resource. `*` means all, and so does an empty list."""
     found = frozenset(namespace if one == "." else one for one in export_to)
     return frozenset("*") if "*" in found or not found else found
 
 
 def sees(visible: frozenset[str], namespaces: frozenset[str]) -> bool:
-    """Is what is visible in `visible` to be seen from all of `namespaces`?"""
+    """Whether a resource visible in the namespaces `visible` can be seen from all of `namespaces`."""
     return "*" in visible or ("*" not in namespaces and namespaces <= visible)

@@ -1,6 +1,6 @@
-"""What the rules look up, read once for all of them: who is called what, and which kinds were given at all.
+"""An index of the input for all rules: resources by host and name, and the kinds that the user gave.
 
-A rule about something missing asks `given` first: without any Service among the input, no host is unknown.
+A rule about a missing resource checks first that its kind was given: without any Service, no host is unknown.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ SYSTEM_NAMESPACES = frozenset({"istio-system", "kube-system", "kube-public", "ku
 
 
 class Use(NamedTuple):
-    """A destination in a VirtualService: where it stands, and the host in full. `http`: not of a tcp or tls route."""
+    """A destination in a VirtualService, with its path and fully qualified host. `http`: not of a tcp or tls route."""
 
     owner: VirtualService
     path: FieldPath
@@ -49,12 +49,12 @@ class Use(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """All of the input.
+    """An index of all input.
 
     Parameters:
-        resources: those that were given and those that the groups render to.
+        resources: the given resources, and those that the groups render to.
         groups: the specs.
-        given: the resources that were given as such; what a spec renders to says nothing of what else there is.
+        given: the given resources alone. Rendered ones do not count, as they do not show what else exists.
     """
 
     resources: Resources
@@ -63,14 +63,14 @@ class Index:
 
     @cached_property
     def given_namespaces(self) -> dict[str, set[str]]:
-        """For each kind that was given, in which namespaces."""
+        """The namespaces in which each kind was given."""
         found: dict[str, set[str]] = defaultdict(set)
         for resource in everything(self.given):
             found[resource.kind].add(resource.namespace)
         return found
 
     def is_given(self, kind: str, namespace: str = "") -> bool:
-        """Was anything of this kind given, in this namespace?"""
+        """Whether any resource of this kind was given, in this namespace."""
         found = self.given_namespaces.get(kind, ())
         return namespace in found if namespace else bool(found)
 
@@ -88,12 +88,12 @@ class Index:
 
     @cached_property
     def destination_rules(self) -> dict[str, list[DestinationRule]]:
-        """By the host in full."""
+        """The DestinationRules by fully qualified host."""
         return _grouped((fqdn(one.spec.host, one.namespace), one) for one in self.resources.destination_rules)
 
     @cached_property
     def subsets(self) -> dict[tuple[str, str], list[tuple[DestinationRule, int, Subset]]]:
-        """By host in full and name, each with its place among the rule's subsets."""
+        """The subsets by fully qualified host and name, each with its index in its rule."""
         return _grouped(
             ((host, subset.name), (rule, number, subset))
             for host, rules in self.destination_rules.items()
@@ -103,14 +103,14 @@ class Index:
 
     @cached_property
     def mesh_virtual_services(self) -> dict[str, list[VirtualService]]:
-        """Those that sidecars obey, by the host in full."""
+        """The VirtualServices of sidecars, by fully qualified host."""
         return _grouped(
             (host, one) for one in self.resources.virtual_services if is_mesh(one.spec) for host in mesh_hosts(one)
         )
 
     @cached_property
     def gateway_virtual_services(self) -> dict[tuple[str, str], list[VirtualService]]:
-        """By the Gateway (`namespace/name`) and the host."""
+        """The VirtualServices of gateways, by Gateway (`namespace/name`) and host."""
         return _grouped(
             ((gateway_name(name, one.namespace), host), one)
             for one in self.resources.virtual_services
@@ -130,19 +130,19 @@ class Index:
 
     @cached_property
     def routed_hosts(self) -> set[str]:
-        """The hosts that HTTP routes lead to, in full."""
+        """The fully qualified hosts of all destinations of HTTP routes."""
         return {use.host for use in self.uses if use.http}
 
     @cached_property
     def unreachable(self) -> list[tuple[VirtualService, Unreachable]]:
-        """Of each VirtualService with routes that no request reaches: which."""
+        """Each VirtualService with routes or matches that no request reaches, and these."""
         judged = ((one, unreachable(one)) for one in self.resources.virtual_services)
         return [(one, found) for one, found in judged if found != Unreachable()]
 
     def knows_host(self, host: str) -> bool | None:
-        """Is there such a host? None: what was given does not tell.
+        """Whether a host exists. None: the input does not show it.
 
-        A Service is missed where others of its namespace were given, any other host where ServiceEntries were.
+        A Service counts as missing if others of its namespace were given, any other host if ServiceEntries were.
         """
         if host in self.services or any(name in self.service_entries for name in (host, *wildcards(host))):
             return True
@@ -153,7 +153,7 @@ class Index:
         return False if self.is_given("Service", namespace) else None
 
     def hosts_like(self, host: str) -> list[str]:
-        """The hosts that a misspelt one may have meant; among very many, those that start alike."""
+        """The hosts that a misspelt host may mean. Among very many hosts, only those with the same start."""
         known = [*self.services, *self.service_entries]
         return known if len(known) <= MANY else [one for one in known if one[:3] == host[:3]][:MANY]
 

@@ -1,4 +1,4 @@
-"""The Pod templates among the input, found by their labels."""
+"""An index of the Pod templates in the input by their labels."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ Labels = Mapping[str, str]
 
 
 class PodTemplates:
-    """Labels of Pods: of Deployments and their like, of any other resource with a Pod template, of Pods themselves."""
+    """The labels of Pods, and of the Pod templates of Deployments and any other resources."""
 
     def __init__(self, resources: Resources) -> None:
         self.gateways: set[str] = set()
@@ -23,11 +23,11 @@ class PodTemplates:
                 self._add(resource, metadata.get("labels") or {}, metadata.get("annotations") or {})
 
     def given(self, namespace: str) -> bool:
-        """Were any of this namespace given?"""
+        """Whether any Pod template of this namespace was given."""
         return namespace in self._namespaces
 
     def selected(self, namespace: str, selector: Labels) -> bool:
-        """Is there a Pod template with all of these labels, in this namespace or (empty) in any?"""
+        """Whether a Pod template has all of these labels, in this namespace, or in any if it is empty."""
         if not selector:
             return bool(self._namespaces)
         rarest = min((self._by_label.get(label, []) for label in selector.items()), key=len)
@@ -37,7 +37,7 @@ class PodTemplates:
         )
 
     def all_inject(self, namespace: str) -> bool:
-        """Do all of this namespace's ask for a sidecar themselves?"""
+        """Whether all Pod templates of the namespace request a sidecar by their own label."""
         return namespace in self._namespaces and namespace not in self._without_label
 
     def _add(self, resource: Resource[Any], labels: Labels, annotations: Labels) -> None:
@@ -55,7 +55,7 @@ def _shown(labels: Iterable[tuple[str, str]]) -> str:
 
 
 def _pod_metadata(resource: Resource[Any]) -> Mapping[str, Any] | None:
-    """The metadata of the Pods that a resource makes; None for one that makes none."""
+    """The metadata of the Pods that a resource creates; None if it creates none."""
     if resource.kind == "Pod":
         return resource.metadata.model_dump()
     spec = resource.manifest.get("spec")

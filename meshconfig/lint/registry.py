@@ -1,4 +1,4 @@
-"""All rules there are: every module of `meshconfig.lint.rules` is one."""
+"""The registry of rules: each module in `meshconfig.lint.rules` contains one."""
 
 import importlib
 import pkgutil
@@ -19,12 +19,12 @@ def rules() -> tuple[Rule, ...]:
 
 
 def rule(code: str) -> Rule:
-    """The rule of a code, in any case.
+    """The rule with a code, which may be in lower case.
 
     Raises:
-        InputError: there is none; with the nearest code.
+        InputError: no rule has the code; the message suggests a similar one.
     """
     known = {one.code: one for one in rules()}
     if code.upper() not in known:
-        raise InputError.at(code, f"no rule of this code{nearest(code.upper(), known)}")
+        raise InputError.at(code, f"no rule has this code{nearest(code.upper(), known)}")
     return known[code.upper()]

@@ -1,4 +1,4 @@
-"""What a rule is: its code, what to tell a reader, an example, and the check itself."""
+"""A lint rule: its code, texts for users, an example, and the check."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from meshconfig.load import FieldPath
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a check yields: whose field, which field, and what is wrong with it."""
+    """A mistake that a check found: the resource or group, the field, and a message."""
 
     owner: Resource[Any] | Group
     path: FieldPath
@@ -23,17 +23,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One kind of mistake. Its example stands in `examples/CODE.bad.yaml` and `CODE.good.yaml`.
+    """A rule, which finds one kind of mistake. Its example is in `examples/CODE.bad.yaml` and `CODE.good.yaml`.
 
     Parameters:
-        code: `GLnnn`, never used again for another rule.
-        title: what is wrong, in one line.
-        fix: what to do about it, in one line.
-        why: what happens in the mesh when nobody does.
-        istio, kiali: the codes under which `istioctl analyze` and Kiali report the same mistake.
-        needs: kinds without which nothing can be said: the rule is silent until one of each group is given.
-        resources: looks at resources, of any origin.
-        spec: looks at one group's spec, for what its resources no longer tell.
+        code: `GLnnn`; the code of a removed rule is never used again.
+        title: the mistake, in one line.
+        fix: the remedy, in one line.
+        why: what happens in the mesh if nobody fixes it.
+        istio, kiali: the codes with which `istioctl analyze` and Kiali report the same mistake.
+        needs: groups of kinds. The rule reports nothing unless the input has a kind of each group.
+        resources: the check of resources of any origin.
+        spec: the check of one group's spec, for mistakes that its resources no longer show.
     """
 
     code: str
@@ -49,12 +49,12 @@ class Rule:
 
     @property
     def bad(self) -> str:
-        """YAML with this mistake and no other."""
+        """The example as YAML, with this mistake and no other."""
         return _example(self.code, "bad")
 
     @property
     def good(self) -> str:
-        """The same without it."""
+        """The corrected example."""
         return _example(self.code, "good")
 
 

@@ -1,4 +1,4 @@
-"""From documents to findings."""
+"""Runs the rules over documents."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,10 +16,10 @@ API = "graylane/"
 
 
 def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
-    """What the rules look at: manifests as they are, specs and what they render to.
+    """Index the input of the rules: manifests, specs, and the resources that the specs render to.
 
     Raises:
-        InputError: a document that is neither, or a spec that cannot be used.
+        InputError: a document is neither a manifest nor a spec, or a spec is invalid.
     """
     own = [document for document in documents if _is_own(document)]
     for document in own:
@@ -35,7 +35,7 @@ def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:
     """All findings, sorted by place.
 
     Parameters:
-        ignored: codes of rules that are left out.
+        ignored: the codes of rules to skip.
     """
     skipped = frozenset(ignored)
     found = {_finding(rule, hit) for rule in rules() if rule.code not in skipped for hit in _hits(rule, subject)}

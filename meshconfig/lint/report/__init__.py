@@ -1,4 +1,4 @@
-"""Findings in the forms that people and programs read: text, JSON, SARIF 2.1.0, GitHub annotations."""
+"""Formats findings as text, JSON, SARIF 2.1.0 or GitHub annotations."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -10,7 +10,7 @@ __all__ = ["Format", "report"]
 
 
 class Format(StrEnum):
-    """How findings are printed."""
+    """The output format of findings."""
 
     TEXT = "text"
     JSON = "json"
@@ -27,5 +27,5 @@ _REPORTS: dict[Format, Callable[[Sequence[Finding]], str]] = {
 
 
 def report(findings: Sequence[Finding], form: Format) -> str:
-    """All findings in one text, which ends with a line break unless it is empty."""
+    """All findings as one text. It ends with a line break, unless it is empty."""
     return _REPORTS[form](findings)

@@ -1,4 +1,4 @@
-"""Workflow commands that GitHub shows at the lines of a pull request.
+"""Findings as workflow commands, which GitHub shows as annotations in a pull request.
 
 Source: GitHub, "Workflow commands for GitHub Actions"; the escapes are those of its toolkit (core/command.ts).
 """

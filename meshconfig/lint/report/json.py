@@ -1,4 +1,4 @@
-"""For a program: one object, `{"findings": […]}`."""
+"""Findings as one JSON object, `{"findings": […]}`."""
 
 import json
 from collections.abc import Sequence

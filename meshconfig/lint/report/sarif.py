@@ -1,4 +1,4 @@
-"""SARIF 2.1.0, which code scanning and editors read.
+"""Findings as SARIF 2.1.0, for code scanning and editors.
 
 Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
 """

@@ -1,4 +1,4 @@
-"""For a reader: a line that names place, rule, field and mistake, and one with what to do."""
+"""Findings as text: a line with place, rule, field and mistake, and a line with the fix."""
 
 from collections.abc import Sequence
 

@@ -47,6 +47,6 @@ RULE = Rule(
     title="A match on baggage is not anchored at its members.",
     fix=r"Match the regex (.*,)?\s*KEY=VALUE\s*([;,].*)?, as `baggage: true` in a spec does.",
     why="`baggage` is a list: `.*env=gray.*` also takes `myenv=gray` and `env=grayer`, and `env=gray` alone misses "
-    "the tag as soon as anybody else adds a member.",
+    "the tag as soon as another team adds a member.",
     resources=check,
 )

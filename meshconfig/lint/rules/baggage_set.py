@@ -31,6 +31,6 @@ RULE = Rule(
     level=Level.WARNING,
     title="A route sets the header baggage.",
     fix="Set a header of your own, such as env, and let the services put it into their baggage.",
-    why="`baggage` carries what every team and tracer put there; `set` replaces all of it by this one member.",
+    why="`baggage` carries members of every team and tracer; `set` replaces all of them by this one.",
     resources=check,
 )

@@ -47,7 +47,7 @@ RULE = Rule(
     level=Level.WARNING,
     title="The default route does not lead to the baseline's version.",
     fix="Give the default route the baseline's subset; in a spec, put the baseline's version into default or weights.",
-    why="Without a subset, requests that nobody tagged are spread over the Pods of all versions, the gray ones too.",
+    why="Without a subset, untagged requests are spread over the Pods of all versions, including gray ones.",
     resources=check,
     spec=check_spec,
 )

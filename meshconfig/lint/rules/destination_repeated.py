@@ -24,9 +24,9 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL208",
     level=Level.WARNING,
-    title="A destination stands twice in one route.",
-    fix="Name the version that was meant, or add the two weights up.",
-    why="The weights of equal destinations add up, so the split is not the one that it looks like.",
+    title="A route names one destination twice.",
+    fix="Name the intended version, or add the two weights up.",
+    why="The weights of equal destinations add up, so the real split differs from what the route seems to say.",
     kiali=("KIA1105",),
     resources=check,
 )

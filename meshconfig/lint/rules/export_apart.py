@@ -38,7 +38,7 @@ RULE = Rule(
     level=Level.ERROR,
     title="A route is exported to namespaces that do not see its subset.",
     fix="Give the VirtualService and the DestinationRule the same exportTo.",
-    why="Callers there get the route and not the cluster that it leads to: 503 (NC).",
+    why="Callers there get the route, but not its cluster: 503 (NC).",
     needs=("DestinationRule",),
     resources=check,
 )

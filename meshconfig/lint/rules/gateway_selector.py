@@ -20,8 +20,8 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL402",
     level=Level.ERROR,
-    title="A Gateway selects no gateway.",
-    fix="Give it the labels of the gateway's Pods, as a rule istio: ingressgateway.",
+    title="A Gateway's selector matches no gateway Pod.",
+    fix="Use the labels of the gateway's Pods, usually istio: ingressgateway.",
     why="No proxy opens the port: connections are refused or answered 404.",
     istio=("IST0101",),
     kiali=("KIA0302",),

@@ -34,9 +34,9 @@ def _chosen_by_own_routes(index: Index) -> dict[str, list[Use]]:
 RULE = Rule(
     code="GL205",
     level=Level.WARNING,
-    title="A gateway's route has no subset, and the routes between services do.",
+    title="A gateway's route has no subset, but the routes between services have.",
     fix="Repeat the service's routes at the gateway: each destination with its subset.",
-    why="A gateway does not read the routes of the mesh: outside requests are spread over all Pods, gray ones too.",
+    why="A gateway does not use the mesh's routes: requests from outside go to all Pods, including gray ones.",
     istio=("IST0140",),
     resources=check,
 )

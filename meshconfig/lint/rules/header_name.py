@@ -40,8 +40,8 @@ RULE = Rule(
     code="GL209",
     level=Level.WARNING,
     title="A header's name has an upper-case letter or an underscore.",
-    fix="Write it in lower case, with hyphens, and send it so.",
-    why="Istio asks for lower case and hyphens; proxies and servers on the way drop or refuse headers with "
+    fix="Write it in lower case with hyphens, here and in clients.",
+    why="Istio requires lower case and hyphens; proxies and servers on the way drop or refuse headers with "
     "underscores (nginx, gunicorn, Envoy at an edge), and HTTP/2 has lower case only.",
     resources=check,
 )

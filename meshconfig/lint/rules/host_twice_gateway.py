@@ -48,9 +48,10 @@ def _losers(owners: list[VirtualService], order: list[int]) -> dict[int, int]:
 RULE = Rule(
     code="GL217",
     level=Level.WARNING,
-    title="Two VirtualServices of one host at a gateway quarrel about requests.",
-    fix="Put both into one VirtualService, in the order that is meant, or let them ask for different paths.",
-    why="A gateway appends the routes of one to the other's, the older first: created anew, the order changes.",
+    title="Two VirtualServices of one host at a gateway match the same requests.",
+    fix="Put both into one VirtualService, in the intended order, or make them match different paths.",
+    why="A gateway appends the routes of one to the other's, the older first. If one is created again, the order "
+    "changes.",
     kiali=("KIA1106",),
     resources=check,
 )

@@ -20,7 +20,7 @@ RULE = Rule(
     level=Level.INFO,
     title="One of several matches adds nothing to those before it.",
     fix="Delete it, or move it before the wider one if another route was meant for it.",
-    why="It is harmless where both lead to the same route; it often was meant for another one.",
+    why="It is harmless if both lead to the same route, but it was often meant for another one.",
     istio=("IST0131",),
     resources=check,
 )

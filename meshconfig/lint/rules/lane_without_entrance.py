@@ -26,8 +26,8 @@ def _enters(entry: Entry, lane: str) -> bool:
 RULE = Rule(
     code="GL601",
     level=Level.WARNING,
-    title="Nobody can enter a lane.",
-    fix="Admit somebody into it, give it a share of a split, or trust the tag at an entry.",
+    title="No request from outside can enter a lane.",
+    fix="Add an admit rule for it, give it a share of a split, or trust the tag at an entry.",
     why="Its versions run and never get a request from outside.",
     spec=check,
 )

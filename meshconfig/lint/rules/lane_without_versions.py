@@ -24,6 +24,6 @@ RULE = Rule(
     level=Level.WARNING,
     title="No service has a version of a lane.",
     fix="Name a version like the lane, or map it: versions: {SERVICE: VERSION}.",
-    why="The tag of this lane changes nothing: its requests go where untagged ones go.",
+    why="The tag of this lane has no effect: its requests go where untagged requests go.",
     spec=check,
 )

@@ -43,8 +43,8 @@ def _asks(one: Condition) -> bool:
 RULE = Rule(
     code="GL210",
     level=Level.WARNING,
-    title="There is no default route: who does not send the header gets 404.",
+    title="There is no default route: requests without the header get 404.",
     fix="End with a route without a match, to the baseline's version.",
-    why="Once a VirtualService has a route for a host, Istio adds none of its own: what no route takes gets 404.",
+    why="Once a VirtualService has a route for a host, Istio adds none: a request that no route matches gets 404.",
     resources=check,
 )

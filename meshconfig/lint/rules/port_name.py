@@ -25,9 +25,9 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL501",
     level=Level.WARNING,
-    title="A port's name does not follow `<protocol>[-suffix]`, and appProtocol does not say the protocol either.",
+    title="A port's name does not follow `<protocol>[-suffix]`, and appProtocol does not name the protocol either.",
     fix="Name it http or http-SOMETHING (grpc, tcp, … for others), or set appProtocol.",
-    why="Istio guesses from the first bytes: what it does not take for HTTP has no routes, and gateways send HTTP/1.1.",
+    why="Istio guesses from the first bytes. Without HTTP, no route applies; and gateways send HTTP/1.1.",
     istio=("IST0118",),
     kiali=("KIA0601", "KIA0602"),
     needs=("Service",),

@@ -19,7 +19,7 @@ def check(index: Index) -> Iterator[Hit]:
         shown = ", ".join(f"port {port} is {name}" for port, name in protocols.items())
         for owner in owners:
             if owner.spec.http:
-                yield Hit(owner, ("spec", "http"), f"no route here is ever asked: of {host}, {shown}")
+                yield Hit(owner, ("spec", "http"), f"no route here is ever used: of {host}, {shown}")
 
 
 RULE = Rule(

@@ -17,7 +17,7 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL203",
     level=Level.ERROR,
-    title="A wider match before it takes all of a route's requests.",
+    title="An earlier, wider match takes all requests of a route.",
     fix="Put the narrower match first: exact before prefix and regex, and those before mere presence.",
     why="Envoy takes the first route that matches: the version behind the later route never gets a request, and "
     "nothing else says so.",

@@ -33,7 +33,7 @@ RULE = Rule(
     level=Level.INFO,
     title="A host is a short name.",
     fix="Write NAME.NAMESPACE.svc.cluster.local.",
-    why="Istio completes a short name by the namespace of the resource that holds it, not by the Service's: moved to "
+    why="Istio completes a short name with the namespace of the resource that contains it, not the Service's: moved to "
     "another namespace, or copied there, the resource means another host.",
     resources=check,
 )

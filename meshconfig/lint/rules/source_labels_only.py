@@ -29,7 +29,7 @@ def _open_to_all(owner: VirtualService) -> bool:
 RULE = Rule(
     code="GL215",
     level=Level.WARNING,
-    title="Every route asks for the caller's labels: other callers have no way through.",
+    title="Every route requires labels of the caller, so that it applies to no other caller.",
     fix="End with a route without a match, to the baseline's version.",
     why="To a caller without these labels the VirtualService does not exist: Istio spreads its requests over the Pods "
     "of all versions.",

@@ -30,7 +30,7 @@ RULE = Rule(
     level=Level.WARNING,
     title="A subset has no labels.",
     fix="Give it the labels that only this version's Pods carry.",
-    why="It selects every Pod of the Service: whoever asks for gray gets any version.",
+    why="It selects every Pod of the Service: a request for gray gets any version.",
     kiali=("KIA0209",),
     resources=check,
 )

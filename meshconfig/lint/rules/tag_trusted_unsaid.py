@@ -31,8 +31,8 @@ def _open_to_all(entry: Entry, index: Index) -> bool:
 RULE = Rule(
     code="GL604",
     level=Level.WARNING,
-    title="An entry for any host honours an outside tag without saying so.",
-    fix="Write tag: trusted if outsiders may choose their lane, else tag: untrusted.",
-    why="Anybody who sends the header gets the gray versions.",
+    title="An entry for any host trusts a tag from outside, but the spec does not say so.",
+    fix="Write tag: trusted if outside clients may choose their lane, else tag: untrusted.",
+    why="Any client that sends the header gets the gray versions.",
     spec=check,
 )

@@ -15,7 +15,7 @@ def check(index: Index) -> Iterator[Hit]:
             weight = route.route[0].weight if len(route.route) == 1 else None
             if weight is not None and weight != ALL:
                 path = ("spec", "http", number, "route", 0, "weight")
-                yield Hit(owner, path, f"{weight} is without effect: the only destination gets every request")
+                yield Hit(owner, path, f"{weight} has no effect: the only destination gets every request")
 
 
 RULE = Rule(

@@ -1,4 +1,5 @@
-"""Does one match take every request that another would? Sound: yes is always true; no may mean "cannot tell".
+"""Decides whether one match takes every request that a later match would, so that the later one is unreachable.
 
-Assumed of requests: header values, paths and queries are UTF-8 without line breaks, so that `.*` is any of them.
+A yes is always true. A no may also mean that this cannot be decided. Header values, paths and queries are assumed to
+be UTF-8 without line breaks, so that `.*` matches all of them.
 """

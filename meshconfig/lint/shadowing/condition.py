@@ -1,4 +1,4 @@
-"""One match of a VirtualService's route as conditions that can be compared, and when one takes all that another does.
+"""A match of a VirtualService's route as comparable conditions, and whether one covers another.
 
 Source: Istio, HTTPMatchRequest, and pilot's translation of it (route.go: sourceMatchHTTP, TranslateRouteMatch).
 """
@@ -11,15 +11,15 @@ from meshconfig.lint.shadowing.text import ANYTHING, Atom, Kind, Texts, exactly,
 from meshconfig.simulate.hosts import gateway_name
 from meshconfig.simulate.strings import is_present_match
 
-Key = tuple[str, str]  # what is looked at: ("uri", ""), ("header", "env"), ("query", "q"), ("label", "app"), …
-CLAIM = "@"  # what Istio reads from the JWT is named so among the headers; its names keep their case
+Key = tuple[str, str]  # the part of a request: ("uri", ""), ("header", "env"), ("query", "q"), ("label", "app"), …
+CLAIM = "@"  # prefix of the header names that stand for JWT claims; unlike header names, they keep their case
 ASKED_OF_THE_CLIENT = ("header", "query", "claim", "opaque")
 EVERY_PATH: Texts = (Atom(Kind.PREFIX, "/"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """What a header must not be. Envoy reads a missing one as "", unless presence alone is asked for."""
+    """A `withoutHeaders` condition. Envoy treats a missing header as "", except for a match on presence."""
 
     values: Texts
     presence: bool
@@ -31,7 +31,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """All of it has to hold. `gateways` is None where the VirtualService's own are meant."""
+    """Conditions that must all hold. `gateways` is None for the VirtualService's own gateways."""
 
     values: Mapping[Key, Texts]
     absent: Mapping[str, Absent]
@@ -49,11 +49,11 @@ ALWAYS = Condition({}, {})
 
 
 def condition(match: HTTPMatchRequest, owner: VirtualService) -> Condition:
-    """A match as conditions; those that every request fulfils are left out."""
+    """The conditions of a match, without those that every request satisfies."""
     values: dict[Key, Texts] = {}
     for key, value in _values(match):
         if value != ANYTHING or key[0] in ("header", "query"):
-            # One header in two spellings asks for both.
+            # Two spellings of one header are two conditions, and both must hold.
             values[key if key not in values else ("opaque", repr((key, value)))] = value
     absent: dict[str, Absent] = {}
     for name, without in match.without_headers.items():
@@ -66,15 +66,15 @@ def condition(match: HTTPMatchRequest, owner: VirtualService) -> Condition:
 
 
 def covers(earlier: Condition, later: Condition, gateways: frozenset[str]) -> bool:
-    """Does every request that fulfils `later` fulfil `earlier` too?
+    """Whether every request that satisfies `later` also satisfies `earlier`.
 
     Parameters:
-        gateways: those of the VirtualService that holds both.
+        gateways: the gateways of the VirtualService that contains both.
     """
     if earlier.gateways is not None and not (later.gateways or gateways) <= earlier.gateways:
         return False
     for key, wanted in earlier.values.items():
-        # Istio reads no labels of a match that names gateways, so the later one's labels promise nothing then.
+        # Istio ignores sourceLabels in a match that names gateways, so the later match's labels restrict nothing then.
         given = None if key[0] in ("label", "namespace") and later.gateways else later.values.get(key)
         if given is None or not within(given, wanted):
             return False
@@ -82,13 +82,13 @@ def covers(earlier: Condition, later: Condition, gateways: frozenset[str]) -> bo
 
 
 def without_headers(one: Condition) -> Condition:
-    """The same, for any client: what stays is where a request comes from and goes to."""
+    """The condition without its headers: what remains is where a request comes from and goes to."""
     kept = {key: value for key, value in one.values.items() if key[0] not in ASKED_OF_THE_CLIENT}
     return Condition(kept, {}, one.gateways)
 
 
 def _refuses_more(later: Absent, earlier: Absent) -> bool:
-    """Is a header that `later` lets pass one that `earlier` lets pass too?"""
+    """Whether every header that passes `later` also passes `earlier`."""
     if not within(earlier.values, later.values):
         return False
     return earlier.holds_without_header or not later.holds_without_header
@@ -112,7 +112,7 @@ def _values(match: HTTPMatchRequest) -> Iterator[tuple[Key, Texts]]:
     if match.source_namespace:
         yield ("namespace", ""), exactly(match.source_namespace)
     for name, other in (match.model_extra or {}).items():
-        # A field that is not known here may ask for anything: it is fulfilled by its equal alone.
+        # An unknown field may restrict anything, so only an equal field covers it.
         if name not in ("statPrefix",):
             yield ("opaque", name), exactly(repr(other))
 

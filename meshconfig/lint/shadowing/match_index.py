@@ -1,7 +1,7 @@
-"""The matches that came before, found by what they ask for.
+"""An index of earlier matches by their conditions.
 
-Each is kept under one of the things that it asks for, so that a later one is compared with the few that could cover it:
-a VirtualService of many lanes stays linear.
+Each match is stored under one of its conditions, so that a later match is compared only with the few that could cover
+it. Without it, a VirtualService with many lanes would take quadratic time.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class MatchIndex(Generic[T]):
-    """Conditions in order, each with whatever it belongs to.
+    """Conditions in order, each with its owner.
 
     Parameters:
-        gateways: those at which all of the conditions hold.
+        gateways: the gateways of the VirtualService that contains all of them.
     """
 
     def __init__(self, gateways: frozenset[str]) -> None:
@@ -34,7 +34,7 @@ class MatchIndex(Generic[T]):
             self._bucket(one).append((whose, one))
 
     def covering(self, later: Condition) -> tuple[T, Condition] | None:
-        """One of those added before that takes every request that `later` would; a catch-all before any other."""
+        """An earlier condition that takes every request that `later` would, and its owner; preferably a catch-all."""
         if self._always:
             return self._always
         return next((found for found in self._candidates(later) if covers(found[1], later, self.gateways)), None)

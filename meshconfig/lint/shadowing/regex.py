@@ -1,6 +1,6 @@
-"""What a regular expression (RE2, on the whole value) says in simpler terms: its literals, its literal head, its `.*`.
+"""Analyses a regular expression (RE2, matched against the whole value): its literals, literal prefix, and `.*`.
 
-Only forms that can be read with certainty are taken apart; any other stays an expression that is run, never guessed at.
+Only forms that are read with certainty are analysed. Any other expression can still be run, but nothing is guessed.
 """
 
 import re
@@ -41,7 +41,7 @@ class Token:
 
 @lru_cache(maxsize=4096)
 def tokens(pattern: str) -> tuple[Token, ...] | None:
-    """The pattern's parts; None for one that is not read with certainty."""
+    """The tokens of a pattern; None if it cannot be read with certainty."""
     if compiled(pattern) is None or _OPAQUE.search(pattern):
         return None
     found, depth, position = [], 0, 0
@@ -58,7 +58,7 @@ def tokens(pattern: str) -> tuple[Token, ...] | None:
 
 
 def literals(pattern: str) -> tuple[str, ...] | None:
-    """The strings that the pattern stands for, when it is one string or a choice of some: `gray|blue`, `^(a|b)$`."""
+    """The strings that a pattern matches, if it is one string or an alternative of strings: `gray|blue`, `^(a|b)$`."""
     parts = tokens(pattern)
     if parts is None:
         return None
@@ -75,7 +75,7 @@ def literals(pattern: str) -> tuple[str, ...] | None:
 
 
 def head(pattern: str) -> tuple[str, bool]:
-    """The literal text that every match starts with, and whether `.*` alone follows it."""
+    """The literal text with which every match starts, and whether exactly `.*` follows it."""
     parts = tokens(pattern)
     parts = _without_group(_without_anchors(parts or ()))
     if any(token.kind == "or" and token.depth == 0 for token in parts):
@@ -91,7 +91,7 @@ def head(pattern: str) -> tuple[str, bool]:
 
 
 def before_anything(pattern: str) -> str | None:
-    """The pattern without its final `.*`; of a final `.+` one `.` stays. None when it does not end so."""
+    """The pattern without its final `.*`; a final `.+` leaves one `.`. None if the pattern has another end."""
     parts = tokens(pattern)
     if parts is None:
         return None
@@ -130,7 +130,7 @@ def _is_anything(parts: tuple[Token, ...]) -> bool:
 
 
 def _without_anchors(parts: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Anchors around the whole say nothing where the whole value has to match; in a choice they are one side's."""
+    """Remove outer anchors: redundant, as the whole value must match. In `^a|b$` they belong to one side only."""
     if any(token.kind == "or" and token.depth == 0 for token in parts):
         return parts
     start = 1 if parts and parts[0].text == "^" else 0

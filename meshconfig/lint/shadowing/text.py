@@ -1,4 +1,4 @@
-"""Sets of strings: what a StringMatch takes, and when one such set lies within another."""
+"""The sets of strings that a StringMatch accepts, and whether one set lies within another."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,12 +13,12 @@ class Kind(Enum):
     EXACT = "exact"
     PREFIX = "prefix"
     REGEX = "regex"
-    OPAQUE = "opaque"  # what Istio refuses or this package does not know: nothing but itself is known of it
+    OPAQUE = "opaque"  # refused by Istio or unknown here: it equals itself, and nothing else is known about it
 
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """All strings of one form. The prefix "" is every string. `fold`: ASCII letters count in any case."""
+    """All strings of one form. The prefix "" means every string. `fold`: the case of ASCII letters is ignored."""
 
     kind: Kind
     value: str
@@ -30,10 +30,10 @@ ANYTHING: Texts = (Atom(Kind.PREFIX, ""),)
 
 
 def texts(match: StringMatch, *, fold: bool = False) -> Texts:
-    """The strings that fulfil a match; presence is fulfilled by every string.
+    """The strings that satisfy a match. Every string satisfies a match on presence.
 
     Parameters:
-        fold: `ignoreUriCase`, which Envoy heeds for exact and prefix, not for a regex.
+        fold: the field `ignoreUriCase`, which Envoy applies to exact and prefix, but not to a regex.
     """
     if refused(match):
         return (Atom(Kind.OPAQUE, repr(match)),)
@@ -47,19 +47,19 @@ def exactly(value: str) -> Texts:
 
 
 def the_one(strings: Texts) -> str | None:
-    """The only string of the set, if there is but one."""
+    """The string, if the set has exactly one."""
     one = strings[0]
     return one.value if len(strings) == 1 and one.kind is Kind.EXACT and not one.fold else None
 
 
 @lru_cache(maxsize=16384)
 def within(inner: Texts, outer: Texts) -> bool:
-    """Does every string of `inner` belong to `outer` for certain?"""
+    """Whether every string of `inner` certainly belongs to `outer`."""
     return outer == ANYTHING or all(any(_within(one, other) for other in outer) for one in inner)
 
 
 def may_be_empty(strings: Texts) -> bool:
-    """May the empty string belong to it?"""
+    """Whether the empty string may belong to the set."""
     return within(exactly(""), strings) or any(one.kind is Kind.OPAQUE for one in strings)
 
 
@@ -87,7 +87,7 @@ def _within(inner: Atom, outer: Atom) -> bool:
     if outer.kind is Kind.REGEX:
         return _within_regex(inner, outer.value)
     if inner.fold and not outer.fold:
-        # Other spellings of `inner` would fall out, unless what `outer` asks for has no letters.
+        # `inner` contains other spellings, which `outer` excludes, unless its value has no letters.
         return outer.kind is Kind.PREFIX and not _has_letters(outer.value) and inner.value.startswith(outer.value)
     known, wanted = _known_start(inner), outer.value
     if outer.fold:
@@ -108,7 +108,7 @@ def _within_regex(inner: Atom, pattern: str) -> bool:
 
 
 def _known_start(atom: Atom) -> str:
-    """What every string of it starts with."""
+    """The text with which every string of the set starts."""
     return regex.head(atom.value)[0] if atom.kind is Kind.REGEX else atom.value
 
 

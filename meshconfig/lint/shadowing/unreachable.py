@@ -11,13 +11,13 @@ from meshconfig.simulate.hosts import gateway_name
 
 class Reason(Enum):
     CATCH_ALL = "catch-all"  # the earlier match takes every request
-    SAME = "same"  # the two ask for the same
-    SWALLOWED = "swallowed"  # the earlier one asks for less
+    SAME = "same"  # both matches are equal
+    SWALLOWED = "swallowed"  # the earlier match has fewer conditions
 
 
 @dataclass(frozen=True, slots=True)
 class MatchPosition:
-    """A match of a route: the indices in `http` and in `match`; None is a route without a match."""
+    """The position of a match: its indices in `http` and in `match`. None: the route has no match."""
 
     route: int
     match: int | None
@@ -30,7 +30,7 @@ class MatchPosition:
 
 @dataclass(frozen=True, slots=True)
 class UnreachableMatch:
-    """A match that never decides, because the earlier one at `by` has taken all its requests."""
+    """A match that no request reaches, because the earlier match at `by` takes all of its requests."""
 
     at: MatchPosition
     by: MatchPosition
@@ -39,37 +39,37 @@ class UnreachableMatch:
 
 @dataclass(frozen=True, slots=True)
 class UnreachableRoute:
-    """A route all of whose matches are dead."""
+    """A route all of whose matches are unreachable."""
 
     route: int
     matches: tuple[UnreachableMatch, ...]
 
     @property
     def reason(self) -> Reason:
-        """Of several, the one that says most: swallowed, then a catch-all, then the same."""
+        """The most telling reason among its matches: swallowed, then catch-all, then same."""
         reasons = {one.reason for one in self.matches}
         return next(one for one in (Reason.SWALLOWED, Reason.CATCH_ALL, Reason.SAME) if one in reasons)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """`routes` never answer; `matches` are dead ones of routes that do."""
+    """The unreachable routes of a VirtualService, and the unreachable matches of its other routes."""
 
     routes: tuple[UnreachableRoute, ...] = ()
     matches: tuple[UnreachableMatch, ...] = ()
 
 
 def conditions(owner: VirtualService, route: HTTPRoute, index: int) -> list[tuple[MatchPosition, Condition]]:
-    """A route's matches, each with its place; one that always holds for a route without."""
+    """The conditions of a route's matches with their positions. A route without a match has one that always holds."""
     if not route.match:
         return [(MatchPosition(index, None), ALWAYS)]
     return [(MatchPosition(index, number), condition(match, owner)) for number, match in enumerate(route.match)]
 
 
 def unreachable(owner: VirtualService) -> Unreachable:
-    """What no request reaches.
+    """Find the routes and matches that no request reaches.
 
-    A route that hands on to a delegate swallows nothing: what the delegate lets pass goes on to the next route.
+    A route with a delegate covers nothing, because requests that no route of the delegate matches go to the next route.
     """
     if len(owner.spec.http) < 2 and all(len(route.match) < 2 for route in owner.spec.http):
         return Unreachable()

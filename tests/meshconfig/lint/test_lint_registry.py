@@ -59,5 +59,5 @@ def test_every_rule_has_a_test_of_its_own():
 
 def test_a_code_is_found_in_any_case_and_a_wrong_one_gets_the_nearest():
     assert rule("gl203").code == "GL203"
-    with pytest.raises(InputError, match=r"^GL2003: no rule of this code; did you mean GL203\?$"):
+    with pytest.raises(InputError, match=r"^GL2003: no rule has this code; did you mean GL203\?$"):
         rule("GL2003")
