@@ -1,6 +1,5 @@
 """Which lane carries the new versions: the one that a split at the entry sends to."""
 
-from meshconfig.compile.services import Plan
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
@@ -36,7 +35,7 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
         asked = move.to if move else version_of(group, service, group.spec.tag.default)
         if (has := version_of(group, service, lane)) != asked:
             return f"{service} is {has} there, not {asked}"
-        if Plan(service, group.spec.services[service], group).refuses(lane):
+        if group.service(service).refuses(lane):
             return f"it is strict and has no version of {service}"
     if group.spec.lanes[lane].fallback == "runtime":
         return "it falls back at run time, so that its requests may meet both"
@@ -45,5 +44,5 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
 
 def version_of(group: LaneGroup, service: str, lane: str) -> str | None:
     """What a lane's requests get of a service, its own version or the baseline's."""
-    plan = Plan(service, group.spec.services[service], group)
-    return plan.version_in(lane) or plan.baseline
+    here = group.service(service)
+    return here.version_in(lane) or here.baseline

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from meshconfig import references
-from meshconfig.compile.services import Plan
+from meshconfig.compile import problems
+from meshconfig.compile.check import Wrong
 from meshconfig.errors import InputError, Problem, dotted, nearest
 from meshconfig.load import Document, FieldPath
-from meshconfig.references import Wrong
 from meshconfig.rollout import steps
 from meshconfig.rollout.canary_lane import NoCanaryLaneError, canary_lane, version_of
 from meshconfig.spec.base import validate
@@ -63,9 +62,9 @@ def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     """A rollout begins with all of the untagged at the old version: that is what it goes back to."""
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, group.spec.services[service], group)
-        weights = {name: one for name, one in (plan.spec.weights or {}).items() if one}
-        now = weights or ({plan.baseline: 1} if plan.baseline else {})
+        here = group.service(service)
+        weights = {name: one for name, one in (here.spec.weights or {}).items() if one}
+        now = weights or ({here.baseline: 1} if here.baseline else {})
         if set(now) != {move.from_}:
             share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
             yield (*SPEC, "services", service, "from"), f"the untagged of {service} have {share}, not {move.from_}"
@@ -94,10 +93,10 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     if rollout.spec.keep_old is None:
         return
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, group.spec.services[service], group)
+        here = group.service(service)
         users = [f"lane {lane}" for lane in group.spec.lanes if lane != group.spec.tag.default]
-        users = [user for user in users if plan.version_in(user.removeprefix("lane ")) == move.from_]
-        users += [f"rules[{n}]" for n, rule in enumerate(plan.spec.rules) if move.from_ in rule.weights]
+        users = [user for user in users if here.version_in(user.removeprefix("lane ")) == move.from_]
+        users += [f"rules[{n}]" for n, rule in enumerate(here.spec.rules) if move.from_ in rule.weights]
         if users:
             said = f"{move.from_} of {service} cannot be retired, {' and '.join(users)} would still use it"
             yield (*SPEC, "keepOld"), f"{said}: leave keepOld out, and it stays"
@@ -105,10 +104,10 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     """Each of the groups on the way is one that compiles."""
-    before = set(references.check(group))
+    before = set(problems(group))
     way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
-        for path, message in references.check(one):
+        for path, message in problems(one):
             if (path, message) not in before:
                 yield SPEC, f"on the way the group would be wrong: {dotted(path)}: {message}"
                 return

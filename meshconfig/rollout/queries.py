@@ -6,8 +6,6 @@ takes for granted stands in docs/rollouts.md; the names of Envoy's own metrics w
 
 import re
 
-from meshconfig.compile.names import service_namespace
-from meshconfig.compile.services import Plan, workload_name
 from meshconfig.spec.duration import duration
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import PLACEHOLDER, Metric, Rollout
@@ -98,15 +96,15 @@ def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "")
 
 
 def _of_service(rollout: Rollout, group: LaneGroup, service: str) -> dict[str, str]:
-    plan = Plan(service, group.spec.services[service], group)
+    here = group.service(service)
     version = rollout.spec.services[service].to
-    first, _, rest = plan.host.partition(".")
+    first, _, rest = here.host.partition(".")
     return {
         "service": service,
         "version": version,
-        "workload": workload_name(service, version, plan.spec.versions[version]),
-        "host": plan.host,
-        "namespace": service_namespace(plan.host, group.metadata.namespace),
+        "workload": here.workload(version),
+        "host": here.host,
+        "namespace": here.namespace,
         "first": first,
         "rest": re.sub("[^A-Za-z0-9_]", "_", rest),
     }

@@ -8,7 +8,6 @@ chain, so that none mixes old and new.
 from collections.abc import Mapping
 from typing import Any
 
-from meshconfig.compile.services import Plan
 from meshconfig.rollout.actions import Scale
 from meshconfig.rollout.canary_lane import canary_lane
 from meshconfig.rollout.pods import PodCounts
@@ -57,10 +56,9 @@ def taken_over(base: LaneGroup, rollout: Rollout) -> LaneGroup:
     """The new versions are what the untagged and the baseline get; no weights, no split; the old are still there."""
     value = _value(base)
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, base.spec.services[service], base)
         spec = value["spec"]["services"][service]
         spec.pop("weights", None)
-        of_lane = plan.version_in(base.spec.tag.default) == move.from_
+        of_lane = base.service(service).version_in(base.spec.tag.default) == move.from_
         if of_lane:
             _baseline(value, base.spec.tag.default, service, move.to)
         if "default" in spec or not of_lane:

@@ -106,10 +106,10 @@ def _lacks(spec: LaneGroup, model: Model, namespace: str, there: Sequence[Manife
     """Has a version here no Deployment, so that its Pods have to be counted by labels?"""
     named = by_name(there)
     return any(
-        deployment(one.name, name, version, named) is None
+        deployment(spec.service(one.name), name, named) is None
         for one in model.services
         if namespace_of(one.host) == namespace
-        for name, version in spec.spec.services[one.name].versions.items()
+        for name in spec.spec.services[one.name].versions
     )
 
 

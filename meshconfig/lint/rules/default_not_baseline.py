@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meshconfig.compile.services import Plan
+from meshconfig.compile.services import Destinations
 from meshconfig.groups import Group
 from meshconfig.istio import HTTPRoute
 from meshconfig.lint.finding import Level
@@ -30,9 +30,9 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
     """
     lane, lanes = group.spec.spec.tag.default, group.spec.spec.lanes
     for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
-        plan = Plan(name, service, group.spec)
-        version = plan.version_in(lane)
-        if version and all(target.subset != version for target in plan.untagged_targets()):
+        here = group.spec.service(name)
+        version = here.version_in(lane)
+        if version and all(target.subset != version for target in Destinations(here).untagged()):
             field = "weights" if service.weights else "default"
             message = f"untagged requests never go to {version}, the version of the baseline {lane}"
             yield Hit(group, ("spec", "services", name, field), message)

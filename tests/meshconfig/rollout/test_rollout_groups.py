@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollout_world import GROUP, Run, group, rollout
 
-from meshconfig import references
 from meshconfig.cluster.workloads.live import deployment
-from meshconfig.compile import compile_group
+from meshconfig.compile import compile_group, problems
 from meshconfig.istio import Resources
 from meshconfig.render import render
 from meshconfig.rollout.actions import Scale
@@ -98,7 +97,7 @@ def test_a_service_without_lanes_keeps_the_form_it_has(now):
     text = text.replace("port: 9001, calls", f"port: 9001, {now}, calls")
     plan = rollout()
     half = at_weight(group(text), plan, 50)
-    assert not list(references.check(half))
+    assert not list(problems(half))
     assert half.spec.services["cat"].weights == {"v1": 50, "v2": 50}
     expected = group(text.replace(now, UNTAGGED[now]))
     assert rendered(taken_over(group(text), plan)) == rendered(expected)

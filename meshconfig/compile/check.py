@@ -3,20 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from meshconfig.compile import NotExpressibleError
-from meshconfig.compile.conditions import both, condition, path
-from meshconfig.compile.names import entry_names, service_namespace, service_resource
-from meshconfig.compile.services import Plan, runtime_subset
+from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
+from meshconfig.compile.names import entry_resources, service_resource
 from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition
-from meshconfig.spec import Entry, LaneGroup, Match, ServiceSpec
+from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
 
 Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
 
 
-def check(group: LaneGroup) -> Iterator[Wrong]:
+def problems(group: LaneGroup) -> Iterator[Wrong]:
     """Everything that keeps a well-formed spec from compiling, each as the field's path and what is wrong with it."""
     spec = group.spec
     yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
@@ -47,8 +45,8 @@ def _lane(group: LaneGroup, name: str, versions: Mapping[str, str]) -> Iterator[
 
 
 def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
-    plan = Plan(name, group.spec.services[name], group)
-    spec, where = plan.spec, (*SPEC, "services", name)
+    service = group.service(name)
+    spec, where = service.spec, (*SPEC, "services", name)
     for index, called in enumerate(spec.calls):
         yield from _unknown((*where, "calls", index), called, group.spec.services, "service")
     if spec.default is not None:
@@ -57,13 +55,13 @@ def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
             yield (*where, "default"), "weights are given too: the untagged go by one of the two"
     if spec.weights is not None:
         yield from _weights((*where, "weights"), spec.weights, spec.versions, f"version of {name}")
-    if plan.baseline is None and spec.weights is None:
+    if service.baseline is None and spec.weights is None:
         lane = group.spec.tag.default
         yield where, f"the untagged have no version: give default or weights, or a version of the baseline {lane}"
     for index, rule in enumerate(spec.rules):
         yield from _weights((*where, "rules", index, "weights"), rule.weights, spec.versions, f"version of {name}")
         yield from _expressible((*where, "rules", index, "match"), rule.match)
-    yield from _runtime(plan, where)
+    yield from _runtime(service, where)
 
 
 def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
@@ -80,22 +78,21 @@ def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:
         yield where, str(error)
 
 
-def _runtime(plan: Plan, where: FieldPath) -> Iterator[Wrong]:
+def _runtime(service: ServiceInGroup, where: FieldPath) -> Iterator[Wrong]:
     """`fallback: runtime` needs one label by which Istio can select both versions' Pods and no others'."""
-    for lane, spec in plan.group.spec.lanes.items():
-        version = plan.version_in(lane)
-        if spec.fallback != "runtime" or version is None or version == plan.baseline:
-            continue
+    versions, baseline = service.spec.versions, service.baseline
+    for lane, _ in service.lanes:
+        version = service.failover_version(lane)
+        if version is None or (baseline is not None and baseline not in versions):
+            continue  # an unknown default is a problem of its own
         at = (*where, "versions", version)
-        if plan.baseline is not None and plan.baseline not in plan.spec.versions:
-            continue  # an unknown default is told by itself
-        if plan.baseline is None:
-            yield at, f"lane {lane} falls back at run time, and {plan.name} has no baseline version to fall back to"
+        if baseline is None:
+            yield at, f"lane {lane} falls back at run time, and {service.name} has no baseline version to fall back to"
             continue
-        if runtime_subset(version, plan.baseline) in plan.spec.versions:
-            yield at, f"the name {runtime_subset(version, plan.baseline)} is taken for the fallback of lane {lane}"
-        if len(plan.spec.versions) > 2:
-            yield from _fallback_labels(plan.spec, at, version, plan.baseline, lane)
+        if (subset := service.failover_subset(version)) in versions:
+            yield at, f"the name {subset} is taken for the fallback of lane {lane}"
+        if len(versions) > 2:
+            yield from _fallback_labels(service.spec, at, version, baseline, lane)
 
 
 def _fallback_labels(spec: ServiceSpec, at: FieldPath, version: str, baseline: str, lane: str) -> Iterator[Wrong]:
@@ -112,25 +109,22 @@ def _fallback_labels(spec: ServiceSpec, at: FieldPath, version: str, baseline: s
 
 
 def _same_hosts(group: LaneGroup) -> Iterator[Wrong]:
-    plans = [Plan(name, spec, group) for name, spec in group.spec.services.items()]
     seen: dict[str, str] = {}
-    for plan in plans:
-        first = seen.setdefault(plan.host, plan.name)
-        if first != plan.name:
+    for name in group.spec.services:
+        first = seen.setdefault(group.service(name).host, name)
+        if first != name:
             message = f"service {first} has this host already: Istio takes one VirtualService per mesh host"
-            yield (*SPEC, "services", plan.name, "host"), message
+            yield (*SPEC, "services", name, "host"), message
 
 
 def _same_names(group: LaneGroup) -> Iterator[Wrong]:
     """An entry's VirtualService is named by its host: in a service's namespace that name may be taken."""
-    namespace = group.metadata.namespace
-    hosts = {name: Plan(name, spec, group).host for name, spec in group.spec.services.items()}
-    taken = {
-        service_resource(host): name for name, host in hosts.items() if service_namespace(host, namespace) == namespace
-    }
-    for index, name in enumerate(entry_names(group)):
+    taken = {service_resource(group.service(name)): name for name in group.spec.services}
+    for index, name in enumerate(entry_resources(group)):
         if name in taken:
-            message = f"its VirtualService would be called {name}, as service {taken[name]}'s: put another host first"
+            message = (
+                f"its VirtualService would be called {name.name}, as service {taken[name]}'s: put another host first"
+            )
             yield (*SPEC, "entries", index, "hosts"), message
 
 
@@ -154,17 +148,17 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
 
 def _route(group: LaneGroup, entry: Entry, index: int, at: FieldPath) -> Iterator[Wrong]:
     route = entry.routes[index]
-    plan = Plan(route.service, group.spec.services[route.service], group)
+    service = group.service(route.service)
     here = Condition(path=path(route.path), method=route.method)
     if route.rewrite and route.path.regex:
         yield (*at, "rewrite"), "a rewrite replaces a prefix or an exact path, not a regex"
     matches: list[tuple[str, Match]] = [(f"admit[{n}]", admit.match) for n, admit in enumerate(entry.admit)]
-    matches += [(f"rules[{n}] of {route.service}", rule.match) for n, rule in enumerate(plan.spec.rules)]
+    matches += [(f"rules[{n}] of {route.service}", rule.match) for n, rule in enumerate(service.spec.rules)]
     for name, match in matches:
         try:
             both(here, condition(match))
         except NotExpressibleError as error:
             yield (*at, "path"), f"with {name}: {error}"
     for lane in entry.split or {}:
-        if lane in group.spec.lanes and plan.refuses(lane):
+        if lane in group.spec.lanes and service.refuses(lane):
             yield (*at, "service"), f"split sends to the strict lane {lane}, which has no version of {route.service}"

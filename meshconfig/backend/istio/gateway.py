@@ -1,12 +1,13 @@
 """Gateways of entries that bring their own. Source: Istio, networking/v1 Gateway."""
 
-from meshconfig.model import Entry, Listener, Model, OwnGateway
-from meshconfig.render.common import IstioApi, Manifest, istio
+from meshconfig.backend.manifest import Manifest, Owner
+from meshconfig.model import Listener, OwnGateway
 
 
-def gateway(own: OwnGateway, entry: Entry, model: Model, api: IstioApi) -> Manifest:
-    spec = {"selector": dict(own.selector), "servers": [_server(one, entry.hosts) for one in own.listeners]}
-    return istio("Gateway", model, own.name, entry.namespace, spec, api)
+def lower(own: OwnGateway, owner: Owner) -> Manifest:
+    """An entry's Gateway."""
+    spec = {"selector": dict(own.selector), "servers": [_server(one, own.hosts) for one in own.listeners]}
+    return owner.istio("Gateway", own.name, spec)
 
 
 def _server(listener: Listener, hosts: tuple[str, ...]) -> Manifest:
