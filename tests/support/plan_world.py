@@ -6,6 +6,7 @@ resource decides at each hop is free within what the barriers and drains of the 
 
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -95,7 +96,7 @@ class Asked:
 class Moment:
     """A state and what was waited for after it. `partial`: states while it was being written."""
 
-    state: dict
+    state: Mapping
     barrier: bool = True
     drain: bool = True
     partial: tuple = ()

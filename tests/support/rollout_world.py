@@ -1,6 +1,8 @@
 """A rollout of two services, and a world in which one runs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -71,7 +73,7 @@ class Run:
     def __init__(self, plan=None, now=NOW):
         self.now = now
         self.state = pending(plan or rollout(), who="eva", now=now)
-        self.actions = ()
+        self.actions: Sequence[Any] = ()
         self.asked = []
 
     def send(self, event):

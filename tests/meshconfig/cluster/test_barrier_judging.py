@@ -247,7 +247,7 @@ def test_only_ready_endpoints_that_stay_count() -> None:
     def one(name: str, **conditions: bool) -> Manifest:
         return {"targetRef": {"kind": "Pod", "name": name}, "conditions": conditions}
 
-    slices = [
+    slices: list[Manifest] = [
         {"endpoints": [one("a", ready=True), one("b", ready=False)]},
         {"endpoints": [one("c")]},
         {"endpoints": None},

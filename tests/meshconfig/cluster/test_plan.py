@@ -1,6 +1,7 @@
 """The steps of a change, as `graylane plan` shows them and `apply` carries them out."""
 
 import copy
+from typing import Any
 
 import pytest
 from changing_specs import compiled, hints, plan
@@ -18,7 +19,7 @@ def service(host, *versions, **more):
     return {"host": host, "port": 9001, "versions": {name: version(name) for name in versions}, **more}
 
 
-PETS = {
+PETS: Any = {
     "apiVersion": "graylane/v1",
     "kind": "LaneGroup",
     "metadata": {"name": "pets", "namespace": "demo"},

@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import typer
@@ -70,8 +71,15 @@ def pod(env, app, ready=True, **metadata):
 
 def revision(spec, outcome=RevisionStatus.SUCCEEDED, **more):
     written = document(spec)
-    known = {"started": MOMENT, "ended": MOMENT, "action": "apply", "outcome": outcome, "message": "", "version": "1"}
-    who = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
+    known: Any = {
+        "started": MOMENT,
+        "ended": MOMENT,
+        "action": "apply",
+        "outcome": outcome,
+        "message": "",
+        "version": "1",
+    }
+    who: Any = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
     one = Revision("demo", "pets", 3, written, digest(written), frozenset(), (), **who, **known)
     return replace(one, **more)
 

@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, to any rollout: what may never be."""
 
 from datetime import timedelta
+from typing import Any
 
 import hypothesis
 from hypothesis import settings
@@ -25,7 +26,8 @@ GATES = {"pause": {"pause": {}}, "timed": {"pause": {"for": "1m"}}, "analysis": 
 @st.composite
 def plans(draw):
     """Steps of any kind in any order that is legal."""
-    steps, weight = [], 0
+    steps: list[Any] = []
+    weight = 0
     for kind in draw(st.lists(st.sampled_from(["weight", "pause", "timed", "analysis", "auto"]), max_size=5)):
         if kind == "weight":
             weight = draw(st.integers(weight, 100))
@@ -95,6 +97,7 @@ class Rollouts(RuleBasedStateMachine):
             match action:
                 case Scale():
                     for one in work(self.state):
+                        assert isinstance(one, Scale)
                         self.pods[one.service, one.version] = one.replicas
                     self.send(events.PodsReady(turn))
                 case Route():
