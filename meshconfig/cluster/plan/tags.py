@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshconfig.cluster.plan.parts import Http, Route
-from meshconfig.istio import StringMatch
-from meshconfig.simulate import strings
+from meshconfig.istio import StringMatch, strings
 
 Match = dict[str, Any]
 Tag = str | None  # the value of the tag's header; None: there is none
