@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from meshconfig.istio import CLUSTER_DOMAIN
+from meshconfig.istio.hosts import service_name
 from meshconfig.model import Name
 from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
 
@@ -12,8 +12,8 @@ LONGEST = 58  # of 63, so that a number still fits
 
 def service_resource(service: ServiceInGroup) -> Name:
     """What a service's resources are called: as the Service, or as the host outside the cluster."""
-    host = service.host
-    return Name(service.namespace, host.split(".")[0] if host.endswith("." + CLUSTER_DOMAIN) else host)
+    known = service_name(service.host)
+    return Name(service.namespace, known.name if known else service.host)
 
 
 def entry_resources(group: LaneGroup) -> list[Name]:

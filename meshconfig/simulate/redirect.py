@@ -5,11 +5,11 @@ has one itself; the request's host keeps its port, except `:80` when the scheme 
 """
 
 from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite
+from meshconfig.istio.strings import UnknownError
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.decision import Redirect
 from meshconfig.simulate.paths import rewritten
 from meshconfig.simulate.request import DEFAULT_PORTS, Request, split_port
-from meshconfig.simulate.strings import UnknownError
 
 _CODES = (301, 302, 303, 307, 308)
 

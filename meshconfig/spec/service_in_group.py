@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshconfig.istio import CLUSTER_DOMAIN
+from meshconfig.istio.hosts import CLUSTER_DOMAIN, namespace_of
 
 if TYPE_CHECKING:  # the spec's own classes make these values
     from meshconfig.spec.group import Lane, LaneGroup, ServiceSpec
@@ -23,7 +23,8 @@ class ServiceInGroup(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        return service_namespace(self.host, self.group.metadata.namespace)
+        """The namespace of its Service; the group's own for a host outside the cluster."""
+        return namespace_of(self.host) or self.group.metadata.namespace
 
     @property
     def lanes(self) -> Iterator[tuple[str, "Lane"]]:
@@ -64,8 +65,3 @@ def service_fqdn(host: str, namespace: str) -> str:
     if dots == 0:
         return f"{host}.{namespace}.{CLUSTER_DOMAIN}"
     return f"{host}.{CLUSTER_DOMAIN}" if dots == 1 else host
-
-
-def service_namespace(fqdn: str, namespace: str) -> str:
-    """The namespace of a Service; the group's own for a host outside the cluster."""
-    return fqdn.split(".")[1] if fqdn.endswith("." + CLUSTER_DOMAIN) else namespace

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from meshconfig.istio import StringMatch as IstioStringMatch
+from meshconfig.istio import strings
 from meshconfig.model import Condition, Named, Route, SetTag, StringMatch
-from meshconfig.simulate import strings
 
 Tag = str | None  # the value of the tag's header; None: there is none
 Routes = Sequence[Route]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import KINDS
 from meshconfig.cluster.paths import collection
+from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
-from meshconfig.simulate.registry import namespace_of
 
 
 class Permission(NamedTuple):

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshconfig.cluster.barrier.istiod import ready
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import PodCount, VersionState
-from meshconfig.simulate.registry import namespace_of
+from meshconfig.istio.hosts import service_name
+from meshconfig.istio.pods import is_leaving, is_ready
 from meshconfig.spec import ServiceInGroup
 
 
@@ -41,17 +41,17 @@ class Workloads:
         )
 
     def _count(self, service: ServiceInGroup, version: str) -> PodCount | None:
-        place = namespace_of(service.host)
-        if place is None:
+        known = service_name(service.host)
+        if known is None:
             return None
+        place = known.namespace
         if found := deployment(service, version, self._deployments.get(place, {})):
             return PodCount(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
         if place not in self._pods:
             return None
-        pods = self._with(
-            {**self._selector(place, service.host.split(".")[0]), **service.spec.versions[version].labels}, place
-        )
-        return PodCount(sum(map(ready, pods)), len(pods))
+        labels = service.spec.versions[version].labels
+        pods = self._with({**self._selector(place, known.name), **labels}, place)
+        return PodCount(sum(map(is_ready, pods)), len(pods))
 
     def _selector(self, place: str, name: str) -> Mapping[str, str]:
         found: Mapping[str, Any] = self._services.get(place, {}).get(name, {})
@@ -64,4 +64,4 @@ class Workloads:
 
 def _lives(pod: Manifest) -> bool:
     ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return not ended and not pod["metadata"].get("deletionTimestamp")
+    return not ended and not is_leaving(pod)

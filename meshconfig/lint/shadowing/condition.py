@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch, VirtualService
+from meshconfig.istio.gateways import gateway_name
+from meshconfig.istio.strings import is_present_match
 from meshconfig.lint.shadowing.text import ANYTHING, Atom, Kind, Texts, exactly, may_be_empty, texts, within
-from meshconfig.simulate.hosts import gateway_name
-from meshconfig.simulate.strings import is_present_match
 
 Key = tuple[str, str]  # what is looked at: ("uri", ""), ("header", "env"), ("query", "q"), ("label", "app"), …
 CLAIM = "@"  # what Istio reads from the JWT is named so among the headers; its names keep their case

@@ -6,13 +6,13 @@ import random
 import pytest
 
 from meshconfig.istio import Resources, StringMatch
+from meshconfig.istio.gateways import gateway_name
+from meshconfig.istio.strings import matches
 from meshconfig.lint.shadowing import match_index
 from meshconfig.lint.shadowing.condition import covers
 from meshconfig.lint.shadowing.unreachable import MatchPosition, Reason, unreachable
 from meshconfig.load import parse
 from meshconfig.simulate import Index, Request, simulate
-from meshconfig.simulate.hosts import gateway_name
-from meshconfig.simulate.strings import matches
 
 HOST = "cat.demo.svc.cluster.local"
 SERVICE = {

@@ -8,13 +8,10 @@ asked for. The same holds for workloads.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from meshconfig.istio import CLUSTER_DOMAIN, Resources, Service, ServiceEntry, Workload
-from meshconfig.simulate.hosts import visible
-
-EXPORT_TO = "networking.istio.io/exportTo"
-_HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
-_OTHER = frozenset({"tcp", "udp", "tls", "https", "mongo", "redis", "mysql"})
-_WELL_KNOWN = frozenset({25, 53, 3306, 27017})  # SMTP, DNS, MySQL, MongoDB
+from meshconfig.istio import exports, ports
+from meshconfig.istio.hosts import ServiceName, is_wildcard, service_name
+from meshconfig.istio.resources import Resources, Service, ServiceEntry, Workload
+from meshconfig.istio.types import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class Registry:
         self.by_host: dict[str, KnownService] = {}
         for known in [*services, *entries]:
             self.by_host.setdefault(known.host, known)
-        self.wildcards = [known for known in self.by_host.values() if known.host.startswith("*")]
+        self.wildcards = [known for known in self.by_host.values() if is_wildcard(known.host)]
         self.whole_namespaces = frozenset(one.namespace for one in resources.services)
         self._workloads: dict[str, list[Workload]] = {}
         for workload in resources.workloads:
@@ -69,11 +66,11 @@ class Registry:
         """The Service of a host as a proxy in namespace `client` sees it (None: any), taken for given if need be."""
         known = self.by_host.get(host)
         if known is not None:
-            return known if client is None or visible(known.export_to, known.namespace, client) else None
-        namespace = namespace_of(host)
-        if namespace is None or namespace in self.whole_namespaces:
+            return known if client is None or exports.visible(known.export_to, known.namespace, client) else None
+        service = service_name(host)
+        if service is None or service.namespace in self.whole_namespaces:
             return None
-        return KnownService(host, namespace, None)
+        return KnownService(host, service.namespace, None)
 
     def workloads(self, namespace: str, labels: Mapping[str, str]) -> tuple[Workload, ...] | None:
         """Those whose Pods carry all of the labels; None when no workload of the namespace is given."""
@@ -86,43 +83,38 @@ class Registry:
         return (one for group in self._workloads.values() for one in group)
 
 
-def namespace_of(host: str) -> str | None:
-    """The namespace of `name.namespace.svc.cluster.local`; None for any other host."""
-    head = host.removesuffix(f".{CLUSTER_DOMAIN}")
-    name, _, namespace = head.partition(".")
-    return namespace if head != host and name and namespace and "." not in namespace and name != "*" else None
+def host_of(service: Service) -> str:
+    """A Service's host in full."""
+    return ServiceName(service.name, service.namespace).host
 
 
-def is_http(port: int, name: str, protocol: str, app_protocol: str) -> bool:
-    """Would Istio route this port of a Service as HTTP? By appProtocol, else by its name, up to the first dash.
+def destination_port(
+    destination: Destination, service: KnownService | None, called: int | None, *, at_gateway: bool
+) -> int | None:
+    """The port of a destination: its own; where it names none, at a gateway the Service's only one, else the called.
 
-    What tells no protocol is sniffed, so HTTP on it is routed too, but for the ports of a few well-known others.
+    Parameters:
+        service: the destination's, where it is known.
+        called: the port that the proxy listens on for the request; None when not known.
 
-    Source: Istio, "Protocol Selection"; pkg/config/kube, ConvertProtocol.
+    Source: pilot route.go, GetDestinationCluster.
     """
-    told = (app_protocol or name).lower()
-    if protocol == "UDP" or told == "kubernetes.io/wss":
-        return False
-    if app_protocol in ("kubernetes.io/h2c", "kubernetes.io/ws"):
-        return True
-    prefix = "grpc-web" if told.startswith("grpc-web") else told.partition("-")[0]
-    return prefix in _HTTP or (prefix not in _OTHER and port not in _WELL_KNOWN)
+    only = service.only_port if service is not None and at_gateway else None
+    return destination.port.number or only or called
 
 
 def _of_service(service: Service) -> KnownService:
-    ports = {one.port: is_http(one.port, one.name, one.protocol, one.app_protocol) for one in service.spec.ports}
-    export_to = service.metadata.annotations.get(EXPORT_TO, "")
     return KnownService(
-        f"{service.name}.{service.namespace}.{CLUSTER_DOMAIN}",
+        host_of(service),
         service.namespace,
-        ports,
+        {one.port: ports.may_be_http(ports.protocol(one)) for one in service.spec.ports},
         service.spec.selector,
-        tuple(part.strip() for part in export_to.split(",") if part.strip()),
+        exports.annotated(service.metadata.annotations),
         service.spec.type == "ExternalName",
         service.spec.cluster_ip == "None",
     )
 
 
 def _of_entry(entry: ServiceEntry) -> Iterable[KnownService]:
-    ports = {port.number: port.protocol.lower() not in _OTHER for port in entry.spec.ports}
-    return [KnownService(host.lower(), entry.namespace, ports, {}, entry.spec.export_to) for host in entry.spec.hosts]
+    found = {port.number: ports.may_be_http(ports.entry_protocol(port)) for port in entry.spec.ports}
+    return [KnownService(host.lower(), entry.namespace, found, {}, entry.spec.export_to) for host in entry.spec.hosts]

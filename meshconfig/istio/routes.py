@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meshconfig.istio import Destination, HTTPMatchRequest, HTTPRoute, StringMatch, VirtualService, fqdn
-from meshconfig.simulate.decision import Mismatch, RouteRef
-from meshconfig.simulate.hosts import gateway_name, visible
+from meshconfig.istio.exports import visible
+from meshconfig.istio.gateways import gateway_name
+from meshconfig.istio.hosts import fqdn
+from meshconfig.istio.resources import VirtualService
+from meshconfig.istio.types import Destination, HTTPMatchRequest, HTTPRoute, StringMatch
 
 # A delegate's route takes these of the root's where it has none itself.
 _INHERITED = (
@@ -27,7 +29,45 @@ _INHERITED = (
     "headers",
 )
 
-_CONFLICT = Mismatch("match", "within that of the route that delegates", "in conflict with it")
+
+@dataclass(frozen=True, slots=True)
+class RouteRef:
+    """One entry of a VirtualService's `http`, and which of its OR-ed matches (None: it has no `match`).
+
+    `delegate` names the delegate VirtualService that the route was taken from, and its place there.
+    """
+
+    virtual_service: str
+    index: int
+    name: str = ""
+    match_index: int | None = None
+    delegate: str = ""
+    delegate_index: int | None = None
+
+    def __str__(self) -> str:
+        place = f"VirtualService {self.virtual_service} http[{self.index}]"
+        if self.delegate:
+            place += f" → {self.delegate} http[{self.delegate_index}]"
+        return f"{place} ({self.name})" if self.name else place
+
+    @property
+    def route(self) -> "RouteRef":
+        """The route without the match: equal for all OR-ed matches of one route."""
+        return RouteRef(self.virtual_service, self.index, self.name, None, self.delegate, self.delegate_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A condition that did not hold: the field, what the route wants, what the request has (None: nothing)."""
+
+    field: str
+    wanted: str
+    got: str | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.field}: {self.wanted}, absent" if self.got is None else f"{self.field}: {self.wanted} ≠ {self.got}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +79,7 @@ class NamedRoute:
     ignored: Mismatch | None = None
 
 
-def key(virtual_service: VirtualService) -> str:
-    return f"{virtual_service.namespace}/{virtual_service.name}"
+_CONFLICT = Mismatch("match", "within that of the route that delegates", "in conflict with it")
 
 
 def routes(root: VirtualService, delegates: Mapping[str, VirtualService]) -> Iterator[NamedRoute]:
@@ -50,7 +89,7 @@ def routes(root: VirtualService, delegates: Mapping[str, VirtualService]) -> Ite
         delegates: the VirtualServices without hosts, by `namespace/name`.
     """
     for index, route in enumerate(root.spec.http):
-        ref = RouteRef(key(root), index, route.name)
+        ref = RouteRef(root.key, index, route.name)
         route = _resolved(route, root.namespace)
         if route.delegate is None:
             yield NamedRoute(ref, route)

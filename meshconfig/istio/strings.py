@@ -5,7 +5,7 @@ from typing import Any
 
 import re2
 
-from meshconfig.istio import StringMatch
+from meshconfig.istio.types import StringMatch
 
 PRESENT = "present"
 
@@ -38,10 +38,8 @@ def is_present_match(match: StringMatch) -> bool:
     return all(kind is None for kind in kinds) or (match.regex == "*" and match.exact is None and match.prefix is None)
 
 
-def refused(match: StringMatch | None) -> str:
+def refused(match: StringMatch) -> str:
     """Why Istio or Envoy would refuse this match; empty when they take it."""
-    if match is None:
-        return ""
     if match.model_extra:
         return f"a string match of an unknown kind: {', '.join(match.model_extra)}"
     if sum(kind is not None for kind in (match.exact, match.prefix, match.regex)) > 1:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meshconfig.istio import DestinationRule, Subset, fqdn
-from meshconfig.simulate.hosts import is_wildcard, most_specific
-from meshconfig.simulate.order import by_creation
-
-ROOT_NAMESPACE = "istio-system"
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.hosts import fqdn, is_wildcard, most_specific
+from meshconfig.istio.resources import DestinationRule, by_creation
+from meshconfig.istio.types import Subset
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
-"""Istio's and Kubernetes' resources as this package reads them: typed, frozen, of any origin.
-
-The field names and their meaning are those of Istio's `networking.istio.io/v1` reference. What is not modelled stays
-readable in `model_extra`, so that nobody downstream takes "not modelled" for "not there".
-"""
+"""Manifests of any origin as typed resources. What their fields mean stands in the modules beside this one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ValidationError
 
 from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.istio.types import (
+    DestinationRuleSpec,
+    GatewaySpec,
+    Metadata,
+    Nothing,
+    ServiceEntrySpec,
+    ServiceSpec,
+    View,
+    VirtualServiceSpec,
+    WorkloadSpec,
+)
 
-CLUSTER_DOMAIN = "svc.cluster.local"
-MESH = "mesh"  # Istio's reserved gateway name for "all sidecars"
 Manifest = Mapping[str, Any]
 
 
@@ -22,234 +26,6 @@ class Source(Protocol):
     """Whatever knows where a field of a manifest stands: `meshconfig.load.Document`."""
 
     def locate(self, path: Sequence[str | int]) -> Location: ...
-
-
-class View(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class StringMatch(View):
-    """`exact`, `prefix` or `regex` (RE2, on the whole value); none of them set means "is present"."""
-
-    exact: str | None = None
-    prefix: str | None = None
-    regex: str | None = None
-
-
-class HTTPMatchRequest(View):
-    name: str = ""
-    uri: StringMatch | None = None
-    scheme: StringMatch | None = None
-    method: StringMatch | None = None
-    authority: StringMatch | None = None
-    headers: dict[str, StringMatch] = {}
-    without_headers: dict[str, StringMatch] = {}
-    query_params: dict[str, StringMatch] = {}
-    ignore_uri_case: bool = False
-    port: int | None = None
-    gateways: tuple[str, ...] = ()
-    source_labels: dict[str, str] = {}
-    source_namespace: str = ""
-
-
-class HeaderOperations(View):
-    set: dict[str, str] = {}
-    add: dict[str, str] = {}
-    remove: tuple[str, ...] = ()
-
-
-# One value for all who leave the field out: pydantic would copy a default in depth for each.
-_NO_OPERATIONS = HeaderOperations()
-
-
-class Headers(View):
-    request: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
-    response: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
-
-
-_NO_HEADERS = Headers()
-
-
-class PortSelector(View):
-    number: int | None = None
-
-
-class Destination(View):
-    host: str
-    subset: str = ""
-    port: PortSelector = PortSelector()
-
-
-class HTTPRouteDestination(View):
-    destination: Destination
-    weight: int | None = None
-    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
-
-
-class MirrorPolicy(View):
-    destination: Destination
-    percentage: dict[str, Any] | None = None
-
-
-class OtherRouteDestination(View):
-    destination: Destination
-
-
-class OtherRoute(View):
-    """A route of `tcp` or `tls`, as far as it is read here: where it leads."""
-
-    route: tuple[OtherRouteDestination, ...] = ()
-
-
-class RegexRewrite(View):
-    match: str = ""
-    rewrite: str = ""
-
-
-class HTTPRewrite(View):
-    uri: str = ""
-    authority: str = ""
-    uri_regex_rewrite: RegexRewrite | None = None
-
-
-class HTTPRedirect(View):
-    uri: str = ""
-    authority: str = ""
-    scheme: str = ""
-    port: int | None = None
-    derive_port: str = ""
-    prefix_rewrite: str = ""
-    redirect_code: int = 301
-
-
-class HTTPBody(View):
-    string: str | None = None
-    bytes: str | None = None
-
-
-class HTTPDirectResponse(View):
-    status: int
-    body: HTTPBody | None = None
-
-
-class Delegate(View):
-    name: str = ""
-    namespace: str = ""
-
-
-class HTTPRoute(View):
-    name: str = ""
-    match: tuple[HTTPMatchRequest, ...] = ()
-    route: tuple[HTTPRouteDestination, ...] = ()
-    redirect: HTTPRedirect | None = None
-    direct_response: HTTPDirectResponse | None = None
-    delegate: Delegate | None = None
-    rewrite: HTTPRewrite | None = None
-    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
-    timeout: str | None = None
-    retries: dict[str, Any] | None = None
-    fault: dict[str, Any] | None = None
-    mirror: Destination | None = None
-    mirror_percent: int | None = None
-    mirror_percentage: dict[str, Any] | None = None
-    mirrors: tuple[MirrorPolicy, ...] = ()
-    cors_policy: dict[str, Any] | None = None
-
-
-class VirtualServiceSpec(View):
-    hosts: tuple[str, ...] = ()
-    gateways: tuple[str, ...] = ()
-    http: tuple[HTTPRoute, ...] = ()
-    tcp: tuple[OtherRoute, ...] = ()
-    tls: tuple[OtherRoute, ...] = ()
-    export_to: tuple[str, ...] = ()
-
-
-class Subset(View):
-    name: str
-    labels: dict[str, str] = {}
-    traffic_policy: dict[str, Any] | None = None
-
-
-class DestinationRuleSpec(View):
-    host: str
-    subsets: tuple[Subset, ...] = ()
-    traffic_policy: dict[str, Any] | None = None
-    export_to: tuple[str, ...] = ()
-    workload_selector: dict[str, Any] | None = None
-
-
-class Port(View):
-    number: int
-    name: str = ""
-    protocol: str = ""
-
-
-class ServerTLS(View):
-    mode: str = ""
-    credential_name: str = ""
-    https_redirect: bool = False
-
-
-class Server(View):
-    name: str = ""
-    bind: str = ""
-    port: Port
-    hosts: tuple[str, ...] = ()
-    tls: ServerTLS | None = None
-
-
-class GatewaySpec(View):
-    selector: dict[str, str] = {}
-    servers: tuple[Server, ...] = ()
-
-
-class ServicePort(View):
-    port: int
-    name: str = ""
-    protocol: str = "TCP"
-    app_protocol: str = ""
-    target_port: int | str | None = None
-
-
-class ServiceSpec(View):
-    ports: tuple[ServicePort, ...] = ()
-    selector: dict[str, str] = {}
-    type: str = "ClusterIP"
-    cluster_ip: str = Field(default="", alias="clusterIP")
-
-
-class ServiceEntrySpec(View):
-    hosts: tuple[str, ...] = ()
-    ports: tuple[Port, ...] = ()
-    export_to: tuple[str, ...] = ()
-
-
-class PodTemplateMeta(View):
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-
-
-class PodTemplate(View):
-    metadata: PodTemplateMeta = PodTemplateMeta()
-
-
-class WorkloadSpec(View):
-    """A Deployment, StatefulSet or DaemonSet, as far as routing sees it: the labels that its Pods carry."""
-
-    template: PodTemplate = PodTemplate()
-    replicas: int | None = None
-
-
-class Nothing(View):
-    """The spec of a kind that is read for its name and labels alone."""
-
-
-class Metadata(View):
-    name: str = ""
-    namespace: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
 
 
 S = TypeVar("S", bound=View, covariant=True)
@@ -273,8 +49,13 @@ class Resource(Generic[S]):
     def namespace(self) -> str:
         return self.metadata.namespace
 
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {self.key}"
 
     def locate(self, *path: str | int) -> Location:
         """Where a field stands in its file; a resource that came from no file is named instead."""
@@ -344,19 +125,15 @@ class Resources:
         )
 
 
-def fqdn(host: str, namespace: str) -> str:
-    """A host as Istio resolves it: a name without dots is a Service of the resource's own namespace.
+def by_creation(resource: Resource[Any]) -> tuple[str, str, str]:
+    """Sorts the oldest first; those of equal age, as what is not in a cluster yet, by name and then namespace.
 
-    Source: Istio, Destination.host ("short names ... interpreted based on the namespace of the rule").
+    Source: pilot model/config.go, configCompareByCreationTime.
     """
-    if "." in host or "*" in host or not host:
-        return host
-    return f"{host}.{namespace}.{CLUSTER_DOMAIN}"
-
-
-def is_mesh(spec: VirtualServiceSpec) -> bool:
-    """Does it apply to sidecars? Without `gateways` it does."""
-    return not spec.gateways or MESH in spec.gateways
+    metadata = resource.manifest.get("metadata")
+    created = metadata.get("creationTimestamp") if isinstance(metadata, Mapping) else None
+    # Kubernetes writes it in one form, so that its text sorts as the time does; what has none is yet to be created.
+    return str(created or "yet to come"), resource.name, resource.namespace
 
 
 @dataclass(frozen=True, slots=True)
