@@ -105,7 +105,7 @@ def test_what_is_not_wanted_any_more_is_deleted_and_what_is_missing_created():
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ({}, "kubectl label destinationrule cat-svc -n demo"),
+        ({}, "kubectl label destinationrules.networking.istio.io cat-svc -n demo"),
         ({GROUP: "pets"}, "is nobody's"),
         ({MANAGED_BY: "Helm", GROUP: "pets"}, "is nobody's"),
         ({MANAGED_BY: "graylane", GROUP: "shop"}, "belongs to group shop"),
