@@ -64,9 +64,11 @@ class LogAction:
         """
         if isinstance(value, LogAction):
             return value
-        kind, _, weight = str(value).rpartition(" ")
-        if kind == LogKind.WEIGHT and weight.isdecimal():
+        word, _, weight = str(value).rpartition(" ")
+        if word == LogKind.WEIGHT and weight.isdecimal():
             return cls(LogKind.WEIGHT, int(weight))
+        if value == LogKind.WEIGHT:
+            raise ValueError("a weight without its number")
         return cls(LogKind(value))
 
 

@@ -58,8 +58,11 @@ class Rollouts(RuleBasedStateMachine):
         return self.run.state
 
     def send(self, event):
-        self.before = self.state
+        self.before, text = self.state, self.state.to_json()
         self.run.send(event)
+        # The state machine is a pure function, of a stored state as well.
+        assert step(State.from_json(text), event, self.run.now) == (self.state, self.run.actions)
+        assert self.before.to_json() == text
         self._cleared(event)
 
     def _cleared(self, event):
@@ -99,7 +102,8 @@ class Rollouts(RuleBasedStateMachine):
                     self.send(events.Start(turn, sizes=SIZES))
                 case Scale(versions):
                     for one in versions:
-                        self.pods[one.service, one.version] = one.replicas
+                        there = self.pods.get((one.service, one.version), 0)
+                        self.pods[one.service, one.version] = max(one.replicas, there if one.at_least else 0)
                     self.send(events.PodsReady(turn))
                 case Route(change):
                     self.met = change
