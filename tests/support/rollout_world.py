@@ -1,8 +1,6 @@
 """A rollout of two services, and a world in which one runs."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
