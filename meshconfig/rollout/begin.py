@@ -1,4 +1,4 @@
-"""How a rollout begins: what it starts from, whom it supersedes, and what keeps it from starting."""
+"""Starts a rollout: the group that it begins from, the rollouts that it supersedes, and the reasons to refuse it."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,15 @@ from meshconfig.load import Document
 from meshconfig.rollout import store
 from meshconfig.rollout.check import fits
 from meshconfig.rollout.events import Supersede
-from meshconfig.rollout.machine import IllegalEventError
-from meshconfig.rollout.state import Stage, State, pending
+from meshconfig.rollout.machine import IllegalEventError, allows
+from meshconfig.rollout.state import pending
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
-GOING_BACK = (Stage.ROUTES_BACK, Stage.PODS_BACK)
-
 
 class NotAppliedError(ClusterError):
-    """A group has no state that a rollout could begin from; `busy` while somebody works on it."""
+    """A rollout cannot begin from this group: it is not applied completely. `busy`: somebody works on it just now."""
 
     def __init__(self, message: str, *, busy: bool = False) -> None:
         self.busy = busy
@@ -31,22 +29,22 @@ class NotAppliedError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A rollout that waits for a runner, and the names of those that it supersedes."""
+    """A rollout that waits for a runner, and the names of the rollouts that it supersedes."""
 
     record: Record
     superseded: tuple[str, ...] = ()
 
 
 def start(client: Client, rollout: Rollout, document: Document, *, who: str, note: str = "") -> Started:
-    """Keep a rollout, so that a runner takes it up; active ones of the same services go back first.
+    """Stores a rollout, so that a runner takes it up. Active rollouts of the same services go back first.
 
     Parameters:
-        document: where it was written, for the places of what is wrong.
+        document: the text of the rollout, for file and line of each problem.
         who, note: for the log.
 
     Raises:
-        InputError: it does not fit the group as that is applied.
-        ClusterError: it cannot begin now: the message says why and what to do.
+        InputError: it does not fit the group that is applied.
+        ClusterError: it cannot begin now. The message says why, and what to do.
     """
     namespace, name, group = rollout.metadata.namespace, rollout.metadata.name, rollout.spec.group
     before = store.read(client, namespace, name)
@@ -70,13 +68,13 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
 
 
 def _check_others(rollout: Rollout, others: list[Record]) -> None:
-    """One at a time in a group: a second one of the same services supersedes the first, of other ones it waits."""
+    """Refuses a second rollout in a group, unless it is of the same services and can supersede the first one."""
     for one in others:
         named = f"rollout {one.name} of group {one.group} is {one.state.phase}"
         if not one.services & set(rollout.spec.services):
             how = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
             raise ClusterError(f"{named}, and one at a time may change a group; {how}")
-        if one.state.stage is Stage.RETIRE:
+        if not allows(one.state, Supersede):
             raise ClusterError(f"{named} ({one.state.stage}), from where there is no way back; wait for its end")
 
 
@@ -94,7 +92,7 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
     """The group as it was last applied.
 
     Raises:
-        NotAppliedError: it never was, or the last change of it did not come to its end.
+        NotAppliedError: it never was, or its last change did not succeed.
     """
     past = history.revisions(client, namespace, group)
     last = past[-1] if past else None
@@ -111,11 +109,15 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
 
 
 def supersede(client: Client, older: Record, by: str, who: str, note: str = "") -> bool:
-    """Have an older rollout go back, if it does not yet; False where it has ended, or cannot go back any more."""
-    if older.state.stage in GOING_BACK:
+    """Sends an older rollout back, unless it is going back already.
+
+    Returns:
+        False where it has ended, or cannot go back any more.
+    """
+    if older.state.stage.going_back:
         return True
     try:
-        state: State = store.say(client, older.namespace, older.name, Supersede(who, note, by=by))
+        state = store.say(client, older.namespace, older.name, Supersede(who, note, by=by))
     except IllegalEventError:
         return False
-    return state.stage in GOING_BACK
+    return state.stage.going_back

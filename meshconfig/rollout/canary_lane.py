@@ -1,19 +1,22 @@
-"""Which lane carries the new versions: the one that a split at the entry sends to."""
+"""The canary lane: the lane that carries the new versions, and that a split at the entry sends requests to."""
 
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 
 class NoCanaryLaneError(Exception):
-    """No lane, or more than one, carries the new versions of a rollout and nothing else."""
+    """No lane carries the new versions of a rollout and nothing else, or more than one does."""
 
 
 def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
-    """The lane that a split at the entry sends to: each service of the rollout has there the version it moves to, and
-    every other service what the baseline has. Empty for a rollout without `entry`.
+    """The lane that a split at the entry sends requests to. There each service of the rollout has the version that it
+    moves to, and every other service has the baseline's version.
+
+    Returns:
+        The lane's name; empty for a rollout without `entry`.
 
     Raises:
-        NoCarrierError: the message says what lanes there are and what is missing.
+        NoCanaryLaneError: the message names the lanes that there are, and what each is missing.
     """
     if rollout.spec.entry is None:
         return ""
@@ -29,7 +32,7 @@ def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
 
 
 def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
-    """What keeps a lane from being the one that carries the new versions; empty for nothing."""
+    """Why a lane does not carry the new versions; empty where it does."""
     for service in group.spec.services:
         move = rollout.spec.services.get(service)
         asked = move.to if move else version_of(group, service, group.spec.tag.default)
@@ -43,6 +46,6 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
 
 
 def version_of(group: LaneGroup, service: str, lane: str) -> str | None:
-    """What a lane's requests get of a service, its own version or the baseline's."""
+    """The version of a service that a lane's requests get: the lane's own, or else the baseline's."""
     here = group.service(service)
     return here.version_in(lane) or here.baseline

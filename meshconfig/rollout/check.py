@@ -1,4 +1,4 @@
-"""Does a rollout fit its LaneGroup? What no field of it can tell by itself."""
+"""Checks a rollout against its LaneGroup, for the problems that no field shows by itself."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ SPEC: FieldPath = ("spec",)
 def parse(document: Document) -> Rollout:
     """
     Raises:
-        InputError: it is not written as a Rollout is, each mistake with its place.
+        InputError: the document is no valid Rollout. It names each problem with file, line and field.
     """
     return validate(Rollout, document.value, document.locate)
 
@@ -27,14 +27,14 @@ def parse(document: Document) -> Rollout:
 def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
     """
     Raises:
-        InputError: as `check` finds, each with its place in the document.
+        InputError: what `check` finds, with file, line and field.
     """
     if wrong := list(check(rollout, group)):
         raise InputError(sorted({Problem(document.locate(path), dotted(path), said) for path, said in wrong}))
 
 
 def check(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Everything that keeps a rollout from this group's way, each as the field's path and what is wrong with it."""
+    """Yields each problem that a rollout has with this group: the path of a field, and a message."""
     found = list(_names(rollout, group))
     found = found or [*_untagged(rollout, group), *_entry(rollout, group), *_needed(rollout, group)]
     yield from found or _on_the_way(rollout, group)
@@ -60,7 +60,7 @@ def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """A rollout begins with all of the untagged at the old version: that is what it goes back to."""
+    """A rollout begins with all untagged requests at the old version, because that is what it goes back to."""
     for service, move in rollout.spec.services.items():
         here = group.service(service)
         weights = {name: one for name, one in (here.spec.weights or {}).items() if one}
@@ -89,13 +89,13 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """What still uses an old version that is to be retired."""
+    """An old version that is to be retired may not be used by anything else."""
     if rollout.spec.keep_old is None:
         return
     for service, move in rollout.spec.services.items():
         here = group.service(service)
-        users = [f"lane {lane}" for lane in group.spec.lanes if lane != group.spec.tag.default]
-        users = [user for user in users if here.version_in(user.removeprefix("lane ")) == move.from_]
+        lanes = [lane for lane in group.spec.lanes if lane != group.spec.tag.default]
+        users = [f"lane {lane}" for lane in lanes if here.version_in(lane) == move.from_]
         users += [f"rules[{n}]" for n, rule in enumerate(here.spec.rules) if move.from_ in rule.weights]
         if users:
             said = f"{move.from_} of {service} cannot be retired, {' and '.join(users)} would still use it"
@@ -103,7 +103,7 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Each of the groups on the way is one that compiles."""
+    """Each group on the way compiles."""
     before = set(problems(group))
     way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):

@@ -1,6 +1,6 @@
-"""What a webhook is told of a transition: JSON, signed as https://www.standardwebhooks.com has it.
+"""The message that a webhook gets for a log entry: JSON, signed as https://www.standardwebhooks.com defines.
 
-`webhook-id` is the same for each attempt and each runner, so that a receiver can drop what it has already.
+`webhook-id` is the same for each attempt and each runner, so that a receiver can drop duplicates.
 """
 
 import base64
@@ -34,10 +34,10 @@ class Message:
 
 
 def message(state: State, entry: LogEntry, *, secret: str | None, now: datetime) -> Message:
-    """What is sent of one entry of the log.
+    """The message for one entry of the log.
 
     Parameters:
-        secret: `whsec_` and base64, or any text; without one the message is not signed.
+        secret: `whsec_` and base64, or any text. None leaves the message unsigned.
     """
     body = json.dumps(_content(state, entry), separators=(",", ":"), ensure_ascii=False).encode()
     metadata = state.rollout.metadata
@@ -66,7 +66,12 @@ def _content(state: State, entry: LogEntry) -> dict[str, object]:
 
 
 def signature(secret: str, name: str, stamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of `ID.TIMESTAMP.BODY`, as the header `webhook-signature` carries it."""
+    """The value of the header `webhook-signature`: HMAC-SHA256 of `ID.TIMESTAMP.BODY`.
+
+    Parameters:
+        name: the message's `webhook-id`.
+        stamp: seconds since 1970, as text.
+    """
     digest = hmac.new(_key(secret), f"{name}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
 
@@ -87,8 +92,11 @@ def waits(attempts: int = ATTEMPTS) -> Iterator[float]:
 
 
 def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = time.sleep) -> str:
-    """Send it, again for a while where it does not arrive; empty, or what was wrong at last. A rollout never waits for
-    a webhook's receiver: who calls this goes on either way."""
+    """Sends a message, and tries again where that may help.
+
+    Returns:
+        The last error, empty where the message arrived. None is raised: no rollout waits for a webhook's receiver.
+    """
     wrong = ""
     with httpx.Client(timeout=TIMEOUT) as client:
         for wait in (*waits(), None):
@@ -100,7 +108,7 @@ def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = 
 
 
 def _attempt(client: httpx.Client, webhook: Webhook, sent: Message) -> tuple[str, bool]:
-    """What was wrong, and whether another attempt may help."""
+    """The error, empty for none, and whether another attempt may help."""
     try:
         answer = client.post(webhook.url, content=sent.body, headers=sent.headers)
     except httpx.HTTPError as error:

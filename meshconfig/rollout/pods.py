@@ -1,4 +1,4 @@
-"""How many Pods each version of a rollout needs: the new its share before requests come, the old the rest after."""
+"""How many Pods each version needs: a new version before requests come to it, an old one after they have left."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,13 @@ PodCounts = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
 def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, replicas: Replicas | None) -> PodCounts:
-    """The new versions made ready for a weight, the old untouched.
+    """Raises the Pods of the new versions for a weight. The old versions keep theirs.
 
     Parameters:
-        sizes: when the rollout began; a share is one of what the old version had then.
-        pods: what was wanted last; on the way forward a new version never shrinks.
-        replicas: of the step; where it is not given, the weight is the share.
+        sizes: Pods when the rollout began. A share is a share of the old version's Pods at that time.
+        pods: Pods that were wanted last. On the way forward a new version never shrinks.
+        weight: percent of untagged requests.
+        replicas: as the step gives it; None takes the weight as the share.
     """
     share = f"{weight}%" if replicas is None else replicas
     found = {}
@@ -25,8 +26,11 @@ def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, repl
 
 
 def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> PodCounts:
-    """The old versions after requests have moved: what the new does not make up for, what their share of the requests
-    needs, and one at least, because a header may still lead to them."""
+    """Lowers the Pods of the old versions after requests have moved.
+
+    An old version keeps the Pods that the new one does not make up for, and those that its share of the requests needs,
+    whichever is more. It keeps at least one, because a header may still lead to it.
+    """
     found = {}
     for service, move in rollout.spec.services.items():
         full = _full(sizes, service, move.from_)
@@ -36,7 +40,7 @@ def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> 
 
 
 def begun(rollout: Rollout, sizes: PodCounts) -> PodCounts:
-    """What there is of each version of the rollout when it begins; a version that was not counted has none."""
+    """The Pods of each version when the rollout begins. A version that was not counted has none."""
     return {
         service: {version: sizes.get(service, {}).get(version, 0) for version in (move.from_, move.to)}
         for service, move in rollout.spec.services.items()

@@ -1,7 +1,7 @@
-"""The PromQL of a metric: what a person wrote, or a query that comes with the product, with its placeholders filled in.
+"""The PromQL of a metric: the user's query or a preset, with its placeholders filled in.
 
-Each preset gives a share from 0 to 1 of answers without a server error, or seconds, of the new version alone. What it
-takes for granted stands in docs/rollouts.md; the names of Envoy's own metrics were read from an Envoy 1.40.
+A preset gives the share of answers without a server error, from 0 to 1, or seconds; both for the new version alone.
+docs/rollouts.md says what each preset needs. The names of Envoy's own metrics are those of Envoy 1.40.
 """
 
 import re
@@ -19,7 +19,7 @@ def _sum(metric: str, labels: str, join: str = "", by: str = "") -> str:
 
 
 def _share(good: str, all_: str) -> str:
-    """Where nothing but errors came, there are no series of good answers: that is 0, and not no data."""
+    """Where every answer is an error, good answers have no series. Their share is 0 then, and not "no data"."""
     return f"({good} or vector(0)) / ({all_})"
 
 
@@ -39,8 +39,8 @@ _OF_WORKLOAD = (
     '(target_info{k8s_namespace_name="{{namespace}}",k8s_deployment_name="{{workload}}"})'
 )
 
-# With the tags that Istio gives its proxies; then with Envoy's own, which end the cluster's name at its first dot and
-# leave the rest in the metric's name.
+# First with the tags that Istio configures in its proxies. Then with Envoy's own: they end the cluster's name at its
+# first dot, and leave the rest in the name of the metric.
 _TAGGED = 'cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{host}};?"'
 _PLAIN = 'envoy_cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{first}}"'
 
@@ -78,12 +78,12 @@ def text(metric: Metric) -> str:
 
 
 def per_service(metric: Metric) -> bool:
-    """Is it another query for each service of a rollout?"""
+    """Whether each service of a rollout has a query of its own."""
     return bool(OF_A_SERVICE & set(PLACEHOLDER.findall(text(metric))))
 
 
 def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "") -> str:
-    """What Prometheus is asked.
+    """The query to send to Prometheus.
 
     Parameters:
         service: of the rollout; empty where the query is the same for all of them.

@@ -1,12 +1,12 @@
-"""Whoever drives rollouts: the only part of them that waits, and that changes a cluster.
+"""Drives rollouts: the only part of them that waits, and that changes a cluster.
 
-    runner    one at a time by a Lease; a worker for each active rollout
-    worker    read the state, do what it asks for, report, again
-    admission | scaling | routing | measuring    how each thing that it asks for is done
-    kube_events | webhooks    who hears of it: Kubernetes Events, webhooks
+    runner    one at a time, by a Lease; a worker for each active rollout
+    worker    reads the state, carries out the actions that the state machine returns with it, reports the outcome
+    admission | scaling | routing | measuring    how each action is carried out
+    kube_events | webhooks    publish the log: Kubernetes Events, webhooks
     metrics   /metrics and /healthz
 
-Nothing is kept here that a killed runner would take with it: what is to be done follows from the stored state alone.
+A runner that is killed takes nothing with it: the actions follow from the stored state alone.
 """
 
 from meshconfig.rollout.runner.context import Settings

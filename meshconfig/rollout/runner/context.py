@@ -1,4 +1,4 @@
-"""What the parts of a runner share: the cluster, how it is to be changed, and when to stop."""
+"""Shared by the parts of a runner: the cluster, how to change it, and when to stop."""
 
 import time
 from collections.abc import Callable
@@ -16,12 +16,12 @@ LOOK = 1.0  # seconds from one look at a rollout to the next
 
 
 class UnwantedError(GraylaneError):
-    """What is being done is not asked for any more: somebody decided, or the runner stops."""
+    """The action is cancelled: somebody decided otherwise, or the runner stops."""
 
 
 @dataclass(slots=True)
 class DedupLog:
-    """Tells lines for people, none twice in a row: what is looked at again and again mostly is as it was."""
+    """Logs lines for people, none twice in a row: most looks find what the last one found."""
 
     tell: Callable[[str], None]
     _said: str = ""
@@ -34,7 +34,12 @@ class DedupLog:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the cluster is changed, as by `graylane apply`: seconds, and the URL of istiod's debug pages."""
+    """How the cluster is changed: the options of `graylane apply`.
+
+    Parameters:
+        istiod: URL of istiod's debug pages.
+        timeout, drain, wait: seconds.
+    """
 
     istiod: str | None = None
     timeout: float = 300.0
@@ -44,12 +49,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RunnerContext:
-    """Of one runner, from when it has got the Lease until it loses it or stops.
+    """What one runner works with, from when it gets the Lease until it loses it or stops.
 
     Parameters:
-        held: the Lease; nothing is written without it.
-        stop: is set when the workers are to end.
-        tell: takes one line for people.
+        held: the Lease. Nothing is written without it.
+        stop: is set when the workers have to end.
+        tell: gets one line for people.
     """
 
     client: Client
@@ -63,7 +68,7 @@ class RunnerContext:
 
 @dataclass(slots=True)
 class StillWanted:
-    """Is what is being done for a state still asked for? A look at the cluster, at most one each second."""
+    """Checks whether a rollout is still in the turn that an action belongs to. Reads it at most once a second."""
 
     context: RunnerContext
     record: Record
@@ -72,7 +77,7 @@ class StillWanted:
     def check(self, *ignored: object) -> None:
         """
         Raises:
-            UnwantedError: not any more.
+            UnwantedError: the rollout has left the turn, or the runner stops.
         """
         if self.context.stop.is_set():
             raise UnwantedError("the runner stops")
@@ -84,7 +89,7 @@ class StillWanted:
             found = store.read(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
-        except ClusterError:  # not to be known now
+        except ClusterError:  # not known now; the next look may tell
             return
         if found is None or found.state.turn != self.record.state.turn:
             raise UnwantedError("the rollout goes another way")

@@ -1,4 +1,4 @@
-"""Each entry of a rollout's log, as a Kubernetes Event on the new versions' Deployments."""
+"""Kubernetes Events for the entries of a rollout's log, on the Deployments of the new versions."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from meshconfig.cluster.paths import collection
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
 from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.state import LogEntry, Phase
 from meshconfig.rollout.store import Record
 
@@ -15,8 +16,10 @@ LONGEST = 1000  # characters; Kubernetes takes 1024
 
 
 def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
-    """What cannot be announced is told and counted, and holds nothing up. Nothing is, before the rollout is taken up:
-    whose Deployments are meant is not known then."""
+    """Creates the Events of one entry. An error is logged and counted, and delays nothing.
+
+    Before a runner has taken the rollout up there are none: the group, and so the Deployments, are not known yet.
+    """
     if record.base is None:
         return
     for service, move in record.state.rollout.spec.services.items():
@@ -24,7 +27,7 @@ def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
         try:
             _create(context, record, entry, name)
         except ClusterError as error:
-            context.metrics.failed("event")
+            context.metrics.failed(Tried.EVENT)
             context.tell(f"event of {name}: {error}")
 
 
@@ -35,19 +38,19 @@ def _create(context: RunnerContext, record: Record, entry: LogEntry, name: Key) 
     try:
         body = event(record, entry, name, found["metadata"]["uid"])
         context.client.request("POST", collection("Event", name.namespace), body)
-    except Conflict:  # a runner before this one has
+    except Conflict:  # a runner before this one has created it
         pass
 
 
 def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any]:
-    """An Event of Kubernetes (core/v1); of one entry it always has the same name.
+    """The Event (core/v1) of one entry. Its name is always the same, so that there is one however often it is created.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """
     at = f"{entry.at:%Y-%m-%dT%H:%M:%SZ}"
     done = f"{entry.action} by {entry.who}" + (f": {entry.why}" if entry.why else "")
     text = f"rollout {record.name}: {done}; now {entry.phase} ({entry.stage}), weight {entry.weight}"
-    bad = entry.phase is Phase.DEGRADED or "failed" in entry.action
+    bad = entry.phase is Phase.DEGRADED or entry.action.kind.failure
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -62,7 +65,7 @@ def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any
             "name": name.name,
             "uid": uid,
         },
-        "reason": "Rollout" + entry.action.title().replace(" ", ""),
+        "reason": "Rollout" + str(entry.action).title().replace(" ", ""),
         "message": text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
         "type": "Warning" if bad else "Normal",
         "source": {"component": "graylane"},
