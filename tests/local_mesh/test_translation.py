@@ -159,6 +159,17 @@ def test_a_redirect_keeps_the_port_only_where_it_is_not_the_schemes():
     }
 
 
+def test_a_redirect_replaces_the_prefix_that_the_route_matched():
+    moved = mesh_route("{match: [{uri: {prefix: /a}}], redirect: {prefixRewrite: /b, uri: /ignored}}")
+    assert moved["redirect"] == {"prefix_rewrite": "/b", "response_code": "MOVED_PERMANENTLY"}
+
+
+def test_percentages_are_rounded_down_as_istio_does():
+    extra = "fault: {abort: {httpStatus: 503, percentage: {value: 0.00019}}}"
+    fault = mesh_route(f"{{{extra}, {TO_MOUSE}}}")["typed_per_filter_config"]["envoy.filters.http.fault"]
+    assert fault["abort"]["percentage"] == {"numerator": 1, "denominator": "MILLION"}
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("2s", "2s"), ("1m30s", "90s"), ("100ms", "0.1s"), ("1.5h", "5400s"), ("0s", "0s")]
 )
