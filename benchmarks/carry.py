@@ -35,7 +35,7 @@ from propagation.clients.httpx import PropagatingTransport
 ROUNDS = 9
 TURNS = 10
 NINE = [(f"x-header-{number}".encode(), b"value") for number in range(9)]
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
+SDK: Any = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
 OURS, OTEL, CORRELATION, STARLETTE = "graylane", "opentelemetry", "asgi-correlation-id", "starlette-context"
 
 
@@ -52,7 +52,7 @@ async def nothing(*message: Any) -> None:
     pass
 
 
-def request(middleware: Any, last: tuple[bytes, bytes]) -> Callable[[], None]:
+def request(middleware: Any, last: tuple[bytes, bytes]) -> Callable[[], object]:
     """One request through `middleware`, with nine headers and this one."""
     headers = [*NINE, last]
 
@@ -76,7 +76,7 @@ def request(middleware: Any, last: tuple[bytes, bytes]) -> Callable[[], None]:
     return once
 
 
-def middleware(tagged: bool) -> dict[str, Callable[[], None]]:
+def middleware(tagged: bool) -> dict[str, Callable[[], object]]:
     """The apps to compare, each with the header that its middleware reads, or with one that none reads."""
     other = (b"x-header-9", b"value")
     wanted = {
@@ -85,7 +85,7 @@ def middleware(tagged: bool) -> dict[str, Callable[[], None]]:
         CORRELATION: (b"x-request-id", uuid.uuid4().hex.encode()),
         STARLETTE: (b"env", b"gray"),
     }
-    made = {
+    made: dict[str, Any] = {
         "bare": app,
         OURS: ASGIMiddleware(app),
         OTEL: OpenTelemetryMiddleware(app, **SDK),
@@ -105,15 +105,15 @@ class Answer(httpx.BaseTransport):
         return self._answer
 
 
-def transports() -> dict[str, Callable[[], None]]:
+def transports() -> dict[str, Callable[[], object]]:
     headers = httpx.Headers([*NINE, (b"x-header-9", b"value")])
-    made = {
+    made: dict[str, Any] = {
         "bare": Answer(),
         OURS: PropagatingTransport(Answer()),
         OTEL: SyncOpenTelemetryTransport(Answer(), **SDK),
     }
 
-    def send(transport: httpx.BaseTransport) -> Callable[[], None]:
+    def send(transport: httpx.BaseTransport) -> Callable[[], object]:
         stream = httpx.ByteStream(b"")
         return lambda: transport.handle_request(
             httpx.Request("GET", "http://mouse-svc:9001/", headers=headers, stream=stream)
@@ -122,7 +122,7 @@ def transports() -> dict[str, Callable[[], None]]:
     return {name: send(one) for name, one in made.items()}
 
 
-def added(ways: dict[str, Callable[[], None]], seconds_each: float = 0.1) -> dict[str, float]:
+def added(ways: dict[str, Callable[[], object]], seconds_each: float = 0.1) -> dict[str, float]:
     """What each way adds to "bare", in microseconds: the median over the rounds."""
     counts = {name: calls_in(way, seconds_each / TURNS) for name, way in ways.items()}
     rounds: dict[str, list[float]] = {name: [] for name in ways}
@@ -136,12 +136,12 @@ def added(ways: dict[str, Callable[[], None]], seconds_each: float = 0.1) -> dic
     return {name: statistics.median(found) * 1e6 for name, found in rounds.items() if name != "bare"}
 
 
-def calls_in(way: Callable[[], None], seconds: float) -> int:
+def calls_in(way: Callable[[], object], seconds: float) -> int:
     timed(way, 50)
     return max(20, int(seconds / (timed(way, 200) / 200)))
 
 
-def timed(way: Callable[[], None], count: int) -> float:
+def timed(way: Callable[[], object], count: int) -> float:
     began = time.perf_counter()
     for _ in range(count):
         way()

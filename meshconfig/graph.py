@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from meshconfig.compile.services import Plan
-from meshconfig.spec import LaneGroup
+from meshconfig.spec import LaneGroup, ServiceInGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,7 @@ class Cell:
 def cells(group: LaneGroup) -> list[list[Cell]]:
     """A row for each lane; the services are ordered from callers to called ones."""
     order = call_order(group)
-    plans = {name: Plan(name, group.spec.services[name], group) for name in order}
-    return [[_cell(lane, plans[name]) for name in order] for lane in group.spec.lanes]
+    return [[_cell(lane, group.service(name)) for name in order] for lane in group.spec.lanes]
 
 
 def call_order(group: LaneGroup) -> list[str]:
@@ -44,12 +42,12 @@ def call_order(group: LaneGroup) -> list[str]:
     return order
 
 
-def _cell(lane: str, plan: Plan) -> Cell:
-    if version := plan.version_in(lane):
-        return Cell(lane, plan.name, version, own=True)
-    if plan.refuses(lane):
-        return Cell(lane, plan.name, "", own=False)
-    return Cell(lane, plan.name, plan.baseline or " / ".join(plan.spec.weights or {}), own=False)
+def _cell(lane: str, service: ServiceInGroup) -> Cell:
+    if version := service.version_in(lane):
+        return Cell(lane, service.name, version, own=True)
+    if service.refuses(lane):
+        return Cell(lane, service.name, "", own=False)
+    return Cell(lane, service.name, service.baseline or " / ".join(service.spec.weights or {}), own=False)
 
 
 def mermaid(group: LaneGroup) -> str:

@@ -1,12 +1,13 @@
 """Files to groups: documents that name the same group are read as one spec, and every error keeps its file and line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from meshconfig import references
-from meshconfig.errors import InputError, Location, Problem, dotted, nearest
+from meshconfig.compile import compile_group
+from meshconfig.errors import InputError, Location, nearest
 from meshconfig.load import Document, FieldPath, load
+from meshconfig.model import Model
 from meshconfig.spec import Envelope, LaneGroup
 from meshconfig.spec.base import validate
 
@@ -16,10 +17,11 @@ KINDS = (GROUP, "LocalMesh", "Rollout")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group's spec and the documents that it was read from."""
+    """One group's spec, the model that it compiles to, and the documents that it was read from."""
 
     spec: LaneGroup
-    documents: tuple[Document, ...]
+    model: Model = field(repr=False, compare=False)
+    documents: tuple[Document, ...] = field(repr=False)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -81,9 +83,7 @@ def _group(documents: tuple[Document, ...]) -> Group:
         return _locate(documents, path)
 
     spec = validate(LaneGroup, value, locate)
-    if wrong := [Problem(locate(path), dotted(path), message) for path, message in references.check(spec)]:
-        raise InputError(sorted(set(wrong)))
-    return Group(spec, documents)
+    return Group(spec, compile_group(spec, locate), documents)
 
 
 def _merged(documents: Sequence[Document]) -> dict[str, Any]:

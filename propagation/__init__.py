@@ -11,6 +11,8 @@ from propagation.propagator import RemoteFieldsPropagator
 from propagation.servers.asgi import ASGIMiddleware
 from propagation.servers.wsgi import WSGIMiddleware
 
+__version__ = "0.1.0"  # the one place: pyproject.toml reads it here
+
 __all__ = [
     "ASGIMiddleware",
     "ConfigError",

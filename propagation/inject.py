@@ -1,7 +1,7 @@
 """From a context to the headers of a request or a message: every rule of writing in one place."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from opentelemetry.context import Context, get_current
 
@@ -15,6 +15,18 @@ from propagation.hosts import host_of
 C = TypeVar("C")
 
 
+@overload  # so that `headers = inject({})` needs no annotation
+def inject(
+    headers: dict[str, str],
+    url: str | None = None,
+    *,
+    config: PropagationConfig | None = None,
+    context: Context | None = None,
+) -> dict[str, str]: ...
+@overload
+def inject(
+    headers: C, url: str | None = None, *, config: PropagationConfig | None = None, context: Context | None = None
+) -> C: ...
 def inject(
     headers: C, url: str | None = None, *, config: PropagationConfig | None = None, context: Context | None = None
 ) -> C:

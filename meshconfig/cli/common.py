@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from meshconfig import groups
-from meshconfig.compile import compile_group
 from meshconfig.errors import GraylaneError
 from meshconfig.model import Model
 
@@ -42,7 +41,7 @@ def models(files: Sequence[str]) -> list[Model]:
     Raises:
         InputError: a file cannot be read, or a spec in it is invalid.
     """
-    return [compile_group(group.spec) for group in groups.read(files)]
+    return [group.model for group in groups.read(files)]
 
 
 @contextmanager

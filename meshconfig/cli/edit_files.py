@@ -3,14 +3,13 @@
 A reader sees each file either old or new, never half of it.
 """
 
-import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from meshconfig.atomic import Replacement, replace_file
 from meshconfig.edit.files import Texts
 from meshconfig.errors import InputError
 from meshconfig.load import load
@@ -59,24 +58,12 @@ class Staged:
 
     def __init__(self, changes: Sequence[FileChange]) -> None:
         self._changes = changes
-        self._temporary: Mapping[Path, Path] = {}
+        self._new: list[Replacement] = []
 
     def stage(self) -> None:
         """Write the temporary files. What can fail, such as a full disk or a missing permission, fails here."""
-        found: dict[Path, Path] = {}
-        self._temporary = found
         for one in self._changes:
-            path = Path(os.path.realpath(one.file))  # replace the target of a symbolic link, not the link
-            temporary = path.with_name(f".{path.name}.graylane-{os.getpid()}.tmp")
-            with temporary.open("wb") as out:
-                found[path] = temporary
-                out.write(one.after.encode())
-                out.flush()
-                os.fsync(out.fileno())
-            if one.before is not None:
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-                if not os.access(path, os.W_OK):
-                    raise PermissionError(13, "Permission denied", str(path))
+            self._new.append(Replacement(Path(one.file), one.after.encode(), durable=True))
 
     def commit(self) -> None:
         """Replace every file by its new content.
@@ -84,24 +71,24 @@ class Staged:
         Raises:
             InputError: another process changed a file in the meantime; then no file is replaced.
         """
-        paths = [Path(os.path.realpath(one.file)) for one in self._changes]
-        for one, path in zip(self._changes, paths, strict=True):
+        for one in self._changes:
+            path = Path(one.file)
             found = path.read_bytes().decode() if path.exists() else None
             if found != one.before:
                 raise InputError.at(one.file, "was changed by another process in the meantime: nothing was written")
-        done: list[tuple[FileChange, Path]] = []
+        done: list[FileChange] = []
         try:
-            for one, path in zip(self._changes, paths, strict=True):
-                self._temporary[path].replace(path)
-                done.append((one, path))
+            for one, new in zip(self._changes, self._new, strict=True):
+                new.commit()
+                done.append(one)
         except OSError:
-            for one, path in done:
-                _restore(one, path)
+            for one in done:
+                _restore(one)
             raise
 
     def discard(self) -> None:
-        for temporary in self._temporary.values():
-            temporary.unlink(missing_ok=True)
+        for new in self._new:
+            new.discard()
 
 
 @contextmanager
@@ -121,9 +108,9 @@ def staged(changes: Sequence[FileChange]) -> Iterator[Staged]:
         found.discard()
 
 
-def _restore(one: FileChange, path: Path) -> None:
+def _restore(one: FileChange) -> None:
     with suppress(OSError):
         if one.before is None:
-            path.unlink(missing_ok=True)
+            Path(one.file).unlink(missing_ok=True)
         else:
-            path.write_bytes(one.before.encode())
+            replace_file(Path(one.file), one.before.encode(), durable=True)

@@ -108,7 +108,7 @@ class Names:
             if service:
                 return service
         for service in self.services.values():
-            if service.resource == name:
+            if service.resource.name == name:
                 return service
         raise InputError.at(self.files, f"there is no service {name}{nearest(name, self.services)}")
 

@@ -12,6 +12,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from meshconfig.atomic import replace_file
 from meshconfig.errors import InputError, Location, Problem
 from meshconfig.load import parse
 from meshconfig.model import Model
@@ -96,7 +97,7 @@ def write(comparison: Comparison) -> None:
         comparison.directory.mkdir(parents=True, exist_ok=True)
         for file in comparison.files:
             if file.wanted is not None:
-                _replace(file.path, file.wanted)
+                replace_file(file.path, file.wanted)
         for file in comparison.superfluous:
             file.path.unlink(missing_ok=True)
     except OSError as error:
@@ -196,18 +197,6 @@ def _group(value: Any, name: str) -> str | None:
     if not all(part and isinstance(part, str) for part in parts) or file_name(value) != name:
         return None
     return str(labels[GROUP])
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".graylane-{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _unusable(directory: Path, error: OSError) -> InputError:

@@ -9,10 +9,9 @@ from rich.table import Table
 
 from meshconfig import groups
 from meshconfig.cli.common import Files, Output, OutputFormat, stdout
-from meshconfig.compile.services import Plan
 from meshconfig.errors import InputError, nearest
 from meshconfig.replicas import Count, replica_counts
-from meshconfig.spec import LaneGroup
+from meshconfig.spec import LaneGroup, ServiceInGroup
 
 
 def command(
@@ -38,8 +37,8 @@ def command(
         graylane replicas -f graylane.yaml cat --total 10 --prod v1 --gray v2
     """
     group = _group_of(service, groups.read(file))
-    plan = Plan(service, group.spec.services[service], group)
-    counts = replica_counts(_weights(plan, _lanes(context.args, plan)), total)
+    here = group.service(service)
+    counts = replica_counts(_weights(here, _lanes(context.args, here)), total)
     if output is Output.JSON:
         print(json.dumps([_json(count) for count in counts], indent=2))
     else:
@@ -54,10 +53,10 @@ def _group_of(service: str, found: Sequence[groups.Group]) -> LaneGroup:
     raise InputError.at(found[0].documents[0].file, f"there is no service {service}{nearest(service, names)}")
 
 
-def _lanes(arguments: Sequence[str], plan: Plan) -> dict[str, str]:
+def _lanes(arguments: Sequence[str], service: ServiceInGroup) -> dict[str, str]:
     """`--prod v1 --gray v2` as lane → version."""
     chosen: dict[str, str] = {}
-    lanes, versions = plan.group.spec.lanes, plan.spec.versions
+    lanes, versions = service.group.spec.lanes, service.spec.versions
     words = [word for argument in arguments for word in argument.split("=", 1)]
     for name, version in zip(words[::2], [*words[1::2], ""], strict=False):
         lane = name.removeprefix("--")
@@ -69,23 +68,23 @@ def _lanes(arguments: Sequence[str], plan: Plan) -> dict[str, str]:
     return chosen
 
 
-def _weights(plan: Plan, chosen: Mapping[str, str]) -> dict[str, int]:
-    if plan.spec.weights is not None:
+def _weights(service: ServiceInGroup, chosen: Mapping[str, str]) -> dict[str, int]:
+    if service.spec.weights is not None:
         if chosen:
-            raise InputError.at("replicas", f"{plan.name} has weights by version; --LANE is for an entry's split")
-        return dict(plan.spec.weights)
+            raise InputError.at("replicas", f"{service.name} has weights by version; --LANE is for an entry's split")
+        return dict(service.spec.weights)
     weights: dict[str, int] = {}
-    for lane, weight in _split(plan).items():
-        version = chosen.get(lane) or plan.version_in(lane) or plan.baseline
+    for lane, weight in _split(service).items():
+        version = chosen.get(lane) or service.version_in(lane) or service.baseline
         if version is not None:
             weights[version] = weights.get(version, 0) + weight
     return weights
 
 
-def _split(plan: Plan) -> Mapping[str, int]:
-    entries = [one for one in plan.group.spec.entries if any(route.service == plan.name for route in one.routes)]
+def _split(service: ServiceInGroup) -> Mapping[str, int]:
+    entries = [one for one in service.group.spec.entries if any(route.service == service.name for route in one.routes)]
     splits = [entry.split for entry in entries if entry.split]
-    return splits[0] if splits else {plan.group.spec.tag.default: 1}
+    return splits[0] if splits else {service.group.spec.tag.default: 1}
 
 
 def _json(count: Count) -> dict[str, object]:

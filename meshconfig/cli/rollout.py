@@ -20,6 +20,7 @@ from meshconfig.cli.watch import View, follow
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
 from meshconfig.load import Document, load
+from meshconfig.rollout.actions import changed_by
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.status import status as as_json
 from meshconfig.spec import LaneGroup
@@ -171,7 +172,7 @@ def _look(client: "Client", namespace: str, rollout: str) -> RolloutView:
     if state.phase is Phase.SUCCEEDED:
         with suppress(ClusterError):  # only a hint depends on it
             last = history.last_succeeded(history.revisions(client, namespace, state.rollout.spec.group))
-            if last and last.action.startswith(f"rollout {rollout}:"):
+            if last and changed_by(last.action, rollout):
                 return RolloutView(state, last.number)
     return RolloutView(state)
 

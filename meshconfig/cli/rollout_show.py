@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from meshconfig.cli.history import when
+from meshconfig.duration import written
 from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.automatic import rungs
-from meshconfig.rollout.state import Phase, Stage, State
+from meshconfig.rollout.state import Phase, State
 from meshconfig.rollout.status import status
-from meshconfig.spec.duration import duration
 from meshconfig.spec.rollout import RolloutStep
 
 STYLES = {
@@ -96,13 +96,13 @@ def _head(state: State) -> Iterator[Text]:
 
 
 def _standing(state: State) -> str:
-    """The phase and the stage; only the phase if both say the same."""
-    same = state.stage.replace(" ", "") == state.phase.lower()
+    """The phase and the stage. Pending and the three ends have one stage each, which says nothing more."""
+    same = state.phase is Phase.PENDING or state.phase.final
     return str(state.phase) if same else f"{state.phase}, {state.stage}"
 
 
 def _step(state: State) -> str:
-    if state.stage is Stage.PENDING or state.current is None or state.phase.final:
+    if state.phase is Phase.PENDING or state.current is None or state.phase.final:
         return ""
     return f", step {state.step + 1} of {len(state.rollout.spec.steps)}"
 
@@ -113,7 +113,7 @@ def _left(state: State, now: datetime) -> Text | None:
         return None
     end = datetime.fromisoformat(until)
     seconds = max(0, round((end - now).total_seconds()))
-    return Text(f"until {when(end)}, {duration(seconds)} left")
+    return Text(f"until {when(end)}, {written(seconds)} left")
 
 
 def _steps(state: State) -> Table:
@@ -122,7 +122,7 @@ def _steps(state: State) -> Table:
     found.add_column(justify="right")
     found.add_column()
     for number, step in enumerate(state.rollout.spec.steps):
-        here = number == state.step and state.stage is not Stage.PENDING
+        here = number == state.step and state.phase is not Phase.PENDING
         words = described(step) + (_rung(state, step) if here else "")
         style = "bold" if here else "" if number < state.step else "dim"
         found.add_row(_mark(state, number, here=here), str(number + 1), Text(words, style))
@@ -131,7 +131,7 @@ def _steps(state: State) -> Table:
 
 def _mark(state: State, number: int, *, here: bool) -> Text:
     if here:
-        back = state.phase.final or state.stage in (Stage.ROUTES_BACK, Stage.PODS_BACK)
+        back = state.phase.final or state.stage.going_back
         return STOPPED if back else HERE
     return DONE if number < state.step else Text(" ")
 
@@ -140,14 +140,14 @@ def described(step: RolloutStep) -> str:
     """A step as text: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
     if step.auto:
         one = step.auto
-        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {duration(one.every)}"
+        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {written(one.every)}"
     parts = []
     if step.weight is not None:
         parts.append(f"weight {step.weight} %{_pods(step)}")
     if step.pause:
-        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {duration(step.pause.for_)}")
+        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {written(step.pause.for_)}")
     if step.analysis:
-        parts.append(f"metrics measured for {duration(step.analysis.for_)}")
+        parts.append(f"metrics measured for {written(step.analysis.for_)}")
     return ", then ".join(parts)
 
 
@@ -174,9 +174,7 @@ def _versions(state: State) -> Table:
 
 
 def _wanted(state: State, service: str, version: str) -> str:
-    spec = state.rollout.spec
-    old = version == spec.services[service].from_
-    if old and spec.keep_old is not None and state.stage is Stage.SUCCEEDED:
+    if state.old_retired and version == state.rollout.spec.services[service].from_:
         return "retired"
     return str(state.pods.get(service, {}).get(version, ""))
 
@@ -205,7 +203,7 @@ def _log(state: State, last: int | None) -> Iterator[RenderableType]:
     found.add_column("why")
     for one in entries:
         phase = Text(one.stage, STYLES[one.phase])
-        found.add_row(when(one.at), Text(one.who), Text(one.action), f"{one.weight} %", phase, Text(one.why))
+        found.add_row(when(one.at), Text(one.who), Text(str(one.action)), f"{one.weight} %", phase, Text(one.why))
     yield found
 
 

@@ -1,47 +1,46 @@
-"""From a spec to the model: which request goes where. Pure; the rules are in the docs, "What it compiles to"."""
+"""From a spec to the model: which request goes where. Pure; the rules are in docs/compile.md."""
 
-from meshconfig.compile.conditions import NotExpressibleError
+from collections.abc import Sequence
+
+from meshconfig.compile.check import problems
 from meshconfig.compile.entries import entry
-from meshconfig.compile.names import entry_names, service_namespace, service_resource
-from meshconfig.compile.services import Plan, autoscalers, istio_fields, mesh_routes, subsets
-from meshconfig.model import Model, Service
+from meshconfig.compile.names import entry_resources
+from meshconfig.compile.services import service
+from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.model import Model
 from meshconfig.spec import LaneGroup
+from meshconfig.spec.base import Locate
 
-__all__ = ["NotExpressibleError", "compile_group"]
+__all__ = ["compile_group", "problems"]
 
 
-def compile_group(group: LaneGroup) -> Model:
+def compile_group(group: LaneGroup, locate: Locate | None = None) -> Model:
     """One group's model.
 
     Parameters:
-        group: a spec whose names are known to meet (`meshconfig.references.check`).
+        locate: the place of a field of the spec; without it a problem names the group instead of a file.
 
     Raises:
-        NotExpressibleError: a combination of matches for which Istio has no form.
+        InputError: names that do not meet, or what Istio cannot express; each with its place, field and reason.
     """
-    plans = {name: Plan(name, spec, group) for name, spec in group.spec.services.items()}
+    where = locate or _named(group)
+    if found := [Problem(where(path), dotted(path), message) for path, message in problems(group)]:
+        raise InputError(sorted(set(found)))
+    services = {name: group.service(name) for name in sorted(group.spec.services)}
     return Model(
         group=group.metadata.name,
         namespace=group.metadata.namespace,
         tag=group.spec.tag.header,
         baseline=group.spec.tag.default,
-        services=tuple(_service(plan) for plan in plans.values()),
-        entries=tuple(
-            entry(group, spec, name, plans) for spec, name in zip(group.spec.entries, entry_names(group), strict=True)
-        ),
+        services=tuple(map(service, services.values())),
+        entries=tuple(entry(group, index, name, services) for index, name in enumerate(entry_resources(group))),
     )
 
 
-def _service(plan: Plan) -> Service:
-    return Service(
-        name=plan.name,
-        resource=service_resource(plan.host),
-        namespace=service_namespace(plan.host, plan.group.metadata.namespace),
-        host=plan.host,
-        port=plan.spec.port,
-        subsets=subsets(plan),
-        routes=mesh_routes(plan),
-        calls=plan.spec.calls,
-        traffic_policy=istio_fields(plan.spec.traffic_policy),
-        autoscalers=autoscalers(plan),
-    )
+def _named(group: LaneGroup) -> Locate:
+    place = Location(f"LaneGroup {group.metadata.namespace}/{group.metadata.name}")
+
+    def locate(path: Sequence[str | int]) -> Location:
+        return place
+
+    return locate

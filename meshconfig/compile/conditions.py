@@ -4,8 +4,9 @@ import itertools
 import re
 from collections.abc import Mapping
 
-from meshconfig.model import Condition, Named, Text
-from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch, StringMatch
+from meshconfig.model import Condition, Named, StringMatch, named
+from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch
+from meshconfig.spec.match import StringMatch as StringMatchSpec
 
 MAX_COOKIES = 3  # n cookies in one header take n! orders in one expression
 
@@ -20,35 +21,35 @@ def condition(match: Match) -> Condition:
     Raises:
         NotExpressibleError: cookies that cannot be put into one match on the header `cookie`.
     """
-    headers = {name: text(value) for name, value in match.headers.items()}
+    headers = {name: string_match(value) for name, value in match.headers.items()}
     if match.cookies:
         if "cookie" in headers:
             raise NotExpressibleError("give either cookies or a match on the header cookie: Istio takes one per header")
-        headers["cookie"] = Text("regex", cookie_regex(match.cookies))
+        headers["cookie"] = StringMatch("regex", cookie_regex(match.cookies))
     return Condition(
         path=path(match.path) if match.path else None,
         method=match.method,
-        headers=tuple(headers.items()),
+        headers=named(headers),
         query=_named(match.query),
         claims=_named(match.claims) if isinstance(match, EntryMatch) else (),
     )
 
 
-def text(match: StringMatch) -> Text:
+def string_match(match: StringMatchSpec) -> StringMatch:
     if match.exact is not None:
-        return Text("exact", match.exact)
+        return StringMatch("exact", match.exact)
     if match.prefix is not None:
-        return Text("prefix", match.prefix)
-    return Text("regex", match.regex) if match.regex is not None else Text("present")
+        return StringMatch("prefix", match.prefix)
+    return StringMatch("regex", match.regex) if match.regex is not None else StringMatch("present")
 
 
-def path(match: PathMatch) -> Text | None:
+def path(match: PathMatch) -> StringMatch | None:
     """A path's condition; the prefix `/` is every path."""
     if match.exact is not None:
-        return Text("exact", match.exact)
+        return StringMatch("exact", match.exact)
     if match.prefix is not None:
-        return Text("prefix", match.prefix) if match.prefix != "/" else None
-    return Text("regex", match.regex or "")
+        return StringMatch("prefix", match.prefix) if match.prefix != "/" else None
+    return StringMatch("regex", match.regex or "")
 
 
 def both(one: Condition, other: Condition) -> Condition | None:
@@ -67,10 +68,10 @@ def both(one: Condition, other: Condition) -> Condition | None:
     return Condition(
         path=joined,
         method=one.method or other.method,
-        headers=one.headers + other.headers,
-        query=one.query + other.query,
-        claims=one.claims + other.claims,
-        absent=one.absent + other.absent,
+        headers=named(dict(one.headers + other.headers)),
+        query=named(dict(one.query + other.query)),
+        claims=named(dict(one.claims + other.claims)),
+        absent=named(dict(one.absent + other.absent)),
     )
 
 
@@ -79,10 +80,11 @@ def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
 
     With `baggage`, the W3C header counts where the plain one is absent: the plain header wins, as in `propagation`.
     """
-    plain = Condition(headers=((header, Text("exact", lane)),))
+    plain = Condition(headers=((header, StringMatch("exact", lane)),))
     if not baggage:
         return (plain,)
-    return (plain, Condition(headers=(("baggage", Text("regex", baggage_regex(header, lane))),), absent=(header,)))
+    member = StringMatch("regex", baggage_regex(header, lane))
+    return (plain, Condition(headers=(("baggage", member),), absent=((header, StringMatch("present")),)))
 
 
 def baggage_regex(key: str, value: str) -> str:
@@ -90,7 +92,7 @@ def baggage_regex(key: str, value: str) -> str:
     return rf"(.*,)?\s*{_quoted(key)}\s*=\s*{_quoted(value)}\s*([;,].*)?"
 
 
-def cookie_regex(cookies: Mapping[str, StringMatch]) -> str:
+def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
     """A `Cookie` header that holds all of these cookies, in any order.
 
     Raises:
@@ -98,7 +100,7 @@ def cookie_regex(cookies: Mapping[str, StringMatch]) -> str:
     """
     if len(cookies) > MAX_COOKIES:
         raise NotExpressibleError(f"at most {MAX_COOKIES} cookies in one match")
-    pairs = [f"{_quoted(name)}={_cookie_value(match)}" for name, match in cookies.items()]
+    pairs = [f"{_quoted(name)}={_cookie_value(match)}" for name, match in sorted(cookies.items())]
     # RFC 6265 puts one space between them. Short, because Envoy counts a regex's instructions: 100 where nobody sets
     # more, 32768 in Istio's bootstrap; a longer one has the whole route table refused.
     orders = [";(.*;)? *".join(order) for order in itertools.permutations(pairs)]
@@ -109,8 +111,8 @@ def cookie_regex(cookies: Mapping[str, StringMatch]) -> str:
     return regex
 
 
-def _cookie_value(match: StringMatch) -> str:
-    given = text(match)
+def _cookie_value(match: StringMatchSpec) -> str:
+    given = string_match(match)
     if given.kind == "exact":
         return _quoted(given.value)
     if given.kind == "prefix":
@@ -122,14 +124,14 @@ def _quoted(literal: str) -> str:
     return re.sub(r"([.+*?^$|()\[\]{}\\])", r"\\\1", literal)
 
 
-def _named(matches: Mapping[str, StringMatch]) -> Named:
-    return tuple((name, text(value)) for name, value in matches.items())
+def _named(matches: Mapping[str, StringMatchSpec]) -> Named:
+    return named({name: string_match(value) for name, value in matches.items()})
 
 
-_NEVER = Text("exact", "")
+_NEVER = StringMatch("exact", "")
 
 
-def _both_paths(one: Text | None, other: Text | None) -> Text | None:
+def _both_paths(one: StringMatch | None, other: StringMatch | None) -> StringMatch | None:
     if one is None or other is None or one == other:
         return one or other
     if "regex" in (one.kind, other.kind):

@@ -1,59 +1,82 @@
 """Where traffic enters: each path repeats its service's routes, and every route settles the tag for the hops behind."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from meshconfig.compile.conditions import both, condition, path
-from meshconfig.compile.services import DEFAULT, Plan, lane_conditions, refusal
+from meshconfig.compile.services import (
+    Destinations,
+    istio_fields,
+    lane_or_refusal,
+    lane_route,
+    rule_routes,
+    weighed,
+    with_fields,
+)
+from meshconfig.load import FieldPath
 from meshconfig.model import (
     Condition,
     Entry,
     Listener,
+    Name,
+    Origin,
     OwnGateway,
     RemoveTag,
     Route,
+    RouteId,
+    RouteKind,
     SetTag,
     TagChange,
     Target,
 )
 from meshconfig.spec import Entry as EntrySpec
-from meshconfig.spec import GatewayRef, LaneGroup, PathRoute
+from meshconfig.spec import GatewayRef, LaneGroup, PathRoute, ServiceInGroup
 from meshconfig.spec.group import REDIRECTED
 
 
-def entry(group: LaneGroup, spec: EntrySpec, resource: str, plans: dict[str, Plan]) -> Entry:
+def entry(group: LaneGroup, index: int, resource: Name, services: Mapping[str, ServiceInGroup]) -> Entry:
     """One entry: its Gateway, own or existing, and its routes, path by path in the spec's order."""
-    namespace = group.metadata.namespace
-    own = None if spec.gateway.use else _own_gateway(spec.gateway, resource)
+    spec = group.spec.entries[index]
+    field: FieldPath = ("spec", "entries", index)
     routes = [
-        replace(route, policy=plans[one.service].policy)
-        for one in spec.routes
-        for route in _path_routes(group, spec, one, plans[one.service])
+        route
+        for number, one in enumerate(spec.routes)
+        for route in _path_routes(spec, one, services[one.service], field, number)
     ]
-    gateway = spec.gateway.use or f"{namespace}/{resource}"
-    return Entry(resource, namespace, spec.hosts, gateway, tuple(routes), own)
+    own = None if spec.gateway.use else _own_gateway(spec.gateway, resource, spec.hosts)
+    return Entry(resource, spec.hosts, spec.gateway.use or "/".join(resource), tuple(routes), own)
 
 
-def _own_gateway(spec: GatewayRef, resource: str) -> OwnGateway:
+def _own_gateway(spec: GatewayRef, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
     selector = tuple(sorted(spec.selector.items()))
     if spec.tls is None:
-        return OwnGateway(resource, selector, (Listener(spec.port or 80),))
+        return OwnGateway(resource, selector, hosts, (Listener(spec.port or 80),))
     listeners = [Listener(spec.port or 443, spec.tls.mode, spec.tls.credential_name)]
     if spec.tls.https_redirect:
         listeners.append(Listener(REDIRECTED, redirect=True))
-    return OwnGateway(resource, selector, tuple(listeners))
+    return OwnGateway(resource, selector, hosts, tuple(listeners))
 
 
-def _path_routes(group: LaneGroup, spec: EntrySpec, one: PathRoute, plan: Plan) -> Iterator[Route]:
+def _path_routes(
+    spec: EntrySpec, one: PathRoute, service: ServiceInGroup, field: FieldPath, number: int
+) -> Iterator[Route]:
     """The routes of one path: those of `_service_routes` that this path and method leave possible."""
     here = Condition(path=path(one.path), method=one.method)
-    for route in _service_routes(group, spec, plan):
+    default = Origin((*field, "routes", number), service.name)
+    fields = istio_fields(service.spec.policy)
+    for route in _service_routes(spec, service, field, default):
         conditions = route.conditions or (Condition(),)
         met = [joined for each in conditions if (joined := both(here, each))]
         if met:
             anything = any(joined.always for joined in met)
-            yield replace(route, conditions=() if anything else tuple(met), rewrite=_rewrite(one, met[0]))
+            narrowed = replace(
+                route,
+                conditions=() if anything else tuple(met),
+                rewrite=None if route.refusal else _rewrite(one, met[0]),
+                origin=(route.origin or default)._replace(path_route=number),
+            )
+            yield with_fields(narrowed, fields)
 
 
 def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
@@ -63,38 +86,36 @@ def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
     return one.rewrite + narrowed.path.value.removeprefix(one.path.prefix)
 
 
-def _service_routes(group: LaneGroup, spec: EntrySpec, plan: Plan) -> Iterator[Route]:
+def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
     trusted = spec.tag == "trusted"
     # Who is in no lane: an outside tag that no lane answers to must not half apply further in.
-    nobody: TagChange = RemoveTag() if trusted else SetTag(group.spec.tag.default)
+    nobody: TagChange = RemoveTag() if trusted else SetTag(service.group.spec.tag.default)
+    destinations = Destinations(service)
     if trusted:
-        for lane in group.spec.lanes:
-            yield _into(lane, lane, lane_conditions(group, lane), plan)
-    for number, admit in enumerate(spec.admit, 1):
-        yield _into(admit.lane, f"admit-{number}", (condition(admit.match),), plan)
-    for number, rule in enumerate(plan.spec.rules, 1):
-        yield Route(f"rule-{number}", (condition(rule.match),), plan.weighted(rule.weights, nobody))
-    yield Route(DEFAULT, (), _split(spec, plan) or plan.untagged_targets(nobody))
+        for lane, _ in service.lanes:
+            yield lane_route(service, lane, destinations.entering(lane, SetTag(lane)))
+    for index, admit in enumerate(spec.admit):
+        route_id = RouteId(RouteKind.ADMIT, str(index + 1))
+        targets = destinations.entering(admit.lane, SetTag(admit.lane))
+        origin = Origin((*field, "admit", index), service.name)
+        yield lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
+    yield from rule_routes(service, nobody)
+    targets = _split(spec, destinations) or destinations.untagged(nobody)
+    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(targets), origin=default)
 
 
-def _into(lane: str, name: str, conditions: tuple[Condition, ...], plan: Plan) -> Route:
-    """A route that puts its requests into a lane."""
-    if plan.refuses(lane):
-        return Route(name, conditions, (), refusal=refusal(lane, plan.name))
-    return Route(name, conditions, plan.entry_targets(lane, SetTag(lane)))
-
-
-def _split(spec: EntrySpec, plan: Plan) -> tuple[Target, ...]:
+def _split(spec: EntrySpec, destinations: Destinations) -> tuple[Target, ...]:
     """The chosen lane's tag is set per destination, so that a percentage never mixes lanes along a chain."""
-    lanes = [(weight, plan.entry_targets(lane, SetTag(lane))) for lane, weight in (spec.split or {}).items() if weight]
+    shares = sorted((spec.split or {}).items())
+    lanes = [(share, destinations.entering(lane, SetTag(lane))) for lane, share in shares if share]
     # A lane may itself be spread over versions: one common total keeps the lanes' shares as they were asked for.
     common = math.lcm(*(_total(targets) for _, targets in lanes))
     return tuple(
-        replace(target, weight=share * target.weight * common // _total(targets))
+        replace(target, weight=share * (target.weight or 1) * common // _total(targets))
         for share, targets in lanes
         for target in targets
     )
 
 
 def _total(targets: tuple[Target, ...]) -> int:
-    return sum(target.weight for target in targets)
+    return sum(target.weight or 1 for target in targets)

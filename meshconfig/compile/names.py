@@ -3,31 +3,20 @@
 import hashlib
 import re
 
-from meshconfig.istio import CLUSTER_DOMAIN
-from meshconfig.spec import Entry, LaneGroup
+from meshconfig.istio.hosts import service_name
+from meshconfig.model import Name
+from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
 
 LONGEST = 58  # of 63, so that a number still fits
 
 
-def service_fqdn(host: str, namespace: str) -> str:
-    """A service's host in full: `cat-svc` is in the group's namespace, `cat-svc.shop` in shop, more dots as it is."""
-    dots = host.count(".")
-    if dots == 0:
-        return f"{host}.{namespace}.{CLUSTER_DOMAIN}"
-    return f"{host}.{CLUSTER_DOMAIN}" if dots == 1 else host
-
-
-def service_namespace(fqdn: str, namespace: str) -> str:
-    """The namespace of a Service; the group's own for a host outside the cluster."""
-    return fqdn.split(".")[1] if fqdn.endswith("." + CLUSTER_DOMAIN) else namespace
-
-
-def service_resource(fqdn: str) -> str:
+def service_resource(service: ServiceInGroup) -> Name:
     """What a service's resources are called: as the Service, or as the host outside the cluster."""
-    return fqdn.split(".")[0] if fqdn.endswith("." + CLUSTER_DOMAIN) else fqdn
+    known = service_name(service.host)
+    return Name(service.namespace, known.name if known else service.host)
 
 
-def entry_names(group: LaneGroup) -> list[str]:
+def entry_resources(group: LaneGroup) -> list[Name]:
     """What each entry's resources are called: by its first host, so that adding an entry renames no other.
 
     Istio takes only DNS labels for the name of a Gateway (`istioctl analyze`: IST0106 for `cat.example.com`).
@@ -37,7 +26,7 @@ def entry_names(group: LaneGroup) -> list[str]:
         name = _label(entry)
         earlier = sum(other.partition("--")[0] == name for other in names)
         names.append(f"{name}--{earlier + 1}" if earlier else name)
-    return names
+    return [Name(group.metadata.namespace, name) for name in names]
 
 
 def _label(entry: Entry) -> str:

@@ -1,151 +1,165 @@
 """A service's routes between services, and its subsets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from meshconfig.compile.conditions import condition, tagged
-from meshconfig.compile.names import service_fqdn
+from meshconfig.compile.names import service_resource
+from meshconfig.load import FieldPath
 from meshconfig.model import (
     Autoscaler,
     Condition,
     Failover,
-    Opaque,
+    IstioFields,
+    Name,
+    Origin,
     Route,
+    RouteId,
+    RouteKind,
+    Service,
     Subset,
     TagChange,
     Target,
 )
-from meshconfig.spec import Lane, LaneGroup, Policy, ServiceSpec, TrafficPolicy, Version
+from meshconfig.spec import Policy, ServiceInGroup, TrafficPolicy
 
-DEFAULT = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One service in its group: which version a lane means here, and what the untagged get."""
-
-    name: str
-    spec: ServiceSpec
-    group: LaneGroup
-
-    @property
-    def host(self) -> str:
-        return service_fqdn(self.spec.host, self.group.metadata.namespace)
-
-    @property
-    def baseline(self) -> str | None:
-        """The version of who sends no tag, where neither rules nor weights say otherwise."""
-        return self.spec.default or self.version_in(self.group.spec.tag.default)
-
-    def version_in(self, lane: str) -> str | None:
-        """The lane's own version of this service, if it has one."""
-        version = self.group.spec.lanes[lane].versions.get(self.name, lane)
-        return version if version in self.spec.versions else None
-
-    def lane_targets(self, lane: str, tag: TagChange = None) -> tuple[Target, ...]:
-        """Where the lane's requests go; empty where it has no version here."""
-        version = self.version_in(lane)
-        if version is None:
-            return ()
-        runtime = self.group.spec.lanes[lane].fallback == "runtime" and version != self.baseline
-        return (self.target(runtime_subset(version, self.baseline) if runtime else version, tag=tag),)
-
-    def entry_targets(self, lane: str, tag: TagChange) -> tuple[Target, ...]:
-        """As `lane_targets`, and the baseline's where the lane has no version here."""
-        if targets := self.lane_targets(lane, tag):
-            return targets
-        return (self.target(self.baseline, tag=tag),) if self.baseline else self.untagged_targets(tag)
-
-    def untagged_targets(self, tag: TagChange = None) -> tuple[Target, ...]:
-        if self.spec.weights is not None or self.baseline is None:
-            return self.weighted(self.spec.weights or {}, tag)
-        return (self.target(self.baseline, tag=tag),)
-
-    def weighted(self, weights: Mapping[str, int], tag: TagChange = None) -> tuple[Target, ...]:
-        return tuple(self.target(version, weight, tag) for version, weight in weights.items() if weight)
-
-    def target(self, subset: str, weight: int = 1, tag: TagChange = None) -> Target:
-        return Target(self.host, self.spec.port, subset, weight, tag)
-
-    def refuses(self, lane: str) -> bool:
-        """A strict lane without a version here does not fall back."""
-        return self.group.spec.lanes[lane].mode == "strict" and self.version_in(lane) is None
-
-    @property
-    def policy(self) -> Opaque:
-        return istio_fields(self.spec.policy)
+SERVICES: FieldPath = ("spec", "services")
 
 
-def istio_fields(policy: Policy | TrafficPolicy) -> Opaque:
-    """As they were written: what was not given is not there."""
-    return policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
-
-
-def runtime_subset(version: str, baseline: str | None) -> str:
-    """The subset of a lane with `fallback: runtime`; its own name, so that the version's own subset stays pure."""
-    return f"{version}-or-{baseline}"
-
-
-def refusal(lane: str, service: str) -> str:
-    return f"graylane: lane {lane} is strict and has no version of {service}\n"
-
-
-def mesh_routes(plan: Plan) -> tuple[Route, ...]:
-    """The tag, then rules, then weights or the baseline's version (design, "What it compiles to")."""
-    routes = [route for lane in plan.group.spec.lanes if (route := _lane_route(plan, lane))]
-    routes += [
-        Route(f"rule-{number}", (condition(rule.match),), plan.weighted(rule.weights))
-        for number, rule in enumerate(plan.spec.rules, 1)
-    ]
-    routes.append(Route(DEFAULT, (), plan.untagged_targets()))
-    policy = plan.policy
-    return tuple(replace(route, policy=policy) for route in routes)
-
-
-def lane_conditions(group: LaneGroup, lane: str) -> tuple[Condition, ...]:
-    tag = group.spec.tag
-    return tagged(tag.header, lane, baggage=tag.baggage)
-
-
-def _lane_route(plan: Plan, lane: str) -> Route | None:
-    if targets := plan.lane_targets(lane):
-        return Route(lane, lane_conditions(plan.group, lane), targets)
-    if plan.refuses(lane):
-        return Route(lane, lane_conditions(plan.group, lane), (), refusal=refusal(lane, plan.name))
-    return None
-
-
-def subsets(plan: Plan) -> tuple[Subset, ...]:
-    """One per version, and one more for each lane that falls back at run time."""
-    own = [Subset(name, _sorted(version.labels)) for name, version in plan.spec.versions.items()]
-    lanes = plan.group.spec.lanes
-    runtime = {version: None for name, lane in lanes.items() if (version := _runtime_version(plan, name, lane))}
-    return tuple(own + [_runtime_subset(plan, version) for version in runtime])
-
-
-def _runtime_version(plan: Plan, name: str, lane: Lane) -> str | None:
-    version = plan.version_in(name)
-    return version if lane.fallback == "runtime" and version != plan.baseline else None
-
-
-def _runtime_subset(plan: Plan, version: str) -> Subset:
-    labels = {} if len(plan.spec.versions) == 2 else plan.spec.versions[version].fallback_labels or {}
-    prefer = Failover(_sorted(plan.spec.versions[version].labels))
-    return Subset(runtime_subset(version, plan.baseline), _sorted(labels), prefer)
-
-
-def autoscalers(plan: Plan) -> tuple[Autoscaler, ...]:
-    return tuple(
-        Autoscaler(workload_name(plan.name, name, version), scale.min, scale.max, scale.cpu)
-        for name, version in plan.spec.versions.items()
-        if (scale := version.autoscale)
+def service(one: ServiceInGroup) -> Service:
+    """One service of the model."""
+    return Service(
+        name=one.name,
+        resource=service_resource(one),
+        host=one.host,
+        port=one.spec.port,
+        subsets=tuple(_subsets(one)),
+        routes=tuple(_mesh_routes(one)),
+        calls=one.spec.calls,
+        traffic_policy=istio_fields(one.spec.traffic_policy),
+        autoscalers=tuple(_autoscalers(one)),
     )
 
 
-def workload_name(service: str, name: str, version: Version) -> str:
-    """The Deployment of a version: as the spec says, else SERVICE-VERSION."""
-    return version.workload or f"{service}-{name}"
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where a service's requests go: targets, each with its weight."""
+
+    of: ServiceInGroup
+
+    def lane(self, lane: str, tag: TagChange = None) -> tuple[Target, ...]:
+        """The lane's own version; empty where it has none here."""
+        version = self.of.version_in(lane)
+        if version is None:
+            return ()
+        subset = self.of.failover_subset(version) if self.of.failover_version(lane) else version
+        return (self._target(subset, tag=tag),)
+
+    def entering(self, lane: str, tag: TagChange) -> tuple[Target, ...]:
+        """As `lane`, and the baseline's version where the lane has none here."""
+        if targets := self.lane(lane, tag):
+            return targets
+        return (self._target(self.of.baseline, tag=tag),) if self.of.baseline else self.untagged(tag)
+
+    def untagged(self, tag: TagChange = None) -> tuple[Target, ...]:
+        """The service's weights, or the baseline's version."""
+        if self.of.spec.weights is not None or self.of.baseline is None:
+            return self.weighted(self.of.spec.weights or {}, tag)
+        return (self._target(self.of.baseline, tag=tag),)
+
+    def weighted(self, weights: Mapping[str, int], tag: TagChange = None) -> tuple[Target, ...]:
+        """Versions by name, so that the order in which a spec names them means nothing."""
+        return tuple(self._target(version, weight, tag) for version, weight in sorted(weights.items()) if weight)
+
+    def _target(self, subset: str, weight: int = 1, tag: TagChange = None) -> Target:
+        return Target(self.of.host, self.of.spec.port, subset, weight, tag)
 
 
-def _sorted(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def weighed(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """A target that is alone needs no weight."""
+    return (replace(targets[0], weight=None),) if len(targets) == 1 else targets
+
+
+def istio_fields(policy: Policy | TrafficPolicy) -> IstioFields:
+    """The fields that were given, sorted by name: their order means nothing."""
+    given: dict[str, Any] = policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
+    return {name: _sorted(value) for name, value in sorted(given.items())}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(one) for name, one in sorted(value.items())}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
+
+
+def lane_route(one: ServiceInGroup, lane: str, targets: tuple[Target, ...]) -> Route:
+    """The route of requests that have the lane's tag; it refuses them where a strict lane has no version here."""
+    tag = one.group.spec.tag
+    conditions = tagged(tag.header, lane, baggage=tag.baggage)
+    origin = Origin(("spec", "lanes", lane), one.name)
+    return lane_or_refusal(one, lane, RouteId(RouteKind.LANE, lane), conditions, targets, origin)
+
+
+def lane_or_refusal(
+    one: ServiceInGroup,
+    lane: str,
+    route_id: RouteId,
+    conditions: tuple[Condition, ...],
+    targets: tuple[Target, ...],
+    origin: Origin,
+) -> Route:
+    """A route into a lane."""
+    if one.refuses(lane):
+        text = f"graylane: lane {lane} is strict and has no version of {one.name}\n"
+        return Route(route_id, conditions, refusal=text, origin=origin)
+    return Route(route_id, conditions, weighed(targets), origin=origin)
+
+
+def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
+    """The service's rules, in the spec's order."""
+    for index, rule in enumerate(one.spec.rules):
+        origin = Origin((*SERVICES, one.name, "rules", index), one.name)
+        targets = weighed(Destinations(one).weighted(rule.weights, tag))
+        yield Route(RouteId(RouteKind.RULE, str(index + 1)), (condition(rule.match),), targets, origin=origin)
+
+
+def with_fields(route: Route, fields: IstioFields) -> Route:
+    """A route with its service's policy; a refusal sends nothing on, so that no policy holds for it."""
+    return route if route.refusal else replace(route, fields=fields)
+
+
+def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
+    """The tag, then rules, then weights or the baseline's version (docs/compile.md)."""
+    fields = istio_fields(one.spec.policy)
+    destinations = Destinations(one)
+    for lane, _ in one.lanes:
+        targets = destinations.lane(lane)
+        if targets or one.refuses(lane):
+            yield with_fields(lane_route(one, lane, targets), fields)
+    for route in rule_routes(one):
+        yield with_fields(route, fields)
+    said = "weights" if one.spec.weights else "default" if one.spec.default else ""
+    origin = Origin((*SERVICES, one.name, said) if said else (*SERVICES, one.name), one.name)
+    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(destinations.untagged()), fields=fields, origin=origin)
+
+
+def _subsets(one: ServiceInGroup) -> Iterator[Subset]:
+    """One for each version, and one more for each that a lane falls back from at run time."""
+    for name, version in sorted(one.spec.versions.items()):
+        yield Subset(name, _pairs(version.labels), version=name)
+    for name in sorted({found for lane, _ in one.lanes if (found := one.failover_version(lane))}):
+        version = one.spec.versions[name]
+        # Of two versions every Pod of the Service is one: no label needs to tell them from a third.
+        labels = {} if len(one.spec.versions) == 2 else version.fallback_labels or {}
+        yield Subset(one.failover_subset(name), _pairs(labels), Failover(_pairs(version.labels)), version=name)
+
+
+def _autoscalers(one: ServiceInGroup) -> Iterator[Autoscaler]:
+    for name, version in sorted(one.spec.versions.items()):
+        if scale := version.autoscale:
+            yield Autoscaler(Name(one.namespace, one.workload(name)), scale.min, scale.max, scale.cpu)
+
+
+def _pairs(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))

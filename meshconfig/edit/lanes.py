@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from meshconfig.edit.draft import LANES, SERVICES, Draft
-from meshconfig.edit.uses import of_lane, of_version, plan, unknown
+from meshconfig.edit.uses import of_lane, of_version, unknown
 from meshconfig.errors import InputError, Problem, dotted
 from meshconfig.groups import Group
 
@@ -60,7 +60,7 @@ def remove(group: Group, lane: str) -> Draft:
 def _tell_idle(draft: Draft, lane: str) -> None:
     """Note the versions that get no request any more."""
     for service in draft.group.spec.spec.services:
-        version = plan(draft.group, service).version_in(lane)
+        version = draft.group.spec.service(service).version_in(lane)
         if version is None:
             continue
         uses = [path for path, _ in of_version(draft.group, service, version)]

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from meshconfig.compile.names import service_fqdn
-from meshconfig.compile.services import Plan
 from meshconfig.errors import nearest
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
+from meshconfig.spec import ServiceInGroup
+from meshconfig.spec.service_in_group import service_fqdn
 
 Use = tuple[FieldPath, str]
-
-
-def plan(group: Group, service: str) -> Plan:
-    return Plan(service, group.spec.spec.services[service], group.spec)
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> str:
@@ -21,7 +17,7 @@ def unknown(what: str, name: str, valid: Iterable[str]) -> str:
 
 def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
     """Each place that sends requests to a version, with a description."""
-    one = plan(group, service)
+    one = group.spec.service(service)
     where: FieldPath = ("spec", "services", service)
     if one.spec.default == version:
         yield (*where, "default"), "untagged requests go there"
@@ -39,7 +35,7 @@ def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
     yield from _mirrors(group, one, version)
 
 
-def _mirrors(group: Group, mirrored: Plan, version: str) -> Iterator[Use]:
+def _mirrors(group: Group, mirrored: ServiceInGroup, version: str) -> Iterator[Use]:
     """Policies that mirror requests to the version's subset."""
     for name, service in group.spec.spec.services.items():
         many = service.policy.mirrors or ()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from meshconfig.edit.draft import SERVICES, Draft
-from meshconfig.edit.uses import of_version, plan, unknown
+from meshconfig.edit.uses import of_version, unknown
 from meshconfig.errors import InputError, Problem, dotted
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
@@ -51,7 +51,7 @@ def add(
 
 
 def _current(draft: Draft, service: str, weight: int) -> Mapping[str, int]:
-    one = plan(draft.group, service)
+    one = draft.group.spec.service(service)
     if one.spec.weights is not None:
         return one.spec.weights
     if not 0 <= weight <= WHOLE or one.baseline is None:
@@ -100,7 +100,7 @@ def takeover(group: Group, service: str, version: str) -> Draft:
     """
     draft = _draft(group, service)
     _known(draft, service, version)
-    one, spec = plan(group, service), group.spec.spec
+    one, spec = group.spec.service(service), group.spec.spec
     where: FieldPath = (*SERVICES, service)
     served = {name for name, weight in (one.spec.weights or {}).items() if weight} | {one.baseline}
     old = {name for name in served if name not in (None, version)}
@@ -120,7 +120,7 @@ def _baseline(draft: Draft, service: str, version: str) -> None:
     spec = draft.group.spec.spec
     lane = spec.tag.default
     where: FieldPath = ("spec", "lanes", lane, "versions")
-    if plan(draft.group, service).version_in(lane) is None:
+    if draft.group.spec.service(service).version_in(lane) is None:
         return
     if lane != version:
         draft.put((*where, service), version)
@@ -146,7 +146,7 @@ def _take_rule(draft: Draft, service: str, index: int, version: str, old: set[st
 
 def _tell_others(draft: Draft, service: str, version: str, old: set[str]) -> None:
     """Note the lanes, rules and splits that keep another version."""
-    one, spec = plan(draft.group, service), draft.group.spec.spec
+    one, spec = draft.group.spec.service(service), draft.group.spec.spec
     for lane in spec.lanes:
         own = one.version_in(lane)
         if lane != spec.tag.default and own is not None and own != version:

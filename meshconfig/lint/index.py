@@ -23,18 +23,18 @@ from meshconfig.istio import (
     Subset,
     VirtualService,
     fqdn,
-    is_mesh,
 )
-from meshconfig.lint.hosts import mesh_hosts, wildcards
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
+from meshconfig.istio.hosts import namespace_of, wildcards
+from meshconfig.istio.services import host_of
 from meshconfig.lint.pods import PodTemplates
 from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
 from meshconfig.load import FieldPath
-from meshconfig.simulate.hosts import gateway_name
-from meshconfig.simulate.registry import namespace_of
 
 T = TypeVar("T")
 MANY = 500
-SYSTEM_NAMESPACES = frozenset({"istio-system", "kube-system", "kube-public", "kube-node-lease"})
+SYSTEM_NAMESPACES = frozenset({ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 
 
 class Use(NamedTuple):
@@ -76,7 +76,7 @@ class Index:
 
     @cached_property
     def services(self) -> dict[str, Service]:
-        return {f"{one.name}.{one.namespace}.{CLUSTER_DOMAIN}": one for one in self.resources.services}
+        return {host_of(one): one for one in self.resources.services}
 
     @cached_property
     def service_entries(self) -> dict[str, list[ServiceEntry]]:
@@ -84,7 +84,7 @@ class Index:
 
     @cached_property
     def gateways(self) -> dict[str, Gateway]:
-        return {f"{one.namespace}/{one.name}": one for one in self.resources.gateways}
+        return {one.key: one for one in self.resources.gateways}
 
     @cached_property
     def destination_rules(self) -> dict[str, list[DestinationRule]]:
@@ -105,7 +105,10 @@ class Index:
     def mesh_virtual_services(self) -> dict[str, list[VirtualService]]:
         """The VirtualServices of sidecars, by fully qualified host."""
         return _grouped(
-            (host, one) for one in self.resources.virtual_services if is_mesh(one.spec) for host in mesh_hosts(one)
+            (host, one)
+            for one in self.resources.virtual_services
+            if in_mesh(one.spec.gateways)
+            for host in hosts_in_full(one)
         )
 
     @cached_property
@@ -114,8 +117,7 @@ class Index:
         return _grouped(
             ((gateway_name(name, one.namespace), host), one)
             for one in self.resources.virtual_services
-            for name in one.spec.gateways
-            if name != "mesh"
+            for name in at_gateways(one.spec.gateways)
             for host in one.spec.hosts
         )
 
@@ -156,6 +158,10 @@ class Index:
         """The hosts that a misspelt host may mean. Among very many hosts, only those with the same start."""
         known = [*self.services, *self.service_entries]
         return known if len(known) <= MANY else [one for one in known if one[:3] == host[:3]][:MANY]
+
+
+def hosts_in_full(owner: VirtualService) -> list[str]:
+    return [fqdn(host, owner.namespace) for host in owner.spec.hosts]
 
 
 def everything(resources: Resources) -> Iterator[Resource[Any]]:

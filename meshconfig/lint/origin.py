@@ -1,19 +1,14 @@
 """Where in a spec a field of a rendered resource comes from, so that a finding names what its author can change."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import accumulate
 
-from meshconfig.compile import compile_group
-from meshconfig.compile.services import DEFAULT
+from meshconfig.backend import Manifest, backend
 from meshconfig.errors import Location
 from meshconfig.groups import Group
-from meshconfig.istio import MESH, Manifest
 from meshconfig.load import FieldPath
-from meshconfig.render import render
-from meshconfig.spec import Entry
+from meshconfig.model import Origin, OwnGateway, Route, RouteTable, Subset, SubsetTable, Table
+from meshconfig.render import owner
 from meshconfig.spec.istio_policy import Policy
 
 SERVICES: FieldPath = ("spec", "services")
@@ -23,10 +18,16 @@ _POLICY = frozenset(info.alias or name for name, info in Policy.model_fields.ite
 
 @dataclass(frozen=True)
 class Rendered:
-    """A resource that a group renders to. `service` is the spec's name of its service, `entry` its entry's index."""
+    """A resource that a group renders to.
+
+    Parameters:
+        table: what the resource was lowered from.
+        service: the spec's name of its service; empty for an entry's.
+        entry: its entry's index; None for a service's.
+    """
 
     group: Group
-    manifest: Manifest = field(repr=False, compare=False)
+    table: Table = field(repr=False)
     service: str = ""
     entry: int | None = None
 
@@ -35,27 +36,25 @@ class Rendered:
 
     def field(self, path: Sequence[str | int]) -> FieldPath:
         """The field of the spec that a field of the resource was made from."""
-        here = tuple(path)
-        if self.manifest["kind"] == "VirtualService" and here[:2] == ("spec", "http") and len(here) > 2:
-            return self._route(int(here[2]), here[3:])
-        if self.entry is not None:
-            return self._entry_field(here)
-        return self._service_field(here) if self.service else ("spec",)
+        match self.table, tuple(path):
+            case RouteTable() as table, ("spec", "http", int(number), *rest):
+                return self._route_field(table.routes[number], tuple(rest))
+            case SubsetTable() as table, ("spec", "subsets", int(number), *rest):
+                return self._subset_field(table.subsets[number], rest)
+            case (RouteTable() | SubsetTable(), ("spec", "hosts" | "host", *_)) if self.entry is None:
+                return (*SERVICES, self.service, "host")
+            case SubsetTable(), ("spec", "trafficPolicy", *rest):
+                return (*SERVICES, self.service, "trafficPolicy", *rest)
+            case RouteTable() | OwnGateway(), here if self.entry is not None:
+                return self._entry_field(self.entry, here)
+        return (*SERVICES, self.service) if self.service else ("spec",)
 
-    def _service_field(self, path: FieldPath) -> FieldPath:
+    def _subset_field(self, subset: Subset, rest: Sequence[str | int]) -> FieldPath:
         at = (*SERVICES, self.service)
-        match path[1:]:
-            case ("hosts" | "host", *_):
-                return (*at, "host")
-            case ("trafficPolicy", *rest):
-                return (*at, "trafficPolicy", *rest)
-            case ("subsets", int(number), *rest):
-                versions = list(self.group.spec.spec.services[self.service].versions)
-                return (*at, "versions", versions[number], *rest) if number < len(versions) else at
-        return at
+        return at if subset.failover else (*at, "versions", subset.version, *rest)
 
-    def _entry_field(self, path: FieldPath) -> FieldPath:
-        at = (*ENTRIES, self._entry_index)
+    def _entry_field(self, entry: int, path: FieldPath) -> FieldPath:
+        at = (*ENTRIES, entry)
         match path[1:]:
             case ("hosts", *_) | ("servers", int(), "hosts", *_):
                 return (*at, "hosts")
@@ -67,63 +66,45 @@ class Rendered:
                 return (*at, "gateway")
         return at
 
-    @property
-    def _entry_index(self) -> int:
-        return self.entry or 0
-
-    @property
-    def _entry(self) -> Entry:
-        return self.group.spec.spec.entries[self._entry_index]
-
-    def _route(self, number: int, rest: FieldPath) -> FieldPath:
-        routes = self.manifest["spec"]["http"]
-        service = self.service or self._entry.routes[self.path_routes[number]].service
+    def _route_field(self, route: Route, rest: FieldPath) -> FieldPath:
+        origin = _origin(route)
         if rest and rest[0] in _POLICY:
-            return (*SERVICES, service, "policy", *rest)
+            return (*SERVICES, origin.service, "policy", *rest)
         if "destination" in rest:
-            return (*SERVICES, service, "host" if rest[-1] == "host" else "port")
-        name = str(routes[number].get("name", ""))
-        kind, _, index = name.rpartition("-")
-        if kind == "rule" and index.isdigit():
-            return (*SERVICES, service, "rules", int(index) - 1)
-        if kind == "admit" and index.isdigit():
-            return (*ENTRIES, self._entry_index, "admit", int(index) - 1)
-        if name in self.group.spec.spec.lanes:
-            return ("spec", "lanes", name)
-        return (
-            self._default(service) if self.entry is None else (*ENTRIES, self.entry, "routes", self.path_routes[number])
-        )
+            return (*SERVICES, origin.service, "host" if rest[-1] == "host" else "port")
+        return origin.field
 
-    def _default(self, service: str) -> FieldPath:
-        spec = self.group.spec.spec.services[service]
-        said = "weights" if spec.weights else "default" if spec.default else ""
-        return (*SERVICES, service, said) if said else (*SERVICES, service)
-
-    @cached_property
-    def path_routes(self) -> list[int]:
-        """For each HTTP route, which of the entry's path routes it is of: each of them ends with a route `default`."""
-        ends = [route.get("name") == DEFAULT for route in self.manifest["spec"]["http"]]
-        return [0, *accumulate(map(int, ends[:-1]))]
+    def route(self, number: int) -> Route:
+        """One route of a VirtualService."""
+        assert isinstance(self.table, RouteTable)  # only a VirtualService has routes
+        return self.table.routes[number]
 
     def last_of_path(self, number: int) -> int:
-        """The last HTTP route for the same path."""
-        return bisect_right(self.path_routes, self.path_routes[number]) - 1
+        """At an entry, the last HTTP route for the same path."""
+        assert isinstance(self.table, RouteTable)
+        path_route = _origin(self.table.routes[number]).path_route
+        return max(other for other, route in enumerate(self.table.routes) if _origin(route).path_route == path_route)
 
 
-def rendered(group: Group) -> Iterable[tuple[Manifest, Rendered]]:
+def _origin(route: Route) -> Origin:
+    assert route.origin is not None  # compiled routes have one
+    return route.origin
+
+
+def rendered(group: Group) -> Iterator[tuple[Manifest, Rendered]]:
     """All resources of a group, each with where it comes from."""
-    model = compile_group(group.spec)
-    services = {(one.namespace, one.resource): one.name for one in model.services}
-    entries = {(one.namespace, one.resource): number for number, one in enumerate(model.entries)}
-    gateways = {(one.namespace, one.own.name): number for number, one in enumerate(model.entries) if one.own}
-    for manifest in render([model]):
-        key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        match manifest["kind"]:
-            case "Gateway":
-                yield manifest, Rendered(group, manifest, entry=gateways[key])
-            case "VirtualService" if manifest["spec"]["gateways"] != [MESH]:
-                yield manifest, Rendered(group, manifest, entry=entries[key])
-            case "VirtualService" | "DestinationRule":
-                yield manifest, Rendered(group, manifest, service=services[key])
-            case _:
-                yield manifest, Rendered(group, manifest)
+    whose = owner(group.model)
+    for source in _sources(group):
+        for manifest in backend().lower(source.table, whose):
+            yield manifest, source
+
+
+def _sources(group: Group) -> Iterator[Rendered]:
+    for service in group.model.services:
+        yield Rendered(group, service.subset_table, service.name)
+        yield Rendered(group, service.route_table, service.name)
+        yield from (Rendered(group, one) for one in service.autoscalers)
+    for index, entry in enumerate(group.model.entries):
+        if entry.own:
+            yield Rendered(group, entry.own, entry=index)
+        yield Rendered(group, entry.route_table, entry=index)

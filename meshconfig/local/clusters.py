@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from meshconfig.istio import Subset
-from meshconfig.local.config import Endpoint, Json, Noted, cluster_name
+from meshconfig.istio.cluster_names import ClusterName
+from meshconfig.istio.destination_rules import Selected
+from meshconfig.istio.policies import agreeing, effective, failover_in_force
+from meshconfig.local.config import Endpoint, Json, Noted
 from meshconfig.local.values import duration, typed
-from meshconfig.simulate.rules import Selected
 
 _UNLIMITED = 2**32 - 1
 _LB = {
@@ -30,6 +32,7 @@ _OUTLIER_COUNTS = {
     "consecutive5xxErrors": ("consecutive_5xx", "enforcing_consecutive_5xx"),
     "consecutiveGatewayErrors": ("consecutive_gateway_failure", "enforcing_consecutive_gateway_failure"),
 }
+_UNDERSTOOD = {"failoverPriority", "enabled"}
 _OUTLIER_PLAIN = {"maxEjectionPercent": "max_ejection_percent"}
 _OUTLIER_TIMES = {"interval": "interval", "baseEjectionTime": "base_ejection_time"}
 
@@ -41,14 +44,13 @@ def clusters(host: str, port: int, rule: Selected, endpoints: Sequence[Endpoint]
         endpoints: those of this service and port.
         noted: called with the path of each field in the DestinationRule that has no effect here, and the reason.
     """
-    yield _cluster(
-        cluster_name(host, port), endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy"
-    )
-    for name, subset in rule.subsets.items():
-        merged = _at_port({**rule.traffic_policy, **(subset.traffic_policy or {})}, port)
-        path = f"spec.subsets[{name}].trafficPolicy"
+    name = ClusterName(host, port)
+    yield _cluster(name, endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy")
+    for subset in rule.subsets.values():
+        merged = _at_port(effective(rule.traffic_policy, subset), port)
+        path = f"spec.subsets[{subset.name}].trafficPolicy"
         says = noted if subset.traffic_policy else _quiet
-        yield _cluster(cluster_name(host, port, name), list(_selected(subset, endpoints)), merged, says, path)
+        yield _cluster(name._replace(subset=subset.name), list(_selected(subset, endpoints)), merged, says, path)
 
 
 def _selected(subset: Subset, endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
@@ -68,22 +70,24 @@ def _at_port(policy: Mapping[str, Any], port: int) -> Mapping[str, Any]:
     return {name: value for name, value in policy.items() if name != "portLevelSettings"}
 
 
-def _cluster(name: str, endpoints: Sequence[Endpoint], policy: Mapping[str, Any], noted: Noted, path: str) -> Json:
+def _cluster(
+    name: ClusterName, endpoints: Sequence[Endpoint], policy: Mapping[str, Any], noted: Noted, path: str
+) -> Json:
     for field in policy.keys() - {"loadBalancer", "connectionPool", "outlierDetection"}:
         noted(f"{path}.{field}", "has no effect on processes of this machine, which answer plain HTTP")
     pool, outlier = policy.get("connectionPool") or {}, policy.get("outlierDetection")
     balancer = policy.get("loadBalancer") or {}
     panic = (outlier or {}).get("minHealthPercent", 0)
     return {
-        "name": name,
+        "name": str(name),
         "type": "STATIC",
         **_balancing(balancer, noted, f"{path}.loadBalancer"),
         **_pool(pool, noted, f"{path}.connectionPool"),
         **({"outlier_detection": _outlier(outlier)} if outlier is not None else {}),
         "common_lb_config": {"healthy_panic_threshold": {"value": panic}},
         "load_assignment": {
-            "cluster_name": name,
-            "endpoints": list(_localities(endpoints, balancer if outlier is not None else {}, noted, path)),
+            "cluster_name": str(name),
+            "endpoints": list(_localities(endpoints, policy, noted, path)),
         },
     }
 
@@ -135,29 +139,19 @@ def _outlier(outlier: Mapping[str, Any]) -> Json:
     return found
 
 
-def _localities(endpoints: Sequence[Endpoint], balancer: Mapping[str, Any], noted: Noted, path: str) -> Iterator[Json]:
+def _localities(endpoints: Sequence[Endpoint], policy: Mapping[str, Any], noted: Noted, path: str) -> Iterator[Json]:
     """The endpoints by priority: those that match more labels of `failoverPriority`, in order, come first."""
-    setting = balancer.get("localityLbSetting") or {}
-    for field in setting.keys() - {"failoverPriority", "enabled"}:
-        noted(f"{path}.loadBalancer.localityLbSetting.{field}", "one machine is one locality")
-    wanted = [one.partition("=") for one in setting.get("failoverPriority", ())]
+    path = f"{path}.loadBalancer.localityLbSetting"
+    for field in ((policy.get("loadBalancer") or {}).get("localityLbSetting") or {}).keys() - _UNDERSTOOD:
+        noted(f"{path}.{field}", "one machine is one locality")
+    wanted = [one.partition("=") for one in failover_in_force(policy)]
     for name in (name for name, given, _ in wanted if not given):
-        noted(
-            f"{path}.loadBalancer.localityLbSetting.failoverPriority", f"{name}: the caller's own labels are not known"
-        )
+        noted(f"{path}.failoverPriority", f"{name}: the caller's own labels are not known")
     labels = [(name, value) for name, _, value in wanted]
-    counts = {_leading(labels, endpoint) for endpoint in endpoints}
-    for priority, count in enumerate(sorted(counts, reverse=True)):
-        found = [_lb_endpoint(one) for one in endpoints if _leading(labels, one) == count]
+    ranks = [agreeing(one.labels, labels) for one in endpoints]
+    for priority, rank in enumerate(sorted(set(ranks), reverse=True)):
+        found = [_lb_endpoint(one) for one, its in zip(endpoints, ranks, strict=True) if its == rank]
         yield {"priority": priority, "lb_endpoints": found}
-
-
-def _leading(labels: Sequence[tuple[str, str]], endpoint: Endpoint) -> int:
-    """The number of leading labels that the endpoint matches."""
-    for count, (name, value) in enumerate(labels):
-        if endpoint.labels.get(name) != value:
-            return count
-    return len(labels)
 
 
 def _lb_endpoint(endpoint: Endpoint) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from meshconfig.simulate.hosts import overlap
+from meshconfig.istio.hosts import overlap
 
 Json = dict[str, Any]
 Noted = Callable[[str, str], None]  # called with a field's path and the reason why it has no effect
@@ -58,11 +58,6 @@ class EnvoyConfig:
     routes: Mapping[str, Json] = field(default_factory=dict)
     clusters: Mapping[str, Json] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
-
-
-def cluster_name(host: str, port: int, subset: str = "") -> str:
-    """A cluster's name in Istio's form: `outbound|9001|gray|cat-svc.demo.svc.cluster.local`."""
-    return f"outbound|{port}|{subset}|{host}"
 
 
 def mesh_listener(host: str, port: int) -> str:

@@ -7,19 +7,18 @@ Service, which stands for the outbound side of all proxies that call the service
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio import MESH, Gateway, Resource, Resources, Server, VirtualService, is_mesh
+from meshconfig.istio import MESH, Gateway, Resource, Resources, Server, VirtualService
+from meshconfig.istio.cluster_names import ClusterName
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateways import in_mesh, routes_http, served_hosts
+from meshconfig.istio.hosts import intersection, is_wildcard, overlap
+from meshconfig.istio.services import KnownService
 from meshconfig.local.clusters import clusters
-from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, cluster_name, mesh_listener
-from meshconfig.local.routes import RouteContext, default_route, last_the_catch_alls, routes
+from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, mesh_listener
+from meshconfig.local.routes import RouteContext, Translated, default_route, last_the_catch_alls, routes
 from meshconfig.local.unread import unread
 from meshconfig.simulate import Index
-from meshconfig.simulate.hosts import covers, gateway_name, intersection, is_wildcard, overlap, visible
 from meshconfig.simulate.index import resolved_hosts
-from meshconfig.simulate.order import by_creation
-from meshconfig.simulate.registry import KnownService
-from meshconfig.simulate.rules import ROOT_NAMESPACE
-
-_NO_HTTP = ("TCP", "TLS", "MONGO")  # protocols of a Gateway's server that are not routed as HTTP
 
 
 def translate(resources: Resources, endpoints: Sequence[Endpoint]) -> EnvoyConfig:
@@ -67,17 +66,10 @@ class _Translation:
     def mesh_routes(self, service: KnownService, port: int) -> list[Json]:
         """The routes of the first VirtualService for this host that has any; the most specific host comes first."""
         place = RouteContext(self.index, service.namespace, port, MESH)
-        for one in self.of_host(service):
+        for one in self.index.of_service(service.host, service.namespace):
             if found := routes(one, place, self.noting(one)):
-                return found
-        return [default_route(cluster_name(service.host, port))]
-
-    def of_host(self, service: KnownService) -> list[VirtualService]:
-        if exact := self.index.in_mesh(service.host, service.namespace):
-            return exact
-        patterns = sorted((one for one in self.index.mesh_wildcards() if covers(one, service.host)), key=len)
-        groups = (self.index.in_mesh(one, service.namespace) for one in reversed(patterns))
-        return next((group[:1] for group in groups if group), [])
+                return [each.route for each in found]
+        return [default_route(str(ClusterName(service.host, port)))]
 
     def gateways(self) -> Iterator[tuple[Listener, Json]]:
         """One listener for each selector and port, because Gateways that share both share a proxy."""
@@ -88,13 +80,13 @@ class _Translation:
                 if self.is_http(gateway, server, index):
                     servers.setdefault(f"gateway|{server.port.number}|{selector}", []).append((gateway, server))
         for name, parts in servers.items():
-            hosts = tuple(dict.fromkeys(_bare(host) for _, server in parts for host in server.hosts))
+            hosts = tuple(dict.fromkeys(_hosts(parts)))
             listener = Listener(name, "gateway", parts[0][1].port.number, hosts)
             yield listener, self.gateway_routes(listener, parts)
 
     def is_http(self, gateway: Gateway, server: Server, index: int) -> bool:
         tls = server.tls
-        if server.port.protocol.upper() in _NO_HTTP or (tls and "PASSTHROUGH" in tls.mode):
+        if not routes_http(server):
             self.note(gateway, f"spec.servers[{index}].port.protocol", "only HTTP is routed here: no listener")
             return False
         if tls and not tls.https_redirect:
@@ -102,31 +94,22 @@ class _Translation:
         return True
 
     def gateway_routes(self, listener: Listener, parts: Iterable[tuple[Gateway, Server]]) -> Json:
-        by_host: dict[str, list[Json]] = {}
+        by_host: dict[str, list[Translated]] = {}
         redirected: set[str] = set()
         for gateway, server in parts:
-            name = f"{gateway.namespace}/{gateway.name}"
-            place = RouteContext(self.index, ROOT_NAMESPACE, listener.port, name)
-            for service in self.bound(name):
-                allowed = list(_allowed(server.hosts, gateway.namespace, service.namespace))
+            served = list(served_hosts(server, gateway.namespace))
+            place = RouteContext(self.index, ROOT_NAMESPACE, listener.port, gateway.key)
+            for service in self.index.of_gateway(gateway.key, ROOT_NAMESPACE):
+                allowed = [one.host for one in served if one.open_to(service.namespace)]
                 found = routes(service, place, self.noting(service))
                 for host in intersection(allowed, resolved_hosts(service)) if found else ():
                     by_host.setdefault(host.lower(), []).extend(found)
             if server.tls and server.tls.https_redirect:
-                redirected |= {_bare(host).lower() for host in server.hosts}
+                redirected |= {one.host.lower() for one in served}
         for host in redirected:
             by_host.setdefault(host, [])
         ordered = {host: last_the_catch_alls(found) for host, found in sorted(by_host.items())}
         return _route_configuration(listener.name, ordered, redirected)
-
-    def bound(self, gateway: str) -> list[VirtualService]:
-        """The VirtualServices bound to a Gateway and visible in its namespace, oldest first."""
-        return [
-            one
-            for one in sorted(self.resources.virtual_services, key=by_creation)
-            if gateway in {gateway_name(name, one.namespace) for name in one.spec.gateways}
-            and visible(one.spec.export_to, one.namespace, ROOT_NAMESPACE)
-        ]
 
     def clusters(self, service: KnownService, port: int) -> Iterator[Json]:
         rule, uncertain = self.index.rules.select(service.host, service.namespace, service.namespace, None)
@@ -150,7 +133,7 @@ class _Translation:
             for field in ("tcp", "tls"):
                 if getattr(service.spec, field):
                     self.note(service, f"spec.{field}", "only HTTP is routed here")
-            if is_mesh(service.spec):
+            if in_mesh(service.spec.gateways):
                 self.unknown_hosts(service)
 
     def unknown_hosts(self, service: VirtualService) -> None:
@@ -173,13 +156,5 @@ def _route_configuration(name: str, by_host: Mapping[str, list[Json]], redirecte
     }
 
 
-def _allowed(hosts: Iterable[str], own: str, asking: str) -> Iterator[str]:
-    """The hosts of a server that a namespace may route; a host may name its namespace (`demo/cat.example.com`)."""
-    for host in hosts:
-        namespace, slash, name = host.partition("/")
-        if not slash or namespace in ("*", asking) or (namespace == "." and own == asking):
-            yield name if slash else host
-
-
-def _bare(host: str) -> str:
-    return host.rpartition("/")[2]
+def _hosts(parts: Iterable[tuple[Gateway, Server]]) -> Iterator[str]:
+    return (one.host for gateway, server in parts for one in served_hosts(server, gateway.namespace))

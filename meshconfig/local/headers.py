@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from meshconfig.istio import HeaderOperations, Headers
+from meshconfig.istio.destinations import is_internal
 from meshconfig.local.config import Json
 
 _SET, _ADD = "OVERWRITE_IF_EXISTS_OR_ADD", "APPEND_IF_EXISTS_OR_ADD"
@@ -22,14 +23,6 @@ def operations(*levels: Headers) -> Json:
     return {name: value for name, value in fields.items() if value}
 
 
-def authority(headers: Headers) -> str:
-    """The host that the operations set; empty if they leave it unchanged."""
-    for written in (headers.request.set, headers.request.add):
-        if host := next((value for name, value in written.items() if name.lower() in (":authority", "host")), ""):
-            return host
-    return ""
-
-
 def _added(ops: HeaderOperations) -> list[Json]:
     return [*_options(ops.set, _SET), *_options(ops.add, _ADD)]
 
@@ -38,14 +31,9 @@ def _options(headers: Mapping[str, str], action: str) -> list[Json]:
     return [
         {"header": {"key": name, "value": value}, "append_action": action}
         for name, value in sorted(headers.items())
-        if not _internal(name)
+        if not is_internal(name)
     ]
 
 
 def _removed(ops: HeaderOperations) -> list[str]:
-    return [name for name in ops.remove if not _internal(name)]
-
-
-def _internal(name: str) -> bool:
-    """Whether Envoy forbids a route to write this header."""
-    return name.startswith(":") or name.lower() == "host"
+    return [name for name in ops.remove if not is_internal(name)]

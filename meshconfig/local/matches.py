@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch
+from meshconfig.istio.matches import claim_path
+from meshconfig.istio.strings import is_present_match
 from meshconfig.local.config import Json, Noted
-from meshconfig.simulate.match import claim_path
-from meshconfig.simulate.strings import is_present_match
 
 EVERYTHING: Json = {"prefix": "/"}
 
@@ -30,12 +30,6 @@ def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
         "query_parameters": queries,
     }
     return {name: part for name, part in translated.items() if part != []}
-
-
-def is_catch_all(match: Json) -> bool:
-    """Whether every request satisfies the match. Source: Istio, IsCatchAllRoute."""
-    whole = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") == ".*"
-    return whole and not match.get("headers") and not match.get("query_parameters")
 
 
 def path_matcher(uri: StringMatch | None) -> Json:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from meshconfig.errors import LocalMeshError
 from meshconfig.istio import Resources
+from meshconfig.istio.cluster_names import parse
 from meshconfig.local.config import EnvoyConfig, Listener
 from meshconfig.local.envoy import translate
 from meshconfig.local.fleet import Fleet, Prepared, Running
@@ -182,8 +183,8 @@ class Mesh:
 
     def _answerer(self, cluster: str, upstream: str) -> tuple[str, str]:
         """The service and version at an address. If a process serves several versions, the cluster's subset decides."""
-        _, _, rest = cluster.partition("|")
-        _, subset, host = rest.split("|") if rest.count("|") == 2 else ("", "", "")
+        found = parse(cluster)
+        host, subset = (found.host, found.subset) if found else ("", "")
         name = next((one.name for model in self.plan.models for one in model.services if one.host == host), host)
         pairs = self.fleet.current.processes.values()
         there = [one.version for one, process in pairs if one.host == host and process.authority == upstream]

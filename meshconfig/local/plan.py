@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshconfig import groups, load
-from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.groups import Group
 from meshconfig.istio import Resources
@@ -71,7 +70,7 @@ def plan(found: Sequence[Document]) -> LocalPlan:
         InputError: lists everything invalid in them.
     """
     read = tuple(groups.groups(found, sorted({one.file for one in found})))
-    models = {one.key: compile_group(one.spec) for one in read}
+    models = {one.key: one.model for one in read}
     meshes = list(_meshes(found, read))
     processes = [
         one for mesh, group, folder in meshes for one in workloads.workloads(mesh, group, models[group.key], folder)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from meshconfig.local.config import Json
-from meshconfig.local.values import duration, share, typed
+from meshconfig.local.values import duration, fraction, share, typed
 
 CORS = "envoy.filters.http.cors"
 FAULT = "envoy.filters.http.fault"
@@ -73,10 +73,9 @@ def filters(fault: Mapping[str, Any] | None, cors: Mapping[str, Any] | None) -> 
     return {"typed_per_filter_config": found} if found else {}
 
 
-def mirror_policy(cluster: str, percentage: Any) -> Json | None:
-    """The policy that copies requests to a cluster; None for an explicit share of 0."""
-    fraction = {"numerator": 100, "denominator": "HUNDRED"} if percentage is None else share(percentage)
-    return {"cluster": cluster, "runtime_fraction": {"default_value": fraction}} if fraction["numerator"] else None
+def mirror_policy(cluster: str, millionths: int) -> Json:
+    """A copy of this share of the requests to a cluster."""
+    return {"cluster": cluster, "runtime_fraction": {"default_value": fraction(millionths)}}
 
 
 def _retry_on(text: str) -> tuple[list[str], list[int]]:

@@ -4,21 +4,22 @@
 tests can compare the two.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from meshconfig.istio import Destination, HTTPRedirect, HTTPRoute, HTTPRouteDestination, VirtualService
+from meshconfig.istio.cluster_names import ClusterName
+from meshconfig.istio.destinations import authority, mirrors, redirect_port, sent_authority, weighted
+from meshconfig.istio.services import destination_port
 from meshconfig.local import headers, policies
-from meshconfig.local.config import Json, Noted, cluster_name
-from meshconfig.local.matches import EVERYTHING, is_catch_all, route_match
+from meshconfig.local.config import Json, Noted
+from meshconfig.local.matches import EVERYTHING, route_match
 from meshconfig.local.values import duration
 from meshconfig.simulate import Index
 from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
 _REDIRECTS[308] = "PERMANENT_REDIRECT"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,28 @@ class RouteContext:
         return ProxyContext(self.namespace, None, self.port, self.gateway)
 
     def cluster(self, destination: Destination) -> str:
-        """The cluster of a destination. Without a port: at a gateway the Service's only one, else the called one."""
-        service = self.index.registry.get(destination.host) if self.proxy.is_gateway else None
-        port = destination.port.number or (service.only_port if service else None) or self.port
-        return cluster_name(destination.host.lower(), port, destination.subset)
+        """The cluster of a destination."""
+        service, at_gateway = self.index.registry.get(destination.host), self.proxy.is_gateway
+        port = destination_port(destination, service, self.port, at_gateway=at_gateway) or self.port
+        return str(ClusterName(destination.host.lower(), port, destination.subset))
 
 
-def routes(service: VirtualService, place: RouteContext, noted: Noted) -> list[Json]:
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A route as Envoy takes it. `catch_all`: it takes every request."""
+
+    route: Json
+    catch_all: bool
+
+
+def routes(service: VirtualService, place: RouteContext, noted: Noted) -> list[Translated]:
     """The routes of one VirtualService for one listener, in order, up to the first that takes every request."""
-    found: list[Json] = []
+    found: list[Translated] = []
     for one in candidates(place.index.routes(service), place.proxy):
         under = _under(noted, f"spec.http[{one.ref.index}]")
         match = _match(one, under)
         if match is not None:
-            found.append(_route(one.route, match, place, under))
+            found.append(Translated(_route(one.route, match, place, under), one.catch_all))
     return found
 
 
@@ -96,12 +105,9 @@ def _action(http: HTTPRoute, place: RouteContext) -> Json:
         "timeout": duration(http.timeout) if http.timeout else "0s",
         "retry_policy": policies.retry_policy(http.retries),
     }
-    if mirrors := list(_mirrors(http, place)):
-        action["request_mirror_policies"] = mirrors
-    host = (http.rewrite and http.rewrite.authority) or headers.authority(http.headers)
-    if not host and len(http.route) == 1:
-        host = headers.authority(http.route[0].headers)
-    if host:
+    if copies := [policies.mirror_policy(place.cluster(one), share) for one, share in mirrors(http)]:
+        action["request_mirror_policies"] = copies
+    if host := _authority(http):
         action["host_rewrite_literal"] = host
     if http.rewrite and (regex := http.rewrite.uri_regex_rewrite):
         action["regex_rewrite"] = {"pattern": {"regex": regex.match}, "substitution": regex.rewrite}
@@ -113,51 +119,40 @@ def _action(http: HTTPRoute, place: RouteContext) -> Json:
 def _destinations(destinations: tuple[HTTPRouteDestination, ...], place: RouteContext) -> Json:
     if len(destinations) == 1:
         return {"cluster": place.cluster(destinations[0].destination)}
-    weighted = [_weighted(one, place.cluster(one.destination)) for one in destinations if one.weight]
-    return {"weighted_clusters": {"clusters": weighted}}
+    found = [_weighted(one, weight, place.cluster(one.destination)) for weight, one in weighted(destinations)]
+    return {"weighted_clusters": {"clusters": found}}
 
 
-def _weighted(one: HTTPRouteDestination, cluster: str) -> Json:
-    host = headers.authority(one.headers)
+def _weighted(one: HTTPRouteDestination, weight: int, cluster: str) -> Json:
+    host = authority(one.headers.request)
     rewrite = {"host_rewrite_literal": host} if host else {}
-    return {"name": cluster, "weight": one.weight, **headers.operations(one.headers), **rewrite}
+    return {"name": cluster, "weight": weight, **headers.operations(one.headers), **rewrite}
 
 
-def _mirrors(http: HTTPRoute, place: RouteContext) -> Iterator[Json]:
-    wanted: list[tuple[Destination, Any]] = []
-    if http.mirror:
-        wanted.append((http.mirror, http.mirror_percentage or _percent(http.mirror_percent)))
-    wanted += [(one.destination, one.percentage) for one in http.mirrors]
-    for destination, percentage in wanted:
-        policy = policies.mirror_policy(place.cluster(destination), percentage)
-        if policy:
-            yield policy
-
-
-def _percent(value: int | None) -> Json | None:
-    """The share by the older, deprecated field of the same meaning."""
-    return None if value is None else {"value": value}
+def _authority(http: HTTPRoute) -> str:
+    """The authority that the route as a whole gives; of several destinations each gives its own."""
+    if len(http.route) == 1:
+        return sent_authority(http, http.route[0])
+    return (http.rewrite.authority if http.rewrite else "") or authority(http.headers.request)
 
 
 def _redirect(redirect: HTTPRedirect, port: int, noted: Noted) -> Json:
-    to_port = port if redirect.derive_port == "FROM_REQUEST_PORT" else redirect.port
-    if to_port == _DEFAULT_PORTS.get(redirect.scheme or "http"):
-        to_port = None
     if redirect.redirect_code not in _REDIRECTS:
         noted("redirect.redirectCode", f"Envoy has no redirect with status {redirect.redirect_code}: answered with 301")
     action = {
         "host_redirect": redirect.authority,
-        "path_redirect": redirect.uri,
+        "prefix_rewrite": redirect.prefix_rewrite,
+        "path_redirect": "" if redirect.prefix_rewrite else redirect.uri,
         "scheme_redirect": redirect.scheme,
-        "port_redirect": to_port,
+        "port_redirect": redirect_port(redirect, port, tls=False),
         "response_code": _REDIRECTS.get(redirect.redirect_code, "MOVED_PERMANENTLY"),
     }
     return {name: value for name, value in action.items() if value}
 
 
-def last_the_catch_alls(found: Iterable[Json]) -> list[Json]:
+def last_the_catch_alls(found: Iterable[Translated]) -> list[Json]:
     """Order the routes of VirtualServices that share a host at a gateway: catch-all routes come last.
 
     Source: Istio, SortVHostRoutes.
     """
-    return sorted(found, key=lambda route: is_catch_all(route["match"]))
+    return [one.route for one in sorted(found, key=lambda one: one.catch_all)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from meshconfig.istio import CLUSTER_DOMAIN, Resources
+from meshconfig.istio import Resources
+from meshconfig.istio.hosts import service_name
 from meshconfig.model import Model
 from meshconfig.render import Manifest, render
 
@@ -28,10 +29,8 @@ def _full_name(manifest: Manifest) -> str:
 
 
 def _service(host: str, port: int) -> Manifest:
-    name, _, rest = host.partition(".")
-    namespace, _, domain = rest.partition(".")
-    if domain == CLUSTER_DOMAIN:
-        return _manifest("v1", "Service", name, namespace, {"ports": [{"port": port}]})
+    if service := service_name(host):
+        return _manifest("v1", "Service", service.name, service.namespace, {"ports": [{"port": port}]})
     ports = [{"number": port, "name": "http", "protocol": "HTTP"}]
     return _manifest(_ISTIO, "ServiceEntry", host, "default", {"hosts": [host], "ports": ports})
 

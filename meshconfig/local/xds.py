@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+from meshconfig.atomic import replace_file
 from meshconfig.local.config import Json
 from meshconfig.local.listener import LOCALHOST, files
 from meshconfig.local.values import typed
@@ -62,7 +63,7 @@ class Files:
             },
             "layered_runtime": {"layers": [{"name": "as Istio's", "static_layer": _RUNTIME}]},
         }
-        _replace(self.bootstrap, json.dumps(bootstrap).encode())
+        replace_file(self.bootstrap, json.dumps(bootstrap).encode())
 
     def write_clusters(self, clusters: Iterable[Json]) -> Written | None:
         return self._write(CDS, self.folder / "cds.json", "config.cluster.v3.Cluster", clusters)
@@ -91,7 +92,7 @@ class Files:
                 path.unlink(missing_ok=True)
             else:
                 self.versions[subscription] = version
-                _replace(path, content)
+                replace_file(path, content)
         self.before.clear()
 
     def _write(self, subscription: str, path: Path, message: str, resources: Iterable[Json]) -> Written | None:
@@ -102,12 +103,6 @@ class Files:
         if old == version:
             return None
         self.before.setdefault(path, (subscription, old, path.read_bytes() if old else None))
-        _replace(path, json.dumps({"version_info": version, "resources": content}).encode())
+        replace_file(path, json.dumps({"version_info": version, "resources": content}).encode())
         self.versions[subscription] = version
         return Written(subscription, version)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.write_bytes(content)
-    new.replace(path)

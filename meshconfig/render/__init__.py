@@ -1,15 +1,12 @@
-"""From the model to resources, one file a kind; and to YAML. Same model, same bytes."""
+"""From the model to resources, and to YAML. Same model, same bytes."""
 
 from collections.abc import Iterable
 
+from meshconfig.backend import Manifest, Owner, backend
+from meshconfig.backend.manifest import GROUP, MANAGED_BY, IstioApi
 from meshconfig.model import Model
-from meshconfig.render.autoscaler import autoscaler
-from meshconfig.render.common import GROUP, MANAGED_BY, IstioApi, Manifest
-from meshconfig.render.destination_rule import destination_rule
-from meshconfig.render.gateway import gateway
 from meshconfig.render.ingress import GATEWAY_SERVICE, ingress
 from meshconfig.render.sidecar import sidecars
-from meshconfig.render.virtual_service import entry, mesh
 from meshconfig.render.yaml import to_yaml
 
 __all__ = [
@@ -20,10 +17,16 @@ __all__ = [
     "Manifest",
     "file_name",
     "ingress",
+    "owner",
     "render",
     "sidecars",
     "to_yaml",
 ]
+
+
+def owner(model: Model, istio_api: IstioApi = "v1") -> Owner:
+    """Whose resources a model's are."""
+    return Owner(model.group, model.tag, istio_api)
 
 
 def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manifest]:
@@ -32,15 +35,12 @@ def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manif
     Parameters:
         istio_api: the version of `networking.istio.io` to write; `v1beta1` for Istio before 1.22.
     """
-    return [manifest for model in models for manifest in _group(model, istio_api)]
-
-
-def _group(model: Model, api: IstioApi) -> Iterable[Manifest]:
-    yield from (destination_rule(service, model, api) for service in model.services)
-    yield from (mesh(service, model, api) for service in model.services)
-    yield from (gateway(one.own, one, model, api) for one in model.entries if one.own)
-    yield from (entry(one, model, api) for one in model.entries)
-    yield from (autoscaler(one, service, model) for service in model.services for one in service.autoscalers)
+    return [
+        manifest
+        for model in models
+        for table in model.routing().tables
+        for manifest in backend().lower(table, owner(model, istio_api))
+    ]
 
 
 def file_name(manifest: Manifest) -> str:

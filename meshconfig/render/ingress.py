@@ -3,9 +3,9 @@
 Source: Kubernetes, networking.k8s.io/v1 Ingress. The load balancer ends TLS there and goes on in plain HTTP.
 """
 
+from meshconfig.backend import Manifest, Owner
 from meshconfig.errors import InputError
-from meshconfig.model import Entry, Model
-from meshconfig.render.common import Manifest, manifest
+from meshconfig.model import Entry, Model, Name
 
 GATEWAY_SERVICE = "istio-system/istio-ingressgateway"
 
@@ -22,7 +22,7 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
     if entry.own and any(listener.tls_mode for listener in entry.own.listeners):
         raise InputError.at(
             "--ingress",
-            f"the entry {entry.resource} ends TLS at the gateway, and an Ingress cannot hand TLS through: "
+            f"the entry {entry.resource.name} ends TLS at the gateway, and an Ingress cannot hand TLS through: "
             "take `tls` out of its gateway, or leave --ingress away",
         )
     namespace, service = gateway_service.split("/", 1)
@@ -30,4 +30,5 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
     backend = {"service": {"name": service, "port": {"number": port}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
     rules = [{**({} if host == "*" else {"host": host}), "http": {"paths": [path]}} for host in entry.hosts]
-    return manifest("networking.k8s.io/v1", "Ingress", model, entry.resource, namespace, {"rules": rules})
+    name = Name(namespace, entry.resource.name)
+    return Owner(model.group, model.tag).manifest("networking.k8s.io/v1", "Ingress", name, {"rules": rules})

@@ -6,9 +6,9 @@ that all Pods of a service carry; so its size follows what the services of a nam
 
 from collections.abc import Iterable
 
+from meshconfig.backend import IstioApi, Manifest, Owner
 from meshconfig.errors import InputError
-from meshconfig.model import Model, Service
-from meshconfig.render.common import IstioApi, Manifest, istio
+from meshconfig.model import Model, Name, Service
 
 NAME = "default"  # Istio's custom for the Sidecar of a whole namespace
 CONTROL_PLANE = "istio-system/*"
@@ -41,7 +41,7 @@ def _sidecar(model: Model, namespace: str, api: IstioApi) -> Manifest:
         _egress(by_name[name]) for service in model.services if service.namespace == namespace for name in service.calls
     }
     spec = {"egress": [{"hosts": [*sorted(called), CONTROL_PLANE]}]}
-    return istio("Sidecar", model, NAME, namespace, spec, api)
+    return Owner(model.group, model.tag, api).istio("Sidecar", Name(namespace, NAME), spec)
 
 
 def _egress(service: Service) -> str:

@@ -1,9 +1,9 @@
-"""Judges whether a new version is good: measurements of metrics lead to pass, fail or no data for a step.
+"""From measurements to the verdict on a step: pass, fail or no data.
 
-A metric is measured each `every` from the beginning of an analysis, and once more at its end. It fails at `failures`
-failed measurements in all, in a row or not: Flagger's `threshold` counts like this, and Argo Rollouts' `failureLimit`
-is one less. It passes by the measurement at the end; if that one did not pass, by the first later one that does.
-Four measurements in a row without data (the errors that Argo's `consecutiveErrorLimit` tolerates) mean no data.
+A metric is measured each `every` from the start of an analysis, and once more at its end. It fails at `failures` failed
+measurements, in a row or not: Flagger's `threshold` counts like this, and Argo Rollouts' `failureLimit` is one less. It
+passes by the measurement at the end, or else by the first one after it that passes. Four measurements in a row without
+data (the errors that Argo's `consecutiveErrorLimit` forgives by default) are no data.
 """
 
 import math
@@ -31,7 +31,13 @@ class Frozen(BaseModel):
 
 
 class Reading(Frozen):
-    """One measurement. `value` is None without data; `why` explains the answer to people."""
+    """One measurement.
+
+    Parameters:
+        service: empty for a query that names none.
+        value: None where there is no data.
+        why: for people.
+    """
 
     metric: str
     service: str = ""
@@ -45,7 +51,13 @@ class Reading(Frozen):
 
 
 class Tally(Frozen):
-    """The results of a metric so far. `silent` counts measurements in a row without data; `settled`: it passed."""
+    """What a metric has shown so far.
+
+    Parameters:
+        failed: failed measurements; `silent`: measurements without data, in a row.
+        settled: it has passed, and is not measured any more.
+        at, last: the last measurement.
+    """
 
     failed: int = 0
     silent: int = 0
@@ -67,7 +79,11 @@ def key(metric: str, service: str) -> str:
 
 
 def judge(metric: Metric, service: str, value: float | None, why: str = "") -> Reading:
-    """A measured value as an answer; without one, `why` says what was wrong."""
+    """Compares a value with the limits of its metric.
+
+    Parameters:
+        why: the reason, where there is no value.
+    """
     if value is None or not math.isfinite(value):
         text = why or f"{value} is not a number to compare"
         return Reading(metric=metric.name, service=service, answer=Answer.NO_DATA, why=text)
@@ -104,8 +120,8 @@ def asks(rollout: Rollout, tallies: Tallies, since: datetime, end: datetime) -> 
 def count(
     rollout: Rollout, tallies: Tallies, readings: tuple[Reading, ...], since: datetime, end: datetime, now: datetime
 ) -> Tallies:
-    """The tallies with new readings. A reading that was not due does not count, because two runners may measure at the
-    same time."""
+    """Adds readings to the tallies. A reading that was not asked for, or is not due yet, does not count: two runners
+    may have measured."""
     due = {key(ask.metric, ask.service) for ask in asks(rollout, tallies, since, end) if ask.at <= now}
     counted = dict(tallies)
     for reading in readings:
@@ -126,7 +142,10 @@ def _counted(before: Tally, reading: Reading, now: datetime, end: datetime) -> T
 
 
 def verdict(rollout: Rollout, tallies: Tallies) -> AnalysisResult | None:
-    """The result of the step; None while metrics are open. Failure outweighs no data, and no data outweighs pass."""
+    """The verdict on the analysis; None while it is open.
+
+    One metric that fails decides. Else one without data does, and only then do passes count.
+    """
     found = [(metric, tallies.get(key(metric.name, service), Tally())) for metric, service in subjects(rollout)]
     if failed := [one for metric, one in found if one.failed >= metric.failures]:
         return AnalysisResult(answer=Answer.FAIL, why=_told(failed))
@@ -138,12 +157,12 @@ def verdict(rollout: Rollout, tallies: Tallies) -> AnalysisResult | None:
 
 
 def failures_alone(tallies: Tallies) -> Tallies:
-    """The tallies for the next weight of `auto`: every metric is measured again, but failures stay counted."""
+    """The tallies for the next weight of `auto`: it is measured anew, and earlier failures stay counted."""
     return {name: Tally(failed=one.failed) for name, one in tallies.items() if one.failed}
 
 
 def newly_failed(before: Tallies, after: Tallies) -> str:
-    """The new failures as text; empty if there are none."""
+    """The metrics that have failed since, for people; empty for none."""
     return _told([one for name, one in after.items() if one.failed > before.get(name, Tally()).failed])
 
 

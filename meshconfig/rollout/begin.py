@@ -1,4 +1,4 @@
-"""Starts a rollout: checks the applied group and other rollouts, and stores the new one."""
+"""Starts a rollout: the group that it begins from, the rollouts that it supersedes, and the reasons to refuse it."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,15 @@ from meshconfig.load import Document
 from meshconfig.rollout import store
 from meshconfig.rollout.check import fits
 from meshconfig.rollout.events import Supersede
-from meshconfig.rollout.machine import IllegalEventError
-from meshconfig.rollout.state import Stage, State, pending
+from meshconfig.rollout.machine import IllegalEventError, allows
+from meshconfig.rollout.state import pending
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
-GOING_BACK = (Stage.ROUTES_BACK, Stage.PODS_BACK)
-
 
 class NotAppliedError(ClusterError):
-    """A group is not in a state from which a rollout can begin. `busy`: another process is changing it."""
+    """A rollout cannot begin from this group: it is not applied completely. `busy`: somebody works on it just now."""
 
     def __init__(self, message: str, *, busy: bool = False) -> None:
         self.busy = busy
@@ -31,22 +29,22 @@ class NotAppliedError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A stored rollout that waits for a runner, and the names of the rollouts that it supersedes."""
+    """A rollout that waits for a runner, and the names of the rollouts that it supersedes."""
 
     record: Record
     superseded: tuple[str, ...] = ()
 
 
 def start(client: Client, rollout: Rollout, document: Document, *, who: str, note: str = "") -> Started:
-    """Store a rollout for a runner to carry out. Active rollouts of the same services go back first.
+    """Stores a rollout, so that a runner takes it up. Active rollouts of the same services go back first.
 
     Parameters:
-        document: the document of the rollout, for positions in error messages.
+        document: the text of the rollout, for file and line of each problem.
         who, note: for the log.
 
     Raises:
-        InputError: the rollout does not fit the applied group.
-        ClusterError: it cannot begin now; the message has the reason and what the user can do.
+        InputError: it does not fit the group that is applied.
+        ClusterError: it cannot begin now. The message says why, and what to do.
     """
     namespace, name, group = rollout.metadata.namespace, rollout.metadata.name, rollout.spec.group
     before = store.read(client, namespace, name)
@@ -70,13 +68,13 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
 
 
 def _check_others(rollout: Rollout, others: list[Record]) -> None:
-    """Check the group's other rollouts. A new one supersedes those of the same services; others are an error."""
+    """Refuses a second rollout in a group, unless it is of the same services and can supersede the first one."""
     for one in others:
         named = f"rollout {one.name} of group {one.group} is {one.state.phase}"
         if not one.services & set(rollout.spec.services):
             how = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
             raise ClusterError(f"{named}, and only one rollout at a time may change a group; {how}")
-        if one.state.stage is Stage.RETIRE:
+        if not allows(one.state, Supersede):
             raise ClusterError(f"{named} ({one.state.stage}), which can no longer be rolled back; wait for its end")
 
 
@@ -91,10 +89,10 @@ def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> Non
 
 
 def applied(client: Client, namespace: str, group: str) -> LaneGroup:
-    """The group as last applied.
+    """The group as it was last applied.
 
     Raises:
-        NotAppliedError: it was never applied, or its last change is not complete.
+        NotAppliedError: it never was, or its last change did not succeed.
     """
     past = history.revisions(client, namespace, group)
     last = past[-1] if past else None
@@ -111,11 +109,15 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
 
 
 def supersede(client: Client, older: Record, by: str, who: str, note: str = "") -> bool:
-    """Make an older rollout go back. False if it has ended, or can no longer go back."""
-    if older.state.stage in GOING_BACK:
+    """Sends an older rollout back, unless it is going back already.
+
+    Returns:
+        False where it has ended, or cannot go back any more.
+    """
+    if older.state.stage.going_back:
         return True
     try:
-        state: State = store.say(client, older.namespace, older.name, Supersede(who, note, by=by))
+        state = store.say(client, older.namespace, older.name, Supersede(who, note, by=by))
     except IllegalEventError:
         return False
-    return state.stage in GOING_BACK
+    return state.stage.going_back

@@ -1,21 +1,22 @@
-"""Finds the lane that selects the new versions of a rollout, to which the entry's split sends requests."""
+"""The canary lane: the lane that carries the new versions, and that a split at the entry sends requests to."""
 
-from meshconfig.compile.services import Plan
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 
 class NoCanaryLaneError(Exception):
-    """Not exactly one lane selects the new versions of a rollout, and the baseline's of all other services."""
+    """No lane carries the new versions of a rollout and nothing else, or more than one does."""
 
 
 def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
-    """The lane that selects the new version of each service in the rollout, and the baseline's of every other service.
+    """The lane that a split at the entry sends requests to. There each service of the rollout has the version that it
+    moves to, and every other service has the baseline's version.
 
-    Empty for a rollout without `entry`.
+    Returns:
+        The lane's name; empty for a rollout without `entry`.
 
     Raises:
-        NoCanaryLaneError: the message names each lane and why it does not fit.
+        NoCanaryLaneError: the message names the lanes that there are, and what each is missing.
     """
     if rollout.spec.entry is None:
         return ""
@@ -31,13 +32,13 @@ def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
 
 
 def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
-    """The reason why a lane does not fit; empty if it does."""
+    """Why a lane does not carry the new versions; empty where it does."""
     for service in group.spec.services:
         move = rollout.spec.services.get(service)
         asked = move.to if move else version_of(group, service, group.spec.tag.default)
         if (has := version_of(group, service, lane)) != asked:
             return f"{service} is {has} there, not {asked}"
-        if Plan(service, group.spec.services[service], group).refuses(lane):
+        if group.service(service).refuses(lane):
             return f"it is strict and has no version of {service}"
     if group.spec.lanes[lane].fallback == "runtime":
         return "it falls back at run time, so that one request may meet both versions"
@@ -45,6 +46,6 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
 
 
 def version_of(group: LaneGroup, service: str, lane: str) -> str | None:
-    """The version of a service that a lane's requests get, its own or the baseline's."""
-    plan = Plan(service, group.spec.services[service], group)
-    return plan.version_in(lane) or plan.baseline
+    """The version of a service that a lane's requests get: the lane's own, or else the baseline's."""
+    here = group.service(service)
+    return here.version_in(lane) or here.baseline

@@ -1,12 +1,11 @@
-"""Checks that a rollout fits its LaneGroup: everything that a single field cannot show."""
+"""Checks a rollout against its LaneGroup, for the problems that no field shows by itself."""
 
 from collections.abc import Iterator
 
-from meshconfig import references
-from meshconfig.compile.services import Plan
+from meshconfig.compile import problems
+from meshconfig.compile.check import Wrong
 from meshconfig.errors import InputError, Problem, dotted, nearest
 from meshconfig.load import Document, FieldPath
-from meshconfig.references import Wrong
 from meshconfig.rollout import steps
 from meshconfig.rollout.canary_lane import NoCanaryLaneError, canary_lane, version_of
 from meshconfig.spec.base import validate
@@ -21,7 +20,7 @@ def parse(document: Document) -> Rollout:
     """Read a document of kind Rollout.
 
     Raises:
-        InputError: the document is no valid Rollout; lists each mistake with its position.
+        InputError: the document is no valid Rollout. It names each problem with file, line and field.
     """
     return validate(Rollout, document.value, document.locate)
 
@@ -30,14 +29,14 @@ def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
     """Check that a rollout fits its group, with the rollout's document for positions.
 
     Raises:
-        InputError: lists the findings of `check`, each with its position in the document.
+        InputError: what `check` finds, with file, line and field.
     """
     if wrong := list(check(rollout, group)):
         raise InputError(sorted({Problem(document.locate(path), dotted(path), said) for path, said in wrong}))
 
 
 def check(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Everything that prevents a rollout of this group: pairs of a field's path and a message."""
+    """Yields each problem that a rollout has with this group: the path of a field, and a message."""
     found = list(_names(rollout, group))
     found = found or [*_untagged(rollout, group), *_entry(rollout, group), *_needed(rollout, group)]
     yield from found or _on_the_way(rollout, group)
@@ -63,11 +62,11 @@ def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """All untagged requests must go to the old version, because a rollback returns there."""
+    """A rollout begins with all untagged requests at the old version, because that is what it goes back to."""
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, group.spec.services[service], group)
-        weights = {name: one for name, one in (plan.spec.weights or {}).items() if one}
-        now = weights or ({plan.baseline: 1} if plan.baseline else {})
+        here = group.service(service)
+        weights = {name: one for name, one in (here.spec.weights or {}).items() if one}
+        now = weights or ({here.baseline: 1} if here.baseline else {})
         if set(now) != {move.from_}:
             share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
             yield (
@@ -87,10 +86,7 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     for service, move in rollout.spec.services.items() if entries else ():
         if version_of(group, service, group.spec.tag.default) != move.from_:
             lane = group.spec.tag.default
-            yield (
-                where,
-                f"the split sends requests to baseline lane {lane}, which has not {move.from_} of {service}",
-            )
+            yield where, f"the split sends requests to baseline lane {lane}, which has not {move.from_} of {service}"
     try:
         canary_lane(rollout, group)
     except NoCanaryLaneError as error:
@@ -98,25 +94,25 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Everything that still uses an old version which the rollout would retire."""
+    """An old version that is to be retired may not be used by anything else."""
     if rollout.spec.keep_old is None:
         return
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, group.spec.services[service], group)
-        users = [f"lane {lane}" for lane in group.spec.lanes if lane != group.spec.tag.default]
-        users = [user for user in users if plan.version_in(user.removeprefix("lane ")) == move.from_]
-        users += [f"rules[{n}]" for n, rule in enumerate(plan.spec.rules) if move.from_ in rule.weights]
+        here = group.service(service)
+        lanes = [lane for lane in group.spec.lanes if lane != group.spec.tag.default]
+        users = [f"lane {lane}" for lane in lanes if here.version_in(lane) == move.from_]
+        users += [f"rules[{n}]" for n, rule in enumerate(here.spec.rules) if move.from_ in rule.weights]
         if users:
             said = f"{move.from_} of {service} cannot be retired, because {' and '.join(users)} would still use it"
             yield (*SPEC, "keepOld"), f"{said}: without keepOld, it is kept"
 
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
-    """Check that the group compiles after every step."""
-    before = set(references.check(group))
+    """Each group on the way compiles."""
+    before = set(problems(group))
     way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
-        for path, message in references.check(one):
+        for path, message in problems(one):
             if (path, message) not in before:
                 yield SPEC, f"after a step the group would be invalid: {dotted(path)}: {message}"
                 return

@@ -1,20 +1,27 @@
-"""What happens to a rollout: by a person (`who`, and why), or reported by a runner on what it was asked to do.
+"""What happens to a rollout: a person decides (`who`, and why), or a runner reports on an action.
 
-A report names the `turn` of the state whose actions it is about; one about an earlier turn comes too late and changes
-nothing.
+A report names the `turn` of the state whose action it is about. A report on an earlier turn changes nothing.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from meshconfig.rollout.analysis import Reading
+from meshconfig.rollout.log import LogKind
 
 Sizes = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody decided; `note` is their reason."""
+    """A person's decision.
+
+    Parameters:
+        note: the person's reason.
+    """
+
+    kind: ClassVar[LogKind]  # of its entry in the log
 
     who: str
     note: str = ""
@@ -22,27 +29,34 @@ class Said:
 
 class Approve(Said):
     __slots__ = ()
+    kind = LogKind.APPROVE
 
 
 class Pause(Said):
     __slots__ = ()
+    kind = LogKind.PAUSE
 
 
 class Resume(Said):
     __slots__ = ()
+    kind = LogKind.RESUME
 
 
 class Abort(Said):
     __slots__ = ()
+    kind = LogKind.ABORT
 
 
 class Rollback(Said):
     __slots__ = ()
+    kind = LogKind.ROLLBACK
 
 
 @dataclass(frozen=True, slots=True)
 class Supersede(Said):
-    """Another rollout of the same services is to begin, once this one has gone back."""
+    """Another rollout of the same services starts once this one has gone back."""
+
+    kind = LogKind.SUPERSEDE
 
     by: str = ""
 
@@ -54,48 +68,58 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Start(Report):
-    """A runner has taken the rollout up. `sizes`: how many Pods each version has now."""
+    """A runner has taken up the rollout.
+
+    Parameters:
+        sizes: how many Pods each version has now.
+    """
 
     sizes: Sizes = field(default_factory=dict)
 
 
 class PodsReady(Report):
-    """All that was to be scaled is ready."""
+    """Every version has the Pods that were asked for, and they are ready."""
 
     __slots__ = ()
 
 
 class Routed(Report):
-    """The routes that were asked for are in force: every proxy has them."""
+    """Every proxy has acknowledged the routes that were asked for."""
 
     __slots__ = ()
 
 
 class Elapsed(Report):
-    """The time that was waited for has come."""
+    """The time of a `Wait` has come."""
 
     __slots__ = ()
 
 
 class OldRetired(Report):
+    """The old versions are deleted."""
+
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failed(Report):
+    kind: ClassVar[LogKind]  # of its entry in the log
+
     why: str = ""
 
 
 class PodsFailed(Failed):
-    """Pods of one service or more did not become ready in time, or ceased to be."""
+    """Pods of one service or more did not become ready in time, or were lost."""
 
     __slots__ = ()
+    kind = LogKind.PODS_FAILED
 
 
 class ApplyFailed(Failed):
-    """A change could not be made, after trying again for a while."""
+    """A change could not be made, after several tries."""
 
     __slots__ = ()
+    kind = LogKind.APPLY_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +131,7 @@ class Measured(Report):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The webhooks have been told the log up to this entry; its Events were made before."""
+    """The log's entries up to this number are published: as Kubernetes Events, and to the webhooks."""
 
     number: int
 
@@ -116,5 +140,5 @@ Event = Said | Report | Told
 
 
 def word(event: type[Event]) -> str:
-    """`PodsReady` as people say it: `pods ready`."""
+    """The name of an event for people: `PodsReady` is `pods ready`."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in event.__name__).strip()

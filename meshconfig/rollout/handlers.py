@@ -1,6 +1,7 @@
-"""What each event does to a rollout, in the stages where it is legal."""
+"""The next state for each event, in the stages where `machine.STAGES` allows it."""
 
 from datetime import datetime
+from typing import Any
 
 from meshconfig.rollout import analysis, pods, transitions
 from meshconfig.rollout.analysis import Answer
@@ -20,26 +21,26 @@ from meshconfig.rollout.events import (
     Start,
     Supersede,
     Told,
-    word,
 )
+from meshconfig.rollout.log import LogAction, LogKind
 from meshconfig.rollout.pending_actions import until
 from meshconfig.rollout.state import Stage, State
-from meshconfig.rollout.transitions import GRAYLANE, Note
+from meshconfig.rollout.transitions import Note, by_graylane
 
 
 def begin(state: State, event: Start, now: datetime) -> State:
     sizes = pods.begun(state.rollout, event.sizes)
     begun = state.model_copy(update={"sizes": sizes, "pods": sizes})
-    return transitions.enter(begun, 0, now, Note(GRAYLANE, "take up"))
+    return transitions.enter(begun, 0, now, by_graylane(LogKind.TAKE_UP))
 
 
 def grown(state: State, event: PodsReady, now: datetime) -> State:
-    return transitions.go(state, Stage.ROUTE, now, Note(GRAYLANE, "pods ready"))
+    return transitions.go(state, Stage.ROUTE, now, by_graylane(LogKind.PODS_READY))
 
 
 def routed(state: State, event: Routed, now: datetime) -> State:
     current = state.current
-    note = Note(GRAYLANE, f"weight {state.weight}")
+    note = by_graylane(LogKind.WEIGHT, weight=state.weight)
     state = state.model_copy(update={"applied": state.weight})
     if current is not None and current.replicas is not None:
         fewer = pods.shrunk(state.rollout, state.sizes, state.pods, state.weight)
@@ -49,15 +50,19 @@ def routed(state: State, event: Routed, now: datetime) -> State:
 
 
 def shrunk(state: State, event: PodsReady, now: datetime) -> State:
-    return transitions.rest(state, now, Note(GRAYLANE, "old pods gone"))
+    return transitions.rest(state, now, by_graylane(LogKind.OLD_PODS_GONE))
 
 
-def elapsed(state: State, event: Elapsed, now: datetime) -> State:
+def paused(state: State, event: Elapsed, now: datetime) -> State:
     if now < until(state):
         return state
-    if state.stage is Stage.KEEP:
-        return transitions.go(state, Stage.RETIRE, now, Note(GRAYLANE, "time over"))
-    return transitions.enter(state, state.step + 1, now, Note(GRAYLANE, "time over"))
+    return transitions.enter(state, state.step + 1, now, by_graylane(LogKind.TIME_OVER))
+
+
+def kept(state: State, event: Elapsed, now: datetime) -> State:
+    if now < until(state):
+        return state
+    return transitions.go(state, Stage.RETIRE, now, by_graylane(LogKind.TIME_OVER))
 
 
 def measured(state: State, event: Measured, now: datetime) -> State:
@@ -68,75 +73,81 @@ def measured(state: State, event: Measured, now: datetime) -> State:
     if found is None:
         worse = analysis.newly_failed(before, tallies)
         if worse and state.current is not None and state.current.auto:
-            counted = analysis.failures_alone(tallies)
-            return transitions.set_back(state, now, Note(GRAYLANE, "measurement failed", worse), counted)
+            note = by_graylane(LogKind.MEASUREMENT_FAILED, worse)
+            return transitions.set_back(state, now, note, analysis.failures_alone(tallies))
         return state
-    if found.answer is Answer.FAIL:
-        return transitions.fail(state, now, Note(GRAYLANE, "analysis failed", found.why), Stage.BAD_METRICS)
-    if found.answer is Answer.NO_DATA:
-        return transitions.go(state, Stage.NO_DATA, now, Note(GRAYLANE, "no data", found.why))
-    return transitions.passed(
-        state, now, Note(GRAYLANE, "analysis passed", found.why), analysis.failures_alone(tallies)
-    )
+    match found.answer:
+        case Answer.FAIL:
+            note = by_graylane(LogKind.ANALYSIS_FAILED, found.why)
+            return transitions.fail(state, now, note, Stage.BAD_METRICS)
+        case Answer.NO_DATA:
+            return transitions.go(state, Stage.NO_DATA, now, by_graylane(LogKind.NO_DATA, found.why))
+        case Answer.PASS:
+            note = by_graylane(LogKind.ANALYSIS_PASSED, found.why)
+            return transitions.passed(state, now, note, analysis.failures_alone(tallies))
 
 
-def approve(state: State, event: Approve, now: datetime) -> State:
-    note = Note(event.who, "approve", event.note)
-    if state.stage in (Stage.WAIT, Stage.APPROVAL):
-        return transitions.enter(state, state.step + 1, now, note)
-    return transitions.passed(state, now, note, {})
+def approve_pause(state: State, event: Approve, now: datetime) -> State:
+    return transitions.enter(state, state.step + 1, now, decision(event))
+
+
+def approve_metrics(state: State, event: Approve, now: datetime) -> State:
+    """As if the metrics had passed, with nothing counted against the next weight."""
+    return transitions.passed(state, now, decision(event), {})
 
 
 def hold(state: State, event: Pause, now: datetime) -> State:
-    return transitions.go(state, Stage.HELD, now, Note(event.who, "pause", event.note), returns=state.stage)
+    return transitions.go(state, Stage.HELD, now, decision(event), returns=state.stage)
 
 
 def resume(state: State, event: Resume, now: datetime) -> State:
-    """A timed pause goes on with the time that passed counted; what was measured is measured anew."""
-    stage, note = state.returns or Stage.ANALYSE, Note(event.who, "resume", event.note)
-    if stage is Stage.ANALYSE:
-        return transitions.go(state, stage, now, note, clock=now, tallies={}, returns=None)
-    return transitions.go(state, stage, now, note, returns=None)
+    """A timed pause goes on, and the time that has passed counts. An analysis starts anew."""
+    stage = state.returns or Stage.ANALYSE
+    anew: dict[str, Any] = {"clock": now, "tallies": {}} if stage is Stage.ANALYSE else {}
+    return transitions.go(state, stage, now, decision(event), returns=None, **anew)
 
 
 def failed(state: State, event: PodsFailed | ApplyFailed, now: datetime) -> State:
-    return transitions.fail(state, now, Note(GRAYLANE, word(type(event)), event.why), Stage.BAD_CHANGE)
+    return transitions.fail(state, now, by_graylane(event.kind, event.why), Stage.BAD_CHANGE)
 
 
 def back(state: State, event: Said, now: datetime) -> State:
-    return transitions.go_back(
-        state, now, decision(event), Stage.ROLLED_BACK if type(event) is Rollback else Stage.ABORTED
-    )
+    outcome = Stage.ROLLED_BACK if isinstance(event, Rollback) else Stage.ABORTED
+    return transitions.go_back(state, now, decision(event), outcome)
 
 
 def taken_over(state: State, event: Routed, now: datetime) -> State:
     stage = Stage.SUCCEEDED if state.rollout.spec.keep_old is None else Stage.KEEP
-    note = Note(GRAYLANE, "taken over")
+    note = by_graylane(LogKind.TAKEN_OVER)
     return transitions.go(state, stage, now, note, applied=state.weight, applied_taken=True, clock=now)
 
 
 def retired(state: State, event: OldRetired, now: datetime) -> State:
-    return transitions.go(state, Stage.SUCCEEDED, now, Note(GRAYLANE, "old retired"))
+    return transitions.go(state, Stage.SUCCEEDED, now, by_graylane(LogKind.OLD_RETIRED))
 
 
 def routes_back(state: State, event: Routed, now: datetime) -> State:
-    note = Note(GRAYLANE, f"weight {state.weight}")
     # Where no Pods were ever counted, none were changed.
     stage = Stage.PODS_BACK if state.sizes else state.outcome or Stage.ABORTED
     there = {"applied": state.weight, "applied_taken": False, "pods": state.sizes, "why": state.why}
-    return transitions.go(state, stage, now, note, **there)
+    return transitions.go(state, stage, now, by_graylane(LogKind.WEIGHT, weight=state.weight), **there)
 
 
 def pods_back(state: State, event: PodsReady, now: datetime) -> State:
-    return transitions.go(state, state.outcome or Stage.ABORTED, now, Note(GRAYLANE, "pods ready"), why=state.why)
+    note = by_graylane(LogKind.PODS_READY)
+    return transitions.go(state, state.outcome or Stage.ABORTED, now, note, why=state.why)
 
 
 def again(state: State, event: PodsFailed | ApplyFailed, now: datetime) -> State:
-    """On the way back, and once the old version is being retired, there is nothing to do but to try again."""
+    """On the way back, and while the old version is being retired, the only way is to try again.
+
+    The log gets one entry for failures in a row that have the same reason.
+    """
     state = state.model_copy(update={"turn": state.turn + 1, "why": event.why})
-    note = Note(GRAYLANE, word(type(event)), event.why)
-    said = state.log and (state.log[-1].action, state.log[-1].why) == (note.action, note.why)
-    return state if said else transitions.logged(state, now, note)
+    last = state.log[-1] if state.log else None
+    if last and (last.action, last.why) == (LogAction(event.kind), event.why):
+        return state
+    return transitions.logged(state, now, by_graylane(event.kind, event.why))
 
 
 def on_its_way(state: State, event: Said, now: datetime) -> State:
@@ -149,4 +160,4 @@ def told(state: State, event: Told, now: datetime) -> State:
 
 def decision(event: Said) -> Note:
     why = f"by rollout {event.by}" if isinstance(event, Supersede) else ""
-    return Note(event.who, word(type(event)), "; ".join(part for part in (why, event.note) if part))
+    return Note(event.who, LogAction(event.kind), "; ".join(part for part in (why, event.note) if part))

@@ -1,4 +1,4 @@
-"""Webhook messages about transitions: JSON, signed after https://www.standardwebhooks.com.
+"""The message that a webhook gets for a log entry: JSON, signed as https://www.standardwebhooks.com defines.
 
 `webhook-id` is the same for each attempt and each runner, so that a receiver can drop duplicates.
 """
@@ -34,10 +34,10 @@ class Message:
 
 
 def message(state: State, entry: LogEntry, *, secret: str | None, now: datetime) -> Message:
-    """The message about one entry of the log.
+    """The message for one entry of the log.
 
     Parameters:
-        secret: `whsec_` and base64, or any text. None: the message is not signed.
+        secret: `whsec_` and base64, or any text. None leaves the message unsigned.
     """
     body = json.dumps(_content(state, entry), separators=(",", ":"), ensure_ascii=False).encode()
     metadata = state.rollout.metadata
@@ -66,7 +66,12 @@ def _content(state: State, entry: LogEntry) -> dict[str, object]:
 
 
 def signature(secret: str, name: str, stamp: str, body: bytes) -> str:
-    """The value of the header `webhook-signature`: HMAC-SHA256 of `ID.TIMESTAMP.BODY`."""
+    """The value of the header `webhook-signature`: HMAC-SHA256 of `ID.TIMESTAMP.BODY`.
+
+    Parameters:
+        name: the message's `webhook-id`.
+        stamp: seconds since 1970, as text.
+    """
     digest = hmac.new(_key(secret), f"{name}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
 
@@ -87,9 +92,10 @@ def waits(attempts: int = ATTEMPTS) -> Iterator[float]:
 
 
 def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = time.sleep) -> str:
-    """Send a message, with retries. Returns the last error as text, empty on success.
+    """Sends a message, and tries again where that may help.
 
-    It raises nothing, because a rollout must not depend on the receiver of a webhook.
+    Returns:
+        The last error, empty where the message arrived. None is raised: no rollout waits for a webhook's receiver.
     """
     wrong = ""
     with httpx.Client(timeout=TIMEOUT) as client:
@@ -102,7 +108,7 @@ def send(webhook: Webhook, sent: Message, *, sleep: Callable[[float], object] = 
 
 
 def _attempt(client: httpx.Client, webhook: Webhook, sent: Message) -> tuple[str, bool]:
-    """One attempt: the error as text, and whether a retry may help."""
+    """The error, empty for none, and whether another attempt may help."""
     try:
         answer = client.post(webhook.url, content=sent.body, headers=sent.headers)
     except httpx.HTTPError as error:

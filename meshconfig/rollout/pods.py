@@ -1,4 +1,4 @@
-"""Computes the Pods of each version: the new one grows before it gets requests, the old one shrinks after."""
+"""How many Pods each version needs: a new version before requests come to it, an old one after they have left."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,13 @@ PodCounts = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
 def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, replicas: Replicas | None) -> PodCounts:
-    """The Pods for a new weight: the new versions grow, the old ones stay.
+    """Raises the Pods of the new versions for a weight. The old versions keep theirs.
 
     Parameters:
-        sizes: the Pods when the rollout began. A percentage refers to the old version's Pods then.
-        pods: the Pods wanted last. While the rollout moves forward, a new version never shrinks.
-        replicas: the step's `replicas`; None takes the weight as the percentage.
+        sizes: Pods when the rollout began. A share is a share of the old version's Pods at that time.
+        pods: Pods that were wanted last. On the way forward a new version never shrinks.
+        weight: percent of untagged requests.
+        replicas: as the step gives it; None takes the weight as the share.
     """
     share = f"{weight}%" if replicas is None else replicas
     found = {}
@@ -25,9 +26,10 @@ def grown(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int, repl
 
 
 def shrunk(rollout: Rollout, sizes: PodCounts, pods: PodCounts, weight: int) -> PodCounts:
-    """The Pods after requests have moved: the old versions shrink to what the new ones do not replace.
+    """Lowers the Pods of the old versions after requests have moved.
 
-    They keep enough for their share of requests, and at least one Pod, because a tag may still select them.
+    An old version keeps the Pods that the new one does not make up for, and those that its share of the requests needs,
+    whichever is more. It keeps at least one, because a header may still lead to it.
     """
     found = {}
     for service, move in rollout.spec.services.items():

@@ -1,4 +1,4 @@
-"""A client of Prometheus' HTTP API for metrics: one query gives one number, or the reason why there is none.
+"""One number from Prometheus' HTTP API, or the reason why there is none.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
 """
@@ -15,7 +15,7 @@ from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Metric, Rollout
 
 TIMEOUT = 10.0
-STALE = 60.0  # seconds: a cache in between may return an old answer, which counts as no data
+STALE = 60.0  # seconds; a cache or a proxy in between may give an old answer
 
 
 class Sample(NamedTuple):
@@ -26,19 +26,23 @@ class Sample(NamedTuple):
 
 
 class Prometheus:
-    """A Prometheus server at `url`. `timeout` is in seconds, to connect and between two parts of an answer."""
+    """A Prometheus server.
+
+    Parameters:
+        timeout: seconds, for connecting and for each part of an answer.
+    """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout)
 
     def read(self, metric: Metric, rollout: Rollout, group: LaneGroup, service: str, now: datetime) -> Reading:
-        """Measure once. Every error counts as no data, with the reason."""
+        """Makes one measurement. Any error on the way to a number gives "no data", with the reason."""
         value, why = self.sample(query(metric, rollout, group, service), now)
         return judge(metric, service, value, why)
 
     def sample(self, promql: str, now: datetime) -> Sample:
         try:
-            # By POST, because a query may be longer than a proxy accepts in a URL.
+            # By POST, because a proxy may refuse a URL as long as a query can be.
             answer = self._client.post("api/v1/query", data={"query": promql})
         except httpx.HTTPError as error:
             return Sample(None, f"{self._client.base_url}: {str(error) or type(error).__name__}")
@@ -49,7 +53,7 @@ class Prometheus:
 
 
 def parse(status: int, text: str, now: datetime) -> Sample:
-    """The number in an answer of the API."""
+    """Reads the number from an answer of the API."""
     try:
         answer = json.loads(text)
     except ValueError:

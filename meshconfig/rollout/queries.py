@@ -1,14 +1,12 @@
-"""The PromQL of a metric: the user's own query or a preset, with its placeholders filled in.
+"""The PromQL of a metric: the user's query or a preset, with its placeholders filled in.
 
-Each preset gives a share from 0 to 1 of answers without a server error, or seconds, of the new version alone. The page
-docs/rollouts.md lists their requirements. The names of Envoy's own metrics were read from an Envoy 1.40.
+A preset gives the share of answers without a server error, from 0 to 1, or seconds; both for the new version alone.
+docs/rollouts.md says what each preset needs. The names of Envoy's own metrics are those of Envoy 1.40.
 """
 
 import re
 
-from meshconfig.compile.names import service_namespace
-from meshconfig.compile.services import Plan, workload_name
-from meshconfig.spec.duration import duration
+from meshconfig.duration import written
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import PLACEHOLDER, Metric, Rollout
 
@@ -21,7 +19,7 @@ def _sum(metric: str, labels: str, join: str = "", by: str = "") -> str:
 
 
 def _share(good: str, all_: str) -> str:
-    """A share of good answers. If all answers are errors, no series of good ones exists: that is 0, not no data."""
+    """Where every answer is an error, good answers have no series. Their share is 0 then, and not "no data"."""
     return f"({good} or vector(0)) / ({all_})"
 
 
@@ -41,8 +39,8 @@ _OF_WORKLOAD = (
     '(target_info{k8s_namespace_name="{{namespace}}",k8s_deployment_name="{{workload}}"})'
 )
 
-# First with the tags that Istio configures; then with Envoy's own, which cut the cluster's name at its first dot and
-# leave the rest in the metric's name.
+# First with the tags that Istio configures in its proxies. Then with Envoy's own: they end the cluster's name at its
+# first dot, and leave the rest in the name of the metric.
 _TAGGED = 'cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{host}};?"'
 _PLAIN = 'envoy_cluster_name=~"outbound\\\\|[0-9]+\\\\|{{version}}\\\\|{{first}}"'
 
@@ -80,17 +78,17 @@ def text(metric: Metric) -> str:
 
 
 def per_service(metric: Metric) -> bool:
-    """Whether the query differs for each service of a rollout."""
+    """Whether each service of a rollout has a query of its own."""
     return bool(OF_A_SERVICE & set(PLACEHOLDER.findall(text(metric))))
 
 
 def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "") -> str:
-    """The query for Prometheus.
+    """The query to send to Prometheus.
 
     Parameters:
         service: a service of the rollout; empty if the query is the same for all services.
     """
-    interval = duration(metric.interval or max(metric.every, LEAST_INTERVAL))
+    interval = written(metric.interval or max(metric.every, LEAST_INTERVAL))
     values = {"interval": interval, "namespace": rollout.metadata.namespace}
     if service:
         values |= _of_service(rollout, group, service)
@@ -98,15 +96,15 @@ def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "")
 
 
 def _of_service(rollout: Rollout, group: LaneGroup, service: str) -> dict[str, str]:
-    plan = Plan(service, group.spec.services[service], group)
+    here = group.service(service)
     version = rollout.spec.services[service].to
-    first, _, rest = plan.host.partition(".")
+    first, _, rest = here.host.partition(".")
     return {
         "service": service,
         "version": version,
-        "workload": workload_name(service, version, plan.spec.versions[version]),
-        "host": plan.host,
-        "namespace": service_namespace(plan.host, group.metadata.namespace),
+        "workload": here.workload(version),
+        "host": here.host,
+        "namespace": here.namespace,
         "first": first,
         "rest": re.sub("[^A-Za-z0-9_]", "_", rest),
     }

@@ -1,4 +1,4 @@
-"""What is kept of a rollout: enough that any runner can take it up. Frozen, and JSON and back without loss."""
+"""The stored state of a rollout. It is all that a runner needs to go on. Frozen; to JSON and back without loss."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,21 +9,22 @@ from pydantic import Field, ValidationError, field_serializer
 
 from meshconfig.errors import GraylaneError, dotted
 from meshconfig.rollout.analysis import Frozen, Tally
+from meshconfig.rollout.log import LogAction, LogKind, StoredLogAction
 from meshconfig.rollout.pods import PodCounts
 from meshconfig.spec.rollout import Rollout, RolloutStep
 
-KEPT = 200  # entries of the log: an object of the cluster holds about a megabyte
+KEPT = 200  # entries of the log: the state is one ConfigMap, which holds about a megabyte
 
 
 class UnreadableStateError(GraylaneError):
-    """A stored state that this graylane cannot take up: written by another one, or changed by hand."""
+    """This version of graylane cannot read the stored state: another version wrote it, or somebody edited it."""
 
 
 class Phase(StrEnum):
     PENDING = "Pending"
     PROGRESSING = "Progressing"
     PAUSED = "Paused"
-    DEGRADED = "Degraded"  # goes forward no more: held after a failure, or on its way back
+    DEGRADED = "Degraded"  # held after a failure, or on its way back
     SUCCEEDED = "Succeeded"
     ABORTED = "Aborted"
     ROLLED_BACK = "RolledBack"
@@ -34,7 +35,7 @@ class Phase(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where exactly a rollout is; each belongs to one phase."""
+    """Where exactly a rollout is; each belongs to one phase. What each allows and asks for: `machine.STAGES`."""
 
     PENDING = "pending"
     SCALE = "scaling up the new version"
@@ -56,6 +57,11 @@ class Stage(StrEnum):
     ABORTED = "aborted"
     ROLLED_BACK = "rolled back"
 
+    @property
+    def going_back(self) -> bool:
+        """Requests or Pods are on their way back to the old versions."""
+        return self in (Stage.ROUTES_BACK, Stage.PODS_BACK)
+
 
 PHASE = {
     Stage.PENDING: Phase.PENDING,
@@ -70,12 +76,17 @@ PHASE = {
 
 
 class LogEntry(Frozen):
-    """One line of the log: who did what, when, why, and where the rollout stood after it."""
+    """One entry of the log: who did what, when, why, and where the rollout stood after it.
+
+    Parameters:
+        number: from 1, without gaps; the oldest entries are dropped.
+        step, weight: of the state after it; `weight` is the one wanted, in percent.
+    """
 
     number: int
     at: datetime
     who: str
-    action: str
+    action: StoredLogAction
     why: str = ""
     phase: Phase
     stage: Stage
@@ -89,14 +100,17 @@ class State(Frozen):
     Parameters:
         generation: counts the rollouts of this name.
         turn: counts the stages entered; a report on an earlier turn comes too late.
-        step: of `rollout.spec.steps`, from 0; their number, once all are done. `rung`: of an `auto` step.
-        weight: what the routes shall give; `applied`: what they were last known to give, in percent.
-        taken: the new versions shall be the baseline's; `applied_taken`: they were last known to be.
-        sizes: Pods when it began; `pods`: Pods that it wants now.
+        step: index into `rollout.spec.steps`; their number, once all are done.
+        rung: index into the weights of an `auto` step.
+        weight: percent of untagged requests that the new versions are to get; `applied`: that they got last.
+        taken: the new versions are to be the baseline's; `applied_taken`: they are.
+        sizes: service → version → Pods when it began; `pods`: Pods that are wanted now.
         begun: when somebody started it; of two rollouts of a group the older goes first.
-        since: when the present stage began; `clock`: when the pause, analysis or keeping that it is in did.
-        returns: the stage that a pause or a failure came from; `outcome`: how a way back is to end.
-        told: the last entry of the log that Events and webhooks tell of.
+        since: when the present stage began.
+        clock: when the present pause or analysis began, or the time for which the old version is kept.
+        returns: the stage that a pause or a failure came from, to be resumed.
+        outcome: the stage that the way back ends in.
+        told: number of the last log entry that is published, as an Event and to the webhooks.
     """
 
     rollout: Rollout
@@ -131,9 +145,14 @@ class State(Frozen):
 
     @property
     def current(self) -> RolloutStep | None:
-        """The step that it is in, if it has begun and has not done all."""
+        """The step that it is in; None once all are done."""
         steps = self.rollout.spec.steps
         return steps[self.step] if self.step < len(steps) else None
+
+    @property
+    def old_retired(self) -> bool:
+        """The old versions are deleted, as `keepOld` asks."""
+        return self.phase is Phase.SUCCEEDED and self.rollout.spec.keep_old is not None
 
     @field_serializer("rollout")
     def _as_written(self, rollout: Rollout) -> dict[str, Any]:
@@ -146,7 +165,7 @@ class State(Frozen):
     def from_json(cls, text: str) -> "State":
         """
         Raises:
-            UnreadableStateError: it is not what `to_json` wrote.
+            UnreadableStateError: the text is not what `to_json` writes.
         """
         try:
             return cls.model_validate_json(text)
@@ -157,12 +176,17 @@ class State(Frozen):
 
 
 def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, note: str = "") -> State:
-    """A rollout as it is stored when somebody starts it; a runner takes it up by `Start`."""
+    """The state of a rollout that somebody starts. It waits for a runner.
+
+    Parameters:
+        who, note: for the log.
+        now: with a time zone.
+    """
     first = LogEntry(
         number=1,
         at=now,
         who=who,
-        action="start",
+        action=LogAction(LogKind.START),
         why=note,
         phase=Phase.PENDING,
         stage=Stage.PENDING,

@@ -1,66 +1,60 @@
-"""The LaneGroup that a rollout asks for: the group as it was, with what this step changes, and nothing else.
+"""The LaneGroup that a rollout asks for: the group as it was before, with one change.
 
-Without `entry` each service of the rollout has weights of its own. With `entry` the split is made there, by lane: the
-baseline against the one lane that carries the new versions; the tag it sets keeps a request in its lane along the whole
-chain, so that none mixes old and new.
+Without `entry` each service of the rollout gets weights of its own. With `entry` requests are split there between the
+baseline and the one lane that carries the new versions. The tag that the split sets keeps a request in its lane along
+the whole chain, so that no chain mixes old and new.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from meshconfig.compile.services import Plan
-from meshconfig.rollout.actions import Scale
+from meshconfig.rollout.actions import ChangeKind, GroupChange, VersionScale
 from meshconfig.rollout.canary_lane import canary_lane
 from meshconfig.rollout.pods import PodCounts
-from meshconfig.rollout.state import Stage, State
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 Value = dict[str, Any]
 
 
-def wanted(base: LaneGroup, state: State) -> LaneGroup:
-    """The group that a state asks for.
+def wanted(base: LaneGroup, rollout: Rollout, change: GroupChange) -> LaneGroup:
+    """The group that a change asks for.
 
     Parameters:
-        base: the group as it was when the rollout began, and that the rollout fits (`check`).
+        base: the group as it was when the rollout began. The rollout fits it: `check.check` finds nothing.
     """
-    if state.stage in (Stage.RETIRE, Stage.SUCCEEDED):
-        return ended(base, state.rollout)
-    if state.taken:
-        return taken_over(base, state.rollout)
-    # Requests move only after the Pods are there, and until then the routes stay what they are.
-    weight = state.applied if Stage.SCALE in (state.stage, state.returns) else state.weight
-    return at_weight(base, state.rollout, weight, pods=state.pods, sizes=state.sizes)
+    match change.kind:
+        case ChangeKind.RETIRE:
+            return ended(base, rollout)
+        case ChangeKind.TAKE_OVER:
+            return taken_over(base, rollout)
+        case ChangeKind.WEIGHT | ChangeKind.BACK | ChangeKind.AUTOSCALERS:
+            return at_weight(base, rollout, change.weight, change.pods)
 
 
-def at_weight(
-    base: LaneGroup, rollout: Rollout, weight: int, *, pods: PodCounts | None = None, sizes: PodCounts | None = None
-) -> LaneGroup:
-    """`weight` percent of the untagged go to the new versions; 0 is the group as it was.
+def at_weight(base: LaneGroup, rollout: Rollout, weight: int, pods: PodCounts | None = None) -> LaneGroup:
+    """The group while `weight` percent of untagged requests go to the new versions; at 0 it is the group as it was.
 
     Parameters:
-        pods, sizes: what is wanted and what there was; where an autoscaler rules, its bounds follow.
+        pods: service → version → Pods, where they are to be other ones than before; autoscalers get bounds for them.
     """
     value = _value(base)
     if weight:
         _split(value, base, rollout, weight) if rollout.spec.entry else _weights(value, rollout, weight)
     for service, counts in (pods or {}).items():
         for version, count in counts.items():
-            if count != (sizes or {}).get(service, {}).get(version):
-                old = rollout.spec.services[service].from_ == version
-                _bounds(value["spec"]["services"][service]["versions"][version], count, old=old)
+            old = rollout.spec.services[service].from_ == version
+            _bounds(value["spec"]["services"][service]["versions"][version], count, old=old)
     return LaneGroup.model_validate(value)
 
 
 def taken_over(base: LaneGroup, rollout: Rollout) -> LaneGroup:
-    """The new versions are what the untagged and the baseline get; no weights, no split; the old are still there."""
+    """The group once the baseline and untagged requests have the new versions. The old versions are still there."""
     value = _value(base)
     for service, move in rollout.spec.services.items():
-        plan = Plan(service, base.spec.services[service], base)
         spec = value["spec"]["services"][service]
         spec.pop("weights", None)
-        of_lane = plan.version_in(base.spec.tag.default) == move.from_
+        of_lane = base.service(service).version_in(base.spec.tag.default) == move.from_
         if of_lane:
             _baseline(value, base.spec.tag.default, service, move.to)
         if "default" in spec or not of_lane:
@@ -69,7 +63,7 @@ def taken_over(base: LaneGroup, rollout: Rollout) -> LaneGroup:
 
 
 def ended(base: LaneGroup, rollout: Rollout) -> LaneGroup:
-    """After all steps: without the old versions, where `keepOld` says how long they are kept."""
+    """The group after the rollout: `taken_over`, and without the old versions where `keepOld` is given."""
     after = taken_over(base, rollout)
     if rollout.spec.keep_old is None:
         return after
@@ -79,20 +73,20 @@ def ended(base: LaneGroup, rollout: Rollout) -> LaneGroup:
     return LaneGroup.model_validate(value)
 
 
-def autoscaled(base: LaneGroup, scale: Scale) -> bool:
-    """Does an autoscaler set its Pods? Then the group's bounds are changed (`wanted`), and never the Deployment."""
+def autoscaled(base: LaneGroup, scale: VersionScale) -> bool:
+    """Whether an autoscaler sets its Pods. Then the bounds in the group change (`wanted`), never the Deployment."""
     return base.spec.services[scale.service].versions[scale.version].autoscale is not None
 
 
 def _value(group: LaneGroup) -> Value:
-    """As it was written: what was not given stays away, so that the same group gives the same bytes."""
+    """As it was written: a field that was not given stays out, so that the same group gives the same bytes."""
     return group.model_dump(by_alias=True, exclude_unset=True)
 
 
 def _weights(value: Value, rollout: Rollout, weight: int) -> None:
     for service, move in rollout.spec.services.items():
         spec = value["spec"]["services"][service]
-        spec.pop("default", None)  # the untagged go by one of the two
+        spec.pop("default", None)  # untagged requests go by `default` or by `weights`, not by both
         spec["weights"] = {move.from_: 100 - weight, move.to: weight}
 
 
@@ -105,12 +99,12 @@ def _split(value: Value, base: LaneGroup, rollout: Rollout, weight: int) -> None
 def _baseline(value: Value, lane: str, service: str, version: str) -> None:
     versions: Mapping[str, str] = value["spec"]["lanes"][lane].get("versions", {})
     kept = {name: one for name, one in versions.items() if name != service}
-    # A lane means each service's version of its own name where nothing else is said.
+    # Without an entry here, a lane gets the version that has the lane's own name.
     value["spec"]["lanes"][lane]["versions"] = kept if version == lane else {**kept, service: version}
 
 
 def _bounds(version: Value, count: int, *, old: bool) -> None:
-    """An autoscaler may not go below what requests are about to need; the old version's may from now on."""
+    """The autoscaler of a new version may not go below what requests are about to need; that of an old version may."""
     if (scale := version.get("autoscale")) is not None:
         least = min(scale["min"], max(count, 1)) if old else max(scale["min"], count)
         version["autoscale"] = {**scale, "min": least, "max": max(scale["max"], least)}

@@ -1,4 +1,4 @@
-"""Where rollouts are kept, as values: read, written by compare-and-swap, and told what somebody decided."""
+"""Rollouts in the cluster as values: read, written by compare-and-swap, and changed by what somebody decides."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,8 +11,7 @@ from meshconfig.cluster.revision import document
 from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
 from meshconfig.rollout.events import Event
-from meshconfig.rollout.machine import step
-from meshconfig.rollout.pending_actions import actions
+from meshconfig.rollout.machine import resume, step
 from meshconfig.rollout.state import State, UnreadableStateError
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
@@ -22,7 +21,11 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A rollout as it was read: its state, and the group as it was before it began (None until a runner begins)."""
+    """A rollout as it was read.
+
+    Parameters:
+        base: the group as it was before the rollout; None until a runner takes the rollout up.
+    """
 
     stored: Stored
     state: State
@@ -46,7 +49,7 @@ class Record:
 
     @property
     def age(self) -> tuple[datetime, str]:
-        """Of two rollouts the one with the lesser is the older."""
+        """Sorts rollouts: the oldest comes first."""
         return self.state.begun, self.name
 
 
@@ -63,7 +66,7 @@ def read(client: Client, namespace: str, name: str) -> Record | None:
 def known(client: Client, namespace: str, name: str) -> Record:
     """
     Raises:
-        InputError: there is none of this name; with the nearest.
+        InputError: there is none of this name; the message names the nearest one.
     """
     if found := read(client, namespace, name):
         return found
@@ -83,7 +86,7 @@ def records(
     """The oldest first. One call.
 
     Parameters:
-        wrong: is told of each that cannot be read, instead of the error being raised.
+        wrong: gets the error of each one that cannot be read; without it the error is raised.
     """
     found = []
     for one in rollouts.stored(client, namespace, group=group, standing=standing, wrong=wrong):
@@ -97,49 +100,54 @@ def records(
 
 
 def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
-    """The next state in the place of the one that was read; with `base`, the group that it begins from.
+    """Writes the next state in place of the one that was read.
+
+    Parameters:
+        base: the group that the rollout begins from, to be kept with it.
 
     Raises:
-        Conflict: somebody has written in between.
+        Conflict: somebody else wrote in between.
     """
     kept = document(base) if base is not None else before.stored.base
     return _record(rollouts.write(client, replace(_stored(state, kept), version=before.stored.version)))
 
 
 def create(client: Client, state: State, before: Record | None) -> Record:
-    """A rollout that begins; in the place of an ended one of its name.
+    """Writes a new rollout, in place of an ended one of the same name.
 
     Raises:
-        Conflict: somebody has started one of this name in between.
+        Conflict: somebody else started one of this name in between.
     """
     version = before.stored.version if before else ""
     return _record(rollouts.write(client, replace(_stored(state, b""), version=version)))
 
 
 def say(client: Client, namespace: str, name: str, event: Event) -> State:
-    """What becomes of a rollout by an event, written.
+    """Applies an event to a rollout, and writes the state that it leads to.
 
     Raises:
-        IllegalEventError: it is not where this could happen.
+        IllegalEventError: the event cannot happen in the rollout's stage.
         InputError: there is no such rollout.
     """
     for _ in range(ATTEMPTS):
         record = known(client, namespace, name)
-        after, _ = step(record.state, event, now())
+        after = step(record.state, event, now()).state
         if after == record.state:
             return after
         try:
             return save(client, record, after).state
         except Conflict:  # a runner was faster: what it wrote decides whether this can still happen
             continue
-    raise ClusterError(f"rollout {namespace}/{name} was written by others {ATTEMPTS} times in a row; nothing was said")
+    raise ClusterError(
+        f"rollout {namespace}/{name} was written by others {ATTEMPTS} times in a row; nothing was changed"
+    )
 
 
 def standing(state: State) -> Standing:
-    """What is left to do for it."""
+    """What a runner has left to do for it."""
     if not state.phase.final:
         return Standing.ACTIVE
-    return Standing.TELLING if actions(state) else Standing.ENDED
+    return Standing.TELLING if resume(state).actions else Standing.ENDED
 
 
 def _stored(state: State, base: bytes) -> Stored:

@@ -1,4 +1,4 @@
-"""The ways from stage to stage that several events share. Each change of stage is one line of the log."""
+"""The ways from stage to stage that several events share. Each change of stage is one entry of the log."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from meshconfig.rollout import automatic, pods
 from meshconfig.rollout.analysis import Tallies
+from meshconfig.rollout.log import LogAction, LogKind
 from meshconfig.rollout.state import KEPT, LogEntry, Stage, State
 
 GRAYLANE = "graylane"
@@ -15,17 +16,27 @@ class Note(NamedTuple):
     """For the log: who did what, and why."""
 
     who: str
-    action: str
+    action: LogAction
     why: str = ""
 
 
+def by_graylane(kind: LogKind, why: str = "", weight: int | None = None) -> Note:
+    """What no person decided."""
+    return Note(GRAYLANE, LogAction(kind, weight), why)
+
+
 def go(state: State, stage: Stage, now: datetime, note: Note, **changes: Any) -> State:
-    """Into a stage; what was asked for before is asked for no more."""
+    """Enters `stage`; pending actions are cancelled.
+
+    Parameters:
+        changes: other fields of the state.
+    """
     update: Mapping[str, Any] = {"stage": stage, "turn": state.turn + 1, "since": now, "why": note.why, **changes}
     return logged(state.model_copy(update=update), now, note)
 
 
 def logged(state: State, now: datetime, note: Note) -> State:
+    """Adds an entry to the log, and drops the oldest ones above the limit."""
     entry = LogEntry(
         number=state.log[-1].number + 1 if state.log else 1,
         at=now,
@@ -41,7 +52,7 @@ def logged(state: State, now: datetime, note: Note) -> State:
 
 
 def enter(state: State, index: int, now: datetime, note: Note) -> State:
-    """The step of this number begins; after the last, the new versions take over."""
+    """Starts the step of this index, from 0; after the last one, the new versions take over."""
     state = state.model_copy(update={"step": index, "rung": 0, "tallies": {}, "returns": None})
     current = state.current
     if current is None:
@@ -52,14 +63,14 @@ def enter(state: State, index: int, now: datetime, note: Note) -> State:
 
 
 def towards(state: State, weight: int, now: datetime, note: Note, **changes: Any) -> State:
-    """A weight begins with the Pods for it."""
+    """Starts a weight with the Pods for it."""
     replicas = state.current.replicas if state.current else None
     grown = pods.grown(state.rollout, state.sizes, state.pods, weight, replicas)
     return go(state, Stage.SCALE, now, note, weight=weight, pods=grown, **changes)
 
 
 def rest(state: State, now: datetime, note: Note) -> State:
-    """What the step asks for once its weight is in force."""
+    """Starts the pause or the analysis of the current step, or the next step where it has neither."""
     current = state.current
     if current is not None and current.pause:
         stage = Stage.APPROVAL if current.pause.for_ is None else Stage.WAIT
@@ -70,7 +81,11 @@ def rest(state: State, now: datetime, note: Note) -> State:
 
 
 def passed(state: State, now: datetime, note: Note, tallies: Tallies) -> State:
-    """On from an analysis: the next step, or the next weight of `auto`, with what counts on there."""
+    """After an analysis: starts the next step, or the next weight of `auto`.
+
+    Parameters:
+        tallies: what is counted on at the next weight.
+    """
     auto = state.current.auto if state.current else None
     rung = automatic.above(auto, state.rung) if auto else None
     if auto is None or rung is None:
@@ -79,7 +94,7 @@ def passed(state: State, now: datetime, note: Note, tallies: Tallies) -> State:
 
 
 def set_back(state: State, now: datetime, note: Note, tallies: Tallies) -> State:
-    """One weight of `auto` down; at the first, measured again."""
+    """Goes down to the weight of `auto` before this one; the first one is measured again."""
     auto = state.current.auto if state.current else None
     rung = automatic.below(state.rung)
     if auto is None or rung == state.rung:
@@ -88,13 +103,21 @@ def set_back(state: State, now: datetime, note: Note, tallies: Tallies) -> State
 
 
 def fail(state: State, now: datetime, note: Note, held: Stage) -> State:
-    """As `onFail` says: back, or held where it is."""
+    """Goes back or holds the rollout, as `onFail` says.
+
+    Parameters:
+        held: the stage to hold it in.
+    """
     if state.rollout.spec.on_fail == "rollback":
         return go_back(state, now, note, Stage.ROLLED_BACK)
     return go(state, held, now, note, returns=state.stage)
 
 
 def go_back(state: State, now: datetime, note: Note, outcome: Stage) -> State:
-    """Routes first, whatever it was doing; all services together."""
+    """Cancels everything and moves the requests of all services back; Pods follow.
+
+    Parameters:
+        outcome: the stage that the way back ends in.
+    """
     begun = {"weight": 0, "taken": False, "returns": None, "outcome": outcome}
     return go(state, Stage.ROUTES_BACK, now, note, **begun)

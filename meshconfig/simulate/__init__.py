@@ -9,6 +9,7 @@ do not say, and it took for given, in `Decision.assumed`. Not in scope: TCP and 
 ambient mode, the Kubernetes Gateway API.
 """
 
+from meshconfig.istio.routes import Mismatch, RouteRef
 from meshconfig.simulate.chain import Step, follow
 from meshconfig.simulate.decide import simulate
 from meshconfig.simulate.decision import (
@@ -17,11 +18,9 @@ from meshconfig.simulate.decision import (
     DirectResponse,
     Failure,
     Mirror,
-    Mismatch,
     Outcome,
     Passthrough,
     Redirect,
-    RouteRef,
     Share,
     Skipped,
     Undecided,

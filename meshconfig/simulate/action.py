@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from meshconfig.istio import Destination as Target
 from meshconfig.istio import HTTPRoute, HTTPRouteDestination
+from meshconfig.istio.destinations import ALL_MILLIONTHS, millionths, mirrors, sent_authority, weighted
+from meshconfig.istio.strings import UnknownError
+from meshconfig.istio.types import unmodelled
 from meshconfig.simulate import clusters, headers, paths
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
@@ -20,12 +22,9 @@ from meshconfig.simulate.decision import (
     Undecided,
 )
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.match import unmodelled
 from meshconfig.simulate.redirect import redirected
 from meshconfig.simulate.request import Request
-from meshconfig.simulate.strings import UnknownError
 
-_MILLION = 1_000_000
 _UNSENT = Fraction(0)
 
 
@@ -94,15 +93,14 @@ def _outcomes(
 
 
 def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
-    """The share of each destination: a single one takes all, whatever its weight; of several, no weight is 0."""
-    if len(route.route) == 1:
-        return [(Fraction(1), route.route[0])]
+    """The share of each destination."""
     if not route.route:
         raise UnknownError("a route leads nowhere, which Envoy refuses")
-    total = sum(one.weight or 0 for one in route.route)
+    found = weighted(route.route)
+    total = sum(weight for weight, _ in found)
     if total == 0:
         raise UnknownError("the weights of a route sum up to 0, which Envoy refuses")
-    return [(Fraction(one.weight, total), one) for one in route.route if one.weight]
+    return [(Fraction(weight, total), one) for weight, one in found]
 
 
 def _sent(
@@ -110,9 +108,9 @@ def _sent(
 ) -> Outcome:
     route = candidate.route
     extra = [
-        *unmodelled(one.model_extra),
-        *unmodelled(one.destination.model_extra),
-        *unmodelled(one.headers.model_extra),
+        *unmodelled(one),
+        *unmodelled(one.destination),
+        *unmodelled(one.headers),
     ]
     action.undecided += [f"the field {name} of a destination is not modelled" for name in extra]
     cluster = clusters.resolve(index, one.destination, proxy)
@@ -121,16 +119,11 @@ def _sent(
         return Failure(503, cluster.missing)
     operations = route.headers.request, one.headers.request
     sent = headers.applied(request.pairs, *operations, weighted=len(route.route) > 1)
-    host = _authority(route, one) or request.host
+    host = sent_authority(route, one) or request.host
     path = paths.rewritten(request.path, route.rewrite, candidate.match)
     if not paths.is_valid(path):
         action.undecided.append(f"the rewritten path {path!r} is none: the receiver decides, its sidecar answers 400")
     return _destination(cluster, sent, path, host)
-
-
-def _authority(route: HTTPRoute, one: HTTPRouteDestination) -> str:
-    rewrite = route.rewrite.authority if route.rewrite else ""
-    return rewrite or headers.authority(route.headers.request) or headers.authority(one.headers.request)
 
 
 def _destination(cluster: Cluster, pairs: tuple[tuple[str, str], ...], path: str, authority: str) -> Destination:
@@ -154,7 +147,7 @@ def _abort(fault: Mapping[str, Any]) -> tuple[Fraction, Failure | None]:
     Source: pilot route.go, TranslateFault; Istio, HTTPFaultInjection.Abort.
     """
     abort = fault.get("abort") or {}
-    share = percentage(abort.get("percentage"))
+    share = Fraction(millionths(abort.get("percentage")), ALL_MILLIONTHS)
     if "httpStatus" in abort:
         return share, Failure(int(abort["httpStatus"]), "injected fault")
     if "grpcStatus" in abort:
@@ -162,29 +155,13 @@ def _abort(fault: Mapping[str, Any]) -> tuple[Fraction, Failure | None]:
     return _UNSENT, None
 
 
-def percentage(percent: Any) -> Fraction:
-    """An Istio Percent as a share of 1: pilot rounds it down to millionths."""
-    value = percent.get("value") if isinstance(percent, Mapping) else None
-    return Fraction(min(int(float(value or 0) * 10_000), _MILLION), _MILLION)
-
-
 def _mirrors(index: Index, route: HTTPRoute, proxy: ProxyContext, passed: Fraction) -> Iterator[Mirror]:
     if route.redirect is not None or route.direct_response is not None:
         return
-    for target, share in _mirror_targets(route):
+    for target, share in mirrors(route):
         cluster = clusters.resolve(index, target, proxy)
-        if share and not cluster.missing:
-            yield Mirror(cluster.host, cluster.port, cluster.subset, share * passed)
-
-
-def _mirror_targets(route: HTTPRoute) -> Iterator[tuple[Target, Fraction]]:
-    if route.mirror is not None:
-        if route.mirror_percentage is not None:
-            yield route.mirror, percentage(route.mirror_percentage)
-        else:
-            yield route.mirror, Fraction(100 if route.mirror_percent is None else route.mirror_percent, 100)
-    for one in route.mirrors:
-        yield one.destination, percentage(one.percentage) if one.percentage is not None else Fraction(1)
+        if not cluster.missing:
+            yield Mirror(cluster.host, cluster.port, cluster.subset, Fraction(share, ALL_MILLIONTHS) * passed)
 
 
 def _merged(shares: Iterable[Share]) -> Iterator[Share]:
@@ -197,7 +174,7 @@ def _merged(shares: Iterable[Share]) -> Iterator[Share]:
 
 def _unread(route: HTTPRoute) -> list[str]:
     parts = (route, route.headers, route.headers.request, route.rewrite, route.redirect, route.direct_response)
-    return [name for part in parts if part is not None for name in unmodelled(part.model_extra)]
+    return [name for part in parts if part is not None for name in unmodelled(part)]
 
 
 def _is_preflight(request: Request) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from meshconfig.istio import MESH, HTTPMatchRequest, HTTPRoute
-from meshconfig.simulate.decision import Mismatch, RouteRef
-from meshconfig.simulate.delegates import NamedRoute
-from meshconfig.simulate.match import HELD, MatchResult, is_catch_all
+from meshconfig.istio.matches import is_catch_all
+from meshconfig.istio.routes import Mismatch, NamedRoute, RouteRef
+from meshconfig.simulate.match import HELD, MatchResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,17 @@
 """A route's destination as the proxy knows it: an Envoy cluster that exists, or 503.
 
-Source: pilot route.go, GetDestinationCluster: without a port, a gateway takes the Service's only one; a sidecar the
-port that it was called on. A subset exists only where the DestinationRule in force for this proxy has it.
+A subset exists only where the DestinationRule in force for this proxy has it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from meshconfig.istio import Destination, Workload
+from meshconfig.istio.services import KnownService, destination_port
+from meshconfig.istio.strings import UnknownError
 from meshconfig.simulate import failover
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.registry import KnownService
-from meshconfig.simulate.strings import UnknownError
 
 NOT_FOUND = "cluster not found"
 
@@ -37,7 +36,7 @@ def resolve(index: Index, destination: Destination, proxy: ProxyContext) -> Clus
     """The cluster of a destination, its host fully qualified."""
     host, subset = destination.host, destination.subset
     service = index.registry.get(host, proxy.namespace)
-    port = destination.port.number or _default_port(service, proxy)
+    port = destination_port(destination, service, proxy.port, at_gateway=proxy.is_gateway)
     cluster = Cluster(host, port, subset)
     if service is None:
         cluster.missing = f"{NOT_FOUND}: there is no Service {host}"
@@ -55,12 +54,6 @@ def of_service(index: Index, service: KnownService, proxy: ProxyContext) -> Clus
     cluster = Cluster(service.host, proxy.port)
     _apply_rule(index, service, proxy, cluster)
     return cluster
-
-
-def _default_port(service: KnownService | None, proxy: ProxyContext) -> int | None:
-    if proxy.is_gateway and service is not None and service.only_port:
-        return service.only_port
-    return proxy.port
 
 
 def _apply_rule(index: Index, service: KnownService, proxy: ProxyContext, cluster: Cluster) -> None:
@@ -95,4 +88,4 @@ def _find_workloads(index: Index, service: KnownService, cluster: Cluster) -> No
 
 
 def _names(workloads: Iterable[Workload]) -> tuple[str, ...]:
-    return tuple(f"{one.namespace}/{one.name}" for one in workloads)
+    return tuple(one.key for one in workloads)

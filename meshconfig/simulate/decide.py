@@ -4,15 +4,17 @@ from dataclasses import replace
 from fractions import Fraction
 
 from meshconfig.istio import Resources
+from meshconfig.istio.matches import refused_in
+from meshconfig.istio.routes import Mismatch, RouteRef
 from meshconfig.simulate import clusters
 from meshconfig.simulate.action import act, to_service
 from meshconfig.simulate.at_gateway import listening
 from meshconfig.simulate.candidates import Candidate, ProxyContext
-from meshconfig.simulate.decision import Decision, Failure, Mismatch, Outcome, RouteRef, Share, Skipped, Undecided
+from meshconfig.simulate.decision import Decision, Failure, Outcome, Share, Skipped, Undecided
 from meshconfig.simulate.doubts import doubts
 from meshconfig.simulate.in_mesh import calling
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.match import MatchResult, evaluate, refused_in
+from meshconfig.simulate.match import MatchResult, evaluate
 from meshconfig.simulate.paths import is_valid, normalized
 from meshconfig.simulate.redirect import to_https
 from meshconfig.simulate.request import Request

@@ -3,49 +3,10 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from meshconfig.istio.routes import Mismatch, RouteRef
 from meshconfig.simulate.request import Pairs
 
 Labels = Pairs  # sorted by key
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRef:
-    """One entry of a VirtualService's `http`, and which of its OR-ed matches (None: it has no `match`).
-
-    `delegate` names the delegate VirtualService that the route was taken from, and its place there.
-    """
-
-    virtual_service: str
-    index: int
-    name: str = ""
-    match_index: int | None = None
-    delegate: str = ""
-    delegate_index: int | None = None
-
-    def __str__(self) -> str:
-        place = f"VirtualService {self.virtual_service} http[{self.index}]"
-        if self.delegate:
-            place += f" → {self.delegate} http[{self.delegate_index}]"
-        return f"{place} ({self.name})" if self.name else place
-
-    @property
-    def route(self) -> "RouteRef":
-        """The route without the match: equal for all OR-ed matches of one route."""
-        return RouteRef(self.virtual_service, self.index, self.name, None, self.delegate, self.delegate_index)
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A condition that did not hold: the field, what the route wants, what the request has (None: nothing)."""
-
-    field: str
-    wanted: str
-    got: str | None = None
-
-    def __str__(self) -> str:
-        return (
-            f"{self.field}: {self.wanted}, absent" if self.got is None else f"{self.field}: {self.wanted} ≠ {self.got}"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.rules import ROOT_NAMESPACE
 
 # Kind → what it may do to a request that passes the proxy, in its own namespace or, from the root's, in any.
 _KINDS: Mapping[str, str] = {

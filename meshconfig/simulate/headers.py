@@ -9,8 +9,9 @@ route's `set` wins.
 from collections.abc import Iterable
 
 from meshconfig.istio import HeaderOperations
+from meshconfig.istio.destinations import is_internal
+from meshconfig.istio.strings import UnknownError
 from meshconfig.simulate.request import Pairs
-from meshconfig.simulate.strings import UnknownError
 
 
 def applied(headers: Pairs, route: HeaderOperations, destination: HeaderOperations, *, weighted: bool) -> Pairs:
@@ -27,19 +28,9 @@ def applied(headers: Pairs, route: HeaderOperations, destination: HeaderOperatio
     return _run(headers, [route, destination])
 
 
-def authority(operations: HeaderOperations) -> str:
-    """The authority that these operations set: `host` and `:authority` are taken out of the headers by pilot."""
-    found = ""
-    for group in (operations.add, operations.set):
-        for name, value in sorted(group.items()):
-            if name.lower() in ("host", ":authority"):
-                found = value
-    return found
-
-
 def _run(headers: Pairs, operations: Iterable[HeaderOperations]) -> Pairs:
     operations = tuple(operations)
-    removed = {name.lower() for one in operations for name in one.remove if not _internal(name)}
+    removed = {name.lower() for one in operations for name in one.remove if not is_internal(name)}
     kept = [pair for pair in headers if pair[0] not in removed]
     for name, value in _pairs([one.set for one in operations]):
         kept = [pair for pair in kept if pair[0] != name] + [(name, value)]
@@ -47,7 +38,9 @@ def _run(headers: Pairs, operations: Iterable[HeaderOperations]) -> Pairs:
 
 
 def _pairs(groups: Iterable[dict[str, str]]) -> list[tuple[str, str]]:
-    named = [(name.lower(), value) for group in groups for name, value in sorted(group.items()) if not _internal(name)]
+    named = [
+        (name.lower(), value) for group in groups for name, value in sorted(group.items()) if not is_internal(name)
+    ]
     return [(name, _literal(name, value)) for name, value in named if value]
 
 
@@ -55,7 +48,3 @@ def _literal(name: str, value: str) -> str:
     if "%" in value.replace("%%", ""):
         raise UnknownError(f"the value of header {name} is made by Envoy from {value!r}")
     return value.replace("%%", "%")
-
-
-def _internal(name: str) -> bool:
-    return name.startswith(":") or name.lower() == "host"

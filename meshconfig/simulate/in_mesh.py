@@ -7,12 +7,13 @@ oldest first. One whose every route is kept from the proxy (by sourceLabels, gat
 
 from dataclasses import dataclass, field, replace
 
-from meshconfig.istio import CLUSTER_DOMAIN, VirtualService, fqdn
+from meshconfig.istio import CLUSTER_DOMAIN, VirtualService
+from meshconfig.istio.exports import visible
+from meshconfig.istio.hosts import covers, domain_matches, is_wildcard, overlap, specificity
+from meshconfig.istio.services import KnownService
 from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 from meshconfig.simulate.decision import Failure, Passthrough
-from meshconfig.simulate.hosts import covers, domain_matches, is_wildcard, overlap, specificity, visible
-from meshconfig.simulate.index import Index, in_order, resolved_hosts
-from meshconfig.simulate.registry import KnownService
+from meshconfig.simulate.index import Index, resolved_hosts
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
 
@@ -90,21 +91,7 @@ def _attach(index: Index, scope: Scope, service: KnownService, found: Calling) -
 
 
 def _chosen(index: Index, scope: Scope, service: KnownService, namespace: str) -> list[VirtualService]:
-    """The VirtualServices that may take a Service: those of its very host, else the first of the longest wildcard."""
-
-    def seen(host: str) -> list[VirtualService]:
-        return [one for one in index.in_mesh(host, namespace) if scope.imports_virtual_service(one)]
-
-    exact = seen(service.host)
-    if any(service.host in _as_written(one) for one in exact):
-        return exact
-    patterns = sorted((one for one in index.mesh_wildcards() if covers(one, service.host)), key=len, reverse=True)
-    # One whose host has capitals does not keep a wildcard off, and yet takes the Service itself (measured).
-    return in_order([*exact, *next((group[:1] for one in patterns if (group := seen(one))), [])], namespace)
-
-
-def _as_written(virtual_service: VirtualService) -> list[str]:
-    return [fqdn(host, virtual_service.namespace) for host in virtual_service.spec.hosts]
+    return index.of_service(service.host, namespace, scope.imports_virtual_service)
 
 
 def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling) -> None:

@@ -1,13 +1,15 @@
 """A set of resources, sorted once for many lookups."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from meshconfig.istio import MESH, Gateway, Resources, VirtualService, fqdn
-from meshconfig.simulate.delegates import NamedRoute, key, routes
-from meshconfig.simulate.hosts import covers, gateway_name, is_wildcard, visible
-from meshconfig.simulate.order import by_creation
-from meshconfig.simulate.registry import Registry
-from meshconfig.simulate.rules import DestinationRules
+from meshconfig.istio import MESH, Gateway, Resources, VirtualService
+from meshconfig.istio.destination_rules import DestinationRules
+from meshconfig.istio.exports import ALL, visible
+from meshconfig.istio.gateways import bound_to
+from meshconfig.istio.hosts import covering, covers, fqdn, fqdns, is_wildcard
+from meshconfig.istio.resources import by_creation
+from meshconfig.istio.routes import NamedRoute, routes
+from meshconfig.istio.services import Registry
 
 # Kinds that change what a proxy does to a request and that are not modelled: see `doubts`.
 UNMODELLED = frozenset(
@@ -28,6 +30,11 @@ class _ByHost:
     def named(self, host: str) -> list[VirtualService]:
         return (self.wildcards if is_wildcard(host) else self.exact).get(host, [])
 
+    def all(self) -> Iterator[VirtualService]:
+        for groups in (self.exact, self.wildcards):
+            for group in groups.values():
+                yield from group
+
     def covering(self, host: str) -> Iterator[VirtualService]:
         yield from self.exact.get(host, ())
         for pattern, group in self.wildcards.items():
@@ -42,9 +49,7 @@ class Index:
         self.resources = resources
         self.registry = Registry(resources)
         self.rules = DestinationRules(resources.destination_rules)
-        self.gateways: dict[str, Gateway] = {
-            f"{one.namespace}/{one.name}": one for one in sorted(resources.gateways, key=by_creation)
-        }
+        self.gateways: dict[str, Gateway] = {one.key: one for one in sorted(resources.gateways, key=by_creation)}
         self.sidecars = sorted((one for one in resources.others if one.kind == "Sidecar"), key=by_creation)
         self.unmodelled = [one for one in resources.others if one.kind in UNMODELLED]
         self.delegates: dict[str, VirtualService] = {}
@@ -54,19 +59,18 @@ class Index:
             self._add(virtual_service)
 
     def _add(self, virtual_service: VirtualService) -> None:
-        spec, namespace = virtual_service.spec, virtual_service.namespace
-        if not spec.hosts:
-            self.delegates[key(virtual_service)] = virtual_service
+        if not virtual_service.spec.hosts:
+            self.delegates[virtual_service.key] = virtual_service
             return
         hosts = dict.fromkeys(resolved_hosts(virtual_service))
-        for name in {gateway_name(one, namespace) for one in spec.gateways or (MESH,)}:
+        for name in bound_to(virtual_service.spec.gateways, virtual_service.namespace):
             group = self._by_gateway.setdefault(name, _ByHost())
             for host in hosts:
                 group.add(host, virtual_service)
 
     def routes(self, virtual_service: VirtualService) -> list[NamedRoute]:
         """Its HTTP routes, delegates merged in."""
-        name = key(virtual_service)
+        name = virtual_service.key
         if name not in self._routes:
             self._routes[name] = list(routes(virtual_service, self.delegates))
         return self._routes[name]
@@ -75,9 +79,32 @@ class Index:
         """Those bound to a Gateway with a host that covers this one, as a namespace sees them, in pilot's order."""
         return in_order(self._bound(gateway).covering(host), client)
 
+    def of_gateway(self, gateway: str, client: str) -> list[VirtualService]:
+        """All those bound to a Gateway, as a namespace sees them, in pilot's order."""
+        return in_order(self._bound(gateway).all(), client)
+
     def in_mesh(self, host: str, client: str) -> list[VirtualService]:
         """Those with this very host (a wildcard is one) that a namespace's sidecars see, in pilot's order."""
         return in_order(self._bound(MESH).named(host), client)
+
+    def of_service(
+        self, host: str, client: str, imported: Callable[[VirtualService], bool] = lambda one: True
+    ) -> list[VirtualService]:
+        """Those that may take a Service: those of its very host, else the first of the longest wildcard.
+
+        Parameters:
+            imported: does the client's Sidecar import this VirtualService?
+        """
+
+        def seen(host: str) -> list[VirtualService]:
+            return [one for one in self.in_mesh(host, client) if imported(one)]
+
+        exact = seen(host)
+        if any(host == fqdn(written, one.namespace) for one in exact for written in one.spec.hosts):
+            return exact
+        # One whose host has capitals does not keep a wildcard off, and yet takes the Service itself (measured).
+        patterns = covering(host, self.mesh_wildcards())
+        return in_order([*exact, *next((group[:1] for one in patterns if (group := seen(one))), [])], client)
 
     def mesh_wildcards(self) -> Iterable[str]:
         """The wildcard hosts in the mesh."""
@@ -93,7 +120,7 @@ class Index:
 
 def resolved_hosts(virtual_service: VirtualService) -> tuple[str, ...]:
     """The hosts of a VirtualService: short names fully qualified, in lower case."""
-    return tuple(fqdn(host, virtual_service.namespace).lower() for host in virtual_service.spec.hosts)
+    return fqdns(virtual_service.spec.hosts, virtual_service.namespace)
 
 
 def in_order(found: Iterable[VirtualService], client: str) -> list[VirtualService]:
@@ -101,12 +128,12 @@ def in_order(found: Iterable[VirtualService], client: str) -> list[VirtualServic
 
     Source: pilot model/push_context.go, VirtualServicesForGateway.
     """
-    seen = {key(one): one for one in found if visible(one.spec.export_to, one.namespace, client)}
+    seen = {one.key: one for one in found if visible(one.spec.export_to, one.namespace, client)}
     return sorted(seen.values(), key=lambda one: (_rank(one, client), by_creation(one)))
 
 
 def _rank(virtual_service: VirtualService, client: str) -> int:
     export_to = virtual_service.spec.export_to
-    if not export_to or "*" in export_to:
+    if not export_to or ALL in export_to:
         return 2
     return 0 if virtual_service.namespace == client else 1

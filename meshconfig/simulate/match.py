@@ -6,21 +6,21 @@ a regex that matches the empty string excludes it), but not where it asks for pr
 several times the first counts, names and values are compared undecoded.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch
-from meshconfig.simulate.decision import Mismatch
+from meshconfig.istio.matches import claim_path
+from meshconfig.istio.routes import Mismatch
+from meshconfig.istio.strings import UnknownError, described, is_present_match, matches
+from meshconfig.istio.types import unmodelled
 from meshconfig.simulate.paths import without_query
 from meshconfig.simulate.request import Request
-from meshconfig.simulate.strings import UnknownError, described, is_present_match, matches, refused
 
-CLAIMS = "@request.auth.claims"
 # Claims that Envoy's JWT filter splits at spaces, as Istio sets it up.
 _SPACE_SEPARATED = ("scope", "permission")
-_HARMLESS = frozenset({"statPrefix", "name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +53,8 @@ def evaluate(match: HTTPMatchRequest | None, request: Request) -> MatchResult:
                 mismatches.append(mismatch)
         except UnknownError as error:
             unknown.append(str(error))
-    unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match.model_extra, _HARMLESS)]
+    unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match)]
     return MatchResult(tuple(mismatches), tuple(unknown))
-
-
-def unmodelled(extra: Mapping[str, Any] | None, harmless: Iterable[str] = ()) -> list[str]:
-    """The names of fields that were read but are not modelled, less those that no decision depends on."""
-    return [name for name in extra or () if name not in harmless]
-
-
-def is_catch_all(match: HTTPMatchRequest | None) -> bool:
-    """Does it take every request? Pilot leaves out what stands behind it, and at a gateway moves it to the end.
-
-    Source: pilot route.go, IsCatchAllRoute.
-    """
-    if match is None:
-        return True
-    headers = match.headers or match.without_headers or match.query_params
-    pseudo = (match.method, match.authority, match.scheme)
-    return not headers and all(one is None for one in pseudo) and _any_path(match.uri)
-
-
-def refused_in(match: HTTPMatchRequest | None) -> str:
-    """Why Istio or Envoy would refuse this match; empty when they take it."""
-    if match is None:
-        return ""
-    named = (match.headers, match.without_headers, match.query_params)
-    every = [
-        match.uri,
-        match.method,
-        match.authority,
-        match.scheme,
-        *(one for group in named for one in group.values()),
-    ]
-    if match.uri is not None and match.uri.regex == "*":
-        return "RE2 refuses the regex '*'"
-    return next((why for one in every if (why := refused(one))), "")
 
 
 Check = Callable[[], Mismatch | None]
@@ -155,21 +121,6 @@ def query_parameters(path: str) -> list[tuple[str, str]]:
     return [(key, value) for key, _, value in pairs]
 
 
-def claim_path(name: str) -> tuple[str, ...] | None:
-    """The claim that a header name of a match stands for: `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`.
-
-    Source: istio pkg/jwt, ToRoutingClaim.
-    """
-    if not name.lower().startswith(CLAIMS):
-        return None
-    rest = name[len(CLAIMS) :]
-    if rest.startswith(".") and len(rest) > 1:
-        return tuple(rest[1:].split("."))
-    if rest.startswith("[") and rest.endswith("]") and len(rest) > 2:
-        return tuple(rest[1:-1].split("]["))
-    return None
-
-
 def _claim(path: tuple[str, ...], wanted: StringMatch, request: Request) -> tuple[bool, str | None]:
     if request.gateway is None:
         return False, None  # a sidecar checks no token of the requests that it sends
@@ -192,9 +143,3 @@ def _shown(values: list[str]) -> str | None:
 
 def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
-
-
-def _any_path(uri: StringMatch | None) -> bool:
-    if uri is None or (uri.exact is None and uri.prefix is None and uri.regex is None):
-        return True
-    return uri.prefix == "/" or uri.regex == ".*"

@@ -7,7 +7,7 @@ Measured on Envoy 1.40 with the settings that Istio gives it (`normalize_path`):
 import re
 
 from meshconfig.istio import HTTPMatchRequest, HTTPRewrite
-from meshconfig.simulate.strings import UnknownError, compiled
+from meshconfig.istio.strings import UnknownError, compiled
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshconfig.istio import Nothing, Resource, VirtualService
-from meshconfig.simulate.hosts import covers, overlap
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.hosts import covers, overlap
+from meshconfig.istio.services import KnownService
 from meshconfig.simulate.index import Index, resolved_hosts
-from meshconfig.simulate.registry import KnownService
-from meshconfig.simulate.rules import ROOT_NAMESPACE
 
 
 class Scope:

@@ -3,16 +3,15 @@
 Source: pilot model/gateway.go, mergeGateways. All Gateways that select the same Pods share one Envoy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meshconfig.istio import Gateway, Server
-from meshconfig.simulate.hosts import domain_matches, specificity
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateways import ServedHost, ends_https, is_plain_http, served_hosts
+from meshconfig.istio.hosts import domain_matches, specificity
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
-from meshconfig.simulate.rules import ROOT_NAMESPACE
-
-_PLAIN = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,11 @@ class GatewayPods:
 
 @dataclass(frozen=True, slots=True)
 class ServerHosts:
-    """A server of a Gateway and its hosts, each with the namespace that it is kept to, if any."""
+    """A server of a Gateway and its hosts."""
 
     gateway: str
     server: Server
-    hosts: tuple[tuple[str, str], ...]
+    hosts: tuple[ServedHost, ...]
 
     @property
     def redirects(self) -> bool:
@@ -39,10 +38,10 @@ class ServerHosts:
 
     def hosts_for(self, namespace: str) -> list[str]:
         """Those that VirtualServices of a namespace may have."""
-        return [host for owner, host in self.hosts if owner in ("", namespace)]
+        return [one.host for one in self.hosts if one.open_to(namespace)]
 
     def serves(self, host: str) -> bool:
-        return any(domain_matches(one.lower(), host) for _, one in self.hosts)
+        return any(domain_matches(one.host.lower(), host) for one in self.hosts)
 
 
 def named(index: Index, request: Request, port: int) -> str | None:
@@ -83,18 +82,10 @@ def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tup
 
 def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[ServerHosts]:
     """The servers of a port: the plain ones, or for https those that end TLS."""
+    takes = ends_https if scheme == "https" else is_plain_http
     for server in gateway.spec.servers:
-        protocol, tls = server.port.protocol.upper(), server.tls
-        ends_tls = protocol == "HTTPS" and tls is not None and "PASSTHROUGH" not in tls.mode
-        if server.port.number == port and (ends_tls if scheme == "https" else protocol in _PLAIN):
-            yield ServerHosts(name, server, tuple(_owned(server.hosts, gateway.namespace)))
-
-
-def _owned(hosts: Iterable[str], namespace: str) -> Iterator[tuple[str, str]]:
-    """`ns/host`, `./host`, `*/host` and `host`."""
-    for entry in hosts:
-        owner, _, host = entry.rpartition("/")
-        yield ({".": namespace, "*": ""}.get(owner, owner), host)
+        if server.port.number == port and takes(server):
+            yield ServerHosts(name, server, tuple(served_hosts(server, gateway.namespace)))
 
 
 def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> list[str]:
@@ -108,7 +99,7 @@ def _by_sni(places: list[ServerHosts], host: str) -> list[ServerHosts]:
     """The server whose hosts fit the server name best; of two with the same host, pilot drops the later."""
     best: dict[str, ServerHosts] = {}
     for place in places:
-        for _, one in place.hosts:
-            best.setdefault(one.lower(), place)
+        for one in place.hosts:
+            best.setdefault(one.host.lower(), place)
     fitting = [one for one in best if domain_matches(one, host)]
     return [best[max(fitting, key=specificity)]] if fitting else []

@@ -16,6 +16,7 @@ from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
 from meshconfig.spec.rollout import Rollout
+from meshconfig.spec.service_in_group import ServiceInGroup
 
 __all__ = [
     "API_VERSION",
@@ -32,6 +33,7 @@ __all__ = [
     "PathRoute",
     "Policy",
     "Rollout",
+    "ServiceInGroup",
     "ServiceSpec",
     "StringMatch",
     "TrafficPolicy",

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict, WorkloadName
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 from meshconfig.spec.match import AnyPath, EntryMatch, Match
+from meshconfig.spec.service_in_group import ServiceInGroup
 
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Weights = dict[str, Weight]
@@ -162,3 +163,7 @@ class LaneGroup(Envelope):
     """The whole spec of one group of services that share their lanes."""
 
     spec: GroupSpec
+
+    def service(self, name: str) -> ServiceInGroup:
+        """One of its services, with what the group says of it."""
+        return ServiceInGroup(name, self.spec.services[name], self)

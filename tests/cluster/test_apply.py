@@ -7,16 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from mesh_cluster import ISTIOD, kubectl
+from mesh_cluster import ISTIOD, RENDERED, kubectl
 from tcp_forwarder import Forwarder, kubeconfig_through
 
 pytestmark = pytest.mark.cluster
 COMMAND = Path(sys.executable).parent / "graylane"
 NAMESPACE = "graylane-apply"
-KINDS = "virtualservice,destinationrule,gateway,horizontalpodautoscaler"
 SPEC = yaml.safe_load(f"""
 apiVersion: graylane/v1
 kind: LaneGroup
@@ -64,7 +64,7 @@ def spec(tmp_path):
 
 @pytest.fixture
 def namespace():
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    space: Any = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     space["metadata"]["labels"] = {"istio-injection": "enabled"}
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([space, *map(service, ("cat", "mouse", "dog"))]))
     yield NAMESPACE
@@ -96,7 +96,7 @@ def apply(file, *more, code=0, env=None):
 
 def there():
     """What is in the namespace, by name, with the version that each write changes."""
-    found = json.loads(kubectl("get", KINDS, "-n", NAMESPACE, "-o", "json").stdout)["items"]
+    found = json.loads(kubectl("get", RENDERED, "-n", NAMESPACE, "-o", "json").stdout)["items"]
     return {f"{one['kind']} {NAMESPACE}/{one['metadata']['name']}": one for one in found}
 
 
@@ -131,7 +131,7 @@ def test_a_second_apply_writes_nothing_and_asks_little(namespace, spec):
 
 def test_what_the_spec_no_longer_has_is_removed_and_nothing_else(namespace, spec):
     apply(spec(SPEC))
-    stranger = {
+    stranger: Any = {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": "dog-svc", "namespace": NAMESPACE},
@@ -158,7 +158,17 @@ def test_what_the_spec_no_longer_has_is_removed_and_nothing_else(namespace, spec
 def test_fields_of_another_manager_stop_it_until_they_are_adopted(namespace, spec):
     apply(spec(SPEC))
     patch = json.dumps([{"op": "replace", "path": "/spec/http/0/name", "value": "by-hand"}])
-    kubectl("patch", "vs", "cat-svc", "-n", NAMESPACE, "--type=json", "-p", patch, "--field-manager=ann")
+    kubectl(
+        "patch",
+        "virtualservices.networking.istio.io",
+        "cat-svc",
+        "-n",
+        NAMESPACE,
+        "--type=json",
+        "-p",
+        patch,
+        "--field-manager=ann",
+    )
     assert "by-hand" in graylane("diff", "-f", spec(SPEC), code=1).stdout
     changed = copy.deepcopy(SPEC)
     changed["spec"]["services"]["cat"]["versions"]["v9"] = {"labels": {"env": "v9"}}
@@ -177,7 +187,17 @@ def test_fields_of_another_manager_stop_it_until_they_are_adopted(namespace, spe
 def test_what_another_manager_added_beside_ours_stays(namespace, spec):
     apply(spec(SPEC))
     patch = json.dumps({"spec": {"exportTo": ["."]}})
-    kubectl("patch", "vs", "cat-svc", "-n", NAMESPACE, "--type=merge", "-p", patch, "--field-manager=ann")
+    kubectl(
+        "patch",
+        "virtualservices.networking.istio.io",
+        "cat-svc",
+        "-n",
+        NAMESPACE,
+        "--type=merge",
+        "-p",
+        patch,
+        "--field-manager=ann",
+    )
     assert json.loads(apply(spec(SPEC), "--output", "json").stdout)[0]["changed"] == []
     assert there()[f"VirtualService {NAMESPACE}/cat-svc"]["spec"]["exportTo"] == ["."]
 

@@ -6,6 +6,7 @@ rest it gets as a file. The binary is `istioctl` on PATH, or that of the lab.
 
 import json
 import subprocess
+from typing import Any
 
 import pytest
 import yaml
@@ -30,7 +31,7 @@ def service(name, namespace):
 
 def held(example, namespace):
     """What the cluster holds: the namespace, the Services, and a Pod for each Deployment, which needs no image."""
-    around = [
+    around: list[Any] = [
         {
             "apiVersion": "v1",
             "kind": "Namespace",

@@ -15,10 +15,9 @@ from load_judge import total, wrong
 from load_mesh import Graylane, Kubectl, apply, available, scale
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import gateway_address, kubectl, until
+from mesh_cluster import WRITTEN, gateway_address, kubectl, until
 
 pytestmark = pytest.mark.cluster
-KINDS = "virtualservices,destinationrules,gateways,configmaps,leases"
 ENOUGH = 20_000
 LONGEST = 1800.0  # seconds of load, at most; on a machine of its own it takes a few minutes
 KILLS, LATEST = 4, 0.8  # in each of the first steps, and at most how many seconds after its beginning
@@ -41,7 +40,7 @@ def mesh():
 @pytest.fixture
 def story(mesh, tmp_path):
     """A story that begins without any routes."""
-    kubectl("delete", KINDS, "--all", "-n", NAMESPACE)
+    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
     return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
 
 

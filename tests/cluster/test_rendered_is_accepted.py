@@ -5,6 +5,7 @@ import base64
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +24,7 @@ SPECS = sorted([*ROOT.glob("examples/*/graylane*.yaml"), *ROOT.glob("tests/golde
 NAMESPACE = "graylane-golden"
 
 
-def manifest(api: str, kind: str, name: str, namespace: str, **parts: object) -> Manifest:
+def manifest(api: str, kind: str, name: str, namespace: str, **parts: Any) -> Manifest:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **parts.pop("meta", {})}
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **parts}
 

@@ -146,7 +146,7 @@ class Operator:
         """Waits until it is in one of these stages."""
         end = time.monotonic() + PATIENCE
         while (state := store.known(self.client, NAMESPACE, name).state).stage not in where:
-            log = [(one.action, one.why) for one in state.log]
+            log = [(str(one.action), one.why) for one in state.log]
             assert time.monotonic() < end, log
             assert not state.phase.final, log
             time.sleep(0.3)

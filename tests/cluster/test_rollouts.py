@@ -5,6 +5,7 @@ answered half by the old and half by the new, and in the end the cluster has wha
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import load
 import pytest
@@ -43,7 +44,8 @@ def mesh(tmp_path_factory):
 @pytest.fixture
 def scene(mesh, tmp_path):
     """Makes the scene; what each rollout of it went through is printed where a test fails."""
-    return lambda begun, sizes, **more: prepared(tmp_path, *mesh, begun, sizes, **more)
+    gateway, server = mesh
+    return lambda begun, sizes, **more: prepared(tmp_path, gateway, server, begun, sizes, **more)
 
 
 def metrics(server, *more):
@@ -59,7 +61,7 @@ def log(status, what="action"):
 
 def test_two_services_move_by_steps_with_people_in_the_way(scene):
     here = scene(V2, {"v1": 2, "v2": 1})
-    steps = [
+    steps: list[Any] = [
         {"weight": 10, "replicas": "100%"},
         {"pause": {}},
         {"analysis": {"for": "10s"}},
@@ -92,7 +94,7 @@ def moved(here, plan):
 
 def test_a_bad_version_is_stopped_by_what_prometheus_saw(scene):
     here = scene(V3, {"v1": 2, "v3": 1}, fail_rate=FAIL_RATE)
-    steps = [{"weight": WEIGHT}, {"analysis": {"for": "60s"}}, {"weight": 100}]
+    steps: list[Any] = [{"weight": WEIGHT}, {"analysis": {"for": "60s"}}, {"weight": 100}]
     plan = rollout("pets-v3", "v3", steps, analysis=metrics(here.prometheus))
     with here.traffic("a bad version"), here.runner:
         with here.story.change(f"{WEIGHT} % to v3", V3_TOO):
@@ -121,7 +123,7 @@ def test_abort_brings_all_back_from_wherever_it_is(scene):
 
 
 def without_data(here):
-    steps = [{"weight": 20}, {"analysis": {"for": "60s"}}, {"weight": 100}]
+    steps: list[Any] = [{"weight": 20}, {"analysis": {"for": "60s"}}, {"weight": 100}]
     with here.story.change("20 % to v2, measured", V2_TOO):
         here.person.start(rollout("no-data", "v2", steps, analysis=metrics(here.prometheus, GIVES_NOTHING)))
         status = here.person.sees("no-data", "no data to judge by")
@@ -160,7 +162,7 @@ def aborted(here, name):
 
 def test_a_runner_that_is_killed_ten_times_loses_nothing(scene):
     here = scene(V2, {"v1": 2, "v2": 1})
-    steps = [
+    steps: list[Any] = [
         {"weight": 10, "replicas": "100%"},
         {"weight": 30, "pause": {"for": "3s"}},
         {"analysis": {"for": "4s"}},

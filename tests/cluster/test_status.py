@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from mesh_cluster import ISTIOD, NAMESPACE, kubectl, until
@@ -117,7 +118,7 @@ def test_an_apply_that_died_is_interrupted_and_one_that_works_holds_the_lock(gro
     client = Client.connect()
     past = history.revisions(client, NAMESPACE, "watched")
     with Lock(client, NAMESPACE, "watched"):
-        more = {"inventory": past[-1].inventory, "changed": (), "past": past}
+        more: Any = {"inventory": past[-1].inventory, "changed": (), "past": past}
         begun = history.begin(client, spec=past[-1].spec, action="apply", **more)
         found = status(1)
         assert found["revision"]["outcome"] == "running"

@@ -45,7 +45,7 @@ def test_it_prints_lines_to_try_and_the_way_of_each_request(up):
     ]
     assert {line[-1] for line in tried} == {f"http://127.0.0.1:{port}/hello"}
     for line in tried:
-        headers = [tuple(word.lower().split(": ")) for word in line[2:-1:2]]
+        headers = [(name, value) for name, _, value in (word.lower().partition(": ") for word in line[2:-1:2])]
         assert ask(port, "/hello", headers).status == 200
     assert ask(up.port("mouse"), "/hello", [("env", "gray")]).who == ["mouse/gray"]
     assert ask(port, "/", [("host", "nobody.example.com")]).status == 404

@@ -53,7 +53,7 @@ class TestStart:
         drives = "graylane rollout run -n demo drives it, unless a controller does"
         assert out == f"{NAMED}: Pending, 3 steps; {drives}\n"
         (first,) = mesh.state().log
-        assert (first.who, first.action, first.why) == ("eva", "start", "ticket 4711")
+        assert (first.who, str(first.action), first.why) == ("eva", "start", "ticket 4711")
 
     def test_as_json_it_is_its_status(self, graylane, mesh, tmp_path):
         _, out, _ = graylane("rollout", "start", "-f", written(tmp_path), "--output", "json")
@@ -256,7 +256,7 @@ class TestDecide:
         told = graylane("rollout", word, *HERE, "--by", "bob", "--note", "as agreed")
         assert told == (0, f"{NAMED}: {said}\n", "")
         last = mesh.state().log[-1]
-        assert (last.who, last.action, last.why) == ("bob", word, "as agreed")
+        assert (last.who, str(last.action), last.why) == ("bob", word, "as agreed")
 
     @pytest.mark.parametrize(("word", "phase"), [("abort", Phase.ABORTED), ("rollback", Phase.ROLLED_BACK)])
     def test_both_ways_back_end_by_their_own_name(self, graylane, mesh, word, phase):

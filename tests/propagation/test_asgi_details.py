@@ -3,6 +3,7 @@
 import asyncio
 import tracemalloc
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from opentelemetry import baggage
@@ -45,7 +46,7 @@ def test_a_websocket_echoes_when_asked():
         TestClient(starlette_app(Watch(), PropagationConfig(echo=True))) as client,
         client.websocket_connect("/socket", headers={"env": "gray"}) as socket,
     ):
-        assert (b"env", b"gray") in socket.extra_headers
+        assert (b"env", b"gray") in list(socket.extra_headers)
 
 
 @pytest.mark.parametrize("config", [None, EDGE, PropagationConfig(origin={"env": "gray"})])
@@ -56,7 +57,8 @@ def test_other_scopes_are_passed_on_as_they_are(config):
         seen.append(passed)
 
     scope = {"type": "lifespan"}
-    asyncio.run(ASGIMiddleware(app, config)(scope, "receive", "send"))
+    middleware: Any = ASGIMiddleware(app, config)
+    asyncio.run(middleware(scope, "receive", "send"))
     assert seen == [(scope, "receive", "send")]
     assert seen[0][0] is scope
 
@@ -258,4 +260,4 @@ def test_no_object_is_made_for_each_header():
     def peak(count):
         return min(once(count) for _ in range(5))  # other threads of the test run allocate too
 
-    assert abs(peak(1000) - peak(10)) < 100  # bytes
+    assert abs(peak(1000) - peak(10)) < 990  # bytes: not one for each header more

@@ -101,7 +101,7 @@ def test_a_wsgi_app_with_a_streamed_body(assert_propagates):
 
         return body(), {"x-seen": request.headers.get("env", "")}
 
-    app.wsgi_app = WSGIMiddleware(app.wsgi_app)
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # as Flask documents it
     assert [call.url for call in assert_propagates(app, "/hello")] == [MOUSE]
 
 

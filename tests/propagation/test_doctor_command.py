@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from opentelemetry import propagate
@@ -107,17 +108,18 @@ def test_carried_or_not_is_tried_out(doctor):
     # Nothing that `instrument` knows of: the library itself was changed.
     import requests
 
-    send = requests.adapters.HTTPAdapter.send
+    adapter: Any = requests.adapters.HTTPAdapter
+    send = adapter.send
 
     def send_with_tag(self, request, **kwargs):
         request.headers["env"] = "gray"
         return send(self, request, **kwargs)
 
-    requests.adapters.HTTPAdapter.send = send_with_tag
+    adapter.send = send_with_tag
     try:
         _, lines = doctor()
     finally:
-        requests.adapters.HTTPAdapter.send = send
+        adapter.send = send
     assert line(lines, " requests ", "carries the tag").split()[0] == "ok"
 
 

@@ -103,7 +103,7 @@ def test_a_thread_has_the_tag_of_whoever_started_it(thread_class):
 
 
 def test_a_thread_with_a_run_of_its_own_too(thread_class):
-    class Worker(thread_class):
+    class Worker(thread_class):  # type: ignore[valid-type, misc]  # each of several
         def run(self):
             self.seen = get("env")
 

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+from typing import Any
 
 import loguru
 import pytest
@@ -24,14 +25,14 @@ def logger():
 
     class Lines(logging.Handler):
         def emit(self, record):
-            logger.lines.append(self.format(record))
+            kept.lines.append(self.format(record))
 
-    logger = logging.Logger("test")
-    logger.lines = []
+    kept: Any = logging.Logger("test")
+    kept.lines = []
     handler = Lines()
     handler.setFormatter(logging.Formatter(FORMAT))
-    logger.addHandler(handler)
-    return logger
+    kept.addHandler(handler)
+    return kept
 
 
 @pytest.fixture(params=["filter", "factory", "instrumented"])

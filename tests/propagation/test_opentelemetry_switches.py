@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import loopback
@@ -18,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from propagation import ASGIMiddleware, WSGIMiddleware, get, inject, instrument, uninstrument, use
 
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
+SDK: Any = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
 
 
 async def app(scope, receive, send):
@@ -36,7 +37,8 @@ def ask(app, **headers):
 
 @pytest.mark.parametrize("order", ["ours outside", "ours inside"])
 def test_a_url_that_opentelemetry_excludes_keeps_its_tag(order):
-    excluded = {"excluded_urls": "sayHello", **SDK}
+    excluded: Any = {"excluded_urls": "sayHello", **SDK}
+    both: Any
     if order == "ours outside":
         both = ASGIMiddleware(OpenTelemetryMiddleware(app, **excluded))
     else:
@@ -105,7 +107,7 @@ def test_wsgi_bodies_keep_the_tag_and_the_span_beside_opentelemetry(order, caplo
     if order == "ours outside":
         # OpenTelemetry's, further in, begins anew with what its own propagators read: the tag in baggage.
         environ["HTTP_BAGGAGE"] = "env=gray"
-    parts = both(environ, lambda *args: None)
+    parts: Any = both(environ, lambda *args: None)
     try:
         assert get("env") is None
         assert b"".join(parts) == b"gray gray gray"

@@ -1,6 +1,7 @@
 """requests and aiohttp with OpenTelemetry's instrumentation around ours, in either order, over redirects."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from propagation import PropagationConfig, RemoteFieldsPropagator, extract, instrument, uninstrument, use
 
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
+SDK: Any = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
 STOCK = [TraceContextTextMapPropagator(), W3CBaggagePropagator()]
 NUMERIC = PropagationConfig(allowed_hosts=("127.0.0.0/8",))
 
@@ -35,14 +36,14 @@ def by_aiohttp(url):
     asyncio.run(main())
 
 
-LIBRARIES = {"requests": (RequestsInstrumentor, by_requests), "aiohttp": (AioHttpClientInstrumentor, by_aiohttp)}
+LIBRARIES: Any = {"requests": (RequestsInstrumentor, by_requests), "aiohttp": (AioHttpClientInstrumentor, by_aiohttp)}
 
 
 @pytest.fixture(params=["stock propagators", "with remote_fields"])
 def _propagators(request):
     before = propagate.get_global_textmap()
     more = [RemoteFieldsPropagator()] if request.param == "with remote_fields" else []
-    propagate.set_global_textmap(CompositePropagator(STOCK + more))
+    propagate.set_global_textmap(CompositePropagator([*STOCK, *more]))
     yield
     propagate.set_global_textmap(before)
 

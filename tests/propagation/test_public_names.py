@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -26,6 +27,10 @@ def test_the_public_names_are_the_issues_and_sorted():
         "use",
     ]
     assert all(callable(getattr(propagation, name)) for name in propagation.__all__)
+
+
+def test_the_version_is_that_of_the_installed_package():
+    assert propagation.__version__ == version("graylane"), "make setup installs it anew"
 
 
 def test_importing_loads_no_client_library_and_no_sdk():

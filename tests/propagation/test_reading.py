@@ -3,6 +3,7 @@
 import logging
 import tracemalloc
 from email.message import Message
+from typing import Any
 
 import httpx
 import pytest
@@ -193,7 +194,7 @@ def test_the_sdk_counts_what_was_dropped(monkeypatch):
     counter = provider.get_meter("propagation").create_counter("propagation.rejected")
     monkeypatch.setattr(rejections, "_counter", lambda: counter)
     read({"env": "a b"})
-    point = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
+    point: Any = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0]
     assert (point.value, dict(point.attributes)) == (1, {"field": "env", "reason": "malformed"})
     provider.shutdown()
 

@@ -1,6 +1,7 @@
 """Beside an OpenTelemetry set-up that is there already, in any order: `env` is read once and written once."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ from propagation import (
 )
 from propagation.clients.httpx import AsyncPropagatingTransport, PropagatingTransport
 
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
+SDK: Any = {"tracer_provider": TracerProvider(), "meter_provider": NoOpMeterProvider()}
 ONES = {
     "trace": TraceContextTextMapPropagator,
     "baggage": W3CBaggagePropagator,
@@ -59,7 +60,7 @@ ONCE = [("baggage", "env=gray,user=alice;ttl=5"), ("env", "gray")]
 
 async def calling_app(scope, receive, send):
     """Calls on through both OpenTelemetry's transport and ours, and answers with what went out."""
-    with httpx.Client(transport=calling_app.transport) as client:
+    with httpx.Client(transport=vars(calling_app)["transport"]) as client:
         body = client.get("http://mouse-svc/").content
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
@@ -89,7 +90,7 @@ def test_in_any_order_the_tag_is_read_and_written_once(server, transport, propag
     if server == "ours outside" and "fields" not in propagators:
         # OpenTelemetry's begins an empty context of its own: only what its propagators read is left. `doctor` says so.
         return
-    calling_app.transport = TRANSPORTS[transport]()
+    vars(calling_app)["transport"] = TRANSPORTS[transport]()
     response = ask(SERVERS[server](calling_app), env="gray", baggage="user=alice;ttl=5")
     if transport == "ours outside" and propagators == "trace baggage":
         # Its propagator, last and alone, has no other spelling for what came in.
@@ -165,7 +166,7 @@ def test_the_propagator_names_its_headers():
 
 
 def test_the_propagator_replaces_in_a_list_to_which_a_setter_appends():
-    class Appending:
+    class Appending(Any):
         def set(self, carrier, key, value):
             carrier.append((key, value))
 
@@ -180,7 +181,7 @@ def test_the_propagator_writes_through_a_setter_into_what_it_does_not_know():
         def __init__(self):
             self.fields = {}
 
-    class Setter:
+    class Setter(Any):
         def set(self, carrier, key, value):
             carrier.fields[key] = value
 
@@ -191,7 +192,7 @@ def test_the_propagator_writes_through_a_setter_into_what_it_does_not_know():
 
 @pytest.mark.parametrize(("value", "lane"), [(b"gray", "gray"), (7, None), (None, None), (b"\xff", None)])
 def test_the_propagator_takes_from_a_getter_what_is_no_text(value, lane):
-    class Getter:
+    class Getter(Any):
         def get(self, carrier, key):
             return [carrier[key]] if key in carrier else None
 
@@ -199,7 +200,7 @@ def test_the_propagator_takes_from_a_getter_what_is_no_text(value, lane):
 
 
 def test_the_propagator_reads_through_a_getter():
-    class Getter:
+    class Getter(Any):
         def get(self, carrier, key):
             return {"env": ["gray", "gray"]}.get(key)
 

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from typing import Any
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_context_is_as_before_after_an_exception(error, where):
         return Broken([])
 
     def whole():
-        body = WSGIMiddleware(app)({"HTTP_ENV": "gray"}, None)
+        body: Any = WSGIMiddleware(app)({"HTTP_ENV": "gray"}, None)
         list(body)
         body.close()
 

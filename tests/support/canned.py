@@ -18,7 +18,13 @@ class Canned:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
+class _Server(LoopbackServer):
+    canned: Canned
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_POST(self):
         canned = self.server.canned
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -37,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def answering(*answers):
     """A Canned, for the time of the block."""
-    server = LoopbackServer(_Handler)
+    server = _Server(_Handler)
     server.canned = Canned(answers)
     server.canned.url = server.url
     with serving(server):

@@ -2,16 +2,20 @@
 
 import copy
 import json
+from functools import partial
 
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from random_specs import HOSTS, LANES, SERVICES, entries, lane_specs, matches, services, specs, weights
 
+from meshconfig.backend import backend
 from meshconfig.cluster.objects import state
 from meshconfig.cluster.plan import called, depths
+from meshconfig.cluster.plan import plan as plan_tables
 from meshconfig.compile import compile_group
-from meshconfig.references import check
-from meshconfig.render import render
+from meshconfig.errors import InputError
+from meshconfig.model import RoutingState
+from meshconfig.render import owner, render
 from meshconfig.spec import LaneGroup
 
 
@@ -21,15 +25,26 @@ def compiled(value):
         group = LaneGroup.model_validate(value)
     except ValidationError:
         return None
-    if next(check(group), None):
+    try:
+        model = compile_group(group)
+    except InputError:
         return None
-    model = compile_group(group)
     return state(render([model])), model
+
+
+def plan(live, wanted, *, model, **options):
+    """The plan from resources, as a cluster has them, to a model; `wanted` is what it renders to, or nothing."""
+    return plan_tables(
+        backend().lift(live.values(), model.tag),
+        model.routing() if wanted else RoutingState(),
+        lower=partial(backend().lower, owner=owner(model)),
+        **{"tag": model.tag, "baseline": model.baseline, "depth": depths(model), "called": called(model), **options},
+    )
 
 
 def hints(model):
     """What `plan` is told beside the resources."""
-    return {"tag": model.tag, "baseline": model.baseline, "depth": depths(model), "called": called(model)}
+    return {"model": model}
 
 
 @st.composite

@@ -166,12 +166,13 @@ class Writer:
             self.out.add(self.scalar(value), path)
             return
         is_map = isinstance(value, dict)
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
         self.out.braces.add(path)
         lines = bool(value) and self.pick(True, False, False)
         self.out.add("{" if is_map else "[", path)
         pad = self.pick("", "", " ") if not lines else ""
         self.out.add(pad)
-        for number, (name, part) in enumerate(value.items() if is_map else enumerate(value)):
+        for number, (name, part) in enumerate(parts):
             here = (*path, name)
             if lines and (number == 0 or self.pick(True, True, True, False)):
                 self.comment()

@@ -187,7 +187,12 @@ def _selected(labels, selector):
     return True
 
 
+class _Server(LoopbackServer):
+    api: FakeApi
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -215,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def api_server():
     """A FakeApi, for the time of the block."""
-    server = LoopbackServer(_Handler)
+    server = _Server(_Handler)
     server.api = FakeApi()
     server.api.url = server.url
     with serving(server):

@@ -8,6 +8,7 @@ A new client is a class here and a line or two in ADAPTERS: "name" and "name ins
 """
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import httpx
@@ -77,7 +78,7 @@ class Requests:
         return hasattr(requests.adapters.HTTPAdapter.send, "__wrapped__")
 
     def send(self, url, headers=None, body=None, config=None, again=False):
-        options = {"max_retries": Retry(1, status_forcelist=[503])} if again else {}
+        options: Any = {"max_retries": Retry(1, status_forcelist=[503])} if again else {}
         with requests.Session() as session:
             session.trust_env = False
             if self.adapter is not None:
@@ -140,7 +141,7 @@ async def try_again(request, handler):
     return await handler(request)
 
 
-ADAPTERS = {
+ADAPTERS: dict[str, Any] = {
     "httpx": Httpx(httpx, PropagatingTransport),
     "httpx async": AsyncHttpx(httpx, AsyncPropagatingTransport),
     "httpx instrumented": Httpx(httpx),

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import contextmanager
+from typing import Any
 
 import confluent_kafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -64,7 +65,7 @@ class Aio:
         return asyncio.run(main())
 
 
-ADAPTERS = {
+ADAPTERS: dict[str, Any] = {
     "confluent_kafka": Confluent(),
     "confluent_kafka serializing": ConfluentSerializing(),
     "aiokafka": Aio(),

@@ -80,8 +80,8 @@ def total(rows: Sequence[Row]) -> Row:
     reasons: Counter[str] = Counter()
     for row in rows:
         reasons.update(row.reasons)
-    sums = [sum(getattr(row, name) for row in rows) for name in ("sent", "failed", "mixed")]
-    return Row("over all", sum(row.seconds for row in rows), *sums, reasons)
+    sent, failed, mixed = (sum(getattr(row, name) for row in rows) for name in ("sent", "failed", "mixed"))
+    return Row("over all", sum(row.seconds for row in rows), sent, failed, mixed, reasons)
 
 
 def wrong(rows: Iterable[Row]) -> str:

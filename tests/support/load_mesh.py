@@ -89,8 +89,8 @@ class Kubectl:
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         rendered = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
         apply(rendered.values())
-        for kind, name in self.applied.keys() - rendered.keys():
-            kubectl("delete", kind, name, "-n", NAMESPACE)
+        for name in self.applied.keys() - rendered.keys():
+            kubectl("delete", "-f", "-", stdin=yaml.safe_dump(self.applied[name]))
         self.applied = rendered
         until(acknowledged, "every proxy's acknowledgement")
         time.sleep(SETTLED)

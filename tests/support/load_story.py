@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import load
-from load_judge import Row, Step, judge, table
+from load_judge import Allowed, Row, Step, judge, table
 from load_world import World, everywhere
 from mesh_cluster import until
 
@@ -41,6 +42,12 @@ CHANGES: Sequence[tuple[str, World]] = [
 SHORT = [(name, world) for name, world in CHANGES if world not in WEIGHTED]
 
 
+class State(Protocol):
+    """What a mesh is in: a World, or what else says which chains are right."""
+
+    def allowed(self) -> Allowed: ...
+
+
 @dataclass
 class Story:
     """`world` is the state that the last change ended in."""
@@ -48,11 +55,11 @@ class Story:
     address: str
     host: str
     out: Path
-    world: World
+    world: State
     steps: list[Step] = field(default_factory=list)
 
     @contextmanager
-    def change(self, name: str, to: World) -> Iterator[None]:
+    def change(self, name: str, to: State) -> Iterator[None]:
         """The block makes the change; it counts as under way until the block ends, whole old or whole new."""
         began = time.monotonic()
         try:

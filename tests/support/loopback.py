@@ -51,7 +51,14 @@ class Loopback:
         return {int(parse_qs(urlsplit(seen.path).query)["n"][0]): seen for seen in self.seen}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    loopback: Loopback
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
 
     def __getattr__(self, name):
@@ -72,11 +79,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
 
 
 @contextmanager

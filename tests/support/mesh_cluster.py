@@ -26,6 +26,12 @@ VERSIONS = ("prod", "gray", "blue", "canary", "v9")
 PORT = 9001
 PATIENCE = 90.0
 ISTIOD = os.environ.get("GRAYLANE_ISTIOD", "http://127.0.0.1:15081")
+# With the CRDs of Gateway API `gateway` means another kind, with those of CSI snapshots `vs` does: so with their group.
+ISTIO_RESOURCES = ",".join(
+    f"{plural}.networking.istio.io" for plural in ("virtualservices", "destinationrules", "gateways")
+)
+RENDERED = f"{ISTIO_RESOURCES},horizontalpodautoscalers.autoscaling"
+WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a namespace, its history and locks included
 
 Manifest = dict[str, Any]
 Headers = Sequence[tuple[str, str]]
@@ -115,9 +121,9 @@ class Cluster:
         self.subsets = subsets(manifests)
         text = yaml.safe_dump_all([*manifests, *marker(self.marker, self.subsets)])
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
-        for kind, namespace, name in self.applied.keys() - wanted.keys():
-            kubectl("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")
-        if self.applied.keys() - wanted.keys():  # the marker comes after what it marks
+        if gone := [self.applied[name] for name in self.applied.keys() - wanted.keys()]:
+            kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=yaml.safe_dump_all(gone))
+            # the marker comes after what it marks
             self.marker += 1
             kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(marker(self.marker, self.subsets)))
         self.applied = wanted

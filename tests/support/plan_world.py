@@ -6,6 +6,7 @@ resource decides at each hop is free within what the barriers and drains of the 
 
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -13,7 +14,6 @@ from istio_world import deployment, service
 from random_specs import LANES, SERVICES
 
 from meshconfig.cluster.objects import key
-from meshconfig.cluster.plan.parts import Parts, destinations, http, subsets
 from meshconfig.istio import Resources
 from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
 
@@ -23,6 +23,21 @@ BASE = [
     *(deployment(f"{name}-svc", label) for name in SERVICES for label in LABELS),
 ]
 HOSTS = tuple(f"{name}-svc.demo.svc.cluster.local" for name in SERVICES)
+
+
+def manifests_of(state, kind, mesh=None):
+    """The manifests of a kind; of VirtualServices those between services, or those at gateways."""
+    found = [one for name, one in state.items() if name.kind == kind]
+    return found if mesh is None else [one for one in found if (one["spec"]["gateways"] == ["mesh"]) is mesh]
+
+
+def destinations(virtual_service):
+    """Every destination of a VirtualService, mirrors included."""
+    for route in virtual_service["spec"]["http"]:
+        for one in (*route.get("route", ()), *route.get("mirrors", ())):
+            yield one["destination"]
+        if "mirror" in route:
+            yield route["mirror"]
 
 
 @lru_cache(maxsize=4096)
@@ -66,8 +81,8 @@ class Asked:
     headers: tuple
 
     def at_entry(self, state):
-        parts = Parts.of(state)
-        rules = (*parts.gateways.values(), *parts.entries.values(), *parts.rules.values())
+        entries = manifests_of(state, "VirtualService", mesh=False)
+        rules = (*manifests_of(state, "Gateway"), *entries, *manifests_of(state, "DestinationRule"))
         return decision(
             json.dumps(rules), Request(self.host, self.path, self.method, self.headers, gateway=ANY_GATEWAY)
         )
@@ -81,7 +96,7 @@ class Asked:
 class Moment:
     """A state and what was waited for after it. `partial`: states while it was being written."""
 
-    state: dict
+    state: Mapping
     barrier: bool = True
     drain: bool = True
     partial: tuple = ()
@@ -92,9 +107,8 @@ class Moment:
     def of_host(self, host):
         """The VirtualService and the DestinationRule of a host, or None."""
         if not self.by_host:
-            parts = Parts.of(self.state)
-            routes = {one["spec"]["hosts"][0]: one for one in parts.mesh.values()}
-            rules = {one["spec"]["host"]: one for one in parts.rules.values()}
+            routes = {one["spec"]["hosts"][0]: one for one in manifests_of(self.state, "VirtualService", mesh=True)}
+            rules = {one["spec"]["host"]: one for one in manifests_of(self.state, "DestinationRule")}
             self.by_host.update({one: (routes.get(one), rules.get(one)) for one in HOSTS})
         return self.by_host[host]
 
@@ -122,8 +136,10 @@ def calls_in(plan, live, wanted, called):
     """The hosts that a chain may visit between services, while this plan runs."""
     if called is None:
         return frozenset(HOSTS)
-    mesh = {one["spec"]["hosts"][0] for one in Parts.of(live).mesh.values()}
-    kept = {one["spec"]["hosts"][0] for one in Parts.of(wanted).mesh.values()}
+    mesh, kept = (
+        {one["spec"]["hosts"][0] for one in manifests_of(state, "VirtualService", mesh=True)}
+        for state in (live, wanted)
+    )
     return called | (mesh - kept)
 
 
@@ -212,9 +228,11 @@ def lost(timeline):
         moments = [timeline[one] for one in window(timeline, number)]
         for routes, rules in itertools.product(moments, moments):
             known = {
-                (rule["spec"]["host"], name) for rule in Parts.of(rules.state).rules.values() for name in subsets(rule)
+                (rule["spec"]["host"], one["name"])
+                for rule in manifests_of(rules.state, "DestinationRule")
+                for one in rule["spec"]["subsets"]
             }
-            for manifest in Parts.of(routes.state).virtual_services:
-                for one in destinations(http(manifest)):
+            for manifest in manifests_of(routes.state, "VirtualService"):
+                for one in destinations(manifest):
                     if one.get("subset") and (one["host"], one["subset"]) not in known:
                         yield number, manifest["metadata"]["name"], one

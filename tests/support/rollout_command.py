@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Person:
                 last = told(status)
         raise AssertionError(f"{name} never was: {what}\n{last}")
 
-    def watches(self, name: str) -> Iterator[Status]:
+    def watches(self, name: str) -> Generator[Status]:
         """Each state that is seen, until the rollout has ended."""
         command = [GRAYLANE, "rollout", "status", name, "-n", NAMESPACE, "--watch", "--output=json"]
         with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True) as watch:

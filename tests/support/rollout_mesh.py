@@ -66,7 +66,7 @@ def group(new: Sequence[str], prod: str = OLD, gone: Sequence[str] = ()) -> str:
     return _document("LaneGroup", GROUP, spec)
 
 
-def rollout(name: str, to: str, steps: Sequence[Manifest], **more: Any) -> str:
+def rollout(name: str, to: str, steps: Sequence[Mapping[str, Any]], **more: Any) -> str:
     """cat and mouse from v1 to another version, split at the entry."""
     services = {service: {"from": OLD, "to": to} for service in MOVED}
     spec = {"group": GROUP, "services": services, "entry": HOST, "steps": list(steps), **more}

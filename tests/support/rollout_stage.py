@@ -14,13 +14,11 @@ from load import Sent
 from load_judge import total
 from load_mesh import apply
 from load_story import Story
-from mesh_cluster import Manifest, kubectl, until
+from mesh_cluster import RENDERED, WRITTEN, Manifest, kubectl, until
 from prometheus_server import Prometheus
 from rollout_command import Person, Runner
 from rollout_mesh import GROUP, HOST, MOVED, NAMESPACE, OLD, Sizes, State, deployments, group
 
-LEFT = "virtualservices,destinationrules,gateways,configmaps,leases"
-RENDERED = "virtualservices,destinationrules,gateways,horizontalpodautoscalers"
 LONGEST = 600.0  # seconds of load in one scene, at most
 
 Place = tuple[str, str]  # kind and name
@@ -81,7 +79,7 @@ def prepared(
     folder: Path, gateway: str, prometheus: Prometheus, begun: State, sizes: Sizes, fail_rate: int = 0
 ) -> Scene:
     """All as it is before a rollout: Pods, and the group that leads to v1."""
-    kubectl("delete", LEFT, "--all", "-n", NAMESPACE)
+    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
     there = list(deployments(sizes, fail_rate=fail_rate))
     gone = set(replicas()) - {one["metadata"]["name"] for one in there}
     kubectl("delete", "deployment", "--ignore-not-found", "-n", NAMESPACE, *gone, "nobody")

@@ -6,11 +6,10 @@ import pytest
 
 from meshconfig.groups import groups
 from meshconfig.load import parse
-from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
+from meshconfig.rollout.actions import Analyse, ChangeKind, Notify, Retire, Route, Scale, TakeUp, Wait
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Elapsed, Measured, OldRetired, PodsReady, Routed, Start
-from meshconfig.rollout.machine import step
-from meshconfig.rollout.pending_actions import work
+from meshconfig.rollout.machine import resume, step
 from meshconfig.rollout.state import pending
 from meshconfig.spec.rollout import Rollout
 
@@ -65,18 +64,23 @@ def rollout(steps=STEPS, **more):
     return Rollout.model_validate({**document, "spec": spec})
 
 
+def work(actions):
+    """Without those that publish the log."""
+    return tuple(one for one in actions if not isinstance(one, Notify))
+
+
 class Run:
     """One rollout, its clock, and all that it asked for."""
 
     def __init__(self, plan=None, now=NOW):
         self.now = now
         self.state = pending(plan or rollout(), who="eva", now=now)
-        self.actions = ()
+        self.actions = resume(self.state).actions
         self.asked = []
 
     def send(self, event):
         self.state, self.actions = step(self.state, event, self.now)
-        self.asked += work(self.state)
+        self.asked += work(self.actions)
         return self
 
     def report(self, kind, **more):
@@ -102,11 +106,10 @@ class Run:
         return self.report(Measured, readings=readings)
 
     def obey(self):
-        """Do what is asked for, as a runner for which everything goes well; False when nothing is."""
-        asked = work(self.state)
-        if not asked:
-            return False
-        match asked[0]:
+        """Do what is asked for, as a runner for which everything goes well; False when there is nothing to report."""
+        match next(iter(self.actions), None):
+            case TakeUp():
+                self.start()
             case Scale():
                 self.report(PodsReady)
             case Route():
@@ -118,6 +121,8 @@ class Run:
                 self.report(Elapsed)
             case Analyse():
                 self.measure()
+            case _:
+                return False
         return True
 
     def until(self, *stages):
@@ -131,5 +136,18 @@ def run():
     return Run()
 
 
-def routes(run):
-    return [one for one in run.asked if isinstance(one, Route)]
+def routes(actions):
+    """The weights that requests are moved to; what changes the baseline is said beside."""
+    said = {ChangeKind.WEIGHT: (), ChangeKind.BACK: ("back",), ChangeKind.TAKE_OVER: ("taken over",)}
+    changes = [one.change for one in actions if isinstance(one, Route)]
+    return [(one.weight, *said[one.kind]) for one in changes]
+
+
+def scaled(actions):
+    """Each version's Pods, in the order in which they are scaled."""
+    versions = [version for one in actions if isinstance(one, Scale) for version in one.versions]
+    return [(one.service, one.version, one.replicas) for one in versions]
+
+
+def retired(actions):
+    return [one for action in actions if isinstance(action, Retire) for one in action.versions.items()]

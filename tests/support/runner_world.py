@@ -1,6 +1,7 @@
 """A namespace with a group that is applied and the Deployments of its versions, and a runner that needs no time."""
 
 import threading
+from typing import Any
 
 import pytest
 from fake_api import api_server, deployment, service
@@ -43,7 +44,7 @@ class Patient(Impatient):
         return super().wait(timeout)
 
 
-class Held:
+class Held(Any):
     def check(self):
         pass
 

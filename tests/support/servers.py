@@ -60,6 +60,7 @@ class PooledWSGI:
 
 
 class _PooledServer(WSGIServer):
+    pool: ThreadPoolExecutor
     request_queue_size = 256
 
     def process_request(self, request, client_address):
@@ -76,7 +77,7 @@ class _PooledServer(WSGIServer):
     def server_bind(self):
         # Without the stdlib's look-up of the host's full name, which can take seconds.
         super(WSGIServer, self).server_bind()
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
         self.setup_environ()
 
 

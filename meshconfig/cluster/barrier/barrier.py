@@ -10,6 +10,7 @@ from meshconfig.cluster.barrier.follow import Follower, Look
 from meshconfig.cluster.barrier.istiod import Istiods, Reach, Unreadable
 from meshconfig.cluster.barrier.need import PushNeed, push_need
 from meshconfig.cluster.client import Client
+from meshconfig.istio.exports import ROOT_NAMESPACE
 
 FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next
 SETTLE = 0.5  # seconds for which all must stay as it is
@@ -41,7 +42,7 @@ class Barrier:
         istiod: str | None = None,
         timeout: float = 300,
         wait: float = 10,
-        namespace: str = "istio-system",
+        namespace: str = ROOT_NAMESPACE,
     ) -> None:
         self._client, self._timeout, self._wait = client, timeout, wait
         self._istiods = Istiods(client, istiod, namespace)

@@ -1,12 +1,13 @@
 """Has each new subset a ready endpoint? By EndpointSlices and Pods of the API server."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from meshconfig.cluster.barrier.change import NewSubset
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Manifest
-from meshconfig.istio import CLUSTER_DOMAIN
+from meshconfig.istio.hosts import service_name
+from meshconfig.istio.pods import is_serving
 
 FEW = 6  # questions about one namespace that are asked one by one
 SERVICE = "kubernetes.io/service-name"
@@ -24,7 +25,7 @@ def lacking(
         proxies: POD.NAMESPACE of all that take connections.
         wait_for_proxies: a Pod counts once its sidecar does, where other Pods of the Service have one.
     """
-    inside = [(subset, *place) for subset in subsets if (place := service(subset.host))]
+    inside = [(subset, *place) for subset in subsets if (place := service_name(subset.host))]
     slices = _slices(client, sorted({(name, namespace) for _, name, namespace in inside}))
     wanted = [
         (subset, namespace, serving)
@@ -40,17 +41,12 @@ def lacking(
     return found
 
 
-def service(host: str) -> tuple[str, str] | None:
-    """Name and namespace of a Service by its FQDN; None for a host that is none of this cluster's."""
-    local = host.removesuffix(f".{CLUSTER_DOMAIN}")
-    name, dot, namespace = local.partition(".")
-    return (name, namespace) if dot and local != host and "." not in namespace else None
-
-
 def endpoints(slices: Iterable[Manifest]) -> frozenset[str]:
     """The Pods behind a Service that are ready and not on their way out."""
     there = [one for page in slices for one in page.get("endpoints") or ()]
-    return frozenset(one["targetRef"]["name"] for one in there if _serves(one) and one.get("targetRef", {}).get("name"))
+    return frozenset(
+        one["targetRef"]["name"] for one in there if is_serving(one) and one.get("targetRef", {}).get("name")
+    )
 
 
 def lack(serving: Collection[str], matching: Collection[str], meshed: Collection[str], known: bool) -> str:
@@ -67,11 +63,6 @@ def lack(serving: Collection[str], matching: Collection[str], meshed: Collection
     if known and meshed and not ready & set(meshed):
         return "its ready Pods have no sidecar that takes connections yet"
     return ""
-
-
-def _serves(endpoint: Mapping[str, Mapping[str, bool]]) -> bool:
-    conditions = endpoint.get("conditions") or {}
-    return conditions.get("ready") is not False and not conditions.get("terminating")
 
 
 def _slices(client: Client, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Manifest]]:

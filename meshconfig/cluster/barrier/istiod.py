@@ -16,8 +16,8 @@ import urllib3
 from meshconfig.cluster.barrier.forward import Forward
 from meshconfig.cluster.barrier.pages import Page
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Manifest
 from meshconfig.errors import ApiError, ClusterError
+from meshconfig.istio.pods import is_ready
 
 PORT = 15014
 SECONDS = 20.0
@@ -141,7 +141,7 @@ class Istiods:
             pods = self._client.list_resources("Pod", self._namespace, "app=istiod")
         except ClusterError as error:
             raise Unreadable(f"istiod's Pods in {self._namespace} can't be listed: {error}") from None
-        names = [pod["metadata"]["name"] for pod in pods if ready(pod)]
+        names = [pod["metadata"]["name"] for pod in pods if is_ready(pod)]
         if not names:
             raise Unreadable(f"no Pod with the label app=istiod is ready in {self._namespace}")
         self._pods = {
@@ -169,10 +169,3 @@ class Istiods:
         there: list[Istiod] = [*self._fixed, *self._pods.values()]
         for istiod in there:
             istiod.close()
-
-
-def ready(pod: Manifest) -> bool:
-    """Is it Ready, and not on its way out?"""
-    conditions = pod.get("status", {}).get("conditions") or ()
-    states = {one["type"]: one["status"] for one in conditions}
-    return states.get("Ready") == "True" and not pod["metadata"].get("deletionTimestamp")

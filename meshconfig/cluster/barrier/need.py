@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from meshconfig.backend.kinds import ISTIO, PUSHED
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.pages import Proxy, Version
 from meshconfig.cluster.objects import Key, Manifest
-from meshconfig.istio import CLUSTER_DOMAIN, MESH
+from meshconfig.istio import fqdn
+from meshconfig.istio.cluster_names import ClusterName, host_of
+from meshconfig.istio.gateways import at_gateways, in_mesh
 
-# Which types bring a kind to the proxies; the first is sent to every proxy concerned, at each change.
-TYPES = {
-    "DestinationRule": ("CDS", "EDS"),
-    "VirtualService": ("RDS",),
-    "Gateway": ("LDS", "RDS"),
-    "Sidecar": ("CDS", "EDS", "LDS", "RDS"),
-}
-ISTIO = "networking.istio.io/"
+TYPES = {kind.name: kind.pushed_as for kind in PUSHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,9 @@ class PushNeed:
 
 def push_need(change: StepChange) -> PushNeed:
     """What of a change concerns proxies; Deployments and the like do not."""
-    written = tuple(one for one in change.written if one["apiVersion"].startswith(ISTIO) and one["kind"] in TYPES)
+    written = tuple(
+        one for one in change.written if one["apiVersion"].partition("/")[0] == ISTIO and one["kind"] in TYPES
+    )
     deleted = tuple(one for one in change.deleted if one.kind in TYPES)
     kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
@@ -53,7 +51,7 @@ def push_need(change: StepChange) -> PushNeed:
         hosts=frozenset(host for one in written for host in _hosts(one)),
         namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
-        clusters=frozenset((one.host, f"outbound|{one.port}|{one.name}|{one.host}") for one in change.new_subsets),
+        clusters=frozenset((one.host, str(ClusterName(one.host, one.port, one.name))) for one in change.new_subsets),
     )
 
 
@@ -94,7 +92,7 @@ def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> 
         return True
     if not need.hosts:
         return False
-    return None if watched is None else any(_host(cluster) in need.hosts for cluster in watched)
+    return None if watched is None else any(host_of(cluster) in need.hosts for cluster in watched)
 
 
 def unacknowledged(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
@@ -117,7 +115,7 @@ def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
 
 def missing_endpoints(need: PushNeed, watched: Collection[str]) -> tuple[str, ...]:
     """New clusters that a proxy should have, as it has others of the host, and has not asked for the endpoints of."""
-    hosts = {_host(cluster) for cluster in watched}
+    hosts = {host_of(cluster) for cluster in watched}
     return tuple(sorted(cluster for host, cluster in need.clusters if host in hosts and cluster not in watched))
 
 
@@ -140,28 +138,20 @@ def _end(proxy: Proxy, push: Version | None) -> datetime | None:
     return max(times) if times else None
 
 
-def _host(cluster: str) -> str:
-    return cluster.rpartition("|")[2]
-
-
 def _for_routers(manifest: Manifest) -> bool:
     if manifest["kind"] == "VirtualService":
-        return any(name != MESH for name in manifest["spec"].get("gateways") or ())
+        return bool(at_gateways(manifest["spec"].get("gateways")))
     return bool(manifest["kind"] == "Gateway")
 
 
 def _in_mesh(manifest: Manifest) -> bool:
-    return MESH in (manifest["spec"].get("gateways") or (MESH,))
+    return in_mesh(manifest["spec"].get("gateways"))
 
 
 def _hosts(manifest: Manifest) -> Iterator[str]:
     spec: Mapping[str, Any] = manifest.get("spec") or {}
     namespace = manifest["metadata"]["namespace"]
     if manifest["kind"] == "DestinationRule":
-        yield _full(spec["host"], namespace)
+        yield fqdn(spec["host"], namespace)
     if manifest["kind"] == "VirtualService" and _in_mesh(manifest):
-        yield from (_full(host, namespace) for host in spec.get("hosts") or ())
-
-
-def _full(host: str, namespace: str) -> str:
-    return host if "." in host else f"{host}.{namespace}.{CLUSTER_DOMAIN}"
+        yield from (fqdn(host, namespace) for host in spec.get("hosts") or ())

@@ -11,6 +11,7 @@ from meshconfig.cluster.barrier.need import PushNeed, ResourceClass, concerned, 
 from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pushed
 from meshconfig.cluster.barrier.trace import Trace, trace
 from meshconfig.cluster.objects import Manifest
+from meshconfig.istio.cluster_names import host_of
 
 Dump = Callable[[str], Page | None]
 Watched = Mapping[str, frozenset[str]]  # the clusters of each proxy, as far as known
@@ -123,7 +124,7 @@ class PushDetector:
     def _compare(self, proxy: Proxy, page: Page, now: float) -> None:
         version = pushed(page)
         self._moved |= version != self._first.setdefault(proxy.name, version)
-        hosts = {cluster.rpartition("|")[2] for cluster in clusters(page)}
+        hosts = set(map(host_of, clusters(page)))
         to_come = bool(hosts & self._need.hosts)  # it has the host: what is not there yet is to come
         for resource_class, manifest in self._open.items():
             shows = trace(page, [manifest], ())

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
+from meshconfig.backend import backend
 from meshconfig.cluster import owned
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
@@ -14,8 +16,8 @@ from meshconfig.cluster.plan import Plan, called, depths, plan
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import digest, document
 from meshconfig.compile import compile_group
-from meshconfig.model import Model
-from meshconfig.render import render
+from meshconfig.model import Model, RoutingState
+from meshconfig.render import owner
 from meshconfig.spec import LaneGroup
 
 CLOCKS = 2.0  # seconds of tolerance: machines' clocks differ, and the revision stores whole seconds
@@ -94,14 +96,17 @@ def prepare(client: Client, wanted: Wanted, *, fast: bool = False, drain: float 
     """
     model = wanted.model
     api = istio_version(client)
-    resources = {} if wanted.gone else state(render([model], istio_api=api))
+    tables = RoutingState() if wanted.gone else model.routing()
+    lower = partial(backend().lower, owner=owner(model, api))
+    resources = state(manifest for table in tables.tables for manifest in lower(table))
     past = revisions(client, wanted.namespace, wanted.group)
     known = inventory(past)
     live = owned.read(client, wanted.group, _namespaces(wanted, resources, known), known, resources, api)
     owned.check_free(live, resources, wanted.group)
     steps = plan(
-        live.state,
-        resources,
+        backend().lift(live.state.values(), model.tag),
+        tables,
+        lower=lower,
         tag=model.tag,
         baseline=model.baseline,
         depth=depths(model),

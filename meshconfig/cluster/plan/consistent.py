@@ -3,43 +3,39 @@
 From the two-phase updates of Reitblatt et al., "Abstractions for Network Update", SIGCOMM 2012.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.plan.depth import leaf_first
-from meshconfig.cluster.plan.difference import plain
 from meshconfig.cluster.plan.flow import Flow, gone
 from meshconfig.cluster.plan.generation import Generation, next_generation
-from meshconfig.cluster.plan.parts import http, with_http
+from meshconfig.cluster.plan.routing_change import plain
 from meshconfig.cluster.plan.steps import Draft, Wait
 from meshconfig.cluster.plan.subsets import new_subsets, temporary, union
+from meshconfig.model import Name, RouteTable
 
 
 def consistent(flow: Flow) -> Iterator[Draft]:
     """The steps of a change by tag generation; no chain that comes in at an entry meets both."""
-    before, after, moved = flow.before, flow.after, flow.difference.redefined
-    name = next_generation(before)
+    before, after, moved = flow.before, flow.after, flow.change.redefined
+    name = next_generation(before, flow.change.tag)
     names = temporary(moved.moving, before, after, name)
-    generation = Generation(name, flow.difference.tag, flow.baseline, flow.difference.lanes, names)
-    rules = union(before, after, moved.moving | moved.leaving, names)
-    beside = {
-        key: [*generation.mesh(one), *http(before.mesh.get(key) or plain(one))] for key, one in after.mesh.items()
-    }
-    for key in gone(before.mesh, after.mesh):
-        beside[key] = [*generation.mesh(plain(before.mesh[key])), *http(before.mesh[key])]
-    new = {key: [*generation.mesh(one), *http(one)] for key, one in after.mesh.items()}
+    generation = Generation(name, flow.change.tag, flow.baseline, flow.change.lanes, names)
+    subsets = union(before, after, moved.moving | moved.leaving, names)
+    beside = _beside(flow, generation)
+    new = {place: replace(one, routes=(*generation.mesh(one), *one.routes)) for place, one in after.mesh.items()}
     entering = [generation.entry(one) for one in after.entries.values()]
 
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*flow.autoscalers, *rules.values()),),
-        new_subsets=new_subsets(before, [*(with_http(after.mesh[key], new[key]) for key in new), *entering], rules),
+        waves=((*after.autoscalers.values(), *subsets.values()),),
+        new_subsets=new_subsets(before, [*new.values(), *entering], subsets),
     )
     yield Draft(
         f"between services: the new routes beside the old, for tags that end in .{name}",
         "nobody carries such a tag yet",
-        waves=_mesh(flow, beside),
+        waves=leaf_first(beside.values(), flow.depth),
     )
     yield flow.entries(
         f"entries: who comes in gets a tag that ends in .{name}",
@@ -55,7 +51,7 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     yield Draft(
         "between services: the new routes for the plain tags too",
         "nobody carries a plain tag now",
-        waves=_mesh(flow, new),
+        waves=leaf_first(new.values(), flow.depth),
         deletes=gone(before.mesh, after.mesh),
         after=Wait.DRAIN,
     )
@@ -69,6 +65,13 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     yield from flow.last()
 
 
-def _mesh(flow: Flow, routes: dict[Key, list[dict[str, object]]]) -> tuple[tuple[Manifest, ...], ...]:
-    manifests = (with_http(flow.after.mesh.get(key) or flow.before.mesh[key], http) for key, http in routes.items())
-    return leaf_first(manifests, flow.depth)
+def _beside(flow: Flow, generation: Generation) -> Mapping[Name, RouteTable]:
+    """Each service's new routes for the generation's tags, before its old ones for all others."""
+    before, after = flow.before.mesh, flow.after.mesh
+    tables = {
+        place: replace(one, routes=(*generation.mesh(one), *(before.get(place) or plain(one)).routes))
+        for place, one in after.items()
+    }
+    for one in gone(before, after):
+        tables[one.name] = replace(one, routes=(*generation.mesh(plain(one)), *one.routes))
+    return tables

@@ -3,9 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from meshconfig.cluster.objects import Manifest
-from meshconfig.cluster.plan.parts import host
-from meshconfig.model import Model
+from meshconfig.model import Model, RouteTable
 
 
 def depths(model: Model) -> dict[str, int]:
@@ -42,9 +40,9 @@ def called(model: Model) -> frozenset[str] | None:
     return frozenset(hosts[name] for service in model.services for name in service.calls if name in hosts)
 
 
-def leaf_first(manifests: Iterable[Manifest], depth: Mapping[str, int]) -> tuple[tuple[Manifest, ...], ...]:
-    """VirtualServices in waves by their host's depth."""
-    waves: dict[int, list[Manifest]] = defaultdict(list)
-    for manifest in manifests:
-        waves[depth.get(host(manifest), 0)].append(manifest)
+def leaf_first(tables: Iterable[RouteTable], depth: Mapping[str, int]) -> tuple[tuple[RouteTable, ...], ...]:
+    """Route tables between services in waves by their host's depth."""
+    waves: dict[int, list[RouteTable]] = defaultdict(list)
+    for table in tables:
+        waves[depth.get(table.host, 0)].append(table)
     return tuple(tuple(waves[number]) for number in sorted(waves))

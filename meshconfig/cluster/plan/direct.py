@@ -1,13 +1,14 @@
 """The direct flow: add, mesh, entries, mesh, prune. What leads somewhere changes after what it leads to."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from meshconfig.cluster.plan.depth import leaf_first
-from meshconfig.cluster.plan.difference import kept
 from meshconfig.cluster.plan.flow import Flow, gone
-from meshconfig.cluster.plan.parts import http, with_http
+from meshconfig.cluster.plan.routing_change import kept
 from meshconfig.cluster.plan.steps import Draft, Wait
 from meshconfig.cluster.plan.subsets import new_subsets, union
+from meshconfig.model import RouteTable
 
 
 def _why(changed: Collection[str]) -> str:
@@ -18,32 +19,26 @@ def _why(changed: Collection[str]) -> str:
 
 def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
     """The steps of a change in which no request can meet both, or in which it may (`fast`)."""
-    before, after, difference = flow.before, flow.after, flow.difference
+    before, after, change = flow.before, flow.after, flow.change
     leaving = gone(before.mesh, after.mesh)
-    moving = difference.redefined.moving
+    moving = change.redefined.moving
     if not after.entries:
         yield flow.entries("entries: they go", "nothing shall come in from outside", ())
-    rules = union(before, after, difference.redefined.leaving)
+    subsets = union(before, after, change.redefined.leaving)
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*flow.autoscalers, *rules.values()),),
-        new_subsets=new_subsets(before, after.virtual_services, rules, moving),
+        waves=((*after.autoscalers.values(), *subsets.values()),),
+        new_subsets=new_subsets(before, after.route_tables, subsets, moving),
     )
     yield Draft(
         "between services: the new routes, those of lanes that end beside them",
-        _why(difference.meanings),
-        waves=leaf_first(
-            (
-                with_http(one, kept(http(before.mesh.get(name)), http(one), difference.tag, difference.lanes))
-                for name, one in after.mesh.items()
-            ),
-            flow.depth,
-        ),
+        _why(change.meanings),
+        waves=leaf_first((_with_ending(flow, table) for table in after.mesh.values()), flow.depth),
         # Before the entries: a new one must find plain what will be plain.
         deletes=leaving,
-        after=Wait.DRAIN if leaving or (difference.meanings and before.mesh and not fast) else Wait.NOTHING,
-        alters=bool(difference.meanings),
+        after=Wait.DRAIN if leaving or (change.meanings and before.mesh and not fast) else Wait.NOTHING,
+        alters=bool(change.meanings),
     )
     yield flow.entries("entries: as wanted", "everything that they lead to is there", after.entries.values())
     yield Draft(
@@ -53,3 +48,9 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
         after=Wait.DRAIN,
     )
     yield from flow.last()
+
+
+def _with_ending(flow: Flow, table: RouteTable) -> RouteTable:
+    live = flow.before.mesh.get(table.name)
+    routes = kept(live.routes if live else (), table.routes, flow.change.tag, flow.change.lanes)
+    return replace(table, routes=routes)

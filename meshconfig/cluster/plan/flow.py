@@ -2,41 +2,42 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from meshconfig.cluster.objects import Key, Manifest, State
-from meshconfig.cluster.plan.difference import Difference
-from meshconfig.cluster.plan.parts import Parts
+from meshconfig.cluster.plan.routing_change import RoutingChange
 from meshconfig.cluster.plan.steps import Draft, Wait
+from meshconfig.model import Name, RouteTable, RoutingState, Table
+
+T = TypeVar("T", bound=Table)
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A change to be planned; `live` and `wanted` are those of `difference`, whole."""
+    """A change to be planned.
 
-    live: State
-    wanted: State
-    difference: Difference
+    Parameters:
+        baseline: the lane of requests without a tag.
+        depth: of each host, 0 for one that calls nothing.
+    """
+
+    change: RoutingChange
     baseline: str
     depth: Mapping[str, int]
 
     @property
-    def before(self) -> Parts:
-        return self.difference.live
+    def before(self) -> RoutingState:
+        return self.change.live
 
     @property
-    def after(self) -> Parts:
-        return self.difference.wanted
+    def after(self) -> RoutingState:
+        return self.change.wanted
 
-    @property
-    def autoscalers(self) -> tuple[Manifest, ...]:
-        return tuple(self.after.others.values())
-
-    def entries(self, title: str, why: str, virtual_services: Iterable[Manifest]) -> Draft:
+    def entries(self, title: str, why: str, tables: Iterable[RouteTable]) -> Draft:
         """Entries that lead elsewhere, and those that go: a Gateway after its VirtualService."""
         return Draft(
             title,
             why,
-            waves=(tuple(self.after.gateways.values()), tuple(virtual_services)),
+            waves=(tuple(self.after.gateways.values()), tuple(tables)),
             deletes=(*gone(self.before.entries, self.after.entries), *gone(self.before.gateways, self.after.gateways)),
             after=Wait.BARRIER,
             alters=True,
@@ -48,19 +49,20 @@ class Flow:
             Draft(
                 "subsets: what is left over goes",
                 "no route leads there any more",
-                waves=(tuple(self.after.rules.values()),),
-                deletes=gone(self.before.rules, self.after.rules),
+                waves=(tuple(self.after.subsets.values()),),
+                deletes=gone(self.before.subsets, self.after.subsets),
                 after=Wait.BARRIER,
                 barrier=False,
             ),
             Draft(
                 "autoscalers that are left over go",
                 "their versions get no requests any more",
-                deletes=gone(self.before.others, self.after.others),
+                deletes=gone(self.before.autoscalers, self.after.autoscalers),
                 barrier=False,
             ),
         )
 
 
-def gone(before: Mapping[Key, Manifest], after: Mapping[Key, Manifest]) -> tuple[Key, ...]:
-    return tuple(name for name in before if name not in after)
+def gone(before: Mapping[Name, T], after: Mapping[Name, T]) -> tuple[T, ...]:
+    """The tables that are not wanted any more."""
+    return tuple(table for name, table in before.items() if name not in after)

@@ -1,28 +1,29 @@
 """A generation: the wanted routes under tags of their own, `gray.next`, so that both can stand side by side.
 
-The untagged carry a tag as well meanwhile, `prod.next-default`: the baseline to who reads it, and no lane's to the
-routes, so that rules and weights decide as without a tag.
+Untagged requests carry a tag as well meanwhile, `prod.next-default`. A service that reads the tag sees the baseline.
+No lane's route asks for it, so rules and weights decide, as they do without a tag.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.cluster.objects import Manifest
-from meshconfig.cluster.plan.parts import Http, Parts, Route, http, spec, with_http
-from meshconfig.cluster.plan.subsets import Name, renamed
-from meshconfig.cluster.plan.tags import Match, condition, holds, without
+from meshconfig.cluster.plan.subsets import SubsetName, renamed
+from meshconfig.cluster.plan.tags import asked, asked_values, holds, set_values, takes_everything, without_tag
+from meshconfig.model import Condition, IstioFields, Route, RouteTable, RoutingState, SetTag, StringMatch, Target, named
 
 NAME = "next"
 _USED = re.compile(rf"\.({NAME}\d*)(?![A-Za-z0-9])")
 _ITS_TAGS = re.compile(rf"\.\+\\\.{NAME}\d*\(-default\)\?")  # `Generation.any_tag`, as it stands in a route
 
 
-def next_generation(live: Parts) -> str:
-    """The first of next, next2, next3 that no VirtualService of live has: one may be left of a change cut off."""
-    used = {name for one in live.virtual_services for name in _USED.findall(json.dumps(spec(one)))}
+def next_generation(live: RoutingState, tag: str) -> str:
+    """The first of next, next2, next3 that live does not use: a change that was cut off may have left one."""
+    used = {route.id.generation for table in live.route_tables for route in table.routes}
+    for table in live.route_tables:
+        tags = (*(match.value for match in asked_values(table.routes, tag)), *set_values(table.routes, tag))
+        used |= {name for one in tags for name in _USED.findall(one)}
     number = 1
     while (name := NAME if number == 1 else f"{NAME}{number}") in used:
         number += 1
@@ -31,17 +32,24 @@ def next_generation(live: Parts) -> str:
 
 def is_of_generation(route: Route, tag: str) -> bool:
     """Does it take requests of one generation alone?"""
-    asked = [condition(match, tag) or {} for match in route.get("match") or ()]
-    return bool(asked) and all(
-        _ITS_TAGS.fullmatch(one.get("regex", "")) or _USED.search(one.get("exact", "")) for one in asked
-    )
+    matches = [asked(condition.headers, tag) for condition in route.conditions]
+    return bool(matches) and all(one is not None and _of_generation(one) for one in matches)
+
+
+def _of_generation(match: StringMatch) -> bool:
+    if match.kind == "regex":
+        return bool(_ITS_TAGS.fullmatch(match.value))
+    return match.kind == "exact" and bool(_USED.search(match.value))
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """
+    """One generation of tags.
+
     Parameters:
         name: what stands behind the dot.
+        tag: the name of the tag's header.
+        baseline: the lane of requests without a tag.
         lanes: the tags that wanted's routes ask for and its entries set.
         names: subsets that stand under another name meanwhile.
     """
@@ -50,87 +58,89 @@ class Generation:
     tag: str
     baseline: str
     lanes: frozenset[str]
-    names: Mapping[Name, str]
+    names: Mapping[SubsetName, str]
 
     @property
     def untagged(self) -> str:
         return f"{self.baseline}.{self.name}-default"
 
     @property
-    def any_tag(self) -> str:
-        """Every tag of this generation, as a regex on the whole value."""
-        return rf".+\.{self.name}(-default)?"
+    def any_tag(self) -> StringMatch:
+        """Every tag of this generation."""
+        return StringMatch("regex", rf".+\.{self.name}(-default)?")
 
     def of(self, lane: str) -> str:
+        """The lane's tag in this generation."""
         return f"{lane}.{self.name}"
 
-    def mesh(self, manifest: Manifest) -> Http:
-        """What this VirtualService does to a lane's requests, for the lane's tag of this generation."""
+    def mesh(self, table: RouteTable) -> tuple[Route, ...]:
+        """What this table does to a lane's requests, for the lane's tag of this generation."""
         taken: set[str] = set()
-        routes: Http = []
-        for route in http(manifest):
-            if matches := self._matches(route, taken):
-                named = {"name": self.of(route.get("name", "")), "match": matches}
-                routes.append(self._settled({**named, **{part: route[part] for part in route if part not in named}}))
-                taken.update(
-                    lane for lane in self.lanes if {"headers": {self.tag: {"exact": self.of(lane)}}} in matches
-                )
-            if {} in (route.get("match") or [{}]):
+        routes: list[Route] = []
+        for route in table.routes:
+            if conditions := self._conditions(route, taken):
+                identity = route.id._replace(generation=self.name)
+                routes.append(self._settled(replace(route, id=identity, conditions=conditions)))
+                taken.update(lane for lane in self.lanes if self._only(lane) in conditions)
+            if takes_everything(route):
                 break  # it takes every request, so what stands behind it never answers
-        return renamed(routes, self.names)
+        return tuple(renamed(route, self.names) for route in routes)
 
-    def _matches(self, route: Route, taken: Iterable[str]) -> list[Match]:
-        """The matches, each for the tags for which it held; `taken` are the lanes of which no request comes here."""
-        matches: list[Match] = route.get("match") or [{}]
-        found: list[Match] = []
-        for match in matches:
-            found += [one for one in self._match(match, taken) if one not in found]
-        return found
+    def _only(self, lane: str) -> Condition:
+        return Condition(headers=((self.tag, StringMatch("exact", self.of(lane))),))
 
-    def _match(self, match: Match, taken: Iterable[str]) -> Iterator[Match]:
-        if condition(match, self.tag, "withoutHeaders") is not None:
-            return  # for who comes without the tag; here all have it
-        asked = condition(match, self.tag)
-        if asked is None:
-            yield self._asking(match, {"regex": self.any_tag})
+    def _conditions(self, route: Route, taken: Iterable[str]) -> tuple[Condition, ...]:
+        """The conditions, each for the tags for which it held; `taken` are the lanes of which no request comes here."""
+        found: dict[int, Condition] = {}
+        for condition in route.conditions or (Condition(),):
+            for one in self._of_condition(condition, taken):
+                if one not in found.values():
+                    found[len(found)] = one
+        return tuple(found.values())
+
+    def _of_condition(self, condition: Condition, taken: Iterable[str]) -> Iterator[Condition]:
+        if asked(condition.absent, self.tag) is not None:
+            return  # for requests without the tag; here all have it
+        match = asked(condition.headers, self.tag)
+        if match is None:
+            yield self._asking(condition, self.any_tag)
             return
         for lane in sorted(self.lanes.difference(taken)):
-            if holds(asked, lane):
-                yield self._asking(match, {"exact": self.of(lane)})
+            if holds(match, lane):
+                yield self._asking(condition, StringMatch("exact", self.of(lane)))
 
-    def _asking(self, match: Match, value: dict[str, str]) -> Match:
-        rest = without(match, self.tag)
-        return {**rest, "headers": {self.tag: value, **(rest.get("headers") or {})}}
+    def _asking(self, condition: Condition, match: StringMatch) -> Condition:
+        rest = without_tag(condition, self.tag)
+        return replace(rest, headers=named({self.tag: match, **dict(rest.headers)}))
 
-    def entry(self, manifest: Manifest) -> Manifest:
+    def entry(self, table: RouteTable) -> RouteTable:
         """An entry that lets its requests into this generation."""
-        routes = [self._entering(route) for route in http(manifest)]
-        return with_http(manifest, renamed(routes, self.names))
+        return replace(table, routes=tuple(self._entering(route) for route in table.routes))
 
     def _entering(self, route: Route) -> Route:
-        if not route.get("route"):
-            return route
-        return {**self._settled(route), "route": [self._tagged(one) for one in route["route"]]}
+        if not route.targets:
+            return renamed(route, self.names)
+        targets = tuple(self._tagged(target) for target in route.targets)
+        return renamed(replace(route, targets=targets, fields=self._in_fields(route.fields)), self.names)
 
-    def _settled(self, one: dict[str, Any]) -> dict[str, Any]:
-        """A route or a destination whose tag, where it sets one, is of this generation."""
-        headers = one.get("headers") or {}
-        request = headers.get("request") or {}
+    def _settled(self, route: Route) -> Route:
+        """A route whose tags, where it sets some, are of this generation."""
+        targets = tuple(
+            replace(one, tag=SetTag(self.of(one.tag.value))) if isinstance(one.tag, SetTag) else one
+            for one in route.targets
+        )
+        return replace(route, targets=targets, fields=self._in_fields(route.fields))
+
+    def _tagged(self, target: Target) -> Target:
+        lane = target.tag.value if isinstance(target.tag, SetTag) else None
+        return replace(target, tag=SetTag(self.untagged if lane is None else self.of(lane)))
+
+    def _in_fields(self, fields: IstioFields) -> IstioFields:
+        """A service's policy may set the tag's header, too."""
+        headers: dict[str, Any] = fields.get("headers") or {}
+        request: dict[str, Any] = headers.get("request") or {}
         given = request.get("set") or {}
         if self.tag not in given:
-            return one
-        tagged = {**given, self.tag: self.of(given[self.tag])}
-        return {**one, "headers": {**headers, "request": {**request, "set": tagged}}}
-
-    def _tagged(self, destination: dict[str, Any]) -> dict[str, Any]:
-        headers = destination.get("headers") or {}
-        request = headers.get("request") or {}
-        if self.tag in (request.get("set") or {}):
-            return self._settled(destination)
-        rest = [name for name in request.get("remove") or () if name != self.tag]
-        others = {name: part for name, part in request.items() if name not in ("set", "remove")}
-        changed = {"set": {**(request.get("set") or {}), self.tag: self.untagged}, **others}
-        return {
-            **destination,
-            "headers": {**headers, "request": {**changed, "remove": rest} if rest else changed},
-        }
+            return fields
+        changed = {**request, "set": {**given, self.tag: self.of(given[self.tag])}}
+        return {**fields, "headers": {**headers, "request": changed}}

@@ -1,10 +1,13 @@
 """What a plan consists of, and how steps that wait for each other are put one after the other."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from meshconfig.cluster.objects import Key, Manifest, State, key
+from meshconfig.model import Name, Table
+
+Lower = Callable[[Table], Sequence[Manifest]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,16 @@ class Draft:
     """A step as a flow would have it, before it is known what of it is there already.
 
     Parameters:
-        waves: what the resources shall be, unchanged ones included.
+        waves: what the tables shall be, unchanged ones included.
+        deletes: tables that go.
         after: what it waits for.
         alters: requests that come in after it meet something else than those before.
     """
 
     title: str
     why: str
-    waves: tuple[tuple[Manifest, ...], ...] = ()
-    deletes: tuple[Key, ...] = ()
+    waves: tuple[tuple[Table, ...], ...] = ()
+    deletes: tuple[Table, ...] = ()
     after: Wait = Wait.NOTHING
     alters: bool = False
     barrier: bool = True
@@ -103,34 +107,63 @@ WAIT = Step("wait", "an earlier change may have been cut off before every proxy 
 READY = Step("subsets: their Pods are ready", "routes lead there next")
 
 
-def assemble(live: State, drafts: Iterable[Draft], *, settled: bool) -> tuple[Step, ...]:
-    """The steps that have something to do. Where one has to wait, the step before it gets the barrier or the drain.
+@dataclass(slots=True)
+class Assembly:
+    """Drafts lowered to steps, one after the other. Where one has to wait, the step before gets the barrier or drain.
 
     Parameters:
-        settled: nothing is known to be under way from before; else the first that has to wait does so.
+        now: the resources that are there, as each step leaves them.
+        lower: the resources of a table.
+        reached: what is known to have happened: nothing, unless nothing is under way from before.
     """
-    steps: list[Step] = []
-    now, reached = live, Wait.DRAIN if settled else Wait.NOTHING
-    for draft in drafts:
-        step = _step(now, draft)
+
+    now: State
+    lower: Lower
+    reached: Wait
+    steps: list[Step] = field(default_factory=list)
+    _made: dict[tuple[type[Table], Name], frozenset[Key]] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, live: Iterable[Table], lower: Lower, *, settled: bool) -> "Assembly":
+        """Parameters: live: the tables that are there. settled: nothing is known to be under way from before."""
+        one = cls({}, lower, Wait.DRAIN if settled else Wait.NOTHING)
+        one.now = {key(manifest): manifest for table in live for manifest in one._lowered(table)}
+        return one
+
+    def add(self, draft: Draft) -> None:
+        """A step, if the draft has something to do."""
+        step = self._step(draft)
         if not (step.waves or step.deletes or step.new_subsets):
-            continue
-        if reached < draft.after and (step.waves or step.deletes):
-            steps[-1:] = [_waiting(steps, draft.after)]
-            reached = draft.after
-        steps.append(step)
-        now = step.after(now)
-        reached = _reached(reached, draft, step)
-    return tuple(steps)
+            return
+        if self.reached < draft.after and (step.waves or step.deletes):
+            self.steps[-1:] = [_waiting(self.steps, draft.after)]
+            self.reached = draft.after
+        self.steps.append(step)
+        self.now = step.after(self.now)
+        self.reached = _reached(self.reached, draft, step)
 
+    def _step(self, draft: Draft) -> Step:
+        made: list[tuple[Manifest, ...]] = []
+        superfluous: list[Key] = []
+        for wave in draft.waves:
+            manifests: list[Manifest] = []
+            for table in wave:
+                before = self._made.get((type(table), table.name), frozenset())
+                manifests += (one for one in self._lowered(table) if self.now.get(key(one)) != one)
+                # A table may need fewer resources than it did.
+                superfluous += sorted(before - self._made[type(table), table.name])
+            if manifests:
+                made.append(tuple(manifests))
+        going = [key(one) for table in draft.deletes for one in self.lower(table)]
+        deletes = tuple(name for name in (*superfluous, *going) if name in self.now)
+        if draft.new_subsets and not (made or deletes):
+            return replace(READY, new_subsets=draft.new_subsets)
+        return Step(draft.title, draft.why, tuple(made), deletes, draft.barrier, draft.new_subsets)
 
-def _step(now: State, draft: Draft) -> Step:
-    different = (tuple(one for one in wave if now.get(key(one)) != one) for wave in draft.waves)
-    waves = tuple(wave for wave in different if wave)
-    deletes = tuple(name for name in draft.deletes if name in now)
-    if draft.new_subsets and not (waves or deletes):
-        return replace(READY, new_subsets=draft.new_subsets)
-    return Step(draft.title, draft.why, waves, deletes, draft.barrier, draft.new_subsets)
+    def _lowered(self, table: Table) -> Sequence[Manifest]:
+        manifests = self.lower(table)
+        self._made[type(table), table.name] = frozenset(map(key, manifests))
+        return manifests
 
 
 def _waiting(steps: Sequence[Step], what: Wait) -> Step:

@@ -1,14 +1,13 @@
-"""DestinationRules on the way: what a route leads to is there, and no name changes its Pods while it serves."""
+"""Subsets on the way: what a route leads to is there, and no name changes its Pods while it serves."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.cluster.objects import Key, Manifest
-from meshconfig.cluster.plan.parts import Parts, destinations, host, http, spec, subsets, with_subsets
 from meshconfig.cluster.plan.steps import NewSubset
+from meshconfig.model import Name, Route, RouteTable, RoutingState, Subset, SubsetTable
 
-Name = tuple[str, str]  # a subset: its host and its name
+SubsetName = tuple[str, str]  # a subset: its host and its name
 LONGEST = 63  # a DNS label
 
 
@@ -16,123 +15,139 @@ LONGEST = 63  # a DNS label
 class Redefined:
     """Subsets that requests go to and that get other Pods. `moving`: the new routes lead there too."""
 
-    moving: frozenset[Name] = frozenset()
-    leaving: frozenset[Name] = frozenset()
+    moving: frozenset[SubsetName] = frozenset()
+    leaving: frozenset[SubsetName] = frozenset()
 
 
-def redefined(live: Parts, wanted: Parts) -> Redefined:
+def redefined(live: RoutingState, wanted: RoutingState) -> Redefined:
     """The subsets that select other Pods under the same name, while live's routes lead to them."""
-    before, after = set(served(live.virtual_services)), set(served(wanted.virtual_services))
+    before, after = set(served(live.route_tables)), set(served(wanted.route_tables))
     changed = {
-        (host(rule), name)
-        for key, rule in wanted.rules.items()
-        for name, one in subsets(rule).items()
-        if (old := subsets(live.rules.get(key)).get(name)) is not None and _selects(old) != _selects(one)
+        (table.host.lower(), name)
+        for place, table in wanted.subsets.items()
+        for name, one in table.by_name.items()
+        if (old := _by_name(live.subsets.get(place)).get(name)) is not None and _selects(old) != _selects(one)
     }
     return Redefined(frozenset(changed & before & after), frozenset((changed & before) - after))
 
 
-def _selects(subset: Mapping[str, Any]) -> tuple[object, object]:
+def _by_name(table: SubsetTable | None) -> dict[str, Subset]:
+    return table.by_name if table else {}
+
+
+def _selects(subset: Subset) -> tuple[object, object]:
     """Which Pods, and which of them first. Not time-outs and the like: they may change in place."""
-    balancer = (subset.get("trafficPolicy") or {}).get("loadBalancer") or {}
-    return subset.get("labels") or {}, balancer.get("localityLbSetting")
+    fields = subset.fields or {}
+    balancer = (fields.get("trafficPolicy") or {}).get("loadBalancer") or {}
+    return subset.labels, subset.failover or balancer.get("localityLbSetting")
 
 
-def served(virtual_services: Iterable[Manifest]) -> Iterator[Name]:
+def served(tables: Iterable[RouteTable]) -> Iterator[SubsetName]:
     """The subsets that routes lead to."""
-    return ((one_host, name) for one_host, name, _ in _targets(virtual_services))
+    return ((host, name) for host, name, _ in _destinations(tables))
 
 
-def _targets(virtual_services: Iterable[Manifest]) -> Iterator[tuple[str, str, int]]:
-    for manifest in virtual_services:
-        for one in destinations([_weighed(route) for route in http(manifest)]):
+def _destinations(tables: Iterable[RouteTable]) -> Iterator[tuple[str, str, int]]:
+    """Host, subset and port of all that gets requests, mirrors included."""
+    for route in (route for table in tables for route in table.routes):
+        for target in route.targets:
+            # Of several targets, one of weight 0 gets nothing; one that is alone gets all, whatever its weight.
+            if target.subset and (target.weight != 0 or len(route.targets) == 1):
+                yield target.host.lower(), target.subset, target.port or 0
+        for one in _mirrored(route):
             if one.get("subset"):
                 yield str(one.get("host", "")).lower(), one["subset"], (one.get("port") or {}).get("number") or 0
 
 
-def _weighed(route: dict[str, Any]) -> dict[str, Any]:
-    """Without the destinations that get nothing."""
-    every = route.get("route") or []
-    return {**route, "route": [one for one in every if one.get("weight") != 0]} if len(every) > 1 else route
+def _mirrored(route: Route) -> Iterator[Mapping[str, Any]]:
+    if mirror := route.fields.get("mirror"):
+        yield mirror
+    yield from (one.get("destination") or {} for one in route.fields.get("mirrors") or ())
 
 
-def temporary(moving: Iterable[Name], live: Parts, wanted: Parts, generation: str) -> dict[Name, str]:
+def temporary(
+    moving: Iterable[SubsetName], live: RoutingState, wanted: RoutingState, generation: str
+) -> dict[SubsetName, str]:
     """For each subset that moves, a name that is not taken, under which its new definition stands meanwhile."""
-    rules = (*live.rules.values(), *wanted.rules.values())
-    taken = {(host(rule), name) for rule in rules for name in subsets(rule)}
-    found: dict[Name, str] = {}
-    for one_host, name in sorted(moving):
+    tables = (*live.subsets.values(), *wanted.subsets.values())
+    taken = {(table.host.lower(), subset.name) for table in tables for subset in table.subsets}
+    found: dict[SubsetName, str] = {}
+    for host, name in sorted(moving):
         short = name[: LONGEST - len(generation) - 4].rstrip("-")
         tries = (f"{short}-{generation}{number}" for number in ("", *(f"-{count}" for count in range(2, 100))))
-        found[one_host, name] = chosen = next(one for one in tries if (one_host, one) not in taken)
-        taken.add((one_host, chosen))
+        found[host, name] = chosen = next(one for one in tries if (host, one) not in taken)
+        taken.add((host, chosen))
     return found
 
 
 def union(
-    live: Parts, wanted: Parts, kept: frozenset[Name] = frozenset(), temporary: Mapping[Name, str] | None = None
-) -> dict[Key, Manifest]:
-    """Wanted's DestinationRules, with live's subsets beside theirs.
+    live: RoutingState,
+    wanted: RoutingState,
+    kept: frozenset[SubsetName] = frozenset(),
+    temporary: Mapping[SubsetName, str] | None = None,
+) -> dict[Name, SubsetTable]:
+    """Wanted's subset tables, with live's subsets beside theirs.
 
     Parameters:
         kept: those that stay as they are in live.
         temporary: the new definitions that stand under another name as well.
     """
-    return {key: _union(live.rules.get(key), rule, kept, temporary or {}) for key, rule in wanted.rules.items()}
+    return {
+        place: _union(live.subsets.get(place), table, kept, temporary or {}) for place, table in wanted.subsets.items()
+    }
 
 
-def _union(live: Manifest | None, wanted: Manifest, kept: frozenset[Name], temporary: Mapping[Name, str]) -> Manifest:
-    old, new, name = subsets(live), subsets(wanted), host(wanted)
-    here = {one: old[one] if (name, one) in kept else subset for one, subset in new.items()}
-    moved = [{**new[one], "name": temporary[name, one]} for one in new if (name, one) in temporary]
-    if here == new and not moved and old.keys() <= new.keys():
+def _union(
+    live: SubsetTable | None,
+    wanted: SubsetTable,
+    kept: frozenset[SubsetName],
+    temporary: Mapping[SubsetName, str],
+) -> SubsetTable:
+    old, new, host = _by_name(live), wanted.by_name, wanted.host.lower()
+    staying = {name: old[name] for name in new if (host, name) in kept}
+    moved = [replace(new[name], name=temporary[host, name]) for name in new if (host, name) in temporary]
+    if not staying and not moved and old.keys() <= new.keys():
         return wanted
     # In live's order, so that it stays as it is where nothing comes.
-    return with_subsets(wanted, [*{**old, **here}.values(), *moved])
+    return replace(wanted, subsets=(*{**old, **new, **staying}.values(), *moved))
 
 
 def new_subsets(
-    live: Parts, wanted: Iterable[Manifest], rules: Mapping[Key, Manifest], anew: Iterable[Name] = ()
+    live: RoutingState,
+    wanted: Iterable[RouteTable],
+    tables: Mapping[Name, SubsetTable],
+    anew: Iterable[SubsetName] = (),
 ) -> tuple[NewSubset, ...]:
     """The subsets that get requests by `wanted`'s routes and got none by live's.
 
     Parameters:
-        rules: the DestinationRules that define them.
+        tables: the subset tables that define them.
         anew: those that get other Pods in place.
     """
-    known = set(served(live.virtual_services)) - set(anew)
-    labels = {
-        (host(rule), name): one.get("labels") or {} for rule in rules.values() for name, one in subsets(rule).items()
-    }
+    known = set(served(live.route_tables)) - set(anew)
+    labels = {(table.host.lower(), one.name): one.labels for table in tables.values() for one in table.subsets}
     found = {
-        (one_host, name): NewSubset(one_host, port, name, tuple(sorted(labels[one_host, name].items())))
-        for one_host, name, port in _targets(wanted)
-        if (one_host, name) not in known and (one_host, name) in labels
+        (host, name): NewSubset(host, port, name, labels[host, name])
+        for host, name, port in _destinations(wanted)
+        if (host, name) not in known and (host, name) in labels
     }
     return tuple(found[one] for one in sorted(found))
 
 
-def renamed(routes: list[dict[str, Any]], names: Mapping[Name, str]) -> list[dict[str, Any]]:
-    """Routes that lead to subsets by other names."""
+def renamed(route: Route, names: Mapping[SubsetName, str]) -> Route:
+    """A route that leads to subsets by other names."""
     if not names:
-        return routes
-    return [_renamed(route, names) for route in routes]
+        return route
+    targets = tuple(replace(one, subset=names.get((one.host.lower(), one.subset), one.subset)) for one in route.targets)
+    return replace(route, targets=targets, fields=_renamed(route.fields, names))
 
 
-def _renamed(value: Any, names: Mapping[Name, str]) -> Any:
+def _renamed(value: Any, names: Mapping[SubsetName, str]) -> Any:
+    """Mirrors name their subsets within Istio's own fields."""
     if isinstance(value, list):
         return [_renamed(one, names) for one in value]
     if not isinstance(value, dict):
         return value
     changed = {name: _renamed(one, names) for name, one in value.items()}
-    chosen = names.get((str(value.get("host", "")).lower(), value.get("subset", "")))
+    chosen = names.get((str(value.get("host", "")).lower(), str(value.get("subset", ""))))
     return {**changed, "subset": chosen} if chosen else changed
-
-
-def ports(virtual_service: Manifest) -> int | None:
-    """The port that a VirtualService's routes to its own host lead to."""
-    own = spec(virtual_service).get("hosts") or ()
-    found = (
-        (one.get("port") or {}).get("number") for one in destinations(http(virtual_service)) if one.get("host") in own
-    )
-    return next((int(port) for port in found if port), None)

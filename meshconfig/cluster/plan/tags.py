@@ -1,36 +1,41 @@
 """What routes do to a request with a given tag: the part of a route table that one lane sees."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from meshconfig.cluster.plan.parts import Http, Route
-from meshconfig.istio import StringMatch
-from meshconfig.simulate import strings
+from meshconfig.istio import StringMatch as IstioStringMatch
+from meshconfig.istio import strings
+from meshconfig.model import Condition, Named, Route, SetTag, StringMatch
 
-Match = dict[str, Any]
 Tag = str | None  # the value of the tag's header; None: there is none
-Table = list[tuple[list[Match], Route]]
+Routes = Sequence[Route]
+Action = tuple[Any, ...]
+Table = list[tuple[list[Condition], Action]]
 
 
-def condition(match: Match, tag: str, field: str = "headers") -> dict[str, Any] | None:
-    """What a match asks of the tag's header; `{}` is that it is there, None is nothing."""
-    named: dict[str, Any] = match.get(field) or {}
-    return next((value or {} for name, value in named.items() if name.lower() == tag.lower()), None)
+def asked(matches: Named, tag: str) -> StringMatch | None:
+    """What matches on headers ask of the tag's header; None where they ask nothing."""
+    return next((match for name, match in matches if name.lower() == tag), None)
 
 
-def without(match: Match, tag: str, field: str = "headers") -> Match:
-    """The same match without what it asks of the tag's header."""
-    kept = {name: value for name, value in (match.get(field) or {}).items() if name.lower() != tag.lower()}
-    rest = {name: value for name, value in match.items() if name != field}
-    return {**rest, field: kept} if kept else rest
+def without_tag(condition: Condition, tag: str) -> Condition:
+    """The same condition without what it asks of the tag's header."""
+    return replace(condition, headers=_others(condition.headers, tag), absent=_others(condition.absent, tag))
 
 
-def holds(asked: dict[str, Any], value: str) -> bool:
+def _others(matches: Named, tag: str) -> Named:
+    return tuple((name, match) for name, match in matches if name.lower() != tag)
+
+
+def holds(match: StringMatch, value: str) -> bool:
     """Does a value fulfil a match on it? One that cannot be decided may."""
-    if asked.keys() == {"exact"}:
-        return bool(asked["exact"] == value)
+    if match.kind == "exact":
+        return match.value == value
+    shape = json.loads(match.value) if match.kind == "other" else {match.kind: match.value}
     try:
-        return strings.matches(StringMatch.model_validate(asked), value)
+        return match.kind == "present" or strings.matches(IstioStringMatch.model_validate(shape), value)
     except strings.UnknownError:
         return True
 
@@ -38,66 +43,82 @@ def holds(asked: dict[str, Any], value: str) -> bool:
 def lane_of(route: Route, tag: str) -> str | None:
     """The lane whose route this is: the one whose tag it asks for, and nothing else.
 
-    By the match and not by the name: a lane may be called `default` or `rule-1`.
+    By its conditions and not by its name: what a request meets counts, whoever wrote the route.
     """
     lanes = set()
-    for match in route.get("match") or ():
-        asked = condition(match, tag)
-        if asked is not None and set(asked) == {"exact"} and not without(match, tag):
-            lanes.add(asked["exact"])
-        elif not _is_baggage(match, tag):
+    for condition in route.conditions:
+        match = asked(condition.headers, tag)
+        if match is not None and match.kind == "exact" and without_tag(condition, tag).always:
+            lanes.add(match.value)
+        elif not _is_baggage(condition, tag):
             return None
     return lanes.pop() if len(lanes) == 1 else None
 
 
-def _is_baggage(match: Match, tag: str) -> bool:
-    """The alternative for who sends W3C baggage alone."""
-    return set(match.get("headers") or ()) == {"baggage"} and condition(match, tag, "withoutHeaders") is not None
+def _is_baggage(condition: Condition, tag: str) -> bool:
+    """The alternative for requests that carry the tag in W3C baggage alone."""
+    return {name for name, _ in condition.headers} == {"baggage"} and asked(condition.absent, tag) is not None
 
 
-def asks_baggage(routes: Http, tag: str) -> bool:
-    return any(_is_baggage(match, tag) for route in routes for match in route.get("match") or ())
+def asks_baggage(routes: Routes, tag: str) -> bool:
+    return any(_is_baggage(condition, tag) for route in routes for condition in route.conditions)
 
 
-def exact_values(routes: Http, tag: str) -> Iterator[str]:
-    """The tags that a match asks for by their very value."""
+def exact_values(routes: Routes, tag: str) -> Iterator[str]:
+    """The tags that a condition asks for by their very value."""
+    for match in asked_values(routes, tag):
+        if match.kind == "exact":
+            yield match.value
+
+
+def asked_values(routes: Routes, tag: str) -> Iterator[StringMatch]:
+    """All that conditions ask of the tag's header."""
     for route in routes:
-        for match in route.get("match") or ():
-            asked = condition(match, tag)
-            if asked and "exact" in asked:
-                yield asked["exact"]
+        for condition in route.conditions:
+            if (match := asked(condition.headers, tag)) is not None:
+                yield match
 
 
-def set_values(routes: Http, tag: str) -> Iterator[str]:
+def set_values(routes: Routes, tag: str) -> Iterator[str]:
     """The tags that are set on requests on their way."""
     for route in routes:
-        for one in (route, *(route.get("route") or ())):
-            changes = ((one.get("headers") or {}).get("request") or {}).get("set") or {}
-            yield from (value for name, value in changes.items() if name.lower() == tag.lower())
+        yield from (target.tag.value for target in route.targets if isinstance(target.tag, SetTag))
+        for fields in (route.fields, *(target.fields for target in route.targets)):
+            changes = ((fields.get("headers") or {}).get("request") or {}).get("set") or {}
+            yield from (value for name, value in changes.items() if name.lower() == tag)
 
 
-def meaning(routes: Http, tag: str, value: Tag) -> Table:
+def meaning(routes: Routes, tag: str, value: Tag) -> Table:
     """The routes as a request with this tag sees them, up to the first that takes everything.
 
-    Each with what is left of its matches, and what it does. Two tables that are equal do the same to every request.
+    Each with what is left of its conditions, and what it does. Two tables that are equal do the same to every request.
     """
     table: Table = []
     for route in routes:
         left = list(_left(route, tag, value))
+        everything = any(condition.always for condition in left)
         if left:
-            action = {name: part for name, part in route.items() if name not in ("name", "match")}
-            table.append(([], action) if {} in left else (left, action))
-        if {} in left:
+            action = (route.targets, route.refusal, route.rewrite, route.fields)
+            table.append(([], action) if everything else (left, action))
+        if everything:
             break
     return table
 
 
-def _left(route: Route, tag: str, value: Tag) -> Iterator[Match]:
-    matches: list[Match] = route.get("match") or [{}]
-    for match in matches:
-        asked, barred = condition(match, tag), condition(match, tag, "withoutHeaders")
-        if asked is not None and (value is None or not holds(asked, value)):
+def _left(route: Route, tag: str, value: Tag) -> Iterator[Condition]:
+    for condition in route.conditions or (Condition(),):
+        match, barred = asked(condition.headers, tag), asked(condition.absent, tag)
+        if match is not None and (value is None or not holds(match, value)):
             continue
         if barred is not None and value is not None and holds(barred, value):
             continue
-        yield without(without(match, tag), tag, "withoutHeaders")
+        yield without_tag(condition, tag)
+
+
+def takes_everything(route: Route) -> bool:
+    return not route.conditions or any(condition.always for condition in route.conditions)
+
+
+def lanes_of(tables: Iterable[Routes], tag: str) -> frozenset[str]:
+    """The tags that routes ask for by their very value."""
+    return frozenset(value for routes in tables for value in exact_values(routes, tag))

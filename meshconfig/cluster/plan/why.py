@@ -3,71 +3,70 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from meshconfig.cluster.plan.difference import Difference
-from meshconfig.cluster.plan.parts import host, short
+from meshconfig.cluster.plan.routing_change import RoutingChange
 
 SHOWN = 3
 INSIDE = "a request that begins inside the mesh, not at an entry, may meet both"
 
 
-def both_met(difference: Difference) -> tuple[str, ...]:
+def why_mixed(change: RoutingChange) -> tuple[str, ...]:
     """Why a direct change could let a request meet both, old and new; empty if none can.
 
     None can where at most one place changes for the lanes that were there: one service that others call, or entries.
     """
-    moving = sorted(difference.redefined.moving)
-    reasons = [f"subset {name} of {short(one)} gets other Pods while it serves" for one, name in moving]
-    if not difference.enters:
+    moving = sorted(change.redefined.moving)
+    reasons = [f"subset {name} of {_short(one)} gets other Pods while it serves" for one, name in moving]
+    if not change.enters:
         return tuple(reasons)
-    if len(difference.meanings) > 1 or (difference.meanings and difference.entries):
-        reasons += _meanings(difference)
-        if difference.entries:
-            entries = [host(difference.live.entries[name]) for name in difference.entries]
+    if len(change.meanings) > 1 or (change.meanings and change.entries):
+        reasons += _meanings(change)
+        if change.entries:
+            entries = [change.live.entries[name].host for name in change.entries]
             reasons.append(f"{_and(entries)} {'leads' if len(entries) == 1 else 'lead'} elsewhere as well")
-        if not difference.calls_known:
+        if not change.calls_known:
             reasons.append("no service says what it calls, so each may be called")
     return tuple(reasons)
 
 
-def none_met(difference: Difference) -> tuple[str, ...]:
+def why_safe(change: RoutingChange) -> tuple[str, ...]:
     """Why a direct change lets no request meet both."""
-    if not difference.enters:
-        when = "yet" if difference.wanted.entries else "any more"
+    if not change.enters:
+        when = "yet" if change.wanted.entries else "any more"
         return (f"nothing comes in through an entry {when}",)
-    if difference.meanings:
-        one = short(next(iter(difference.meanings)))
+    if change.meanings:
+        one = _short(next(iter(change.meanings)))
         return (f"only {one} changes for the lanes that are there, and no entry leads elsewhere",)
     return ("no lane that is there changes between services",)
 
 
-def risks(difference: Difference, *, consistent: bool) -> tuple[str, ...]:
+def risks(change: RoutingChange, *, consistent: bool) -> tuple[str, ...]:
     """Limits of what was chosen."""
     if consistent:
         found = [
             f"{INSIDE}: no entry gives it the new tag",
             "routes outside of this group that ask for a lane's tag by its exact value do not know it with .next",
         ]
-        if difference.baggage:
+        if change.baggage:
             found.append("a service that passes on baggage and not the tag's header loses the new tag on the way")
         return tuple(found)
-    if not difference.meanings:
+    if not change.meanings:
         return ()
-    if not difference.enters:
+    if not change.enters:
         return (INSIDE,)
-    return (f"a request that calls {_and(short(one) for one in difference.meanings)} more than once may meet both",)
+    return (f"a request that calls {_and(_short(one) for one in change.meanings)} more than once may meet both",)
 
 
-def gives_up(reasons: Iterable[str]) -> tuple[str, ...]:
+def fast_risks(reasons: Iterable[str]) -> tuple[str, ...]:
     """What `--fast` risks."""
     return tuple(f"a request may meet old and new: {reason}" for reason in reasons)
 
 
-def _meanings(difference: Difference) -> list[str]:
+def _meanings(change: RoutingChange) -> list[str]:
     """`gray means something else in cat and mouse`: lanes that change in the same services together."""
     places: dict[str | None, list[str]] = defaultdict(list)
-    for one, lanes in difference.meanings.items():
+    for one, lanes in change.meanings.items():
         for lane in lanes:
-            places[lane].append(short(one))
+            places[lane].append(_short(one))
     together: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
     for lane, hosts in places.items():
         together[tuple(hosts)].append(lane)
@@ -84,3 +83,8 @@ def _and(words: Iterable[str]) -> str:
     if len(every) > SHOWN:
         every = [*every[:SHOWN], f"{len(every) - SHOWN} more"]
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+
+
+def _short(host: str) -> str:
+    """What people call a host."""
+    return host.partition(".")[0]

@@ -9,8 +9,8 @@ from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
+from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
-from meshconfig.simulate.registry import namespace_of
 
 REVIEWS = "authorization.k8s.io/v1"
 FORBIDDEN = 403

@@ -6,9 +6,9 @@ from typing import Any
 from meshconfig.cluster.preflight.finding import Finding, error, warning
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.istio import Resource
+from meshconfig.istio.hosts import namespace_of
+from meshconfig.istio.pods import INJECTION, REVISION
 from meshconfig.lint import rule
-from meshconfig.lint.rules.namespace_not_injected import INJECTION, REVISION
-from meshconfig.simulate.registry import namespace_of
 
 NOT_INJECTED, TWO_LABELS = "GL503", "GL504"
 

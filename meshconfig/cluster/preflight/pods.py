@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from meshconfig.cluster.preflight.finding import Finding, error, warning
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
-from meshconfig.lint.rules.subset_selects_nothing import ADDED
+from meshconfig.istio.pods import ADDED_LABELS
 from meshconfig.model import Subset
 
 WAITS = "a step that sends requests there waits for one"
@@ -27,7 +27,7 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
 def _subset(
     snapshot: ClusterSnapshot, subset: Subset, where: str, namespace: str, selector: Mapping[str, str]
 ) -> Iterator[Finding]:
-    labels = {name: value for name, value in subset.labels if not name.startswith(ADDED)}
+    labels = {name: value for name, value in subset.labels if not name.startswith(ADDED_LABELS)}
     if clash := [name for name, value in labels.items() if selector.get(name, value) != value]:
         wrong = ", ".join(f"{name}={selector[name]}" for name in clash)
         message = f"selects {wrong}, so never a Pod of the subset {subset.name} ({_shown(labels)})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from meshconfig.cluster.preflight.finding import Finding, error, warning
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
 from meshconfig.istio import ServicePort
-from meshconfig.lint.protocol import HTTP, protocol
+from meshconfig.istio.ports import HTTP, protocol
 
 
 def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:

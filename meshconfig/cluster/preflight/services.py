@@ -11,11 +11,10 @@ HINTS = 20  # the search for a similar name is slow among thousands; if more are
 
 def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
     hints = HINTS
-    for service, namespace in snapshot.hosted():
+    for service, (name, namespace) in snapshot.hosted():
         field = f"spec.services.{service.name}"
         live = snapshot.index.services.get(service.host)
         if live is None:
-            name = service.host.partition(".")[0]
             hint = _hint(snapshot, name, namespace) if hints else ""
             hints = max(hints - 1, 0)
             yield error(f"Service {namespace}/{name}", f"does not exist{hint}", f"Create it, or correct {field}.host.")

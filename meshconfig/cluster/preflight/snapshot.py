@@ -9,9 +9,10 @@ from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.preflight.permission import Permission
 from meshconfig.istio import Resources
 from meshconfig.istio import Service as LiveService
+from meshconfig.istio.hosts import ServiceName, service_name
+from meshconfig.istio.pods import is_ready
 from meshconfig.lint import Index
 from meshconfig.model import Model, Service
-from meshconfig.simulate.registry import namespace_of
 
 
 class KindInNamespace(NamedTuple):
@@ -52,16 +53,19 @@ class ClusterSnapshot:
     def index(self) -> Index:
         """Lint's index over the namespaces that exist, their Services, and the Pods that are ready."""
         namespaces = [one for one in self.namespaces.values() if one]
-        resources = Resources.parse([*namespaces, *self.services, *filter(ready, self.pods)])
+        resources = Resources.parse([*namespaces, *self.services, *filter(is_ready, self.pods)])
         return Index(resources, (), resources)
 
-    def hosted(self) -> Iterator[tuple[Service, str]]:
-        """The group's services that are Kubernetes Services in namespaces whose Services could be read, each with its
-        namespace."""
+    def hosted(self) -> Iterator[tuple[Service, ServiceName]]:
+        """The group's services that are Kubernetes Services, of namespaces whose Services could be read."""
         for service in self.model.services:
-            namespace = namespace_of(service.host)
-            if namespace and self.namespaces.get(namespace, {}) is not None and self.was_read("Service", namespace):
-                yield service, namespace
+            name = service_name(service.host)
+            if name and self._exists(name.namespace) and self.was_read("Service", name.namespace):
+                yield service, name
+
+    def _exists(self, namespace: str) -> bool:
+        """False for a namespace that was looked for and not found."""
+        return self.namespaces.get(namespace, {}) is not None
 
     def found(self) -> Iterator[tuple[Service, LiveService]]:
         """The group's services, each with its Service in the cluster, without those that have none."""
@@ -71,10 +75,3 @@ class ClusterSnapshot:
 
     def was_read(self, kind: str, namespace: str) -> bool:
         return KindInNamespace(kind, namespace) not in self.unread
-
-
-def ready(pod: Manifest) -> bool:
-    """Whether a Pod gets requests. A Pod that is being deleted does not."""
-    conditions = pod.get("status", {}).get("conditions") or ()
-    is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return is_ready and "deletionTimestamp" not in pod["metadata"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from meshconfig.backend import backend
 from meshconfig.cluster.lease import Standing
 from meshconfig.cluster.revision import RevisionStatus
 from meshconfig.cluster.status.drift import drift
@@ -9,7 +10,6 @@ from meshconfig.cluster.status.pods import Workloads
 from meshconfig.cluster.status.shares import entry, lanes
 from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import Drift, EntryState, Held, How, ServiceState, Status
-from meshconfig.compile.services import Plan
 
 
 def judge(snapshot: GroupSnapshot) -> Status:
@@ -32,16 +32,15 @@ def judge(snapshot: GroupSnapshot) -> Status:
 
 def _services(snapshot: GroupSnapshot) -> Iterator[ServiceState]:
     workloads = Workloads(snapshot)
-    raw = {**snapshot.live.unmanaged, **snapshot.live.raw}
+    live = backend().lift({**snapshot.live.unmanaged, **snapshot.live.raw}.values(), snapshot.model.tag)
     for service in snapshot.model.services:
-        spec = snapshot.spec.spec.services[service.name]
-        plan = Plan(service.name, spec, snapshot.spec)
-        versions = workloads.versions(service, spec)
-        yield ServiceState(service.name, service.host, versions, lanes(service, plan, raw))
+        spec = snapshot.spec.service(service.name)
+        yield ServiceState(service.name, service.host, workloads.versions(spec), lanes(service, spec, live))
 
 
 def _entries(snapshot: GroupSnapshot) -> Iterator[EntryState]:
-    return (entry(one, snapshot.model.tag, snapshot.live.raw) for one in snapshot.model.entries)
+    live = backend().lift(snapshot.live.raw.values(), snapshot.model.tag)
+    return (entry(one, live) for one in snapshot.model.entries)
 
 
 def _held(snapshot: GroupSnapshot) -> Held | None:

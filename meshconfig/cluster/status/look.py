@@ -15,9 +15,10 @@ from meshconfig.cluster.status.pods import by_name, deployment
 from meshconfig.cluster.status.snapshot import Followed, GroupSnapshot
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError, ClusterError
+from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
 from meshconfig.render import IstioApi, render
-from meshconfig.simulate.registry import namespace_of
 from meshconfig.spec import LaneGroup
 
 FORBIDDEN = 403
@@ -32,7 +33,7 @@ class Looker:
 
     def __init__(self, client: Client, namespace: str, group: str, *, istiod: str | None = None) -> None:
         self._client, self._namespace, self._group = client, namespace, group
-        self._istiods = Istiods(client, istiod, "istio-system")
+        self._istiods = Istiods(client, istiod, ROOT_NAMESPACE)
         self._api: IstioApi = istio_version(client)
         self._compiled: tuple[str, LaneGroup, Model] | None = None
 
@@ -106,10 +107,10 @@ def _lacks(spec: LaneGroup, model: Model, namespace: str, there: Sequence[Manife
     """Whether a version has no Deployment here, so that its Pods must be counted by labels."""
     named = by_name(there)
     return any(
-        deployment(one.name, name, version, named) is None
+        deployment(spec.service(one.name), name, named) is None
         for one in model.services
         if namespace_of(one.host) == namespace
-        for name, version in spec.spec.services[one.name].versions.items()
+        for name in spec.spec.services[one.name].versions
     )
 
 

@@ -3,25 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshconfig.cluster.barrier.istiod import ready
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import PodCount, VersionState
-from meshconfig.compile.services import workload_name
-from meshconfig.model import Service
-from meshconfig.simulate.registry import namespace_of
-from meshconfig.spec import ServiceSpec, Version
+from meshconfig.istio.hosts import service_name
+from meshconfig.istio.pods import is_leaving, is_ready
+from meshconfig.spec import ServiceInGroup
 
 
 def by_name(there: Iterable[Manifest]) -> dict[str, Manifest]:
     return {one["metadata"]["name"]: one for one in there}
 
 
-def deployment(service: str, name: str, version: Version, there: Mapping[str, Manifest]) -> Manifest | None:
+def deployment(service: ServiceInGroup, version: str, there: Mapping[str, Manifest]) -> Manifest | None:
     """The version's Deployment: the one of its name whose Pods have its labels."""
-    found = there.get(workload_name(service, name, version))
+    found = there.get(service.workload(version))
     labels = found["spec"]["template"].get("metadata", {}).get("labels") or {} if found else {}
-    return found if version.labels.items() <= labels.items() else None
+    return found if service.spec.versions[version].labels.items() <= labels.items() else None
 
 
 class Workloads:
@@ -36,23 +34,24 @@ class Workloads:
                 for label in (pod["metadata"].get("labels") or {}).items():
                     self._pods[place].setdefault(label, []).append(pod)
 
-    def versions(self, service: Service, spec: ServiceSpec) -> tuple[VersionState, ...]:
+    def versions(self, service: ServiceInGroup) -> tuple[VersionState, ...]:
         """Each version of a service and its Pods."""
         return tuple(
-            VersionState(name, workload_name(service.name, name, version), self._count(service, name, version))
-            for name, version in spec.versions.items()
+            VersionState(name, service.workload(name), self._count(service, name)) for name in service.spec.versions
         )
 
-    def _count(self, service: Service, name: str, version: Version) -> PodCount | None:
-        place = namespace_of(service.host)
-        if place is None:
+    def _count(self, service: ServiceInGroup, version: str) -> PodCount | None:
+        known = service_name(service.host)
+        if known is None:
             return None
-        if found := deployment(service.name, name, version, self._deployments.get(place, {})):
+        place = known.namespace
+        if found := deployment(service, version, self._deployments.get(place, {})):
             return PodCount(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
         if place not in self._pods:
             return None
-        pods = self._with({**self._selector(place, service.host.split(".")[0]), **version.labels}, place)
-        return PodCount(sum(map(ready, pods)), len(pods))
+        labels = service.spec.versions[version].labels
+        pods = self._with({**self._selector(place, known.name), **labels}, place)
+        return PodCount(sum(map(is_ready, pods)), len(pods))
 
     def _selector(self, place: str, name: str) -> Mapping[str, str]:
         found: Mapping[str, Any] = self._services.get(place, {}).get(name, {})
@@ -65,4 +64,4 @@ class Workloads:
 
 def _lives(pod: Manifest) -> bool:
     ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return not ended and not pod["metadata"].get("deletionTimestamp")
+    return not ended and not is_leaving(pod)

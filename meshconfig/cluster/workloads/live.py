@@ -9,8 +9,6 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.owned import label
 from meshconfig.cluster.paths import path
-from meshconfig.compile.names import service_namespace
-from meshconfig.compile.services import Plan, workload_name
 from meshconfig.errors import ClusterError
 from meshconfig.spec import LaneGroup
 
@@ -33,9 +31,8 @@ class DeploymentProgress:
 
 def deployment(group: LaneGroup, service: str, version: str) -> Key:
     """The Deployment of a version, in its Service's namespace."""
-    spec = group.spec.services[service]
-    namespace = service_namespace(Plan(service, spec, group).host, group.metadata.namespace)
-    return Key("Deployment", namespace, workload_name(service, version, spec.versions[version]))
+    here = group.service(service)
+    return Key("Deployment", here.namespace, here.workload(version))
 
 
 def sharing(groups: Iterable[LaneGroup], name: Key, but: tuple[str, str]) -> list[str]:

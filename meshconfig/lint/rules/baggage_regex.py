@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from meshconfig.istio import StringMatch
+from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.simulate.strings import is_present_match, matches, refused
 
 HEADER = "baggage"
 _BETWEEN = re.compile(r"\\[sb][*+?]?| \*")  # what may stand around a member and its parts

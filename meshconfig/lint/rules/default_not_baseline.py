@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from meshconfig.compile.services import Plan
+from meshconfig.compile.services import Destinations
 from meshconfig.groups import Group
-from meshconfig.istio import HTTPRoute
+from meshconfig.istio import VirtualService, fqdn
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -16,9 +16,9 @@ def check(index: Index) -> Iterator[Hit]:
         default = next((number for number, route in enumerate(owner.spec.http) if not route.match), None)
         if default is None:
             continue
-        chosen = _subset_hosts(owner.spec.http[:default])
+        chosen = _subset_hosts(owner, default)
         for place, one in enumerate(owner.spec.http[default].route):
-            if not one.destination.subset and one.destination.host in chosen:
+            if not one.destination.subset and fqdn(one.destination.host, owner.namespace) in chosen:
                 path = ("spec", "http", default, "route", place, "destination")
                 yield Hit(owner, path, f"no subset: untagged requests go to every version of {one.destination.host}")
 
@@ -30,16 +30,18 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
     """
     lane, lanes = group.spec.spec.tag.default, group.spec.spec.lanes
     for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
-        plan = Plan(name, service, group.spec)
-        version = plan.version_in(lane)
-        if version and all(target.subset != version for target in plan.untagged_targets()):
+        here = group.spec.service(name)
+        version = here.version_in(lane)
+        if version and all(target.subset != version for target in Destinations(here).untagged()):
             field = "weights" if service.weights else "default"
             message = f"untagged requests never go to {version}, the version of the baseline {lane}"
             yield Hit(group, ("spec", "services", name, field), message)
 
 
-def _subset_hosts(routes: tuple[HTTPRoute, ...]) -> set[str]:
-    return {one.destination.host for route in routes for one in route.route if one.destination.subset}
+def _subset_hosts(owner: VirtualService, before: int) -> set[str]:
+    """The hosts, in full, to whose subsets the routes before this one lead."""
+    targets = (one.destination for route in owner.spec.http[:before] for one in route.route)
+    return {fqdn(one.host, owner.namespace) for one in targets if one.subset}
 
 
 RULE = Rule(

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import DestinationRule, is_mesh
+from meshconfig.istio import DestinationRule
+from meshconfig.istio.exports import ALL, includes, namespaces
+from meshconfig.istio.gateways import in_mesh
 from meshconfig.lint.finding import Level
-from meshconfig.lint.hosts import exported, sees
 from meshconfig.lint.index import Index, Use
 from meshconfig.lint.rule import Hit, Rule
 
@@ -12,7 +13,7 @@ from meshconfig.lint.rule import Hit, Rule
 def check(index: Index) -> Iterator[Hit]:
     for use in index.uses:
         # At a gateway one namespace reads the routes, the gateway's, and it is not known here.
-        if use.destination.subset and is_mesh(use.owner.spec):
+        if use.destination.subset and in_mesh(use.owner.spec.gateways):
             found = [rule for rule, _, _ in index.subsets.get((use.host, use.destination.subset), ())]
             if found and not _meet(use, found):
                 names = ", ".join(f"{rule.namespace}/{rule.name}" for rule in found)
@@ -21,16 +22,16 @@ def check(index: Index) -> Iterator[Hit]:
 
 
 def _meet(use: Use, rules: list[DestinationRule]) -> bool:
-    visible = [exported(rule.spec.export_to, rule.namespace) for rule in rules]
-    return sees(frozenset().union(*visible), _seen(use))
+    visible = [namespaces(rule.spec.export_to, rule.namespace) for rule in rules]
+    return includes(frozenset().union(*visible), _seen(use))
 
 
 def _seen(use: Use) -> frozenset[str]:
-    return exported(use.owner.spec.export_to, use.owner.namespace)
+    return namespaces(use.owner.spec.export_to, use.owner.namespace)
 
 
-def _shown(namespaces: frozenset[str]) -> str:
-    return "every namespace" if "*" in namespaces else ", ".join(sorted(namespaces))
+def _shown(seen: frozenset[str]) -> str:
+    return "every namespace" if ALL in seen else ", ".join(sorted(seen))
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshconfig.istio import Gateway
+from meshconfig.istio.gateways import served_hosts
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -34,10 +35,10 @@ def _served(index: Index) -> dict[tuple[str, str], dict[Selector, list[Served]]]
     found: dict[tuple[str, str], dict[Selector, list[Served]]] = {}
     for gateway in index.resources.gateways:
         for number, server in enumerate(gateway.spec.servers):
-            for place, host in enumerate(server.hosts):
+            for place, host in enumerate(served_hosts(server, gateway.namespace)):
                 served = Served(gateway, ("spec", "servers", number, "hosts", place))
                 port = f"{server.bind}:{server.port.number}" if server.bind else str(server.port.number)
-                by_selector = found.setdefault((port, host.removeprefix("*/")), {})
+                by_selector = found.setdefault((port, str(host)), {})
                 by_selector.setdefault(frozenset(gateway.spec.selector.items()), []).append(served)
     return found
 

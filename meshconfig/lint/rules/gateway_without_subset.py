@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from meshconfig.istio import fqdn
+from meshconfig.istio.gateways import at_gateways
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index, Use
 from meshconfig.lint.rule import Hit, Rule
@@ -12,8 +13,7 @@ from meshconfig.lint.rule import Hit, Rule
 def check(index: Index) -> Iterator[Hit]:
     chosen = _chosen_by_own_routes(index)
     for use in index.uses:
-        at_gateway = any(name != "mesh" for name in use.owner.spec.gateways)
-        if not use.http or not at_gateway or use.destination.subset:
+        if not use.http or not at_gateways(use.owner.spec.gateways) or use.destination.subset:
             continue
         other = next((one.owner for one in chosen.get(use.host, ()) if one.owner is not use.owner), None)
         if other:

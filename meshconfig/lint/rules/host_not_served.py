@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import Gateway, VirtualService, is_mesh
+from meshconfig.istio import MESH, Gateway, VirtualService
+from meshconfig.istio.gateways import in_mesh, served_hosts
+from meshconfig.istio.hosts import overlap
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.lint.shadowing.unreachable import gateways_of
-from meshconfig.simulate.hosts import overlap
 
 
 def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
-        names = [name for name in gateways_of(owner) if name != "mesh"]
+        names = [name for name in gateways_of(owner) if name != MESH]
         gateways = [index.gateways[name] for name in names if name in index.gateways]
         # A Gateway that is not here may serve what the others do not.
         if gateways and len(gateways) == len(names):
@@ -21,23 +22,20 @@ def check(index: Index) -> Iterator[Hit]:
 
 def _unserved(owner: VirtualService, gateways: list[Gateway]) -> Iterator[Hit]:
     served = [any(_serves(one, host, owner.namespace) for one in gateways) for host in owner.spec.hosts]
-    if is_mesh(owner.spec) and any(served):
+    if in_mesh(owner.spec.gateways) and any(served):
         return  # the others are for sidecars
-    names = ", ".join(f"{one.namespace}/{one.name}" for one in gateways)
+    names = ", ".join(one.key for one in gateways)
     for number, host in enumerate(owner.spec.hosts):
         if not served[number]:
             yield Hit(owner, ("spec", "hosts", number), f"no server of Gateway {names} has the host {host}")
 
 
 def _serves(gateway: Gateway, host: str, namespace: str) -> bool:
-    """A server's host may say whose VirtualServices it takes: `namespace/host`, `./host`, `*/host`."""
-    for server in gateway.spec.servers:
-        for pattern in server.hosts:
-            whose, slash, name = pattern.rpartition("/")
-            allowed = not slash or whose == "*" or namespace == (gateway.namespace if whose == "." else whose)
-            if allowed and overlap(name, host):
-                return True
-    return False
+    return any(
+        one.open_to(namespace) and overlap(one.host, host)
+        for server in gateway.spec.servers
+        for one in served_hosts(server, gateway.namespace)
+    )
 
 
 RULE = Rule(

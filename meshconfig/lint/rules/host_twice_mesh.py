@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import VirtualService
+from meshconfig.istio.exports import meet, namespaces
 from meshconfig.lint.finding import Level
-from meshconfig.lint.hosts import exported, mesh_hosts
-from meshconfig.lint.index import Index
+from meshconfig.lint.index import Index, hosts_in_full
 from meshconfig.lint.rule import Hit, Rule
 
 
@@ -14,15 +14,14 @@ def check(index: Index) -> Iterator[Hit]:
         for owner in owners if len(owners) > 1 else ():
             other = next((one for one in owners if one is not owner and _overlap(owner, one)), None)
             if other:
-                place = mesh_hosts(owner).index(host)
+                place = hosts_in_full(owner).index(host)
                 message = f"{other} has the host {host} too, and between services Istio merges none"
                 yield Hit(owner, ("spec", "hosts", place), message)
 
 
 def _overlap(one: VirtualService, other: VirtualService) -> bool:
     """Is there a namespace that sees both?"""
-    seen = [exported(each.spec.export_to, each.namespace) for each in (one, other)]
-    return any("*" in each for each in seen) or bool(seen[0] & seen[1])
+    return meet(*(namespaces(each.spec.export_to, each.namespace) for each in (one, other)))
 
 
 RULE = Rule(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from meshconfig.compile.services import Plan
 from meshconfig.groups import Group
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
@@ -11,9 +10,9 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(group: Group, _index: Index) -> Iterator[Hit]:
     spec = group.spec.spec
-    plans = [Plan(name, service, group.spec) for name, service in spec.services.items()]
+    services = [group.spec.service(name) for name in spec.services]
     for lane in spec.lanes:
-        if lane != spec.tag.default and not any(plan.version_in(lane) for plan in plans):
+        if lane != spec.tag.default and not any(service.version_in(lane) for service in services):
             yield Hit(
                 group, ("spec", "lanes", lane), f"no service has a version {lane}, and versions names none for it"
             )

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
+from meshconfig.istio.pods import AMBIENT, INJECTION, REVISION
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import SYSTEM_NAMESPACES, Index
 from meshconfig.lint.rule import Hit, Rule
-
-INJECTION, REVISION, AMBIENT = "istio-injection", "istio.io/rev", "istio.io/dataplane-mode"
 
 
 def check(index: Index) -> Iterator[Hit]:

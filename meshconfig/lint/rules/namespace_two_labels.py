@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from meshconfig.istio.pods import AMBIENT, INJECTION, REVISION
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.lint.rules.namespace_not_injected import AMBIENT, INJECTION, REVISION
 
 
 def check(index: Index) -> Iterator[Hit]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from meshconfig.istio.ports import HTTP, OTHER, protocol
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import SYSTEM_NAMESPACES, Index
-from meshconfig.lint.protocol import HTTP, OTHER, protocol
 from meshconfig.lint.rule import Hit, Rule
 
 MANAGED = "gateway.istio.io/managed"  # Istio makes these itself, with protocols of its own

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from meshconfig.istio.ports import may_be_http, protocol
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
-from meshconfig.lint.protocol import HTTP, protocol
 from meshconfig.lint.rule import Hit, Rule
 
 
@@ -14,7 +14,7 @@ def check(index: Index) -> Iterator[Hit]:
         if service is None or not service.spec.ports:
             continue
         protocols = {port.port: protocol(port) for port in service.spec.ports}
-        if any(not name or name in HTTP for name in protocols.values()):
+        if any(map(may_be_http, protocols.values())):
             continue
         shown = ", ".join(f"port {port} is {name}" for port, name in protocols.items())
         for owner in owners:

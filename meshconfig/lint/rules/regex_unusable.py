@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import HTTPMatchRequest, StringMatch
+from meshconfig.istio import StringMatch
+from meshconfig.istio.matches import string_matches
+from meshconfig.istio.strings import compiled, is_present_match
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.load import FieldPath
-from meshconfig.simulate.strings import compiled, is_present_match
 from meshconfig.spec.match import MAX_REGEX
 
 
@@ -15,21 +15,9 @@ def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
         for number, route in enumerate(owner.spec.http):
             for place, match in enumerate(route.match):
-                for path, text in _strings(match):
+                for path, text in string_matches(match):
                     if why := _refused(text):
                         yield Hit(owner, ("spec", "http", number, "match", place, *path, "regex"), why)
-
-
-def _strings(match: HTTPMatchRequest) -> Iterator[tuple[FieldPath, StringMatch]]:
-    """Every string that a match asks for."""
-    plain = {"uri": match.uri, "scheme": match.scheme, "method": match.method, "authority": match.authority}
-    for field, text in plain.items():
-        if text is not None:
-            yield (field,), text
-    named = {"headers": match.headers, "withoutHeaders": match.without_headers, "queryParams": match.query_params}
-    for field, texts in named.items():
-        for name, text in texts.items():
-            yield (field, name), text
 
 
 def _refused(text: StringMatch) -> str:

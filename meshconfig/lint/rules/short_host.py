@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from meshconfig.istio import Resource, fqdn, is_mesh
+from meshconfig.istio import Resource, fqdn
+from meshconfig.istio.gateways import in_mesh
+from meshconfig.istio.hosts import is_short
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -12,7 +14,7 @@ from meshconfig.load import FieldPath
 
 def check(index: Index) -> Iterator[Hit]:
     for owner, path, host in _named(index):
-        if host and "." not in host and host != "*":
+        if is_short(host):
             full = fqdn(host, owner.namespace)
             yield Hit(owner, path, f"{host} is short for {full}, because this resource is in {owner.namespace}")
 
@@ -23,7 +25,7 @@ def _named(index: Index) -> Iterator[tuple[Resource[Any], FieldPath, str]]:
     for rule in index.resources.destination_rules:
         yield rule, ("spec", "host"), rule.spec.host
     for one in index.resources.virtual_services:
-        if is_mesh(one.spec):
+        if in_mesh(one.spec.gateways):
             for number, host in enumerate(one.spec.hosts):
                 yield one, ("spec", "hosts", number), host
 

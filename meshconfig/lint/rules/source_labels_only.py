@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import VirtualService, is_mesh
+from meshconfig.istio import VirtualService
+from meshconfig.istio.gateways import in_mesh
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -13,7 +14,7 @@ OF_THE_CALLER = ("label", "namespace")
 
 def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
-        if is_mesh(owner.spec) and owner.spec.hosts and owner.spec.http and not _open_to_all(owner):
+        if in_mesh(owner.spec.gateways) and owner.spec.hosts and owner.spec.http and not _open_to_all(owner):
             message = "every route asks for labels or a namespace of the caller: for others none of this holds"
             yield Hit(owner, ("spec", "http"), message)
 

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import fqdn
+from meshconfig.istio.hosts import namespace_of
+from meshconfig.istio.pods import ADDED_LABELS
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.simulate.registry import namespace_of
-
-# Istio adds these to a Pod's labels by where it runs; no template has them.
-ADDED = ("topology.kubernetes.io/", "topology.istio.io/", "kubernetes.io/hostname")
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -22,7 +20,7 @@ def check(index: Index) -> Iterator[Hit]:
         selector = service.spec.selector if service else {}
         for number, subset in enumerate(rule.spec.subsets):
             wanted = {**selector, **subset.labels}
-            if not subset.labels or any(name.startswith(ADDED) for name in wanted):
+            if not subset.labels or any(name.startswith(ADDED_LABELS) for name in wanted):
                 continue
             if other := [name for name, value in subset.labels.items() if selector.get(name, value) != value]:
                 message = f"the Service has no such Pods: it selects {other[0]}={selector[other[0]]}"

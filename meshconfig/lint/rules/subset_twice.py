@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import DestinationRule
+from meshconfig.istio.exports import meet, namespaces
 from meshconfig.lint.finding import Level
-from meshconfig.lint.hosts import exported
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
@@ -22,9 +22,8 @@ def _both_read(one: DestinationRule, other: DestinationRule) -> bool:
     """Does any caller read both? Of two namespaces' rules it reads its own, and merges none."""
     if one is other:
         return True
-    seen = [exported(each.spec.export_to, each.namespace) for each in (one, other)]
     apart = one.spec.workload_selector != other.spec.workload_selector
-    overlap = any("*" in each for each in seen) or bool(seen[0] & seen[1])
+    overlap = meet(*(namespaces(each.spec.export_to, each.namespace) for each in (one, other)))
     return one.namespace == other.namespace and not apart and overlap
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from meshconfig.errors import nearest
 from meshconfig.istio import MESH
+from meshconfig.istio.gateways import gateway_name
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.simulate.hosts import gateway_name
 
 
 def check(index: Index) -> Iterator[Hit]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshconfig.istio import HTTPMatchRequest, StringMatch, VirtualService
+from meshconfig.istio.gateways import gateway_name
+from meshconfig.istio.strings import is_present_match
+from meshconfig.istio.types import unmodelled
 from meshconfig.lint.shadowing.text import ANYTHING, Atom, Kind, Texts, exactly, may_be_empty, texts, within
-from meshconfig.simulate.hosts import gateway_name
-from meshconfig.simulate.strings import is_present_match
 
 Key = tuple[str, str]  # the part of a request: ("uri", ""), ("header", "env"), ("query", "q"), ("label", "app"), …
 CLAIM = "@"  # prefix of the header names that stand for JWT claims; unlike header names, they keep their case
@@ -111,10 +112,9 @@ def _values(match: HTTPMatchRequest) -> Iterator[tuple[Key, Texts]]:
         yield ("label", name), exactly(label)
     if match.source_namespace:
         yield ("namespace", ""), exactly(match.source_namespace)
-    for name, other in (match.model_extra or {}).items():
+    for name in unmodelled(match):
         # An unknown field may restrict anything, so only an equal field covers it.
-        if name not in ("statPrefix",):
-            yield ("opaque", name), exactly(repr(other))
+        yield ("opaque", name), exactly(repr((match.model_extra or {})[name]))
 
 
 def _header(name: str, value: StringMatch) -> tuple[Key, Texts]:

@@ -8,6 +8,7 @@ from meshconfig.lint.index import Index
 from meshconfig.lint.origin import Rendered
 from meshconfig.lint.shadowing.unreachable import MatchPosition, Reason
 from meshconfig.load import FieldPath
+from meshconfig.model import RouteKind
 
 Named = tuple[VirtualService, FieldPath, str]
 
@@ -41,10 +42,11 @@ def _by_construction(owner: VirtualService, number: int, unreachable: frozenset[
     source = owner.source
     if not isinstance(source, Rendered) or source.entry is None:
         return False
-    last, routes = source.last_of_path(number), owner.spec.http
-    if last in unreachable or not routes[number].name.startswith("admit-"):
+    last = source.last_of_path(number)
+    route = source.route(number)
+    if last in unreachable or route.id.kind is not RouteKind.ADMIT:
         return number != last
-    same = [other for other, route in enumerate(routes) if route.name == routes[number].name]
+    same = [other for other in range(len(owner.spec.http)) if source.route(other).id == route.id]
     return number != same[0] or not unreachable.issuperset(same)
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from meshconfig.simulate.strings import compiled
+from meshconfig.istio.strings import compiled
 
 _TOKEN = re.compile(
     r"""
@@ -23,12 +23,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_LOOKS_AHEAD = (
-    "$",
-    r"\b",
-    r"\B",
-    r"\z",
-)  # whether these hold depends on the text after them, so they bind the `.*` too
+_ZERO_WIDTH = ("\\b", "\\B", "\\A", "\\z")  # each looks at what stands around it
 _OPAQUE = re.compile(r"\\[QEC]|\(\?(?!:)")  # quoting, bytes, flags and named groups change how the rest is read
 
 
@@ -98,8 +93,8 @@ def before_anything(pattern: str) -> str | None:
     parts = _without_group(_without_anchors(parts))
     if len(parts) < 2 or any(token.kind == "or" and token.depth == 0 for token in parts):
         return None
-    if any(token.text in _LOOKS_AHEAD for token in parts):
-        return None
+    if any(token.kind == "anchor" or token.text in _ZERO_WIDTH for token in parts):
+        return None  # `$.*` is not whatever starts with what `$` matches: `.*` may be left nothing
     text = "".join(token.text for token in parts[:-1])
     if parts[-2].kind == "dot" and parts[-2].depth == 0 and parts[-1].text in ("+", "+?"):
         return text

@@ -5,8 +5,8 @@ from enum import Enum
 from functools import lru_cache
 
 from meshconfig.istio import StringMatch
+from meshconfig.istio.strings import is_present_match, refused
 from meshconfig.lint.shadowing import regex
-from meshconfig.simulate.strings import is_present_match, refused
 
 
 class Kind(Enum):

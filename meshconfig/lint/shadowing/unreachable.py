@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from meshconfig.istio import MESH, HTTPRoute, VirtualService
+from meshconfig.istio import HTTPRoute, VirtualService
+from meshconfig.istio.gateways import bound_to
 from meshconfig.lint.shadowing.condition import ALWAYS, Condition, condition
 from meshconfig.lint.shadowing.match_index import MatchIndex
-from meshconfig.simulate.hosts import gateway_name
 
 
 class Reason(Enum):
@@ -95,7 +95,7 @@ def unreachable(owner: VirtualService) -> Unreachable:
 
 
 def gateways_of(owner: VirtualService) -> frozenset[str]:
-    return frozenset(gateway_name(name, owner.namespace) for name in owner.spec.gateways) or frozenset((MESH,))
+    return bound_to(owner.spec.gateways, owner.namespace)
 
 
 def _unreachable(place: MatchPosition, later: Condition, earlier: MatchIndex[MatchPosition]) -> UnreachableMatch | None:

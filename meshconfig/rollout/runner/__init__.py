@@ -1,12 +1,12 @@
-"""Carries out rollouts. Only this package waits, and changes the cluster.
+"""Drives rollouts: the only part of them that waits, and that changes a cluster.
 
-    runner       holds the namespace's Lease; starts a worker for each active rollout
-    worker       reads the state, carries out its actions, reports the result, repeats
-    admission, scaling, routing, measuring    carry out one kind of action each
-    kube_events, webhooks    report each entry of the log
-    metrics      serves /metrics and /healthz
+    runner    one at a time, by a Lease; a worker for each active rollout
+    worker    reads the state, carries out the actions that the state machine returns with it, reports the outcome
+    admission | scaling | routing | measuring    how each action is carried out
+    kube_events | webhooks    publish the log: Kubernetes Events, webhooks
+    metrics   /metrics and /healthz
 
-A runner keeps no state of its own, so that killing it loses nothing: all actions follow from the stored state.
+A runner that is killed takes nothing with it: the actions follow from the stored state alone.
 """
 
 from meshconfig.rollout.runner.context import Settings

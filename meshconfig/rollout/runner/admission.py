@@ -1,4 +1,4 @@
-"""Begins a stored rollout, once the rollouts that it supersedes have gone back and the group fits."""
+"""Takes up a rollout, once the rollouts that it supersedes have gone back and the group is one that it fits."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from meshconfig.rollout.check import check
 from meshconfig.rollout.events import ApplyFailed, Report, Start
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.scaling import sizes
-from meshconfig.rollout.state import Stage
+from meshconfig.rollout.state import Phase
 from meshconfig.rollout.store import Record
 from meshconfig.rollout.transitions import GRAYLANE
 from meshconfig.spec.group import LaneGroup
@@ -17,7 +17,7 @@ from meshconfig.spec.group import LaneGroup
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The report to store and the group to begin from; or, in `waits`, the reason to wait."""
+    """The report, and the group to begin from. Without a report, `waits` says what the rollout waits for."""
 
     report: Report | None = None
     base: LaneGroup | None = None
@@ -25,7 +25,11 @@ class Admission:
 
 
 def admit(context: RunnerContext, record: Record) -> Admission:
-    """Raises: Unreachable: the API server."""
+    """Decides whether a rollout begins now, later or never.
+
+    Raises:
+        Unreachable: the API server does not answer.
+    """
     if older := _older(context, record):
         for one in older:
             if one.services & record.services:
@@ -46,12 +50,12 @@ def admit(context: RunnerContext, record: Record) -> Admission:
 
 
 def _older(context: RunnerContext, record: Record) -> list[Record]:
-    """The group's other rollouts that go first: all that have begun, and earlier ones that wait."""
+    """The rollouts of the group that go first: all that have begun, and those that were started earlier."""
     there = store.records(
         context.client, record.namespace, group=record.group, standing=(Standing.ACTIVE,), wrong=lambda error: None
     )
     return [
         one
         for one in there
-        if one.name != record.name and (one.state.stage is not Stage.PENDING or one.age < record.age)
+        if one.name != record.name and (one.state.phase is not Phase.PENDING or one.age < record.age)
     ]

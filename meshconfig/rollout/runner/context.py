@@ -1,4 +1,4 @@
-"""What the parts of a runner share: the cluster, the settings of changes, and the signal to stop."""
+"""Shared by the parts of a runner: the cluster, how to change it, and when to stop."""
 
 import time
 from collections.abc import Callable
@@ -16,12 +16,12 @@ LOOK = 1.0  # seconds between two reads of a rollout
 
 
 class UnwantedError(GraylaneError):
-    """The current action is cancelled: the rollout took another decision, or the runner stops."""
+    """The action is cancelled: somebody decided otherwise, or the runner stops."""
 
 
 @dataclass(slots=True)
 class DedupLog:
-    """Prints lines of text, but no line twice in a row, because most reads of a rollout find it unchanged."""
+    """Logs lines for people, none twice in a row: most looks find what the last one found."""
 
     tell: Callable[[str], None]
     _said: str = ""
@@ -34,7 +34,12 @@ class DedupLog:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Options of changes, as of `graylane apply`: times in seconds, and the URL of istiod's debug pages."""
+    """How the cluster is changed: the options of `graylane apply`.
+
+    Parameters:
+        istiod: URL of istiod's debug pages.
+        timeout, drain, wait: seconds.
+    """
 
     istiod: str | None = None
     timeout: float = 300.0
@@ -44,12 +49,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RunnerContext:
-    """The context of one runner, from the moment it gets the Lease until it loses the Lease or stops.
+    """What one runner works with, from when it gets the Lease until it loses it or stops.
 
     Parameters:
-        held: the Lease, checked before each write.
-        stop: set when the workers must end.
-        tell: called with each line of text for people.
+        held: the Lease. Nothing is written without it.
+        stop: is set when the workers have to end.
+        tell: gets one line for people.
     """
 
     client: Client
@@ -63,7 +68,7 @@ class RunnerContext:
 
 @dataclass(slots=True)
 class StillWanted:
-    """Checks, at most once a second, whether the action that a worker carries out is still wanted."""
+    """Checks whether a rollout is still in the turn that an action belongs to. Reads it at most once a second."""
 
     context: RunnerContext
     record: Record
@@ -72,7 +77,7 @@ class StillWanted:
     def check(self, *ignored: object) -> None:
         """
         Raises:
-            UnwantedError: the action is no longer wanted.
+            UnwantedError: the rollout has left the turn, or the runner stops.
         """
         if self.context.stop.is_set():
             raise UnwantedError("the runner stops")
@@ -84,7 +89,7 @@ class StillWanted:
             found = store.read(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
-        except ClusterError:  # unknown at the moment; the next check may tell
+        except ClusterError:  # not known now; the next look may tell
             return
         if found is None or found.state.turn != self.record.state.turn:
             raise UnwantedError("the rollout goes another way")

@@ -1,4 +1,4 @@
-"""Publishes each entry of a rollout's log as a Kubernetes Event on the Deployments of the new versions."""
+"""Kubernetes Events for the entries of a rollout's log, on the Deployments of the new versions."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from meshconfig.cluster.paths import collection
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
 from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.state import LogEntry, Phase
 from meshconfig.rollout.store import Record
 
@@ -15,9 +16,9 @@ LONGEST = 1000  # characters of a message; Kubernetes accepts 1024
 
 
 def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
-    """Publish one entry. An error is printed and counted, and does not delay the rollout.
+    """Creates the Events of one entry. An error is logged and counted, and delays nothing.
 
-    Nothing is published before the rollout begins, because its Deployments are not known then.
+    Before a runner has taken the rollout up there are none: the group, and so the Deployments, are not known yet.
     """
     if record.base is None:
         return
@@ -26,7 +27,7 @@ def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
         try:
             _create(context, record, entry, name)
         except ClusterError as error:
-            context.metrics.failed("event")
+            context.metrics.failed(Tried.EVENT)
             context.tell(f"event of {name}: {error}")
 
 
@@ -37,19 +38,19 @@ def _create(context: RunnerContext, record: Record, entry: LogEntry, name: Key) 
     try:
         body = event(record, entry, name, found["metadata"]["uid"])
         context.client.request("POST", collection("Event", name.namespace), body)
-    except Conflict:  # an earlier runner published it
+    except Conflict:  # an earlier runner published it created it
         pass
 
 
 def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any]:
-    """A Kubernetes Event (core/v1). Its name depends on the entry alone, so that no entry is published twice.
+    """The Event (core/v1) of one entry. Its name is always the same, so that there is one however often it is created.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """
     at = f"{entry.at:%Y-%m-%dT%H:%M:%SZ}"
     done = f"{entry.action} by {entry.who}" + (f": {entry.why}" if entry.why else "")
     text = f"rollout {record.name}: {done}; now {entry.phase} ({entry.stage}), weight {entry.weight}"
-    bad = entry.phase is Phase.DEGRADED or "failed" in entry.action
+    bad = entry.phase is Phase.DEGRADED or entry.action.kind.failure
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -64,7 +65,7 @@ def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any
             "name": name.name,
             "uid": uid,
         },
-        "reason": "Rollout" + entry.action.title().replace(" ", ""),
+        "reason": "Rollout" + str(entry.action).title().replace(" ", ""),
         "message": text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
         "type": "Warning" if bad else "Normal",
         "source": {"component": "graylane"},

@@ -1,26 +1,25 @@
-"""Measures the metrics of an analysis that are due, by Prometheus."""
+"""The measurements of an analysis, by Prometheus."""
 
 from collections.abc import Sequence
 
 from meshconfig.rollout.actions import Analyse, Ask
 from meshconfig.rollout.analysis import Reading
 from meshconfig.rollout.events import Measured, Report
-from meshconfig.rollout.pending_actions import work
 from meshconfig.rollout.prometheus import Prometheus
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.store import Record, now
 
 
 class Measurer:
-    """Measures for one rollout. `close` closes its connections."""
+    """Measures for one rollout; `close` closes its connections."""
 
     def __init__(self, context: RunnerContext) -> None:
         self._context = context
         self._prometheus: Prometheus | None = None
 
-    def measure(self, record: Record) -> Report | None:
-        """Measure everything that is due, concurrently. None if nothing is."""
-        due = [ask for one in work(record.state) if isinstance(one, Analyse) for ask in one.asks if ask.at <= now()]
+    def measure(self, record: Record, action: Analyse) -> Report | None:
+        """Makes all measurements that are due, at the same time; None where none is."""
+        due = [ask for ask in action.asks if ask.at <= now()]
         if not due:
             return None
         readings = self._readings(record, due)

@@ -1,7 +1,7 @@
-"""What a runner tells those who watch it: Prometheus' metrics, and whether it is alive, over HTTP.
+"""A runner's metrics for Prometheus, and its health, over HTTP.
 
-Source: https://prometheus.io/docs/practices/naming/. No label holds what a person writes freely, so that there are as
-many series as there are rollouts and metrics by name, and no more.
+Source: https://prometheus.io/docs/practices/naming/. No label holds free text that a person writes: the number of
+series depends on the number of rollouts and of metrics alone.
 """
 
 import socket
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from socketserver import TCPServer, ThreadingMixIn
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, MetricsHandler
@@ -23,18 +24,26 @@ from meshconfig.rollout.state import LogEntry, Phase, State
 SILENCE = 60.0  # seconds without a sign of life after which a runner is not healthy
 ENDED = 3600.0  # seconds that a rollout's end is shown: a scrape may be minutes away, an alert has to last
 CLIENT_TIMEOUT = 10.0  # seconds that a client may take to ask
-# What is likely to fail is there from the beginning: a counter that begins with its first error has no increase.
-LIKELY = ("apply", "event", "state", "webhook", "worker")
 ROLLOUT = ("namespace", "name")
 
 Name = tuple[str, str]  # namespace, name
 
 
+class Tried(StrEnum):
+    """What did not succeed. The values of the label `what`."""
+
+    APPLY = "apply"
+    EVENT = "event"
+    STATE = "state"
+    WEBHOOK = "webhook"
+    WORKER = "worker"
+
+
 class Metrics:
-    """Of one runner; each method may be called from any thread.
+    """The metrics of one runner. Each method may be called from any thread.
 
     Parameters:
-        clock: seconds, of a clock that nobody sets.
+        clock: gives seconds that only rise.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,57 +56,57 @@ class Metrics:
         )
         self._transitions = Counter(
             "graylane_rollout_transitions",
-            "Entries of rollouts' logs that this runner saw, by what was done.",
+            "Entries of rollouts' logs that this runner saw, by action.",
             (*ROLLOUT, "action"),
             registry=self.registry,
         )
         self._measurements = Counter(
             "graylane_rollout_measurements",
-            "Measurements of analyses: pass, fail, no data.",
+            "Measurements of analyses, by answer: pass, fail, no data.",
             ("metric", "answer"),
             registry=self.registry,
         )
         self._errors = Counter(
             "graylane_rollout_errors",
-            "What did not succeed, by what was tried.",
+            "Errors, by what was tried.",
             ("what",),
             registry=self.registry,
         )
-        for what in LIKELY:
-            self._errors.labels(what)
+        # Each is there from the start: a counter that appears with its first error shows no increase.
+        for what in Tried:
+            self._errors.labels(what.value)
 
     def alive(self) -> None:
-        """The runner's loop goes round."""
+        """The runner's loop has gone round once more."""
         self._alive = self._clock()
 
     def unwell(self) -> str:
-        """What is wrong; empty for nothing. Who waits for the Lease is as healthy as its holder."""
+        """What is wrong; empty for nothing. A runner that waits for the Lease is as healthy as its holder."""
         silent = self._clock() - self._alive
         if silent <= SILENCE:
             return ""
         return f"the loop has shown no life for {silent:.0f} s; {SILENCE:.0f} s are allowed"
 
     def leading(self, leads: bool) -> None:
-        """Does this runner hold the Lease? One that lost it shows no rollouts: others move them on."""
+        """Sets whether this runner holds the Lease. Without it, it shows no rollouts: another runner drives them."""
         self._leader.set(leads)
         if not leads:
             self._forget(self._rollouts.clear())
 
     def states(self, states: Sequence[State]) -> None:
-        """The namespace's rollouts as they are now. One that is not among them any more is shown no more; one that has
-        ended, an hour later."""
+        """Sets the namespace's rollouts. A rollout that is missing here is shown no longer; one that has ended is shown
+        for an hour more."""
         self._forget(self._rollouts.replace(states))
 
     def transition(self, state: State, entry: LogEntry) -> None:
         self._rollouts.see(state)
-        self._transitions.labels(*_name(state), _action(entry)).inc()
+        self._transitions.labels(*_name(state), entry.action.kind.value).inc()
 
     def measured(self, reading: Reading) -> None:
         self._measurements.labels(reading.metric, reading.answer.value).inc()
 
-    def failed(self, what: str) -> None:
-        """`what` is one of a few words, not an error's text."""
-        self._errors.labels(what).inc()
+    def failed(self, what: Tried) -> None:
+        self._errors.labels(what.value).inc()
 
     def _forget(self, gone: Iterable[Name]) -> None:
         for namespace, name in gone:
@@ -105,7 +114,7 @@ class Metrics:
 
 
 class _Rollouts(Collector):
-    """Gauges made when they are asked for, from all states of one moment, so that none outlives its rollout."""
+    """Gauges that are made at each scrape, from the states of one moment, so that none outlives its rollout."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
@@ -113,12 +122,16 @@ class _Rollouts(Collector):
         self._gone: dict[Name, float] = {}  # ended, and not among the others since
 
     def see(self, state: State) -> None:
-        """One of them, unless a later state of it was seen: there are several threads that read."""
+        """Keeps a state, unless a later one of the same rollout was seen: several threads read states."""
         with self._lock:
             self._see(state)
 
     def replace(self, states: Sequence[State]) -> list[Name]:
-        """These are all that are there; the names of those that are shown no more."""
+        """Sets all rollouts.
+
+        Returns:
+            The names of those that are shown no longer.
+        """
         there, now = {_name(state) for state in states}, self._clock()
         with self._lock:
             for state in states:
@@ -151,13 +164,13 @@ class _Rollouts(Collector):
         phases = [(one, (phase.value,), one.phase is phase) for one in states for phase in Phase]
         yield _gauge("phase", "1 for the phase that a rollout is in, 0 for all others.", ("phase",), phases)
         weights = [(one, (), one.applied) for one in states]
-        yield _gauge("weight", "Percent of the untagged requests that the new versions get.", (), weights)
+        yield _gauge("weight", "Percent of untagged requests that the new versions get.", (), weights)
         yield _gauge("step", "Steps that are done.", (), [(one, (), one.step) for one in states])
         yield _gauge("steps", "Steps in all.", (), [(one, (), len(one.rollout.spec.steps)) for one in states])
 
 
 def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[State, Sequence[str], float]]) -> Metric:
-    """A gauge of each rollout, with labels of its own beside the rollout's."""
+    """A gauge for each rollout, with more labels than those of the rollout."""
     family = GaugeMetricFamily(f"graylane_rollout_{name}", text, labels=(*ROLLOUT, *more))
     for state, labels, value in found:
         family.add_metric((*_name(state), *labels), value)
@@ -169,24 +182,19 @@ def _name(state: State) -> Name:
 
 
 def _age(state: State) -> tuple[datetime, int]:
-    """Of two states of one name the later has the greater."""
+    """Sorts the states of one name: the latest comes last."""
     return state.begun, state.log[-1].number if state.log else 0
-
-
-def _action(entry: LogEntry) -> str:
-    """One of the log's fixed set of words: `weight 35` names a number."""
-    return "weight" if entry.action.startswith("weight ") else entry.action
 
 
 @contextmanager
 def serve(port: int, metrics: Metrics, host: str = "") -> Iterator[int]:
-    """Answer GET /metrics, in the format that is asked for, and /healthz until the end of `with`.
+    """Answers GET /metrics, in the format that the client accepts, and /healthz, until the end of `with`.
 
     Parameters:
-        port: 0 takes a free one; `with … as` gives it.
+        port: 0 takes a free one. `with … as` gives the port.
 
     Raises:
-        InputError: the port is taken, or not ours to take.
+        InputError: the port is taken, or this user may not listen on it.
     """
     handler = type("Handler", (_Handler,), {"metrics": metrics, "registry": metrics.registry})
     try:
@@ -204,7 +212,7 @@ def serve(port: int, metrics: Metrics, host: str = "") -> Iterator[int]:
 
 
 class _Handler(MetricsHandler):
-    """prometheus_client's own handler answers any path; this one by its name."""
+    """Answers two paths. The handler of prometheus_client answers every path with the metrics."""
 
     timeout = CLIENT_TIMEOUT
     metrics: Metrics
@@ -229,13 +237,13 @@ class _Handler(MetricsHandler):
 
 
 class _Server(ThreadingMixIn, TCPServer):
-    """A thread for each request. Not http.server's: that one asks DNS for its own name when it begins."""
+    """A thread for each request. http.server's own class asks DNS for this machine's name when it starts."""
 
     allow_reuse_address = True
     daemon_threads = True
 
     def __init__(self, host: str, port: int, handler: type[_Handler]) -> None:
-        # Without a host it listens on IPv4 and IPv6: the kubelet of an IPv6 cluster asks by IPv6.
+        # Without a host it listens on IPv4 and IPv6: the kubelet of an IPv6 cluster connects by IPv6.
         self._dual = not host and socket.has_dualstack_ipv6()
         self.address_family = socket.AF_INET6 if self._dual or ":" in host else socket.AF_INET
         super().__init__((host, port), handler)

@@ -1,6 +1,7 @@
-"""Applies the group that a state wants, as `graylane apply` does, and deletes the Deployments of retired versions."""
+"""Changes of the group, made as by `graylane apply`; and the Deployments of retired versions."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshconfig.cluster.change import Choices, Events, Wanted, Watcher, carry_out
@@ -8,30 +9,30 @@ from meshconfig.cluster.lock import LockHeld
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
 from meshconfig.rollout import steps
+from meshconfig.rollout.actions import GroupChange, Retire, revision_action
 from meshconfig.rollout.events import ApplyFailed, Report
 from meshconfig.rollout.runner.context import DedupLog, RunnerContext, StillWanted, UnwantedError
-from meshconfig.rollout.state import Stage
+from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.store import Record
 
 PAUSES = (2.0, 10.0)  # seconds before each retry; after the last one, the change has failed
-BUSY = 3.0  # seconds before a retry while another process holds the Lease, or the API server is unreachable
+BUSY = 3.0  # seconds before the next try where somebody else has the Lease or the API server does not answer
 LONGEST = 600  # most characters of a stored reason
 
 
-def apply(context: RunnerContext, record: Record) -> None:
-    """Apply the group that the state wants. Without a difference, nothing is written.
+def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
+    """Changes the group. Where the group is as wanted already, nothing is written.
 
     Raises:
-        UnwantedError: the state changed in the meantime. What is written stays; the next change continues from there.
+        UnwantedError: the rollout has left the turn meanwhile. What is written stays; the next change starts from it.
         ClusterError: as `graylane apply`.
     """
-    if record.base is None:  # it ended before it was taken up: nothing was ever changed
+    if record.base is None:  # no runner has taken the rollout up, so it has changed nothing
         return
-    state = record.state
-    spec = steps.wanted(record.base, state)
-    wanted = Wanted(record.group, record.namespace, spec, _action(record), by_rollout=True)
+    spec = steps.wanted(record.base, record.state.rollout, change)
+    wanted = Wanted(record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True)
     settings = context.settings
-    # An expired Lease is one of a runner that was killed; it is watched for its whole duration before it is taken.
+    # An expired Lease belongs to a runner that was killed. It is watched for its whole duration before it is taken.
     choices = Choices(
         break_lock=True,
         timeout=settings.timeout,
@@ -46,59 +47,50 @@ def apply(context: RunnerContext, record: Record) -> None:
     carry_out(context.client, wanted, choices, Watcher(events=events))
 
 
-def retire(context: RunnerContext, record: Record) -> None:
-    """Subsets and autoscalers of the old versions go, then their Deployments; one that another version has stays."""
-    apply(context, record)
+def retire(context: RunnerContext, record: Record, action: Retire) -> None:
+    """Deletes old versions. A Deployment that another version has, too, stays.
+
+    Raises:
+        UnwantedError, ClusterError: as `apply`.
+    """
+    apply(context, record, action.change)
     base = record.base
-    assert base is not None  # what was never taken up is not retired
-    for service, move in record.state.rollout.spec.services.items():
-        name = live.deployment(base, service, move.from_)
+    assert base is not None  # a rollout that no runner took up retires nothing
+    for service, version in action.versions.items():
+        name = live.deployment(base, service, version)
         found = live.read(context.client, name)
         if found is None:
             continue
-        if others := live.sharing([base], name, (service, move.from_)):
+        if others := live.sharing([base], name, (service, version)):
             context.tell(f"kept {name}, because it also belongs to {' and '.join(others)}")
             continue
         live.delete(context.client, found)
 
 
-def _action(record: Record) -> str:
-    """What the group's history will say."""
-    state = record.state
-    match state.stage:
-        case Stage.ROUTES_BACK | Stage.PODS_BACK:
-            what = "back"
-        case Stage.TAKE_OVER:
-            what = "take over"
-        case Stage.RETIRE:
-            what = "retire"
-        case Stage.SCALE | Stage.SHRINK:
-            what = "autoscalers"
-        case _:
-            what = f"weight {state.weight}"
-    return f"rollout {record.name}: {what}"
-
-
 @dataclass(slots=True)
 class Tries:
-    """A change is tried again a few times before it has failed; counted for one turn of one rollout."""
+    """Counts the tries of one change, in one turn of one rollout. It has failed after a few of them."""
 
     turn: int = -1
     count: int = 0
     after: float = 0.0
 
     def due(self, turn: int) -> bool:
-        """May it be tried now?"""
+        """Whether it may be tried now."""
         if turn != self.turn:
             self.turn, self.count, self.after = turn, 0, 0.0
         return time.monotonic() >= self.after
 
     def later(self) -> None:
-        """Nothing was tried: it was not the time."""
+        """The change could not be tried, which is no failure."""
         self.after = time.monotonic() + BUSY
 
     def failed(self) -> bool:
-        """One more failure; True where it was the last try. The next ones are counted anew."""
+        """Counts a failure.
+
+        Returns:
+            Whether it was the last try. The next ones are counted anew.
+        """
         last = self.count >= len(PAUSES)
         self.after = time.monotonic() + PAUSES[min(self.count, len(PAUSES) - 1)]
         self.count = 0 if last else self.count + 1
@@ -106,14 +98,27 @@ class Tries:
 
 
 def attempt(
-    context: RunnerContext, record: Record, tries: Tries, done: type[Report], dedup_log: DedupLog
+    context: RunnerContext,
+    record: Record,
+    tries: Tries,
+    dedup_log: DedupLog,
+    change: Callable[[], None],
+    done: type[Report],
 ) -> Report | None:
-    """Apply, or retire; what to report of it, None where it is to be tried again."""
+    """Tries a change, if it is time to.
+
+    Parameters:
+        change: `apply` or `retire`.
+        done: what to report of a change that was made.
+
+    Returns:
+        The report; None where the change is to be tried again.
+    """
     turn = record.state.turn
     if not tries.due(turn):
         return None
     try:
-        retire(context, record) if record.state.stage is Stage.RETIRE else apply(context, record)
+        change()
     except UnwantedError:
         return None
     except LockHeld as error:
@@ -125,7 +130,7 @@ def attempt(
         dedup_log.say(reason(error))
         return None
     except GraylaneError as error:
-        context.metrics.failed("apply")
+        context.metrics.failed(Tried.APPLY)
         dedup_log.say(reason(error))
         return ApplyFailed(turn, why=reason(error)) if tries.failed() else None
     return done(turn)

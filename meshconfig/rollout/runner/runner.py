@@ -1,4 +1,4 @@
-"""The runner of a namespace. Of several, one holds the Lease and drives the rollouts; the others stand by."""
+"""The runner of a namespace. Of several runners one works, and the others stand by."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from meshconfig.cluster.rollouts import UNFINISHED
 from meshconfig.errors import ClusterError, GraylaneError
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, Settings
-from meshconfig.rollout.runner.metrics import Metrics
+from meshconfig.rollout.runner.metrics import Metrics, Tried
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
 
-LEASE = "rollouts.runner"  # it has a dot, as no group's name has, so no group's Lease has this name
+LEASE = "rollouts.runner"  # its dot keeps it apart from a group's Lease: the name of a group has none
 STANDBY = 2.0  # seconds between two reads of another runner's Lease
-GOODBYE = 20.0  # seconds for the workers to finish their current action
+GOODBYE = 20.0  # seconds that the workers have to end their current work
 
 
 class Runner:
@@ -24,8 +24,8 @@ class Runner:
 
     Parameters:
         namespace: of the rollouts.
-        tell: takes one line for people.
-        metrics: what Prometheus is told.
+        tell: gets one line for people.
+        metrics: for Prometheus; without them it makes its own.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Runner:
         self._dedup_log = DedupLog(tell)
 
     def run(self, stop: threading.Event) -> None:
-        """Returns once `stop` is set, with nothing half done; never for anything that goes wrong."""
+        """Drives rollouts until `stop` is set. No error ends it."""
         while not stop.is_set():
             self.metrics.alive()
             try:
-                # An expired Lease is watched for its whole duration before it is taken: so nobody has it twice.
+                # An expired Lease is watched for its whole duration before it is taken, so that nobody has it twice.
                 with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
                     self._dedup_log.say(f"drives the rollouts of {self._namespace}")
                     self.metrics.leading(True)
@@ -60,7 +60,11 @@ class Runner:
             stop.wait(STANDBY)
 
     def _lead(self, held: Lock, stop: threading.Event) -> None:
-        """Raises: ClusterError: the Lease is lost."""
+        """Works while it has the Lease.
+
+        Raises:
+            ClusterError: the Lease is lost.
+        """
         ended = threading.Event()
         context = RunnerContext(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
         workers: dict[str, threading.Thread] = {}
@@ -77,7 +81,7 @@ class Runner:
                 worker.join(max(0.0, end - time.monotonic()))
 
     def _look(self, context: RunnerContext, workers: dict[str, threading.Thread]) -> None:
-        """A worker for each rollout that has something left to do."""
+        """Starts a worker for each rollout that asks for something and has none."""
         try:
             found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=self._wrong)
         except ClusterError as error:
@@ -93,5 +97,5 @@ class Runner:
                 thread.start()
 
     def _wrong(self, error: GraylaneError) -> None:
-        self.metrics.failed("state")
+        self.metrics.failed(Tried.STATE)
         self._dedup_log.say(reason(error))

@@ -1,11 +1,11 @@
-"""Sends each entry of a rollout's log to its webhooks, in a thread, so that a slow receiver delays nothing.
+"""Sends each entry of a rollout's log to its webhooks, in a thread of its own: a slow receiver delays nothing.
 
-Two runners may send the same entry, if the first is killed. Both messages have the same `webhook-id`.
+An entry may be sent twice, by a runner that was killed and by the next one. Both messages have the same `webhook-id`.
 """
 
 import base64
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import path
@@ -13,28 +13,32 @@ from meshconfig.errors import ClusterError
 from meshconfig.rollout.actions import Notify
 from meshconfig.rollout.events import Told
 from meshconfig.rollout.notify import message, send
-from meshconfig.rollout.pending_actions import actions
 from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.state import LogEntry
 from meshconfig.rollout.store import Record, now
 from meshconfig.spec.rollout import Webhook
 
 
 class WebhookSender:
-    """Sends the entries of one rollout, oldest first."""
+    """Sends the entries of one rollout, the oldest first."""
 
     def __init__(self, context: RunnerContext) -> None:
         self._context = context
         self._thread: threading.Thread | None = None
         self._told = 0
 
-    def offer(self, record: Record) -> Told | None:
-        """The report of entries sent since the last call, if any. Otherwise starts to send new ones."""
+    def offer(self, record: Record, notices: Sequence[Notify]) -> Told | None:
+        """Starts to send these entries, unless it is still sending.
+
+        Returns:
+            How far it has come, to be stored; None where that is stored already.
+        """
         if self._thread is not None and self._thread.is_alive():
             return None
         if self._told > record.state.told:
             return Told(self._told)
-        if numbers := {one.number for one in actions(record.state) if isinstance(one, Notify)}:
+        if numbers := {one.number for one in notices}:
             entries = [entry for entry in record.state.log if entry.number in numbers]
             self._thread = threading.Thread(target=self._tell, args=(record, entries), daemon=True)
             self._thread.start()
@@ -59,7 +63,7 @@ class WebhookSender:
             self._failed(f"webhook {wrong}")
 
     def _secret(self, record: Record, webhook: Webhook) -> str | None:
-        """Raises: ClusterError: the secret is missing. Then nothing is sent, as the message must not go unsigned."""
+        """Raises: ClusterError: there is no such Secret. A message that is to be signed is not sent unsigned."""
         if webhook.secret_ref is None:
             return None
         name, key = Key("Secret", record.namespace, webhook.secret_ref.name), webhook.secret_ref.key
@@ -69,5 +73,5 @@ class WebhookSender:
         return base64.b64decode(found["data"][key]).decode(errors="replace")
 
     def _failed(self, said: str) -> None:
-        self._context.metrics.failed("webhook")
+        self._context.metrics.failed(Tried.WEBHOOK)
         self._context.tell(said)

@@ -1,27 +1,36 @@
-"""Drives one rollout: reads its state, carries out its actions, stores the result, and repeats until it ends."""
+"""One rollout: reads its state, carries out the actions that belong to it, and reports the outcome; until its end."""
 
 import traceback
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from meshconfig.cluster.lock import LockLost
-from meshconfig.cluster.rollouts import Standing
 from meshconfig.errors import Conflict, GraylaneError
 from meshconfig.rollout import store
+from meshconfig.rollout.actions import Action, Analyse, Notify, Retire, Route, Scale, TakeUp, Wait, WatchPods
 from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
-from meshconfig.rollout.machine import IllegalEventError, step
-from meshconfig.rollout.pending_actions import until
+from meshconfig.rollout.machine import IllegalEventError, resume, step
 from meshconfig.rollout.runner import routing
 from meshconfig.rollout.runner.admission import admit
 from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext
 from meshconfig.rollout.runner.kube_events import announce
 from meshconfig.rollout.runner.measuring import Measurer
+from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.runner.routing import Tries
-from meshconfig.rollout.runner.scaling import Scaler, Watch
+from meshconfig.rollout.runner.scaling import PodWatch, Scaler
 from meshconfig.rollout.runner.webhooks import WebhookSender
-from meshconfig.rollout.state import LogEntry, Stage
+from meshconfig.rollout.state import LogEntry
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
 LATER = 5.0  # seconds to wait after an error
+
+
+class Work(NamedTuple):
+    """A stored rollout, with the actions that the state machine returned for its state."""
+
+    record: Record
+    actions: tuple[Action, ...]
 
 
 class Worker:
@@ -29,97 +38,120 @@ class Worker:
 
     def __init__(self, context: RunnerContext, name: str) -> None:
         self._context, self._name = context, name
-        self._measurer, self._teller = Measurer(context), WebhookSender(context)
+        self._measurer, self._webhooks = Measurer(context), WebhookSender(context)
         self._dedup_log = DedupLog(lambda text: context.tell(f"{name}: {text}"))
-        self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), Watch(context)
-        self._seen: int | None = None  # number of the last log entry that this worker has counted and printed
+        self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), PodWatch(context)
+        self._stored: Work | None = None  # what the last look stored: it need not be read again
+        self._seen: int | None = None  # the last entry of the log that was counted and published here
         self._generation: int | None = None
 
     def run(self) -> None:
-        """Returns at its end, or when the world stops; whatever goes wrong is told and tried again."""
+        """Returns when the rollout has ended or the runner stops. Errors are logged, and the work is tried again."""
         try:
             while not self._context.stop.is_set():
                 pause = self._once()
                 if pause is None:
                     return
+                if pause:
+                    self._stored = None  # somebody may decide in the meantime
                 self._context.stop.wait(pause)
         except LockLost:
-            pass  # the runner is told as well
+            pass  # the runner gets this error as well, and ends its workers
         finally:
             self._measurer.close()
 
     def _once(self) -> float | None:
-        """One look; the seconds until the next, None at the end."""
+        """One look at the rollout.
+
+        Returns:
+            Seconds until the next look; None at the end.
+        """
         try:
-            record = store.read(self._context.client, self._context.namespace, self._name)
-            if record is None or self._another(record):
+            work, self._stored = self._stored or self._read(), None
+            if work is None or self._another(work.record):
                 return None
-            self._log(record)
-            if store.standing(record.state) is Standing.ENDED:
+            record, actions = work
+            notices = [one for one in actions if isinstance(one, Notify)]
+            self._publish(record, notices)
+            if record.state.phase.final and not actions:
                 return None
-            told = self._teller.offer(record)
-            reported = self._tended(record)
+            told = self._webhooks.offer(record, notices)
+            reported = any(self._carry_out(record, action) for action in actions)
             if told is not None:
-                self._report(record, told)
+                self._report(self._stored.record if self._stored else record, told)
             return 0.0 if reported else LOOK
         except LockLost:
             raise
         except GraylaneError as error:
             self._dedup_log.say(routing.reason(error))
             return LATER
-        except Exception:  # noqa: BLE001  a mistake of ours in one rollout is told, and keeps none of the others
-            self._context.metrics.failed("worker")
+        except Exception:  # noqa: BLE001  a bug that one rollout meets is logged, and stops none of the others
+            self._context.metrics.failed(Tried.WORKER)
             self._dedup_log.say(traceback.format_exc())
             return LATER
 
+    def _read(self) -> Work | None:
+        record = store.read(self._context.client, self._context.namespace, self._name)
+        return Work(record, resume(record.state).actions) if record else None
+
     def _another(self, record: Record) -> bool:
-        """Has one of the same name begun since? It gets a worker of its own."""
+        """Whether a new rollout of the same name has started. It gets a worker of its own."""
         self._generation = self._generation or record.state.generation
         return record.state.generation != self._generation
 
-    def _tended(self, record: Record) -> bool:
-        """Do what the state asks for; was there something to report?"""
-        if record.state.stage is Stage.PENDING:
-            taken = admit(self._context, record)
-            if taken.waits:
-                self._dedup_log.say(f"waits for {taken.waits}")
-            return taken.report is not None and self._report(record, taken.report, taken.base)
-        event = self._worked(record)
-        return event is not None and self._report(record, event)
+    def _carry_out(self, record: Record, action: Action) -> bool:
+        """Carries out an action; whether there was something to report. Then the rest of the actions is out of date."""
+        if isinstance(action, TakeUp):
+            return self._take_up(record)
+        report = self._outcome(record, action)
+        return report is not None and self._report(record, report)
 
-    def _worked(self, record: Record) -> Report | None:
-        turn = record.state.turn
-        match record.state.stage:
-            case Stage.SCALE | Stage.SHRINK | Stage.PODS_BACK:
-                return self._scaler.scale(record)
-            case Stage.ROUTE | Stage.ROUTES_BACK | Stage.TAKE_OVER:
-                return routing.attempt(self._context, record, self._tries, Routed, self._dedup_log)
-            case Stage.RETIRE:
-                return routing.attempt(self._context, record, self._tries, OldRetired, self._dedup_log)
-            case Stage.KEEP:
-                return Elapsed(turn) if store.now() >= until(record.state) else None
-            case Stage.WAIT:
-                return Elapsed(turn) if store.now() >= until(record.state) else self._watch.look(record)
-            case Stage.ANALYSE:
-                return self._measurer.measure(record) or self._watch.look(record)
-            case Stage.APPROVAL:
-                return self._watch.look(record)
-            case _:
+    def _take_up(self, record: Record) -> bool:
+        admission = admit(self._context, record)
+        if admission.waits:
+            self._dedup_log.say(f"waits for {admission.waits}")
+        return admission.report is not None and self._report(record, admission.report, admission.base)
+
+    def _outcome(self, record: Record, action: Action) -> Report | None:
+        match action:
+            case Scale():
+                return self._scaler.scale(record, action)
+            case Route(change):
+                return self._attempt(record, lambda: routing.apply(self._context, record, change), Routed)
+            case Retire():
+                return self._attempt(record, lambda: routing.retire(self._context, record, action), OldRetired)
+            case Wait(until):
+                return Elapsed(record.state.turn) if store.now() >= until else None
+            case Analyse():
+                return self._measurer.measure(record, action)
+            case WatchPods():
+                return self._watch.look(record, action)
+            case TakeUp() | Notify():  # carried out by `_take_up`, `_publish` and the webhooks
                 return None
 
+    def _attempt(self, record: Record, change: Callable[[], None], done: type[Report]) -> Report | None:
+        return routing.attempt(self._context, record, self._tries, self._dedup_log, change, done)
+
     def _report(self, record: Record, event: Event, base: LaneGroup | None = None) -> bool:
-        """Store what becomes of the state; where somebody was faster, of what they made of it."""
+        """Stores the state that an event leads to, with the actions that belong to it.
+
+        Where somebody else has stored a state in between, the event is applied to that one.
+
+        Returns:
+            False where the runner stops.
+        """
         while not self._context.stop.is_set():
             self._context.held.check()
             try:
-                after, _ = step(record.state, event, store.now())
-            except IllegalEventError:  # somebody decided meanwhile
+                after, actions = step(record.state, event, store.now())
+            except IllegalEventError:  # somebody has decided in between
                 return True
             if after == record.state:
                 return True
             try:
-                store.save(self._context.client, record, after, base)
+                self._stored = Work(store.save(self._context.client, record, after, base), actions)
             except Conflict:
+                self._stored = None
                 found = store.read(self._context.client, record.namespace, record.name)
                 if found is None:
                     return True
@@ -128,12 +160,12 @@ class Worker:
             return True
         return False
 
-    def _log(self, record: Record) -> None:
-        """Each entry of its log once, whoever made it."""
+    def _publish(self, record: Record, notices: Iterable[Notify]) -> None:
+        """Counts, logs and announces each entry of the log once, whoever made it."""
         state = record.state
-        last = state.told if self._seen is None else self._seen
+        numbers = {one.number for one in notices if self._seen is None or one.number > self._seen}
         for entry in state.log:
-            if entry.number > last:
+            if entry.number in numbers:
                 self._context.metrics.transition(state, entry)
                 self._dedup_log.say(told(entry))
                 announce(self._context, record, entry)

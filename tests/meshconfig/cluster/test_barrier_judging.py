@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from meshconfig.cluster.barrier.change import StepChange
-from meshconfig.cluster.barrier.endpoints import endpoints, lack, service
+from meshconfig.cluster.barrier.endpoints import endpoints, lack
 from meshconfig.cluster.barrier.need import (
     concerned,
     endpoints_warm,
@@ -237,17 +237,11 @@ def test_endpoints_sent_after_the_push_were_asked_for() -> None:
     assert not any(endpoints_warm(proxy) for proxy in proxies(page("syncz-flat")))  # no times: can't be told
 
 
-def test_a_host_outside_the_cluster_has_no_service() -> None:
-    assert service(HOST) == ("cat-svc", "graylane-test")
-    assert service("api.example.com") is None
-    assert service("svc.cluster.local") is None
-
-
 def test_only_ready_endpoints_that_stay_count() -> None:
     def one(name: str, **conditions: bool) -> Manifest:
         return {"targetRef": {"kind": "Pod", "name": name}, "conditions": conditions}
 
-    slices = [
+    slices: list[Manifest] = [
         {"endpoints": [one("a", ready=True), one("b", ready=False)]},
         {"endpoints": [one("c")]},
         {"endpoints": None},

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -26,7 +27,7 @@ TYPES = {
     "RDS": f"{URL}route.v3.RouteConfiguration",
 }
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-RULE = {
+RULE: Any = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "DestinationRule",
     "metadata": {"name": "cat", "namespace": "demo", "uid": "u", "generation": 2, "resourceVersion": "20"},
@@ -83,7 +84,7 @@ class Istiod:
         self.envoys, self.times, self.first = envoys, times, first
         self.now, self.number, self.asked = 0.0, 1, 0
         self._order = itertools.count()
-        self._todo: list[tuple[float, int, Callable[[], None]]] = []
+        self._todo: list[tuple[float, int, Callable[[], object]]] = []
         self.read_it = self.included = False
         for envoy in envoys:
             envoy.watched = {OLD} if envoy.concerned else {OTHER}
@@ -92,9 +93,9 @@ class Istiod:
         self.at(reading, lambda: setattr(self, "read_it", True))
         self.at(reading + debounce, lambda: self.push(True, None, ()))
         for when, who in noise:
-            self.at(when, lambda who=who: self.push(False, who, ("noise",)))
+            self.at(when, partial(self.push, False, who, ("noise",)))
 
-    def at(self, when: float, do: Callable[[], None]) -> None:
+    def at(self, when: float, do: Callable[[], object]) -> None:
         heapq.heappush(self._todo, (when, next(self._order), do))
 
     def sleep(self, seconds: float) -> None:
@@ -111,7 +112,7 @@ class Istiod:
             gets = envoy.concerned if not noise else who is not None and bool(who >> index & 1)
             work = (envoy, self.number, self.included, gets, bool(noise) and who is None)
             envoy.free = max(self.now, envoy.free) + envoy.lag
-            self.at(envoy.free, lambda work=work: self._process(*work))
+            self.at(envoy.free, partial(self._process, *work))
 
     def _process(self, envoy: Envoy, number: int, changed: bool, gets: bool, endpoints: bool) -> None:
         if endpoints:

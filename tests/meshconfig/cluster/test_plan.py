@@ -1,13 +1,14 @@
 """The steps of a change, as `graylane plan` shows them and `apply` carries them out."""
 
 import copy
+from typing import Any
 
 import pytest
-from changing_specs import compiled, hints
+from changing_specs import compiled, hints, plan
 
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.plan import depths, plan
-from meshconfig.model import Model, Service
+from meshconfig.cluster.plan import depths
+from meshconfig.model import Model, Name, Service
 
 
 def version(name, **more):
@@ -18,7 +19,7 @@ def service(host, *versions, **more):
     return {"host": host, "port": 9001, "versions": {name: version(name) for name in versions}, **more}
 
 
-PETS = {
+PETS: Any = {
     "apiVersion": "graylane/v1",
     "kind": "LaneGroup",
     "metadata": {"name": "pets", "namespace": "demo"},
@@ -72,7 +73,7 @@ def test_nothing_different_is_nothing_to_do():
 def test_a_first_apply_leads_nobody_to_what_is_not_there():
     steps = planned(NOTHING, pets()).steps
     assert [names(step) for step in steps] == [
-        [["cat-svc", "mouse-svc", "dog-svc"]],
+        [["cat-svc", "dog-svc", "mouse-svc"]],
         [["dog-svc"], ["mouse-svc"], ["cat-svc"]],
         [["cat-example-com"], ["cat-example-com"]],
     ]
@@ -110,7 +111,7 @@ def test_a_lane_that_means_something_else_in_two_services_changes_by_a_generatio
     live, wanted = pets(), pets(gray_is_v3)
     made = planned(live, wanted, settled=True)
     assert made.consistent
-    assert made.reasons == ("gray means something else in mouse-svc and dog-svc",)
+    assert made.reasons == ("gray means something else in dog-svc and mouse-svc",)
     _, beside, entering, taken, leaving, last = made.steps
     assert [step.drain for step in made.steps] == [False, False, True, False, True, False]
     states = made.states(live[0])
@@ -129,7 +130,7 @@ def test_a_lane_that_means_something_else_in_two_services_changes_by_a_generatio
 def test_fast_changes_directly_and_says_what_it_risks():
     made = planned(pets(), pets(gray_is_v3), fast=True)
     assert not made.consistent
-    assert "gray means something else in mouse-svc and dog-svc" in made.risks[0]
+    assert "gray means something else in dog-svc and mouse-svc" in made.risks[0]
     assert len(made.steps) == 2
 
 
@@ -254,5 +255,5 @@ def test_autoscalers_come_first_and_go_last():
     ],
 )
 def test_depth_counts_the_calls_below(calls, expected):
-    services = [Service(name, name, "demo", name, 9001, (), (), called) for name, called in calls.items()]
+    services = [Service(name, Name("demo", name), name, 9001, (), (), called) for name, called in calls.items()]
     assert depths(Model("pets", "demo", "env", "prod", tuple(services), ())) == expected

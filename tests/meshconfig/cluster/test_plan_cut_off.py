@@ -4,10 +4,8 @@ import copy
 from random import Random
 
 import pytest
-from changing_specs import compiled, hints
+from changing_specs import compiled, hints, plan
 from plan_world import Asked, Moment, cut, lost, mixed
-
-from meshconfig.cluster.plan import plan
 
 
 def service(host, **more):

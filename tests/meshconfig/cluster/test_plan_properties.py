@@ -2,13 +2,12 @@
 
 from random import Random
 
-from changing_specs import hints, histories, lane_comes, lane_goes
+from changing_specs import hints, histories, lane_comes, lane_goes, plan
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from plan_world import Asked, Moment, calls_in, cut, lost, mixed
 from random_specs import asked
 
-from meshconfig.cluster.plan import plan
 from meshconfig.istio import Resources
 from meshconfig.lint import Index, Level, lint
 

@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import typer
@@ -70,8 +71,15 @@ def pod(env, app, ready=True, **metadata):
 
 def revision(spec, outcome=RevisionStatus.SUCCEEDED, **more):
     written = document(spec)
-    known = {"started": MOMENT, "ended": MOMENT, "action": "apply", "outcome": outcome, "message": "", "version": "1"}
-    who = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
+    known: Any = {
+        "started": MOMENT,
+        "ended": MOMENT,
+        "action": "apply",
+        "outcome": outcome,
+        "message": "",
+        "version": "1",
+    }
+    who: Any = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
     one = Revision("demo", "pets", 3, written, digest(written), frozenset(), (), **who, **known)
     return replace(one, **more)
 
@@ -171,7 +179,7 @@ def test_shares_are_those_of_the_cluster_not_of_the_spec():
 def test_an_entry_shows_its_split_by_lane():
     found = judge(seen())
     assert [(one.hosts, one.split) for one in found.entries] == [
-        (("a.example.com",), (("prod", 75.0), ("gray", 25.0))),
+        (("a.example.com",), (("gray", 25.0), ("prod", 75.0))),
         (("b.example.com",), ()),
     ]
 
@@ -374,21 +382,23 @@ def test_a_reader_sees_a_table(graylane):
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert rows[0] == "group demo/pets revision 3 (apply) succeeded 2026-01-02 03:04:05Z by ann (ann@laptop)"
     assert rows[1] == "barrier unverified (no Pod with the label app=istiod is ready in istio-system)"
-    assert rows[2:13] == [
+    assert rows[3] == "bill prod prod 100 % ?"
+    start = rows.index("cat prod prod 100 % 1/1")
+    assert [rows[2], *rows[start : start + 10]] == [
         "service lane version share Pods",
         "cat prod prod 100 % 1/1",
         "cat gray gray 100 % 2/2",
         "cat soft gray 100 % 2/2 while healthy",
         "cat hard 503: strict, no version here",
-        "cat (untagged) prod 75 % 1/1",
         "cat (untagged) gray 25 % 2/2",
+        "cat (untagged) prod 75 % 1/1",
         "mouse prod prod 100 % 1/1",
         "mouse gray prod 100 % 1/1 fallback",
         "mouse soft prod 100 % 1/1 fallback",
         "mouse hard 503: strict, no version here",
     ]
     assert "mouse new 0 % 1/1" in rows
-    assert "entry a.example.com: 75 % prod, 25 % gray" in rows
+    assert "entry a.example.com: 25 % gray, 75 % prod" in rows
 
 
 def test_exit_1_and_why_where_something_is_wrong(graylane):

@@ -3,6 +3,7 @@
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import typer
 import yaml
@@ -32,7 +33,7 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 def command():
     """What `graylane` makes of the container's arguments, with its variables filled in."""
     arguments = [one.replace("$(NAMESPACE)", NAMESPACE) for one in CONTAINER["args"]]
-    found = typer.main.get_command(app)
+    found: Any = typer.main.get_command(app)
     while arguments[0] in getattr(found, "commands", ()):
         found = found.commands[arguments.pop(0)]
     return found.name, found.make_context(found.name, arguments).params

@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,8 @@ def measured(answers, *, minutes=5, **given):
     metrics = [metric(**given).model_dump(mode="json", by_alias=True, exclude_unset=True)]
     steps = [{"weight": 100}, {"analysis": {"for": f"{minutes}m"}}]
     plan = rollout(steps, analysis={"prometheus": "http://127.0.0.1:1", "metrics": metrics})
-    end, tallies, now = NOW + timedelta(minutes=minutes), {}, NOW
+    end, now = NOW + timedelta(minutes=minutes), NOW
+    tallies: Any = {}
     for answer in answers:
         (ask,) = asks(plan, tallies, NOW, end)
         now = ask.at
@@ -101,7 +103,8 @@ def test_what_was_not_asked_for_or_is_not_due_does_not_count():
 
 def test_a_failure_outweighs_what_is_not_known():
     plan = rollout()
-    tallies, now = {}, NOW
+    now = NOW
+    tallies: Any = {}
     for _ in range(4):
         now += timedelta(seconds=60)
         silent = Reading(metric="success", service="cat", answer=NO_DATA, why="nothing")

@@ -1,18 +1,19 @@
 """Whatever happens in whatever order, to any rollout: what may never be."""
 
 from datetime import timedelta
+from typing import Any
 
 import hypothesis
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from rollout_world import SIZES, Run, rollout
+from rollout_world import SIZES, Run, retired, rollout, routes, scaled, work
 
 from meshconfig.rollout import automatic, events
-from meshconfig.rollout.actions import Analyse, Retire, Route, Scale, Wait
+from meshconfig.rollout.actions import Analyse, ChangeKind, GroupChange, Retire, Route, Scale, TakeUp, Wait
 from meshconfig.rollout.analysis import Answer, Reading
-from meshconfig.rollout.machine import TRANSITIONS, step
-from meshconfig.rollout.pending_actions import actions, work
+from meshconfig.rollout.log import LogKind
+from meshconfig.rollout.machine import allows, resume, step
 from meshconfig.rollout.state import Phase, Stage, State
 
 END_IT = [events.Abort, events.Rollback, events.Supersede]
@@ -25,7 +26,8 @@ GATES = {"pause": {"pause": {}}, "timed": {"pause": {"for": "1m"}}, "analysis": 
 @st.composite
 def plans(draw):
     """Steps of any kind in any order that is legal."""
-    steps, weight = [], 0
+    steps: list[Any] = []
+    weight = 0
     for kind in draw(st.lists(st.sampled_from(["weight", "pause", "timed", "analysis", "auto"]), max_size=5)):
         if kind == "weight":
             weight = draw(st.integers(weight, 100))
@@ -48,7 +50,7 @@ class Rollouts(RuleBasedStateMachine):
         self.run = Run(plan)
         self.before = self.run.state
         self.cleared = set()  # steps whose pause was approved or over, or whose analysis passed
-        self.met = Route(0)  # what the proxies have
+        self.met = GroupChange(ChangeKind.BACK)  # what the proxies have
         self.pods = {}
 
     @property
@@ -56,8 +58,11 @@ class Rollouts(RuleBasedStateMachine):
         return self.run.state
 
     def send(self, event):
-        self.before = self.state
+        self.before, text = self.state, self.state.to_json()
         self.run.send(event)
+        # The state machine is a pure function, of a stored state as well.
+        assert step(State.from_json(text), event, self.run.now) == (self.state, self.run.actions)
+        assert self.before.to_json() == text
         self._cleared(event)
 
     def _cleared(self, event):
@@ -71,7 +76,7 @@ class Rollouts(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(PEOPLE))
     def somebody_decides(self, kind):
-        if kind in TRANSITIONS[self.state.stage]:
+        if allows(self.state, kind):
             self.send(kind("eva"))
 
     @rule()
@@ -91,14 +96,17 @@ class Rollouts(RuleBasedStateMachine):
     def _work(self, answers, wait):
         """The first thing that is asked for is done, and reported."""
         turn = self.state.turn
-        for action in work(self.state)[:1]:
+        for action in work(self.run.actions)[:1]:
             match action:
-                case Scale():
-                    for one in work(self.state):
-                        self.pods[one.service, one.version] = one.replicas
+                case TakeUp():
+                    self.send(events.Start(turn, sizes=SIZES))
+                case Scale(versions):
+                    for one in versions:
+                        there = self.pods.get((one.service, one.version), 0)
+                        self.pods[one.service, one.version] = max(one.replicas, there if one.at_least else 0)
                     self.send(events.PodsReady(turn))
-                case Route():
-                    self.met = action
+                case Route(change):
+                    self.met = change
                     self.send(events.Routed(turn))
                 case Retire():
                     self.send(events.OldRetired(turn))
@@ -115,15 +123,16 @@ class Rollouts(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from([events.PodsFailed, events.ApplyFailed]), really=st.integers(0, 4))
     def something_fails(self, kind, really):
-        if not really and kind in TRANSITIONS[self.state.stage]:
+        if not really and allows(self.state, kind):
             self.send(kind(self.state.turn, why="broken"))
 
     @rule()
     def the_runner_is_killed(self):
         """Another takes up what was stored, and is asked for the same."""
         stored = State.from_json(self.state.to_json())
-        assert (stored, actions(stored)) == (self.state, actions(self.state))
-        self.run.state = stored
+        again = resume(stored)
+        assert again == (self.state, self.run.actions)
+        self.run.state, self.run.actions = again
 
     @rule(kind=st.sampled_from([events.PodsReady, events.Routed, events.Elapsed, events.OldRetired]))
     def an_old_report_comes_late(self, kind):
@@ -155,12 +164,12 @@ class Rollouts(RuleBasedStateMachine):
     @invariant()
     def metrics_or_a_person_raise_the_weight_of_auto(self):
         if self.state.rung > self.before.rung and self.state.step == self.before.step:
-            assert self.state.log[-1].action in ("analysis passed", "approve")
+            assert self.state.log[-1].action.kind in (LogKind.ANALYSIS_PASSED, LogKind.APPROVE)
 
     @invariant()
     def no_data_neither_promotes_nor_goes_back(self):
         entry = self.state.log[-1]
-        if entry.action == "no data":
+        if entry.action.kind is LogKind.NO_DATA:
             assert (self.state.phase, self.state.weight) == (Phase.PAUSED, self.before.weight)
             assert self.state.step == self.before.step
 
@@ -172,21 +181,22 @@ class Rollouts(RuleBasedStateMachine):
         after, asked = step(self.state, events.Abort("eva"), self.run.now)
         if stage is not Stage.PODS_BACK:
             assert after.stage is Stage.ROUTES_BACK
-            assert asked[:1] == (Route(0),)
-            assert work(after) == (Route(0),)
+            assert routes(work(asked)) == [(0, "back")]
+            assert len(work(asked)) == 1
 
     @invariant()
     def the_end_is_the_end(self):
         if self.before.phase.final:
             assert self.state == self.before
         if self.state.phase.final:
-            assert work(self.state) == ()
-            assert self.met == Route(100, True) if self.state.phase is Phase.SUCCEEDED else self.met.weight == 0
+            assert work(self.run.actions) == ()
+            done = self.state.phase is Phase.SUCCEEDED
+            assert self.met == GroupChange(ChangeKind.TAKE_OVER, 100) if done else self.met.weight == 0
 
     @invariant()
     def requests_never_go_to_pods_that_are_not_there(self):
-        for action in actions(self.state):
-            if isinstance(action, Route) and action.weight:
+        for action in self.run.actions:
+            if isinstance(action, Route) and action.change.weight:
                 assert all(self.pods[name, "v2"] >= 1 for name in self.state.rollout.spec.services)
         if self.met.weight < 100:
             assert all(count >= 1 for (_, version), count in self.pods.items() if version == "v1")
@@ -194,10 +204,8 @@ class Rollouts(RuleBasedStateMachine):
     @invariant()
     def all_services_move_together(self):
         services = set(self.state.rollout.spec.services)
-        scaled = {one.service for one in actions(self.state) if isinstance(one, Scale)}
-        retired = {one.service for one in actions(self.state) if isinstance(one, Retire)}
-        assert scaled in (set(), services)
-        assert retired in (set(), services)
+        assert {service for service, *_ in scaled(self.run.actions)} in (set(), services)
+        assert {service for service, _ in retired(self.run.actions)} in (set(), services)
 
     @invariant()
     def what_was_changed_is_put_back(self):

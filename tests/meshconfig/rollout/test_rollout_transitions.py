@@ -6,8 +6,8 @@ from rollout_world import SIZES, Run, rollout
 from meshconfig.rollout import events
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import word
-from meshconfig.rollout.machine import IllegalEventError, step
-from meshconfig.rollout.pending_actions import actions, until
+from meshconfig.rollout.machine import IllegalEventError, resume, step
+from meshconfig.rollout.pending_actions import until
 from meshconfig.rollout.state import PHASE, Phase, Stage, State, UnreadableStateError
 
 STEPS = [
@@ -139,7 +139,7 @@ def test_a_stored_state_is_taken_up_where_it_was(stage):
     state = reached(stage).state
     again = State.from_json(state.to_json())
     assert again == state
-    assert actions(again) == actions(state)
+    assert resume(again) == resume(state)
 
 
 def test_nothing_of_the_rollout_is_lost_where_it_is_stored():
@@ -167,7 +167,7 @@ def test_a_state_that_is_none_of_ours_is_refused_in_words(text, said):
 def test_a_report_that_comes_too_late_changes_nothing(stage):
     state = reached(stage).state
     for kind in (events.PodsReady, events.Routed, events.Elapsed, events.OldRetired, events.ApplyFailed):
-        assert step(state, kind(state.turn - 1), until(state)) == (state, actions(state))
+        assert step(state, kind(state.turn - 1), until(state)) == resume(state)
 
 
 @pytest.mark.parametrize("stage", Stage, ids=str)

@@ -16,7 +16,7 @@ from rollout_world import Run, rollout
 from meshconfig.errors import InputError
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Abort, Approve
-from meshconfig.rollout.runner.metrics import ENDED, SILENCE, Metrics, serve
+from meshconfig.rollout.runner.metrics import ENDED, SILENCE, Metrics, Tried, serve
 from meshconfig.rollout.state import Stage
 
 OPEN = "application/openmetrics-text; version=1.0.0"
@@ -185,7 +185,7 @@ def test_measurements_are_counted_by_answer(metrics, value):
 
 def test_errors_are_counted_and_begin_at_0(metrics, value):
     assert value("graylane_rollout_errors_total", what="webhook") == 0
-    metrics.failed("webhook")
+    metrics.failed(Tried.WEBHOOK)
     assert value("graylane_rollout_errors_total", what="webhook") == 1
 
 
@@ -221,7 +221,7 @@ def test_the_page_names_each_metric(metrics, ask):
 
 
 def test_two_runners_in_one_process_count_apart(metrics, value):
-    Metrics().failed("apply")
+    Metrics().failed(Tried.APPLY)
     assert value("graylane_rollout_errors_total", what="apply") == 0
 
 

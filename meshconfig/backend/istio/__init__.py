@@ -1,0 +1,61 @@
+"""The backend `istio`: route tables as VirtualServices, subset tables as DestinationRules."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meshconfig.backend.istio import autoscaler, destination_rule, gateway, virtual_service
+from meshconfig.backend.manifest import Manifest, Owner
+from meshconfig.istio import MESH
+from meshconfig.model import (
+    Autoscaler,
+    Name,
+    OpaqueResource,
+    OwnGateway,
+    RouteTable,
+    RoutingState,
+    SubsetTable,
+    Table,
+)
+
+
+def lower(table: Table, owner: Owner) -> list[Manifest]:
+    """The resources of one table: here always one."""
+    match table:
+        case RouteTable():
+            return [virtual_service.lower(table, owner)]
+        case SubsetTable():
+            return [destination_rule.lower(table, owner)]
+        case OwnGateway():
+            return [gateway.lower(table, owner)]
+        case Autoscaler():
+            return [autoscaler.lower(table, owner)]
+        case OpaqueResource():
+            return [dict(table.manifest)]
+
+
+def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
+    """The tables of live resources; kinds that are not read stay opaque.
+
+    Parameters:
+        manifests: a group's own, without what the API server adds.
+        tag: the name of the tag's header.
+    """
+    mesh: dict[Name, RouteTable] = {}
+    entries: dict[Name, RouteTable] = {}
+    subsets: dict[Name, SubsetTable] = {}
+    gateways: dict[Name, OwnGateway | OpaqueResource] = {}
+    autoscalers: dict[Name, Autoscaler | OpaqueResource] = {}
+    for manifest in manifests:
+        name = Name(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        kind = manifest["kind"]
+        match kind:
+            case "VirtualService":
+                table = virtual_service.lift(manifest, tag)
+                (mesh if MESH in (table.gateways or (MESH,)) else entries)[name] = table
+            case "DestinationRule":
+                subsets[name] = destination_rule.lift(manifest)
+            case "Gateway":
+                gateways[name] = OpaqueResource(kind, name, manifest)
+            case _:
+                autoscalers[name] = OpaqueResource(kind, name, manifest)
+    return RoutingState(mesh, entries, subsets, gateways, autoscalers)

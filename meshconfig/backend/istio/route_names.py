@@ -1,0 +1,54 @@
+"""Names of HTTPRoutes: the text that stands for a route's identity, made and read here alone.
+
+    gray            the lane gray           gray.next       the same, for tags of the generation `next`
+    admit-1         an entry's first admit  rule-2          a service's second rule
+    default         everybody else          lane:default    a lane that is called default
+
+A lane's name has neither a dot nor a colon, so the last form stands for nothing else.
+"""
+
+import re
+
+from meshconfig.model import RouteId, RouteKind
+
+DEFAULT = "default"
+_LANE = "lane:"
+_NUMBERED = re.compile(r"(rule|admit)-([1-9][0-9]*)")
+_LANE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+GENERATION = re.compile(r"next[0-9]*")
+
+
+def route_name(route: RouteId) -> str:
+    """The name of a route; its `match` may be another's, its name never is."""
+    return f"{_base(route)}.{route.generation}" if route.generation else _base(route)
+
+
+def _base(route: RouteId) -> str:
+    match route.kind:
+        case RouteKind.LANE:
+            return f"{_LANE}{route.key}" if _stands_for_another(route.key) else route.key
+        case RouteKind.ADMIT | RouteKind.RULE:
+            return f"{route.kind.value}-{route.key}"
+        case RouteKind.DEFAULT:
+            return DEFAULT
+        case RouteKind.UNKNOWN:
+            return route.key
+
+
+def _stands_for_another(lane: str) -> bool:
+    return lane == DEFAULT or bool(_NUMBERED.fullmatch(lane))
+
+
+def route_id(name: str) -> RouteId:
+    """The identity of a route by its name: the reverse of `route_name`; UNKNOWN for a name that it does not make."""
+    base, _, generation = name.rpartition(".")
+    if not (base and GENERATION.fullmatch(generation)):
+        base, generation = name, ""
+    if base == DEFAULT:
+        return RouteId(RouteKind.DEFAULT, "", generation)
+    if numbered := _NUMBERED.fullmatch(base):
+        return RouteId(RouteKind(numbered[1]), numbered[2], generation)
+    lane = base.removeprefix(_LANE)
+    if _LANE_NAME.fullmatch(lane) and (lane == base or _stands_for_another(lane)):
+        return RouteId(RouteKind.LANE, lane, generation)
+    return RouteId(RouteKind.UNKNOWN, base, generation)

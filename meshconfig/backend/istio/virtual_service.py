@@ -1,0 +1,237 @@
+"""VirtualServices and route tables. Source: Istio, networking/v1 VirtualService.
+
+`lift` reads what `lower` writes, and keeps all else as it is: `lower(lift(manifest), owner) == manifest` for every
+VirtualService that the API server takes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from meshconfig.backend.istio.route_names import route_id, route_name
+from meshconfig.backend.manifest import Manifest, Owner, rest
+from meshconfig.model import (
+    Condition,
+    Name,
+    Named,
+    RemoveTag,
+    Route,
+    RouteTable,
+    SetTag,
+    StringMatch,
+    TagChange,
+    Target,
+    named,
+)
+
+CLAIM = "@request.auth.claims."
+REFUSED = 503
+
+
+def lower(table: RouteTable, owner: Owner) -> Manifest:
+    """The VirtualService of a route table."""
+    spec: Manifest = {"hosts": list(table.hosts), "gateways": list(table.gateways)}
+    if table.lifted is not None:
+        spec = {name: value for name, value in spec.items() if value}
+    if table.routes or table.lifted is None:
+        spec["http"] = [_route(route, owner.tag) for route in table.routes]
+    return owner.istio("VirtualService", table.name, spec, table.lifted)
+
+
+def _route(route: Route, tag: str) -> Manifest:
+    name = route_name(route.id)
+    spec: Manifest = {"name": name} if name else {}
+    if route.conditions:
+        spec["match"] = [_match(condition) for condition in route.conditions]
+    if route.refusal:
+        return {**spec, "directResponse": _refusal(route.refusal), **route.fields}
+    if route.rewrite is not None:
+        spec["rewrite"] = {"uri": route.rewrite}
+    if route.targets:
+        spec["route"] = [_destination(target, tag) for target in route.targets]
+    return {**spec, **route.fields}
+
+
+def _refusal(text: str) -> Manifest:
+    return {"status": REFUSED, "body": {"string": text}}
+
+
+def _match(condition: Condition) -> Manifest:
+    spec: Manifest = {}
+    if condition.path:
+        spec["uri"] = _string(condition.path)
+    if condition.method:
+        spec["method"] = {"exact": condition.method}
+    if condition.headers or condition.claims:
+        spec["headers"] = {**_strings(condition.headers), **_strings(condition.claims, prefix=CLAIM)}
+    if condition.absent:
+        spec["withoutHeaders"] = _strings(condition.absent)
+    if condition.query:
+        spec["queryParams"] = _strings(condition.query)
+    return {**spec, **condition.fields}
+
+
+def _strings(matches: Named, prefix: str = "") -> Manifest:
+    return {prefix + name: _string(match) for name, match in matches}
+
+
+def _string(match: StringMatch) -> Any:
+    match match.kind:
+        case "present":
+            return {}
+        case "other":
+            return json.loads(match.value)
+    return {match.kind: match.value}
+
+
+def _destination(target: Target, tag: str) -> Manifest:
+    further = dict(target.fields)
+    destination: Manifest = {"host": target.host}
+    if target.port is not None:
+        destination["port"] = {"number": target.port}
+    if target.subset:
+        destination["subset"] = target.subset
+    lowered: Manifest = {"destination": {**destination, **further.pop("destination", {})}}
+    if target.weight is not None:
+        lowered["weight"] = target.weight
+    if target.tag is not None:
+        further["headers"] = _with_tag(further.get("headers") or {}, target.tag, tag)
+    return {**lowered, **further}
+
+
+def _with_tag(headers: Mapping[str, Any], change: TagChange, tag: str) -> Manifest:
+    request = dict(headers.get("request") or {})
+    if isinstance(change, SetTag):
+        request = {**request, "set": {tag: change.value, **(request.get("set") or {})}}
+    else:
+        request = {**request, "remove": [tag, *(request.get("remove") or ())]}
+    return {**headers, "request": request}
+
+
+def lift(manifest: Mapping[str, Any], tag: str) -> RouteTable:
+    """The route table of a live VirtualService.
+
+    Parameters:
+        tag: the name of the tag's header.
+    """
+    spec = manifest.get("spec") or {}
+    metadata = manifest["metadata"]
+    read = [name for name in ("hosts", "gateways", "http") if spec.get(name)]
+    return RouteTable(
+        name=Name(metadata["namespace"], metadata["name"]),
+        hosts=tuple(spec.get("hosts") or ()),
+        gateways=tuple(spec.get("gateways") or ()),
+        routes=tuple(_lifted_route(route, tag) for route in spec.get("http") or ()),
+        lifted=rest(manifest, *read),
+    )
+
+
+def _lifted_route(route: Mapping[str, Any], tag: str) -> Route:
+    fields = dict(route)
+    name = fields.get("name") or ""
+    refusal = _refusal_of(fields)
+    rewrite = _rewrite_of(fields) if not refusal else None
+    read = [part for part in ("name", "match", "route") if fields.get(part)]
+    conditions = tuple(map(_lifted_condition, fields.get("match") or ()))
+    targets = tuple(_lifted_target(one, tag) for one in fields.get("route") or ())
+    if refusal:
+        read.append("directResponse")
+        targets = ()
+        read = [part for part in read if part != "route"]
+    if rewrite is not None:
+        read.append("rewrite")
+    return Route(
+        id=route_id(name),
+        conditions=conditions,
+        targets=targets,
+        refusal=refusal,
+        rewrite=rewrite,
+        fields={part: value for part, value in fields.items() if part not in read},
+    )
+
+
+def _refusal_of(route: Mapping[str, Any]) -> str:
+    """The text of a refusal; empty for any other direct response."""
+    response = route.get("directResponse") or {}
+    text = (response.get("body") or {}).get("string")
+    return text if text and response == _refusal(text) else ""
+
+
+def _rewrite_of(route: Mapping[str, Any]) -> str | None:
+    rewrite = route.get("rewrite") or {}
+    return rewrite["uri"] if set(rewrite) == {"uri"} else None
+
+
+def _lifted_condition(match: Mapping[str, Any]) -> Condition:
+    fields = dict(match)
+    path = _lifted_string(fields.pop("uri")) if fields.get("uri") is not None else None
+    asked = fields.get("method") or {}
+    method = fields.pop("method")["exact"] if set(asked) == {"exact"} and asked["exact"] else None
+    headers = dict(_lifted_strings(fields.pop("headers"))) if fields.get("headers") else {}
+    absent = _lifted_strings(fields.pop("withoutHeaders")) if fields.get("withoutHeaders") else ()
+    query = _lifted_strings(fields.pop("queryParams")) if fields.get("queryParams") else ()
+    return Condition(
+        path=path,
+        method=method,
+        headers=named({name: value for name, value in headers.items() if not name.startswith(CLAIM)}),
+        query=named(dict(query)),
+        claims=named({name.removeprefix(CLAIM): value for name, value in headers.items() if name.startswith(CLAIM)}),
+        absent=named(dict(absent)),
+        fields=fields,
+    )
+
+
+def _lifted_strings(matches: Mapping[str, Any]) -> Iterator[tuple[str, StringMatch]]:
+    return ((name, _lifted_string(match)) for name, match in matches.items())
+
+
+def _lifted_string(match: Any) -> StringMatch:
+    if match == {}:
+        return StringMatch("present")
+    if isinstance(match, dict) and len(match) == 1:
+        ((kind, value),) = match.items()
+        if kind in ("exact", "prefix", "regex") and isinstance(value, str):
+            return StringMatch(kind, value)
+    return StringMatch("other", json.dumps(match, sort_keys=True))
+
+
+def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
+    fields = dict(one)
+    destination = dict(fields.pop("destination", None) or {})
+    host, subset = destination.pop("host", ""), destination.get("subset") or ""
+    if subset:
+        del destination["subset"]
+    port = destination.get("port") or {}
+    number = port["number"] if set(port) == {"number"} else None
+    if number is not None:
+        del destination["port"]
+    if destination:
+        fields["destination"] = destination
+    weight = fields.pop("weight", None)
+    change = _take_tag(fields, tag)
+    return Target(host, number, subset, weight, change, fields)
+
+
+def _take_tag(fields: Manifest, tag: str) -> TagChange:
+    """What the destination does to the tag's header; it is taken out of `fields`."""
+    headers = fields.get("headers") or {}
+    request = headers.get("request") or {}
+    given, removed = request.get("set") or {}, request.get("remove") or []
+    change: TagChange = None
+    if tag in given:
+        change = SetTag(given[tag])
+        left = _without(request, "set", {name: value for name, value in given.items() if name != tag})
+    elif removed[:1] == [tag]:
+        change = RemoveTag()
+        left = _without(request, "remove", removed[1:])
+    if change is not None:
+        kept = _without(headers, "request", left)
+        if kept:
+            fields["headers"] = kept
+        else:
+            del fields["headers"]
+    return change
+
+
+def _without(fields: Mapping[str, Any], name: str, left: Any) -> Manifest:
+    return {key: (left if key == name else value) for key, value in fields.items() if key != name or left}

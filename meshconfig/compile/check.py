@@ -1,0 +1,164 @@
+"""Do the names in a spec meet, and can Istio express what it asks for? What no single field can tell by itself."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
+from meshconfig.compile.names import entry_resources, service_resource
+from meshconfig.errors import nearest
+from meshconfig.load import FieldPath
+from meshconfig.model import Condition
+from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
+
+Wrong = tuple[FieldPath, str]
+SPEC: FieldPath = ("spec",)
+
+
+def problems(group: LaneGroup) -> Iterator[Wrong]:
+    """Everything that keeps a well-formed spec from compiling, each as the field's path and what is wrong with it."""
+    spec = group.spec
+    yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
+    for name, lane in spec.lanes.items():
+        yield from _lane(group, name, lane.versions)
+    if spec.tag.default in spec.lanes:
+        for service in spec.services:
+            yield from _service(group, service)
+    yield from _same_hosts(group)
+    yield from _same_names(group)
+    for index, entry in enumerate(spec.entries):
+        yield from _entry(group, entry, (*SPEC, "entries", index))
+
+
+def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
+    if name not in valid:
+        yield where, f"there is no {what} {name}{nearest(name, valid)}"
+
+
+def _lane(group: LaneGroup, name: str, versions: Mapping[str, str]) -> Iterator[Wrong]:
+    where = (*SPEC, "lanes", name, "versions")
+    for service, version in versions.items():
+        if service not in group.spec.services:
+            yield from _unknown((*where, service), service, group.spec.services, "service")
+        else:
+            valid = group.spec.services[service].versions
+            yield from _unknown((*where, service), version, valid, f"version of {service}")
+
+
+def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
+    service = group.service(name)
+    spec, where = service.spec, (*SPEC, "services", name)
+    for index, called in enumerate(spec.calls):
+        yield from _unknown((*where, "calls", index), called, group.spec.services, "service")
+    if spec.default is not None:
+        yield from _unknown((*where, "default"), spec.default, spec.versions, f"version of {name}")
+        if spec.weights is not None:
+            yield (*where, "default"), "weights are given too: the untagged go by one of the two"
+    if spec.weights is not None:
+        yield from _weights((*where, "weights"), spec.weights, spec.versions, f"version of {name}")
+    if service.baseline is None and spec.weights is None:
+        lane = group.spec.tag.default
+        yield where, f"the untagged have no version: give default or weights, or a version of the baseline {lane}"
+    for index, rule in enumerate(spec.rules):
+        yield from _weights((*where, "rules", index, "weights"), rule.weights, spec.versions, f"version of {name}")
+        yield from _expressible((*where, "rules", index, "match"), rule.match)
+    yield from _runtime(service, where)
+
+
+def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
+    for name in weights:
+        yield from _unknown((*where, name), name, valid, what)
+    if not any(weights.values()):
+        yield where, "at least one weight has to be above 0"
+
+
+def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:
+    try:
+        condition(match)
+    except NotExpressibleError as error:
+        yield where, str(error)
+
+
+def _runtime(service: ServiceInGroup, where: FieldPath) -> Iterator[Wrong]:
+    """`fallback: runtime` needs one label by which Istio can select both versions' Pods and no others'."""
+    versions, baseline = service.spec.versions, service.baseline
+    for lane, _ in service.lanes:
+        version = service.failover_version(lane)
+        if version is None or (baseline is not None and baseline not in versions):
+            continue  # an unknown default is a problem of its own
+        at = (*where, "versions", version)
+        if baseline is None:
+            yield at, f"lane {lane} falls back at run time, and {service.name} has no baseline version to fall back to"
+            continue
+        if (subset := service.failover_subset(version)) in versions:
+            yield at, f"the name {subset} is taken for the fallback of lane {lane}"
+        if len(versions) > 2:
+            yield from _fallback_labels(service.spec, at, version, baseline, lane)
+
+
+def _fallback_labels(spec: ServiceSpec, at: FieldPath, version: str, baseline: str, lane: str) -> Iterator[Wrong]:
+    mine, theirs = spec.versions[version].fallback_labels, spec.versions[baseline].fallback_labels
+    if not mine or mine != theirs:
+        yield (
+            (*at, "fallbackLabels"),
+            f"lane {lane} falls back at run time among more than two versions: "
+            f"{version} and {baseline} need the same fallbackLabels, which their Pods alone carry",
+        )
+    for other, one in spec.versions.items():
+        if mine and other not in (version, baseline) and one.fallback_labels == mine:
+            yield (*at, "fallbackLabels"), f"version {other} carries them too, and lane {lane} must not fall back to it"
+
+
+def _same_hosts(group: LaneGroup) -> Iterator[Wrong]:
+    seen: dict[str, str] = {}
+    for name in group.spec.services:
+        first = seen.setdefault(group.service(name).host, name)
+        if first != name:
+            message = f"service {first} has this host already: Istio takes one VirtualService per mesh host"
+            yield (*SPEC, "services", name, "host"), message
+
+
+def _same_names(group: LaneGroup) -> Iterator[Wrong]:
+    """An entry's VirtualService is named by its host: in a service's namespace that name may be taken."""
+    taken = {service_resource(group.service(name)): name for name in group.spec.services}
+    for index, name in enumerate(entry_resources(group)):
+        if name in taken:
+            message = (
+                f"its VirtualService would be called {name.name}, as service {taken[name]}'s: put another host first"
+            )
+            yield (*SPEC, "entries", index, "hosts"), message
+
+
+def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
+    spec = group.spec
+    for host, times in Counter(entry.hosts).items():
+        if times > 1:
+            yield (*where, "hosts"), f"{host} stands twice"
+    for index, admit in enumerate(entry.admit):
+        yield from _unknown((*where, "admit", index, "lane"), admit.lane, spec.lanes, "lane")
+        yield from _expressible((*where, "admit", index, "match"), admit.match)
+    if entry.split is not None:
+        yield from _weights((*where, "split"), entry.split, spec.lanes, "lane")
+    for index, route in enumerate(entry.routes):
+        at = (*where, "routes", index)
+        if route.service not in spec.services:
+            yield from _unknown((*at, "service"), route.service, spec.services, "service")
+        else:
+            yield from _route(group, entry, index, at)
+
+
+def _route(group: LaneGroup, entry: Entry, index: int, at: FieldPath) -> Iterator[Wrong]:
+    route = entry.routes[index]
+    service = group.service(route.service)
+    here = Condition(path=path(route.path), method=route.method)
+    if route.rewrite and route.path.regex:
+        yield (*at, "rewrite"), "a rewrite replaces a prefix or an exact path, not a regex"
+    matches: list[tuple[str, Match]] = [(f"admit[{n}]", admit.match) for n, admit in enumerate(entry.admit)]
+    matches += [(f"rules[{n}] of {route.service}", rule.match) for n, rule in enumerate(service.spec.rules)]
+    for name, match in matches:
+        try:
+            both(here, condition(match))
+        except NotExpressibleError as error:
+            yield (*at, "path"), f"with {name}: {error}"
+    for lane in entry.split or {}:
+        if lane in group.spec.lanes and service.refuses(lane):
+            yield (*at, "service"), f"split sends to the strict lane {lane}, which has no version of {route.service}"

@@ -1,0 +1,92 @@
+"""What a VirtualService is bound to (`gateways`), and what a Gateway's server takes: hosts and protocol.
+
+Source: Istio, VirtualService.gateways; pilot model/config.go (resolveGatewayName), model/gateway.go, and
+pkg/config/gateway.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshconfig.istio import ports
+
+if TYPE_CHECKING:
+    from meshconfig.istio.types import Server
+
+MESH = "mesh"  # Istio's reserved gateway name for "all sidecars"
+HTTPS = "https"
+
+
+def in_mesh(names: Collection[str] | None) -> bool:
+    """Do these `gateways` of a VirtualService have it apply to sidecars? Left out or empty, they do."""
+    return not names or MESH in names
+
+
+def at_gateways(names: Iterable[str] | None) -> tuple[str, ...]:
+    """Those of the `gateways` that are Gateways, as they were written."""
+    return tuple(name for name in names or () if name != MESH)
+
+
+def gateway_name(name: str, namespace: str) -> str:
+    """A Gateway's name in a VirtualService as `namespace/name`; `mesh` stays.
+
+    Source: pilot model/config.go, resolveGatewayName.
+    """
+    if name == MESH:
+        return name
+    if "/" in name:
+        before, _, after = name.partition("/")
+        return f"{namespace}/{after}" if before == "." else name
+    if "." in name:
+        first, _, rest = name.partition(".")
+        return f"{rest.partition('.')[0]}/{first}"
+    return f"{namespace}/{name}"
+
+
+def bound_to(names: Iterable[str], namespace: str) -> frozenset[str]:
+    """The Gateways of a VirtualService, each as `namespace/name`, and `mesh` where it applies to sidecars."""
+    return frozenset(gateway_name(name, namespace) for name in names) or frozenset((MESH,))
+
+
+class ServedHost(NamedTuple):
+    """A host of a Gateway's server. `owner`: the namespace whose VirtualServices may have it; empty for any."""
+
+    owner: str
+    host: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.host}" if self.owner else self.host
+
+    def open_to(self, namespace: str) -> bool:
+        """May a VirtualService of this namespace have it?"""
+        return self.owner in ("", namespace)
+
+
+def served_host(entry: str, namespace: str) -> ServedHost:
+    """An entry of a server's `hosts`, of a Gateway in `namespace`: `ns/host`, `./host`, `*/host` or `host`."""
+    owner, _, host = entry.rpartition("/")
+    return ServedHost({".": namespace, "*": ""}.get(owner, owner), host)
+
+
+def served_hosts(server: "Server", namespace: str) -> Iterator[ServedHost]:
+    """The hosts of a server of a Gateway in `namespace`."""
+    return (served_host(entry, namespace) for entry in server.hosts)
+
+
+def is_plain_http(server: "Server") -> bool:
+    """Does the server take HTTP without TLS?"""
+    return ports.parse(server.port.protocol) in ports.HTTP
+
+
+def ends_https(server: "Server") -> bool:
+    """Does the server end TLS and route the HTTP in it?
+
+    Source: pkg/config/gateway, IsHTTPSServerWithTLSTermination.
+    """
+    return (
+        ports.parse(server.port.protocol) == HTTPS and server.tls is not None and "PASSTHROUGH" not in server.tls.mode
+    )
+
+
+def routes_http(server: "Server") -> bool:
+    """Does the server read HTTP, so that the `http` routes of VirtualServices apply? Else it forwards bytes."""
+    return is_plain_http(server) or ends_https(server)

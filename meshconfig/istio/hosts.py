@@ -1,0 +1,124 @@
+"""Host names: short and full ones, a Service's own, wildcards, and which pattern is the more specific.
+
+Source: istio pkg/config/host (Name), pilot model/config.go (ResolveShortnameToFQDN, MostSpecificHostMatch).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+CLUSTER_DOMAIN = "svc.cluster.local"
+EVERY_HOST = "*"
+
+T = TypeVar("T")
+
+
+class ServiceName(NamedTuple):
+    """A Kubernetes Service."""
+
+    name: str
+    namespace: str
+
+    @property
+    def host(self) -> str:
+        """Its host in full: `cat.demo.svc.cluster.local`."""
+        return f"{self.name}.{self.namespace}.{CLUSTER_DOMAIN}"
+
+
+def is_short(host: str) -> bool:
+    """Is it a name that Istio completes? It is one without dots that is neither `*` nor an IPv6 address."""
+    return bool(host) and "." not in host and ":" not in host and host != EVERY_HOST
+
+
+def fqdn(host: str, namespace: str) -> str:
+    """A host as Istio resolves it: a short name is a Service of the resource's own namespace.
+
+    Source: Istio, Destination.host ("short names ... interpreted based on the namespace of the rule").
+    """
+    return ServiceName(host, namespace).host if is_short(host) else host
+
+
+def fqdns(hosts: Iterable[str], namespace: str) -> tuple[str, ...]:
+    """Each host of a resource in full and in lower case, as Envoy compares them."""
+    return tuple(fqdn(host, namespace).lower() for host in hosts)
+
+
+def service_name(host: str) -> ServiceName | None:
+    """The Service that a full host belongs to; None for a host that is no Service of this cluster."""
+    head = host.removesuffix(f".{CLUSTER_DOMAIN}")
+    name, _, namespace = head.partition(".")
+    if head == host or not name or not namespace or "." in namespace or is_wildcard(name):
+        return None
+    return ServiceName(name, namespace)
+
+
+def namespace_of(host: str) -> str | None:
+    """The namespace of `name.namespace.svc.cluster.local`; None for any other host."""
+    found = service_name(host)
+    return found.namespace if found else None
+
+
+def is_wildcard(host: str) -> bool:
+    return host.startswith("*")
+
+
+def wildcards(host: str) -> Iterator[str]:
+    """The patterns that a host falls under besides its own name, the longest first: `*.b.c`, `*.c`, `*`."""
+    rest = host.removeprefix("*.")
+    while "." in rest:
+        rest = rest.split(".", 1)[1]
+        yield f"*.{rest}"
+    yield EVERY_HOST
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Is `host`, which may be a wildcard itself, within `pattern`? (Istio's `host.SubsetOf(pattern)`)"""
+    if not is_wildcard(pattern):
+        return pattern == host
+    # Of two wildcards the longer is within the shorter; a host that is none is compared from its first character.
+    rest = host[1:] if is_wildcard(host) else host
+    return rest.endswith(pattern[1:])
+
+
+def overlap(first: str, second: str) -> bool:
+    """Istio's `Matches`: one is within the other."""
+    return covers(first, second) or covers(second, first)
+
+
+def intersection(ours: Iterable[str], theirs: Sequence[str]) -> list[str]:
+    """The hosts of either that are within one of the other."""
+    result: dict[str, None] = {}
+    for host in ours:
+        for other in theirs:
+            if covers(other, host):
+                result.setdefault(host)
+            elif covers(host, other):
+                result.setdefault(other)
+    return list(result)
+
+
+def domain_matches(domain: str, host: str) -> bool:
+    """Does an Envoy virtual host with this domain take this host? A `*` stands for at least one character."""
+    if domain == EVERY_HOST:
+        return True
+    if is_wildcard(domain):
+        return len(host) >= len(domain) and host.endswith(domain[1:])
+    return domain == host
+
+
+def specificity(domain: str) -> tuple[bool, int]:
+    """The greater, the more specific: exact before any wildcard, then the longer one."""
+    return not is_wildcard(domain), len(domain)
+
+
+def covering(host: str, patterns: Iterable[str]) -> list[str]:
+    """Of some wildcards, those that cover a host, the most specific first."""
+    return sorted((pattern for pattern in patterns if covers(pattern, host)), key=len, reverse=True)
+
+
+def most_specific(host: str, wildcards: Mapping[str, T]) -> T | None:
+    """The value under the longest wildcard that covers a host.
+
+    Source: pilot model/config.go, MostSpecificHostMatch.
+    """
+    found = covering(host, wildcards)
+    return wildcards[found[0]] if found else None

@@ -1,0 +1,64 @@
+"""One `match` of an HTTP route: the strings that it asks for, and whether it takes every request.
+
+Source: Istio, HTTPMatchRequest; pilot route.go (TranslateRouteMatch, IsCatchAllRoute), pkg/jwt (ToRoutingClaim).
+"""
+
+from collections.abc import Iterator
+
+from meshconfig.istio.strings import refused
+from meshconfig.istio.types import HTTPMatchRequest, StringMatch
+
+FieldPath = tuple[str | int, ...]
+
+CLAIMS = "@request.auth.claims"
+
+
+def string_matches(match: HTTPMatchRequest) -> Iterator[tuple[FieldPath, StringMatch]]:
+    """Every string that a match asks for, each after its place in the match as it is written."""
+    plain = {"uri": match.uri, "method": match.method, "authority": match.authority, "scheme": match.scheme}
+    for field, text in plain.items():
+        if text is not None:
+            yield (field,), text
+    named = {"headers": match.headers, "withoutHeaders": match.without_headers, "queryParams": match.query_params}
+    for field, texts in named.items():
+        for name, text in texts.items():
+            yield (field, name), text
+
+
+def is_catch_all(match: HTTPMatchRequest | None) -> bool:
+    """Does it take every request? Pilot leaves out what stands behind it, and at a gateway moves it to the end.
+
+    Source: pilot route.go, IsCatchAllRoute.
+    """
+    return match is None or all(path == ("uri",) and takes_every_path(text) for path, text in string_matches(match))
+
+
+def takes_every_path(uri: StringMatch) -> bool:
+    """Does this `uri` leave the path open, as pilot sees it?"""
+    if uri.exact is None and uri.prefix is None and uri.regex is None:
+        return True
+    return uri.prefix == "/" or uri.regex == ".*"
+
+
+def refused_in(match: HTTPMatchRequest | None) -> str:
+    """Why Istio or Envoy would refuse this match; empty when they take it."""
+    if match is None:
+        return ""
+    if match.uri is not None and match.uri.regex == "*":
+        return "RE2 refuses the regex '*'"
+    return next((why for _, text in string_matches(match) if (why := refused(text))), "")
+
+
+def claim_path(name: str) -> tuple[str, ...] | None:
+    """The claim that a header name of a match stands for: `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`.
+
+    Source: istio pkg/jwt, ToRoutingClaim.
+    """
+    if not name.lower().startswith(CLAIMS):
+        return None
+    rest = name[len(CLAIMS) :]
+    if rest.startswith(".") and len(rest) > 1:
+        return tuple(rest[1:].split("."))
+    if rest.startswith("[") and rest.endswith("]") and len(rest) > 2:
+        return tuple(rest[1:-1].split("]["))
+    return None

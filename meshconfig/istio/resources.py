@@ -1,0 +1,196 @@
+"""Manifests of any origin as typed resources. What their fields mean stands in the modules beside this one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.istio.types import (
+    DestinationRuleSpec,
+    GatewaySpec,
+    Metadata,
+    Nothing,
+    ServiceEntrySpec,
+    ServiceSpec,
+    View,
+    VirtualServiceSpec,
+    WorkloadSpec,
+)
+
+Manifest = Mapping[str, Any]
+
+
+class Source(Protocol):
+    """Whatever knows where a field of a manifest stands: `meshconfig.load.Document`."""
+
+    def locate(self, path: Sequence[str | int]) -> Location: ...
+
+
+S = TypeVar("S", bound=View, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[S]):
+    """One resource: its metadata, its spec as this package reads it, and the manifest as it was written."""
+
+    kind: str
+    metadata: Metadata
+    spec: S
+    manifest: Manifest = field(repr=False, compare=False)
+    source: Source | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        return self.metadata.namespace
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    def locate(self, *path: str | int) -> Location:
+        """Where a field stands in its file; a resource that came from no file is named instead."""
+        return self.source.locate(path) if self.source else Location(str(self))
+
+
+VirtualService = Resource[VirtualServiceSpec]
+DestinationRule = Resource[DestinationRuleSpec]
+Gateway = Resource[GatewaySpec]
+Service = Resource[ServiceSpec]
+ServiceEntry = Resource[ServiceEntrySpec]
+Workload = Resource[WorkloadSpec]
+Namespace = Resource[Nothing]
+
+ISTIO_GROUP = "networking.istio.io"
+WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+
+# (API group, kind) → how its spec is read. The core group's name is empty.
+_SPECS: dict[tuple[str, str], type[View]] = {
+    (ISTIO_GROUP, "VirtualService"): VirtualServiceSpec,
+    (ISTIO_GROUP, "DestinationRule"): DestinationRuleSpec,
+    (ISTIO_GROUP, "Gateway"): GatewaySpec,
+    (ISTIO_GROUP, "ServiceEntry"): ServiceEntrySpec,
+    ("", "Service"): ServiceSpec,
+    ("", "Namespace"): Nothing,
+    **{("apps", kind): WorkloadSpec for kind in WORKLOAD_KINDS},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`."""
+
+    virtual_services: tuple[VirtualService, ...] = ()
+    destination_rules: tuple[DestinationRule, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    services: tuple[Service, ...] = ()
+    service_entries: tuple[ServiceEntry, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    others: tuple[Resource[Nothing], ...] = ()
+
+    @classmethod
+    def parse(
+        cls, manifests: Iterable[Manifest | tuple[Manifest, Source]], *, default_namespace: str = "default"
+    ) -> "Resources":
+        """Read manifests, bare or each with the source that knows its lines. `kind: List` is opened.
+
+        Raises:
+            InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
+        """
+        found: dict[str, list[Resource[Any]]] = {}
+        for item in manifests:
+            manifest, source = item if isinstance(item, tuple) else (item, None)
+            for one, place in _opened(manifest, source):
+                resource = _resource(one, place, default_namespace)
+                found.setdefault(resource.kind, []).append(resource)
+        return cls(
+            virtual_services=tuple(found.pop("VirtualService", ())),
+            destination_rules=tuple(found.pop("DestinationRule", ())),
+            gateways=tuple(found.pop("Gateway", ())),
+            services=tuple(found.pop("Service", ())),
+            service_entries=tuple(found.pop("ServiceEntry", ())),
+            workloads=tuple(one for kind in WORKLOAD_KINDS for one in found.pop(kind, ())),
+            namespaces=tuple(found.pop("Namespace", ())),
+            others=tuple(one for kind in sorted(found) for one in found[kind]),
+        )
+
+
+def by_creation(resource: Resource[Any]) -> tuple[str, str, str]:
+    """Sorts the oldest first; those of equal age, as what is not in a cluster yet, by name and then namespace.
+
+    Source: pilot model/config.go, configCompareByCreationTime.
+    """
+    metadata = resource.manifest.get("metadata")
+    created = metadata.get("creationTimestamp") if isinstance(metadata, Mapping) else None
+    # Kubernetes writes it in one form, so that its text sorts as the time does; what has none is yet to be created.
+    return str(created or "yet to come"), resource.name, resource.namespace
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One entry of a `kind: List`."""
+
+    source: Source
+    index: int
+
+    def locate(self, path: Sequence[str | int]) -> Location:
+        return self.source.locate(("items", self.index, *path))
+
+
+def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifest, Source | None]]:
+    items = manifest.get("items") if isinstance(manifest, Mapping) else None
+    if not isinstance(items, list):
+        return [(manifest, source)]
+    return [(item, _Item(source, index) if source else None) for index, item in enumerate(items)]
+
+
+def _resource(manifest: Manifest, source: Source | None, default_namespace: str) -> Resource[Any]:
+    if not isinstance(manifest, Mapping) or not isinstance(manifest.get("kind"), str):
+        place = source.locate(()) if source else Location("resource")
+        raise InputError([Problem(place, "kind", "not a Kubernetes resource: it has no kind")])
+    kind, group = manifest["kind"], str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    model = _SPECS.get((group, kind))
+    # A namesake from another API group (the Gateway API's Gateway, Knative's Service) is not ours to read.
+    kind = kind if model or not any(kind == known for _, known in _SPECS) else f"{kind}.{group}"
+    metadata = _read(Metadata, manifest, "metadata", source)
+    if kind != "Namespace" and not metadata.namespace:
+        metadata = metadata.model_copy(update={"namespace": default_namespace})
+    spec = _read(model, manifest, "spec", source) if model and model is not Nothing else Nothing()
+    return Resource(kind, metadata, spec, manifest, source)
+
+
+V = TypeVar("V", bound=View)
+
+
+def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) -> V:
+    value = manifest.get(part) or {}
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        pass
+    try:
+        return model.model_validate(_without_nulls(value))
+    except ValidationError as error:
+        metadata = manifest.get("metadata")
+        name = f"{manifest.get('kind')} {metadata.get('name', '') if isinstance(metadata, Mapping) else ''}"
+        raise InputError(
+            Problem(source.locate((part, *e["loc"])) if source else Location(name), dotted((part, *e["loc"])), e["msg"])
+            for e in error.errors(include_url=False)
+        ) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """As Kubernetes reads it: a field that is null (`labels:` and nothing behind it) is not there."""
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value

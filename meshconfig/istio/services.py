@@ -1,0 +1,120 @@
+"""The Services and ServiceEntries that a proxy knows, and the workloads behind them.
+
+What is not among the resources cannot be told from what does not exist. So a namespace of which any Service is given
+is taken to be given whole; in any other, a Service that something names is taken to exist, with the port that is
+asked for. The same holds for workloads.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meshconfig.istio import exports, ports
+from meshconfig.istio.hosts import ServiceName, is_wildcard, service_name
+from meshconfig.istio.resources import Resources, Service, ServiceEntry, Workload
+from meshconfig.istio.types import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class KnownService:
+    """A host that the mesh knows.
+
+    Parameters:
+        ports: port → is it HTTP as far as Istio can tell (a port of no known protocol is sniffed, so it is); None when
+            the Service is taken for given and its ports are not known.
+    """
+
+    host: str
+    namespace: str
+    ports: Mapping[int, bool] | None = field(hash=False)
+    selector: Mapping[str, str] = field(default_factory=dict, hash=False)
+    export_to: tuple[str, ...] = ()
+    external_name: bool = False
+    headless: bool = False
+
+    @property
+    def given(self) -> bool:
+        return self.ports is not None
+
+    def has_port(self, port: int | None) -> bool:
+        return self.ports is None or port is None or port in self.ports
+
+    def is_http(self, port: int | None) -> bool:
+        """Is this port, which the Service has, routed as HTTP? One that is taken for given is."""
+        return self.ports is None or port is None or self.ports[port]
+
+    @property
+    def only_port(self) -> int | None:
+        return next(iter(self.ports)) if self.ports and len(self.ports) == 1 else None
+
+
+class Registry:
+    """Every Service by its fully qualified host, and workloads by namespace."""
+
+    def __init__(self, resources: Resources) -> None:
+        services = [_of_service(one) for one in resources.services]
+        entries = [known for one in resources.service_entries for known in _of_entry(one)]
+        self.by_host: dict[str, KnownService] = {}
+        for known in [*services, *entries]:
+            self.by_host.setdefault(known.host, known)
+        self.wildcards = [known for known in self.by_host.values() if is_wildcard(known.host)]
+        self.whole_namespaces = frozenset(one.namespace for one in resources.services)
+        self._workloads: dict[str, list[Workload]] = {}
+        for workload in resources.workloads:
+            self._workloads.setdefault(workload.namespace, []).append(workload)
+
+    def get(self, host: str, client: str | None = None) -> KnownService | None:
+        """The Service of a host as a proxy in namespace `client` sees it (None: any), taken for given if need be."""
+        known = self.by_host.get(host)
+        if known is not None:
+            return known if client is None or exports.visible(known.export_to, known.namespace, client) else None
+        service = service_name(host)
+        if service is None or service.namespace in self.whole_namespaces:
+            return None
+        return KnownService(host, service.namespace, None)
+
+    def workloads(self, namespace: str, labels: Mapping[str, str]) -> tuple[Workload, ...] | None:
+        """Those whose Pods carry all of the labels; None when no workload of the namespace is given."""
+        if namespace not in self._workloads:
+            return None
+        wanted = labels.items()
+        return tuple(one for one in self._workloads[namespace] if wanted <= one.spec.template.metadata.labels.items())
+
+    def all_workloads(self) -> Iterable[Workload]:
+        return (one for group in self._workloads.values() for one in group)
+
+
+def host_of(service: Service) -> str:
+    """A Service's host in full."""
+    return ServiceName(service.name, service.namespace).host
+
+
+def destination_port(
+    destination: Destination, service: KnownService | None, called: int | None, *, at_gateway: bool
+) -> int | None:
+    """The port of a destination: its own; where it names none, at a gateway the Service's only one, else the called.
+
+    Parameters:
+        service: the destination's, where it is known.
+        called: the port that the proxy listens on for the request; None when not known.
+
+    Source: pilot route.go, GetDestinationCluster.
+    """
+    only = service.only_port if service is not None and at_gateway else None
+    return destination.port.number or only or called
+
+
+def _of_service(service: Service) -> KnownService:
+    return KnownService(
+        host_of(service),
+        service.namespace,
+        {one.port: ports.may_be_http(ports.protocol(one)) for one in service.spec.ports},
+        service.spec.selector,
+        exports.annotated(service.metadata.annotations),
+        service.spec.type == "ExternalName",
+        service.spec.cluster_ip == "None",
+    )
+
+
+def _of_entry(entry: ServiceEntry) -> Iterable[KnownService]:
+    found = {port.number: ports.may_be_http(ports.entry_protocol(port)) for port in entry.spec.ports}
+    return [KnownService(host.lower(), entry.namespace, found, {}, entry.spec.export_to) for host in entry.spec.hosts]

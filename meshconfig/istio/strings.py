@@ -1,0 +1,76 @@
+"""Istio's StringMatch on one value, as Envoy evaluates it."""
+
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from meshconfig.istio.types import StringMatch
+
+PRESENT = "present"
+
+
+class UnknownError(Exception):
+    """A condition that cannot be decided; the message says why."""
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+@lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Any:
+    """The RE2 program of a pattern, or None where RE2 refuses it."""
+    try:
+        return re2.compile(pattern, options=_options())
+    except re2.error:
+        return None
+
+
+def is_present_match(match: StringMatch) -> bool:
+    """Does it ask for presence alone? Istio takes the regex `*`, which is no regex, for that too.
+
+    Source: pilot route.go, canBeConvertedToPresentMatch.
+    """
+    kinds = (match.exact, match.prefix, match.regex)
+    return all(kind is None for kind in kinds) or (match.regex == "*" and match.exact is None and match.prefix is None)
+
+
+def refused(match: StringMatch) -> str:
+    """Why Istio or Envoy would refuse this match; empty when they take it."""
+    if match.model_extra:
+        return f"a string match of an unknown kind: {', '.join(match.model_extra)}"
+    if sum(kind is not None for kind in (match.exact, match.prefix, match.regex)) > 1:
+        return "a string match has more than one of exact, prefix and regex"
+    if match.regex is not None and match.regex != "*" and compiled(match.regex) is None:
+        return f"RE2 refuses the regex {match.regex!r}"
+    return ""
+
+
+def matches(match: StringMatch, value: str) -> bool:
+    """Does the value fulfil it? A regex is RE2 and stands for the whole value; presence is fulfilled by any.
+
+    Raises:
+        UnknownError: the match is one that Istio or Envoy refuses.
+    """
+    if why := refused(match):
+        raise UnknownError(why)
+    if match.exact is not None:
+        return value == match.exact
+    if match.prefix is not None:
+        return value.startswith(match.prefix)
+    if match.regex is None or match.regex == "*":
+        return True
+    return compiled(match.regex).fullmatch(value) is not None
+
+
+def described(match: StringMatch) -> str:
+    """`exact gray`, `prefix /a`, `regex a.*`, `present`."""
+    if is_present_match(match):
+        return PRESENT
+    for kind, value in (("exact", match.exact), ("prefix", match.prefix), ("regex", match.regex)):
+        if value is not None:
+            return f"{kind} {value}" if value else f'{kind} ""'
+    return PRESENT

@@ -1,0 +1,247 @@
+"""The `spec` of each kind of Istio and Kubernetes that routing reads: typed, frozen, lenient.
+
+The field names and their meaning are those of Istio's `networking.istio.io/v1` reference. What is not modelled stays
+readable in `model_extra`, so that nobody downstream takes "not modelled" for "not there". The strict types of what a
+person writes in a graylane spec are in `meshconfig.spec.istio_policy`; ADR 11 says why there are two sets.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class View(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+_HARMLESS = frozenset({"statPrefix"})
+
+
+def unmodelled(view: View) -> list[str]:
+    """The names of the fields that were written and are not modelled, but for those that change no request's way."""
+    return [name for name in view.model_extra or () if name not in _HARMLESS]
+
+
+class Metadata(View):
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class StringMatch(View):
+    """`exact`, `prefix` or `regex` (RE2, on the whole value); none of them set means "is present"."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+
+class HTTPMatchRequest(View):
+    name: str = ""
+    uri: StringMatch | None = None
+    scheme: StringMatch | None = None
+    method: StringMatch | None = None
+    authority: StringMatch | None = None
+    headers: dict[str, StringMatch] = {}
+    without_headers: dict[str, StringMatch] = {}
+    query_params: dict[str, StringMatch] = {}
+    ignore_uri_case: bool = False
+    port: int | None = None
+    gateways: tuple[str, ...] = ()
+    source_labels: dict[str, str] = {}
+    source_namespace: str = ""
+
+
+class HeaderOperations(View):
+    set: dict[str, str] = {}
+    add: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+
+
+# One value for all who leave the field out: pydantic would copy a default in depth for each.
+_NO_OPERATIONS = HeaderOperations()
+
+
+class Headers(View):
+    request: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
+    response: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
+
+
+_NO_HEADERS = Headers()
+
+
+class PortSelector(View):
+    number: int | None = None
+
+
+class Destination(View):
+    host: str
+    subset: str = ""
+    port: PortSelector = PortSelector()
+
+
+class HTTPRouteDestination(View):
+    destination: Destination
+    weight: int | None = None
+    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
+
+
+class MirrorPolicy(View):
+    destination: Destination
+    percentage: dict[str, Any] | None = None
+
+
+class OtherRouteDestination(View):
+    destination: Destination
+
+
+class OtherRoute(View):
+    """A route of `tcp` or `tls`, as far as it is read here: where it leads."""
+
+    route: tuple[OtherRouteDestination, ...] = ()
+
+
+class RegexRewrite(View):
+    match: str = ""
+    rewrite: str = ""
+
+
+class HTTPRewrite(View):
+    uri: str = ""
+    authority: str = ""
+    uri_regex_rewrite: RegexRewrite | None = None
+
+
+class HTTPRedirect(View):
+    uri: str = ""
+    authority: str = ""
+    scheme: str = ""
+    port: int | None = None
+    derive_port: str = ""
+    prefix_rewrite: str = ""
+    redirect_code: int = 301
+
+
+class HTTPBody(View):
+    string: str | None = None
+    bytes: str | None = None
+
+
+class HTTPDirectResponse(View):
+    status: int
+    body: HTTPBody | None = None
+
+
+class Delegate(View):
+    name: str = ""
+    namespace: str = ""
+
+
+class HTTPRoute(View):
+    name: str = ""
+    match: tuple[HTTPMatchRequest, ...] = ()
+    route: tuple[HTTPRouteDestination, ...] = ()
+    redirect: HTTPRedirect | None = None
+    direct_response: HTTPDirectResponse | None = None
+    delegate: Delegate | None = None
+    rewrite: HTTPRewrite | None = None
+    headers: Headers = Field(default_factory=lambda: _NO_HEADERS)
+    timeout: str | None = None
+    retries: dict[str, Any] | None = None
+    fault: dict[str, Any] | None = None
+    mirror: Destination | None = None
+    mirror_percent: int | None = None
+    mirror_percentage: dict[str, Any] | None = None
+    mirrors: tuple[MirrorPolicy, ...] = ()
+    cors_policy: dict[str, Any] | None = None
+
+
+class VirtualServiceSpec(View):
+    hosts: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    http: tuple[HTTPRoute, ...] = ()
+    tcp: tuple[OtherRoute, ...] = ()
+    tls: tuple[OtherRoute, ...] = ()
+    export_to: tuple[str, ...] = ()
+
+
+class Subset(View):
+    name: str
+    labels: dict[str, str] = {}
+    traffic_policy: dict[str, Any] | None = None
+
+
+class DestinationRuleSpec(View):
+    host: str
+    subsets: tuple[Subset, ...] = ()
+    traffic_policy: dict[str, Any] | None = None
+    export_to: tuple[str, ...] = ()
+    workload_selector: dict[str, Any] | None = None
+
+
+class Port(View):
+    number: int
+    name: str = ""
+    protocol: str = ""
+
+
+class ServerTLS(View):
+    mode: str = ""
+    credential_name: str = ""
+    https_redirect: bool = False
+
+
+class Server(View):
+    name: str = ""
+    bind: str = ""
+    port: Port
+    hosts: tuple[str, ...] = ()
+    tls: ServerTLS | None = None
+
+
+class GatewaySpec(View):
+    selector: dict[str, str] = {}
+    servers: tuple[Server, ...] = ()
+
+
+class ServicePort(View):
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    app_protocol: str = ""
+    target_port: int | str | None = None
+
+
+class ServiceSpec(View):
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] = {}
+    type: str = "ClusterIP"
+    cluster_ip: str = Field(default="", alias="clusterIP")
+
+
+class ServiceEntrySpec(View):
+    hosts: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    export_to: tuple[str, ...] = ()
+
+
+class PodTemplateMeta(View):
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class PodTemplate(View):
+    metadata: PodTemplateMeta = PodTemplateMeta()
+
+
+class WorkloadSpec(View):
+    """A Deployment, StatefulSet or DaemonSet, as far as routing sees it: the labels that its Pods carry."""
+
+    template: PodTemplate = PodTemplate()
+    replicas: int | None = None
+
+
+class Nothing(View):
+    """The spec of a kind that is read for its name and labels alone."""
