@@ -191,7 +191,7 @@ def test_a_decision_ends_a_change_that_is_under_way(mesh, monkeypatch):
         for (kind, _, name), one in mesh.api.objects.items()
         if name.startswith("graylane-pets-r")
     ]
-    assert "the rollout goes another way" in outcomes
+    assert "the rollout has changed in the meantime" in outcomes
 
 
 class Killed(BaseException):
