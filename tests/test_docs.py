@@ -59,6 +59,39 @@ def test_a_page_shows_what_the_command_prints(page, session, monkeypatch, capsys
         assert run(command, monkeypatch, capsys) == (output, code), command
 
 
+# Other kinds have these names too: `gateway` that of Gateway API, `vs` CSI's VolumeSnapshot. kubectl then takes either.
+VERB = r"kubectl\b.*?\b(get|delete|label|annotate|patch|describe|edit)"
+AMBIGUOUS = re.compile(VERB + r"[\s\",]+(\S*,)?(gateways?|gw|vs)([\s,\"]|$)")
+
+
+@pytest.mark.parametrize("folder", ["docs", "examples", "k8s", "meshconfig", "tests/cluster", "tests/support", "."])
+def test_istios_kinds_are_named_so_that_kubectl_takes_no_other(folder):
+    files = [
+        path
+        for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*.*")
+        if path.suffix in (".md", ".py", ".yaml")
+    ]
+    assert files
+    lines = [f"{path}: {line}" for path in files for line in path.read_text().splitlines() if AMBIGUOUS.search(line)]
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("line", "ambiguous"),
+    [
+        ("kubectl get vs,dr,gw,svc -A -o yaml", True),
+        ("kubectl get gateway", True),
+        ("kubectl get gateway cat -n demo", True),
+        ('kubectl("delete", "virtualservices,destinationrules,gateways,leases", "--all")', True),
+        ('kubectl("patch", "vs", "cat-svc")', True),
+        ("kubectl get virtualservices,dr,gateways.networking.istio.io,hpa -n demo", False),
+        ("kubectl -n istio-system port-forward deploy/istio-ingressgateway 8080:8080 &   # the gateway's port", False),
+    ],
+)
+def test_an_ambiguous_kind_is_seen(line, ambiguous):
+    assert bool(AMBIGUOUS.search(line)) is ambiguous
+
+
 COMMANDS = [
     *("render", "lint", "explain", "graph", "replicas"),
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),

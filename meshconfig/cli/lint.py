@@ -66,7 +66,7 @@ def command(
 
         graylane lint -f graylane.yaml
 
-        kubectl get vs,dr,gw,svc,deploy,ns -A -o yaml | graylane lint -f -
+        kubectl get virtualservices,dr,gateways.networking.istio.io,svc,deploy,ns -A -o yaml | graylane lint -f -
 
         graylane lint -f k8s/ --output github --fail-on error
 

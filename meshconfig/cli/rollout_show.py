@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from meshconfig.cli.history import when
+from meshconfig.duration import written
 from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.automatic import rungs
 from meshconfig.rollout.state import Phase, State
 from meshconfig.rollout.status import status
-from meshconfig.spec.duration import duration
 from meshconfig.spec.rollout import RolloutStep
 
 STYLES = {
@@ -113,7 +113,7 @@ def _left(state: State, now: datetime) -> Text | None:
         return None
     end = datetime.fromisoformat(until)
     seconds = max(0, round((end - now).total_seconds()))
-    return Text(f"until {when(end)}, {duration(seconds)} left")
+    return Text(f"until {when(end)}, {written(seconds)} left")
 
 
 def _steps(state: State) -> Table:
@@ -140,14 +140,14 @@ def described(step: RolloutStep) -> str:
     """A step in words: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
     if step.auto:
         one = step.auto
-        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {duration(one.every)}"
+        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {written(one.every)}"
     parts = []
     if step.weight is not None:
         parts.append(f"weight {step.weight} %{_pods(step)}")
     if step.pause:
-        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {duration(step.pause.for_)}")
+        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {written(step.pause.for_)}")
     if step.analysis:
-        parts.append(f"metrics measured for {duration(step.analysis.for_)}")
+        parts.append(f"metrics measured for {written(step.analysis.for_)}")
     return ", then ".join(parts)
 
 

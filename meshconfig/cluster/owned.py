@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from meshconfig.backend.kinds import KINDS, OWNED
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
-
-KINDS = ("DestinationRule", "VirtualService", "Gateway", "HorizontalPodAutoscaler")
 
 
 class NotOurs(ClusterError):  # noqa: N818  the message says it whole
@@ -42,7 +41,7 @@ def read(
             wanted is left alone: another group of this name, in another namespace, may have written it.
         wanted: what should be.
     """
-    places = [(kind, namespace) for namespace in sorted(set(namespaces)) for kind in KINDS]
+    places = [(kind.name, namespace) for namespace in sorted(set(namespaces)) for kind in OWNED]
     lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
     found = {key(manifest): manifest for manifests in lists for manifest in manifests}
     known = {*inventory, *wanted}
@@ -76,6 +75,7 @@ def _taken(name: Key, stranger: Manifest, group: str) -> str:
     if other := label(stranger):
         return f"  {name} belongs to group {other}"
     hand_over = (
-        f"kubectl label {name.kind.lower()} {name.name} -n {name.namespace} {MANAGED_BY}=graylane {GROUP}={group}"
+        f"kubectl label {KINDS[name.kind].resource} {name.name} -n {name.namespace} "
+        f"{MANAGED_BY}=graylane {GROUP}={group}"
     )
     return f"  {name} is there already and is nobody's; to hand it over: {hand_over}"

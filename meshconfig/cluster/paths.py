@@ -1,30 +1,15 @@
 """Where the API server keeps each kind that graylane reads or writes."""
 
+from meshconfig.backend.kinds import ISTIO, KINDS
 from meshconfig.cluster.objects import Key
-
-ISTIO = "networking.istio.io"
-_PLURALS = {
-    "VirtualService": (ISTIO, "virtualservices"),
-    "DestinationRule": (ISTIO, "destinationrules"),
-    "Gateway": (ISTIO, "gateways"),
-    "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
-    "Deployment": ("apps/v1", "deployments"),
-    "Lease": ("coordination.k8s.io/v1", "leases"),
-    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices"),
-    "ConfigMap": ("v1", "configmaps"),
-    "Service": ("v1", "services"),
-    "Pod": ("v1", "pods"),
-    "Event": ("v1", "events"),
-    "Secret": ("v1", "secrets"),
-}
 
 
 def collection(kind: str, namespace: str, istio_api: str = "v1") -> str:
     """The path of all resources of a kind in a namespace; `istio_api` is the version of Istio's kinds."""
-    api, plural = _PLURALS[kind]
-    api = f"{api}/{istio_api}" if api == ISTIO else api
-    root = "/apis/" if "/" in api else "/api/"
-    return f"{root}{api}/namespaces/{namespace}/{plural}"
+    one = KINDS[kind]
+    api = f"{one.api}/{istio_api}" if one.api == ISTIO else one.api
+    root = "/apis/" if one.group else "/api/"
+    return f"{root}{api}/namespaces/{namespace}/{one.plural}"
 
 
 def path(key: Key, api_version: str = "", *, istio_api: str = "v1") -> str:

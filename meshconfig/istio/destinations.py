@@ -6,7 +6,8 @@ Source: Istio, HTTPRoute; pilot route.go (applyHTTPRouteDestination, MirrorPerce
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio.types import Destination, HeaderOperations, HTTPRoute, HTTPRouteDestination
+from meshconfig.istio import ports
+from meshconfig.istio.types import Destination, HeaderOperations, HTTPRedirect, HTTPRoute, HTTPRouteDestination
 
 ALL_MILLIONTHS = 1_000_000
 _PER_PERCENT = 10_000
@@ -71,3 +72,16 @@ def sent_authority(route: HTTPRoute, destination: HTTPRouteDestination) -> str:
     """The authority with which a request goes to a destination; empty where it keeps its own."""
     rewritten = route.rewrite.authority if route.rewrite else ""
     return rewritten or authority(route.headers.request) or authority(destination.headers.request)
+
+
+def redirect_port(redirect: HTTPRedirect, called: int | None, *, tls: bool) -> int | None:
+    """The port that a redirect names; None where the client is to take its scheme's own.
+
+    Parameters:
+        called: the port at which the proxy took the request. tls: it ended TLS there.
+
+    Source: pilot route.go, ApplyRedirect.
+    """
+    port = redirect.port or (called if redirect.derive_port == "FROM_REQUEST_PORT" else None)
+    scheme = redirect.scheme or ("https" if tls else "http")
+    return None if port == ports.BY_SCHEME.get(scheme) else port

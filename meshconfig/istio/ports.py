@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
 OTHER = frozenset({"tcp", "udp", "tls", "https", "mongo", "redis", "mysql"})
 SNIFFED = ""  # no protocol is declared: Envoy looks at the first bytes
+BY_SCHEME = {"http": 80, "https": 443}  # the port that a URL without one means
 _KUBERNETES = {"kubernetes.io/h2c": "http2", "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}
 _GRPC_WEB = "grpc-web"
 _TCP_PORTS = frozenset({25, 53, 3306, 27017})  # SMTP, DNS, MySQL, MongoDB: not sniffed, there the server speaks first

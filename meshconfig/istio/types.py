@@ -15,6 +15,14 @@ class View(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
+_HARMLESS = frozenset({"statPrefix"})
+
+
+def unmodelled(view: View) -> list[str]:
+    """The names of the fields that were written and are not modelled, but for those that change no request's way."""
+    return [name for name in view.model_extra or () if name not in _HARMLESS]
+
+
 class Metadata(View):
     name: str = ""
     namespace: str = ""

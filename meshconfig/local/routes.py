@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from meshconfig.istio import Destination, HTTPRedirect, HTTPRoute, HTTPRouteDestination, VirtualService
 from meshconfig.istio.cluster_names import ClusterName
-from meshconfig.istio.destinations import authority, mirrors, sent_authority, weighted
+from meshconfig.istio.destinations import authority, mirrors, redirect_port, sent_authority, weighted
 from meshconfig.istio.services import destination_port
 from meshconfig.local import headers, policies
 from meshconfig.local.config import Json, Noted
@@ -19,7 +19,6 @@ from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 
 _REDIRECTS = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT"}
 _REDIRECTS[308] = "PERMANENT_REDIRECT"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +136,14 @@ def _authority(http: HTTPRoute) -> str:
 
 
 def _redirect(redirect: HTTPRedirect, port: int, noted: Noted) -> Json:
-    to_port = port if redirect.derive_port == "FROM_REQUEST_PORT" else redirect.port
-    if to_port == _DEFAULT_PORTS.get(redirect.scheme or "http"):
-        to_port = None
     if redirect.redirect_code not in _REDIRECTS:
         noted("redirect.redirectCode", f"Envoy has no redirect with status {redirect.redirect_code}: answered with 301")
     action = {
         "host_redirect": redirect.authority,
-        "path_redirect": redirect.uri,
+        "prefix_rewrite": redirect.prefix_rewrite,
+        "path_redirect": "" if redirect.prefix_rewrite else redirect.uri,
         "scheme_redirect": redirect.scheme,
-        "port_redirect": to_port,
+        "port_redirect": redirect_port(redirect, port, tls=False),
         "response_code": _REDIRECTS.get(redirect.redirect_code, "MOVED_PERMANENTLY"),
     }
     return {name: value for name, value in action.items() if value}

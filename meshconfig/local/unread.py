@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from meshconfig.istio import View
-
-_HARMLESS = {"statPrefix"}  # without a bearing on a request's way
+from meshconfig.istio.types import View, unmodelled
 
 
 def unread(view: View, path: str) -> Iterator[str]:
-    for name in view.model_extra or {}:
-        if name not in _HARMLESS:
-            yield f"{path}.{name}"
+    for name in unmodelled(view):
+        yield f"{path}.{name}"
     for name, info in type(view).model_fields.items():
         yield from _below(getattr(view, name), f"{path}.{info.alias or name}")
 

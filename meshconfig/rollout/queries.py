@@ -6,7 +6,7 @@ docs/rollouts.md says what each preset needs. The names of Envoy's own metrics a
 
 import re
 
-from meshconfig.spec.duration import duration
+from meshconfig.duration import written
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import PLACEHOLDER, Metric, Rollout
 
@@ -88,7 +88,7 @@ def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "")
     Parameters:
         service: of the rollout; empty where the query is the same for all of them.
     """
-    interval = duration(metric.interval or max(metric.every, LEAST_INTERVAL))
+    interval = written(metric.interval or max(metric.every, LEAST_INTERVAL))
     values = {"interval": interval, "namespace": rollout.metadata.namespace}
     if service:
         values |= _of_service(rollout, group, service)

@@ -8,6 +8,7 @@ from typing import Any
 from meshconfig.istio import HTTPRoute, HTTPRouteDestination
 from meshconfig.istio.destinations import ALL_MILLIONTHS, millionths, mirrors, sent_authority, weighted
 from meshconfig.istio.strings import UnknownError
+from meshconfig.istio.types import unmodelled
 from meshconfig.simulate import clusters, headers, paths
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
@@ -21,7 +22,6 @@ from meshconfig.simulate.decision import (
     Undecided,
 )
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.match import unmodelled
 from meshconfig.simulate.redirect import redirected
 from meshconfig.simulate.request import Request
 
@@ -108,9 +108,9 @@ def _sent(
 ) -> Outcome:
     route = candidate.route
     extra = [
-        *unmodelled(one.model_extra),
-        *unmodelled(one.destination.model_extra),
-        *unmodelled(one.headers.model_extra),
+        *unmodelled(one),
+        *unmodelled(one.destination),
+        *unmodelled(one.headers),
     ]
     action.undecided += [f"the field {name} of a destination is not modelled" for name in extra]
     cluster = clusters.resolve(index, one.destination, proxy)
@@ -174,7 +174,7 @@ def _merged(shares: Iterable[Share]) -> Iterator[Share]:
 
 def _unread(route: HTTPRoute) -> list[str]:
     parts = (route, route.headers, route.headers.request, route.rewrite, route.redirect, route.direct_response)
-    return [name for part in parts if part is not None for name in unmodelled(part.model_extra)]
+    return [name for part in parts if part is not None for name in unmodelled(part)]
 
 
 def _is_preflight(request: Request) -> bool:

@@ -7,13 +7,13 @@ virtual hosts, so VirtualServices of one host merge even across Gateways; a serv
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from meshconfig.istio import VirtualService, fqdn
+from meshconfig.istio import VirtualService, fqdn, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.hosts import covers, domain_matches, intersection, specificity
 from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 from meshconfig.simulate.decision import Failure
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.request import ANY_GATEWAY, DEFAULT_PORTS, Request
+from meshconfig.simulate.request import ANY_GATEWAY, Request
 from meshconfig.simulate.servers import ServerHosts, named, pods_of, reached
 
 NO_CONNECTION = 0  # the status of a request that no listener takes
@@ -39,7 +39,7 @@ class Listening:
 
 def listening(index: Index, request: Request) -> Listening:
     """Find the virtual host for a request at `request.gateway`."""
-    port = request.port or DEFAULT_PORTS.get(request.scheme, 80)
+    port = request.port or ports.BY_SCHEME.get(request.scheme, 80)
     name = named(index, request, port)
     if name is None:
         return Listening(ProxyContext(ROOT_NAMESPACE, None, port), failure=Failure(404, _nowhere(request, port)))

@@ -6,7 +6,7 @@ a regex that matches the empty string excludes it), but not where it asks for pr
 several times the first counts, names and values are compared undecoded.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,12 +15,12 @@ from meshconfig.istio import HTTPMatchRequest, StringMatch
 from meshconfig.istio.matches import claim_path
 from meshconfig.istio.routes import Mismatch
 from meshconfig.istio.strings import UnknownError, described, is_present_match, matches
+from meshconfig.istio.types import unmodelled
 from meshconfig.simulate.paths import without_query
 from meshconfig.simulate.request import Request
 
 # Claims that Envoy's JWT filter splits at spaces, as Istio sets it up.
 _SPACE_SEPARATED = ("scope", "permission")
-_HARMLESS = frozenset({"statPrefix", "name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,8 @@ def evaluate(match: HTTPMatchRequest | None, request: Request) -> MatchResult:
                 mismatches.append(mismatch)
         except UnknownError as error:
             unknown.append(str(error))
-    unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match.model_extra, _HARMLESS)]
+    unknown += [f"the field {name} of a match is not modelled" for name in unmodelled(match)]
     return MatchResult(tuple(mismatches), tuple(unknown))
-
-
-def unmodelled(extra: Mapping[str, Any] | None, harmless: Iterable[str] = ()) -> list[str]:
-    """The names of fields that were read but are not modelled, less those that no decision depends on."""
-    return [name for name in extra or () if name not in harmless]
 
 
 Check = Callable[[], Mismatch | None]

@@ -4,12 +4,13 @@ Source: pilot route.go, ApplyRedirect. Measured on Envoy 1.40: a `uri` replaces 
 has one itself; the request's host keeps its port, except `:80` when the scheme changes to https.
 """
 
-from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite
+from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite, ports
+from meshconfig.istio.destinations import redirect_port
 from meshconfig.istio.strings import UnknownError
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.decision import Redirect
 from meshconfig.simulate.paths import rewritten
-from meshconfig.simulate.request import DEFAULT_PORTS, Request, split_port
+from meshconfig.simulate.request import Request, split_port
 
 _CODES = (301, 302, 303, 307, 308)
 
@@ -26,19 +27,13 @@ def redirected(
     if code not in _CODES:
         raise UnknownError(f"a redirect with code {code}, which pilot does not take")
     scheme = redirect.scheme or request.scheme
-    host = _host(redirect, request, scheme, _port(redirect, proxy))
+    host = _host(redirect, request, scheme, redirect_port(redirect, proxy.port, tls=proxy.tls))
     return Redirect(code, f"{scheme}://{host}{_path(redirect, request, match)}")
 
 
 def to_https(request: Request) -> Redirect:
     """The answer of a Gateway's server with `httpsRedirect` to a plain request."""
     return Redirect(301, f"https://{request.host}{request.path}")
-
-
-def _port(redirect: HTTPRedirect, proxy: ProxyContext) -> int | None:
-    port = redirect.port or (proxy.port if redirect.derive_port == "FROM_REQUEST_PORT" else None)
-    scheme = redirect.scheme or ("https" if proxy.tls else "http")
-    return None if port == DEFAULT_PORTS.get(scheme) else port
 
 
 def _host(redirect: HTTPRedirect, request: Request, scheme: str, port: int | None) -> str:
@@ -48,7 +43,7 @@ def _host(redirect: HTTPRedirect, request: Request, scheme: str, port: int | Non
     if port:
         return f"{host}:{port}"
     # Envoy takes the old scheme's own port off when the scheme changes.
-    return host if scheme != request.scheme and own == DEFAULT_PORTS.get(request.scheme) else request.host
+    return host if scheme != request.scheme and own == ports.BY_SCHEME.get(request.scheme) else request.host
 
 
 def _path(redirect: HTTPRedirect, request: Request, match: HTTPMatchRequest | None) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 Pairs = tuple[tuple[str, str], ...]
 
 ANY_GATEWAY = "*"  # whichever Gateway serves the request's host and port
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,45 @@
-"""Lengths of time as people, Go and Prometheus write them: `30s`, `5m`, `1h30m`; in the models, seconds."""
+"""Durations as fields of a spec; the grammar and its bounds are those of `meshconfig.duration`."""
 
-import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
-UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+from meshconfig.duration import PATTERN, POSITIVE, seconds, written
 
 
-def _seconds(value: Any) -> Any:
-    if not isinstance(value, str) or not re.fullmatch(PATTERN, value):
+def _seconds(value: Any) -> float:
+    if not isinstance(value, str):  # YAML's 30 is a number
         raise ValueError(f"takes a duration such as 30s, 5m or 1h30m, not {value!r}")
-    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", value)
-    return round(sum(float(number) * UNITS[unit] for number, unit in parts), 3)
+    return seconds(value)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as they are written: 90 is `1m30s`."""
-    left, text = round(seconds * 1000), ""
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        text += f"{left // size}{unit}" if left >= size else ""
-        left %= size
-    return text or "0s"
+def _positive(found: float) -> float:
+    if not found:
+        raise ValueError("takes a duration from 1ms to 366d, not 0")
+    return found
 
 
-_Written = Annotated[str, StringConstraints(pattern=PATTERN)]
-Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=_Written), PlainSerializer(duration)]
-Period = Annotated[Seconds, Field(gt=0)]
+def _as_go_writes(value: Any) -> str:
+    """The text as it was written, unless it has days: Istio knows none."""
+    found = _seconds(value)
+    return written(found) if "d" in value else str(value)
+
+
+def _positive_text(text: str) -> str:
+    _positive(seconds(text))
+    return text
+
+
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern}, mode="validation")
+
+
+# In a model these are seconds; `0s` is allowed where it means "at once".
+DurationOrZero = Annotated[float, BeforeValidator(_seconds), PlainSerializer(written), _schema(PATTERN)]
+Duration = Annotated[
+    float, BeforeValidator(_seconds), AfterValidator(_positive), PlainSerializer(written), _schema(POSITIVE)
+]
+
+# What goes into Istio's resources stays text; `0s` is allowed where Istio takes it.
+IstioDurationOrZero = Annotated[str, BeforeValidator(_as_go_writes), _schema(PATTERN)]
+IstioDuration = Annotated[str, BeforeValidator(_as_go_writes), AfterValidator(_positive_text), _schema(POSITIVE)]

@@ -6,11 +6,11 @@ not hold is what graylane itself writes: `match`, `route`, `redirect`, `directRe
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from meshconfig.spec.base import Items, PortNumber, Strict
+from meshconfig.spec.duration import IstioDuration, IstioDurationOrZero
 
-Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$")]
 Status = Annotated[int, Field(ge=200, le=599)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -39,15 +39,15 @@ class Destination(Strict):
 
 class Retries(Strict):
     attempts: Annotated[int, Field(ge=0)] | None = None
-    per_try_timeout: Duration | None = None
+    per_try_timeout: IstioDuration | None = None
     retry_on: str | None = None
     retry_remote_localities: bool | None = None
     retry_ignore_previous_hosts: bool | None = None
-    backoff: Duration | None = None
+    backoff: IstioDuration | None = None
 
 
 class Delay(Strict):
-    fixed_delay: Duration
+    fixed_delay: IstioDuration
     percentage: Percentage | None = None
 
 
@@ -78,7 +78,7 @@ class CorsPolicy(Strict):
     allow_methods: Items[str] | None = None
     allow_headers: Items[str] | None = None
     expose_headers: Items[str] | None = None
-    max_age: Duration | None = None
+    max_age: IstioDuration | None = None
     allow_credentials: bool | None = None
     unmatched_preflights: Literal["UNSPECIFIED", "FORWARD", "IGNORE"] | None = None
 
@@ -97,7 +97,7 @@ class Headers(Strict):
 class Policy(Strict):
     """Istio `HTTPRoute` fields that go into each route of the service."""
 
-    timeout: Duration | None = None
+    timeout: IstioDuration | None = None
     retries: Retries | None = None
     fault: Fault | None = None
     mirror: Destination | None = None
@@ -109,21 +109,21 @@ class Policy(Strict):
 
 class TcpKeepalive(Strict):
     probes: int | None = None
-    time: Duration | None = None
-    interval: Duration | None = None
+    time: IstioDuration | None = None
+    interval: IstioDuration | None = None
 
 
 class TcpSettings(Strict):
     max_connections: int | None = None
-    connect_timeout: Duration | None = None
+    connect_timeout: IstioDuration | None = None
     tcp_keepalive: TcpKeepalive | None = None
-    max_connection_duration: Duration | None = None
-    idle_timeout: Duration | None = None
+    max_connection_duration: IstioDuration | None = None
+    idle_timeout: IstioDurationOrZero | None = None  # 0s: never
 
 
 class Http2KeepAlive(Strict):
-    interval: Duration | None = None
-    timeout: Duration | None = None
+    interval: IstioDuration | None = None
+    timeout: IstioDuration | None = None
 
 
 class HttpSettings(Strict):
@@ -132,7 +132,7 @@ class HttpSettings(Strict):
     http2_max_requests: Annotated[int | None, Field(alias="http2MaxRequests")] = None
     max_requests_per_connection: int | None = None
     max_retries: int | None = None
-    idle_timeout: Duration | None = None
+    idle_timeout: IstioDuration | None = None
     h2_upgrade_policy: Annotated[
         Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"] | None, Field(alias="h2UpgradePolicy")
     ] = None
@@ -154,7 +154,7 @@ class HttpCookie(Strict):
     name: str
     attributes: Items[CookieAttribute] | None = None
     path: str | None = None
-    ttl: Duration | None = None
+    ttl: IstioDurationOrZero | None = None
 
 
 class RingHash(Strict):
@@ -200,7 +200,7 @@ class ZoneAwareLbSetting(Strict):
 
 
 class Warmup(Strict):
-    duration: Duration
+    duration: IstioDuration
     minimum_percent: float | None = None
     aggression: float | None = None
 
@@ -210,7 +210,7 @@ class LoadBalancer(Strict):
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLbSetting | None = None
     zone_aware_lb_setting: ZoneAwareLbSetting | None = None
-    warmup_duration_secs: Duration | None = None
+    warmup_duration_secs: IstioDuration | None = None
     warmup: Warmup | None = None
 
     @model_validator(mode="after")
@@ -226,8 +226,8 @@ class OutlierDetection(Strict):
     consecutive_local_origin_failures: int | None = None
     consecutive_gateway_errors: int | None = None
     consecutive_5xx_errors: Annotated[int | None, Field(alias="consecutive5xxErrors")] = None
-    interval: Duration | None = None
-    base_ejection_time: Duration | None = None
+    interval: IstioDuration | None = None
+    base_ejection_time: IstioDuration | None = None
     max_ejection_percent: Percent | None = None
     min_health_percent: Percent | None = None
     outlier_detection_http_error_codes: Items[int] | None = None
@@ -265,7 +265,7 @@ class ProxyProtocol(Strict):
 
 class RetryBudget(Strict):
     percent: float | None = None
-    budget_interval: Duration | None = None
+    budget_interval: IstioDuration | None = None
     min_retry_concurrency: int | None = None
 
 

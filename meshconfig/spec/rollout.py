@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, Field, StringConstraints, field_validator,
 
 from meshconfig.errors import nearest
 from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, Strict, WorkloadName
-from meshconfig.spec.duration import Period, Seconds
+from meshconfig.spec.duration import Duration, DurationOrZero
 from meshconfig.spec.group import EntryHost
 
 PLACEHOLDERS = ("version", "service", "namespace", "workload", "host", "interval")
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_.]*)\s*\}\}")
+MOST_PODS = 2**31 - 1  # Kubernetes, Deployment: `replicas` is an int32
 STEP = ("weight", "replicas", "pause", "analysis", "auto")
 
 
@@ -21,12 +22,12 @@ def _replicas(value: Any) -> Any:
     percent = re.fullmatch(r"([0-9]{1,3})%", value) if isinstance(value, str) else None
     if percent and 1 <= int(percent[1]) <= 100:
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_PODS:
         return value
-    raise ValueError(f"takes a number of Pods from 1, or a share from '1%' to '100%', not {value!r}")
+    raise ValueError(f"takes a number of Pods from 1 to {MOST_PODS}, or a share from '1%' to '100%', not {value!r}")
 
 
-_Count = Annotated[int, Field(ge=1)] | Annotated[str, StringConstraints(pattern="^[0-9]{1,3}%$")]
+_Count = Annotated[int, Field(ge=1, le=MOST_PODS)] | Annotated[str, StringConstraints(pattern="^[0-9]{1,3}%$")]
 Replicas = Annotated[int | str, BeforeValidator(_replicas, json_schema_input_type=_Count)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -47,13 +48,13 @@ class Move(Strict):
 class Pause(Strict):
     """Until somebody approves, or for a time (an approval ends that too)."""
 
-    for_: Annotated[Period | None, Field(alias="for")] = None
+    for_: Annotated[Duration | None, Field(alias="for")] = None
 
 
 class AnalysisStep(Strict):
     """All metrics are measured for this long; it goes on when each of them passed."""
 
-    for_: Annotated[Period, Field(alias="for")]
+    for_: Annotated[Duration, Field(alias="for")]
 
 
 class Auto(Strict):
@@ -62,7 +63,7 @@ class Auto(Strict):
     from_: Annotated[Percent, Field(alias="from")]
     to: Percent
     add: Annotated[int, Field(ge=1, le=100)]
-    every: Period
+    every: Duration
 
     @model_validator(mode="after")
     def _rises(self) -> "Auto":
@@ -119,9 +120,9 @@ class Metric(Strict):
     preset: Preset | None = None
     min: Limit | None = None
     max: Limit | None = None
-    every: Period = 60.0
+    every: Duration = 60.0
     failures: Annotated[int, Field(ge=1)] = 1
-    interval: Period | None = None
+    interval: Duration | None = None
 
     @field_validator("query")
     @classmethod
@@ -182,7 +183,7 @@ class RolloutSpec(Strict):
     steps: Annotated[Items[RolloutStep], Field(min_length=1)]
     analysis: Analysis | None = None
     on_fail: Literal["rollback", "hold"] = "rollback"
-    keep_old: Seconds | None = None
+    keep_old: DurationOrZero | None = None
     notify: Items[Webhook] = ()
 
     @field_validator("steps")

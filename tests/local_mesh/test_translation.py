@@ -159,6 +159,56 @@ def test_a_redirect_keeps_the_port_only_where_it_is_not_the_schemes():
     }
 
 
+def test_a_redirect_replaces_the_prefix_that_the_route_matched():
+    moved = mesh_route("{match: [{uri: {prefix: /a}}], redirect: {prefixRewrite: /b, uri: /ignored}}")
+    assert moved["redirect"] == {"prefix_rewrite": "/b", "response_code": "MOVED_PERMANENTLY"}
+
+
+def at_gateway(*virtual_services, protocol="HTTP"):
+    """The names of the routes for cat.example.com at a Gateway, in order; the VirtualServices: the oldest first."""
+    server = {"port": {"number": 80, "protocol": protocol}, "hosts": ["*"]}
+    manifests = [yaml.safe_load(SERVICE), _manifest("Gateway", "gw", "demo", {"servers": [server]})]
+    for created, (name, namespace, spec) in enumerate(virtual_services):
+        spec = {"hosts": ["cat.example.com"], "gateways": ["demo/gw"], **spec}
+        manifests.append(_manifest("VirtualService", name, namespace, spec, f"2026-01-0{created + 1}T00:00:00Z"))
+    found = translate(Resources.parse(manifests), ENDPOINTS)
+    gateways = [found.routes[one.name]["virtual_hosts"] for one in found.listeners if one.kind == "gateway"]
+    return [route["name"] for hosts in gateways for host in hosts for route in host["routes"]]
+
+
+def _manifest(kind, name, namespace, spec, created=""):
+    metadata = {"name": name, "namespace": namespace, "creationTimestamp": created}
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def answering(name, **match):
+    return {"name": name, "directResponse": {"status": 200}, **({"match": [match]} if match else {})}
+
+
+def test_at_a_gateway_what_is_exported_to_its_namespace_by_name_comes_before_what_all_see():
+    public = ("public", "demo", {"http": [answering("public", uri={"prefix": "/a"})]})
+    named = ("named", "demo", {"http": [answering("named", uri={"prefix": "/a"})], "exportTo": ["istio-system"]})
+    private = ("private", "demo", {"http": [answering("private")], "exportTo": ["."]})
+    assert at_gateway(public, named, private) == ["named", "public"]
+
+
+def test_at_a_gateway_a_route_for_every_request_comes_last():
+    every = ("every", "demo", {"http": [answering("every", uri={"regex": ".*"})]})
+    some = ("some", "demo", {"http": [answering("some", method={"exact": "GET"})]})
+    assert at_gateway(every, some) == ["some", "every"]
+
+
+@pytest.mark.parametrize(("protocol", "routed"), [("HTTP", True), ("GRPC-Web", True), ("MySQL", False), ("", False)])
+def test_a_gateways_server_routes_what_istio_takes_for_http(protocol, routed):
+    assert bool(at_gateway(("vs", "demo", {"http": [answering("one")]}), protocol=protocol)) is routed
+
+
+def test_percentages_are_rounded_down_as_istio_does():
+    extra = "fault: {abort: {httpStatus: 503, percentage: {value: 0.00019}}}"
+    fault = mesh_route(f"{{{extra}, {TO_MOUSE}}}")["typed_per_filter_config"]["envoy.filters.http.fault"]
+    assert fault["abort"]["percentage"] == {"numerator": 1, "denominator": "MILLION"}
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("2s", "2s"), ("1m30s", "90s"), ("100ms", "0.1s"), ("1.5h", "5400s"), ("0s", "0s")]
 )

@@ -116,7 +116,7 @@ def test_the_spec_itself_is_right():
         (
             "port: 9001\n",
             "port: 9001\n      policy: {timeout: 2}\n",
-            "13: spec.services.cat.policy.timeout: takes a string, not 2; quote it",
+            "13: spec.services.cat.policy.timeout: takes a duration such as 30s, 5m or 1h30m, not 2",
         ),
         (
             "port: 9001\n",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from meshconfig.backend.kinds import ISTIO, PUSHED
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.pages import Proxy, Version
 from meshconfig.cluster.objects import Key, Manifest
@@ -15,14 +16,7 @@ from meshconfig.istio import fqdn
 from meshconfig.istio.cluster_names import ClusterName, host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
 
-# Which types bring a kind to the proxies; the first is sent to every proxy concerned, at each change.
-TYPES = {
-    "DestinationRule": ("CDS", "EDS"),
-    "VirtualService": ("RDS",),
-    "Gateway": ("LDS", "RDS"),
-    "Sidecar": ("CDS", "EDS", "LDS", "RDS"),
-}
-ISTIO = "networking.istio.io/"
+TYPES = {kind.name: kind.pushed_as for kind in PUSHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,9 @@ class PushNeed:
 
 def push_need(change: StepChange) -> PushNeed:
     """What of a change concerns proxies; Deployments and the like do not."""
-    written = tuple(one for one in change.written if one["apiVersion"].startswith(ISTIO) and one["kind"] in TYPES)
+    written = tuple(
+        one for one in change.written if one["apiVersion"].partition("/")[0] == ISTIO and one["kind"] in TYPES
+    )
     deleted = tuple(one for one in change.deleted if one.kind in TYPES)
     kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from meshconfig.backend.kinds import ROUTING
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.finding import Finding, error
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
@@ -12,7 +13,6 @@ from meshconfig.render import IstioApi
 
 GROUP_PATH = f"/apis/{ISTIO_GROUP}"
 VERSIONS: tuple[IstioApi, ...] = ("v1", "v1beta1")  # the better first
-KINDS = ("VirtualService", "DestinationRule", "Gateway")
 FIX = "Install Istio 1.20 or newer, at least its CRDs: helm install istio-base istio/base -n istio-system"
 
 
@@ -42,6 +42,6 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
         there = f", only {', '.join(snapshot.istio_versions)}" if snapshot.istio_versions else ""
         yield error(ISTIO_GROUP, f"neither v1 nor v1beta1 is served{there}", FIX)
         return
-    for kind in KINDS:
-        if kind not in snapshot.istio_kinds:
-            yield error(f"{ISTIO_GROUP}/{version}", f"there is no {kind}", FIX)
+    for kind in ROUTING:
+        if kind.name not in snapshot.istio_kinds:
+            yield error(f"{ISTIO_GROUP}/{version}", f"there is no {kind.name}", FIX)

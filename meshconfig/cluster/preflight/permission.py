@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from meshconfig.backend.kinds import KINDS, OWNED
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.owned import KINDS
-from meshconfig.cluster.paths import collection
+from meshconfig.cluster.rights import HISTORY, LOCK, WRITE
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
+from meshconfig.render import render
 
 
 class Permission(NamedTuple):
@@ -28,8 +29,7 @@ class Permission(NamedTuple):
 
 # What a barrier reads in a service's namespace: is a Pod of the new subset ready?
 BARRIER = ("EndpointSlice", "Pod")
-# Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
-RECORDS = {"Lease": ("get", "create", "update"), "ConfigMap": ("list", "create", "update", "delete")}
+RECORDS = {"Lease": LOCK, "ConfigMap": HISTORY}
 
 
 def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] = ()) -> list[Permission]:
@@ -43,26 +43,18 @@ def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] 
     hosting = {namespace for service in model.services if (namespace := namespace_of(service.host))}
     needed |= {_permission("list", kind, namespace) for kind in BARRIER for namespace in hosting}
     needed |= {one for kind, verbs in RECORDS.items() for one in _all(verbs, kind, model.namespace)}
-    needed |= {one for kind, namespace in set(_written(model)) for one in _all(("create", "patch"), kind, namespace)}
+    needed |= {one for kind, namespace in set(_written(model)) for one in _all(WRITE, kind, namespace)}
     needed |= {_permission("delete", one.kind, one.namespace) for one in deletes}
     return sorted(needed)
 
 
 def _written(model: Model) -> Iterator[tuple[str, str]]:
     """The kind and the namespace of each resource that the model renders to."""
-    for service in model.services:
-        yield "DestinationRule", service.namespace
-        yield "VirtualService", service.namespace
-        if service.autoscalers:
-            yield "HorizontalPodAutoscaler", service.namespace
-    for entry in model.entries:
-        yield "VirtualService", entry.namespace
-        if entry.own:
-            yield "Gateway", entry.namespace
+    return ((one["kind"], one["metadata"]["namespace"]) for one in render([model]))
 
 
 def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:
-    return (_permission("list", kind, namespace) for namespace in namespaces for kind in KINDS)
+    return (_permission("list", kind.name, namespace) for namespace in namespaces for kind in OWNED)
 
 
 def _all(verbs: Iterable[str], kind: str, namespace: str) -> Iterator[Permission]:
@@ -70,5 +62,4 @@ def _all(verbs: Iterable[str], kind: str, namespace: str) -> Iterator[Permission
 
 
 def _permission(verb: str, kind: str, namespace: str) -> Permission:
-    parts = collection(kind, namespace).split("/")  # /api/v1/… or /apis/GROUP/VERSION/…
-    return Permission(verb, parts[2] if parts[1] == "apis" else "", parts[-1], namespace)
+    return Permission(verb, KINDS[kind].group, KINDS[kind].plural, namespace)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from meshconfig.istio.destinations import weighted
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -10,7 +11,7 @@ from meshconfig.lint.rule import Hit, Rule
 def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
         for number, route in enumerate(owner.spec.http):
-            if len(route.route) > 1 and not any(one.weight for one in route.route):
+            if route.route and not weighted(route.route):
                 count = len(route.route)
                 yield Hit(owner, ("spec", "http", number, "route"), f"the weights of all {count} destinations are 0")
 

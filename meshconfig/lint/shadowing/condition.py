@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from meshconfig.istio import HTTPMatchRequest, StringMatch, VirtualService
 from meshconfig.istio.gateways import gateway_name
 from meshconfig.istio.strings import is_present_match
+from meshconfig.istio.types import unmodelled
 from meshconfig.lint.shadowing.text import ANYTHING, Atom, Kind, Texts, exactly, may_be_empty, texts, within
 
 Key = tuple[str, str]  # what is looked at: ("uri", ""), ("header", "env"), ("query", "q"), ("label", "app"), …
@@ -111,10 +112,9 @@ def _values(match: HTTPMatchRequest) -> Iterator[tuple[Key, Texts]]:
         yield ("label", name), exactly(label)
     if match.source_namespace:
         yield ("namespace", ""), exactly(match.source_namespace)
-    for name, other in (match.model_extra or {}).items():
+    for name in unmodelled(match):
         # A field that is not known here may ask for anything: it is fulfilled by its equal alone.
-        if name not in ("statPrefix",):
-            yield ("opaque", name), exactly(repr(other))
+        yield ("opaque", name), exactly(repr((match.model_extra or {})[name]))
 
 
 def _header(name: str, value: StringMatch) -> tuple[Key, Texts]:

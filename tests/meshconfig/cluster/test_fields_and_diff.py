@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshconfig.backend.kinds import KINDS
 from meshconfig.cluster.diff import Kind, differences
 from meshconfig.cluster.fields import managed_part, other_managers
 from meshconfig.cluster.objects import key, state
@@ -105,7 +106,7 @@ def test_what_is_not_wanted_any_more_is_deleted_and_what_is_missing_created():
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ({}, "kubectl label destinationrule cat-svc -n demo"),
+        ({}, "kubectl label destinationrules.networking.istio.io cat-svc -n demo"),
         ({GROUP: "pets"}, "is nobody's"),
         ({MANAGED_BY: "Helm", GROUP: "pets"}, "is nobody's"),
         ({MANAGED_BY: "graylane", GROUP: "shop"}, "belongs to group shop"),
@@ -119,6 +120,19 @@ def test_a_name_that_is_somebody_elses_stops_the_change(labels, said):
         check_free(LiveSet({}, {}, unmanaged, "v1"), state([rule()]), "pets")
     assert said in str(refused.value)
     check_free(LiveSet({}, {}, unmanaged, "v1"), {}, "pets")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("VirtualService", "virtualservices.networking.istio.io"),
+        ("Gateway", "gateways.networking.istio.io"),  # with Gateway API's CRDs, `gateway` is another kind
+        ("HorizontalPodAutoscaler", "horizontalpodautoscalers.autoscaling"),
+        ("Service", "services"),
+    ],
+)
+def test_a_kind_is_named_for_kubectl_with_its_group(kind, name):
+    assert KINDS[kind].resource == name
 
 
 values = st.recursive(

@@ -126,6 +126,12 @@ def test_gl211_a_default_without_a_subset_is_fine_where_nobody_has_one(codes, ro
     assert codes(text.replace(", subset: s1", "").replace(", subset: s0", "")) == []
 
 
+def test_gl211_a_short_name_is_the_same_host(codes, routed):
+    text = routed("{headers: {env: {exact: gray}}}", None)
+    short = text.replace("host: cat.demo.svc.cluster.local, subset: s1", "host: cat")
+    assert codes(short) == ["GL108", "GL211"]
+
+
 @pytest.mark.parametrize(
     "field", ["uri", "method", "authority", "headers: {x", "withoutHeaders: {x", "queryParams: {x"]
 )
@@ -170,7 +176,10 @@ def test_gl215_a_match_for_a_gateway_has_no_labels_to_ask_for(codes, routed):
     assert codes(routed("{sourceLabels: {app: a}}", extra=FRONT, hosts="a.example.com")) == []
 
 
-@pytest.mark.parametrize(("one", "other", "clash"), [("'.'", "shop", False), ("'.'", "'*'", True), ("a, b", "b", True)])
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [("'.'", "shop", False), ("'.'", "'*'", True), ("a, b", "b", True), ("'~'", "'*'", False)],
+)
 def test_gl216_two_that_no_caller_sees_both_are_apart(codes, one, other, clash):
     text = "".join(
         virtual_service(f"[{{route: [{to('prod')}]}}]", name=name, spec=f"  exportTo: [{seen}]\n")

@@ -67,6 +67,8 @@ def test_gl302_a_subset_that_prefers_some_of_all_pods_needs_no_labels(codes):
     policy = "{loadBalancer: {localityLbSetting: {failoverPriority: [env=gray]}}}"
     assert codes(RULE % ("cat", f"{{name: gray, trafficPolicy: {policy}}}")) == []
     assert codes(RULE % ("cat", "{name: gray, trafficPolicy: {loadBalancer: {simple: RANDOM}}}")) == ["GL302"]
+    switched_off = policy.replace("[env=gray]", "[env=gray], enabled: false")
+    assert codes(RULE % ("cat", f"{{name: gray, trafficPolicy: {switched_off}}}")) == ["GL302"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,12 @@ spec:
 def test_gl401_the_same_pods_port_and_host_clash_across_namespaces(codes, selector, port, host, clash):
     one = GATEWAY % ("one", "demo", "istio: ingressgateway", 80, "a.example.com")
     assert codes(one + GATEWAY % ("two", "shop", selector, port, host)) == ["GL401"] * clash
+
+
+@pytest.mark.parametrize(("one", "two", "clash"), [("./*.org", "demo/*.org", True), ("./*.org", "shop/*.org", False)])
+def test_gl401_hosts_of_one_namespace_are_the_same_however_it_is_named(codes, one, two, clash):
+    here = GATEWAY % ("one", "demo", "istio: ingressgateway", 80, one)
+    assert codes(here + GATEWAY % ("two", "shop", "istio: ingressgateway", 80, two)) == ["GL401"] * clash
 
 
 def test_gl401_other_labels_of_the_same_pods_clash_once_the_pods_are_given(codes):

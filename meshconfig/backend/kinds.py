@@ -1,0 +1,69 @@
+"""The kinds of resources that graylane reads and writes: one table for paths, ownership, permissions and barriers.
+
+A backend names here what it writes, and as which xDS types the control plane pushes it.
+"""
+
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Literal
+
+ISTIO = "networking.istio.io"
+XdsType = Literal["CDS", "EDS", "LDS", "RDS"]
+
+
+class Role(Flag):
+    """What graylane has to do with a kind."""
+
+    READ = 0
+    ROUTING = auto()  # a backend writes it, and proxies get something of it
+    SCALING = auto()  # a backend writes it, and no proxy hears of it
+    RECORD = auto()  # graylane's own memory: revisions, rollouts, locks
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind.
+
+    Parameters:
+        api: group and version as in `apiVersion`; of Istio's kinds the group alone, as clusters serve v1 or v1beta1.
+        pushed_as: the xDS types that bring it to proxies. The first is sent to every proxy concerned, at each change.
+            Source: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds}.go`.
+    """
+
+    name: str
+    api: str
+    plural: str
+    role: Role = Role.READ
+    pushed_as: tuple[XdsType, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        return self.api.partition("/")[0] if "/" in self.api or "." in self.api else ""
+
+    @property
+    def resource(self) -> str:
+        """`gateways.networking.istio.io`: with Gateway API's CRDs, `gateway` alone means another kind to kubectl."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_ALL = (
+    Kind("DestinationRule", ISTIO, "destinationrules", Role.ROUTING, ("CDS", "EDS")),
+    Kind("VirtualService", ISTIO, "virtualservices", Role.ROUTING, ("RDS",)),
+    Kind("Gateway", ISTIO, "gateways", Role.ROUTING, ("LDS", "RDS")),
+    Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", Role.SCALING),
+    Kind("Sidecar", ISTIO, "sidecars", Role.READ, ("CDS", "EDS", "LDS", "RDS")),
+    Kind("ConfigMap", "v1", "configmaps", Role.RECORD),
+    Kind("Lease", "coordination.k8s.io/v1", "leases", Role.RECORD),
+    Kind("Deployment", "apps/v1", "deployments"),
+    Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
+    Kind("Service", "v1", "services"),
+    Kind("Pod", "v1", "pods"),
+    Kind("Namespace", "v1", "namespaces"),
+    Kind("Event", "v1", "events"),
+    Kind("Secret", "v1", "secrets"),
+)
+KINDS = {kind.name: kind for kind in _ALL}
+ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)
+OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING))
+PUSHED = tuple(kind for kind in _ALL if kind.pushed_as)

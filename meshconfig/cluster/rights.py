@@ -1,0 +1,213 @@
+"""What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
+
+`graylane` is the account of a person or a CI job, `graylane-rollouts` that of the rollouts' controller.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
+
+Account = Literal["graylane", "graylane-rollouts"]
+NAMES = tuple(kind.name for kind in ROUTING)
+SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Verbs on kinds in the namespace of a group.
+
+    Parameters:
+        why: what the verbs are for; it becomes a comment of the manifest.
+        subresource: such as `scale`.
+        names: the objects that it is limited to; empty for all.
+    """
+
+    kinds: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    subresource: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The API group of its kinds: one Right has kinds of one group."""
+        (group,) = {KINDS[name].group for name in self.kinds}
+        return group
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        tail = f"/{self.subresource}" if self.subresource else ""
+        return tuple(KINDS[name].plural + tail for name in self.kinds)
+
+
+# Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
+LOCK = ("get", "create", "update")
+HISTORY = ("list", "create", "update", "delete")
+WRITE = ("create", "patch")
+
+_PODS = (
+    Right(
+        ("EndpointSlice",),
+        ("list",),
+        "Read, so that nothing is routed to where nobody answers: Services and their ports, the Pods behind each "
+        "subset and which of them are ready, and whether the namespace has sidecars. A Role can grant its own "
+        "namespace alone.",
+    ),
+    Right(("Service", "Pod"), ("list",), ""),
+    Right(("Namespace",), ("get",), ""),
+)
+RIGHTS: dict[Account, tuple[Right, ...]] = {
+    "graylane": (
+        Right(
+            NAMES,
+            ("list", *WRITE, "delete"),
+            "What a spec renders to. list: what is there now, one request a kind. patch: server-side apply, and "
+            "create where the resource is new. delete: what is no longer in the spec.",
+        ),
+        Right(SCALING, ("list", *WRITE, "delete"), ""),
+        Right(
+            ("ConfigMap",),
+            ("get", *HISTORY),
+            "The history, a ConfigMap a revision. create: begin one. update: how it ended. delete: the eleventh. And "
+            "rollouts, a ConfigMap each. create: start one. get, update: decide on it (approve, pause, abort …), by "
+            "compare-and-swap.",
+        ),
+        Right(
+            ("Lease",),
+            LOCK,
+            "One operator at a time. update: renew it, take it over, give it back; by compare-and-swap, so that get "
+            "comes first.",
+        ),
+        *_PODS,
+        Right(
+            ("Deployment",),
+            ("get", "list"),
+            "Read alone. list, for `status`: how many Pods of a version should be there. get, for `rollout start`: "
+            "is the Deployment of each version there.",
+        ),
+    ),
+    "graylane-rollouts": (
+        Right(
+            NAMES,
+            ("list", *WRITE),
+            "Each step of a rollout is an apply, with the rights that one takes (k8s/rbac/graylane.yaml). No step "
+            "deletes one of these.",
+        ),
+        Right(SCALING, ("list", *WRITE, "delete"), "delete: the old version's, once it is retired."),
+        Right(
+            ("ConfigMap",),
+            ("get", *HISTORY),
+            "A rollout's state, read and written by compare-and-swap; and the history of the applies.",
+        ),
+        Right(("Lease",), LOCK, "One controller at a time, and one operator of a group at a time."),
+        *_PODS,
+        Right(
+            ("Deployment",),
+            ("get", "delete"),
+            "How many Pods there are and how many are ready; delete: the old version, once it is retired.",
+        ),
+        Right(("Deployment",), ("patch",), "Of a Deployment only its number of Pods: no image, no command.", "scale"),
+        Right(("Event",), ("create",), "Each transition, as an Event of the new version's Deployment."),
+        Right(
+            ("Secret",),
+            ("get",),
+            "What signs the webhooks. Name here the Secrets of your rollouts' `notify`, or take the rule away: "
+            "without resourceNames it would be every Secret of the namespace.",
+            names=("rollout-hook",),
+        ),
+    ),
+}
+ISTIOD = (
+    Right(("Pod",), ("list",), "Which Pods are istiod's."),
+    Right(
+        ("Pod",),
+        ("get", "create"),
+        "Their debug pages, which answer their own host alone: by a port-forward, as istioctl reads them. Older API "
+        "servers ask for one verb of the two. RBAC cannot say which Pod or port: this reaches any port of any Pod of "
+        "istio-system.",
+        "portforward",
+    ),
+)
+HEADS: dict[str, str] = {
+    "graylane": (
+        "Who runs graylane in one namespace, and the least that it takes. For another namespace, change "
+        "`namespace: demo`. Beside it goes istiod.yaml. Which right is for what: docs/rbac.md."
+    ),
+    "graylane-rollouts": (
+        "What the rollouts' controller may, and no more. Beside it goes istiod.yaml. Which right is for what: "
+        "docs/rbac.md."
+    ),
+    "istiod": (
+        "For barriers that know: graylane asks istiod which proxies have acknowledged a change, by a "
+        "port-forward. Without it, `--istiod URL` reaches istiod another way, or each barrier is a wait "
+        "(`--wait`) and the report says `unverified`."
+    ),
+}
+_WIDTH = 118
+
+
+def account(name: Account, namespace: str = "demo") -> str:
+    """The manifest of an account: its ServiceAccount, Role and RoleBinding, as YAML with comments."""
+    # The command's own account is used from outside; the controller's Pods need their token.
+    token = "automountServiceAccountToken: false\n" if name == "graylane" else ""
+    head = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {namespace}\n{token}"
+    role = _role(name, namespace, RIGHTS[name])
+    return _comment(HEADS[name]) + "---\n".join((head, role, _binding(name, name, namespace, name, namespace)))
+
+
+def for_istiod(name: Account, role: str, namespace: str = "demo") -> str:
+    """The manifest by which an account reads istiod's debug pages."""
+    binding = _binding(f"{role}-{namespace}", role, "istio-system", name, namespace)
+    return _comment(HEADS["istiod"]) + "---\n".join((_role(role, "istio-system", ISTIOD), binding))
+
+
+def _role(name: str, namespace: str, rights: Iterable[Right]) -> str:
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: Role",
+        "metadata:",
+        f"  name: {name}",
+        f"  namespace: {namespace}",
+        "rules:",
+        *(line for right in rights for line in _rule(right)),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rule(right: Right) -> Iterator[str]:
+    yield from _comment(right.why, "  ").splitlines()
+    group = right.group or '""'
+    yield f"  - apiGroups: [{group}]"
+    yield f"    resources: [{', '.join(right.resources)}]"
+    if right.names:
+        yield f"    resourceNames: [{', '.join(right.names)}]"
+    yield f"    verbs: [{', '.join(right.verbs)}]"
+
+
+def _binding(name: str, role: str, namespace: str, account: str, home: str) -> str:
+    return f"""apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {name}
+  namespace: {namespace}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {role}
+subjects:
+  - kind: ServiceAccount
+    name: {account}
+    namespace: {home}
+"""
+
+
+def _comment(text: str, indent: str = "") -> str:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= _WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{indent}# {word}")
+    return "".join(f"{line}\n" for line in lines)

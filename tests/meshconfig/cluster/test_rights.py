@@ -1,0 +1,54 @@
+"""The manifests of graylane's accounts are those that its table of rights renders to; `make golden` rewrites them."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshconfig.backend.kinds import KINDS, OWNED, PUSHED
+from meshconfig.cluster.paths import collection
+from meshconfig.cluster.rights import RIGHTS, account, for_istiod
+
+K8S = Path(__file__).parents[3] / "k8s"
+MANIFESTS = {
+    "rbac/graylane.yaml": lambda: account("graylane"),
+    "rbac/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
+    "controller/account.yaml": lambda: account("graylane-rollouts"),
+    "controller/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_is_current_with_the_rights_golden(name):
+    text = MANIFESTS[name]()
+    if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
+        (K8S / name).write_text(text)
+    assert (K8S / name).read_text() == text
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_grants_what_the_table_says(name):
+    documents = list(yaml.safe_load_all(MANIFESTS[name]()))
+    (role,) = [one for one in documents if one["kind"] == "Role"]
+    (binding,) = [one for one in documents if one["kind"] == "RoleBinding"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert all(rule["verbs"] and rule["resources"] and "*" not in rule["verbs"] for rule in role["rules"])
+
+
+def test_whoever_drives_rollouts_may_delete_no_route():
+    deleting = {kind for right in RIGHTS["graylane-rollouts"] if "delete" in right.verbs for kind in right.kinds}
+    assert deleting == {"HorizontalPodAutoscaler", "ConfigMap", "Deployment"}
+
+
+def test_each_kind_has_a_path_and_a_name_that_kubectl_takes_for_no_other():
+    assert collection("Gateway", "demo") == "/apis/networking.istio.io/v1/namespaces/demo/gateways"
+    assert collection("VirtualService", "demo", "v1beta1").startswith("/apis/networking.istio.io/v1beta1/")
+    assert collection("Pod", "demo") == "/api/v1/namespaces/demo/pods"
+    assert collection("Lease", "demo") == "/apis/coordination.k8s.io/v1/namespaces/demo/leases"
+    assert KINDS["Gateway"].resource == "gateways.networking.istio.io"
+    assert (KINDS["Pod"].resource, KINDS["Pod"].group) == ("pods", "")
+
+
+def test_what_proxies_hear_of_is_what_a_barrier_waits_for():
+    assert {kind.name for kind in OWNED} - {kind.name for kind in PUSHED} == {"HorizontalPodAutoscaler"}
