@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshconfig.backend.istio import autoscaler, destination_rule, gateway, virtual_service
+from meshconfig.backend.istio.evidence import evidence, relabelled
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio import MESH
 from meshconfig.model import (
@@ -16,6 +17,8 @@ from meshconfig.model import (
     SubsetTable,
     Table,
 )
+
+__all__ = ["evidence", "lift", "lower", "relabelled"]
 
 
 def lower(table: Table, owner: Owner) -> list[Manifest]:

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from meshconfig.backend.evidence import NO_PODS, RelabelledSubset, SubsetPods
 from meshconfig.cluster.barrier.change import BarrierTimeout, Progress, StepChange, Verification
-from meshconfig.cluster.barrier.endpoints import lacking
+from meshconfig.cluster.barrier.endpoints import addresses, lacking
 from meshconfig.cluster.barrier.follow import Follower, Look
 from meshconfig.cluster.barrier.istiod import Istiods, Reach, Unreadable
 from meshconfig.cluster.barrier.need import PushNeed, push_need
@@ -65,7 +67,8 @@ class Barrier:
             self._istiods.close()
 
     def _holds(self, change: StepChange, report: Callable[[Progress], None]) -> Verification:
-        view = _View(self._istiods, push_need(change), self._wait)
+        need = push_need(change)
+        view = _View(self._istiods, need, self._wait, partial(self._pods, need.relabelled))
         settled = _Settled()
         start, pause = time.monotonic(), FIRST
         while True:
@@ -82,6 +85,9 @@ class Barrier:
             time.sleep(pause)
             pause = min(pause * 1.5, LONGEST if progress.waiting_for else SETTLE)
 
+    def _pods(self, subsets: Sequence[RelabelledSubset]) -> SubsetPods:
+        return addresses(self._client, subsets) if self._client is not None and subsets else NO_PODS
+
     def _missing(self, change: StepChange, looks: Sequence[Look], waited: float) -> list[str]:
         if self._client is None or not change.new_subsets:
             return []
@@ -96,6 +102,7 @@ class _View:
     istiods: Istiods
     need: PushNeed
     wait: float
+    pods: Callable[[], SubsetPods]
     given_up: bool = False
     _followers: dict[str, Follower] = field(default_factory=dict)
     _failing: dict[str, float] = field(default_factory=dict)
@@ -107,7 +114,7 @@ class _View:
             return self._failed("", str(error), now)
         looks = []
         for istiod in there:
-            follower = self._followers.setdefault(istiod.name, Follower(istiod.name, istiod.read, self.need))
+            follower = self._followers.setdefault(istiod.name, Follower(istiod.name, istiod.read, self.need, self.pods))
             try:
                 looks.append(follower.look(now))
                 self._failing.pop(istiod.name, None)

@@ -1,10 +1,10 @@
 """What a step wrote, how far it has got, and how waiting for it can end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.cluster.objects import Key, Manifest, State
 from meshconfig.errors import ClusterError
 
 
@@ -23,11 +23,19 @@ class NewSubset(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepChange:
-    """What a step wrote: resources as the API server answered them, what it deleted, and which subsets are new."""
+    """What a step wrote.
+
+    Parameters:
+        written: resources as the API server answered them.
+        before: the same as they were; those that are new are not among them.
+        tag: the name of the tag's header.
+    """
 
     written: tuple[Manifest, ...] = ()
     deleted: tuple[Key, ...] = ()
     new_subsets: tuple[NewSubset, ...] = ()
+    before: State = field(default_factory=dict)
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
+from meshconfig.backend.evidence import RelabelledSubset, SubsetPods
 from meshconfig.cluster.barrier.change import NewSubset
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Manifest
@@ -39,6 +40,16 @@ def lacking(
         if why := lack(serving, matching, [name for name in serving if f"{name}.{namespace}" in known], bool(known)):
             found.append(f"subset {subset.name} of {subset.host}:{subset.port}: {why}")
     return found
+
+
+def addresses(client: Client, subsets: Sequence[RelabelledSubset]) -> SubsetPods:
+    """The addresses of all Pods that have a subset's labels, ready or not."""
+    inside = [(subset, place.namespace) for subset in subsets if (place := service_name(subset.host))]
+    pods = _with_labels(client, [(namespace, subset.labels) for subset, namespace in inside])
+    return {
+        (subset.host, subset.name): [str(one.get("status", {}).get("podIP", "")) for one in found]
+        for (subset, _), found in zip(inside, pods, strict=True)
+    }
 
 
 def endpoints(slices: Iterable[Manifest]) -> frozenset[str]:
@@ -78,15 +89,20 @@ def _slices(client: Client, places: Sequence[tuple[str, str]]) -> dict[tuple[str
 
 def _pods(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[frozenset[str]]:
     """The names of the Pods that have labels, for each (namespace, labels)."""
+    return [frozenset(pod["metadata"]["name"] for pod in found) for found in _with_labels(client, wanted)]
+
+
+def _with_labels(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[list[Manifest]]:
+    """The Pods that have labels, for each (namespace, labels)."""
     crowded = _crowded(namespace for namespace, _ in wanted)
     asked = {(namespace, "" if namespace in crowded else _selector(labels)): None for namespace, labels in wanted}
     pages = dict(_lists(client, "Pod", list(asked)))
     return [
-        frozenset(
-            pod["metadata"]["name"]
+        [
+            pod
             for pod in pages[namespace, "" if namespace in crowded else _selector(labels)]
             if set(labels) <= (pod["metadata"].get("labels") or {}).items()
-        )
+        ]
         for namespace, labels in wanted
     ]
 

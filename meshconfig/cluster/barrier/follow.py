@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from meshconfig.backend import backend
+from meshconfig.backend.evidence import Evidence, SubsetPods
 from meshconfig.cluster.barrier.change import ProxyRefused
 from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
 from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
 from meshconfig.cluster.barrier.push_detector import PushDetector
-from meshconfig.cluster.barrier.trace import Trace, trace
 
 Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
 
@@ -39,10 +40,11 @@ class Follower:
         name: of the istiod, for messages.
         read: gets one of its debug pages.
         need: what the change asks of proxies.
+        pods: gives the Pods of subsets whose labels changed.
     """
 
-    def __init__(self, name: str, read: Read, need: PushNeed) -> None:
-        self.name, self._read, self._need = name, read, need
+    def __init__(self, name: str, read: Read, need: PushNeed, pods: Callable[[], SubsetPods]) -> None:
+        self.name, self._read, self._need, self._pods = name, read, need, pods
         self._detector: PushDetector | None = None
         self._watched: dict[str, frozenset[str]] = {}
         self._since: dict[tuple[str, ...], float] = {}  # when something that should pass was first seen
@@ -62,7 +64,7 @@ class Follower:
         there = proxies(self._read("syncz", {}))
         if not there:
             return Look(())
-        self._detector.ask(there, self._dump, now)
+        self._detector.ask(there, self._dump, self._pods(), now)
         if not self._detector.done(now):
             return Look((f"{self.name} has not pushed the change yet",), len(there), len(there))
         return self._judge(there, self._detector, now)
@@ -147,13 +149,16 @@ class Follower:
         doubt = [one for one in idle if self._lasts(PATIENCE, now, *_last(one)) and _last(one) not in self._excused]
         for proxy in doubt[:DUMPS]:
             page = self._dump(proxy.name)
-            shows = trace(page, self._need.written, self._need.deleted) if page else Trace.ABSENT
-            if shows is Trace.ABSENT or (shows is Trace.SHOWS and self._lasts(IDLE, now, *_last(proxy))):
+            shows = backend().evidence(page, self._need.change, self._pods()) if page else Evidence.ABSENT
+            if shows is Evidence.ABSENT or (shows is Evidence.SHOWS and self._lasts(IDLE, now, *_last(proxy))):
                 self._excused.add(_last(proxy))
         return [proxy for proxy in lagging if proxy not in idle or _last(proxy) not in self._excused]
 
     def _dump(self, name: str) -> Page:
-        return self._read("config_dump", {"proxyID": name})
+        # Endpoints are a large part of a dump: only what changes a subset's labels asks for them.
+        return self._read(
+            "config_dump", {"proxyID": name, **({"include_eds": "true"} if self._need.relabelled else {})}
+        )
 
     def _lasts(self, seconds: float, now: float, *what: str) -> bool:
         return now - self._since.setdefault(what, now) >= seconds

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from meshconfig.backend import backend
+from meshconfig.backend.evidence import RelabelledSubset, Written
 from meshconfig.backend.kinds import ISTIO, PUSHED
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.pages import Proxy, Version
@@ -24,16 +26,25 @@ class PushNeed:
     """What a change asks of proxies.
 
     `hosts`: a proxy that has a cluster of one is concerned; `namespaces`: each sidecar there is; `routers`: each
-    gateway is; `clusters`: the new ones, after their hosts.
+    gateway is; `clusters`: the new ones, after their hosts; `relabelled`: subsets that keep their name and get other
+    labels.
     """
 
-    written: tuple[Manifest, ...]
-    deleted: tuple[Key, ...]
+    change: Written
     types: frozenset[str]
     hosts: frozenset[str]
     namespaces: frozenset[str]
     routers: bool
     clusters: frozenset[tuple[str, str]]
+    relabelled: tuple[RelabelledSubset, ...] = ()
+
+    @property
+    def written(self) -> tuple[Manifest, ...]:
+        return tuple(dict(one) for one in self.change.written)
+
+    @property
+    def deleted(self) -> tuple[Key, ...]:
+        return tuple(Key(*one) for one in self.change.deleted)
 
 
 def push_need(change: StepChange) -> PushNeed:
@@ -45,13 +56,13 @@ def push_need(change: StepChange) -> PushNeed:
     kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
     return PushNeed(
-        written=written,
-        deleted=deleted,
+        change=Written(written, deleted, change.before, change.tag),
         types=frozenset(short for kind in kinds for short in TYPES[kind]),
         hosts=frozenset(host for one in written for host in _hosts(one)),
         namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
         clusters=frozenset((one.host, str(ClusterName(one.host, one.port, one.name))) for one in change.new_subsets),
+        relabelled=tuple(backend().relabelled(written, change.before)),
     )
 
 

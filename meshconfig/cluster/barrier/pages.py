@@ -4,7 +4,7 @@ Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -142,27 +142,6 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return time.astimezone(UTC) if time.tzinfo and time.year > 1 else None
-
-
-def parts(page: Page) -> Iterator[tuple[str, Manifest]]:
-    """Each route and cluster of a `/debug/config_dump` that says which resource it was made from, after its path."""
-    if isinstance(page, list):
-        for one in page:
-            yield from parts(one)
-    elif isinstance(page, dict):
-        if made := _made_from(page):
-            yield made, page
-        for name, one in page.items():
-            if name != "metadata":
-                yield from parts(one)
-
-
-def _made_from(page: Manifest) -> str:
-    metadata = page.get("metadata")
-    filters = metadata.get("filterMetadata") if isinstance(metadata, dict) else None
-    istio = filters.get("istio") if isinstance(filters, dict) else None
-    made = istio.get("config") if isinstance(istio, dict) else None
-    return made if isinstance(made, str) else ""
 
 
 def pushed(dump: Page) -> Version | None:

@@ -5,11 +5,12 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from meshconfig.backend import backend
+from meshconfig.backend.evidence import Evidence, SubsetPods, Written
 from meshconfig.cluster.barrier.need import PushNeed, ResourceClass, concerned, newest
 from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pushed
-from meshconfig.cluster.barrier.trace import Trace, trace
 from meshconfig.cluster.objects import Manifest
 from meshconfig.istio.cluster_names import host_of
 
@@ -79,8 +80,12 @@ class PushDetector:
             return False
         return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
 
-    def ask(self, there: Sequence[Proxy], dump: Dump, now: float) -> None:
-        """Look at a few proxies, those first that were sent something last."""
+    def ask(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
+        """Look at a few proxies, those first that were sent something last.
+
+        Parameters:
+            pods: for subsets whose labels changed, the Pods that have the new ones.
+        """
         connected = {proxy.name: proxy for proxy in there}
         self._conclude(connected, now)
         if self.done(now):
@@ -91,7 +96,7 @@ class PushDetector:
         for proxy in self._some(sorted(order, key=self._likely, reverse=True)):
             page = dump(proxy.name)
             if page is not None:
-                self._compare(proxy, page, now)
+                self._compare(proxy, page, pods, now)
         if not self._differs and not any(self._seen.values()):
             self._look_for_others(there)
         self._conclude(connected, now)
@@ -121,20 +126,20 @@ class PushDetector:
         rest = order[ASKED - 1 :]
         return [*order[: ASKED - 1], *([rest[self._turn % len(rest)]] if rest else [])]
 
-    def _compare(self, proxy: Proxy, page: Page, now: float) -> None:
+    def _compare(self, proxy: Proxy, page: Page, pods: SubsetPods, now: float) -> None:
         version = pushed(page)
         self._moved |= version != self._first.setdefault(proxy.name, version)
         hosts = set(map(host_of, clusters(page)))
         to_come = bool(hosts & self._need.hosts)  # it has the host: what is not there yet is to come
         for resource_class, manifest in self._open.items():
-            shows = trace(page, [manifest], ())
-            if shows is Trace.SHOWS:
+            shows = backend().evidence(page, replace(self._need.change, written=(manifest,), deleted=()), pods)
+            if shows is Evidence.SHOWS:
                 self._seen[resource_class][proxy.name] = _Seen(version, now)
-            if shows is Trace.DIFFERS or (to_come and shows is Trace.ABSENT and resource_class.surely(proxy)):
+            if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and resource_class.surely(proxy)):
                 self._differs = True
                 if version:
                     self._without[resource_class] = max(self._without.get(resource_class, version), version)
-        self._differs |= trace(page, (), self._need.deleted) is Trace.DIFFERS
+        self._differs |= backend().evidence(page, Written(deleted=self._need.change.deleted)) is Evidence.DIFFERS
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
         for resource_class in list(self._open):

@@ -83,15 +83,17 @@ class Run:
 
     def _step(self, step: Step) -> Verification | None:
         written: list[Manifest] = []
+        before = self._there
         for wave in step.waves:
             self.held.check()
             written += self.client.map_concurrently(self._write, wave)
             self.events.wrote(len(written), sum(map(len, step.waves)))
         self._delete(step.deletes)
-        self._there |= {key(manifest): manifest for manifest in written}
+        self._there = {**self._there, **{key(manifest): manifest for manifest in written}}
         if not step.barrier:
             return None
-        change = StepChange(tuple(written), step.deletes, step.new_subsets)
+        tag = self.prepared.model.tag
+        change = StepChange(tuple(written), step.deletes, step.new_subsets, before, tag)
         if not (written or step.deletes):
             change = replace(self._all(), new_subsets=step.new_subsets)
         verdict = self.barrier.holds(change, self.events.barrier)
@@ -105,12 +107,11 @@ class Run:
         for _, same in groupby(names, lambda name: name.kind):
             self.held.check()
             self.client.map_concurrently(partial(self.client.delete, istio_api=self.prepared.live.istio_api), same)
-        for name in names:
-            self._there.pop(name, None)
+        self._there = {name: one for name, one in self._there.items() if name not in names}
 
     def _all(self) -> StepChange:
         """What is there by now, whoever wrote it: it may not have been waited for."""
-        return StepChange(written=tuple(self._there.values()))
+        return StepChange(written=tuple(self._there.values()), tag=self.prepared.model.tag)
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from meshconfig.backend import backend
+from meshconfig.backend.evidence import Evidence, Written
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.endpoints import endpoints, lack
 from meshconfig.cluster.barrier.need import (
@@ -19,8 +21,7 @@ from meshconfig.cluster.barrier.need import (
     unacknowledged,
 )
 from meshconfig.cluster.barrier.pages import proxies, pushed, unseen, version, watches
-from meshconfig.cluster.barrier.trace import Trace, trace
-from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.cluster.objects import Key, Manifest, key
 
 PAGES = Path(__file__).with_name("test_barrier_pages")
 HOST = "cat-svc.graylane-test.svc.cluster.local"
@@ -41,6 +42,12 @@ def _files() -> list[Manifest]:
 
 
 RULE, MESH, ENTRY = written()
+
+
+def shown(dump: Any, one: Manifest, before: Manifest | None = None) -> Evidence:
+    """What a page shows of one written resource."""
+    known = {key(before): before} if before else {}
+    return backend().evidence(dump, Written((one,), (), known, "env"))
 
 
 class Subset:
@@ -127,16 +134,16 @@ def test_without_a_generation_the_resource_version_tells() -> None:
 @pytest.mark.parametrize(
     ("dump", "one", "shows"),
     [
-        ("sidecar", RULE, Trace.SHOWS),
-        ("sidecar", MESH, Trace.SHOWS),
-        ("sidecar", ENTRY, Trace.ABSENT),
-        ("gateway", RULE, Trace.SHOWS),
-        ("gateway", MESH, Trace.ABSENT),
-        ("gateway", ENTRY, Trace.SHOWS),
+        ("sidecar", RULE, Evidence.SHOWS),
+        ("sidecar", MESH, Evidence.SHOWS),
+        ("sidecar", ENTRY, Evidence.ABSENT),
+        ("gateway", RULE, Evidence.SHOWS),
+        ("gateway", MESH, Evidence.ABSENT),
+        ("gateway", ENTRY, Evidence.SHOWS),
     ],
 )
-def test_a_configuration_shows_what_it_was_made_from(dump: str, one: Manifest, shows: Trace) -> None:
-    assert trace(page(f"config_dump-{dump}"), [one], ()) is shows
+def test_a_configuration_shows_what_it_was_made_from(dump: str, one: Manifest, shows: Evidence) -> None:
+    assert shown(page(f"config_dump-{dump}"), one) is shows
     assert pushed(page(f"config_dump-{dump}")) == version("2026-11-21T14:23:51Z/43")
 
 
@@ -180,13 +187,18 @@ def _changed(one: Manifest, change: str) -> Manifest:
     ],
 )
 def test_a_configuration_made_before_a_change_does_not_show_it(dump: str, one: Manifest, change: str) -> None:
-    assert trace(page(f"config_dump-{dump}"), [_changed(one, change)], ()) is Trace.DIFFERS
+    assert shown(page(f"config_dump-{dump}"), _changed(one, change), one) is Evidence.DIFFERS
 
 
 def test_a_deleted_resource_that_still_shows_differs() -> None:
     dump = page("config_dump-sidecar")
-    assert trace(dump, (), [Key("VirtualService", "graylane-test", "cat")]) is Trace.DIFFERS
-    assert trace(dump, (), [Key("VirtualService", "graylane-test", "cat-entry")]) is Trace.ABSENT
+    assert (
+        backend().evidence(dump, Written(deleted=(Key("VirtualService", "graylane-test", "cat"),))) is Evidence.DIFFERS
+    )
+    assert (
+        backend().evidence(dump, Written(deleted=(Key("VirtualService", "graylane-test", "cat-entry"),)))
+        is Evidence.ABSENT
+    )
 
 
 def test_whom_a_change_concerns() -> None:

@@ -1,0 +1,97 @@
+"""istiod's `/debug/config_dump` of one proxy, as far as evidence of a change is looked for in it.
+
+Each route and cluster that istiod makes names the resource that it was made from, in `metadata.filterMetadata.istio`.
+Source: istio/istio `pilot/pkg/xds/debug.go` (ConfigDump), `pilot/pkg/util/protoconv`; Istio 1.20 to 1.31.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Page = Any  # JSON
+Json = Mapping[str, Any]
+
+_KEBAB = re.compile(r"(?<=[a-z])(?=[A-Z])")  # Istio writes DestinationRule as destination-rule
+
+
+def resource_path(kind: str, namespace: str, name: str) -> str:
+    """What stands for a resource in a dump, without the API's group and version."""
+    return f"namespaces/{namespace}/{_KEBAB.sub('-', kind).lower()}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a proxy has of one resource.
+
+    Parameters:
+        routes: a list for each virtual host, its routes in order.
+        clusters: the clusters, each with a DestinationRule's settings.
+    """
+
+    routes: list[list[Json]] = field(default_factory=list)
+    clusters: list[Json] = field(default_factory=list)
+
+
+def made_from(dump: Page) -> dict[str, Made]:
+    """What a proxy has of each resource, by `resource_path`."""
+    found: dict[str, Made] = defaultdict(Made)
+    for host in _virtual_hosts(dump):
+        here: dict[str, list[Json]] = defaultdict(list)
+        for route in host.get("routes") or ():
+            if path := _made_from(route):
+                here[path].append(route)
+        for path, routes in here.items():
+            found[path].routes.append(routes)
+    for cluster in clusters(dump):
+        if path := _made_from(cluster):
+            found[path].clusters.append(cluster)
+    return dict(found)
+
+
+def clusters(dump: Page) -> Iterator[Json]:
+    """The clusters of a proxy."""
+    for one in _parts(dump, "dynamicActiveClusters"):
+        yield one.get("cluster") or {}
+
+
+def endpoints(dump: Page) -> dict[str, frozenset[str]]:
+    """The addresses that each cluster of a proxy has, healthy or not; empty where the dump was made without them."""
+    found: dict[str, frozenset[str]] = {}
+    for one in _parts(dump, "dynamicEndpointConfigs"):
+        config = one.get("endpointConfig") or {}
+        groups = config.get("endpoints") or ()
+        found[config.get("clusterName", "")] = frozenset(
+            _address(endpoint) for group in groups for endpoint in group.get("lbEndpoints") or ()
+        )
+    return found
+
+
+def _address(endpoint: Json) -> str:
+    socket = ((endpoint.get("endpoint") or {}).get("address") or {}).get("socketAddress") or {}
+    return str(socket.get("address", ""))
+
+
+def _virtual_hosts(dump: Page) -> Iterator[Json]:
+    for config in _parts(dump, "dynamicRouteConfigs"):
+        yield from (config.get("routeConfig") or {}).get("virtualHosts") or ()
+
+
+def _parts(dump: Page, name: str) -> Iterator[Json]:
+    for page in dump.get("configs") or () if isinstance(dump, Mapping) else ():
+        yield from page.get(name) or ()
+
+
+def _made_from(one: Json) -> str:
+    filters = (one.get("metadata") or {}).get("filterMetadata") or {}
+    path = (filters.get("istio") or {}).get("config")
+    return "/".join(path.split("/")[-4:]) if isinstance(path, str) else ""
+
+
+def weighted_clusters(route: Json) -> Sequence[Json]:
+    """Where a route leads: one item for each cluster, `{name, weight, …}`; a single one has no weight."""
+    action = route.get("route") or {}
+    if "cluster" in action:
+        return [{"name": action["cluster"]}]
+    return list((action.get("weightedClusters") or {}).get("clusters") or ())

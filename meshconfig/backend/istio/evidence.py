@@ -1,0 +1,156 @@
+"""Does what istiod makes for one proxy show a change already? Its dump is compared with the tables that were written.
+
+With it, a change that debouncing holds back is not taken for one that has arrived. What cannot be compared, such as a
+CORS policy, does not count; then acknowledgements and a while of quiet decide.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from meshconfig.backend.evidence import NO_PODS, Evidence, Place, RelabelledSubset, Resource, SubsetPods, Written
+from meshconfig.backend.istio import destination_rule, envoy_dump, envoy_routes, virtual_service
+from meshconfig.backend.istio.envoy_dump import Json, Made, Page, resource_path
+from meshconfig.duration import go_seconds
+from meshconfig.istio import cluster_names, fqdn
+from meshconfig.model import SubsetTable
+
+_OUTLIER = {
+    "consecutive5xxErrors": "consecutive5xx",
+    "consecutiveGatewayErrors": "consecutiveGatewayFailure",
+    "maxEjectionPercent": "maxEjectionPercent",
+    "interval": "interval",
+    "baseEjectionTime": "baseEjectionTime",
+}
+_LIMITS = {
+    ("tcp", "maxConnections"): "maxConnections",
+    ("http", "http1MaxPendingRequests"): "maxPendingRequests",
+    ("http", "http2MaxRequests"): "maxRequests",
+    ("http", "maxRetries"): "maxRetries",
+}
+_BALANCERS = {"ROUND_ROBIN": "ROUND_ROBIN", "RANDOM": "RANDOM", "LEAST_REQUEST": "LEAST_REQUEST"}
+# What istiod writes where nothing is said. Source: pilot cluster_builder.go, cluster_traffic_policy.go.
+_DEFAULTS = {"lbPolicy": "LEAST_REQUEST", "connectTimeout": 10.0, **dict.fromkeys(_LIMITS.values(), 2**32 - 1)}
+
+
+def evidence(dump: Page, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:
+    """What a proxy's dump shows of a change.
+
+    Parameters:
+        pods: for subsets whose labels changed, the Pods that have the new ones; the dump was made with endpoints.
+    """
+    made = envoy_dump.made_from(dump)
+    if any(resource_path(*place) in made for place in change.deleted):
+        return Evidence.DIFFERS
+    addresses = envoy_dump.endpoints(dump) if pods else {}
+    shown = [
+        not _differs(one, made[path], change, addresses, pods)
+        for one in change.written
+        if (path := resource_path(*_place(one))) in made
+    ]
+    if not shown:
+        return Evidence.ABSENT
+    return Evidence.SHOWS if all(shown) else Evidence.DIFFERS
+
+
+def _place(manifest: Resource) -> Place:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata["namespace"], metadata["name"]
+
+
+def _differs(
+    one: Resource, made: Made, change: Written, addresses: Mapping[str, frozenset[str]], pods: SubsetPods
+) -> bool:
+    before = change.before.get(_place(one))
+    if one["kind"] == "VirtualService":
+        wanted, old = (
+            envoy_routes.expected(virtual_service.lift(each, change.tag), change.tag) if each else []
+            for each in (one, before)
+        )
+        return any(envoy_routes.differs(wanted, routes, old) for routes in made.routes)
+    if one["kind"] == "DestinationRule":
+        table, was = destination_rule.lift(one), destination_rule.lift(before) if before else None
+        return (
+            {name for cluster in made.clusters if (name := _subset(cluster))} != set(table.by_name)
+            or any(_policy_differs(table, was, cluster) for cluster in made.clusters)
+            or any(_other_pods(addresses, cluster, pods.get(_name(table, cluster))) for cluster in made.clusters)
+        )
+    return False
+
+
+def _name(table: SubsetTable, cluster: Json) -> tuple[str, str]:
+    return fqdn(table.host, table.name.namespace), _subset(cluster)
+
+
+def _subset(cluster: Json) -> str:
+    parsed = cluster_names.parse(str(cluster.get("name", "")))
+    return parsed.subset if parsed else ""
+
+
+def _other_pods(addresses: Mapping[str, frozenset[str]], cluster: Json, pods: Collection[str] | None) -> bool:
+    """Has a cluster endpoints that are not the subset's?"""
+    found = addresses.get(str(cluster.get("name", "")))
+    if pods is None or found is None:
+        return False
+    return not found <= set(pods)
+
+
+def _policy_differs(table: SubsetTable, before: SubsetTable | None, cluster: Json) -> bool:
+    """Do plain values of the traffic policy stand otherwise in a cluster?"""
+    subset = _subset(cluster)
+    asked, shown = dict(_values(_effective(table, subset))), dict(_shown(cluster))
+    was = dict(_values(_effective(before, subset))) if before else {}
+    if any(shown.get(name) != value for name, value in asked.items()):
+        return True
+    return any(name not in asked and shown.get(name) == value != _DEFAULTS.get(name) for name, value in was.items())
+
+
+def _effective(table: SubsetTable | None, subset: str) -> Json:
+    """What a subset says replaces the rule's own, field by field. Source: Istio, Subset.trafficPolicy."""
+    if table is None:
+        return {}
+    own = (table.by_name[subset].fields or {}).get("trafficPolicy") if subset in table.by_name else None
+    merged = {**table.policy, **(own or {})}
+    return {} if merged.get("portLevelSettings") else merged  # those hold for some ports alone
+
+
+def _values(policy: Json) -> Iterator[tuple[str, Any]]:
+    """The settings that Envoy's cluster has as plain values, under its names."""
+    pool = policy.get("connectionPool") or {}
+    if timeout := (pool.get("tcp") or {}).get("connectTimeout"):
+        yield "connectTimeout", _plain(timeout)
+    for (part, theirs), ours in _LIMITS.items():
+        if (value := (pool.get(part) or {}).get(theirs)) is not None:
+            yield ours, value
+    for theirs, ours in _OUTLIER.items():
+        if (value := (policy.get("outlierDetection") or {}).get(theirs)) is not None:
+            yield f"outlier {ours}", _plain(value)
+    if (simple := (policy.get("loadBalancer") or {}).get("simple")) in _BALANCERS:
+        yield "lbPolicy", _BALANCERS[simple]
+
+
+def _shown(cluster: Json) -> Iterator[tuple[str, Any]]:
+    # JSON of protobuf leaves default values out: ROUND_ROBIN is Envoy's.
+    yield "lbPolicy", cluster.get("lbPolicy", "ROUND_ROBIN")
+    yield "connectTimeout", _plain(cluster.get("connectTimeout"))
+    for limits in ((cluster.get("circuitBreakers") or {}).get("thresholds") or ())[:1]:
+        yield from limits.items()
+    for name, value in (cluster.get("outlierDetection") or {}).items():
+        yield f"outlier {name}", _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return round(float(go_seconds(value)), 3) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def relabelled(written: Iterable[Resource], before: Mapping[Any, Resource]) -> Iterator[RelabelledSubset]:
+    """The subsets of written DestinationRules that get other labels than they had."""
+    for one in written:
+        old = before.get(_place(one))
+        if one["kind"] == "DestinationRule" and old:
+            table, was = destination_rule.lift(one), destination_rule.lift(old).by_name
+            for name, subset in table.by_name.items():
+                if name in was and was[name].labels != subset.labels:
+                    yield RelabelledSubset(fqdn(table.host, table.name.namespace), name, subset.labels)
