@@ -67,7 +67,7 @@ def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         now = weights or ({here.baseline: 1} if here.baseline else {})
         if set(now) != {move.from_}:
             share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
-            yield (*SPEC, "services", service, "from"), f"the untagged of {service} have {share}, not {move.from_}"
+            yield (*SPEC, "services", service, "from"), f"untagged requests to {service} get {share}, not {move.from_}"
 
 
 def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
@@ -77,11 +77,14 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         yield where, f"{len(entries)} entries have this host"
     for entry in entries:
         if any(one for lane, one in (entry.split or {}).items() if lane != group.spec.tag.default):
-            yield where, "it has a split already, and a rollout makes its own"
+            yield where, "this entry has a split already, and a rollout makes its own"
     for service, move in rollout.spec.services.items() if entries else ():
         if version_of(group, service, group.spec.tag.default) != move.from_:
             lane = group.spec.tag.default
-            yield where, f"a split sends to the baseline's lane {lane}, which has not {move.from_} of {service}"
+            yield (
+                where,
+                f"a split sends requests to the baseline's lane {lane}, which does not have {move.from_} of {service}",
+            )
     try:
         canary_lane(rollout, group)
     except NoCanaryLaneError as error:
@@ -98,8 +101,8 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         users = [f"lane {lane}" for lane in lanes if here.version_in(lane) == move.from_]
         users += [f"rules[{n}]" for n, rule in enumerate(here.spec.rules) if move.from_ in rule.weights]
         if users:
-            said = f"{move.from_} of {service} cannot be retired, {' and '.join(users)} would still use it"
-            yield (*SPEC, "keepOld"), f"{said}: leave keepOld out, and it stays"
+            said = f"{move.from_} of {service} cannot be retired while {' and '.join(users)} would use it"
+            yield (*SPEC, "keepOld"), f"{said}; without keepOld it stays"
 
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
@@ -109,5 +112,5 @@ def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
         for path, message in problems(one):
             if (path, message) not in before:
-                yield SPEC, f"on the way the group would be wrong: {dotted(path)}: {message}"
+                yield SPEC, f"a step would make the group invalid: {dotted(path)}: {message}"
                 return

@@ -92,4 +92,4 @@ class StillWanted:
         except ClusterError:  # not known now; the next look may tell
             return
         if found is None or found.state.turn != self.record.state.turn:
-            raise UnwantedError("the rollout goes another way")
+            raise UnwantedError("the rollout has changed in the meantime")

@@ -39,7 +39,9 @@ def test_a_group_whose_last_apply_failed(mesh):
 
 def test_what_does_not_fit_the_group_is_told_with_its_place(mesh):
     plan = rollout(SHORT, services={"cat": {"from": "v2", "to": "v1"}})
-    with pytest.raises(InputError, match=r"cat-v2.yaml:1: spec.services.cat.from: the untagged of cat have v1, not v2"):
+    with pytest.raises(
+        InputError, match=r"cat-v2.yaml:1: spec.services.cat.from: untagged requests to cat get v1, not v2"
+    ):
         mesh.start(plan)
 
 
@@ -77,7 +79,7 @@ def test_a_group_that_was_changed_before_it_was_taken_up_ends_it_without_a_chang
     mesh.api.put(stored)
     before = mesh.routes()
     assert mesh.run().phase is Phase.ROLLED_BACK
-    assert "the untagged of cat have v2, not v1" in mesh.state().why
+    assert "untagged requests to cat get v2, not v1" in mesh.state().why
     assert mesh.routes() == before
 
 

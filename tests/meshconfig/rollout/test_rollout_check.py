@@ -35,7 +35,7 @@ def test_an_error_has_its_line():
     line = written.splitlines().index("    cat:") + 2
     moved = group(GROUP.replace("{cat: v1, mouse: v1}", "{cat: v2, mouse: v1}"))
     with pytest.raises(
-        InputError, match=rf"rollout\.yaml:{line}: spec\.services\.cat\.from: the untagged of cat have v2"
+        InputError, match=rf"rollout\.yaml:{line}: spec\.services\.cat\.from: untagged requests to cat get v2"
     ):
         check.fits(check.parse(document), moved, document)
 
@@ -51,7 +51,7 @@ def test_an_error_has_its_line():
         ),
         (
             {"services": {"cat": {"from": "v2", "to": "v1"}}, "keepOld": None},
-            "spec.services.cat.from: the untagged of cat have v1, not v2",
+            "spec.services.cat.from: untagged requests to cat get v1, not v2",
         ),
         ({"entry": "cot.example.com"}, "spec.entry: there is no entry cot.example.com; did you mean cat.example.com?"),
         (
@@ -71,18 +71,18 @@ def test_names_that_do_not_meet(more, said):
         (
             "calls: [mouse]",
             "calls: [mouse], weights: {v1: 90, v2: 10}",
-            "spec.services.cat.from: the untagged of cat have v1: 90, v2: 10, not v1",
+            "spec.services.cat.from: untagged requests to cat get v1: 90, v2: 10, not v1",
         ),
         (
             "    gray:",
             "    blue: {versions: {cat: v2, mouse: v2}}\n    gray:",
-            "spec.entry: lanes blue and gray carry the new versions: one alone can be split to",
+            "spec.entry: lanes blue and gray carry the new versions, and a split needs exactly one",
         ),
         (
             "mouse: v2}}",
             "mouse: v2}, fallback: runtime}",
             "spec.entry: no lane carries the new versions, as {versions: {cat: v2, mouse: v2}} would; "
-            "gray: it falls back at run time, so that its requests may meet both",
+            "gray: it falls back at run time, so its requests may reach old and new versions",
         ),
         (
             "mouse: v2}}",
@@ -96,7 +96,11 @@ def test_names_that_do_not_meet(more, said):
             "spec.entry: no lane carries the new versions, as {versions: {cat: v2, mouse: v2}} would; "
             "gray: dog is gray there, not prod",
         ),
-        ("routes: [", "split: {gray: 1, prod: 9}\n      routes: [", "spec.entry: it has a split already, and a"),
+        (
+            "routes: [",
+            "split: {gray: 1, prod: 9}\n      routes: [",
+            "spec.entry: this entry has a split already, and a",
+        ),
         (
             "    - hosts",
             "    - hosts: [cat.example.com]\n      routes: [{path: {prefix: /}, service: cat}]\n    - hosts",
@@ -105,12 +109,12 @@ def test_names_that_do_not_meet(more, said):
         (
             "    gray:",
             "    old: {versions: {cat: v1}}\n    gray:",
-            "spec.keepOld: v1 of cat cannot be retired, lane old would still use it: leave keepOld out, and it stays",
+            "spec.keepOld: v1 of cat cannot be retired while lane old would use it; without keepOld it stays",
         ),
         (
             "calls: [dog]",
             "calls: [dog], rules: [{match: {path: /x}, weights: {v1: 1}}]",
-            "spec.keepOld: v1 of mouse cannot be retired, rules[0] would still use it: leave keepOld out, and it stays",
+            "spec.keepOld: v1 of mouse cannot be retired while rules[0] would use it; without keepOld it stays",
         ),
     ],
 )
@@ -128,7 +132,7 @@ def test_what_would_not_compile_on_the_way_is_said_before():
     found = problems(text)
     assert len(found) == 1
     assert found[0].startswith(
-        "spec: on the way the group would be wrong: spec.services.cat.versions.v2: lane gray falls"
+        "spec: a step would make the group invalid: spec.services.cat.versions.v2: lane gray falls"
     )
 
 
