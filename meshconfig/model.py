@@ -74,6 +74,7 @@ class RemoveTag:
 
 
 TagChange = SetTag | RemoveTag | None  # None: it goes on as it came
+TRAIL = "x-graylane-trail"  # the response header that names who answered: SERVICE/VERSION, a line a hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Target:
         port: None where a live resource names none.
         subset: empty for all Pods of the Service.
         weight: relative to the other targets'; None where the route has this target alone.
+        trail: the value of the response header that names who answered; empty for none.
         fields: further fields of Istio's HTTPRouteDestination, as a live resource has them.
     """
 
@@ -92,6 +94,7 @@ class Target:
     subset: str = ""
     weight: int | None = None
     tag: TagChange = None
+    trail: str = ""
     fields: IstioFields = field(default_factory=dict)
 
 

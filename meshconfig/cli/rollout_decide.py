@@ -65,7 +65,7 @@ def register(app: typer.Typer) -> None:
         app.command(events.word(event), help=text)(_command(event))
 
 
-def _command(event: type[events.Said]) -> Callable[..., None]:
+def _command(event: type[events.Decision]) -> Callable[..., None]:
     def command(
         rollout: Name,
         namespace: Namespace = "default",

@@ -13,6 +13,7 @@ from meshconfig.compile.services import (
     rule_routes,
     weighed,
     with_fields,
+    with_trail,
 )
 from meshconfig.load import FieldPath
 from meshconfig.model import (
@@ -100,8 +101,8 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
         origin = Origin((*field, "admit", index), service.name)
         yield lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
     yield from rule_routes(service, nobody)
-    targets = _split(spec, destinations) or destinations.untagged(nobody)
-    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(targets), origin=default)
+    split = with_trail(service, _split(spec, destinations))
+    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(split or destinations.untagged(nobody)), origin=default)
 
 
 def _split(spec: EntrySpec, destinations: Destinations) -> tuple[Target, ...]:

@@ -81,6 +81,13 @@ def weighed(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     return (replace(targets[0], weight=None),) if len(targets) == 1 else targets
 
 
+def with_trail(one: ServiceInGroup, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """Targets of a route that settles a tag: the caller is told who answered, where the spec asks for that."""
+    if not one.group.spec.trail:
+        return targets
+    return tuple(replace(target, trail=f"{one.name}/{target.subset}") for target in targets)
+
+
 def istio_fields(policy: Policy | TrafficPolicy) -> IstioFields:
     """The fields that were given, sorted by name: their order means nothing."""
     given: dict[str, Any] = policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
@@ -113,7 +120,7 @@ def lane_or_refusal(
     if one.refuses(lane):
         text = f"graylane: lane {lane} is strict and has no version of {one.name}\n"
         return Route(route_id, conditions, refusal=text, origin=origin)
-    return Route(route_id, conditions, weighed(targets), origin=origin)
+    return Route(route_id, conditions, with_trail(one, weighed(targets)), origin=origin)
 
 
 def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:

@@ -1,11 +1,11 @@
-"""What Istio's resources mean, once for all that reads them: pure, no I/O, below every other layer that routes.
+"""What Istio's resources mean, for every part of graylane that reads them. Pure, without I/O.
 
-    types → resources (manifests as typed values)
-    hosts, gateways, exports, ports, strings, matches, cluster_names, pods: what one field means
-    services, routes, destination_rules, policies: what several resources mean together
+    types, resources: manifests as typed values
+    hosts, gateways, exports, ports, strings, matches, cluster_names, pods: the meaning of one field
+    services, routes, destinations, destination_rules, policies: the meaning of several fields or resources together
 
-Types and resources are loaded when they are first named: building their pydantic models takes longer than all else
-here, and who compiles a spec needs none of them.
+Types and resources are loaded when a program first names them. Their pydantic models take about as long to build as
+pydantic takes to import, and compiling a spec needs none of them.
 """
 
 from importlib import import_module

@@ -40,7 +40,7 @@ class _Merged:
         self.traffic_policy = self.traffic_policy or rule.spec.traffic_policy
 
     def accepts(self, export_to: frozenset[str], selector: Mapping[str, str] | None) -> tuple[bool, bool]:
-        """Does a rule with these merge into this one, and does it stand by itself as well?"""
+        """Two answers: a rule with these fields merges into this one; it also stands by itself."""
         if export_to != self.export_to and not (self.export_to and export_to >= self.export_to):
             return False, True
         if selector is not None and self.selector is not None and selector != self.selector:

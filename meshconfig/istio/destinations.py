@@ -33,7 +33,7 @@ def millionths(percentage: Any) -> int:
 
 
 def mirrors(route: HTTPRoute) -> Iterator[tuple[Destination, int]]:
-    """Who gets copies of a route's requests, and of how many millionths of them; no mirror of nothing is among them.
+    """The destinations that get copies of a route's requests, each with its share in millionths, above 0.
 
     Source: pilot route.go, MirrorPercent and MirrorPercentByPolicy.
     """
@@ -54,7 +54,7 @@ def _mirrored(route: HTTPRoute) -> int:
 
 
 def is_internal(header: str) -> bool:
-    """Is it a header that a route's operations cannot write? Of these, pilot takes `host` and `:authority` itself."""
+    """True for a header that a route's operations cannot write. Pilot applies `host` and `:authority` itself."""
     return header.startswith(":") or header.lower() == "host"
 
 

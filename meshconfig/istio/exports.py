@@ -27,15 +27,19 @@ def namespaces(export_to: Iterable[str], namespace: str) -> frozenset[str]:
 
 
 def visible(export_to: Iterable[str], namespace: str, client: str) -> bool:
-    """May a proxy in `client` see a resource of `namespace` with this exportTo?"""
+    """True where a proxy in namespace `client` sees a resource of `namespace` with this exportTo."""
     return includes(namespaces(export_to, namespace), (client,))
 
 
 def includes(seen_by: frozenset[str], clients: Iterable[str]) -> bool:
-    """Are all of `clients`, where `*` is every namespace, among those that see a resource?"""
+    """True where all of `clients` are among the namespaces that see a resource; `*` is every namespace."""
     return ALL in seen_by or seen_by.issuperset(clients)
 
 
 def meet(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Is there a namespace that sees both of two resources?"""
+    """True where some namespace sees both of two resources.
+
+    Parameters:
+        one, other: the namespaces that see each, as `namespaces` gives them.
+    """
     return (ALL in one and bool(other)) or (ALL in other and bool(one)) or bool(one & other)

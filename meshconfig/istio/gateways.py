@@ -17,7 +17,7 @@ HTTPS = "https"
 
 
 def in_mesh(names: Collection[str] | None) -> bool:
-    """Do these `gateways` of a VirtualService have it apply to sidecars? Left out or empty, they do."""
+    """True where a VirtualService with these `gateways` applies to sidecars. Without any, it does."""
     return not names or MESH in names
 
 
@@ -48,7 +48,7 @@ def bound_to(names: Iterable[str], namespace: str) -> frozenset[str]:
 
 
 class ServedHost(NamedTuple):
-    """A host of a Gateway's server. `owner`: the namespace whose VirtualServices may have it; empty for any."""
+    """A host of a Gateway's server. `owner`: the one namespace whose VirtualServices may use it; empty for any."""
 
     owner: str
     host: str
@@ -57,7 +57,7 @@ class ServedHost(NamedTuple):
         return f"{self.owner}/{self.host}" if self.owner else self.host
 
     def open_to(self, namespace: str) -> bool:
-        """May a VirtualService of this namespace have it?"""
+        """True where a VirtualService of this namespace may use the host."""
         return self.owner in ("", namespace)
 
 
@@ -73,12 +73,12 @@ def served_hosts(server: "Server", namespace: str) -> Iterator[ServedHost]:
 
 
 def is_plain_http(server: "Server") -> bool:
-    """Does the server take HTTP without TLS?"""
+    """True for a server that takes HTTP without TLS."""
     return ports.parse(server.port.protocol) in ports.HTTP
 
 
 def ends_https(server: "Server") -> bool:
-    """Does the server end TLS and route the HTTP in it?
+    """True for a server that ends TLS and routes the HTTP inside.
 
     Source: pkg/config/gateway, IsHTTPSServerWithTLSTermination.
     """
@@ -88,5 +88,5 @@ def ends_https(server: "Server") -> bool:
 
 
 def routes_http(server: "Server") -> bool:
-    """Does the server read HTTP, so that the `http` routes of VirtualServices apply? Else it forwards bytes."""
+    """True for a server that reads HTTP, so that `http` routes apply. Any other server forwards bytes."""
     return is_plain_http(server) or ends_https(server)

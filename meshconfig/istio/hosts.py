@@ -25,7 +25,7 @@ class ServiceName(NamedTuple):
 
 
 def is_short(host: str) -> bool:
-    """Is it a name that Istio completes? It is one without dots that is neither `*` nor an IPv6 address."""
+    """True for a name that Istio completes: one without dots that is neither `*` nor an IPv6 address."""
     return bool(host) and "." not in host and ":" not in host and host != EVERY_HOST
 
 
@@ -71,7 +71,7 @@ def wildcards(host: str) -> Iterator[str]:
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Is `host`, which may be a wildcard itself, within `pattern`? (Istio's `host.SubsetOf(pattern)`)"""
+    """True where `pattern` includes `host`, which may be a wildcard itself (Istio: `host.SubsetOf(pattern)`)."""
     if not is_wildcard(pattern):
         return pattern == host
     # Of two wildcards the longer is within the shorter; a host that is none is compared from its first character.
@@ -80,7 +80,7 @@ def covers(pattern: str, host: str) -> bool:
 
 
 def overlap(first: str, second: str) -> bool:
-    """Istio's `Matches`: one is within the other."""
+    """True where one of two hosts includes the other (Istio: `Matches`)."""
     return covers(first, second) or covers(second, first)
 
 
@@ -97,7 +97,7 @@ def intersection(ours: Iterable[str], theirs: Sequence[str]) -> list[str]:
 
 
 def domain_matches(domain: str, host: str) -> bool:
-    """Does an Envoy virtual host with this domain take this host? A `*` stands for at least one character."""
+    """True where an Envoy virtual host with this domain takes this host. A `*` is at least one character."""
     if domain == EVERY_HOST:
         return True
     if is_wildcard(domain):
@@ -106,7 +106,7 @@ def domain_matches(domain: str, host: str) -> bool:
 
 
 def specificity(domain: str) -> tuple[bool, int]:
-    """The greater, the more specific: exact before any wildcard, then the longer one."""
+    """A sort key: an exact host is greater than any wildcard, a longer host is greater than a shorter one."""
     return not is_wildcard(domain), len(domain)
 
 

@@ -26,7 +26,7 @@ def string_matches(match: HTTPMatchRequest) -> Iterator[tuple[FieldPath, StringM
 
 
 def is_catch_all(match: HTTPMatchRequest | None) -> bool:
-    """Does it take every request? Pilot leaves out what stands behind it, and at a gateway moves it to the end.
+    """True for a match that takes every request. Pilot leaves out the routes behind it; a gateway puts it last.
 
     Source: pilot route.go, IsCatchAllRoute.
     """
@@ -34,7 +34,7 @@ def is_catch_all(match: HTTPMatchRequest | None) -> bool:
 
 
 def takes_every_path(uri: StringMatch) -> bool:
-    """Does this `uri` leave the path open, as pilot sees it?"""
+    """True for a `uri` that pilot takes to match every path."""
     if uri.exact is None and uri.prefix is None and uri.regex is None:
         return True
     return uri.prefix == "/" or uri.regex == ".*"

@@ -1,4 +1,4 @@
-"""Pods as Istio sees them: which take requests, which labels they get beside their own, which get a sidecar.
+"""Pods as Istio sees them: which get requests, which labels Istio adds, which namespaces inject sidecars.
 
 Source: Kubernetes, "Pod Lifecycle" and EndpointSlice; Istio, "Installing the Sidecar" and "Locality Load Balancing".
 """
@@ -14,7 +14,7 @@ INJECTION, REVISION, AMBIENT = "istio-injection", "istio.io/rev", "istio.io/data
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Does a Pod get requests: is it Ready, and not being deleted?
+    """True for a Pod that gets requests: it is Ready, and nobody is deleting it.
 
     Parameters:
         pod: the manifest, with its status.
@@ -25,12 +25,12 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def is_leaving(pod: Mapping[str, Any]) -> bool:
-    """Is the Pod being deleted?"""
+    """True for a Pod that is being deleted."""
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def is_serving(endpoint: Mapping[str, Any]) -> bool:
-    """Does an endpoint of an EndpointSlice get requests? One that says nothing of being ready counts as ready.
+    """True for an endpoint of an EndpointSlice that gets requests. Without a `ready` condition it counts as ready.
 
     Source: Kubernetes, discovery.k8s.io/v1 EndpointConditions.
     """

@@ -1,4 +1,4 @@
-"""Which protocol Istio takes a port to have, and so whether it reads HTTP there.
+"""Which protocol Istio assumes on a port, and so whether it reads HTTP there.
 
 Source: Istio, "Protocol Selection"; pkg/config/kube ConvertProtocol, pkg/config/protocol Parse.
 """
@@ -40,5 +40,5 @@ def entry_protocol(port: "Port") -> str:
 
 
 def may_be_http(name: str) -> bool:
-    """Are HTTP routes applied to a port of this protocol? Where it is sniffed, to what turns out to be HTTP."""
+    """True where HTTP routes apply to a port of this protocol. On a sniffed port they apply to HTTP requests."""
     return name in HTTP or name == SNIFFED

@@ -182,7 +182,7 @@ def _merged_match(root: HTTPMatchRequest, sub: HTTPMatchRequest) -> HTTPMatchReq
 
 
 def conflicts(root: HTTPMatchRequest, sub: HTTPMatchRequest) -> bool:
-    """Is the delegate's match not within the root's, as pilot sees it?"""
+    """True where pilot finds that the delegate's match is not within the root's."""
     pairs = [(getattr(root, name), getattr(sub, name)) for name in ("uri", "scheme", "method", "authority")]
     for group in ("headers", "without_headers", "query_params"):
         pairs += [(getattr(root, group).get(name), one) for name, one in getattr(sub, group).items()]

@@ -39,7 +39,7 @@ class KnownService:
         return self.ports is None or port is None or port in self.ports
 
     def is_http(self, port: int | None) -> bool:
-        """Is this port, which the Service has, routed as HTTP? One that is taken for given is."""
+        """True where this port of the Service is routed as HTTP. A Service that is only assumed is."""
         return self.ports is None or port is None or self.ports[port]
 
     @property
@@ -91,7 +91,7 @@ def host_of(service: Service) -> str:
 def destination_port(
     destination: Destination, service: KnownService | None, called: int | None, *, at_gateway: bool
 ) -> int | None:
-    """The port of a destination: its own; where it names none, at a gateway the Service's only one, else the called.
+    """The port of a destination. One that names none gets the called port, or at a gateway the Service's only port.
 
     Parameters:
         service: the destination's, where it is known.

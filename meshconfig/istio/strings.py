@@ -30,7 +30,7 @@ def compiled(pattern: str) -> Any:
 
 
 def is_present_match(match: StringMatch) -> bool:
-    """Does it ask for presence alone? Istio takes the regex `*`, which is no regex, for that too.
+    """True for a match that asks for presence alone. To Istio the regex `*`, which RE2 refuses, means that too.
 
     Source: pilot route.go, canBeConvertedToPresentMatch.
     """
@@ -50,7 +50,7 @@ def refused(match: StringMatch) -> str:
 
 
 def matches(match: StringMatch, value: str) -> bool:
-    """Does the value fulfil it? A regex is RE2 and stands for the whole value; presence is fulfilled by any.
+    """True where the value fulfils the match. A regex (RE2) has to match the whole value; any value is present.
 
     Raises:
         UnknownError: the match is one that Istio or Envoy refuses.

@@ -135,7 +135,7 @@ class Retire:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Publish the log's entry `number` as a Kubernetes Event and to the webhooks. Reported by `Told`."""
+    """Publish the log's entry `number` as a Kubernetes Event and to the webhooks. Reported by `Published`."""
 
     number: int
 

@@ -95,17 +95,17 @@ def judge(metric: Metric, service: str, value: float | None, why: str = "") -> R
 
 
 def subjects(rollout: Rollout) -> Iterator[tuple[Metric, str]]:
-    """Each metric, once per service if its query names the service, else once with an empty service."""
+    """Each metric, for each service where its query names one."""
     for metric in rollout.spec.analysis.metrics if rollout.spec.analysis else ():
         for service in rollout.spec.services if per_service(metric) else ("",):
             yield metric, service
 
 
 def asks(rollout: Rollout, tallies: Tallies, since: datetime, end: datetime) -> tuple[Ask, ...]:
-    """The next measurement of each metric that has not passed yet.
+    """The next measurement of each metric that has not settled.
 
     Parameters:
-        since, end: start and end of the analysis. Every metric is also measured at `end`.
+        since, end: of the analysis; `end` is a time of measuring too.
     """
     found = []
     for metric, service in subjects(rollout):

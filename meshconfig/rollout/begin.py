@@ -63,7 +63,7 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
     try:
         record = store.create(client, first, before)
     except Conflict:
-        raise ClusterError(f"rollout {namespace}/{name} was started by another process at the same time") from None
+        raise ClusterError(f"rollout {namespace}/{name} was started by somebody else at this moment") from None
     return Started(record, tuple(one.name for one in others if supersede(client, one, name, who, note)))
 
 
@@ -73,9 +73,9 @@ def _check_others(rollout: Rollout, others: list[Record]) -> None:
         named = f"rollout {one.name} of group {one.group} is {one.state.phase}"
         if not one.services & set(rollout.spec.services):
             how = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
-            raise ClusterError(f"{named}, and only one rollout at a time may change a group; {how}")
+            raise ClusterError(f"{named}, and one at a time may change a group; {how}")
         if not allows(one.state, Supersede):
-            raise ClusterError(f"{named} ({one.state.stage}), which can no longer be rolled back; wait for its end")
+            raise ClusterError(f"{named} ({one.state.stage}), from where there is no way back; wait for its end")
 
 
 def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> None:
@@ -84,7 +84,7 @@ def _check_deployments(client: Client, rollout: Rollout, base: LaneGroup) -> Non
             name = live.deployment(base, service, version)
             if live.read(client, name) is None:
                 raise ClusterError(
-                    f"there is no {name}, for {version} of {service}; to create it: graylane version add … --image"
+                    f"there is no {name}, for {version} of {service}; graylane version add … --image makes one"
                 )
 
 
@@ -97,12 +97,12 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
     past = history.revisions(client, namespace, group)
     last = past[-1] if past else None
     if last is None or last.gone:
-        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: run graylane apply first")
+        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: graylane apply it first")
     if last.outcome is not RevisionStatus.SUCCEEDED:
         seen = last.seen(lock.holder(lock.read(client, namespace, group)))
         raise NotAppliedError(
             f"the last change of group {namespace}/{group} (revision {last.number}, {last.action}) is {seen}: "
-            f"wait for it, or run graylane apply again",
+            f"wait for it, or graylane apply it again",
             busy=seen is RevisionStatus.RUNNING,
         )
     return last.spec

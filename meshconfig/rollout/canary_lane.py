@@ -25,10 +25,10 @@ def canary_lane(rollout: Rollout, group: LaneGroup) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NoCanaryLaneError(f"lanes {' and '.join(found)} select the new versions: keep only one of them")
+        raise NoCanaryLaneError(f"lanes {' and '.join(found)} carry the new versions, and a split needs exactly one")
     versions = ", ".join(f"{service}: {move.to}" for service, move in rollout.spec.services.items())
     told = "".join(f"; {name}: {reason}" for name, reason in reasons.items())
-    raise NoCanaryLaneError(f"no lane selects the new versions; {{versions: {{{versions}}}}} would{told}")
+    raise NoCanaryLaneError(f"no lane carries the new versions, as {{versions: {{{versions}}}}} would{told}")
 
 
 def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
@@ -41,7 +41,7 @@ def _unfit(rollout: Rollout, group: LaneGroup, lane: str) -> str:
         if group.service(service).refuses(lane):
             return f"it is strict and has no version of {service}"
     if group.spec.lanes[lane].fallback == "runtime":
-        return "it falls back at run time, so that one request may meet both versions"
+        return "it falls back at run time, so its requests may reach old and new versions"
     return ""
 
 

@@ -17,8 +17,7 @@ SPEC: FieldPath = ("spec",)
 
 
 def parse(document: Document) -> Rollout:
-    """Read a document of kind Rollout.
-
+    """
     Raises:
         InputError: the document is no valid Rollout. It names each problem with file, line and field.
     """
@@ -26,8 +25,7 @@ def parse(document: Document) -> Rollout:
 
 
 def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
-    """Check that a rollout fits its group, with the rollout's document for positions.
-
+    """
     Raises:
         InputError: what `check` finds, with file, line and field.
     """
@@ -69,10 +67,7 @@ def _untagged(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         now = weights or ({here.baseline: 1} if here.baseline else {})
         if set(now) != {move.from_}:
             share = ", ".join(f"{name}: {one}" for name, one in now.items()) if len(now) > 1 else "".join(map(str, now))
-            yield (
-                (*SPEC, "services", service, "from"),
-                f"untagged requests of {service} go to {share}, not to {move.from_}",
-            )
+            yield (*SPEC, "services", service, "from"), f"untagged requests to {service} get {share}, not {move.from_}"
 
 
 def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
@@ -82,11 +77,14 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         yield where, f"{len(entries)} entries have this host"
     for entry in entries:
         if any(one for lane, one in (entry.split or {}).items() if lane != group.spec.tag.default):
-            yield where, "it has a split already, but a rollout sets its own"
+            yield where, "this entry has a split already, and a rollout makes its own"
     for service, move in rollout.spec.services.items() if entries else ():
         if version_of(group, service, group.spec.tag.default) != move.from_:
             lane = group.spec.tag.default
-            yield where, f"the split sends requests to baseline lane {lane}, which has not {move.from_} of {service}"
+            yield (
+                where,
+                f"a split sends requests to the baseline's lane {lane}, which does not have {move.from_} of {service}",
+            )
     try:
         canary_lane(rollout, group)
     except NoCanaryLaneError as error:
@@ -103,8 +101,8 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         users = [f"lane {lane}" for lane in lanes if here.version_in(lane) == move.from_]
         users += [f"rules[{n}]" for n, rule in enumerate(here.spec.rules) if move.from_ in rule.weights]
         if users:
-            said = f"{move.from_} of {service} cannot be retired, because {' and '.join(users)} would still use it"
-            yield (*SPEC, "keepOld"), f"{said}: without keepOld, it is kept"
+            said = f"{move.from_} of {service} cannot be retired while {' and '.join(users)} would use it"
+            yield (*SPEC, "keepOld"), f"{said}; without keepOld it stays"
 
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
@@ -114,5 +112,5 @@ def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
         for path, message in problems(one):
             if (path, message) not in before:
-                yield SPEC, f"after a step the group would be invalid: {dotted(path)}: {message}"
+                yield SPEC, f"a step would make the group invalid: {dotted(path)}: {message}"
                 return

@@ -14,7 +14,7 @@ Sizes = Mapping[str, Mapping[str, int]]  # service → version → Pods
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Decision:
     """A person's decision.
 
     Parameters:
@@ -27,33 +27,33 @@ class Said:
     note: str = ""
 
 
-class Approve(Said):
+class Approve(Decision):
     __slots__ = ()
     kind = LogKind.APPROVE
 
 
-class Pause(Said):
+class Pause(Decision):
     __slots__ = ()
     kind = LogKind.PAUSE
 
 
-class Resume(Said):
+class Resume(Decision):
     __slots__ = ()
     kind = LogKind.RESUME
 
 
-class Abort(Said):
+class Abort(Decision):
     __slots__ = ()
     kind = LogKind.ABORT
 
 
-class Rollback(Said):
+class Rollback(Decision):
     __slots__ = ()
     kind = LogKind.ROLLBACK
 
 
 @dataclass(frozen=True, slots=True)
-class Supersede(Said):
+class Supersede(Decision):
     """Another rollout of the same services starts once this one has gone back."""
 
     kind = LogKind.SUPERSEDE
@@ -130,13 +130,13 @@ class Measured(Report):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Published:
     """The log's entries up to this number are published: as Kubernetes Events, and to the webhooks."""
 
     number: int
 
 
-Event = Said | Report | Told
+Event = Decision | Report | Published
 
 
 def word(event: type[Event]) -> str:

@@ -8,19 +8,19 @@ from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.events import (
     ApplyFailed,
     Approve,
+    Decision,
     Elapsed,
     Measured,
     OldRetired,
     Pause,
     PodsFailed,
     PodsReady,
+    Published,
     Resume,
     Rollback,
     Routed,
-    Said,
     Start,
     Supersede,
-    Told,
 )
 from meshconfig.rollout.log import LogAction, LogKind
 from meshconfig.rollout.pending_actions import until
@@ -88,32 +88,32 @@ def measured(state: State, event: Measured, now: datetime) -> State:
 
 
 def approve_pause(state: State, event: Approve, now: datetime) -> State:
-    return transitions.enter(state, state.step + 1, now, decision(event))
+    return transitions.enter(state, state.step + 1, now, _by_person(event))
 
 
 def approve_metrics(state: State, event: Approve, now: datetime) -> State:
     """As if the metrics had passed, with nothing counted against the next weight."""
-    return transitions.passed(state, now, decision(event), {})
+    return transitions.passed(state, now, _by_person(event), {})
 
 
 def hold(state: State, event: Pause, now: datetime) -> State:
-    return transitions.go(state, Stage.HELD, now, decision(event), returns=state.stage)
+    return transitions.go(state, Stage.HELD, now, _by_person(event), returns=state.stage)
 
 
 def resume(state: State, event: Resume, now: datetime) -> State:
     """A timed pause goes on, and the time that has passed counts. An analysis starts anew."""
     stage = state.returns or Stage.ANALYSE
     anew: dict[str, Any] = {"clock": now, "tallies": {}} if stage is Stage.ANALYSE else {}
-    return transitions.go(state, stage, now, decision(event), returns=None, **anew)
+    return transitions.go(state, stage, now, _by_person(event), returns=None, **anew)
 
 
 def failed(state: State, event: PodsFailed | ApplyFailed, now: datetime) -> State:
     return transitions.fail(state, now, by_graylane(event.kind, event.why), Stage.BAD_CHANGE)
 
 
-def back(state: State, event: Said, now: datetime) -> State:
+def back(state: State, event: Decision, now: datetime) -> State:
     outcome = Stage.ROLLED_BACK if isinstance(event, Rollback) else Stage.ABORTED
-    return transitions.go_back(state, now, decision(event), outcome)
+    return transitions.go_back(state, now, _by_person(event), outcome)
 
 
 def taken_over(state: State, event: Routed, now: datetime) -> State:
@@ -150,14 +150,14 @@ def again(state: State, event: PodsFailed | ApplyFailed, now: datetime) -> State
     return transitions.logged(state, now, by_graylane(event.kind, event.why))
 
 
-def on_its_way(state: State, event: Said, now: datetime) -> State:
-    return transitions.logged(state, now, decision(event))
+def on_its_way(state: State, event: Decision, now: datetime) -> State:
+    return transitions.logged(state, now, _by_person(event))
 
 
-def told(state: State, event: Told, now: datetime) -> State:
+def published(state: State, event: Published, now: datetime) -> State:
     return state.model_copy(update={"told": max(state.told, event.number)})
 
 
-def decision(event: Said) -> Note:
+def _by_person(event: Decision) -> Note:
     why = f"by rollout {event.by}" if isinstance(event, Supersede) else ""
     return Note(event.who, LogAction(event.kind), "; ".join(part for part in (why, event.note) if part))

@@ -12,6 +12,7 @@ from meshconfig.rollout.events import (
     Abort,
     ApplyFailed,
     Approve,
+    Decision,
     Elapsed,
     Event,
     Measured,
@@ -19,14 +20,13 @@ from meshconfig.rollout.events import (
     Pause,
     PodsFailed,
     PodsReady,
+    Published,
     Report,
     Resume,
     Rollback,
     Routed,
-    Said,
     Start,
     Supersede,
-    Told,
     word,
 )
 from meshconfig.rollout.state import Stage, State
@@ -108,7 +108,7 @@ STAGES: Mapping[Stage, Rules] = {
 def step(state: State, event: Event, now: datetime) -> Result:
     """Applies an event to a rollout.
 
-    A report on an earlier turn comes too late and changes nothing. `Told` can happen in every stage.
+    A report on an earlier turn comes too late and changes nothing. `Published` can happen in every stage.
 
     Parameters:
         now: with a time zone.
@@ -119,8 +119,8 @@ def step(state: State, event: Event, now: datetime) -> Result:
     Raises:
         IllegalEventError: the event cannot happen in this stage.
     """
-    if isinstance(event, Told):
-        return resume(handlers.told(state, event, now))
+    if isinstance(event, Published):
+        return resume(handlers.published(state, event, now))
     if isinstance(event, Report) and event.turn != state.turn:
         return resume(state)
     handler = STAGES[state.stage].on.get(type(event))
@@ -142,7 +142,7 @@ def allows(state: State, event: type[Event]) -> bool:
 def _refusal(state: State, event: Event) -> str:
     """The message for a person names only what a person can do."""
     named = f"rollout {state.name} is {state.phase} ({state.stage})"
-    possible = [word(one) for one in STAGES[state.stage].on if _by_hand(one) or not isinstance(event, Said)]
+    possible = [word(one) for one in STAGES[state.stage].on if _by_hand(one) or not isinstance(event, Decision)]
     if not possible:
         return f"{named}: {word(type(event))} is not possible any more"
     return f"{named}: {word(type(event))} is not possible; possible: {', '.join(possible)}"
@@ -150,4 +150,4 @@ def _refusal(state: State, event: Event) -> str:
 
 def _by_hand(event: type[Event]) -> bool:
     """Nobody types `supersede`: starting another rollout does that."""
-    return issubclass(event, Said) and event is not Supersede
+    return issubclass(event, Decision) and event is not Supersede

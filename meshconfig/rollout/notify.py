@@ -27,7 +27,7 @@ PREFIX = "whsec_"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The body and headers of a webhook request."""
+    """A request's body and headers."""
 
     body: bytes
     headers: dict[str, str]
@@ -86,7 +86,7 @@ def _key(secret: str) -> bytes:
 
 
 def waits(attempts: int = ATTEMPTS) -> Iterator[float]:
-    """The seconds between attempts."""
+    """Seconds between one attempt and the next."""
     for number in range(attempts - 1):
         yield min(FIRST_WAIT * 2**number, LONGEST_WAIT)
 

@@ -52,7 +52,7 @@ def _full(sizes: PodCounts, service: str, version: str) -> int:
 
 
 def _count(share: Replicas, full: int) -> int:
-    """A number or percentage of Pods, rounded up, at least one."""
+    """A share rounded up, and at least one."""
     if isinstance(share, int):
         return share
     return max(math.ceil(full * int(share[:-1]) / 100), 1)

@@ -19,7 +19,7 @@ STALE = 60.0  # seconds; a cache or a proxy in between may give an old answer
 
 
 class Sample(NamedTuple):
-    """A number, or `why` there is no number."""
+    """A number, or `why` there is none."""
 
     value: float | None
     why: str = ""

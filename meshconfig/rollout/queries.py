@@ -73,7 +73,7 @@ PRESETS = {
 
 
 def text(metric: Metric) -> str:
-    """The query with its placeholders."""
+    """The query as a template."""
     return PRESETS[metric.preset] if metric.preset else metric.query or ""
 
 
@@ -86,7 +86,7 @@ def query(metric: Metric, rollout: Rollout, group: LaneGroup, service: str = "")
     """The query to send to Prometheus.
 
     Parameters:
-        service: a service of the rollout; empty if the query is the same for all services.
+        service: of the rollout; empty where the query is the same for all of them.
     """
     interval = written(metric.interval or max(metric.every, LEAST_INTERVAL))
     values = {"interval": interval, "namespace": rollout.metadata.namespace}

@@ -145,7 +145,10 @@ class Entry(Strict):
 
 
 class GroupSpec(Strict):
+    """The spec of a group. `trail`: responses to tagged requests say in a header which versions answered."""
+
     tag: Tag = Tag()
+    trail: bool = False
     lanes: Annotated[dict[LaneName, Lane], Field(min_length=1)]
     services: Annotated[dict[DnsLabel, ServiceSpec], Field(min_length=1)]
     entries: Items[Entry] = ()

@@ -6,12 +6,12 @@ import pytest
 from crd_fields import Schema, spec_of, unknown
 from mesh_cluster import kubectl
 
-from meshconfig.istio import ISTIO_GROUP, types
+from meshconfig.istio import ISTIO_GROUP, View, types
 from meshconfig.spec.istio_policy import Policy, TrafficPolicy
 
 pytestmark = pytest.mark.cluster
 
-READ = {
+READ: dict[str, type[View]] = {
     "virtualservices": types.VirtualServiceSpec,
     "destinationrules": types.DestinationRuleSpec,
     "gateways": types.GatewaySpec,

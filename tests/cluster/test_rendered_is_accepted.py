@@ -67,11 +67,12 @@ def _services(model: Model) -> Iterator[Manifest]:
         if not service.host.endswith(".svc.cluster.local"):
             ports = [{"number": service.port, "name": "http", "protocol": "HTTP"}]
             spec = {"hosts": [service.host], "ports": ports, "resolution": "DNS"}
-            yield manifest("networking.istio.io/v1", "ServiceEntry", service.resource, service.namespace, spec=spec)
+            name, namespace = service.resource.name, service.resource.namespace
+            yield manifest("networking.istio.io/v1", "ServiceEntry", name, namespace, spec=spec)
             continue
         chosen = {"service": service.name}
         spec = {"selector": chosen, "ports": [{"name": "http", "port": service.port}]}
-        yield manifest("v1", "Service", service.resource, service.namespace, spec=spec)
+        yield manifest("v1", "Service", service.resource.name, service.resource.namespace, spec=spec)
         for subset in service.subsets:
             if not subset.failover:
                 # What a fallback at run time selects by stands on the two versions' Pods as well.

@@ -118,6 +118,10 @@ def lane_goes(draw, spec):
                 entry.pop("split", None)
 
 
+def trail(draw, spec):
+    spec["trail"] = not spec.get("trail", False)
+
+
 def service_weights(draw, spec):
     service = _one(draw, spec["services"])
     service.pop("default", None)
@@ -207,6 +211,7 @@ EDITS = (
     lane_comes,
     lane_comes,
     lane_goes,
+    trail,
     service_weights,
     every_service_moves,
     service_rules,

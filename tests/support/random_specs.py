@@ -107,6 +107,7 @@ def specs(draw: st.DrawFn, *, namespace: str = "demo", baggage: bool = True) -> 
         "metadata": {"name": "random", "namespace": namespace},
         "spec": {
             "tag": {"header": "env", "default": "prod", "baggage": baggage and draw(st.booleans())},
+            "trail": draw(st.booleans()),
             "lanes": draw(lane_specs(lanes, found)),
             "services": found,
             "entries": [draw(entries(host, lanes, names)) for host in hosts],

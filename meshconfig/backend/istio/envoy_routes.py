@@ -15,7 +15,7 @@ from meshconfig.backend.istio.virtual_service import REFUSED
 from meshconfig.duration import go_seconds
 from meshconfig.istio import cluster_names, fqdn
 from meshconfig.istio.destinations import is_internal
-from meshconfig.model import Condition, Named, RemoveTag, Route, RouteTable, SetTag, StringMatch, Target
+from meshconfig.model import TRAIL, Condition, Named, RemoveTag, Route, RouteTable, SetTag, StringMatch, Target
 
 Aspects = Mapping[str, Any]
 _EVERY_PATH = Condition(path=StringMatch("regex", ".*"))
@@ -83,6 +83,8 @@ def _operations(route: Route, tag: str) -> Iterator[tuple[str, ...]]:
             yield "request", "set", tag, target.tag.value
         if isinstance(target.tag, RemoveTag):
             yield "request", "remove", tag
+        if target.trail:
+            yield "response", "add", TRAIL, target.trail
         yield from _given(target.fields.get("headers"))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from meshconfig.backend.istio.route_names import route_id, route_name
 from meshconfig.backend.manifest import Manifest, Owner, rest
 from meshconfig.model import (
+    TRAIL,
     Condition,
     Name,
     Named,
@@ -96,6 +97,8 @@ def _destination(target: Target, tag: str) -> Manifest:
         lowered["weight"] = target.weight
     if target.tag is not None:
         further["headers"] = _with_tag(further.get("headers") or {}, target.tag, tag)
+    if target.trail:
+        further["headers"] = _with_trail(further.get("headers") or {}, target.trail)
     return {**lowered, **further}
 
 
@@ -106,6 +109,11 @@ def _with_tag(headers: Mapping[str, Any], change: TagChange, tag: str) -> Manife
     else:
         request = {**request, "remove": [tag, *(request.get("remove") or ())]}
     return {**headers, "request": request}
+
+
+def _with_trail(headers: Mapping[str, Any], trail: str) -> Manifest:
+    response = headers.get("response") or {}
+    return {**headers, "response": {**response, "add": {TRAIL: trail, **(response.get("add") or {})}}}
 
 
 def lift(manifest: Mapping[str, Any], tag: str) -> RouteTable:
@@ -208,8 +216,7 @@ def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
     if destination:
         fields["destination"] = destination
     weight = fields.pop("weight", None)
-    change = _take_tag(fields, tag)
-    return Target(host, number, subset, weight, change, fields)
+    return Target(host, number, subset, weight, _take_tag(fields, tag), _take_trail(fields), fields)
 
 
 def _take_tag(fields: Manifest, tag: str) -> TagChange:
@@ -225,12 +232,27 @@ def _take_tag(fields: Manifest, tag: str) -> TagChange:
         change = RemoveTag()
         left = _without(request, "remove", removed[1:])
     if change is not None:
-        kept = _without(headers, "request", left)
-        if kept:
-            fields["headers"] = kept
-        else:
-            del fields["headers"]
+        _put_headers(fields, _without(headers, "request", left))
     return change
+
+
+def _take_trail(fields: Manifest) -> str:
+    """Who the destination says has answered; it is taken out of `fields`."""
+    headers = fields.get("headers") or {}
+    response = headers.get("response") or {}
+    added = response.get("add") or {}
+    trail = str(added.get(TRAIL) or "")
+    if trail:
+        left = _without(response, "add", {name: value for name, value in added.items() if name != TRAIL})
+        _put_headers(fields, _without(headers, "response", left))
+    return trail
+
+
+def _put_headers(fields: Manifest, left: Manifest) -> None:
+    if left:
+        fields["headers"] = left
+    else:
+        del fields["headers"]
 
 
 def _without(fields: Mapping[str, Any], name: str, left: Any) -> Manifest:

@@ -9,6 +9,7 @@ from meshconfig.cluster.barrier.change import ProxyRefused
 from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
 from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
 from meshconfig.cluster.barrier.push_detector import PushDetector
+from meshconfig.istio.cluster_names import host_of
 
 Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
 
@@ -115,7 +116,7 @@ class Follower:
             return False
         hosts = {host for host, _ in self._need.clusters}
         watched = self._watched.get(proxy.name)
-        return watched is None or any(cluster.rpartition("|")[2] in hosts for cluster in watched)
+        return watched is None or any(host_of(cluster) in hosts for cluster in watched)
 
     def _cold(self, proxy: Proxy) -> tuple[str, ...]:
         watched = self._watched.get(proxy.name)

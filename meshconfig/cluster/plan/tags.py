@@ -98,7 +98,9 @@ def meaning(routes: Routes, tag: str, value: Tag) -> Table:
         left = list(_left(route, tag, value))
         everything = any(condition.always for condition in left)
         if left:
-            action = (route.targets, route.refusal, route.rewrite, route.fields)
+            # What the caller is told of who answered changes nothing for whoever answers.
+            targets = tuple(replace(target, trail="") for target in route.targets)
+            action = (targets, route.refusal, route.rewrite, route.fields)
             table.append(([], action) if everything else (left, action))
         if everything:
             break

@@ -12,7 +12,7 @@ from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.store import Record
 
-LOOK = 1.0  # seconds between two reads of a rollout
+LOOK = 1.0  # seconds from one look at a rollout to the next
 
 
 class UnwantedError(GraylaneError):
@@ -92,4 +92,4 @@ class StillWanted:
         except ClusterError:  # not known now; the next look may tell
             return
         if found is None or found.state.turn != self.record.state.turn:
-            raise UnwantedError("the rollout goes another way")
+            raise UnwantedError("the rollout has changed in the meantime")

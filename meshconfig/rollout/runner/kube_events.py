@@ -12,7 +12,7 @@ from meshconfig.rollout.state import LogEntry, Phase
 from meshconfig.rollout.store import Record
 
 SOURCE = "graylane.dev/rollout"
-LONGEST = 1000  # characters of a message; Kubernetes accepts 1024
+LONGEST = 1000  # characters; Kubernetes takes 1024
 
 
 def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
@@ -38,7 +38,7 @@ def _create(context: RunnerContext, record: Record, entry: LogEntry, name: Key) 
     try:
         body = event(record, entry, name, found["metadata"]["uid"])
         context.client.request("POST", collection("Event", name.namespace), body)
-    except Conflict:  # an earlier runner published it created it
+    except Conflict:  # a runner before this one has created it
         pass
 
 

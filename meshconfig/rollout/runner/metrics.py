@@ -85,7 +85,7 @@ class Metrics:
         silent = self._clock() - self._alive
         if silent <= SILENCE:
             return ""
-        return f"the loop has shown no life for {silent:.0f} s; {SILENCE:.0f} s are allowed"
+        return f"the runner's loop has not gone round for {silent:.0f} s; the limit is {SILENCE:.0f} s"
 
     def leading(self, leads: bool) -> None:
         """Sets whether this runner holds the Lease. Without it, it shows no rollouts: another runner drives them."""
@@ -225,7 +225,7 @@ class _Handler(MetricsHandler):
                 wrong = self.metrics.unwell()
                 self._say(503 if wrong else 200, wrong or "ok")
             case _:
-                self._say(404, "here are /metrics and /healthz")
+                self._say(404, "not found: there are /metrics and /healthz")
 
     def _say(self, status: int, text: str) -> None:
         body = f"{text}\n".encode()

@@ -15,9 +15,9 @@ from meshconfig.rollout.runner.context import DedupLog, RunnerContext, StillWant
 from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.store import Record
 
-PAUSES = (2.0, 10.0)  # seconds before each retry; after the last one, the change has failed
+PAUSES = (2.0, 10.0)  # seconds before each new try; then it has failed
 BUSY = 3.0  # seconds before the next try where somebody else has the Lease or the API server does not answer
-LONGEST = 600  # most characters of a stored reason
+LONGEST = 600  # characters of a reason
 
 
 def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
@@ -62,7 +62,7 @@ def retire(context: RunnerContext, record: Record, action: Retire) -> None:
         if found is None:
             continue
         if others := live.sharing([base], name, (service, version)):
-            context.tell(f"kept {name}, because it also belongs to {' and '.join(others)}")
+            context.tell(f"{name} stays: it is that of {' and '.join(others)}, too")
             continue
         live.delete(context.client, found)
 

@@ -15,7 +15,7 @@ from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
 
 LEASE = "rollouts.runner"  # its dot keeps it apart from a group's Lease: the name of a group has none
-STANDBY = 2.0  # seconds between two reads of another runner's Lease
+STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
 GOODBYE = 20.0  # seconds that the workers have to end their current work
 
 

@@ -11,7 +11,7 @@ from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import path
 from meshconfig.errors import ClusterError
 from meshconfig.rollout.actions import Notify
-from meshconfig.rollout.events import Told
+from meshconfig.rollout.events import Published
 from meshconfig.rollout.notify import message, send
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.metrics import Tried
@@ -28,7 +28,7 @@ class WebhookSender:
         self._thread: threading.Thread | None = None
         self._told = 0
 
-    def offer(self, record: Record, notices: Sequence[Notify]) -> Told | None:
+    def offer(self, record: Record, notices: Sequence[Notify]) -> Published | None:
         """Starts to send these entries, unless it is still sending.
 
         Returns:
@@ -37,7 +37,7 @@ class WebhookSender:
         if self._thread is not None and self._thread.is_alive():
             return None
         if self._told > record.state.told:
-            return Told(self._told)
+            return Published(self._told)
         if numbers := {one.number for one in notices}:
             entries = [entry for entry in record.state.log if entry.number in numbers]
             self._thread = threading.Thread(target=self._tell, args=(record, entries), daemon=True)

@@ -23,7 +23,7 @@ from meshconfig.rollout.state import LogEntry
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
-LATER = 5.0  # seconds to wait after an error
+LATER = 5.0  # seconds after something went wrong
 
 
 class Work(NamedTuple):

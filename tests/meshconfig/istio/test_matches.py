@@ -93,9 +93,9 @@ def test_a_match_that_asks_for_something(fields):
 
 
 def test_every_string_of_a_match_and_its_place():
-    fields = {name: {"exact": name} for name in ("uri", "method", "authority", "scheme")}
-    fields |= {name: {"a": {"exact": name}} for name in ("headers", "withoutHeaders", "queryParams")}
-    found = dict(string_matches(match(**fields)))
+    plain = {name: {"exact": name} for name in ("uri", "method", "authority", "scheme")}
+    named = {name: {"a": {"exact": name}} for name in ("headers", "withoutHeaders", "queryParams")}
+    found = dict(string_matches(match(**plain, **named)))
     assert {path: one.exact for path, one in found.items()} == {
         ("uri",): "uri",
         ("method",): "method",

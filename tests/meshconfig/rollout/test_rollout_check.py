@@ -35,7 +35,7 @@ def test_an_error_has_its_line():
     line = written.splitlines().index("    cat:") + 2
     moved = group(GROUP.replace("{cat: v1, mouse: v1}", "{cat: v2, mouse: v1}"))
     with pytest.raises(
-        InputError, match=rf"rollout\.yaml:{line}: spec\.services\.cat\.from: untagged requests of cat go to v2"
+        InputError, match=rf"rollout\.yaml:{line}: spec\.services\.cat\.from: untagged requests to cat get v2"
     ):
         check.fits(check.parse(document), moved, document)
 
@@ -51,12 +51,12 @@ def test_an_error_has_its_line():
         ),
         (
             {"services": {"cat": {"from": "v2", "to": "v1"}}, "keepOld": None},
-            "spec.services.cat.from: untagged requests of cat go to v1, not to v2",
+            "spec.services.cat.from: untagged requests to cat get v1, not v2",
         ),
         ({"entry": "cot.example.com"}, "spec.entry: there is no entry cot.example.com; did you mean cat.example.com?"),
         (
             {"entry": ENTRY, "services": ONE},
-            "spec.entry: no lane selects the new versions; {versions: {cat: v2}} would; "
+            "spec.entry: no lane carries the new versions, as {versions: {cat: v2}} would; "
             "gray: mouse is v2 there, not v1",
         ),
     ],
@@ -71,32 +71,36 @@ def test_names_that_do_not_meet(more, said):
         (
             "calls: [mouse]",
             "calls: [mouse], weights: {v1: 90, v2: 10}",
-            "spec.services.cat.from: untagged requests of cat go to v1: 90, v2: 10, not to v1",
+            "spec.services.cat.from: untagged requests to cat get v1: 90, v2: 10, not v1",
         ),
         (
             "    gray:",
             "    blue: {versions: {cat: v2, mouse: v2}}\n    gray:",
-            "spec.entry: lanes blue and gray select the new versions: keep only one of them",
+            "spec.entry: lanes blue and gray carry the new versions, and a split needs exactly one",
         ),
         (
             "mouse: v2}}",
             "mouse: v2}, fallback: runtime}",
-            "spec.entry: no lane selects the new versions; {versions: {cat: v2, mouse: v2}} would; "
-            "gray: it falls back at run time, so that one request may meet both",
+            "spec.entry: no lane carries the new versions, as {versions: {cat: v2, mouse: v2}} would; "
+            "gray: it falls back at run time, so its requests may reach old and new versions",
         ),
         (
             "mouse: v2}}",
             "mouse: v2}, mode: strict}",
-            "spec.entry: no lane selects the new versions; {versions: {cat: v2, mouse: v2}} would; "
+            "spec.entry: no lane carries the new versions, as {versions: {cat: v2, mouse: v2}} would; "
             "gray: it is strict and has no version of dog",
         ),
         (
             "prod: {labels: {v: prod}}",
             "prod: {labels: {v: prod}}, gray: {labels: {v: gray}}",
-            "spec.entry: no lane selects the new versions; {versions: {cat: v2, mouse: v2}} would; "
+            "spec.entry: no lane carries the new versions, as {versions: {cat: v2, mouse: v2}} would; "
             "gray: dog is gray there, not prod",
         ),
-        ("routes: [", "split: {gray: 1, prod: 9}\n      routes: [", "spec.entry: it has a split already, but a"),
+        (
+            "routes: [",
+            "split: {gray: 1, prod: 9}\n      routes: [",
+            "spec.entry: this entry has a split already, and a",
+        ),
         (
             "    - hosts",
             "    - hosts: [cat.example.com]\n      routes: [{path: {prefix: /}, service: cat}]\n    - hosts",
@@ -105,14 +109,12 @@ def test_names_that_do_not_meet(more, said):
         (
             "    gray:",
             "    old: {versions: {cat: v1}}\n    gray:",
-            "spec.keepOld: v1 of cat cannot be retired, because lane old would still use it: "
-            "without keepOld, it is kept",
+            "spec.keepOld: v1 of cat cannot be retired while lane old would use it; without keepOld it stays",
         ),
         (
             "calls: [dog]",
             "calls: [dog], rules: [{match: {path: /x}, weights: {v1: 1}}]",
-            "spec.keepOld: v1 of mouse cannot be retired, because rules[0] would still use it: "
-            "without keepOld, it is kept",
+            "spec.keepOld: v1 of mouse cannot be retired while rules[0] would use it; without keepOld it stays",
         ),
     ],
 )
@@ -130,7 +132,7 @@ def test_what_would_not_compile_on_the_way_is_said_before():
     found = problems(text)
     assert len(found) == 1
     assert found[0].startswith(
-        "spec: after a step the group would be invalid: spec.services.cat.versions.v2: lane gray falls"
+        "spec: a step would make the group invalid: spec.services.cat.versions.v2: lane gray falls"
     )
 
 

@@ -14,10 +14,10 @@ from meshconfig.rollout.events import (
     Elapsed,
     Pause,
     PodsFailed,
+    Published,
     Resume,
     Rollback,
     Supersede,
-    Told,
 )
 from meshconfig.rollout.machine import resume
 from meshconfig.rollout.state import Phase, Stage
@@ -192,7 +192,7 @@ def test_a_webhook_is_told_of_each_transition_once_it_is_known_and_again_until_t
     assert [one.number for one in run.actions if isinstance(one, Notify)] == [1, 2]
     run.obey()
     assert [one.number for one in resume(run.state).actions if isinstance(one, Notify)] == [1, 2, 3]
-    run.send(Told(2))
+    run.send(Published(2))
     assert [one.number for one in run.actions if isinstance(one, Notify)] == [3]
 
 

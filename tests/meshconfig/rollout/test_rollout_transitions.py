@@ -95,7 +95,7 @@ def event(kind, state):
     """One of a kind, such that it would have its effect: time is over, all metrics have passed."""
     if issubclass(kind, events.Supersede):
         return kind("eva", by="cat-v3")
-    if issubclass(kind, events.Said):
+    if issubclass(kind, events.Decision):
         return kind("eva", note="because")
     if kind is events.Start:
         return kind(state.turn, sizes=SIZES)
@@ -122,16 +122,16 @@ def test_every_pair(stage, kind):
             step(state, event(kind, state), now)
         assert f"is {state.phase} ({stage})" in str(refused.value)
         possible = {word(one) for one in KINDS if word(one) in EXPECTED[stage]}
-        if issubclass(kind, events.Said):
+        if issubclass(kind, events.Decision):
             possible &= {word(one) for one in SAID if one is not events.Supersede}  # which nobody types
         named = str(refused.value).partition("; possible: ")[2]
         assert set(filter(None, named.split(", "))) == possible
         return
     after, _ = step(state, event(kind, state), now)
     assert after.stage is EXPECTED[stage][word(kind)]
-    assert after.turn > state.turn or issubclass(kind, events.Said)
+    assert after.turn > state.turn or issubclass(kind, events.Decision)
     assert after.log[-1].at == now
-    assert after.log[-1].who == ("eva" if issubclass(kind, events.Said) else "graylane")
+    assert after.log[-1].who == ("eva" if issubclass(kind, events.Decision) else "graylane")
 
 
 @pytest.mark.parametrize("stage", Stage, ids=str)
@@ -173,7 +173,7 @@ def test_a_report_that_comes_too_late_changes_nothing(stage):
 @pytest.mark.parametrize("stage", Stage, ids=str)
 def test_webhooks_may_be_told_at_any_time_and_it_changes_nothing_else(stage):
     state = reached(stage).state
-    after, _ = step(state, events.Told(1), until(state))
+    after, _ = step(state, events.Published(1), until(state))
     assert after == state.model_copy(update={"told": 1})
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 from canned import answering
-from fake_api import deployment
+from fake_api import RefusedError, deployment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rollout_world import GROUP, METRICS, group, rollout
@@ -14,7 +14,7 @@ from runner_world import SETTINGS, Patient, cluster, mesh, rendered
 from meshconfig.cluster.client import Client
 from meshconfig.rollout import steps
 from meshconfig.rollout.events import Abort, Approve, Pause, Resume
-from meshconfig.rollout.runner import Runner, context, scaling
+from meshconfig.rollout.runner import Runner, context, routing, scaling
 from meshconfig.rollout.state import Phase, Stage
 
 __all__ = ["cluster", "mesh"]
@@ -191,7 +191,7 @@ def test_a_decision_ends_a_change_that_is_under_way(mesh, monkeypatch):
         for (kind, _, name), one in mesh.api.objects.items()
         if name.startswith("graylane-pets-r")
     ]
-    assert "the rollout goes another way" in outcomes
+    assert "the rollout has changed in the meantime" in outcomes
 
 
 class Killed(BaseException):
@@ -296,6 +296,31 @@ def test_a_lost_api_server_is_waited_for(mesh, monkeypatch):
 
     mesh.api.before.append(drop)
     assert mesh.run(stop=Patient()).phase is Phase.SUCCEEDED
+
+
+def test_a_change_that_is_refused_is_tried_three_times_and_then_all_go_back(mesh, monkeypatch):
+    monkeypatch.setattr(routing, "PAUSES", (0.0, 0.0))
+    before = mesh.routes()
+    mesh.start(rollout(STRAIGHT))
+
+    def refuse(method, path):
+        if method == "PATCH" and "/virtualservices/" in path and mesh.state().stage is Stage.ROUTE:
+            raise RefusedError(422, "Invalid", "not in this cluster")
+
+    mesh.api.before.append(refuse)
+    assert mesh.run().phase is Phase.ROLLED_BACK
+    assert "not in this cluster" in mesh.state().why
+    assert mesh.metrics.registry.get_sample_value("graylane_rollout_errors_total", {"what": "apply"}) == 3
+    assert (mesh.routes(), mesh.replicas()) == (before, BEGUN)
+
+
+def test_a_deployment_that_is_gone_before_it_is_taken_up_ends_it(mesh):
+    before = mesh.routes()
+    mesh.start(rollout(STRAIGHT))
+    del mesh.api.objects["deployments", "demo", "mouse-v2"]
+    assert mesh.run().phase is Phase.ROLLED_BACK
+    assert "there is no Deployment demo/mouse-v2" in mesh.state().why
+    assert mesh.routes() == before
 
 
 def test_pause_by_hand_holds_it_where_it_is_and_resume_takes_up_the_same_work(mesh):

@@ -232,7 +232,7 @@ def test_healthy_while_the_loop_goes_round(metrics, clock, ask):
     clock.now += SILENCE
     assert ask("/healthz")[0] == 200
     clock.now += 15
-    assert ask("/healthz")[::2] == (503, b"the loop has shown no life for 75 s; 60 s are allowed\n")
+    assert ask("/healthz")[::2] == (503, b"the runner's loop has not gone round for 75 s; the limit is 60 s\n")
     metrics.alive()
     assert ask("/healthz")[0] == 200
 
