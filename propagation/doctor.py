@@ -15,24 +15,14 @@ from propagation import members
 from propagation.config import PropagationConfig, default_config
 from propagation.context import use
 from propagation.errors import PropagationError
-from propagation.instrumentation import REGISTRY, is_installed
 from propagation.probe.app import Tried, try_app, values_of
 from propagation.probe.libraries import Verdict, try_library
 from propagation.probe.recorder import Recorder, recording
+from propagation.registry import REGISTRY, Descriptor, descriptor, is_installed
 
 OK, NO, NOTE, LEAK = "ok", "no", "note", "LEAK"
 _PROPAGATORS = "OTEL_PROPAGATORS"
 _ADVISED = "tracecontext,baggage,remote_fields"
-_EXPLICIT = {
-    "httpx": "propagation.clients.httpx.PropagatingTransport",
-    "httpx2": "propagation.clients.httpx2.PropagatingTransport",
-    "requests": "propagation.clients.requests.PropagatingAdapter",
-    "urllib3": "propagation.clients.urllib3.PropagatingPoolManager",
-    "aiohttp": "propagation.clients.aiohttp.PropagatingMiddleware",
-    "grpc": "propagation.clients.grpc.PropagatingInterceptor",
-    "confluent_kafka": "propagation.messaging.kafka.outgoing",
-    "aiokafka": "propagation.messaging.kafka.outgoing",
-}
 
 
 class Finding(NamedTuple):
@@ -144,25 +134,29 @@ def _propagated(config: PropagationConfig) -> tuple[str, dict[str, str]]:
 def _libraries(config: PropagationConfig) -> Iterator[Finding]:
     with recording() as recorder:
         for name, entry in REGISTRY.items():
-            if is_installed(name) and not entry.asked:
+            if entry.default and is_installed(name):
                 yield _library(name, config, recorder)
 
 
 def _library(name: str, config: PropagationConfig, recorder: Recorder) -> Finding:
-    known = f"{name} {_version(name)}"
+    known = name
     try:
+        described = descriptor(name)
+        known = f"{name} {_version(described)}"
         verdict = try_library(name, config, recorder)
     except Exception as error:  # noqa: BLE001  # a library that fails is no reason to say nothing of the others
         return Finding(NOTE, f"{known} could not be tried: {error!r}")
     if verdict in (Verdict.CARRIES, Verdict.LEAKS):
         return Finding(OK if verdict is Verdict.CARRIES else LEAK, f"{known} {verdict.value}")
-    explicit = f", or {_EXPLICIT[name]}" if name in _EXPLICIT else ""
+    explicit = f", or {described.explicit[0]}" if described.explicit else ""
     return Finding(NO, f'{known} {verdict.value}: instrument("{name}"){explicit}')
 
 
-def _version(name: str) -> str:
+def _version(described: Descriptor) -> str:
+    if described.distribution is None:
+        return "of Python"
     try:
-        return version({"grpc": "grpcio"}.get(name, name))
+        return version(described.distribution)
     except PackageNotFoundError:
         return "(unknown version)"
 

@@ -9,7 +9,16 @@ from typing import Any, ParamSpec, TypeVar
 
 from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch, undo_all
+from propagation.registry import Descriptor
 
+DESCRIPTOR = Descriptor(
+    None,
+    explicit=(
+        "propagation.executors.ThreadPoolExecutor",
+        "propagation.executors.Thread",
+        "propagation.executors.run_in_executor",
+    ),
+)
 _SERVICES = ("concurrent.futures.", "multiprocessing.", "logging.")
 # Since Python 3.14: a pool of threads by inheritance alone. A context cannot go to another interpreter.
 _OF_INTERPRETERS: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())

@@ -1,42 +1,13 @@
-"""Carry the fields in every client library that is installed: a registry, and nothing loaded before it is asked for."""
+"""Carry the fields in every client library that is installed; nothing is loaded before it is asked for."""
 
 from difflib import get_close_matches
-from importlib import import_module
-from importlib.util import find_spec
 from threading import Lock
-from typing import NamedTuple
 
 from propagation.config import PropagationConfig, default_config
 from propagation.errors import ConfigError
 from propagation.patching import Undo
+from propagation.registry import REGISTRY, is_installed, module_of
 
-
-class Instrumentation(NamedTuple):
-    """How one library is instrumented.
-
-    library: the module that must be there. module: ours, with `install(config) -> undo`. asked: whether `instrument()`
-    leaves it alone, so that it must be asked for by name.
-    """
-
-    library: str
-    module: str
-    asked: bool = False
-
-
-REGISTRY = {
-    "httpx": Instrumentation("httpx", "propagation.clients.httpx"),
-    "httpx2": Instrumentation("httpx2", "propagation.clients.httpx2"),
-    "requests": Instrumentation("requests", "propagation.clients.requests"),
-    "urllib3": Instrumentation("urllib3", "propagation.clients.urllib3"),
-    "aiohttp": Instrumentation("aiohttp", "propagation.clients.aiohttp"),
-    "grpc": Instrumentation("grpc", "propagation.clients.grpc"),
-    "celery": Instrumentation("celery", "propagation.messaging.celery"),
-    "confluent_kafka": Instrumentation("confluent_kafka", "propagation.messaging.confluent_kafka"),
-    "aiokafka": Instrumentation("aiokafka", "propagation.messaging.aiokafka"),
-    "grpc_server": Instrumentation("grpc", "propagation.servers.grpc", asked=True),
-    "threading": Instrumentation("threading", "propagation.executors", asked=True),
-    "logging": Instrumentation("logging", "propagation.logs", asked=True),
-}
 _active: dict[str, tuple[PropagationConfig | None, Undo]] = {}
 _lock = Lock()
 
@@ -48,7 +19,7 @@ def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[st
     that a new `config` takes the old one's place. Raises ConfigError for a library that is unknown or not installed,
     and for an environment that makes no config.
     """
-    chosen = names or tuple(name for name in REGISTRY if is_installed(name) and not REGISTRY[name].asked)
+    chosen = names or tuple(name for name in REGISTRY if REGISTRY[name].default and is_installed(name))
     for name in names:
         _check(name)
     if config is None:
@@ -72,11 +43,6 @@ def uninstrument(*names: str) -> None:
                 _active.pop(name)[1]()
 
 
-def is_installed(name: str) -> bool:
-    """Whether the library of this entry of the registry can be imported; it is not."""
-    return find_spec(REGISTRY[name].library) is not None
-
-
 def is_instrumented(name: str) -> bool:
     """Whether `instrument` is in force for this entry of the registry."""
     return name in _active
@@ -87,7 +53,7 @@ def _install(name: str, config: PropagationConfig | None) -> None:
         if config is None or config == _active[name][0]:
             return
         _active.pop(name)[1]()
-    _active[name] = config, import_module(REGISTRY[name].module).install(config)
+    _active[name] = config, module_of(name).install(config)
 
 
 def _check_known(caller: str, name: str) -> None:
@@ -100,4 +66,4 @@ def _check_known(caller: str, name: str) -> None:
 def _check(name: str) -> None:
     _check_known("instrument", name)
     if not is_installed(name):
-        raise ConfigError(f"instrument: {REGISTRY[name].library} is not installed")
+        raise ConfigError(f"instrument: {REGISTRY[name].package} is not installed")

@@ -14,7 +14,9 @@ from propagation.config import PropagationConfig, default_config
 from propagation.context import config_of, get
 from propagation.errors import ConfigError
 from propagation.patching import Undo, patch
+from propagation.registry import Descriptor
 
+DESCRIPTOR = Descriptor(None, explicit=("propagation.logs.PropagationFilter", "propagation.logs.record_factory"))
 NONE = "-"  # in a record of stdlib logging, whose format must find each name
 _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

@@ -1,5 +1,6 @@
 """A client middleware for aiohttp that carries the fields on."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,25 @@ import aiohttp
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch
+from propagation.registry import Carried, Descriptor
+
+
+def _ask(url: str) -> None:
+    async def main() -> None:
+        async with aiohttp.ClientSession() as session, session.get(url):
+            pass
+
+    # By sockets of Python alone, whatever loop the process prefers: no other can be looked into.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(main())
+
+
+DESCRIPTOR = Descriptor(
+    "aiohttp",
+    sends=Carried.INSTRUMENT,
+    explicit=("propagation.clients.aiohttp.PropagatingMiddleware",),
+    probe=_ask,
+)
 
 
 class PropagatingMiddleware:

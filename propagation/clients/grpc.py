@@ -17,7 +17,13 @@ from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
 from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.registry import Carried, Descriptor
 
+DESCRIPTOR = Descriptor(
+    "grpcio",
+    sends=Carried.INSTRUMENT,
+    explicit=("propagation.clients.grpc.PropagatingInterceptor", "propagation.clients.grpc.aio_interceptors"),
+)
 Metadata = list[tuple[str, str | bytes]]
 _NAMED = ("dns", "xds")  # gRPC's name syntax: those schemes whose last part is HOST[:PORT]
 _LISTED = ("ipv4", "ipv6")

@@ -13,6 +13,21 @@ from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
 from propagation.patching import Undo, patch
+from propagation.registry import Carried, Descriptor
+
+
+def _ask(url: str) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get(url)
+
+
+DESCRIPTOR = Descriptor(
+    "requests",
+    sends=Carried.INSTRUMENT,
+    explicit=("propagation.clients.requests.PropagatingAdapter",),
+    probe=_ask,
+)
 
 
 class PropagatingAdapter(HTTPAdapter):

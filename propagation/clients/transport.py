@@ -86,6 +86,13 @@ def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, Abstra
     return sent, ready
 
 
+def ask(library: Any, url: str) -> None:
+    """A plain GET by `library` (httpx or httpx2)."""
+    # Plain HTTP: without `verify=False` it would read a file of certificates all the same.
+    with library.Client(trust_env=False, verify=False) as client:
+        client.get(url)
+
+
 def install(library: Any, config: PropagationConfig | None) -> Undo:
     """Have every transport of `library` (httpx or httpx2) carry the fields, until the answer is called."""
 

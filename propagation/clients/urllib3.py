@@ -13,6 +13,20 @@ from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
 from propagation.patching import Undo, patch
+from propagation.registry import Carried, Descriptor
+
+
+def _ask(url: str) -> None:
+    with urllib3.PoolManager() as pools:
+        pools.request("GET", url, retries=False)
+
+
+DESCRIPTOR = Descriptor(
+    "urllib3",
+    sends=Carried.INSTRUMENT,
+    explicit=("propagation.clients.urllib3.PropagatingPoolManager",),
+    probe=_ask,
+)
 
 
 class PropagatingPoolManager(urllib3.PoolManager):

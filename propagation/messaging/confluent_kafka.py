@@ -9,7 +9,14 @@ from confluent_kafka import SerializingProducer
 from propagation.config import PropagationConfig
 from propagation.messaging.kafka import outgoing
 from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.registry import Carried, Descriptor
 
+DESCRIPTOR = Descriptor(
+    "confluent-kafka",
+    sends=Carried.INSTRUMENT,
+    receives=Carried.RECIPE,
+    explicit=("propagation.messaging.kafka.outgoing", "propagation.messaging.kafka.consumed"),
+)
 _HEADERS = 7  # where `headers` stands among the arguments of `produce`
 
 

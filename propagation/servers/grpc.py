@@ -14,7 +14,16 @@ from propagation.config import PropagationConfig, default_config
 from propagation.context import State
 from propagation.extract import names_read, read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.registry import Carried, Descriptor
 
+DESCRIPTOR = Descriptor(
+    "grpcio",
+    receives=Carried.INSTRUMENT,
+    explicit=(
+        "propagation.servers.grpc.PropagatingServerInterceptor",
+        "propagation.servers.grpc.AsyncPropagatingServerInterceptor",
+    ),
+)
 Behavior = Callable[[Any, Any], Any]
 
 

@@ -10,7 +10,8 @@ from propagation import (
     WSGIMiddleware,
     instrument,
 )
-from propagation.instrumentation import REGISTRY, is_instrumented
+from propagation.instrumentation import is_instrumented
+from propagation.registry import REGISTRY
 
 
 def test_the_defaults_are_the_issues():

@@ -11,8 +11,8 @@ import pytest
 import propagation
 from propagation import PropagationConfig, uninstrument
 from propagation.environment import PREFIX, READERS, options
-from propagation.instrumentation import REGISTRY
 from propagation.probe.recorder import recording
+from propagation.registry import REGISTRY
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "propagation.md", DOCS / "opentelemetry.md"]

@@ -1,12 +1,14 @@
 """What is public, and what importing it costs."""
 
+import importlib.metadata
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import propagation
-from propagation import ConfigError, instrument, instrumentation, uninstrument
+from propagation import ConfigError, instrument, instrumentation, registry, uninstrument
 
 
 def test_the_public_names_are_the_issues_and_sorted():
@@ -31,7 +33,7 @@ def test_the_public_names_are_the_issues_and_sorted():
 def test_importing_loads_no_client_library_and_no_sdk():
     code = "import sys, propagation; print(*sorted({name.split('.')[0] for name in sys.modules} | set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    libraries = {entry.library for entry in instrumentation.REGISTRY.values() if not entry.asked}
+    libraries = {entry.package for entry in registry.REGISTRY.values()} - sys.stdlib_module_names
     assert {"httpx", "httpx2"} <= libraries
     foreign = libraries | {"opentelemetry.sdk", "opentelemetry.instrumentation", "starlette", "wrapt"}
     assert foreign.isdisjoint(loaded)
@@ -71,11 +73,9 @@ def test_instrument_twice_is_instrument_once():
 
 
 def test_instrument_without_names_takes_every_client_that_is_installed(monkeypatch):
-    installed = {
-        "httpx": instrumentation.REGISTRY["httpx"],
-        "gone": instrumentation.Instrumentation("no_such_library", "x"),
-    }
-    monkeypatch.setattr(instrumentation, "REGISTRY", installed)
+    for name in registry.REGISTRY.keys() - {"httpx", "threading"}:
+        monkeypatch.delitem(registry.REGISTRY, name)
+    monkeypatch.setitem(registry.REGISTRY, "gone", registry.Library("no_such_library", "x"))
     try:
         assert instrument() == ("httpx",)
         assert instrumentation.is_instrumented("httpx")
@@ -99,6 +99,16 @@ def test_an_unknown_library_is_named(name, message):
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(instrumentation.REGISTRY, "gone", instrumentation.Instrumentation("no_such_library", "x"))
+    monkeypatch.setitem(registry.REGISTRY, "gone", registry.Library("no_such_library", "x"))
     with pytest.raises(ConfigError, match=r"^instrument: no_such_library is not installed$"):
         instrument("gone")
+
+
+@pytest.mark.parametrize("name", registry.REGISTRY)
+def test_each_line_of_the_registry_has_its_module_and_its_description(name):
+    found = registry.descriptor(name)
+    assert callable(registry.module_of(name).install)
+    assert found.distribution is None or importlib.metadata.version(found.distribution)
+    assert registry.REGISTRY[name].default == (found.sends is not None)
+    for explicit in found.explicit:
+        assert callable(pkgutil.resolve_name(explicit))
