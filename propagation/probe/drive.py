@@ -153,7 +153,7 @@ async def _send_all_asgi(app: Any, requests: Sequence[Request], reply: bytes) ->
 
 async def _ask_asgi(app: Any, request: Request, state: Mapping[str, Any], statuses: list[int]) -> None:
     url = urlsplit(request.path)
-    headers = {"host": "testserver", **request.headers}
+    headers = {"host": "localhost", **request.headers}  # which Django takes without a setting
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -166,7 +166,7 @@ async def _ask_asgi(app: Any, request: Request, state: Mapping[str, Any], status
         "root_path": "",
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
         "client": ("127.0.0.1", 50000),
-        "server": ("testserver", 80),
+        "server": ("localhost", 80),
         "state": dict(state),
     }
     body = [{"type": "http.request", "body": request.body, "more_body": False}]
