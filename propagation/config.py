@@ -17,7 +17,7 @@ Baggage = Literal["passthrough", "declared", "off"]
 # Headers with a meaning of their own: a field of such a name would overwrite them.
 _RESERVED = frozenset(
     "authorization baggage connection content-length content-type cookie host set-cookie te traceparent tracestate "
-    "trailer transfer-encoding upgrade".split()
+    "trailer transfer-encoding upgrade x-graylane-trail".split()
 )
 
 
@@ -37,6 +37,8 @@ class PropagationConfig:
     trust_inbound: False at an edge: fields and `baggage` that come in are dropped.
     origin: a field's value for work that no request started.
     echo: whether servers repeat the request's fields as response headers.
+    trail: whether servers answer tagged requests with the versions that answered their calls, as response headers
+        `x-graylane-trail`, which the clients of this package collect.
 
     Raises ConfigError, naming the option and the field, where two fields share a header, a name is not declared, or a
     value could not be sent.
@@ -53,6 +55,7 @@ class PropagationConfig:
     trust_inbound: bool = True
     origin: Mapping[str, str | None] = field(default_factory=dict)
     echo: bool = False
+    trail: bool = False
 
     def __post_init__(self) -> None:
         self._freeze()
@@ -156,7 +159,7 @@ class PropagationConfig:
             near = get_close_matches(str(self.baggage), get_args(Baggage), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
             raise ConfigError(f"baggage: {self.baggage!r} is not known{hint}")
-        for option in ("trust_inbound", "echo"):
+        for option in ("trust_inbound", "echo", "trail"):
             if not isinstance(getattr(self, option), bool):  # a string such as "no" would count as true
                 raise ConfigError(f"{option}: {getattr(self, option)!r} is neither True nor False")
 

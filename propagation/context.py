@@ -16,11 +16,17 @@ from opentelemetry.context import Context, attach, create_key, detach, get_curre
 
 from propagation.config import PropagationConfig, default_config
 from propagation.errors import InvalidValueError
+from propagation.trail import Trail
 
 # Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
+# Whether the work at hand belongs to a request that was read: True, or the request's trail where its server shows it.
+# A server's callbacks run in the context of whoever registered them, so uvicorn can begin a request in that of one
+# before it on the connection: pipelined, or after a body so large that reading paused. Not in OpenTelemetry's context,
+# since its own middleware, further in, may begin an empty one.
+READING: ContextVar[Trail | bool] = ContextVar("propagation_reading", default=False)
 F = TypeVar("F", bound=Callable[..., Any])
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -36,12 +42,13 @@ class State(NamedTuple):
     """What the fields' baggage does not say. Its presence in a context says that a request, or `use`, began this work.
 
     config: who read the request; clients without a config of their own follow it. local: the local fields.
-    foreign: the members that came in, by key.
+    foreign: the members that came in, by key. trail: who answered the calls of this request, where its server asks.
     """
 
     config: PropagationConfig
     local: Mapping[str, str] = _NONE
     foreign: Mapping[str, Member] = _NONE
+    trail: Trail | None = None
 
 
 def get(name: str, context: Context | None = None) -> str | None:
@@ -146,7 +153,7 @@ def without_fields(context: Context, fresh: State) -> Context:
 def continued(context: Context, fresh: State) -> State:
     """`fresh`, with what the entry of `context` has already to say of local fields and foreign members."""
     before = state_of(context)
-    return fresh if before is None else before._replace(config=fresh.config)
+    return fresh if before is None else before._replace(config=fresh.config, trail=fresh.trail or before.trail)
 
 
 def forgetting(context: Context) -> Context:
@@ -164,6 +171,22 @@ def state_of(context: Context) -> State | None:
     """Our own entry in `context`, None where no request and no `use` began this work."""
     found = context.get(STATE_KEY)
     return found if isinstance(found, State) else None
+
+
+def trail_of(context: Context) -> Trail | None:
+    """Where the calls of the request in `context` are collected, None where nobody asks for its trail."""
+    state = state_of(context)
+    if state is not None and state.trail is not None:
+        return state.trail
+    found = READING.get()
+    return found if isinstance(found, Trail) else None
+
+
+def answered_trail(context: Context, config: PropagationConfig) -> Trail | None:
+    """The trail that a server of `config` adds to its answer, None for an untagged request."""
+    state = state_of(context)
+    tagged = config.trail and state is not None and config.tag in baggage_of(context)
+    return state.trail if tagged and state is not None else None
 
 
 def config_of(context: Context, config: PropagationConfig | None = None) -> PropagationConfig:

@@ -59,6 +59,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "trust_inbound": _switch,
     "origin": _pairs,
     "echo": _switch,
+    "trail": _switch,
 }
 
 

@@ -1,26 +1,27 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextvars import ContextVar
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach, get_current
 
+from propagation import trail
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, forgetting, outgoing
+from propagation.context import READ, READING, STATE_KEY, State, answered_trail, forgetting, outgoing
 from propagation.extract import names_read, read_request
+from propagation.trail import Trail
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pairs = list[tuple[bytes, bytes]]
 
-# Whether the work at hand belongs to a request that was read. A server's callbacks run in the context of whoever
-# registered them, so uvicorn can begin a request in that of one before it on the connection: pipelined, or after a body
-# so large that reading paused. Not in OpenTelemetry's context: its own middleware, further in, may begin an empty one.
-_READING: ContextVar[bool] = ContextVar("propagation_reading", default=False)
+_STARTS = ("http.response.start", "websocket.accept")
+_TRAIL = trail.HEADER.encode()
+_LENGTHS = 256  # a longer name is looked at more slowly
 
 
 class ASGIMiddleware:
@@ -32,24 +33,36 @@ class ASGIMiddleware:
     def __init__(self, app: ASGIApp, config: PropagationConfig | None = None) -> None:
         self.app = app
         self._config = default_config() if config is None else config
-        self._alters = self._config.echo or not self._config.trust_inbound
+        self._alters = self._config.echo or self._config.trail or not self._config.trust_inbound
         self._fresh = State(self._config)
         self._names = {name.encode(): name for name in names_read(self._config)}
+        # By the length of a name, whether it can be one of ours: of what a loop can ask, nothing costs less.
         self._lengths = frozenset(map(len, self._names))
+        self._wanted = tuple(length in self._lengths for length in range(_LENGTHS))
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
+        # Servers look here for a coroutine function, to tell ASGI 3 from other interfaces. A call of the middleware
+        # itself takes the class's, which makes no coroutine of its own for a request that has no field.
+        vars(self)["__call__"] = self._serve
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found: Found | None = None
-        names, lengths = self._names, self._lengths
-        # This loop runs for every request: it makes no object for a header that only others read.
-        for name, value in scope.get("headers", ()):
-            if len(name) in lengths and (wanted := names.get(name.lower())):
-                if found is None:
-                    found = {wanted: [value.decode("latin-1")]}
-                else:
-                    found.setdefault(wanted, []).append(value.decode("latin-1"))
-        stale = READ not in scope and _READING.get()
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        wanted = self._wanted
+        try:
+            # This loop runs for every request: it makes no object for a header that only others read.
+            for name, _ in scope["headers"]:
+                if wanted[len(name)] and name.lower() in self._names:
+                    return self._serve(scope, receive, send)
+        except KeyError:
+            return self.app(scope, receive, send)  # no request: "lifespan"
+        except IndexError:
+            return self._serve(scope, receive, send)  # a name longer than `wanted` knows
+        if self._always or READING.get():
+            return self._serve(scope, receive, send)
+        return self.app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stale = READ not in scope and READING.get()
+        found = self._found(scope)
         if not (found or stale or self._always) or "headers" not in scope:
             await self.app(scope, receive, send)
             return
@@ -59,15 +72,25 @@ class ASGIMiddleware:
             return
         scope[READ] = self._config
         context = read_request(current, found, self._fresh)
+        collected = None
         if self._alters:
-            scope, send = self._trusted(scope), self._echoing(context, send)
-        before, token = _READING.get(), attach(context)
-        _READING.set(True)
+            collected = answered_trail(context, self._config)
+            scope, send = self._trusted(scope), self._answering(context, collected, send)
+        before, token = READING.get(), attach(context)
+        READING.set(collected or True)
         try:
             await self.app(scope, receive, send)
         finally:
             detach(token)
-            _READING.set(before)  # a reset would fail where a task is closed from outside
+            READING.set(before)  # a reset would fail where a task is closed from outside
+
+    def _found(self, scope: Scope) -> Found:
+        found: Found = {}
+        names = self._names
+        for name, value in scope.get("headers", ()):
+            if len(name) in self._lengths and (wanted := names.get(name.lower())):
+                found.setdefault(wanted, []).append(value.decode("latin-1"))
+        return found
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
         """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
@@ -79,18 +102,33 @@ class ASGIMiddleware:
             return scope
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
 
-    def _echoing(self, context: Context, send: Send) -> Send:
-        if not self._config.echo:
+    def _answering(self, context: Context, collected: Trail | None, send: Send) -> Send:
+        """`send`, which adds to the answer what the config says: the fields, and the trail as it is when it starts."""
+        added = self._echoed(context)
+        if not added and collected is None:
             return send
-        added = [
+
+        def send_with_headers(message: Message) -> Awaitable[None]:
+            if message["type"] in _STARTS:
+                headers = [*message.get("headers", ()), *added]
+                message = {**message, "headers": headers if collected is None else _with_trail(headers, collected)}
+            return send(message)
+
+        return send_with_headers
+
+    def _echoed(self, context: Context) -> Pairs:
+        if not self._config.echo:
+            return []
+        return [
             (field.wire_names[0].encode(), value.encode())
             for field in self._config.fields
             if (value := outgoing(field.name, context, self._config))
         ]
 
-        async def send_with_fields(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
-            await send(message)
 
-        return send_with_fields
+def _with_trail(headers: Pairs, collected: Trail) -> Pairs:
+    own = [value.decode("latin-1") for name, value in headers if len(name) == len(_TRAIL) and name.lower() == _TRAIL]
+    if own:
+        headers = [pair for pair in headers if pair[0].lower() != _TRAIL]
+    headers += [(_TRAIL, hop.encode()) for hop in collected.hops(own)]
+    return headers

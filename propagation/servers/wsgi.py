@@ -6,10 +6,12 @@ from typing import Any, TypeVar
 from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, outgoing
+from propagation.context import READ, READING, STATE_KEY, State, answered_trail, outgoing
 from propagation.extract import names_read, read_request
+from propagation.trail import HEADER, Trail
 
 Environ = dict[str, Any]
+Pairs = list[tuple[str, str]]
 StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 T = TypeVar("T")
@@ -37,23 +39,34 @@ class WSGIMiddleware:
         environ[READ] = self._config
         if not self._config.trust_inbound:
             environ = {key: value for key, value in environ.items() if key not in self._keys}
-        request = _Request(read_request(context, found, self._fresh))
-        if self._config.echo:
-            start_response = self._echo(request.context, start_response)
+        context = read_request(context, found, self._fresh)
+        collected = answered_trail(context, self._config)
+        request = _Request(context, collected)
+        if self._config.echo or collected is not None:
+            start_response = self._answering(context, collected, start_response)
         body = request.run(self.app, environ, start_response)
         # No code of the app is left to run in these; as they are, a server can take their length, or send the file.
         if isinstance(body, list | tuple) or type(body) is environ.get("wsgi.file_wrapper"):
             return body
         return _Body(body, request)
 
-    def _echo(self, context: Context, start_response: StartResponse) -> StartResponse:
+    def _answering(self, context: Context, collected: Trail | None, start_response: StartResponse) -> StartResponse:
+        """`start_response`, which adds what the config says: the fields, and the trail as it is at that moment."""
+        added = self._echoed(context)
+
+        def start_with_headers(status: str, headers: Pairs, *exc_info: Any) -> Any:
+            headers = [*headers, *added]
+            if collected is not None:
+                headers = _with_trail(headers, collected)
+            return start_response(status, headers, *exc_info)
+
+        return start_with_headers
+
+    def _echoed(self, context: Context) -> Pairs:
+        if not self._config.echo:
+            return []
         fields = [(one.wire_names[0], outgoing(one.name, context, self._config)) for one in self._config.fields]
-        added = [(name, value) for name, value in fields if value]
-
-        def start_with_fields(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, [*headers, *added], *exc_info)
-
-        return start_with_fields
+        return [(name, value) for name, value in fields if value]
 
 
 class _Request:
@@ -62,16 +75,19 @@ class _Request:
     What the app attached in one step (a span, say) is there again in the next.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, collected: Trail | None) -> None:
         self.context = context
+        self._reading: Trail | bool = collected or True
 
     def run(self, step: Callable[..., T], *args: Any) -> T:
-        token = attach(self.context)
+        before, token = READING.get(), attach(self.context)
+        READING.set(self._reading)
         try:
             return step(*args)
         finally:
             self.context = get_current()
             detach(token)
+            READING.set(before)
 
 
 class _Body:
@@ -93,6 +109,14 @@ class _Body:
     def close(self) -> None:
         if close := getattr(self._body, "close", None):
             self._request.run(close)
+
+
+def _with_trail(headers: Pairs, collected: Trail) -> Pairs:
+    own = [value for name, value in headers if len(name) == len(HEADER) and name.lower() == HEADER]
+    if own:
+        headers = [pair for pair in headers if pair[0].lower() != HEADER]
+    headers += [(HEADER, hop) for hop in collected.hops(own)]
+    return headers
 
 
 def _values(name: str, text: str) -> list[str]:

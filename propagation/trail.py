@@ -1,0 +1,74 @@
+"""The trail: which versions answered the calls of one request, collected for the request's own answer.
+
+The mesh's routes add `x-graylane-trail: SERVICE/VERSION` to the answer of a tagged request. A service passes on what
+its calls were answered with, one header line a hop, callee first, so that the caller sees all who took part.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+HEADER = "x-graylane-trail"
+MAX_HOPS = 64
+# Both names are DNS labels in a spec; other meshes' names may have dots, underscores and capitals.
+_HOP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_LONGEST = 2 * 63 + len("/, ")  # of a hop in a header that joins several
+Values = Iterable[str]
+
+
+class Trail:
+    """What the calls of one request were answered with; shared by all its tasks and threads."""
+
+    __slots__ = ("_answers", "_hops", "_open")
+
+    def __init__(self) -> None:
+        self._hops: list[str] = []
+        self._answers: list[object] = []
+        self._open: list[Callable[[], Values | None]] = []
+
+    def take(self, answer: object, values: Values) -> None:
+        """Add the hops in `values`, the trail's headers of one answer.
+
+        answer: the answer's own object. Where two layers of a client each hand in the same one, it counts once.
+        """
+        found = hops_in(values)
+        if found and len(self._hops) < MAX_HOPS and not any(one is answer for one in self._answers):
+            self._answers.append(answer)
+            self._hops += found
+
+    def take_later(self, read: Callable[[], Values | None]) -> None:
+        """Add the hops of a call that is still under way: `read` gives its headers, None before it has ended."""
+        self._settle()
+        if len(self._open) < MAX_HOPS:
+            self._open.append(read)
+
+    def hops(self, own: Values = ()) -> list[str]:
+        """The hops that are known now, callee first, at most 64.
+
+        own: what the app itself has written into its answer. Of that, what it took from a call's answer counts once.
+        """
+        if self._open:
+            self._settle()
+        found = self._hops[:MAX_HOPS]
+        if own:
+            found += [hop for hop in hops_in(own) if hop not in found]
+        return found[:MAX_HOPS]
+
+    def _settle(self) -> None:
+        for read in list(self._open):
+            if (values := read()) is not None:
+                self._open.remove(read)
+                self.take(read, values)
+
+
+def hops_in(values: Values) -> list[str]:
+    """The hops in some headers' values, of which one may hold several, joined by commas. Anything else is left out."""
+    found: list[str] = []
+    for value in islice(values, MAX_HOPS):
+        for part in value[: MAX_HOPS * _LONGEST].split(","):
+            hop = part.strip(" \t")
+            if _HOP.fullmatch(hop):
+                found.append(hop)
+                if len(found) == MAX_HOPS:
+                    return found
+    return found
