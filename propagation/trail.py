@@ -14,6 +14,7 @@ MAX_HOPS = 64
 _HOP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST = 2 * 63 + len("/, ")  # of a hop in a header that joins several
 Values = Iterable[str]
+Answer = tuple[object, Values]
 
 
 class Trail:
@@ -24,7 +25,7 @@ class Trail:
     def __init__(self) -> None:
         self._hops: list[str] = []
         self._answers: list[object] = []
-        self._open: list[Callable[[], Values | None]] = []
+        self._open: list[Callable[[], list[Answer] | None]] = []
 
     def take(self, answer: object, values: Values) -> None:
         """Add the hops in `values`, the trail's headers of one answer.
@@ -36,8 +37,11 @@ class Trail:
             self._answers.append(answer)
             self._hops += found
 
-    def take_later(self, read: Callable[[], Values | None]) -> None:
-        """Add the hops of a call that is still under way: `read` gives its headers, None before it has ended."""
+    def take_later(self, read: Callable[[], list[Answer] | None]) -> None:
+        """Add the hops of a call that is still under way.
+
+        read: gives what `take` is given, None before the call has ended. Of more than 64 at once, the rest is left out.
+        """
         self._settle()
         if len(self._open) < MAX_HOPS:
             self._open.append(read)
@@ -56,9 +60,13 @@ class Trail:
 
     def _settle(self) -> None:
         for read in list(self._open):
-            if (values := read()) is not None:
-                self._open.remove(read)
-                self.take(read, values)
+            if (answers := read()) is not None:
+                try:
+                    self._open.remove(read)
+                except ValueError:
+                    continue  # another thread of the request was first
+                for answer, values in answers:
+                    self.take(answer, values)
 
 
 def hops_in(values: Values) -> list[str]:

@@ -15,6 +15,7 @@ from propagation.config import PropagationConfig
 from propagation.context import config_of
 from propagation.inject import has_fields
 from propagation.patching import Undo, patch, undo_all
+from propagation.trail import HEADER, Trail
 
 
 class SyncSending:
@@ -60,18 +61,24 @@ class AsyncSending:
 def send(handle: Callable[[Any], Any], request: Any, config: PropagationConfig | None) -> Any:
     """Have `handle` send `request` with the fields of the current context."""
     request, context = prepare(request, config)
-    with context:
-        return handle(request)
+    with context as trail:
+        response = handle(request)
+    if trail is not None:
+        trail.take(response.headers, response.headers.get_list(HEADER))
+    return response
 
 
 async def send_async(handle: Callable[[Any], Awaitable[Any]], request: Any, config: PropagationConfig | None) -> Any:
     """As `send`."""
     request, context = prepare(request, config)
-    with context:
-        return await handle(request)
+    with context as trail:
+        response = await handle(request)
+    if trail is not None:
+        trail.take(response.headers, response.headers.get_list(HEADER))
+    return response
 
 
-def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[object]]:
+def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[Trail | None]]:
     """The request to send in place of `request`, and the context to send it in."""
     context = get_current()
     rules = config_of(context, config)

@@ -11,10 +11,11 @@ from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation import carriers
 from propagation.config import PropagationConfig, default_config
-from propagation.context import State
+from propagation.context import State, answered_trail, state_of
 from propagation.extract import names_read, read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -108,22 +109,26 @@ def _wrapped(behavior: Behavior, streaming: bool, read: Callable[[], Context]) -
 
 def _call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
+        context = read()
+        token = attach(context)
         try:
             return behavior(request, servicer)
         finally:
             detach(token)
+            _add_trail(servicer, context)
 
     return call
 
 
 def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
+        context = read()
+        token = attach(context)
         try:
             return await behavior(request, servicer)
         finally:
             detach(token)
+            _add_trail(servicer, context)
 
     return call
 
@@ -131,8 +136,8 @@ def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def steps(request: Any, servicer: Any) -> Iterator[Any]:
         # A context of the call's own, entered for each step: what is attached in it ends with it.
-        own = copy_context()
-        own.run(attach, read())
+        own, context = copy_context(), read()
+        own.run(attach, context)
         responses = own.run(lambda: iter(behavior(request, servicer)))
         try:
             while True:
@@ -144,13 +149,14 @@ def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
         finally:
             if close := getattr(responses, "close", None):
                 own.run(close)
+            _add_trail(servicer, context)
 
     return steps
 
 
 def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def steps(request: Any, servicer: Any) -> AsyncIterator[Any]:
-        context = read()
+        context = first = read()
         responses = behavior(request, servicer)
 
         async def step(function: Callable[[], Any]) -> Any:
@@ -171,5 +177,19 @@ def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
                 yield response
         finally:
             await step(responses.aclose)
+            _add_trail(servicer, first)
 
     return steps
+
+
+def _add_trail(servicer: Any, context: Context) -> None:
+    """Add the trail to the trailing metadata of a call that ends."""
+    state = state_of(context)
+    trail = None if state is None else answered_trail(context, state.config)
+    # A sync handler of grpc.aio cannot be asked what its code has set, and what it has set must stay.
+    if trail is None or not hasattr(servicer, "trailing_metadata"):
+        return
+    written = list(servicer.trailing_metadata() or ())
+    if hops := trail.hops(value for name, value in written if name == HEADER):
+        kept = [pair for pair in written if pair[0] != HEADER]
+        servicer.set_trailing_metadata((*kept, *((HEADER, hop) for hop in hops)))

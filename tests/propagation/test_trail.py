@@ -84,7 +84,7 @@ class TestAnswers:
         trail, ended = Trail(), []
         trail.take_later(lambda: ended or None)
         assert trail.hops() == []
-        ended.append("mouse/prod")
+        ended.append((object(), ["mouse/prod"]))
         assert trail.hops() == trail.hops() == ["mouse/prod"]
 
     def test_what_the_app_itself_passed_on_counts_once(self):
