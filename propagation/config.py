@@ -95,7 +95,7 @@ class PropagationConfig:
         """Every header that a field is read from or written to, in lower case."""
         return frozenset(name for names in self.key_names.values() for name in names)
 
-    @property
+    @cached_property
     def tag(self) -> str | None:
         """The remote field whose values are LANE[.GENERATION]."""
         return "env" if "env" in self.remote_fields else next(iter(self.remote_fields), None)

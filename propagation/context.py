@@ -21,6 +21,7 @@ from propagation.trail import Trail
 # Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
+TRAIL_KEY = create_key("propagation-trail")  # who answered the calls of a request, where its server shows it
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
 # Whether the work at hand belongs to a request that was read: True, or the request's trail where its server shows it.
 # A server's callbacks run in the context of whoever registered them, so uvicorn can begin a request in that of one
@@ -42,13 +43,12 @@ class State(NamedTuple):
     """What the fields' baggage does not say. Its presence in a context says that a request, or `use`, began this work.
 
     config: who read the request; clients without a config of their own follow it. local: the local fields.
-    foreign: the members that came in, by key. trail: who answered the calls of this request, where its server asks.
+    foreign: the members that came in, by key.
     """
 
     config: PropagationConfig
     local: Mapping[str, str] = _NONE
     foreign: Mapping[str, Member] = _NONE
-    trail: Trail | None = None
 
 
 def get(name: str, context: Context | None = None) -> str | None:
@@ -153,12 +153,12 @@ def without_fields(context: Context, fresh: State) -> Context:
 def continued(context: Context, fresh: State) -> State:
     """`fresh`, with what the entry of `context` has already to say of local fields and foreign members."""
     before = state_of(context)
-    return fresh if before is None else before._replace(config=fresh.config, trail=fresh.trail or before.trail)
+    return fresh if before is None else before._replace(config=fresh.config)
 
 
 def forgetting(context: Context) -> Context:
-    """`context` without baggage and without our entry; a span, and what else others keep there, stays."""
-    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY)})
+    """`context` without baggage and without our entries; a span, and what else others keep there, stays."""
+    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY, TRAIL_KEY)})
 
 
 def baggage_of(context: Context) -> Mapping[str, object]:
@@ -175,18 +175,14 @@ def state_of(context: Context) -> State | None:
 
 def trail_of(context: Context) -> Trail | None:
     """Where the calls of the request in `context` are collected, None where nobody asks for its trail."""
-    state = state_of(context)
-    if state is not None and state.trail is not None:
-        return state.trail
-    found = READING.get()
+    found = context.get(TRAIL_KEY) or READING.get()
     return found if isinstance(found, Trail) else None
 
 
-def answered_trail(context: Context, config: PropagationConfig) -> Trail | None:
-    """The trail that a server of `config` adds to its answer, None for an untagged request."""
-    state = state_of(context)
-    tagged = config.trail and state is not None and config.tag in baggage_of(context)
-    return state.trail if tagged and state is not None else None
+def shown_trail(context: Context, config: PropagationConfig) -> Trail | None:
+    """The trail that a server of `config` adds to its answer to the request in `context`."""
+    found = context.get(TRAIL_KEY) if config.trail else None
+    return found if isinstance(found, Trail) else None
 
 
 def config_of(context: Context, config: PropagationConfig | None = None) -> PropagationConfig:

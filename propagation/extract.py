@@ -6,7 +6,17 @@ from opentelemetry.context import Context, get_current
 
 from propagation import carriers, members, rejections
 from propagation.config import PropagationConfig
-from propagation.context import BAGGAGE_KEY, STATE_KEY, Member, State, baggage_of, config_of, continued, without_fields
+from propagation.context import (
+    BAGGAGE_KEY,
+    STATE_KEY,
+    TRAIL_KEY,
+    Member,
+    State,
+    baggage_of,
+    config_of,
+    continued,
+    without_fields,
+)
 from propagation.fields import RemoteField
 from propagation.trail import Trail
 
@@ -32,13 +42,13 @@ def read_request(context: Context, found: carriers.Found | None, fresh: State) -
     """As `read_into`, for a server: also without a field, `origin` no longer applies and clients follow the config."""
     if not found and fresh.config.trust_inbound:
         return Context({**context, STATE_KEY: continued(context, fresh)})
-    if fresh.config.trail:
-        fresh = State(fresh.config, trail=Trail())
     read = read_into(context, found or {}, fresh)
     if fresh.config.tag_fields:
         from propagation.tags import tag_current_span  # loads OpenTelemetry's tracing, which few need
 
         tag_current_span(read)
+    if fresh.config.trail and fresh.config.tag in baggage_of(read):
+        return Context({**read, TRAIL_KEY: Trail()})
     return read
 
 

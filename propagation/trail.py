@@ -20,11 +20,10 @@ Answer = tuple[object, Values]
 class Trail:
     """What the calls of one request were answered with; shared by all its tasks and threads."""
 
-    __slots__ = ("_answers", "_hops", "_open")
+    __slots__ = ("_answers", "_open")
 
     def __init__(self) -> None:
-        self._hops: list[str] = []
-        self._answers: list[object] = []
+        self._answers: list[tuple[object, list[str]]] = []
         self._open: list[Callable[[], list[Answer] | None]] = []
 
     def take(self, answer: object, values: Values) -> None:
@@ -33,9 +32,12 @@ class Trail:
         answer: the answer's own object. Where two layers of a client each hand in the same one, it counts once.
         """
         found = hops_in(values)
-        if found and len(self._hops) < MAX_HOPS and not any(one is answer for one in self._answers):
-            self._answers.append(answer)
-            self._hops += found
+        if not found or len(self._answers) >= MAX_HOPS:
+            return
+        for known, _ in self._answers:
+            if known is answer:
+                return
+        self._answers.append((answer, found))
 
     def take_later(self, read: Callable[[], list[Answer] | None]) -> None:
         """Add the hops of a call that is still under way.
@@ -46,17 +48,11 @@ class Trail:
         if len(self._open) < MAX_HOPS:
             self._open.append(read)
 
-    def hops(self, own: Values = ()) -> list[str]:
-        """The hops that are known now, callee first, at most 64.
-
-        own: what the app itself has written into its answer. Of that, what it took from a call's answer counts once.
-        """
+    def hops(self) -> list[str]:
+        """The hops that are known now, callee first, at most 64."""
         if self._open:
             self._settle()
-        found = self._hops[:MAX_HOPS]
-        if own:
-            found += [hop for hop in hops_in(own) if hop not in found]
-        return found[:MAX_HOPS]
+        return [hop for _, found in self._answers for hop in found][:MAX_HOPS]
 
     def _settle(self) -> None:
         for read in list(self._open):
@@ -67,6 +63,14 @@ class Trail:
                     continue  # another thread of the request was first
                 for answer, values in answers:
                     self.take(answer, values)
+
+
+def with_own(hops: list[str], own: Values) -> list[str]:
+    """The hops of a request's calls, and those that its app itself has written into the answer.
+
+    An app that passes a call's answer on, as a proxy does, has written that call's: they count once.
+    """
+    return [*hops, *(hop for hop in hops_in(own) if hop not in hops)][:MAX_HOPS]
 
 
 def hops_in(values: Values) -> list[str]:

@@ -1,16 +1,15 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach, get_current
 
-from propagation import trail
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, READING, STATE_KEY, State, answered_trail, forgetting, outgoing
+from propagation.context import READ, READING, STATE_KEY, State, forgetting, outgoing, shown_trail
 from propagation.extract import names_read, read_request
-from propagation.trail import Trail
+from propagation.trail import HEADER, Trail, with_own
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -20,7 +19,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Pairs = list[tuple[bytes, bytes]]
 
 _STARTS = ("http.response.start", "websocket.accept")
-_TRAIL = trail.HEADER.encode()
+_TRAIL = HEADER.encode()
+_reading = READING.get
 _LENGTHS = 256  # a longer name is looked at more slowly
 
 
@@ -37,33 +37,43 @@ class ASGIMiddleware:
         self._fresh = State(self._config)
         self._names = {name.encode(): name for name in names_read(self._config)}
         # By the length of a name, whether it can be one of ours: of what a loop can ask, nothing costs less.
-        self._lengths = frozenset(map(len, self._names))
-        self._wanted = tuple(length in self._lengths for length in range(_LENGTHS))
+        lengths = frozenset(map(len, self._names))
+        self._wanted = tuple(length in lengths for length in range(_LENGTHS))
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
-        # Servers look here for a coroutine function, to tell ASGI 3 from other interfaces. A call of the middleware
-        # itself takes the class's, which makes no coroutine of its own for a request that has no field.
-        vars(self)["__call__"] = self._serve
+        # Servers tell ASGI 3 from other interfaces by this attribute: is it a coroutine function? A call of the object
+        # takes the class's `__call__`, which makes no coroutine of its own for a request that has no field.
+        self.__call__ = self._call  # type: ignore[method-assign]
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        found: Found | None = None
         wanted = self._wanted
         try:
             # This loop runs for every request: it makes no object for a header that only others read.
-            for name, _ in scope["headers"]:
-                if wanted[len(name)] and name.lower() in self._names:
-                    return self._serve(scope, receive, send)
+            for name, value in scope["headers"]:
+                if wanted[len(name)] and (known := self._names.get(name.lower())):
+                    found = _with(found, known, value)
         except KeyError:
             return self.app(scope, receive, send)  # no request: "lifespan"
-        except IndexError:
-            return self._serve(scope, receive, send)  # a name longer than `wanted` knows
-        if self._always or READING.get():
-            return self._serve(scope, receive, send)
+        except IndexError:  # a name longer than `wanted` knows
+            found = self._found(scope["headers"])
+        if found or self._always or _reading():
+            return self._serve(scope, receive, send, found)
         return self.app(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stale = READ not in scope and READING.get()
-        found = self._found(scope)
-        if not (found or stale or self._always) or "headers" not in scope:
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await type(self).__call__(self, scope, receive, send)
+
+    def _found(self, headers: Iterable[tuple[bytes, bytes]]) -> Found | None:
+        found: Found | None = None
+        for name, value in headers:
+            if known := self._names.get(name.lower()):
+                found = _with(found, known, value)
+        return found
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, found: Found | None) -> None:
+        stale = READ not in scope and _reading()
+        if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
         current = forgetting(get_current()) if stale else get_current()
@@ -74,23 +84,18 @@ class ASGIMiddleware:
         context = read_request(current, found, self._fresh)
         collected = None
         if self._alters:
-            collected = answered_trail(context, self._config)
-            scope, send = self._trusted(scope), self._answering(context, collected, send)
-        before, token = READING.get(), attach(context)
+            scope = self._trusted(scope)
+            if added := self._echoed(context):
+                send = _adding(send, added)
+            if collected := shown_trail(context, self._config):
+                send = _showing(send, collected)
+        before, token = _reading(), attach(context)
         READING.set(collected or True)
         try:
             await self.app(scope, receive, send)
         finally:
             detach(token)
             READING.set(before)  # a reset would fail where a task is closed from outside
-
-    def _found(self, scope: Scope) -> Found:
-        found: Found = {}
-        names = self._names
-        for name, value in scope.get("headers", ()):
-            if len(name) in self._lengths and (wanted := names.get(name.lower())):
-                found.setdefault(wanted, []).append(value.decode("latin-1"))
-        return found
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
         """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
@@ -102,20 +107,6 @@ class ASGIMiddleware:
             return scope
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
 
-    def _answering(self, context: Context, collected: Trail | None, send: Send) -> Send:
-        """`send`, which adds to the answer what the config says: the fields, and the trail as it is when it starts."""
-        added = self._echoed(context)
-        if not added and collected is None:
-            return send
-
-        def send_with_headers(message: Message) -> Awaitable[None]:
-            if message["type"] in _STARTS:
-                headers = [*message.get("headers", ()), *added]
-                message = {**message, "headers": headers if collected is None else _with_trail(headers, collected)}
-            return send(message)
-
-        return send_with_headers
-
     def _echoed(self, context: Context) -> Pairs:
         if not self._config.echo:
             return []
@@ -126,9 +117,38 @@ class ASGIMiddleware:
         ]
 
 
-def _with_trail(headers: Pairs, collected: Trail) -> Pairs:
+def _with(found: Found | None, name: str, value: bytes) -> Found:
+    text = value.decode("latin-1")
+    if found is None:
+        return {name: [text]}
+    found.setdefault(name, []).append(text)
+    return found
+
+
+def _adding(send: Send, added: Pairs) -> Send:
+    """`send`, which adds these headers to the answer."""
+
+    def send_with_headers(message: Message) -> Awaitable[None]:
+        if message["type"] in _STARTS:
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        return send(message)
+
+    return send_with_headers
+
+
+def _showing(send: Send, collected: Trail) -> Send:
+    """`send`, which adds the trail to the answer, as far as it is known when the answer starts."""
+
+    def send_with_trail(message: Message) -> Awaitable[None]:
+        if message["type"] in _STARTS and (hops := collected.hops()):
+            message = {**message, "headers": _with_trail(list(message.get("headers", ())), hops)}
+        return send(message)
+
+    return send_with_trail
+
+
+def _with_trail(headers: Pairs, hops: list[str]) -> Pairs:
     own = [value.decode("latin-1") for name, value in headers if len(name) == len(_TRAIL) and name.lower() == _TRAIL]
     if own:
-        headers = [pair for pair in headers if pair[0].lower() != _TRAIL]
-    headers += [(_TRAIL, hop.encode()) for hop in collected.hops(own)]
-    return headers
+        headers, hops = [pair for pair in headers if pair[0].lower() != _TRAIL], with_own(hops, own)
+    return headers + [(_TRAIL, hop.encode()) for hop in hops]

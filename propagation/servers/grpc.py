@@ -11,11 +11,11 @@ from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation import carriers
 from propagation.config import PropagationConfig, default_config
-from propagation.context import State, answered_trail, state_of
+from propagation.context import State, config_of, shown_trail
 from propagation.extract import names_read, read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
-from propagation.trail import HEADER
+from propagation.trail import HEADER, with_own
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -184,12 +184,12 @@ def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 
 def _add_trail(servicer: Any, context: Context) -> None:
     """Add the trail to the trailing metadata of a call that ends."""
-    state = state_of(context)
-    trail = None if state is None else answered_trail(context, state.config)
+    collected = shown_trail(context, config_of(context))
     # A sync handler of grpc.aio cannot be asked what its code has set, and what it has set must stay.
-    if trail is None or not hasattr(servicer, "trailing_metadata"):
+    if collected is None or not hasattr(servicer, "trailing_metadata"):
         return
-    written = list(servicer.trailing_metadata() or ())
-    if hops := trail.hops(value for name, value in written if name == HEADER):
+    if hops := collected.hops():
+        written = list(servicer.trailing_metadata() or ())
+        own = [value for name, value in written if name == HEADER]
         kept = [pair for pair in written if pair[0] != HEADER]
-        servicer.set_trailing_metadata((*kept, *((HEADER, hop) for hop in hops)))
+        servicer.set_trailing_metadata((*kept, *((HEADER, hop) for hop in with_own(hops, own))))

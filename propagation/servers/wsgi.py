@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, READING, STATE_KEY, State, answered_trail, outgoing
+from propagation.context import READ, READING, STATE_KEY, State, outgoing, shown_trail
 from propagation.extract import names_read, read_request
-from propagation.trail import HEADER, Trail
+from propagation.trail import HEADER, Trail, with_own
 
 Environ = dict[str, Any]
 Pairs = list[tuple[str, str]]
@@ -40,7 +40,7 @@ class WSGIMiddleware:
         if not self._config.trust_inbound:
             environ = {key: value for key, value in environ.items() if key not in self._keys}
         context = read_request(context, found, self._fresh)
-        collected = answered_trail(context, self._config)
+        collected = shown_trail(context, self._config)
         request = _Request(context, collected)
         if self._config.echo or collected is not None:
             start_response = self._answering(context, collected, start_response)
@@ -56,8 +56,8 @@ class WSGIMiddleware:
 
         def start_with_headers(status: str, headers: Pairs, *exc_info: Any) -> Any:
             headers = [*headers, *added]
-            if collected is not None:
-                headers = _with_trail(headers, collected)
+            if collected and (hops := collected.hops()):
+                headers = _with_trail(headers, hops)
             return start_response(status, headers, *exc_info)
 
         return start_with_headers
@@ -111,12 +111,11 @@ class _Body:
             self._request.run(close)
 
 
-def _with_trail(headers: Pairs, collected: Trail) -> Pairs:
+def _with_trail(headers: Pairs, hops: list[str]) -> Pairs:
     own = [value for name, value in headers if len(name) == len(HEADER) and name.lower() == HEADER]
     if own:
-        headers = [pair for pair in headers if pair[0].lower() != HEADER]
-    headers += [(HEADER, hop) for hop in collected.hops(own)]
-    return headers
+        headers, hops = [pair for pair in headers if pair[0].lower() != HEADER], with_own(hops, own)
+    return headers + [(HEADER, hop) for hop in hops]
 
 
 def _values(name: str, text: str) -> list[str]:

@@ -11,7 +11,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from propagation import ASGIMiddleware, PropagationConfig, WSGIMiddleware, use
 from propagation.context import trail_of
 from propagation.executors import ThreadPoolExecutor as CarryingPool
-from propagation.trail import HEADER, MAX_HOPS, Trail, hops_in
+from propagation.trail import HEADER, MAX_HOPS, Trail, hops_in, with_own
 
 TRAIL = PropagationConfig(trail=True)
 HOSTILE = [
@@ -88,9 +88,12 @@ class TestAnswers:
         assert trail.hops() == trail.hops() == ["mouse/prod"]
 
     def test_what_the_app_itself_passed_on_counts_once(self):
-        trail = Trail()
-        trail.take(object(), ["ant/v1", "mouse/prod"])
-        assert trail.hops(["mouse/prod", "cat/gray", "evil\n"]) == ["ant/v1", "mouse/prod", "cat/gray"]
+        assert with_own(["ant/v1", "mouse/prod"], ["mouse/prod", "cat/gray", "evil\n"]) == [
+            "ant/v1",
+            "mouse/prod",
+            "cat/gray",
+        ]
+        assert with_own(["m/p"] * MAX_HOPS, ["cat/gray"]) == ["m/p"] * MAX_HOPS
 
 
 def ask_asgi(work, *headers, config=TRAIL, own=(), middleware=ASGIMiddleware):
