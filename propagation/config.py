@@ -4,12 +4,11 @@ import os
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache, cached_property
 from typing import Any, Literal, Self, get_args
 
 from propagation import environment
-from propagation.errors import ConfigError
+from propagation.errors import ConfigError, nearest
 from propagation.fields import RemoteField, is_token
 from propagation.hosts import HostRule
 
@@ -156,8 +155,8 @@ class PropagationConfig:
 
     def _check_choices(self) -> None:
         if self.baggage not in get_args(Baggage):
-            near = get_close_matches(str(self.baggage), get_args(Baggage), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
+            near = nearest(str(self.baggage), get_args(Baggage))
+            hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
             raise ConfigError(f"baggage: {self.baggage!r} is not known{hint}")
         for option in ("trust_inbound", "echo", "trail"):
             if not isinstance(getattr(self, option), bool):  # a string such as "no" would count as true
@@ -183,8 +182,8 @@ def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
 def _check_declared(option: str, names: Iterable[str], declared: tuple[str, ...]) -> None:
     for name in names:
         if name not in declared:
-            near = get_close_matches(name, declared, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; declared are {', '.join(declared) or 'none'}"
+            near = nearest(name, declared)
+            hint = f"; did you mean {near!r}?" if near else f"; declared are {', '.join(declared) or 'none'}"
             raise ConfigError(f"{option}: {name!r} is not declared{hint}")
 
 
