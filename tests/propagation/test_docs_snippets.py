@@ -13,6 +13,7 @@ import pytest
 
 import propagation
 from propagation import PropagationConfig, uninstrument
+from propagation.doctor import finding, main
 from propagation.environment import PREFIX, options
 from propagation.probe.recorder import recording
 from propagation.registry import REGISTRY
@@ -101,6 +102,15 @@ def test_the_reference_has_every_public_name_of_a_package(package):
 def test_the_table_of_clients_has_every_entry_of_the_registry():
     text = REFERENCE.read_text()
     assert [name for name in REGISTRY if f'"{name}"' not in text] == []
+
+
+def test_every_argument_and_mark_of_the_doctor_is_in_the_reference(capsys):
+    text = sections(REFERENCE)["Doctor"]
+    with pytest.raises(SystemExit):
+        main(["doctor", "--help"])
+    options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}
+    assert options == set(re.findall(r"^\| `(--[a-z]+)` \|", text, re.MULTILINE))
+    assert all(f"\n| `{mark}` |" in text for mark in (finding.OK, finding.NO, finding.NOTE, *finding.WRONG))
 
 
 def test_every_argument_of_assert_propagates_is_in_the_reference():
