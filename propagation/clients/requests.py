@@ -81,6 +81,14 @@ def _send(
     kwargs: dict[str, Any],
     config: PropagationConfig | None,
 ) -> requests.Response:
-    sent = request.copy()
+    sent = _like(request)
     with prepare(sent.headers, (host_of(request.url or ""),), config):
         return original(sent, *args, **kwargs)
+
+
+def _like(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """A request with headers of its own. `PreparedRequest.copy` copies the jar of cookies too, which costs more."""
+    sent = type(request).__new__(type(request))
+    vars(sent).update(vars(request))
+    sent.headers = request.headers.copy()
+    return sent

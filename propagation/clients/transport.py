@@ -4,12 +4,13 @@ A transport sees each redirect hop, which event hooks do not. The request that t
 again, or followed to another host, it carries nothing of the first time.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 from opentelemetry.context import get_current
 
+from propagation.carriers import Found, MappingCarrier, find
 from propagation.clients import hop
 from propagation.config import PropagationConfig
 from propagation.context import config_of
@@ -84,13 +85,22 @@ def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, Abstra
     rules = config_of(context, config)
     if not has_fields(context, rules) and rules.allows(request.url.host):
         return request, nullcontext()
-    headers = list(request.headers.raw)
-    ready = hop.prepare(headers, (request.url.host,), rules)
-    # With a stream given, a request adds no header of its own.
+    # With a stream given, a request adds no header of its own; given Headers, it makes no object for each of them.
     sent = type(request)(
-        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+        request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
     )
-    return sent, ready
+    return sent, hop.prepare(_Headers(sent.headers), (request.url.host,), rules)
+
+
+class _Headers(MappingCarrier):
+    """Headers of httpx, read and written as the bytes that they are."""
+
+    def __init__(self, headers: Any) -> None:
+        headers.encoding = "latin-1"
+        super().__init__(headers)
+
+    def find(self, names: Collection[str]) -> Found:
+        return find(self._headers.raw, names)
 
 
 def ask(library: Any, url: str) -> None:
