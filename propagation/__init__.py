@@ -1,7 +1,7 @@
 """Carry a lane's tag from the request that came in to every call that goes out."""
 
 from propagation.config import PropagationConfig
-from propagation.context import get, use
+from propagation.context import detached, get, use
 from propagation.errors import ConfigError, InvalidValueError, PropagationError
 from propagation.extract import extract
 from propagation.inject import inject
@@ -19,6 +19,7 @@ __all__ = [
     "PropagationError",
     "RemoteFieldsPropagator",
     "WSGIMiddleware",
+    "detached",
     "extract",
     "get",
     "inject",

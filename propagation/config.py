@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from typing import Any, Literal, Self, get_args
 
-from propagation import environment
+from propagation import environment, signatures
 from propagation.errors import ConfigError
-from propagation.fields import RemoteField, is_token
+from propagation.fields import BAGGAGE, HeaderNames, RemoteField, is_token
 from propagation.hosts import HostRule
 
 Baggage = Literal["passthrough", "declared", "off"]
@@ -91,6 +91,16 @@ class PropagationConfig:
     def wire_names(self) -> frozenset[str]:
         """Every header that a field is read from or written to, in lower case."""
         return frozenset(name for names in self.key_names.values() for name in names)
+
+    @cached_property
+    def names_read(self) -> HeaderNames:
+        """The headers that reading a request looks at."""
+        return HeaderNames(self.wire_names if self.baggage == "off" else self.wire_names | {BAGGAGE})
+
+    @cached_property
+    def names_written(self) -> HeaderNames:
+        """The headers that writing a request looks at: what it may change, and what may forbid it to."""
+        return HeaderNames(self.wire_names | {BAGGAGE} | signatures.HEADERS)
 
     @property
     def tag(self) -> str | None:

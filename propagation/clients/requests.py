@@ -64,5 +64,5 @@ def _send(
     config: PropagationConfig | None,
 ) -> requests.Response:
     sent = request.copy()
-    with prepare(sent.headers, (host_of(request.url or ""),), config):
+    with prepare(sent.headers, (host_of(request.url or ""),), config, request.url or ""):
         return original(sent, *args, **kwargs)

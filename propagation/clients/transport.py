@@ -78,7 +78,7 @@ def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, Abstra
     if not has_fields(context, rules) and rules.allows(request.url.host):
         return request, nullcontext()
     headers = list(request.headers.raw)
-    ready = hop.prepare(headers, (request.url.host,), rules)
+    ready = hop.prepare(headers, (request.url.host,), rules, request.url.query)
     # With a stream given, a request adds no header of its own.
     sent = type(request)(
         request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions

@@ -19,7 +19,7 @@ from propagation.errors import PropagationError
 from propagation.probe.recorder import Call, Recorder, recording
 
 # Where servers' middleware makes a context current: ours, and by its module's attribute OpenTelemetry's.
-_ATTACHING = ("opentelemetry.context", "propagation.servers.asgi", "propagation.servers.wsgi")
+_ATTACHING = ("opentelemetry.context", "propagation.servers.asgi", "propagation.servers.work")
 
 
 class Request(NamedTuple):

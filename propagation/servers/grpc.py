@@ -7,14 +7,16 @@ from typing import Any
 from weakref import WeakSet
 
 import grpc
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach
 
 from propagation import carriers
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import State
-from propagation.extract import names_read, read_request
+from propagation.extract import read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
+from propagation.servers.work import Work
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -32,7 +34,7 @@ class _Reading:
 
     def __init__(self, config: PropagationConfig | None = None) -> None:
         self._config = default_config() if config is None else config
-        self._names = names_read(self._config)
+        self._names = self._config.names_read
         self.active = True
 
     def _handler(self, handler: Any, metadata: Any) -> Any:
@@ -43,7 +45,7 @@ class _Reading:
         kind = "_".join("stream" if many else "unary" for many in streams)
 
         def read() -> Context:
-            return read_request(get_current(), carriers.find(metadata or (), self._names), State(self._config))
+            return read_request(current(), carriers.find(metadata or (), self._names), State(self._config))
 
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         wrapped = _wrapped(getattr(handler, kind), handler.response_streaming, read)
@@ -108,22 +110,16 @@ def _wrapped(behavior: Behavior, streaming: bool, read: Callable[[], Context]) -
 
 def _call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
-        try:
+        with Work(read()):
             return behavior(request, servicer)
-        finally:
-            detach(token)
 
     return call
 
 
 def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
-        try:
+        with Work(read()):
             return await behavior(request, servicer)
-        finally:
-            detach(token)
 
     return call
 
@@ -150,26 +146,18 @@ def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 
 def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def steps(request: Any, servicer: Any) -> AsyncIterator[Any]:
-        context = read()
+        work = Work(read())
         responses = behavior(request, servicer)
-
-        async def step(function: Callable[[], Any]) -> Any:
-            nonlocal context
-            token = attach(context)
-            try:
-                return await function()
-            finally:
-                context = get_current()
-                detach(token)
-
         try:
             while True:
                 try:
-                    response = await step(responses.__anext__)
+                    with work:
+                        response = await responses.__anext__()
                 except StopAsyncIteration:
                     return
                 yield response
         finally:
-            await step(responses.aclose)
+            with work:
+                await responses.aclose()
 
     return steps
