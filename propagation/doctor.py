@@ -134,7 +134,7 @@ def _propagated(config: PropagationConfig) -> tuple[str, dict[str, str]]:
 def _libraries(config: PropagationConfig) -> Iterator[Finding]:
     with recording() as recorder:
         for name, entry in REGISTRY.items():
-            if entry.default and is_installed(name):
+            if entry.default and not entry.background and is_installed(name):
                 yield _library(name, config, recorder)
 
 

@@ -15,7 +15,7 @@ from propagation.probe.recorder import recording
 from propagation.registry import REGISTRY
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "propagation.md", DOCS / "opentelemetry.md"]
+PAGES = [DOCS / "propagation.md", DOCS / "opentelemetry.md", DOCS / "background-work.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -66,7 +66,12 @@ def test_every_variable_with_a_value_on_the_page_is_taken():
 
 def test_the_table_of_clients_has_every_entry_of_the_registry():
     text = (DOCS / "propagation.md").read_text()
-    assert [name for name in REGISTRY if f'"{name}"' not in text] == []
+    assert [name for name, line in REGISTRY.items() if not line.background and f'"{name}"' not in text] == []
+
+
+def test_the_page_on_background_work_has_every_library_that_starts_some():
+    text = (DOCS / "background-work.md").read_text()
+    assert [name for name, line in REGISTRY.items() if line.background and f'"{name}"' not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
