@@ -1,15 +1,17 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
 from propagation.context import READ, STATE_KEY, State, forgetting, outgoing
-from propagation.extract import names_read, read_request
+from propagation.extract import read_request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,7 +36,7 @@ class ASGIMiddleware:
         self._config = default_config() if config is None else config
         self._alters = self._config.echo or not self._config.trust_inbound
         self._fresh = State(self._config)
-        self._names = {name.encode(): name for name in names_read(self._config)}
+        self._names = {name.encode(): name for name in self._config.names_read}
         self._lengths = frozenset(map(len, self._names))
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
@@ -53,21 +55,40 @@ class ASGIMiddleware:
         if not (found or stale or self._always) or "headers" not in scope:
             await self.app(scope, receive, send)
             return
-        current = forgetting(get_current()) if stale else get_current()
+        before = get_current()
+        current = forgetting(before) if stale else before
         if READ in scope and self._was_read(scope, current):
             await self.app(scope, receive, send)
             return
         scope[READ] = self._config
         context = read_request(current, found, self._fresh)
+        came, framework = scope, scope.get("app")
         if self._alters:
             scope, send = self._trusted(scope), self._echoing(context, send)
-        before, token = _READING.get(), attach(context)
-        _READING.set(True)
+        token = _READING.set(True)
+        attach(context)
         try:
             await self.app(scope, receive, send)
+        except Exception:
+            if framework is not None:
+                self._raised(came, framework, context)
+            raise
         finally:
-            detach(token)
-            _READING.set(before)  # a reset would fail where a task is closed from outside
+            # A task that is closed from outside ends where nothing of this request is current.
+            try:
+                _READING.reset(token)
+            except ValueError:
+                pass
+            else:
+                attach(before)
+
+    def _raised(self, scope: Scope, framework: Any, context: Context) -> None:
+        """Starlette handles what an app raises outside of us: that is work of this request too."""
+        if "starlette" in sys.modules:
+            from propagation.servers.starlette import FAILED, Failed, carry_to_error_handlers
+
+            scope[FAILED] = Failed(context, partial(self._echoing, context))
+            carry_to_error_handlers(framework, self)
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
         """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
