@@ -6,7 +6,7 @@ from propagation.lazy import load_when_named
 
 if TYPE_CHECKING:
     from propagation.config import PropagationConfig
-    from propagation.context import get, use
+    from propagation.context import detached, get, use
     from propagation.errors import ConfigError, InvalidValueError, PropagationError
     from propagation.extract import extract
     from propagation.inject import inject
@@ -23,6 +23,7 @@ __all__ = [
     "PropagationError",
     "RemoteFieldsPropagator",
     "WSGIMiddleware",
+    "detached",
     "extract",
     "get",
     "inject",
@@ -36,7 +37,7 @@ load_when_named(
     __name__,
     {
         "config": ("PropagationConfig",),
-        "context": ("get", "use"),
+        "context": ("detached", "get", "use"),
         "errors": ("ConfigError", "InvalidValueError", "PropagationError"),
         "extract": ("extract",),
         "inject": ("inject",),

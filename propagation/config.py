@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Literal, Self, get_args
 
-from propagation import environment
+from propagation import environment, signatures
 from propagation.errors import ConfigError, nearest
-from propagation.fields import RemoteField, is_token
+from propagation.fields import BAGGAGE, HeaderNames, RemoteField, is_token
 from propagation.hosts import HostRule
 
 Baggage = Literal["passthrough", "declared", "off"]
@@ -93,6 +93,16 @@ class PropagationConfig:
     def wire_names(self) -> frozenset[str]:
         """Every header that a field is read from or written to, in lower case."""
         return frozenset(name for names in self.key_names.values() for name in names)
+
+    @cached_property
+    def names_read(self) -> HeaderNames:
+        """The headers that reading a request looks at."""
+        return HeaderNames(self.wire_names if self.baggage == "off" else self.wire_names | {BAGGAGE})
+
+    @cached_property
+    def names_written(self) -> HeaderNames:
+        """The headers that writing a request looks at: what it may change, and what may forbid it to."""
+        return HeaderNames(self.wire_names | {BAGGAGE} | signatures.HEADERS)
 
     @cached_property
     def tag(self) -> str | None:

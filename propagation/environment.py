@@ -63,15 +63,16 @@ READERS: dict[str, Callable[[str], object]] = {
 
 
 def options(environ: Mapping[str, str]) -> dict[str, object]:
-    """The options that `environ` sets; an empty variable counts as not set.
+    """The options that `environ` sets.
 
-    Raises ConfigError naming the variable, also for one that is nearly an option's name.
+    Raises ConfigError naming the variable, also for an empty one, which could mean either nothing or the default, and
+    for one that is nearly an option's name.
     """
     _check_spelling(environ)
     return {
         option: _read(PREFIX + option.upper(), reader, environ)
         for option, reader in READERS.items()
-        if environ.get(PREFIX + option.upper())
+        if PREFIX + option.upper() in environ
     }
 
 
@@ -82,6 +83,8 @@ def named(message: str) -> str:
 
 
 def _read(variable: str, reader: Callable[[str], object], environ: Mapping[str, str]) -> object:
+    if not environ[variable].strip(", "):
+        raise ConfigError(f"{variable}: empty; unset it for the default, or give a value")
     try:
         return reader(environ[variable])
     except ConfigError as error:

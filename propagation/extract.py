@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
 from propagation import carriers, members, rejections
+from propagation.attachment import current
 from propagation.config import PropagationConfig
 from propagation.context import (
     BAGGAGE_KEY,
@@ -17,25 +18,21 @@ from propagation.context import (
     continued,
     without_fields,
 )
-from propagation.fields import RemoteField
+from propagation.fields import RemoteField, each_value
 from propagation.trail import Trail
 
 
 def extract(headers: Any, *, config: PropagationConfig | None = None, context: Context | None = None) -> Context:
     """The fields that `headers` carry, in a context for `use` or for OpenTelemetry's `attach`.
 
-    headers: a mapping or a sequence of pairs, names in any case, names and values str or bytes. context: what to add to
-    (default: the current one); it comes back unchanged where the headers say nothing of a field.
+    headers: a mapping, pairs, or None for a message without headers; names in any case, names and values str or bytes.
+    context: what to add to (default: the current one); it comes back unchanged where the headers say nothing of a
+    field.
     A value that a field does not take leaves the work without it; it is counted and logged, and nothing is raised.
     """
-    context = get_current() if context is None else context
+    context = current() if context is None else context
     config = config_of(context, config)
-    return read_into(context, carriers.find(headers, names_read(config)), State(config))
-
-
-def names_read(config: PropagationConfig) -> frozenset[str]:
-    """The headers, in lower case, that this config reads."""
-    return config.wire_names if config.baggage == "off" else config.wire_names | {members.HEADER}
+    return read_into(context, carriers.find(headers, config.names_read), State(config))
 
 
 def read_request(context: Context, found: carriers.Found | None, fresh: State) -> Context:
@@ -53,7 +50,7 @@ def read_request(context: Context, found: carriers.Found | None, fresh: State) -
 
 
 def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
-    """`context` with what was found, by the rules of `fresh.config`. Only `names_read` may be among `found`."""
+    """`context` with what was found, by the rules of `fresh.config`. Only `config.names_read` may be among `found`."""
     config = fresh.config
     if not config.trust_inbound:
         return without_fields(context, fresh)
@@ -69,7 +66,7 @@ def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
     for field in config.fields:
         for name in field.wire_names:
             if name in found:
-                _put(baggage, field, found[name])
+                _put(baggage, field, each_value(found[name]))
                 break
         else:
             if field.name in own:
@@ -92,14 +89,9 @@ def _split(listed: list[str], config: PropagationConfig) -> tuple[dict[str, list
 
 def _put(baggage: dict[str, object], field: RemoteField, sent: list[str]) -> None:
     """Take the one value that was sent; what is not one good value takes away what the context had."""
-    value = sent[0].strip(" \t")
-    objection = field.objection(value) if len(sent) == 1 or _agree(sent) else "conflict"
+    value, objection = field.agreed(sent)
     if objection is None:
         baggage[field.name] = value
     else:
         baggage.pop(field.name, None)
         rejections.REJECTED.add(field.name, objection, value)
-
-
-def _agree(sent: list[str]) -> bool:
-    return len({value.strip(" \t") for value in sent}) == 1

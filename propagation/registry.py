@@ -25,12 +25,14 @@ class Library(NamedTuple):
     """A line of the registry: what is known of a library without loading it.
 
     package: the top-level module whose presence says that the library is installed. module: ours for it. default:
-    whether `instrument()` without names takes it; else it must be asked for by name.
+    whether `instrument()` without names takes it; else it must be asked for by name. background: whether the library
+    carries nothing, and starts work that outlives requests.
     """
 
     package: str
     module: str
     default: bool = True
+    background: bool = False
 
 
 class Descriptor(NamedTuple):
@@ -60,6 +62,8 @@ REGISTRY = {
     "celery": Library("celery", "propagation.messaging.celery"),
     "confluent_kafka": Library("confluent_kafka", "propagation.messaging.confluent_kafka"),
     "aiokafka": Library("aiokafka", "propagation.messaging.aiokafka"),
+    "apscheduler": Library("apscheduler", "propagation.background.apscheduler", background=True),
+    "aiojobs": Library("aiojobs", "propagation.background.aiojobs", background=True),
     "grpc_server": Library("grpc", "propagation.servers.grpc", default=False),
     "threading": Library("threading", "propagation.executors", default=False),
     "logging": Library("logging", "propagation.logs", default=False),

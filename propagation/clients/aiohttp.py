@@ -45,7 +45,7 @@ class PropagatingMiddleware:
         self, request: aiohttp.ClientRequest, handler: "aiohttp.ClientHandlerType"
     ) -> aiohttp.ClientResponse:
         # aiohttp makes a request of its own for each hop.
-        with prepare(request.headers, (request.url.host,), self._config) as trail:
+        with prepare(request.headers, (request.url.host,), self._config, request.url.raw_query_string) as trail:
             response = await handler(request)
         if trail is not None:
             trail.take(response.headers, response.headers.getall(HEADER, ()))
@@ -57,7 +57,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
     def send(original: Callable[..., Any]) -> Callable[..., Any]:
         async def send_with_fields(self: aiohttp.ClientRequest, *args: Any, **kwargs: Any) -> Any:
-            with prepare(self.headers, (self.url.host,), config):
+            with prepare(self.headers, (self.url.host,), config, self.url.raw_query_string):
                 return await original(self, *args, **kwargs)
 
         return send_with_fields

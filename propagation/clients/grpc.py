@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import unquote
 from weakref import WeakSet
 
 import grpc
 
+from propagation.clients.grpc_target import UNKNOWN, hosts_of
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
-from propagation.hosts import host_of
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 from propagation.trail import HEADER, Answer, Trail
@@ -26,9 +25,6 @@ DESCRIPTOR = Descriptor(
     explicit=("propagation.clients.grpc.PropagatingInterceptor", "propagation.clients.grpc.aio_interceptors"),
 )
 Metadata = list[tuple[str, str | bytes]]
-_NAMED = ("dns", "xds")  # gRPC's name syntax: those schemes whose last part is HOST[:PORT]
-_LISTED = ("ipv4", "ipv6")
-_NAMELESS = ("unix", "unix-abstract", "vsock")
 # gRPC, "PROTOCOL-HTTP2", Custom-Metadata; a call with other metadata fails. "-bin" is for bytes.
 _KEY = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
@@ -37,7 +33,7 @@ class _Carrying:
     """What sync and async interceptors share."""
 
     def __init__(self, target: str | None = None, *, config: PropagationConfig | None = None) -> None:
-        self._hosts = (None,) if target is None else hosts_of(target)
+        self._hosts = UNKNOWN if target is None else hosts_of(target)
         self._config = config
         self.active = True
 
@@ -153,20 +149,6 @@ def install(config: PropagationConfig | None) -> Undo:
     return undo_all(
         [deactivate] + [patch(grpc, name, sync) for name in names] + [patch(grpc.aio, name, unsync) for name in names]
     )
-
-
-def hosts_of(target: str) -> tuple[str | None, ...]:
-    """The hosts of a gRPC target, such as "host:port", "dns:///host:port" or "ipv4:10.0.0.1:80,10.0.0.2:80"."""
-    scheme, _, rest = target.partition(":")
-    if scheme in _NAMELESS:
-        return (None,)
-    if scheme in _LISTED:
-        return tuple(_host(address) for address in rest.split(","))
-    return (_host((rest if scheme in _NAMED else target).rpartition("/")[2]),)
-
-
-def _host(address: str) -> str | None:
-    return host_of("//" + unquote(address))
 
 
 def _legal(pair: tuple[str, Any]) -> tuple[str, Any]:

@@ -82,7 +82,7 @@ def _send(
     config: PropagationConfig | None,
 ) -> requests.Response:
     sent = _like(request)
-    with prepare(sent.headers, (host_of(request.url or ""),), config):
+    with prepare(sent.headers, (host_of(request.url or ""),), config, request.url or ""):
         return original(sent, *args, **kwargs)
 
 

@@ -4,7 +4,7 @@ A transport sees each redirect hop, which event hooks do not. The request that t
 again, or followed to another host, it carries nothing of the first time.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from propagation.carriers import Found, MappingCarrier, find
 from propagation.clients import hop
 from propagation.config import PropagationConfig
 from propagation.context import config_of
+from propagation.fields import HeaderNames
 from propagation.inject import has_fields
 from propagation.patching import Undo, patch, undo_all
 from propagation.trail import HEADER, Trail
@@ -89,7 +90,7 @@ def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, Abstra
     sent = type(request)(
         request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
     )
-    return sent, hop.prepare(_Headers(sent.headers), (request.url.host,), rules)
+    return sent, hop.prepare(_Headers(sent.headers), (request.url.host,), rules, request.url.query)
 
 
 class _Headers(MappingCarrier):
@@ -99,7 +100,7 @@ class _Headers(MappingCarrier):
         headers.encoding = "latin-1"
         super().__init__(headers)
 
-    def find(self, names: Collection[str]) -> Found:
+    def find(self, names: HeaderNames) -> Found:
         return find(self._headers.raw, names)
 
 

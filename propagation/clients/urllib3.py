@@ -90,7 +90,7 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
         ) -> Any:
             sent: Any = self.headers if headers is None else headers
             sent = sent.copy() if hasattr(sent, "copy") else dict(sent)
-            with prepare(sent, _hosts(self, url), config):
+            with prepare(sent, _hosts(self, url), config, url):
                 return original(self, method, url, body, sent, *args, **kwargs)
 
         return urlopen

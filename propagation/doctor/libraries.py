@@ -16,7 +16,7 @@ from propagation.registry import REGISTRY, Descriptor, descriptor, is_installed
 
 def findings(config: PropagationConfig, loaded: AbstractSet[str] | None) -> Iterator[Finding]:
     """A line for each library. loaded: the top-level modules that the app has loaded; None where there is no app."""
-    names = [name for name, entry in REGISTRY.items() if entry.default and is_installed(name)]
+    names = [name for name, entry in REGISTRY.items() if entry.default and not entry.background and is_installed(name)]
     used = [name for name in names if loaded is None or REGISTRY[name].package in loaded or is_instrumented(name)]
     with recording() as recorder:
         for name in used:

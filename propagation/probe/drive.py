@@ -17,7 +17,7 @@ from propagation.probe.interface import NotAnApp
 from propagation.probe.recorder import Call, Recorder, recording
 
 # Where servers' middleware makes a context current: ours, and by its module's attribute OpenTelemetry's.
-_ATTACHING = ("opentelemetry.context", "propagation.servers.asgi", "propagation.servers.wsgi")
+_ATTACHING = ("opentelemetry.context", "propagation.servers.asgi", "propagation.servers.work")
 # Seconds that an app which is cancelled has for its end, before it is given up.
 _GRACE = 2.0
 

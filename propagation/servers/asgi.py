@@ -1,14 +1,16 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import partial
 from typing import Any
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, get_current
 
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
 from propagation.context import READ, READING, STATE_KEY, State, forgetting, outgoing, shown_trail
-from propagation.extract import names_read, read_request
+from propagation.extract import read_request
 from propagation.trail import HEADER, Trail, with_own
 
 Scope = MutableMapping[str, Any]
@@ -35,7 +37,7 @@ class ASGIMiddleware:
         self._config = default_config() if config is None else config
         self._alters = self._config.echo or self._config.trail or not self._config.trust_inbound
         self._fresh = State(self._config)
-        self._names = {name.encode(): name for name in names_read(self._config)}
+        self._names = {name.encode(): name for name in self._config.names_read}
         # By the length of a name, whether it can be one of ours: of what a loop can ask, nothing costs less.
         lengths = frozenset(map(len, self._names))
         self._wanted = tuple(length in lengths for length in range(_LENGTHS))
@@ -76,26 +78,40 @@ class ASGIMiddleware:
         if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
-        current = forgetting(get_current()) if stale else get_current()
+        before = get_current()
+        current = forgetting(before) if stale else before
         if READ in scope and self._was_read(scope, current):
             await self.app(scope, receive, send)
             return
         scope[READ] = self._config
         context = read_request(current, found, self._fresh)
-        collected = None
+        came, framework = scope, scope.get("app")
         if self._alters:
-            scope = self._trusted(scope)
-            if added := self._echoed(context):
-                send = _adding(send, added)
-            if collected := shown_trail(context, self._config):
-                send = _showing(send, collected)
-        before, token = _reading(), attach(context)
-        READING.set(collected or True)
+            scope, send = self._trusted(scope), self._answering(context, send)
+        token = READING.set(shown_trail(context, self._config) or True)
+        attach(context)
         try:
             await self.app(scope, receive, send)
+        except Exception:
+            if framework is not None:
+                self._raised(came, framework, context)
+            raise
         finally:
-            detach(token)
-            READING.set(before)  # a reset would fail where a task is closed from outside
+            # A task that is closed from outside ends where nothing of this request is current.
+            try:
+                READING.reset(token)
+            except ValueError:
+                pass
+            else:
+                attach(before)
+
+    def _raised(self, scope: Scope, framework: Any, context: Context) -> None:
+        """Starlette handles what an app raises outside of us: that is work of this request too."""
+        if "starlette" in sys.modules:
+            from propagation.servers.starlette import FAILED, Failed, carry_to_error_handlers
+
+            scope[FAILED] = Failed(context, partial(self._answering, context))
+            carry_to_error_handlers(framework, self)
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
         """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
@@ -106,6 +122,14 @@ class ASGIMiddleware:
         if self._config.trust_inbound:
             return scope
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
+
+    def _answering(self, context: Context, send: Send) -> Send:
+        """`send`, which adds to the answer what the config says: the fields, and the trail."""
+        if added := self._echoed(context):
+            send = _adding(send, added)
+        if collected := shown_trail(context, self._config):
+            send = _showing(send, collected)
+        return send
 
     def _echoed(self, context: Context) -> Pairs:
         if not self._config.echo:

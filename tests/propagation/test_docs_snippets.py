@@ -22,7 +22,8 @@ from propagation.testing import assert_propagates
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 REFERENCE, SLEUTH = DOCS / "propagation-reference.md", DOCS / "propagation-sleuth.md"
-PAGES = [REFERENCE, SLEUTH, DOCS / "opentelemetry.md"]
+BACKGROUND = DOCS / "background-work.md"
+PAGES = [REFERENCE, SLEUTH, BACKGROUND, DOCS / "opentelemetry.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -101,7 +102,12 @@ def test_the_reference_has_every_public_name_of_a_package(package):
 
 def test_the_table_of_clients_has_every_entry_of_the_registry():
     text = REFERENCE.read_text()
-    assert [name for name in REGISTRY if f'"{name}"' not in text] == []
+    assert [name for name, line in REGISTRY.items() if not line.background and f'"{name}"' not in text] == []
+
+
+def test_the_page_on_background_work_has_every_library_that_starts_some():
+    text = BACKGROUND.read_text()
+    assert [name for name, line in REGISTRY.items() if line.background and f'"{name}"' not in text] == []
 
 
 def test_every_argument_and_mark_of_the_doctor_is_in_the_reference(capsys):

@@ -244,7 +244,8 @@ def test_a_config_that_cannot_work_is_one_line(doctor, environment):
 
 def test_a_config_without_a_field_is_one_line(doctor, environment):
     environment(remote_fields=",")
-    assert doctor() == (2, ["propagation doctor: PROPAGATION_REMOTE_FIELDS names no field"])
+    message = "PROPAGATION_REMOTE_FIELDS: empty; unset it for the default, or give a value"
+    assert doctor() == (2, [f"propagation doctor: {message}"])
 
 
 @pytest.mark.parametrize(("propagators", "code"), [("tracecontext", 1), ("tracecontext,bagage", 2)])

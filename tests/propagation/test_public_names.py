@@ -20,6 +20,7 @@ def test_the_public_names_are_the_issues_and_sorted():
         "PropagationError",
         "RemoteFieldsPropagator",
         "WSGIMiddleware",
+        "detached",
         "extract",
         "get",
         "inject",
@@ -127,6 +128,7 @@ def test_each_line_of_the_registry_has_its_module_and_its_description(name):
     found = registry.descriptor(name)
     assert callable(registry.module_of(name).install)
     assert found.distribution is None or importlib.metadata.version(found.distribution)
-    assert registry.REGISTRY[name].default == (found.sends is not None)
+    line = registry.REGISTRY[name]
+    assert (line.default and not line.background) == (found.sends is not None)
     for explicit in found.explicit:
         assert callable(pkgutil.resolve_name(explicit))
