@@ -281,9 +281,10 @@ ENDLESS = {
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_does_not_keep_the_doctor(tmp_path, name):
     code, expected = ENDLESS[name]
+    seconds = "8" if "fastapi" in code else "1"  # its import takes a while
     (tmp_path / "shop.py").write_text("import asyncio, time, propagation\n" + textwrap.dedent(code))
     done = subprocess.run(
-        [sys.executable, "-m", "propagation", "doctor", "shop:app", "--timeout", "1"],
+        [sys.executable, "-m", "propagation", "doctor", "shop:app", "--timeout", seconds],
         cwd=tmp_path,
         env={**os.environ, "OTEL_PROPAGATORS": "baggage"},
         capture_output=True,
@@ -294,7 +295,7 @@ def test_what_never_ends_does_not_keep_the_doctor(tmp_path, name):
     assert done.returncode == expected, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     if expected == 1:
-        assert marks(done.stdout.splitlines(), "did not answer within 1 s")[:1] == ["fail"]
+        assert marks(done.stdout.splitlines(), f"did not answer within {seconds} s")[:1] == ["fail"]
     if expected == 2:
         assert len(done.stderr.splitlines()) == 1
 
