@@ -1,6 +1,6 @@
 """From a context to the headers of a request or a message: every rule of writing in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar, overload
 
 from opentelemetry.context import Context
@@ -70,7 +70,7 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, ur
         return
     found = carrier.find(config.names_written)
     signed = signed_names(found, url)
-    written = members.split_all(found.get(members.HEADER, ()))
+    written = members.split_all(found[members.HEADER]) if members.HEADER in found else []
     values: dict[str, str] = {}
     for field in config.fields:
         value = _value(field, found, written, context, config)
@@ -109,13 +109,15 @@ def _value(
     for name in field.wire_names:
         if name in found:
             return _agreed(field, each_value(found[name]))
+    if not written:
+        return outgoing(field.name, context, config)
     # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find none.
     own = [] if config.baggage == "off" else [one for one in written if members.key_of(one) == field.name]
     said = _agreed(field, [members.value_of(one) or "" for one in own])
     return outgoing(field.name, context, config) if said is None else said
 
 
-def _agreed(field: RemoteField, sent: list[str]) -> str | None:
+def _agreed(field: RemoteField, sent: Sequence[str]) -> str | None:
     """The one good value that was sent, None where there is no such."""
     value, objection = field.agreed(sent)
     return value if objection is None else None
@@ -127,6 +129,9 @@ def _baggage(values: dict[str, str], written: list[str], context: Context, confi
     if config.baggage == "declared":
         return
     spelling = dict(_foreign(context, config))
+    if not written:
+        yield from members.limited(list(spelling.values()))
+        return
     rewritten = {members.rewritten(raw): raw for raw in spelling.values()}
     keys = set()
     for member in written:
