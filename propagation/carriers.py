@@ -98,8 +98,8 @@ class MappingCarrier:
     def remove(self, name: str) -> None:
         # By the pairs, since iterating gives names, pairs or an error, as each library likes.
         for key in [key for key, _ in pairs(self._headers) if _text(key).lower() == name]:
-            # A multidict lists a key once for each of its values, and its first removal takes all.
-            if key in self._headers:
+            # A first removal takes all values, or the first alone.
+            while key in self._headers:
                 del self._headers[key]
 
 

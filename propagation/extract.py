@@ -1,5 +1,6 @@
 """From the headers of a request or a message to a context: every rule of reading in one place."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.context import Context
@@ -87,7 +88,7 @@ def _split(listed: list[str], config: PropagationConfig) -> tuple[dict[str, list
     return own, foreign
 
 
-def _put(baggage: dict[str, object], field: RemoteField, sent: list[str]) -> None:
+def _put(baggage: dict[str, object], field: RemoteField, sent: Sequence[str]) -> None:
     """Take the one value that was sent; what is not one good value takes away what the context had."""
     value, objection = field.agreed(sent)
     if objection is None:

@@ -61,9 +61,10 @@ def value_of(member: str) -> str | None:
     """
     value = member.partition("=")[2].partition(";")[0].strip(" \t")
     try:
-        return unquote(value, errors="strict").partition(";")[0].strip(" \t")
+        decoded, cut, _ = unquote(value, errors="strict").partition(";")
     except UnicodeDecodeError:
         return None
+    return decoded.strip(" \t+") if cut else decoded  # the space before a property, as it writes it
 
 
 def foreign(member: str, earlier: str | None = None) -> Member:

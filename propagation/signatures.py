@@ -42,12 +42,11 @@ def signed_names(found: Mapping[str, Sequence[str]], url: str | bytes = "") -> f
 
     found: the values of those of HEADERS that the request has. url: where it goes, or the query of that alone.
     """
-    if not found and not url:
+    query = _query_that_may_sign(url) if url else ""
+    if not query and found.keys().isdisjoint(HEADERS):
         return NOTHING
-    names = {name for listed in _lists(found) for name in _BETWEEN.split(listed.lower()) if name}
-    if url and (text := url if isinstance(url, str) else url.decode("latin-1")):
-        names.update(name for listed in _lists_of_query(text) for name in _BETWEEN.split(listed.lower()) if name)
-    return frozenset(names) if names else NOTHING
+    lists = [*_lists(found), *map(unquote, _IN_QUERY.findall(query)), *_BAIDU.findall(unquote(query))]
+    return frozenset(name for listed in lists for name in _BETWEEN.split(listed.lower()) if name)
 
 
 def _lists(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -68,8 +67,7 @@ def _of_credentials(value: str) -> Iterable[str]:
     return [unquote(one or other) for one, other in _NAMING.findall(value)] + _BAIDU.findall(value)
 
 
-def _lists_of_query(url: str) -> Iterable[str]:
-    lower = url.lower()
-    if "header" not in lower and "bce-auth" not in lower:
-        return ()
-    return [unquote(one) for one in _IN_QUERY.findall(url)] + _BAIDU.findall(unquote(url))
+def _query_that_may_sign(url: str | bytes) -> str:
+    text = url if isinstance(url, str) else url.decode("latin-1")
+    lower = text.lower()
+    return text if "header" in lower or "bce-auth" in lower else ""

@@ -34,7 +34,7 @@ class WSGIMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         found = {name: [environ[key]] for key, name in self._keys.items() if key in environ}
         context = current()
-        if environ.get(READ) == self._config and STATE_KEY in context:
+        if READ in environ and environ[READ] == self._config and STATE_KEY in context:
             return self.app(environ, start_response)
         if found or self._always:
             environ[READ] = self._config
