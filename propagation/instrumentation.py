@@ -14,6 +14,7 @@ _lock = Lock()
 def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[str, ...]:
     """Have these libraries carry the fields; without names, every client library that is installed. Gives their names.
 
+    Without names, a library of a version that this package does not know how to carry is left alone, with a warning.
     config: default, that of the request at hand, else that of the environment. Calling it again changes nothing, except
     that a new `config` takes the old one's place. Raises ConfigError for a library that is unknown or not installed,
     and for an environment that makes no config.
@@ -24,6 +25,8 @@ def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[st
     if config is None:
         default_config()  # what is wrong with it is said here, and not by every call that the clients make
     with _lock:
+        if not names:
+            return tuple(name for name in chosen if _could_install(name, config))
         for name in chosen:
             _install(name, config)
     return chosen
@@ -53,6 +56,18 @@ def _install(name: str, config: PropagationConfig | None) -> None:
             return
         _active.pop(name)[1]()
     _active[name] = config, module_of(name).install(config)
+
+
+def _could_install(name: str, config: PropagationConfig | None) -> bool:
+    try:
+        _install(name, config)
+    except Exception as error:  # noqa: BLE001  # what is installed and perhaps never used must not stop a service
+        import logging  # as few services need it
+
+        logger = logging.getLogger(__name__)
+        logger.warning("instrument: %s is left alone, as it cannot be carried: %r", REGISTRY[name].package, error)
+        return False
+    return True
 
 
 def _check_known(caller: str, name: str) -> None:

@@ -5,6 +5,7 @@ A new library is two places: its module, with a `DESCRIPTOR` and a function `ins
 its functions is needed.
 """
 
+import sys
 from collections.abc import Callable
 from enum import Enum
 from importlib import import_module
@@ -58,13 +59,30 @@ REGISTRY = {
     "requests": Library("requests", "propagation.clients.requests"),
     "urllib3": Library("urllib3", "propagation.clients.urllib3"),
     "aiohttp": Library("aiohttp", "propagation.clients.aiohttp"),
+    "niquests": Library("niquests", "propagation.clients.niquests"),
+    "http_client": Library("http", "propagation.clients.http_client"),
+    "tornado": Library("tornado", "propagation.clients.tornado"),
+    "websockets": Library("websockets", "propagation.clients.websockets"),
     "grpc": Library("grpc", "propagation.clients.grpc"),
     "celery": Library("celery", "propagation.messaging.celery"),
     "confluent_kafka": Library("confluent_kafka", "propagation.messaging.confluent_kafka"),
     "aiokafka": Library("aiokafka", "propagation.messaging.aiokafka"),
+    "kafka": Library("kafka", "propagation.messaging.kafka_python"),
+    "kombu": Library("kombu", "propagation.messaging.kombu"),
+    "pika": Library("pika", "propagation.messaging.pika"),
+    "aio_pika": Library("aio_pika", "propagation.messaging.aio_pika"),
+    "nats": Library("nats", "propagation.messaging.nats"),
+    "faststream": Library("faststream", "propagation.messaging.faststream"),
+    "rq": Library("rq", "propagation.messaging.rq"),
+    "dramatiq": Library("dramatiq", "propagation.messaging.dramatiq"),
+    "huey": Library("huey", "propagation.messaging.huey"),
+    "arq": Library("arq", "propagation.messaging.arq"),
+    "taskiq": Library("taskiq", "propagation.messaging.taskiq"),
     "apscheduler": Library("apscheduler", "propagation.background.apscheduler", background=True),
     "aiojobs": Library("aiojobs", "propagation.background.aiojobs", background=True),
     "grpc_server": Library("grpc", "propagation.servers.grpc", default=False),
+    "aiohttp_server": Library("aiohttp", "propagation.servers.aiohttp", default=False),
+    "tornado_server": Library("tornado", "propagation.servers.tornado", default=False),
     "threading": Library("threading", "propagation.executors", default=False),
     "logging": Library("logging", "propagation.logs", default=False),
 }
@@ -72,7 +90,10 @@ REGISTRY = {
 
 def is_installed(name: str) -> bool:
     """Whether the library of this entry of the registry can be imported; it is not."""
-    return find_spec(REGISTRY[name].package) is not None
+    package = REGISTRY[name].package
+    if package in sys.modules:  # of a loaded one, `find_spec` fails where it has put another object in its place: kombu
+        return sys.modules[package] is not None
+    return find_spec(package) is not None
 
 
 def module_of(name: str) -> Any:

@@ -47,7 +47,7 @@ class PropagatingPoolManager(urllib3.PoolManager):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every pool of urllib3 carry the fields; the answer takes it back."""
-    return undo_all([patch(HTTPConnectionPool, "urlopen", _maker(config)), collect(config)])
+    return undo_all([patch(HTTPConnectionPool, "urlopen", urlopen_with_fields(config)), collect(config)])
 
 
 def collect(config: PropagationConfig | None) -> Undo:
@@ -61,14 +61,14 @@ def collecting(pool: type[HTTPConnectionPool], config: PropagationConfig | None)
 
 
 def _propagating(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
-    return type(pool.__name__, (collecting(pool, config),), {"urlopen": _maker(config)(pool.urlopen)})
+    return type(pool.__name__, (collecting(pool, config),), {"urlopen": urlopen_with_fields(config)(pool.urlopen)})
 
 
 def _collector(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def attempt(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             response = original(self, conn, method, url, *args, **kwargs)
-            if (trail := trail_for(_hosts(self, url), config)) is not None:
+            if (trail := trail_for(hosts_of(self, url), config)) is not None:
                 trail.take(response.headers, response.headers.getlist(HEADER))
             return response
 
@@ -77,7 +77,9 @@ def _collector(config: PropagationConfig | None) -> Callable[[Callable[..., Any]
     return make
 
 
-def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def urlopen_with_fields(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What makes, of a pool's `urlopen`, one that writes the fields."""
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def urlopen(
             self: HTTPConnectionPool,
@@ -88,9 +90,8 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
             *args: Any,
             **kwargs: Any,
         ) -> Any:
-            sent: Any = self.headers if headers is None else headers
-            sent = sent.copy() if hasattr(sent, "copy") else dict(sent)
-            with prepare(sent, _hosts(self, url), config, url):
+            sent = headers_of(self, headers)
+            with prepare(sent, hosts_of(self, url), config, url):
                 return original(self, method, url, body, sent, *args, **kwargs)
 
         return urlopen
@@ -98,7 +99,13 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
     return make
 
 
-def _hosts(pool: HTTPConnectionPool, url: str) -> Iterator[str | None]:
+def headers_of(pool: Any, headers: Mapping[str, str] | None) -> Any:
+    """A copy of the headers that `urlopen` was given, else of the pool's own."""
+    sent = pool.headers if headers is None else headers
+    return sent.copy() if hasattr(sent, "copy") else dict(sent)
+
+
+def hosts_of(pool: Any, url: str) -> Iterator[str | None]:
     """Who will read the headers: the pool's host, and where `url` is whole, as for a proxy, the one that it names."""
     whole = not url.startswith("/") and "://" in url
     if whole:

@@ -344,7 +344,7 @@ def test_a_client_in_c_is_said_to_be_unseen(doctor, monkeypatch):
 @pytest.mark.parametrize(
     ("package", "distribution", "summary", "text"),
     [
-        ("curl_cffi", "curl-cffi", "libcurl ffi bindings for Python", "its calls are not seen"),
+        ("pynng", "pynng", "Networking made simply using nng", "its calls are not seen"),
         ("primp", "primp", "", "its calls are not seen"),
         ("treq", "treq", "High-level Twisted HTTP Client API", "knows nothing of"),
         ("hexhttp", "hex-http", "The sixteenth-generation HTTP client", "knows nothing of"),
