@@ -9,8 +9,8 @@ from propagation.servers.asgi import ASGIMiddleware
 from propagation.servers.wsgi import WSGIMiddleware
 
 _FOREIGN = {
-    "aiohttp": "an aiohttp.web application, which aiohttp's own server runs (servers.aiohttp.setup reads the tag there)",
-    "tornado": "a Tornado application, which Tornado's own server runs (servers.tornado.setup reads the tag there)",
+    "aiohttp": "an aiohttp.web application, which its own server runs (servers.aiohttp.setup reads the tag there)",
+    "tornado": "a Tornado application, which its own server runs (servers.tornado.setup reads the tag there)",
 }
 _NEITHER = "neither an ASGI nor a WSGI app"
 
