@@ -97,12 +97,12 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
     past = history.revisions(client, namespace, group)
     last = past[-1] if past else None
     if last is None or last.gone:
-        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: graylane apply it first")
+        raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: run graylane apply first")
     if last.outcome is not RevisionStatus.SUCCEEDED:
         seen = last.seen(lock.holder(lock.read(client, namespace, group)))
         raise NotAppliedError(
             f"the last change of group {namespace}/{group} (revision {last.number}, {last.action}) is {seen}: "
-            f"wait for it, or graylane apply it again",
+            f"wait for it, or run graylane apply again",
             busy=seen is RevisionStatus.RUNNING,
         )
     return last.spec

@@ -5,6 +5,17 @@ import httpx
 from propagation.clients import transport as shared
 from propagation.config import PropagationConfig
 from propagation.patching import Undo
+from propagation.registry import Carried, Descriptor
+
+DESCRIPTOR = Descriptor(
+    "httpx",
+    sends=Carried.INSTRUMENT,
+    explicit=(
+        "propagation.clients.httpx.PropagatingTransport",
+        "propagation.clients.httpx.AsyncPropagatingTransport",
+    ),
+    probe=lambda url: shared.ask(httpx, url),
+)
 
 
 class PropagatingTransport(shared.SyncSending, httpx.BaseTransport):

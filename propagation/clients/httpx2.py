@@ -5,6 +5,17 @@ import httpx2
 from propagation.clients import transport as shared
 from propagation.config import PropagationConfig
 from propagation.patching import Undo
+from propagation.registry import Carried, Descriptor
+
+DESCRIPTOR = Descriptor(
+    "httpx2",
+    sends=Carried.INSTRUMENT,
+    explicit=(
+        "propagation.clients.httpx2.PropagatingTransport",
+        "propagation.clients.httpx2.AsyncPropagatingTransport",
+    ),
+    probe=lambda url: shared.ask(httpx2, url),
+)
 
 
 class PropagatingTransport(shared.SyncSending, httpx2.BaseTransport):

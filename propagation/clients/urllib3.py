@@ -9,10 +9,27 @@ from typing import Any
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from propagation.clients.hop import prepare
+from propagation.clients.hop import prepare, trail_for
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
-from propagation.patching import Undo, patch
+from propagation.patching import Undo, patch, undo_all
+from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER
+
+
+def _ask(url: str) -> None:
+    with urllib3.PoolManager() as pools:
+        pools.request("GET", url, retries=False)
+
+
+DESCRIPTOR = Descriptor(
+    "urllib3",
+    sends=Carried.INSTRUMENT,
+    explicit=("propagation.clients.urllib3.PropagatingPoolManager",),
+    probe=_ask,
+)
+# `urlopen` answers with the last of its attempts, and does not show what the others were answered.
+_ONE_ATTEMPT = "_make_request"
 
 
 class PropagatingPoolManager(urllib3.PoolManager):
@@ -30,14 +47,39 @@ class PropagatingPoolManager(urllib3.PoolManager):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every pool of urllib3 carry the fields; the answer takes it back."""
-    return patch(HTTPConnectionPool, "urlopen", _maker(config))
+    return undo_all([patch(HTTPConnectionPool, "urlopen", urlopen_with_fields(config)), collect(config)])
+
+
+def collect(config: PropagationConfig | None) -> Undo:
+    """Have every pool of urllib3 add its answers to the trail; the answer takes it back."""
+    return patch(HTTPConnectionPool, _ONE_ATTEMPT, _collector(config))
+
+
+def collecting(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
+    """A class of pools like `pool` whose answers are added to the trail."""
+    return type(pool.__name__, (pool,), {_ONE_ATTEMPT: _collector(config)(getattr(pool, _ONE_ATTEMPT))})
 
 
 def _propagating(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
-    return type(pool.__name__, (pool,), {"urlopen": _maker(config)(pool.urlopen)})
+    return type(pool.__name__, (collecting(pool, config),), {"urlopen": urlopen_with_fields(config)(pool.urlopen)})
 
 
-def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _collector(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def attempt(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            response = original(self, conn, method, url, *args, **kwargs)
+            if (trail := trail_for(hosts_of(self, url), config)) is not None:
+                trail.take(response.headers, response.headers.getlist(HEADER))
+            return response
+
+        return attempt
+
+    return make
+
+
+def urlopen_with_fields(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What makes, of a pool's `urlopen`, one that writes the fields."""
+
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def urlopen(
             self: HTTPConnectionPool,
@@ -48,9 +90,8 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
             *args: Any,
             **kwargs: Any,
         ) -> Any:
-            sent: Any = self.headers if headers is None else headers
-            sent = sent.copy() if hasattr(sent, "copy") else dict(sent)
-            with prepare(sent, _hosts(self, url), config):
+            sent = headers_of(self, headers)
+            with prepare(sent, hosts_of(self, url), config, url):
                 return original(self, method, url, body, sent, *args, **kwargs)
 
         return urlopen
@@ -58,7 +99,13 @@ def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], C
     return make
 
 
-def _hosts(pool: HTTPConnectionPool, url: str) -> Iterator[str | None]:
+def headers_of(pool: Any, headers: Mapping[str, str] | None) -> Any:
+    """A copy of the headers that `urlopen` was given, else of the pool's own."""
+    sent = pool.headers if headers is None else headers
+    return sent.copy() if hasattr(sent, "copy") else dict(sent)
+
+
+def hosts_of(pool: Any, url: str) -> Iterator[str | None]:
     """Who will read the headers: the pool's host, and where `url` is whole, as for a proxy, the one that it names."""
     whole = not url.startswith("/") and "://" in url
     if whole:

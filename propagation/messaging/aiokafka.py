@@ -8,6 +8,14 @@ from aiokafka import AIOKafkaProducer
 from propagation.config import PropagationConfig
 from propagation.messaging.kafka import outgoing
 from propagation.patching import Undo, patch, with_changed
+from propagation.registry import Carried, Descriptor
+
+DESCRIPTOR = Descriptor(
+    "aiokafka",
+    sends=Carried.INSTRUMENT,
+    receives=Carried.RECIPE,
+    explicit=("propagation.messaging.kafka.outgoing", "propagation.messaging.kafka.consumed"),
+)
 
 
 def install(config: PropagationConfig | None) -> Undo:

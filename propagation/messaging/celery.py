@@ -16,7 +16,9 @@ from propagation.config import PropagationConfig
 from propagation.inject import inject
 from propagation.messaging.message import context_of
 from propagation.patching import Undo
+from propagation.registry import Carried, Descriptor
 
+DESCRIPTOR = Descriptor("celery", sends=Carried.INSTRUMENT, receives=Carried.INSTRUMENT)
 # Names that a message's header has by Celery's own protocol, beside the attributes of a task's request.
 _PROTOCOL = frozenset({"lang", "task", "argsrepr", "kwargsrepr", "compression"})
 

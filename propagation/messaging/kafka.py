@@ -1,16 +1,17 @@
 """Kafka, by whatever client: the fields as record headers, pairs of a name and bytes."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import get_current
 
 from propagation.carriers import PairsCarrier
 from propagation.config import PropagationConfig
-from propagation.context import config_of, use
+from propagation.context import config_of
 from propagation.inject import add_fields
-from propagation.messaging.message import context_of
+from propagation.messaging.message import consumed
+
+__all__ = ["Headers", "consumed", "outgoing"]
 
 Headers = list[tuple[str, Any]]
 
@@ -28,15 +29,3 @@ def outgoing(
     config = config_of(context, config)
     add_fields(PairsCarrier(sent, str, bytes), context, config)
     return sent
-
-
-@contextmanager
-def consumed(message: Any, *, config: PropagationConfig | None = None) -> Iterator[Context]:
-    """Work on one message with its fields, and with those alone.
-
-    message: confluent-kafka's Message, or aiokafka's or kafka-python's ConsumerRecord. config: default, that of the
-    environment.
-    """
-    headers = message.headers() if callable(message.headers) else message.headers
-    with use(context_of(list(headers or ()), config)) as context:
-        yield context

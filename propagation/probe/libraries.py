@@ -1,12 +1,10 @@
 """Does a client library carry the tag, as it is in this process? Each sends a request and its headers are looked at."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from enum import Enum
-from importlib import import_module
-from typing import Any
+from queue import Queue
+from threading import Thread
 
 from propagation import members
 from propagation.config import PropagationConfig
@@ -14,15 +12,18 @@ from propagation.context import use
 from propagation.instrumentation import is_instrumented
 from propagation.probe.app import values_of
 from propagation.probe.recorder import Call, Recorder
+from propagation.registry import descriptor
 
 STRANGER = "stranger.invalid"
 _ALLOWED = "doctor.invalid"
+_SECONDS = 30.0  # for one request
 
 
 class Verdict(Enum):
     """What a library does with the tag."""
 
     CARRIES = "carries the tag"
+    INSTRUMENTED = "is instrumented; it is not tried out here"
     BAGGAGE = "carries the tag in baggage alone"
     NOT = "does not carry the tag"
     LEAKS = "carries the tag to hosts that are not allowed"
@@ -33,15 +34,16 @@ def try_library(name: str, config: PropagationConfig, recorder: Recorder) -> Ver
 
     Of one that speaks no HTTP: whether it is instrumented. Raises what the library raises.
     """
-    if name not in _SENDERS:
-        return Verdict.CARRIES if is_instrumented(name) else Verdict.NOT
+    probe = descriptor(name).probe
+    if probe is None:
+        return Verdict.INSTRUMENTED if is_instrumented(name) else Verdict.NOT
     field = config.by_name[config.tag or ""]
     with use(**{field.name: values_of(field)[0]}):
         if not config.allows(STRANGER):
-            _send(name, STRANGER)
+            _send(probe, STRANGER)
             if any(_values(field.wire_names[0], field.name, call) for call in recorder.take()):
                 return Verdict.LEAKS
-        _send(name, _allowed(config))
+        _send(probe, _allowed(config))
         (call,) = recorder.take()[-1:]
     if call.values(field.wire_names[0]):
         return Verdict.CARRIES
@@ -60,43 +62,19 @@ def _allowed(config: PropagationConfig) -> str:
     return "doctor" + one if one.startswith(".") else one.partition("/")[0]
 
 
-def _send(name: str, host: str) -> None:
-    """Send one request, in a thread: a loop may be running in this one."""
+def _send(probe: Callable[[str], None], host: str) -> None:
+    """Send one request, in a thread: a loop may be running in this one. Raises what the library raises, or Empty."""
     url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(copy_context().run, _SENDERS[name], import_module(name), url).result()
+    ended: Queue[Exception | None] = Queue()
 
+    def send() -> None:
+        try:
+            probe(url)
+        except Exception as error:  # noqa: BLE001  # it goes to the caller's thread
+            ended.put(error)
+        else:
+            ended.put(None)
 
-def _httpx(library: Any, url: str) -> None:
-    # Plain HTTP: without `verify=False` it would read a file of certificates all the same.
-    with library.Client(trust_env=False, verify=False) as client:
-        client.get(url)
-
-
-def _requests(library: Any, url: str) -> None:
-    with library.Session() as session:
-        session.trust_env = False
-        session.get(url)
-
-
-def _urllib3(library: Any, url: str) -> None:
-    with library.PoolManager() as pools:
-        pools.request("GET", url, retries=False)
-
-
-def _aiohttp(library: Any, url: str) -> None:
-    async def main() -> None:
-        async with library.ClientSession() as session, session.get(url):
-            pass
-
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(main())
-
-
-_SENDERS: dict[str, Callable[[Any, str], None]] = {
-    "httpx": _httpx,
-    "httpx2": _httpx,
-    "requests": _requests,
-    "urllib3": _urllib3,
-    "aiohttp": _aiohttp,
-}
+    Thread(target=copy_context().run, args=(send,), daemon=True).start()
+    if error := ended.get(timeout=_SECONDS):
+        raise error

@@ -6,6 +6,7 @@ import confluent_kafka
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
+from kafka import KafkaProducer
 from kafka_clients import ADAPTERS, broker
 from opentelemetry.context import Context
 
@@ -53,7 +54,7 @@ def test_written_by_hand_and_restored_for_each_message(client, address, topic):
     assert get("env") is None
 
 
-@pytest.mark.parametrize("name", ["confluent_kafka", "aiokafka"])
+@pytest.mark.parametrize("name", ["confluent_kafka", "aiokafka", "kafka"])
 def test_instrumented_producers_write_the_fields(name, address, topic):
     instrument(name)
     instrument(name)
@@ -95,9 +96,10 @@ def test_uninstrument_puts_back_what_was_there():
         (confluent_kafka, "Producer"),
         (confluent_kafka.SerializingProducer, "produce"),
         (AIOKafkaProducer, "send"),
+        (KafkaProducer, "send"),
     ]
     before = [getattr(owner, name) for owner, name in owners]
-    instrument("confluent_kafka", "aiokafka")
+    instrument("confluent_kafka", "aiokafka", "kafka")
     assert all(getattr(owner, name) is not one for (owner, name), one in zip(owners, before, strict=True))
     assert issubclass(confluent_kafka.Producer, before[0])
     uninstrument()

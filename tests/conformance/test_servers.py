@@ -126,7 +126,7 @@ def test_headers_are_read_by_the_rules(running, headers, tag):
     assert ask(running, "tag", *headers)[0] == tag
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff\xfe", b"a b", b"x" * 10_000, b"\x80\xbf", b"%0d%0a", b"gray\tprod"])
+@pytest.mark.parametrize("value", [b"", b"\xff\xfe", b"a b", b"x" * 8_000, b"\x80\xbf", b"%0d%0a", b"gray\tprod"])
 def test_a_hostile_value_is_untagged_and_never_a_500(running, value):
     body, _ = ask(running, "tag", ("env", value))
     assert body == "None"
@@ -146,8 +146,8 @@ def test_the_answer_does_not_repeat_the_tag_unless_asked(adapter, running):
 
 def test_an_edge_drops_the_tag_and_the_app_cannot_pass_it_on_by_mistake(adapter):
     with adapter.serving(PropagationConfig(trust_inbound=False)) as edge:
-        for path in ("tag", "sync", "mounted/tag"):
-            assert ask(edge, path, ("env", "gray"), ("baggage", "env=gray"))[0] == "None"
+        for path in ("tag", "wait", "mounted/tag"):
+            assert set(ask(edge, path, ("env", "gray"), ("baggage", "env=gray"))[0].split()) == {"None"}
         assert ask(edge, "sent", ("Env", "gray"), ("baggage", "env=gray,user=alice"))[0].strip() == "{}"
 
 

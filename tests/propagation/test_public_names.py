@@ -1,5 +1,7 @@
 """What is public, and what importing it costs."""
 
+import functools
+import importlib.metadata
 import subprocess
 import sys
 from importlib.metadata import version
@@ -7,7 +9,7 @@ from importlib.metadata import version
 import pytest
 
 import propagation
-from propagation import ConfigError, instrument, instrumentation, uninstrument
+from propagation import ConfigError, instrument, instrumentation, registry, uninstrument
 
 
 def test_the_public_names_are_the_issues_and_sorted():
@@ -19,6 +21,7 @@ def test_the_public_names_are_the_issues_and_sorted():
         "PropagationError",
         "RemoteFieldsPropagator",
         "WSGIMiddleware",
+        "detached",
         "extract",
         "get",
         "inject",
@@ -36,10 +39,28 @@ def test_the_version_is_that_of_the_installed_package():
 def test_importing_loads_no_client_library_and_no_sdk():
     code = "import sys, propagation; print(*sorted({name.split('.')[0] for name in sys.modules} | set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    libraries = {entry.library for entry in instrumentation.REGISTRY.values() if not entry.asked}
+    libraries = {entry.package for entry in registry.REGISTRY.values()} - sys.stdlib_module_names
     assert {"httpx", "httpx2"} <= libraries
     foreign = libraries | {"opentelemetry.sdk", "opentelemetry.instrumentation", "starlette", "wrapt"}
     assert foreign.isdisjoint(loaded)
+
+
+def test_importing_loads_no_module_of_ours_before_a_name_is_used():
+    code = "import sys, propagation; print(*[name for name in sys.modules if name.startswith('propagation')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(loaded) == ["propagation", "propagation.lazy"]
+
+
+def test_a_name_is_the_packages_though_a_submodule_is_called_so():
+    code = """
+import propagation.extract, propagation.inject
+from propagation.extract import read_into
+from propagation import *
+import propagation as package
+assert callable(extract) and callable(inject) and package.extract is extract
+assert set(package.__all__) <= set(dir(package)) and package.config.PropagationConfig is PropagationConfig
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_client_is_loaded_when_it_is_first_named():
@@ -76,17 +97,29 @@ def test_instrument_twice_is_instrument_once():
 
 
 def test_instrument_without_names_takes_every_client_that_is_installed(monkeypatch):
-    installed = {
-        "httpx": instrumentation.REGISTRY["httpx"],
-        "gone": instrumentation.Instrumentation("no_such_library", "x"),
-    }
-    monkeypatch.setattr(instrumentation, "REGISTRY", installed)
+    for name in registry.REGISTRY.keys() - {"httpx", "threading"}:
+        monkeypatch.delitem(registry.REGISTRY, name)
+    monkeypatch.setitem(registry.REGISTRY, "gone", registry.Library("no_such_library", "x"))
     try:
         assert instrument() == ("httpx",)
         assert instrumentation.is_instrumented("httpx")
     finally:
         uninstrument()
     assert not instrumentation.is_instrumented("httpx")
+
+
+def test_a_library_that_cannot_be_carried_does_not_keep_the_others(monkeypatch, caplog):
+    for name in registry.REGISTRY.keys() - {"httpx"}:
+        monkeypatch.delitem(registry.REGISTRY, name)
+    # As where a module of the program has a library's name.
+    monkeypatch.setitem(registry.REGISTRY, "kafka", registry.Library("json", "propagation.no_such_module"))
+    try:
+        assert instrument() == ("httpx",)
+    finally:
+        uninstrument()
+    assert "instrument: json is left alone" in caplog.text
+    with pytest.raises(ModuleNotFoundError):
+        instrument("kafka")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +137,17 @@ def test_an_unknown_library_is_named(name, message):
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(instrumentation.REGISTRY, "gone", instrumentation.Instrumentation("no_such_library", "x"))
+    monkeypatch.setitem(registry.REGISTRY, "gone", registry.Library("no_such_library", "x"))
     with pytest.raises(ConfigError, match=r"^instrument: no_such_library is not installed$"):
         instrument("gone")
+
+
+@pytest.mark.parametrize("name", [name for name in registry.REGISTRY if registry.is_installed(name)])
+def test_each_line_of_the_registry_has_its_module_and_its_description(name):
+    found = registry.descriptor(name)
+    assert callable(registry.module_of(name).install)
+    assert found.distribution is None or importlib.metadata.version(found.distribution)
+    line = registry.REGISTRY[name]
+    assert (line.default and not line.background) == (found.sends is not None)
+    for explicit in found.explicit:
+        assert callable(functools.reduce(getattr, explicit.split(".")[1:], propagation))

@@ -8,13 +8,19 @@ A new client is a class here and a line or two in ADAPTERS: "name" and "name ins
 """
 
 import asyncio
+import http.client
+import urllib.error
+import urllib.request
 from typing import Any
 
 import aiohttp
+import httplib2
 import httpx
 import httpx2
 import requests
 import urllib3
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from urllib3.util import Retry
 
 from propagation import instrument
@@ -24,6 +30,11 @@ from propagation.clients.httpx2 import AsyncPropagatingTransport as AsyncPropaga
 from propagation.clients.httpx2 import PropagatingTransport as PropagatingTransport2
 from propagation.clients.requests import PropagatingAdapter
 from propagation.clients.urllib3 import PropagatingPoolManager
+
+try:
+    import niquests
+except ImportError:
+    niquests = None
 
 
 class Httpx:
@@ -132,6 +143,87 @@ class Aiohttp:
             pass
 
 
+class UrllibRequest:
+    """urllib.request, which is built on http.client."""
+
+    def is_patched(self):
+        return hasattr(http.client.HTTPConnection.endheaders, "__wrapped__")
+
+    def send(self, url, headers=None, body=None, config=None, again=False):
+        instrument("http_client", config=config)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(url, body, headers or {})
+        try:
+            opener.open(request).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            if not again or error.code != 503:
+                raise
+            opener.open(request).close()
+
+
+class Httplib2(UrllibRequest):
+    def send(self, url, headers=None, body=None, config=None, again=False):
+        instrument("http_client", config=config)
+        client = httplib2.Http(proxy_info=None)
+        try:
+            answer, _ = client.request(url, "POST" if body else "GET", body, headers)
+            if again and answer.status == 503:
+                client.request(url, "POST" if body else "GET", body, headers)
+        finally:
+            client.close()
+
+
+class Tornado:
+    def __init__(self, implementation):
+        self.implementation = implementation
+
+    def is_patched(self):
+        return hasattr(AsyncHTTPClient.fetch, "__wrapped__")
+
+    def send(self, *args, **kwargs):
+        asyncio.run(self.main(*args, **kwargs))
+
+    async def main(self, url, headers=None, body=None, config=None, again=False):
+        instrument("tornado", config=config)
+        client = self.implementation(force_instance=True)
+        request = HTTPRequest(url, "POST" if body else "GET", headers, body)
+        try:
+            response = await client.fetch(request, raise_error=not again)
+            if again and response.code == 503:
+                await client.fetch(request)
+        finally:
+            client.close()
+
+
+class Niquests:
+    def is_patched(self):
+        from niquests.packages import urllib3
+
+        return hasattr(urllib3.HTTPConnectionPool.urlopen, "__wrapped__")
+
+    def send(self, url, headers=None, body=None, config=None, again=False):
+        instrument("niquests", config=config)
+        with niquests.Session() as session:
+            session.trust_env = False
+            response = session.request("POST" if body else "GET", url, headers=headers, data=body)
+            if again and response.status_code == 503:
+                session.send(response.request)
+
+
+class AsyncNiquests(Niquests):
+    def send(self, *args, **kwargs):
+        asyncio.run(self.main(*args, **kwargs))
+
+    async def main(self, url, headers=None, body=None, config=None, again=False):
+        instrument("niquests", config=config)
+        async with niquests.AsyncSession() as session:
+            session.trust_env = False
+            response = await session.request("POST" if body else "GET", url, headers=headers, data=body)
+            if again and response.status_code == 503:
+                await session.request("GET", url, headers=headers)
+
+
 async def try_again(request, handler):
     """aiohttp's way to retry: a middleware that sends the same request once more."""
     response = await handler(request)
@@ -156,4 +248,10 @@ ADAPTERS: dict[str, Any] = {
     "urllib3 instrumented": Urllib3(),
     "aiohttp": Aiohttp(PropagatingMiddleware),
     "aiohttp instrumented": Aiohttp(),
+    "urllib.request instrumented": UrllibRequest(),
+    "httplib2 instrumented": Httplib2(),
+    "tornado instrumented": Tornado(SimpleAsyncHTTPClient),
 }
+# niquests comes with a fork of urllib3 that takes urllib3's place in an environment, so it is in none of our extras.
+if niquests is not None:
+    ADAPTERS |= {"niquests instrumented": Niquests(), "niquests async instrumented": AsyncNiquests()}

@@ -1,12 +1,14 @@
-"""Both Kafka clients of Python against one broker: librdkafka's mock, in this process and over real sockets."""
+"""The Kafka clients of Python against one broker: librdkafka's mock, in this process and over real sockets."""
 
 import asyncio
 from contextlib import contextmanager
 from typing import Any
 
 import confluent_kafka
+import kafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka import Consumer, SerializingProducer
+from kafka import KafkaConsumer, KafkaProducer
 
 QUIET = {"log_level": 0}
 
@@ -65,8 +67,31 @@ class Aio:
         return asyncio.run(main())
 
 
+class KafkaPython:
+    # Else it asks the broker, and cannot read what librdkafka's mock answers.
+    options = {"api_version": (2, 0, 0)}  # noqa: RUF012
+
+    def send(self, address, topic, *many):
+        producer = KafkaProducer(bootstrap_servers=address, **self.options)
+        for headers in many:
+            producer.send(topic, b"value", partition=0, headers=headers)
+        producer.flush(10)
+        producer.close()
+
+    def receive(self, address, topic, count, work):
+        consumer = KafkaConsumer(
+            bootstrap_servers=address, auto_offset_reset="earliest", consumer_timeout_ms=10_000, **self.options
+        )
+        consumer.assign([kafka.TopicPartition(topic, 0)])
+        try:
+            return [work(next(consumer)) for _ in range(count)]
+        finally:
+            consumer.close()
+
+
 ADAPTERS: dict[str, Any] = {
     "confluent_kafka": Confluent(),
     "confluent_kafka serializing": ConfluentSerializing(),
     "aiokafka": Aio(),
+    "kafka": KafkaPython(),
 }

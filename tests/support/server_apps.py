@@ -1,4 +1,4 @@
-"""The apps that servers under test run: the same paths on Starlette and on Flask, each telling what tag it saw."""
+"""The apps that servers under test run: the same paths on each framework, each telling what tag it saw."""
 
 import asyncio
 import contextvars

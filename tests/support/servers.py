@@ -1,14 +1,19 @@
 """One adapter for each kind of server under test: it serves one of server_apps on loopback, and says what it can do."""
 
+import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import uvicorn
+from aiohttp import web
+from framework_apps import aiohttp_app, tornado_app
 from server_apps import Watch, flask_app, starlette_app
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
 
 
 class Running(NamedTuple):
@@ -86,4 +91,67 @@ class _Handler(WSGIRequestHandler):
         pass
 
 
-ADAPTERS = {"uvicorn": Uvicorn(), "wsgi": PooledWSGI()}
+class OnALoop:
+    """A framework with a server of its own, in an event loop in a thread."""
+
+    @contextmanager
+    def serving(self, config=None):
+        watch, started = Watch(), Future()
+
+        async def main():
+            stop = asyncio.Event()
+            async with self.started(watch, config) as port:
+                started.set_result((port, asyncio.get_running_loop(), stop))
+                await stop.wait()
+
+        def run():
+            try:
+                asyncio.run(main())
+            except BaseException as error:
+                if started.done():
+                    raise
+                started.set_exception(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        port, loop, stop = started.result(30)
+        try:
+            yield Running(port, watch)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+
+
+class AiohttpWeb(OnALoop):
+    shapes = ("tag", "stream", "body-stream", "background", "task", "fail", "missing", "mounted/tag")
+    interleaved = ("wait",)
+
+    @asynccontextmanager
+    async def started(self, watch, config):
+        runner = web.AppRunner(aiohttp_app(watch, config), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=256)
+        await site.start()
+        try:
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+
+class Tornado(OnALoop):
+    shapes = ("tag", "stream", "background", "task", "fail", "prepared", "missing", "mounted/tag")
+    interleaved = ("wait", "wait-in-a-thread")
+
+    @asynccontextmanager
+    async def started(self, watch, config):
+        server = HTTPServer(tornado_app(watch, config))
+        sock, port = bind_unused_port()
+        server.add_socket(sock)
+        try:
+            yield port
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+ADAPTERS = {"uvicorn": Uvicorn(), "wsgi": PooledWSGI(), "aiohttp": AiohttpWeb(), "tornado": Tornado()}

@@ -26,14 +26,16 @@ def test_it_waits_for_a_runner(mesh):
 
 
 def test_a_group_that_was_never_applied(cluster):
-    with pytest.raises(ClusterError, match="group demo/pets is not in the cluster: graylane apply it first"):
+    with pytest.raises(ClusterError, match="group demo/pets is not in the cluster: run graylane apply first"):
         cluster.start(rollout(SHORT))
 
 
 def test_a_group_whose_last_apply_failed(mesh):
     revision = mesh.api.get("configmaps", "graylane-pets-r1")
     revision["data"]["outcome"] = "failed"
-    with pytest.raises(ClusterError, match=r"\(revision 1, apply\) is failed: wait for it, or graylane apply it again"):
+    with pytest.raises(
+        ClusterError, match=r"\(revision 1, apply\) is failed: wait for it, or run graylane apply again"
+    ):
         mesh.start(rollout(SHORT))
 
 

@@ -1,0 +1,127 @@
+"""Tornado: for the time of a request, its fields are the current context's, in whatever handler, websockets included.
+
+`setup(app)` is the one line; `instrument("tornado_server")` does it for every Application that is made from now on.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from opentelemetry.context import Context, attach, detach, get_current
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
+from tornado.web import Application, OutputTransform
+
+from propagation.config import PropagationConfig
+from propagation.patching import Undo, patch
+from propagation.registry import Carried, Descriptor
+from propagation.servers.reading import Reader
+
+DESCRIPTOR = Descriptor("tornado", receives=Carried.INSTRUMENT, explicit=("propagation.servers.tornado.setup",))
+_READER = "_propagation_reader"  # of a request: who read it
+
+
+def setup(app: Application, config: PropagationConfig | None = None) -> None:
+    """Have `app` read the fields of each request. config: default, that of the environment."""
+    _setup(app, Reader(config), lambda: True)
+
+
+def install(config: PropagationConfig | None) -> Undo:
+    """Have every Application that is made from now on read the fields; the answer takes it back, for these too."""
+    active = True
+    reader = Reader(config)
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def make_with_fields(self: Application, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            _setup(self, reader, lambda: active)
+
+        return make_with_fields
+
+    undo_patch = patch(Application, "__init__", make)
+
+    def undo() -> None:
+        nonlocal active
+        active = False
+        undo_patch()
+
+    return undo
+
+
+def _setup(app: Application, reader: Reader, is_active: Callable[[], bool]) -> None:
+    original = app.get_handler_delegate
+
+    def get_handler_delegate(request: HTTPServerRequest, *args: Any, **kwargs: Any) -> HTTPMessageDelegate:
+        context = None
+        if is_active() and not reader.has_read(vars(request).get(_READER)):
+            context = reader.read(request.headers.get_list)
+        if context is None:
+            return original(request, *args, **kwargs)
+        vars(request)[_READER] = reader
+        if not reader.config.trust_inbound:
+            _drop(request.headers, reader)
+        return _InContext(original(request, *args, **kwargs), context)
+
+    vars(app)["get_handler_delegate"] = get_handler_delegate
+    if reader.config.echo:
+        app.add_transform(_echoing(reader))
+
+
+def _drop(headers: HTTPHeaders, reader: Reader) -> None:
+    """An app that passes its request's headers on must not pass on what was dropped."""
+    for name in reader.names:
+        if name in headers:
+            del headers[name]
+
+
+def _echoing(reader: Reader) -> type[OutputTransform]:
+    class Echo(OutputTransform):
+        def __init__(self, request: HTTPServerRequest) -> None:
+            # Made where the handler is, in the request's context.
+            self._added = reader.echoed(get_current()) if vars(request).get(_READER) is reader else []
+
+        def transform_first_chunk(
+            self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+        ) -> tuple[int, HTTPHeaders, bytes]:
+            for name, value in self._added:
+                headers.add(name, value)
+            return status_code, headers, chunk
+
+    return Echo
+
+
+class _InContext(HTTPMessageDelegate):
+    """Each step of a request in its context. The connection, whose code this is called from, serves others between.
+
+    A handler runs as a task of its own, which begins in one of these steps and keeps the context to its end.
+    """
+
+    def __init__(self, delegate: HTTPMessageDelegate, context: Context) -> None:
+        self._delegate, self._context = delegate, context
+
+    def headers_received(self, *args: Any) -> Awaitable[None] | None:
+        done: Awaitable[None] | None = self._run(self._delegate.headers_received, *args)
+        return done
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        done: Awaitable[None] | None = self._run(self._delegate.data_received, chunk)
+        return done
+
+    def finish(self) -> None:
+        self._run(self._delegate.finish)
+
+    def on_connection_close(self) -> None:
+        self._run(self._delegate.on_connection_close)
+
+    def _run(self, step: Callable[..., Any], *args: Any) -> Any:
+        token = attach(self._context)
+        try:
+            done = step(*args)
+        finally:
+            detach(token)
+        return done if done is None else self._awaited(done)
+
+    async def _awaited(self, step: Awaitable[None]) -> None:
+        token = attach(self._context)
+        try:
+            await step
+        finally:
+            detach(token)
