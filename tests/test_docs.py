@@ -4,6 +4,7 @@ A line `$ graylane …` is a command, what follows is its output; `[exit 1]` at 
 Commands that need a terminal, a cluster or a server stand in ```sh blocks, which are not run.
 """
 
+import json
 import os
 import re
 import shlex
@@ -11,8 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-from meshconfig.cli import main
+from meshconfig.cli import app, main
 from meshconfig.groups import groups
 from meshconfig.load import parse
 from meshconfig.spec import LocalMesh
@@ -118,6 +120,29 @@ def test_the_reference_is_what_help_says(monkeypatch, capsys):
     if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
         REFERENCE.write_text(text)
     assert REFERENCE.read_text() == text
+
+
+SUMMARIES = ROOT / "meshconfig" / "cli" / "summaries.json"
+
+
+def test_the_summaries_in_the_list_are_those_of_the_reference():
+    """`make golden` rewrites them: the list of commands is printed without a look at the commands."""
+    helps = {name: command.load().help for name, command in commands_of_graylane().items()}
+    text = (
+        json.dumps({name: first_paragraph(found) for name, found in helps.items()}, indent=2, ensure_ascii=False) + "\n"
+    )
+    if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
+        SUMMARIES.write_text(text)
+    assert SUMMARIES.read_text() == text
+
+
+def commands_of_graylane():
+    group = typer.main.get_command(app)
+    return {name: group.get_command(None, name) for name in group.list_commands(None)}
+
+
+def first_paragraph(text):
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def test_every_command_is_in_the_reference(monkeypatch, capsys):

@@ -10,6 +10,7 @@ import yaml
 from account import CONTROLLER, OPERATOR, rights
 
 from meshconfig.cli import app
+from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
 from meshconfig.rollout.runner.metrics import SILENCE
 from meshconfig.rollout.runner.runner import GOODBYE
@@ -36,6 +37,7 @@ def command():
     found: Any = typer.main.get_command(app)
     while arguments[0] in getattr(found, "commands", ()):
         found = found.commands[arguments.pop(0)]
+        found = found.load() if isinstance(found, LazyCommand) else found
     return found.name, found.make_context(found.name, arguments).params
 
 
