@@ -1,11 +1,14 @@
 """Headers in whatever shape a library keeps them: read, write, remove, by names in lower case.
 
-Shapes: a mapping (dict, httpx.Headers, requests' CaseInsensitiveDict, aiohttp's CIMultiDict, email.message.Message), or
-a sequence of pairs (ASGI's, Kafka's, gRPC's metadata). Names and values may be str or bytes.
+Shapes: a mapping (dict, requests' CaseInsensitiveDict, aiohttp's CIMultiDict), a type of headers (httpx's, Starlette's,
+werkzeug's, websockets', wsgiref's, email.message's, grpc.aio's metadata), or pairs (ASGI's, Kafka's, gRPC's). Names and
+values may be str or bytes. A message without headers may have None.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
+
+from propagation.fields import HeaderNames
 
 Found = dict[str, list[str]]
 
@@ -13,7 +16,7 @@ Found = dict[str, list[str]]
 class Carrier(Protocol):
     """Where headers are written."""
 
-    def find(self, names: Collection[str]) -> Found:
+    def find(self, names: HeaderNames) -> Found:
         """The values of these headers, whatever the case in which they are written; those that are there."""
         ...
 
@@ -26,13 +29,22 @@ class Carrier(Protocol):
         ...
 
 
-def find(headers: Any, names: Collection[str]) -> Found:
-    """The values of those headers that are called one of `names` (in lower case), by name, in the order they came."""
+def find(headers: Any, names: HeaderNames) -> Found:
+    """The values of those headers that are called one of `names`, by name, in the order they came.
+
+    Of the other headers, most are not even looked at: a request has many, and this runs for each.
+    """
     found: Found = {}
+    lengths = names.lengths
     for key, value in pairs(headers):
+        try:
+            if len(key) not in lengths:
+                continue
+        except TypeError:
+            continue  # what is neither str nor bytes is no header's name
         name = _text(key).lower()
         if name in names:
-            found.setdefault(name, []).extend(texts(value if isinstance(value, list | tuple) else (value,)))
+            found.setdefault(name, []).extend(texts(value if isinstance(value, (list, tuple)) else (value,)))
     return found
 
 
@@ -41,20 +53,31 @@ def texts(values: Iterable[Any]) -> list[str]:
     return [_text(value) for value in values]
 
 
+# What gives every value of a header that came several times, where `items` gives one or none: httpx's and Starlette's,
+# email.message's and websockets'.
+_ALL_ITEMS = ("multi_items", "raw_items", "items")
+
+
 def pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
-    """Names and values, a header that came twice twice where the library still knows."""
-    for method in ("multi_items", "items"):
+    """Names and values, a header that came twice twice where the library still knows. None has none."""
+    if isinstance(headers, (list, tuple)):
+        return headers
+    if headers is None:
+        return ()
+    for method in _ALL_ITEMS:
         if hasattr(headers, method):
-            headers = getattr(headers, method)()
-            break
-    listed: Iterable[tuple[Any, Any]] = headers
-    return listed
+            listed: Iterable[tuple[Any, Any]] = getattr(headers, method)()
+            return listed
+    given: Iterable[tuple[Any, Any]] = headers
+    return given
 
 
 def carrier_for(headers: Any) -> Carrier:
     """How to write to `headers`. Raises TypeError for what can neither be set by key nor appended to."""
     if isinstance(headers, list):
         return PairsCarrier(headers)
+    if isinstance(headers, MappingCarrier | PairsCarrier):
+        return headers
     if hasattr(headers, "__setitem__") and hasattr(headers, "items"):
         return MappingCarrier(headers)
     raise TypeError(f"headers: {type(headers).__name__} is neither a mutable mapping nor a list of pairs")
@@ -66,16 +89,17 @@ class MappingCarrier:
     def __init__(self, headers: Any) -> None:
         self._headers = headers
 
-    def find(self, names: Collection[str]) -> Found:
+    def find(self, names: HeaderNames) -> Found:
         return find(self._headers, names)
 
     def add(self, name: str, value: str) -> None:
         self._headers[name] = value
 
     def remove(self, name: str) -> None:
-        for key in [key for key in self._headers if _text(key).lower() == name]:
-            # A multidict lists a key once for each of its values, and its first removal takes all.
-            if key in self._headers:
+        # By the pairs, since iterating gives names, pairs or an error, as each library likes.
+        for key in [key for key, _ in pairs(self._headers) if _text(key).lower() == name]:
+            # A first removal takes all values, or the first alone.
+            while key in self._headers:
                 del self._headers[key]
 
 
@@ -89,7 +113,7 @@ class PairsCarrier:
         first = headers[0] if headers else ("", "")
         self._name, self._value = name_type or type(first[0]), value_type or type(first[1])
 
-    def find(self, names: Collection[str]) -> Found:
+    def find(self, names: HeaderNames) -> Found:
         return find(self._headers, names)
 
     def add(self, name: str, value: str) -> None:

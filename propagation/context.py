@@ -4,23 +4,32 @@ So whoever sets or reads baggage by OpenTelemetry's API and whoever uses `get` a
 baggage cannot hold (fields that must not leave, the spelling of members that came in) lies beside it, in a `State`.
 """
 
+import os
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from opentelemetry.baggage import set_baggage
-from opentelemetry.context import Context, attach, create_key, detach, get_current
+from opentelemetry.context import Context, create_key, get_current
 
+from propagation.attachment import Attaching, current, start_clean
 from propagation.config import PropagationConfig, default_config
 from propagation.errors import InvalidValueError
+from propagation.trail import Trail
 
 # Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
+TRAIL_KEY = create_key("propagation-trail")  # who answered the calls of a request, where its server shows it
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
+# Whether the work at hand belongs to a request that was read: True, or the request's trail where its server shows it.
+# A server's callbacks run in the context of whoever registered them, so uvicorn can begin a request in that of one
+# before it on the connection: pipelined, or after a body so large that reading paused. Not in OpenTelemetry's context,
+# since its own middleware, further in, may begin an empty one.
+READING: ContextVar[Trail | bool] = ContextVar("propagation_reading", default=False)
 F = TypeVar("F", bound=Callable[..., Any])
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -49,7 +58,7 @@ def get(name: str, context: Context | None = None) -> str | None:
 
     Of the tag this is the lane: `env: gray.next` reads "gray". A value that the field does not take reads as None.
     """
-    context = get_current() if context is None else context
+    context = current() if context is None else context
     state = state_of(context)
     if state is not None and name in state.local:
         return state.local[name]
@@ -65,33 +74,33 @@ def outgoing(name: str, context: Context, config: PropagationConfig) -> str | No
     if value is None and STATE_KEY not in context:
         return config.origin.get(name)
     field = config.by_name.get(name)
+    if isinstance(value, str) and ";" in value and field is not None:
+        value = value.partition(";")[0].strip()  # properties, which OpenTelemetry's propagator takes for the value's
     if not isinstance(value, str) or (field is not None and field.objection(value)):
         return None
     return value
 
 
-class Using:
-    """What `use` gives: a context manager, also for many threads and tasks at once, and a decorator of functions."""
+class Block:
+    """What `use` and `detached` give: a context manager, also for many threads and tasks at once, and a decorator."""
 
-    def __init__(self, context: Context | None, fields: Mapping[str, str | None]) -> None:
-        self._context, self._fields = context, fields
+    def __init__(self, caller: str, make: Callable[[Context], Context], whole: bool = False) -> None:
+        self._caller, self._make = caller, make
+        self._attaching = Attaching(whole)
 
     def __enter__(self) -> Context:
-        context = with_fields(get_current() if self._context is None else self._context, self._fields)
-        _ENTERED.set((*_ENTERED.get(), (self, attach(context))))
+        context = self._make(current())
+        self._attaching.attach(context)
         return context
 
     def __exit__(self, *error: object) -> None:
-        entered = _ENTERED.get()
-        # None where a generator's block began in one thread or task and ends in another: there is nothing of it here.
-        last = max((index for index, (one, _) in enumerate(entered) if one is self), default=None)
-        if last is not None:
-            _ENTERED.set(entered[:last] + entered[last + 1 :])
-            detach(entered[last][1])
+        self._attaching.detach()
 
     def __call__(self, function: F) -> F:
         if isgeneratorfunction(function) or isasyncgenfunction(function):
-            raise TypeError(f"use: {function.__qualname__} is a generator, which runs later; use `with` inside it")
+            raise TypeError(
+                f"{self._caller}: {function.__qualname__} is a generator, which runs later; use `with` inside it"
+            )
         if iscoroutinefunction(function):
 
             @wraps(function)
@@ -108,17 +117,22 @@ class Using:
         return cast(F, work)
 
 
-# The blocks around the work at hand, and how each ends: what began in another thread or task is none of theirs.
-_ENTERED: ContextVar[tuple[tuple[Using, Token[Context]], ...]] = ContextVar("propagation_entered", default=())
-
-
-def use(context: Context | None = None, /, **fields: str | None) -> Using:
+def use(context: Context | None = None, /, **fields: str | None) -> Block:
     """Work inside the `with` block, or in the function that it decorates, with these fields.
 
     context: what they are set on top of (default: the current one). None takes a field away. A name with a dash goes in
     as `use(**{"x-request-id": "1"})`. Entering raises InvalidValueError for a value that a remote field does not take.
     """
-    return Using(context, fields)
+    return Block("use", lambda around: with_fields(around if context is None else context, fields))
+
+
+def detached() -> Block:
+    """Start work that outlives its request: in the `with` block, or in the function that it decorates, there is none.
+
+    No field, no member of `baggage` and no local field is there; `origin` holds, as for all work that no request
+    started. A task, a thread or a timer that is begun inside keeps it so. OpenTelemetry's span stays the current one.
+    """
+    return Block("detached", forgetting, whole=True)
 
 
 def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:
@@ -150,8 +164,8 @@ def continued(context: Context, fresh: State) -> State:
 
 
 def forgetting(context: Context) -> Context:
-    """`context` without baggage and without our entry; a span, and what else others keep there, stays."""
-    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY)})
+    """`context` without baggage and without our entries; a span, and what else others keep there, stays."""
+    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY, TRAIL_KEY)})
 
 
 def baggage_of(context: Context) -> Mapping[str, object]:
@@ -166,12 +180,33 @@ def state_of(context: Context) -> State | None:
     return found if isinstance(found, State) else None
 
 
+def trail_of(context: Context) -> Trail | None:
+    """Where the calls of the request in `context` are collected, None where nobody asks for its trail."""
+    found = context.get(TRAIL_KEY) or READING.get()
+    return found if isinstance(found, Trail) else None
+
+
+def shown_trail(context: Context, config: PropagationConfig) -> Trail | None:
+    """The trail that a server of `config` adds to its answer to the request in `context`."""
+    found = context.get(TRAIL_KEY) if config.trail else None
+    return found if isinstance(found, Trail) else None
+
+
 def config_of(context: Context, config: PropagationConfig | None = None) -> PropagationConfig:
     """`config` if given, else that of the request in `context`, else the process's own."""
     if config is not None:
         return config
     state = state_of(context)
     return default_config() if state is None else state.config
+
+
+def _start_clean() -> None:
+    start_clean(forgetting(get_current()))
+
+
+# A pool's process is forked when a request first needs it, with that request's context, and then works for all.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_clean)
 
 
 def _check(name: str, value: str | None, config: PropagationConfig) -> None:

@@ -5,9 +5,8 @@ PROPAGATION_KEY_NAMES=env=env|x-env,tenant=x-tenant.
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 
-from propagation.errors import ConfigError
+from propagation.errors import ConfigError, nearest
 
 PREFIX = "PROPAGATION_"
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -59,19 +58,21 @@ READERS: dict[str, Callable[[str], object]] = {
     "trust_inbound": _switch,
     "origin": _pairs,
     "echo": _switch,
+    "trail": _switch,
 }
 
 
 def options(environ: Mapping[str, str]) -> dict[str, object]:
-    """The options that `environ` sets; an empty variable counts as not set.
+    """The options that `environ` sets.
 
-    Raises ConfigError naming the variable, also for one that is nearly an option's name.
+    Raises ConfigError naming the variable, also for an empty one, which could mean either nothing or the default, and
+    for one that is nearly an option's name.
     """
     _check_spelling(environ)
     return {
         option: _read(PREFIX + option.upper(), reader, environ)
         for option, reader in READERS.items()
-        if environ.get(PREFIX + option.upper())
+        if PREFIX + option.upper() in environ
     }
 
 
@@ -82,6 +83,8 @@ def named(message: str) -> str:
 
 
 def _read(variable: str, reader: Callable[[str], object], environ: Mapping[str, str]) -> object:
+    if not environ[variable].strip(", "):
+        raise ConfigError(f"{variable}: empty; unset it for the default, or give a value")
     try:
         return reader(environ[variable])
     except ConfigError as error:
@@ -93,5 +96,5 @@ def _check_spelling(environ: Mapping[str, str]) -> None:
     for variable in environ:
         ours = variable.startswith(PREFIX) and variable not in known
         # Others may use the prefix too: only what is nearly an option of ours is an error.
-        if ours and (near := get_close_matches(variable, known, n=1, cutoff=0.85)):
-            raise ConfigError(f"{variable}: no such option; did you mean {near[0]}?")
+        if ours and (near := nearest(variable, known, cutoff=0.85)):
+            raise ConfigError(f"{variable}: no such option; did you mean {near}?")

@@ -1,30 +1,39 @@
 """From the headers of a request or a message to a context: every rule of reading in one place."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
 from propagation import carriers, members, rejections
+from propagation.attachment import current
 from propagation.config import PropagationConfig
-from propagation.context import BAGGAGE_KEY, STATE_KEY, Member, State, baggage_of, config_of, continued, without_fields
-from propagation.fields import RemoteField
+from propagation.context import (
+    BAGGAGE_KEY,
+    STATE_KEY,
+    TRAIL_KEY,
+    Member,
+    State,
+    baggage_of,
+    config_of,
+    continued,
+    without_fields,
+)
+from propagation.fields import RemoteField, each_value
+from propagation.trail import Trail
 
 
 def extract(headers: Any, *, config: PropagationConfig | None = None, context: Context | None = None) -> Context:
     """The fields that `headers` carry, in a context for `use` or for OpenTelemetry's `attach`.
 
-    headers: a mapping or a sequence of pairs, names in any case, names and values str or bytes. context: what to add to
-    (default: the current one); it comes back unchanged where the headers say nothing of a field.
+    headers: a mapping, pairs, or None for a message without headers; names in any case, names and values str or bytes.
+    context: what to add to (default: the current one); it comes back unchanged where the headers say nothing of a
+    field.
     A value that a field does not take leaves the work without it; it is counted and logged, and nothing is raised.
     """
-    context = get_current() if context is None else context
+    context = current() if context is None else context
     config = config_of(context, config)
-    return read_into(context, carriers.find(headers, names_read(config)), State(config))
-
-
-def names_read(config: PropagationConfig) -> frozenset[str]:
-    """The headers, in lower case, that this config reads."""
-    return config.wire_names if config.baggage == "off" else config.wire_names | {members.HEADER}
+    return read_into(context, carriers.find(headers, config.names_read), State(config))
 
 
 def read_request(context: Context, found: carriers.Found | None, fresh: State) -> Context:
@@ -36,11 +45,13 @@ def read_request(context: Context, found: carriers.Found | None, fresh: State) -
         from propagation.tags import tag_current_span  # loads OpenTelemetry's tracing, which few need
 
         tag_current_span(read)
+    if fresh.config.trail and fresh.config.tag in baggage_of(read):
+        return Context({**read, TRAIL_KEY: Trail()})
     return read
 
 
 def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
-    """`context` with what was found, by the rules of `fresh.config`. Only `names_read` may be among `found`."""
+    """`context` with what was found, by the rules of `fresh.config`. Only `config.names_read` may be among `found`."""
     config = fresh.config
     if not config.trust_inbound:
         return without_fields(context, fresh)
@@ -56,7 +67,7 @@ def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
     for field in config.fields:
         for name in field.wire_names:
             if name in found:
-                _put(baggage, field, found[name])
+                _put(baggage, field, each_value(found[name]))
                 break
         else:
             if field.name in own:
@@ -77,16 +88,11 @@ def _split(listed: list[str], config: PropagationConfig) -> tuple[dict[str, list
     return own, foreign
 
 
-def _put(baggage: dict[str, object], field: RemoteField, sent: list[str]) -> None:
+def _put(baggage: dict[str, object], field: RemoteField, sent: Sequence[str]) -> None:
     """Take the one value that was sent; what is not one good value takes away what the context had."""
-    value = sent[0].strip(" \t")
-    objection = field.objection(value) if len(sent) == 1 or _agree(sent) else "conflict"
+    value, objection = field.agreed(sent)
     if objection is None:
         baggage[field.name] = value
     else:
         baggage.pop(field.name, None)
         rejections.REJECTED.add(field.name, objection, value)
-
-
-def _agree(sent: list[str]) -> bool:
-    return len({value.strip(" \t") for value in sent}) == 1

@@ -1,13 +1,28 @@
 """What a propagated field is: its name, its names on the wire, and the values it takes."""
 
 import re
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Self
 
+BAGGAGE = "baggage"  # W3C's header
 MAX_LENGTH = 64  # of a value, in characters
+LONGEST_HEADER = 8192  # in characters; what is longer is not looked into
 _VALUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TAG = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9._-]+)?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class HeaderNames(frozenset[str]):
+    """Names of headers in lower case, and how long they are: most other headers are told apart by length alone."""
+
+    lengths: frozenset[int]
+
+    def __new__(cls, names: Iterable[str]) -> Self:
+        made = super().__new__(cls, names)
+        made.lengths = frozenset(map(len, made))
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,30 @@ class RemoteField:
     def read(self, value: str) -> str:
         """What code sees of a valid `value`: of a tag the lane."""
         return value.partition(".")[0] if self.is_tag else value
+
+    def agreed(self, sent: Sequence[str]) -> tuple[str, str | None]:
+        """The one value that `sent` comes to, and the objection to it: "conflict" where values differ."""
+        if len(sent) == 1:  # nearly always
+            value = sent[0].strip(" \t")
+            return value, self.objection(value)
+        values = dict.fromkeys(one.strip(" \t") for one in sent)
+        value = next(iter(values), "")
+        return value, self.objection(value) if len(values) == 1 else "conflict"
+
+
+def each_value(header: Sequence[str]) -> Sequence[str]:
+    """The values of a field's header, given as often as it came: whoever is on the way may join two by a comma.
+
+    RFC 9110, section 5.3; a WSGI server always does, an ASGI server never. A header that is too long stays whole, which
+    no field takes.
+    """
+    if len(header) == 1 and "," not in header[0]:
+        return header
+    return [
+        value
+        for text in header
+        for value in (text.split(",") if "," in text and len(text) <= LONGEST_HEADER else (text,))
+    ]
 
 
 def is_token(name: str) -> bool:

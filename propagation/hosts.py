@@ -23,9 +23,10 @@ class HostRule:
     def _add(self, host: str, pattern: str) -> None:
         if network := _network(host):
             self._networks.append(network)
-        elif not host.strip(".") or any(sign in host for sign in "/:*@ "):
+        elif not host.strip(".") or any(sign in host for sign in "/:*@% "):
             raise ConfigError(
-                f"allowed_hosts: {pattern!r} is not a host, a .suffix, an address or a network (and takes no port)"
+                f"allowed_hosts: {pattern!r} is not a host, a .suffix, an address or a network"
+                " (and takes no port and no zone)"
             )
         elif host.startswith("."):
             self._suffixes += (host,)
@@ -33,9 +34,15 @@ class HostRule:
             self._names.add(host)
 
     def allows(self, host: str | None) -> bool:
-        """Whether `host`, without port, may be sent the fields. An empty or unknown host may not."""
+        """Whether `host`, without port, may be sent the fields. An empty or unknown host may not.
+
+        Neither may an IPv6 address with a zone, which names an interface of this machine, nor a name with any other
+        percent sign: a client that decodes it connects to another host.
+        """
         name = (host or "").lower().rstrip(".")
-        if name in self._names or (self._suffixes and name.endswith(self._suffixes)):
+        if "%" in name:
+            return False
+        if name in self._names or (self._suffixes and ":" not in name and name.endswith(self._suffixes)):
             return True
         address = _address(name) if self._networks else None
         return address is not None and any(address in network for network in self._networks)
@@ -52,6 +59,8 @@ def host_of(url: str) -> str | None:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
+    if "%" in text:
+        return None
     try:
         return ip_network(text.strip("[]"), strict=False)
     except ValueError:

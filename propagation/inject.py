@@ -1,38 +1,57 @@
 """From a context to the headers of a request or a message: every rule of writing in one place."""
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, overload
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
 from propagation import carriers, members
+from propagation.attachment import current
 from propagation.carriers import Carrier, Found
 from propagation.config import PropagationConfig
 from propagation.context import baggage_of, config_of, outgoing, state_of
-from propagation.fields import RemoteField
+from propagation.fields import RemoteField, each_value
 from propagation.hosts import host_of
+from propagation.signatures import signed_names
 
 C = TypeVar("C")
+# Sentry's SDK writes these into each call by its own list of targets, and repeats those that came in.
+_WRITTEN_BY_SENTRY = "sentry-"
 
 
+@overload
+def inject(
+    headers: None, url: str | None = None, *, config: PropagationConfig | None = None, context: Context | None = None
+) -> dict[str, str]: ...
+@overload
 def inject(
     headers: C, url: str | None = None, *, config: PropagationConfig | None = None, context: Context | None = None
-) -> C:
+) -> C: ...
+def inject(
+    headers: C | None,
+    url: str | None = None,
+    *,
+    config: PropagationConfig | None = None,
+    context: Context | None = None,
+) -> C | dict[str, str]:
     """Write the fields of `context` (default: the current one) into `headers`, and give `headers` back.
 
-    headers: a mutable mapping or a list of pairs. url: where they go; to a host that `allowed_hosts` does not name,
-    nothing is added and what is ours is taken out. None, as for a message, is allowed always.
-    A field's header that is there already is the caller's own and stays; a `baggage` header is added to. Doing it
-    twice changes nothing. Raises TypeError for headers that cannot be written.
+    headers: a mutable mapping or a list of pairs; None, as in a message without headers, gives a new dict. url: where
+    they go; to a host that `allowed_hosts` does not name, nothing is added and what is ours is taken out. None, as for
+    a message, is allowed always.
+    A field's header that is there already is the caller's own and stays; a `baggage` header is added to. A header that
+    the request's signature covers stays as it is. Doing it twice changes nothing. Raises TypeError for headers that
+    cannot be written.
     """
-    context = get_current() if context is None else context
+    written: C | dict[str, str] = {} if headers is None else headers
+    context = current() if context is None else context
     config = config_of(context, config)
-    carrier = carriers.carrier_for(headers)
+    carrier = carriers.carrier_for(written)
     if url is None or config.allows(host_of(url)):
-        add_fields(carrier, context, config)
+        add_fields(carrier, context, config, url or "")
     else:
-        remove_fields(carrier, context, config)
-    return headers
+        remove_fields(carrier, context, config, url)
+    return written
 
 
 def has_fields(context: Context, config: PropagationConfig) -> bool:
@@ -42,33 +61,45 @@ def has_fields(context: Context, config: PropagationConfig) -> bool:
     return config.has_origin and state_of(context) is None
 
 
-def add_fields(carrier: Carrier, context: Context, config: PropagationConfig) -> None:
-    """Write the fields, and the baggage that `config.baggage` lets out, without asking where they go."""
+def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, url: str | bytes = "") -> None:
+    """Write the fields, and the baggage that `config.baggage` lets out, without asking where they go.
+
+    url: where they go, or the query of that alone: a signature may stand there.
+    """
     if not has_fields(context, config):
         return
-    found = carrier.find(config.wire_names | {members.HEADER})
-    written = members.split_all(found.get(members.HEADER, ()))
+    found = carrier.find(config.names_written)
+    signed = signed_names(found, url)
+    written = members.split_all(found[members.HEADER]) if members.HEADER in found else []
     values: dict[str, str] = {}
     for field in config.fields:
         value = _value(field, found, written, context, config)
         if value is not None:
             values[field.name] = value
-            if found.keys().isdisjoint(field.wire_names):
+            if field.wire_names[0] not in signed and found.keys().isdisjoint(field.wire_names):
                 carrier.add(field.wire_names[0], value)
-    if config.baggage != "off":
-        _write_baggage(carrier, found, list(_baggage(values, written, context, config)))
+    if config.baggage != "off" and members.HEADER not in signed:
+        _write_baggage(carrier, found, _baggage(values, written, context, config))
 
 
-def remove_fields(carrier: Carrier, context: Context, config: PropagationConfig) -> None:
-    """Take out what `add_fields` would have written, and our fields whoever wrote them."""
-    found = carrier.find(config.wire_names | {members.HEADER})
-    for name in found.keys() - {members.HEADER}:
+def remove_fields(carrier: Carrier, context: Context, config: PropagationConfig, url: str | bytes = "") -> None:
+    """Take out what `add_fields` would have written, and our fields whoever wrote them; `url` is as there."""
+    found = carrier.find(config.names_written)
+    signed = signed_names(found, url)
+    for name in found.keys() & config.wire_names - signed:
         carrier.remove(name)
-    ours = {raw for _, raw in _foreign(context, config)}
-    listed = members.split_all(found.get(members.HEADER, ()))
-    _write_baggage(
-        carrier, found, [one for one in listed if members.key_of(one) not in config.by_name and one not in ours]
-    )
+    if members.HEADER in found and members.HEADER not in signed:
+        _write_baggage(carrier, found, list(_strangers(found[members.HEADER], context, config)))
+
+
+def _strangers(written: list[str], context: Context, config: PropagationConfig) -> Iterator[str]:
+    """The members that somebody else wrote for this call: neither ours, nor what came in with the request."""
+    came = members.split_all(raw for _, raw in _foreign(context, config))
+    passed_on = {*came, *map(members.rewritten, came)}
+    for member in members.split_all(written):
+        key = members.key_of(member)
+        if key not in config.by_name and (member not in passed_on or key.startswith(_WRITTEN_BY_SENTRY)):
+            yield member
 
 
 def _value(
@@ -77,34 +108,41 @@ def _value(
     """The value that leaves: of the caller's own header, else of the caller's own member, else of the context."""
     for name in field.wire_names:
         if name in found:
-            return _agreed(field, found[name])
-    # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find none.
-    own = [] if config.baggage == "off" else [one for one in written if members.key_of(one) == field.name]
-    said = _agreed(field, [members.value_of(one) or "" for one in own])
-    return outgoing(field.name, context, config) if said is None else said
+            return _agreed(field, each_value(found[name]))
+    if written and config.baggage != "off":
+        # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find
+        # none.
+        own = [members.value_of(one) or "" for one in written if members.key_of(one) == field.name]
+        if (said := _agreed(field, own)) is not None:
+            return said
+    return outgoing(field.name, context, config)
 
 
-def _agreed(field: RemoteField, sent: list[str]) -> str | None:
+def _agreed(field: RemoteField, sent: Sequence[str]) -> str | None:
     """The one good value that was sent, None where there is no such."""
-    values = {value.strip(" \t") for value in sent}
-    value = values.pop() if len(values) == 1 else ""
-    return value if field.objection(value) is None else None
+    value, objection = field.agreed(sent)
+    return value if objection is None else None
 
 
-def _baggage(values: dict[str, str], written: list[str], context: Context, config: PropagationConfig) -> Iterator[str]:
+def _baggage(values: dict[str, str], written: list[str], context: Context, config: PropagationConfig) -> list[str]:
     """Our members first, for readers who stop at a limit; then the caller's own; then the context's."""
-    yield from (f"{name}={value}" for name, value in values.items())
+    listed = [f"{name}={value}" for name, value in values.items()]
     if config.baggage == "declared":
-        return
+        return listed
     spelling = dict(_foreign(context, config))
+    if written:
+        listed += _callers(written, spelling, config)
+    return listed + members.limited(list(spelling.values())) if spelling else listed
+
+
+def _callers(written: list[str], spelling: dict[str, str], config: PropagationConfig) -> Iterator[str]:
+    """The caller's own members; the context's of the same keys are taken out of `spelling`."""
     rewritten = {members.rewritten(raw): raw for raw in spelling.values()}
-    keys = set()
     for member in written:
         key = members.key_of(member)
         if key not in config.by_name and key not in config.local_fields:
-            keys.add(key)
+            spelling.pop(key, None)
             yield rewritten.get(member, member)
-    yield from members.limited([raw for key, raw in spelling.items() if key not in keys])
 
 
 def _foreign(context: Context, config: PropagationConfig) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ stays.
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
+from weakref import WeakSet
 
 from opentelemetry.context import get_current
 
@@ -24,6 +25,7 @@ _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 class PropagationFilter(logging.Filter):
     """For a handler: `handler.addFilter(PropagationFilter())`, then `%(env)s` in its format.
 
+    A record that a queue brings to the handler, as QueueHandler and QueueListener do, has the values of its making.
     config: default, that of the request at hand, else that of the environment. Raises ConfigError for a field whose
     name a record has for something else.
     """
@@ -31,11 +33,46 @@ class PropagationFilter(logging.Filter):
     def __init__(self, config: PropagationConfig | None = None) -> None:
         super().__init__()
         self._config = _checked(config)
+        _note_for(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields; every record passes."""
-        _add(record, self._config)
+        noted = vars(record).get(_NOTED)
+        if noted is None:
+            _add(record, self._config)
+        else:
+            for name in self.fields():
+                vars(record).setdefault(name, noted.get(name, NONE))
         return True
+
+    def fields(self) -> tuple[str, ...]:
+        """The fields that this filter adds where it stands."""
+        return config_of(get_current(), self._config).correlation_fields
+
+
+# A filter at the far end of a queue runs in another thread, or another process: what it adds is noted in each record
+# when it is made, by an attribute that formatters of all attributes pass over. The value is made of plain texts, since
+# queues between processes pickle records.
+_NOTED = "_propagation"
+_FILTERS: WeakSet[PropagationFilter] = WeakSet()
+
+
+def _note_for(one: PropagationFilter) -> None:
+    if not hasattr(logging.Logger.makeRecord, _NOTED):
+        patch(logging.Logger, "makeRecord", _noting)
+        vars(logging.Logger.makeRecord)[_NOTED] = True
+    _FILTERS.add(one)
+
+
+def _noting(original: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    def make_with_note(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = original(*args, **kwargs)
+        if _FILTERS:
+            names = {name for one in _FILTERS for name in one.fields()}
+            vars(record)[_NOTED] = {name: value for name in names if (value := get(name)) is not None}
+        return record
+
+    return make_with_note
 
 
 def record_factory(

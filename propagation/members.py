@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from propagation.context import Member
+from propagation.fields import BAGGAGE
 
-HEADER = "baggage"
+HEADER = BAGGAGE
 # W3C Baggage, "Limits": what every platform must pass on; more than that nobody has to look at.
 MAX_MEMBERS = 64
 MAX_BYTES = 8192
@@ -54,12 +55,16 @@ def key_of(member: str) -> str:
 
 
 def value_of(member: str) -> str | None:
-    """A member's value without its properties, decoded as RFC 3986 says ("+" is itself); None for what is not UTF-8."""
+    """A member's value without its properties, decoded as RFC 3986 says ("+" is itself); None for what is not UTF-8.
+
+    An encoded ";" ends it too: OpenTelemetry for Python takes properties for a part of the value, and encodes them.
+    """
     value = member.partition("=")[2].partition(";")[0].strip(" \t")
     try:
-        return unquote(value, errors="strict")
+        decoded, cut, _ = unquote(value, errors="strict").partition(";")
     except UnicodeDecodeError:
         return None
+    return decoded.strip(" \t+") if cut else decoded  # the space before a property, as it writes it
 
 
 def foreign(member: str, earlier: str | None = None) -> Member:

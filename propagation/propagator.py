@@ -1,9 +1,8 @@
 """The fields as an OpenTelemetry propagator: OTEL_PROPAGATORS=tracecontext,baggage,remote_fields."""
 
-from collections.abc import Collection
 from typing import Generic
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
@@ -14,10 +13,12 @@ from opentelemetry.propagators.textmap import (
 )
 
 from propagation import carriers, members
+from propagation.attachment import current
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
 from propagation.context import State, config_of
-from propagation.extract import names_read, read_into
+from propagation.extract import read_into
+from propagation.fields import HeaderNames
 from propagation.inject import add_fields
 
 
@@ -37,15 +38,15 @@ class RemoteFieldsPropagator(TextMapPropagator):
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
         """`context` with the fields that `carrier` brings, read as `propagation.extract` reads them."""
-        context = get_current() if context is None else context
+        context = current() if context is None else context
         config = config_of(context, self._config)
-        return read_into(context, _read(carrier, getter, names_read(config)), State(config))
+        return read_into(context, _read(carrier, getter, config.names_read), State(config))
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
     ) -> None:
         """Write the fields of `context` into `carrier`, in the manner of `propagation.inject`."""
-        context = get_current() if context is None else context
+        context = current() if context is None else context
         config = config_of(context, self._config)
         if config.allowed_hosts is None:
             add_fields(_SetterCarrier(carrier, setter), context, config)
@@ -53,12 +54,12 @@ class RemoteFieldsPropagator(TextMapPropagator):
     @property
     def fields(self) -> set[str]:
         """The headers that `inject` may set."""
-        config = config_of(get_current(), self._config)
+        config = config_of(current(), self._config)
         names = {field.wire_names[0] for field in config.fields}
         return names if config.baggage == "off" else names | {members.HEADER}
 
 
-def _read(carrier: CarrierT, getter: Getter[CarrierT], names: Collection[str]) -> Found:
+def _read(carrier: CarrierT, getter: Getter[CarrierT], names: HeaderNames) -> Found:
     if getter is default_getter:
         return carriers.find(carrier, names)  # which knows names in any case; the default getter does not
     return {name: carriers.texts(values) for name in names if (values := getter.get(carrier, name))}
@@ -77,7 +78,7 @@ class _SetterCarrier(Generic[CarrierT]):
         except TypeError:
             self._known = None
 
-    def find(self, names: Collection[str]) -> Found:
+    def find(self, names: HeaderNames) -> Found:
         return self._known.find(names) if self._known else {}
 
     def add(self, name: str, value: str) -> None:

@@ -26,12 +26,14 @@ class Library(NamedTuple):
     """A line of the registry: what is known of a library without loading it.
 
     package: the top-level module whose presence says that the library is installed. module: ours for it. default:
-    whether `instrument()` without names takes it; else it must be asked for by name.
+    whether `instrument()` without names takes it; else it must be asked for by name. background: whether the library
+    carries nothing, and starts work that outlives requests.
     """
 
     package: str
     module: str
     default: bool = True
+    background: bool = False
 
 
 class Descriptor(NamedTuple):
@@ -76,6 +78,8 @@ REGISTRY = {
     "huey": Library("huey", "propagation.messaging.huey"),
     "arq": Library("arq", "propagation.messaging.arq"),
     "taskiq": Library("taskiq", "propagation.messaging.taskiq"),
+    "apscheduler": Library("apscheduler", "propagation.background.apscheduler", background=True),
+    "aiojobs": Library("aiojobs", "propagation.background.aiojobs", background=True),
     "grpc_server": Library("grpc", "propagation.servers.grpc", default=False),
     "aiohttp_server": Library("aiohttp", "propagation.servers.aiohttp", default=False),
     "tornado_server": Library("tornado", "propagation.servers.tornado", default=False),

@@ -5,19 +5,19 @@ where `allowed_hosts` is set, nothing is sent.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import unquote
 from weakref import WeakSet
 
 import grpc
 
+from propagation.clients.grpc_target import UNKNOWN, hosts_of
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
-from propagation.hosts import host_of
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER, Answer, Trail
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -25,9 +25,6 @@ DESCRIPTOR = Descriptor(
     explicit=("propagation.clients.grpc.PropagatingInterceptor", "propagation.clients.grpc.aio_interceptors"),
 )
 Metadata = list[tuple[str, str | bytes]]
-_NAMED = ("dns", "xds")  # gRPC's name syntax: those schemes whose last part is HOST[:PORT]
-_LISTED = ("ipv4", "ipv6")
-_NAMELESS = ("unix", "unix-abstract", "vsock")
 # gRPC, "PROTOCOL-HTTP2", Custom-Metadata; a call with other metadata fails. "-bin" is for bytes.
 _KEY = re.compile(r"[0-9a-z_.-]+(?<!-bin)")
 
@@ -36,11 +33,13 @@ class _Carrying:
     """What sync and async interceptors share."""
 
     def __init__(self, target: str | None = None, *, config: PropagationConfig | None = None) -> None:
-        self._hosts = (None,) if target is None else hosts_of(target)
+        self._hosts = UNKNOWN if target is None else hosts_of(target)
         self._config = config
         self.active = True
 
-    def _prepare(self, metadata: Iterable[tuple[str, Any]] | None) -> tuple[Metadata, AbstractContextManager[object]]:
+    def _prepare(
+        self, metadata: Iterable[tuple[str, Any]] | None
+    ) -> tuple[Metadata, AbstractContextManager[Trail | None]]:
         """The metadata to send, and the context to send it in."""
         own = list(metadata or ())
         sent = list(own)
@@ -65,8 +64,11 @@ class PropagatingInterceptor(
         if not self.active:
             return continuation(details, request)
         metadata, context = self._prepare(details.metadata)
-        with context:
-            return continuation(_Details(details, metadata), request)
+        with context as trail:
+            call = continuation(_Details(details, metadata), request)
+        if trail is not None:
+            trail.take_later(lambda: _answers(call))
+        return call
 
     intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = _intercept
 
@@ -84,8 +86,11 @@ class _Async(_Carrying):
         if not self.active:
             return await continuation(details, request)
         metadata, context = self._prepare(details.metadata)
-        with context:
-            return await continuation(details._replace(metadata=grpc.aio.Metadata(*metadata)), request)
+        with context as trail:
+            call = await continuation(details._replace(metadata=grpc.aio.Metadata(*metadata)), request)
+        if trail is not None:
+            trail.take_later(lambda: _async_answers(call))
+        return call
 
 
 class _UnaryUnary(_Async, grpc.aio.UnaryUnaryClientInterceptor):
@@ -146,21 +151,36 @@ def install(config: PropagationConfig | None) -> Undo:
     )
 
 
-def hosts_of(target: str) -> tuple[str | None, ...]:
-    """The hosts of a gRPC target, such as "host:port", "dns:///host:port" or "ipv4:10.0.0.1:80,10.0.0.2:80"."""
-    scheme, _, rest = target.partition(":")
-    if scheme in _NAMELESS:
-        return (None,)
-    if scheme in _LISTED:
-        return tuple(_host(address) for address in rest.split(","))
-    return (_host((rest if scheme in _NAMED else target).rpartition("/")[2]),)
-
-
-def _host(address: str) -> str | None:
-    return host_of("//" + unquote(address))
-
-
 def _legal(pair: tuple[str, Any]) -> tuple[str, Any]:
     """`pair` without tabs in `baggage`, where they are only space between members; gRPC refuses them."""
     name, value = pair
     return (name, value.replace("\t", " ")) if name == "baggage" and isinstance(value, str) else pair
+
+
+def _answers(call: Any) -> list[Answer] | None:
+    """What a call was answered, None where it has not ended: the server's trailers, then what the mesh's routes add."""
+    if not call.done():
+        return None
+    # Layers of interceptors have calls of their own, but the same metadata.
+    return [(one, _hops(one)) for one in (call.trailing_metadata(), call.initial_metadata()) if one]
+
+
+def _async_answers(call: Any) -> list[Answer] | None:
+    """As `_answers`, of grpc.aio: each layer has the same call, and metadata anew each time."""
+    if not call.done():
+        return None
+    return [(call, [*_hops(_result(call.trailing_metadata())), *_hops(_result(call.initial_metadata()))])]
+
+
+def _hops(metadata: Iterable[tuple[str, Any]] | None) -> list[str]:
+    return [value for name, value in metadata or () if name == HEADER]
+
+
+def _result(ready: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives that has nothing to wait for."""
+    try:
+        ready.send(None)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        ready.close()

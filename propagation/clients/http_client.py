@@ -9,8 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from opentelemetry.context import get_current
-
+from propagation.attachment import current
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.context import config_of
@@ -48,20 +47,20 @@ def _write(connection: Any, config: PropagationConfig | None) -> None:
     lines: list[bytes] = connection._buffer
     if not lines:
         return  # the program forgot `putrequest`; http.client itself says so
-    host = _host(connection, lines[0])
-    rules = config_of(context := get_current(), config)
+    url = lines[0].split(b" ")[1].decode("latin-1")
+    host = _host(connection, url)
+    rules = config_of(context := current(), config)
     if not has_fields(context, rules) and rules.allows(host):
         return
     before = [_pair(line) for line in lines[1:]]
     sent: list[Any] = list(before)
-    with prepare(sent, (host,), rules):
+    with prepare(sent, (host,), rules, url):
         if sent != before:
             lines[1:] = [_bytes(name) + _COLON + _bytes(value) for name, value in sent]
 
 
-def _host(connection: Any, request_line: bytes) -> str | None:
+def _host(connection: Any, url: str) -> str | None:
     """The host that will read the headers: the one in the URL, where that is whole, as for a proxy."""
-    url = request_line.split(b" ")[1].decode("latin-1")
     if not url.startswith("/") and "://" in url:
         return host_of(url)
     host: str | None = connection._tunnel_host or connection.host

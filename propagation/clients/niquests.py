@@ -36,7 +36,7 @@ def install(config: PropagationConfig | None) -> Undo:
             **kwargs: Any,
         ) -> Any:
             sent = headers_of(self, headers)
-            with prepare(sent, hosts_of(self, url), config):
+            with prepare(sent, hosts_of(self, url), config, url):
                 return await original(self, method, url, body, sent, *args, **kwargs)
 
         return urlopen

@@ -5,16 +5,16 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, detach
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection
 
+from propagation.attachment import current
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.context import config_of
-from propagation.extract import names_read
 from propagation.hosts import host_of
 from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Carried, Descriptor
@@ -60,7 +60,7 @@ def install(config: PropagationConfig | None) -> Undo:
             sent.headers = headers
             token = attach(origin.context)
             try:
-                with prepare(headers, _hosts(self, sent), config):
+                with prepare(headers, _hosts(self, sent), config, sent.url):
                     return original(self, sent, raise_error)
             finally:
                 detach(token)
@@ -69,7 +69,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
     def connect(original: Callable[..., Any]) -> Callable[..., Any]:
         def connect_with_fields(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-            with prepare(request.headers, (host_of(request.url),), config):
+            with prepare(request.headers, (host_of(request.url),), config, request.url):
                 original(self, request, *args, **kwargs)
 
         return connect_with_fields
@@ -78,14 +78,14 @@ def install(config: PropagationConfig | None) -> Undo:
 
 
 def _begun(headers: HTTPHeaders, config: PropagationConfig | None) -> _Origin:
-    context = get_current()
-    names = names_read(config_of(context, config))
+    context = current()
+    names = config_of(context, config).names_read
     return _Origin(context, [(name, value) for name, value in headers.get_all() if name.lower() in names])
 
 
 def _restore(headers: HTTPHeaders, origin: _Origin, config: PropagationConfig | None) -> None:
     """Make of the headers of the hop before, which a redirect begins with, the program's own."""
-    for name in names_read(config_of(origin.context, config)):
+    for name in config_of(origin.context, config).names_read:
         if name in headers:
             del headers[name]
     for name, value in origin.own:

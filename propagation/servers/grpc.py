@@ -7,14 +7,17 @@ from typing import Any
 from weakref import WeakSet
 
 import grpc
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach
 
 from propagation import carriers
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
-from propagation.context import State
-from propagation.extract import names_read, read_request
+from propagation.context import State, config_of, shown_trail
+from propagation.extract import read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
+from propagation.servers.work import Work
+from propagation.trail import HEADER, with_own
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -32,7 +35,7 @@ class _Reading:
 
     def __init__(self, config: PropagationConfig | None = None) -> None:
         self._config = default_config() if config is None else config
-        self._names = names_read(self._config)
+        self._names = self._config.names_read
         self.active = True
 
     def _handler(self, handler: Any, metadata: Any) -> Any:
@@ -43,7 +46,7 @@ class _Reading:
         kind = "_".join("stream" if many else "unary" for many in streams)
 
         def read() -> Context:
-            return read_request(get_current(), carriers.find(metadata or (), self._names), State(self._config))
+            return read_request(current(), carriers.find(metadata or (), self._names), State(self._config))
 
         make = getattr(grpc, f"{kind}_rpc_method_handler")
         wrapped = _wrapped(getattr(handler, kind), handler.response_streaming, read)
@@ -108,22 +111,24 @@ def _wrapped(behavior: Behavior, streaming: bool, read: Callable[[], Context]) -
 
 def _call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
+        context = read()
         try:
-            return behavior(request, servicer)
+            with Work(context):
+                return behavior(request, servicer)
         finally:
-            detach(token)
+            _add_trail(servicer, context)
 
     return call
 
 
 def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def call(request: Any, servicer: Any) -> Any:
-        token = attach(read())
+        context = read()
         try:
-            return await behavior(request, servicer)
+            with Work(context):
+                return await behavior(request, servicer)
         finally:
-            detach(token)
+            _add_trail(servicer, context)
 
     return call
 
@@ -131,8 +136,8 @@ def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def steps(request: Any, servicer: Any) -> Iterator[Any]:
         # A context of the call's own, entered for each step: what is attached in it ends with it.
-        own = copy_context()
-        own.run(attach, read())
+        own, context = copy_context(), read()
+        own.run(attach, context)
         responses = own.run(lambda: iter(behavior(request, servicer)))
         try:
             while True:
@@ -144,6 +149,7 @@ def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
         finally:
             if close := getattr(responses, "close", None):
                 own.run(close)
+            _add_trail(servicer, context)
 
     return steps
 
@@ -151,25 +157,32 @@ def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def steps(request: Any, servicer: Any) -> AsyncIterator[Any]:
         context = read()
+        work = Work(context)
         responses = behavior(request, servicer)
-
-        async def step(function: Callable[[], Any]) -> Any:
-            nonlocal context
-            token = attach(context)
-            try:
-                return await function()
-            finally:
-                context = get_current()
-                detach(token)
-
         try:
             while True:
                 try:
-                    response = await step(responses.__anext__)
+                    with work:
+                        response = await responses.__anext__()
                 except StopAsyncIteration:
                     return
                 yield response
         finally:
-            await step(responses.aclose)
+            with work:
+                await responses.aclose()
+            _add_trail(servicer, context)
 
     return steps
+
+
+def _add_trail(servicer: Any, context: Context) -> None:
+    """Add the trail to the trailing metadata of a call that ends."""
+    collected = shown_trail(context, config_of(context))
+    # A sync handler of grpc.aio cannot be asked what its code has set, and what it has set must stay.
+    if collected is None or not hasattr(servicer, "trailing_metadata"):
+        return
+    if hops := collected.hops():
+        written = list(servicer.trailing_metadata() or ())
+        own = [value for name, value in written if name == HEADER]
+        kept = [pair for pair in written if pair[0] != HEADER]
+        servicer.set_trailing_metadata((*kept, *((HEADER, hop) for hop in with_own(hops, own))))

@@ -10,6 +10,7 @@ from propagation import (
     WSGIMiddleware,
     instrument,
 )
+from propagation.environment import READERS
 from propagation.instrumentation import is_instrumented
 from propagation.registry import REGISTRY
 
@@ -57,8 +58,12 @@ def test_every_option_can_be_set_in_the_environment():
     )
 
 
-def test_an_empty_variable_counts_as_not_set():
-    assert PropagationConfig.from_env({"PROPAGATION_REMOTE_FIELDS": ""}) == PropagationConfig()
+@pytest.mark.parametrize("value", ["", " ", ",", " , ,"])
+@pytest.mark.parametrize("option", READERS)
+def test_an_empty_variable_is_an_error(option, value):
+    variable = f"PROPAGATION_{option.upper()}"
+    with pytest.raises(ConfigError, match=rf"^{variable}: empty; unset it for the default, or give a value$"):
+        PropagationConfig.from_env({variable: value})
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,8 @@ def test_a_bad_variable_fails_at_the_start_and_not_in_a_request(start, environme
         ({"trust_inbound": "no"}, "trust_inbound: 'no' is neither True nor False"),
         ({"allowed_hosts": ("http://mouse",)}, "allowed_hosts: 'http://mouse' is not a host"),
         ({"allowed_hosts": ("mouse:80",)}, "allowed_hosts: 'mouse:80' is not a host"),
+        ({"allowed_hosts": ("fe80::1%eth0",)}, "allowed_hosts: 'fe80::1%eth0' is not a host"),
+        ({"allowed_hosts": ("fe80::%eth0/64",)}, "allowed_hosts: 'fe80::%eth0/64' is not a host"),
         ({"allowed_hosts": ("*.example.com",)}, "allowed_hosts: '*.example.com' is not a host"),
         ({"allowed_hosts": ".example.com"}, "allowed_hosts: give a tuple of names, not the string '.example.com'"),
     ],
@@ -141,6 +148,13 @@ def test_a_clash_or_an_unknown_name_fails_when_built(options, message):
         ("[fd00::1]", True),
         ("fd00::1", True),
         ("fe80::1", False),
+        ("fd00::1%eth0", False),
+        ("[fd00::1%25eth0]", False),
+        ("::1%.svc.cluster.local", False),
+        ("::1%25.svc.cluster.local", False),
+        ("::1:.svc.cluster.local", False),
+        ("evil.example.com%2f.svc.cluster.local", False),
+        ("evil.example.com%23.svc.cluster.local", False),
         ("", False),
         (None, False),
     ],

@@ -190,3 +190,78 @@ def test_threads_are_instrumented_only_when_asked_for():
         assert "threading" not in instrument()
     finally:
         uninstrument()
+
+
+def later(kind):
+    """A pool of `multiprocessing` that carries while threading is instrumented, asked in one of its ways."""
+    with multiprocessing.pool.ThreadPool(2) as pool:
+        ways = {
+            "apply": lambda: [pool.apply(get, ("env",))],
+            "apply_async": lambda: [pool.apply_async(get, ("env",)).get()],
+            "map": lambda: pool.map(get, ["env"] * 3),
+            "map_async": lambda: pool.map_async(get, ["env"] * 3).get(),
+            "starmap": lambda: pool.starmap(get, [("env",)]),
+            "imap": lambda: list(pool.imap(get, ["env"] * 3)),
+            "imap_unordered": lambda: list(pool.imap_unordered(get, ["env"] * 3, 2)),
+        }
+        found = []
+        for lane in LANES:
+            with use(env=lane):
+                found.append(set(ways[kind]()))
+        return found
+
+
+@pytest.mark.usefixtures("threading_carries")
+@pytest.mark.parametrize("kind", ["apply", "apply_async", "map", "map_async", "starmap", "imap", "imap_unordered"])
+def test_a_thread_pool_of_multiprocessing(kind):
+    assert later(kind) == [{lane} for lane in LANES]
+
+
+@pytest.mark.usefixtures("threading_carries")
+def test_its_callbacks_and_errors():
+    said, done = [], threading.Semaphore(0)
+
+    def note(result):
+        said.append((get("env"), str(result)))
+        done.release()
+
+    with multiprocessing.pool.ThreadPool(1) as pool, use(env="gray"):
+        pool.apply_async(get, ("env",), callback=note, error_callback=None)
+        pool.map_async(divmod, [1], error_callback=note)
+        assert all(done.acquire(timeout=10) for _ in range(2))
+        with pytest.raises(ZeroDivisionError):
+            pool.apply(divmod, (1, 0))
+    assert sorted(lane for lane, _ in said) == ["gray", "gray"]
+
+
+def test_a_futures_callback_has_the_tag_of_whoever_added_it(pool_class):
+    said, go = [], threading.Event()
+    with pool_class(1) as pool:
+        future = pool.submit(go.wait)
+        for lane in LANES:
+            with use(env=lane):
+                future.add_done_callback(lambda done: said.append(get("env")))
+        go.set()
+        future.result()
+        with use(env="blue"):
+            future.add_done_callback(lambda done: said.append((get("env"), done is future)))
+    assert said[:-1] == LANES
+    assert said[-1] == ("blue", True)
+    assert get("env") is None
+
+
+def test_threads_that_libraries_start_for_their_own_ends_do_not_keep_a_tag(threading_carries):
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(get("env")))
+    vars(thread)["_target"] = make_target(seen, "sentry_sdk.worker")
+    with use(env="gray"):
+        run_in(thread)
+    assert seen == [None]
+
+
+def make_target(seen, module):
+    def target():
+        seen.append(get("env"))
+
+    target.__module__ = module
+    return target

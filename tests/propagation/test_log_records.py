@@ -1,7 +1,10 @@
 """Correlation fields in the records of stdlib logging, structlog and loguru: the value of the moment."""
 
+import io
 import logging
 import pickle
+import queue
+from logging.handlers import MemoryHandler, QueueHandler, QueueListener
 
 import loguru
 import pytest
@@ -135,3 +138,73 @@ def test_loguru():
     finally:
         loguru.logger.remove(handler)
     assert lines == ["before {}", "in {'env': 'gray'}", "mine {'env': 'staging'}"]
+
+
+def far_end(config=CONFIG):
+    """A handler with a filter, as it stands behind a queue, and what it writes."""
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logging.Formatter("%(message)s %(env)s"))
+    handler.addFilter(PropagationFilter(config))
+    return handler, out
+
+
+class Unprepared(QueueHandler):
+    """As many programs have it, so that records go through the queue whole."""
+
+    def prepare(self, record):
+        return record
+
+
+class Pickling(QueueHandler):
+    """As a queue between processes does it."""
+
+    def enqueue(self, record):
+        self.queue.put(pickle.loads(pickle.dumps(record)))
+
+
+@pytest.mark.parametrize("kind", [QueueHandler, Unprepared, Pickling])
+def test_records_that_a_queue_brings_have_the_value_of_their_making(kind):
+    handler, out = far_end()
+    records = queue.Queue()
+    listener = QueueListener(records, handler)
+    logger = logging.Logger("test")
+    logger.addHandler(kind(records))
+    logger.warning("before")
+    with use(env="gray"):
+        logger.warning("in")
+    logger.warning("mine", extra={"env": "staging"})
+    with use(env="prod"):
+        listener.start()
+        listener.stop()
+    assert out.getvalue().splitlines() == ["before -", "in gray", "mine staging"]
+
+
+def test_records_that_are_kept_and_written_later_too():
+    handler, out = far_end()
+    logger = logging.Logger("test")
+    kept = MemoryHandler(100, target=handler)
+    logger.addHandler(kept)
+    with use(env="gray"):
+        logger.warning("in")
+    with use(env="prod"):
+        kept.flush()
+    assert out.getvalue() == "in gray\n"
+    kept.close()
+
+
+def test_a_record_that_nobody_noted_has_the_value_of_its_handling():
+    handler, out = far_end()
+    record = logging.makeLogRecord({"msg": "from elsewhere"})
+    with use(env="gray"):
+        handler.handle(record)
+    assert out.getvalue() == "from elsewhere gray\n"
+
+
+def test_what_is_noted_is_not_among_what_formatters_of_all_attributes_write():
+    handler, _ = far_end()
+    with use(env="gray"):
+        record = logging.Logger("test").makeRecord("test", logging.INFO, "f", 1, "m", (), None)
+    added = vars(record).keys() - vars(logging.makeLogRecord({})).keys()
+    assert all(name.startswith("_") for name in added)
+    handler.close()

@@ -20,6 +20,7 @@ def test_the_public_names_are_the_issues_and_sorted():
         "PropagationError",
         "RemoteFieldsPropagator",
         "WSGIMiddleware",
+        "detached",
         "extract",
         "get",
         "inject",
@@ -37,6 +38,24 @@ def test_importing_loads_no_client_library_and_no_sdk():
     assert {"httpx", "httpx2"} <= libraries
     foreign = libraries | {"opentelemetry.sdk", "opentelemetry.instrumentation", "starlette", "wrapt"}
     assert foreign.isdisjoint(loaded)
+
+
+def test_importing_loads_no_module_of_ours_before_a_name_is_used():
+    code = "import sys, propagation; print(*[name for name in sys.modules if name.startswith('propagation')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(loaded) == ["propagation", "propagation.lazy"]
+
+
+def test_a_name_is_the_packages_though_a_submodule_is_called_so():
+    code = """
+import propagation.extract, propagation.inject
+from propagation.extract import read_into
+from propagation import *
+import propagation as package
+assert callable(extract) and callable(inject) and package.extract is extract
+assert set(package.__all__) <= set(dir(package)) and package.config.PropagationConfig is PropagationConfig
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_client_is_loaded_when_it_is_first_named():
@@ -123,6 +142,7 @@ def test_each_line_of_the_registry_has_its_module_and_its_description(name):
     found = registry.descriptor(name)
     assert callable(registry.module_of(name).install)
     assert found.distribution is None or importlib.metadata.version(found.distribution)
-    assert registry.REGISTRY[name].default == (found.sends is not None)
+    line = registry.REGISTRY[name]
+    assert (line.default and not line.background) == (found.sends is not None)
     for explicit in found.explicit:
         assert callable(functools.reduce(getattr, explicit.split(".")[1:], propagation))

@@ -1,5 +1,7 @@
 """Writing headers: once, the caller's own first, other people's baggage as it came, nothing to strangers."""
 
+from types import MappingProxyType
+
 import httpx
 import pytest
 from opentelemetry import baggage
@@ -218,7 +220,12 @@ def test_an_empty_list_is_written_in_the_types_that_its_carrier_says():
     assert pairs == [("env", b"gray")]
 
 
-@pytest.mark.parametrize("headers", [(("a", "1"),), None, "env"])
+@pytest.mark.parametrize("headers", [(("a", "1"),), MappingProxyType({"a": "1"}), "env", 7])
 def test_what_cannot_be_written_is_a_type_error(headers):
     with pytest.raises(TypeError, match="neither a mutable mapping nor a list of pairs"):
         inject(headers, context=arrived(env="gray"))
+
+
+def test_headers_that_are_not_there_yet_are_a_new_dict():
+    assert inject(None, context=arrived(env="gray")) == {"env": "gray", "baggage": "env=gray"}
+    assert inject(None) == {}

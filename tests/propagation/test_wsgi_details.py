@@ -6,9 +6,11 @@ from contextvars import copy_context
 from wsgiref.util import FileWrapper
 
 import pytest
-from opentelemetry.context import get_current
+from opentelemetry import baggage
+from opentelemetry.context import attach, get_current
 
-from propagation import PropagationConfig, WSGIMiddleware, extract, get, use
+from propagation import PropagationConfig, WSGIMiddleware, extract, get, inject, use
+from propagation.attachment import AROUND
 
 
 class Body:
@@ -168,3 +170,54 @@ def test_a_thousand_jobs_on_eight_threads_do_not_see_each_others_tag():
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(job, range(1000)))
+
+
+def attaching(environ, start_response):
+    """An app that attaches what it never detaches: on /attach, and in its body on /body; it says what it saw."""
+    saw = f"{get('env')} {inject({})}"
+    if environ["PATH_INFO"] == "/attach":
+        attach(baggage.set_baggage("env", "gray"))
+        use(env="gray").__enter__()
+    return parts(saw) if environ["PATH_INFO"] == "/body" else [saw.encode()]
+
+
+def parts(saw):
+    yield saw.encode()
+    attach(baggage.set_baggage("env", "gray"))
+    use(env="prod").__enter__()
+    yield b""
+
+
+@pytest.mark.parametrize("path", ["/attach", "/body"])
+@pytest.mark.parametrize("headers", [{}, {"HTTP_ENV": "prod"}], ids=["untagged", "tagged"])
+def test_what_an_app_leaves_attached_is_gone_with_its_request(path, headers, caplog):
+    app = WSGIMiddleware(attaching)
+
+    def requests():
+        said = []
+        for path_info, more in [("/", {}), (path, headers), ("/", {}), (path, headers), ("/body", {}), ("/", {})]:
+            body = app({"PATH_INFO": path_info, **more}, None)
+            said.append(b"".join(body).decode())
+            assert get_current() == {}
+            if hasattr(body, "close"):
+                body.close()
+        return said
+
+    with ThreadPoolExecutor(1) as thread:
+        said = thread.submit(requests).result()
+        assert thread.submit(AROUND.get).result() == ()  # blocks that never end are not kept either
+    assert [said[index] for index in (0, 2, 4, 5)] == ["None {}"] * 4
+    assert caplog.records == []
+
+
+def test_what_an_untagged_request_attaches_holds_until_its_body_ends():
+    def app(environ, start_response):
+        use(env="prod").__enter__()
+        return rest()
+
+    def rest():
+        yield get("env")
+        yield get("env")
+
+    assert list(WSGIMiddleware(app)({}, None)) == ["prod", "prod"]
+    assert get("env") is None

@@ -5,9 +5,11 @@ import concurrent.futures
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from importlib.util import find_spec
 from typing import Any, ParamSpec, TypeVar
 
 from propagation.config import PropagationConfig
+from propagation.executors import futures, pools
 from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Descriptor
 
@@ -19,7 +21,17 @@ DESCRIPTOR = Descriptor(
         "propagation.executors.run_in_executor",
     ),
 )
-_SERVICES = ("concurrent.futures.", "multiprocessing.", "logging.")
+# Whose threads work for all: they are started when somebody first needs them, and then go on.
+_SERVICES = (
+    "concurrent.futures.",
+    "multiprocessing.",
+    "logging.",
+    "apscheduler.",
+    "grpc.",
+    "kafka.",
+    "opentelemetry.",
+    "sentry_sdk.",
+)
 # Since Python 3.14: a pool of threads by inheritance alone. A context cannot go to another interpreter.
 _OF_INTERPRETERS: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
 P = ParamSpec("P")
@@ -27,12 +39,17 @@ T = TypeVar("T")
 
 
 class ThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
-    """As that of concurrent.futures; each call runs in a copy of the context in which it was submitted."""
+    """As that of concurrent.futures; each call runs in a copy of the context in which it was submitted.
+
+    So does a callback of its Future, in a copy of the context in which it was added.
+    """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
         """As Executor.submit; `map` uses it too."""
         context = copy_context()
-        return super().submit(lambda: context.run(fn, *args, **kwargs))
+        future = super().submit(lambda: context.run(fn, *args, **kwargs))
+        future.__class__ = futures.Future  # the pool makes it, and nobody has seen it yet
+        return future
 
 
 class Thread(threading.Thread):
@@ -57,6 +74,7 @@ def run_in_executor(
 def install(config: PropagationConfig | None) -> Undo:
     """Have every Thread, and every ThreadPoolExecutor with it the loop's own, do as those above.
 
+    The same holds for multiprocessing's ThreadPool, for the callbacks of Futures, and for gevent's greenlets.
     A thread that outlives the request which started it keeps that request's fields, so this is for programs that start
     threads for the work of one request. Contexts are carried whole: `config` says nothing
     here. The answer takes it back.
@@ -78,13 +96,21 @@ def install(config: PropagationConfig | None) -> Undo:
 
         return start_with_context
 
-    return undo_all(
-        [patch(concurrent.futures.ThreadPoolExecutor, "submit", submit), patch(threading.Thread, "start", start)]
-    )
+    undos = [
+        patch(concurrent.futures.ThreadPoolExecutor, "submit", submit),
+        patch(threading.Thread, "start", start),
+        futures.install(),
+        pools.install(),
+    ]
+    if find_spec("gevent") is not None:
+        from propagation.executors import greenlets
+
+        undos.append(greenlets.install())
+    return undo_all(undos)
 
 
 def _serves_many(thread: threading.Thread) -> bool:
-    """Whether the standard library started `thread` for its own ends, such as a pool's: it outlives the request."""
+    """Whether a library started `thread` for its own ends, such as a pool's: it outlives the request."""
     makers = (getattr(thread, "_target", None), type(thread))
     return any((getattr(maker, "__module__", None) or "").startswith(_SERVICES) for maker in makers)
 
