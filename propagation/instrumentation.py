@@ -1,5 +1,6 @@
 """Carry the fields in every client library that is installed; nothing is loaded before it is asked for."""
 
+import logging
 from threading import Lock
 
 from propagation.config import PropagationConfig, default_config
@@ -9,6 +10,7 @@ from propagation.registry import REGISTRY, is_installed, module_of
 
 _active: dict[str, tuple[PropagationConfig | None, Undo]] = {}
 _lock = Lock()
+_logger = logging.getLogger(__name__)
 
 
 def instrument(*names: str, config: PropagationConfig | None = None) -> tuple[str, ...]:
@@ -62,10 +64,7 @@ def _could_install(name: str, config: PropagationConfig | None) -> bool:
     try:
         _install(name, config)
     except Exception as error:  # noqa: BLE001  # what is installed and perhaps never used must not stop a service
-        import logging  # as few services need it
-
-        logger = logging.getLogger(__name__)
-        logger.warning("instrument: %s is left alone, as it cannot be carried: %r", REGISTRY[name].package, error)
+        _logger.warning("instrument: %s is left alone, as it cannot be carried: %r", REGISTRY[name].package, error)
         return False
     return True
 

@@ -9,8 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
-from opentelemetry.context import get_current
-
+from propagation.attachment import current
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.context import config_of
@@ -50,7 +49,7 @@ def _write(connection: Any, config: PropagationConfig | None) -> None:
         return  # the program forgot `putrequest`; http.client itself says so
     url = lines[0].split(b" ")[1].decode("latin-1")
     host = _host(connection, url)
-    rules = config_of(context := get_current(), config)
+    rules = config_of(context := current(), config)
     if not has_fields(context, rules) and rules.allows(host):
         return
     before = [_pair(line) for line in lines[1:]]

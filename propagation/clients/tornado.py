@@ -5,12 +5,13 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, detach
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection
 
+from propagation.attachment import current
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.context import config_of
@@ -77,7 +78,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
 
 def _begun(headers: HTTPHeaders, config: PropagationConfig | None) -> _Origin:
-    context = get_current()
+    context = current()
     names = config_of(context, config).names_read
     return _Origin(context, [(name, value) for name, value in headers.get_all() if name.lower() in names])
 

@@ -23,7 +23,7 @@ def install(config: PropagationConfig | None) -> Undo:
     def send(original: Callable[..., Any]) -> Callable[..., Any]:
         def send_with_fields(self: ClientProtocol, request: Any) -> None:
             headers = list(request.headers.raw_items())
-            with prepare(headers, (self.uri.host,), config):
+            with prepare(headers, (self.uri.host,), config, request.path):
                 request.headers = Headers(headers)
                 original(self, request)
 

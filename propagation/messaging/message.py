@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import BAGGAGE_KEY, STATE_KEY, State, baggage_of, use
 from propagation.extract import extract
@@ -41,10 +42,10 @@ def context_of(headers: Any, config: PropagationConfig | None) -> Context:
     message without any header of ours gets the fields of `origin`.
     """
     config = default_config() if config is None else config
-    around = get_current()
+    around = current()
     baggage = {name: value for name, value in baggage_of(around).items() if name not in config.by_name}
     bare = {key: value for key, value in around.items() if key != STATE_KEY} | {BAGGAGE_KEY: baggage}
-    context = extract(headers or (), config=config, context=Context(bare))
+    context = extract(headers, config=config, context=Context(bare))
     if STATE_KEY not in context:
         origin = {name: value for name, value in config.origin.items() if value}
         context = Context({**bare, BAGGAGE_KEY: baggage | origin, STATE_KEY: State(config)})

@@ -9,12 +9,14 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.payload import AsyncIterablePayload
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context
 
 from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch
 from propagation.registry import Carried, Descriptor
 from propagation.servers.reading import Reader
+from propagation.servers.work import Work
+from propagation.trail import HEADER
 
 DESCRIPTOR = Descriptor("aiohttp", receives=Carried.INSTRUMENT, explicit=("propagation.servers.aiohttp.setup",))
 Handler = Callable[[web.Request], Any]
@@ -63,24 +65,22 @@ def _setup(app: web.Application, reader: Reader, is_active: Callable[[], bool]) 
         if context is None:
             return await _answered(handler, request)
         request[_READER], request[_CONTEXT] = reader, context
-        token = attach(context)
-        try:
+        work = Work(context)
+        with work:
             response = await _answered(handler, _trusted(request, reader))
-        finally:
-            detach(token)
         if isinstance(response, web.Response) and isinstance(response.body, AsyncIterablePayload):
             # Its parts are made when aiohttp sends it, which is after this.
             parts: Any = response.body._iter
-            response.body._iter = _parts(parts, context)
+            response.body._iter = _parts(parts, work)
         return response
 
-    async def echo(request: web.Request, response: web.StreamResponse) -> None:
+    async def answer(request: web.Request, response: web.StreamResponse) -> None:
         if is_active() and request.get(_READER) is reader:
-            response.headers.extend(reader.echoed(request[_CONTEXT]))
+            reader.answer(request[_CONTEXT], response.headers, response.headers.getall(HEADER, ()))
 
     app.middlewares.insert(0, read)
-    if reader.config.echo:
-        app.on_response_prepare.append(echo)
+    if reader.answers:
+        app.on_response_prepare.append(answer)
 
 
 async def _answered(handler: Handler, request: web.Request) -> web.StreamResponse:
@@ -96,14 +96,12 @@ def _trusted(request: web.Request, reader: Reader) -> web.Request:
     return request.clone(headers=kept)
 
 
-async def _parts(parts: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+async def _parts(parts: AsyncIterator[bytes], work: Work) -> AsyncIterator[bytes]:
     """The parts of a body, each made in the request's context; between them, the connection has its own."""
     while True:
-        token = attach(context)
-        try:
-            part = await anext(parts)
-        except StopAsyncIteration:
-            return
-        finally:
-            detach(token)
+        with work:
+            try:
+                part = await anext(parts)
+            except StopAsyncIteration:
+                return
         yield part

@@ -1,12 +1,15 @@
-"""What servers with a framework of their own share: from a request's headers to the context of its work."""
+"""What servers with a framework of their own share: from a request to its context, and what its answer gets."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
-from propagation.context import STATE_KEY, State, forgetting, outgoing
+from propagation.context import STATE_KEY, State, forgetting, outgoing, shown_trail
 from propagation.extract import read_request
+from propagation.trail import HEADER, with_own
 
 
 class Reader:
@@ -15,6 +18,7 @@ class Reader:
     def __init__(self, config: PropagationConfig | None) -> None:
         self.config = default_config() if config is None else config
         self.names = self.config.names_read
+        self.answers = self.config.echo or self.config.trail
         self._fresh = State(self.config)
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self.config.has_origin or not self.config.trust_inbound or self.config != default_config()
@@ -29,14 +33,25 @@ class Reader:
         values: all values of a header that the request has, by its name in lower case.
         """
         found = {name: list(sent) for name in self.names if (sent := values(name))}
-        current = get_current()
+        around = current()
         # A server's connections begin in the context of whoever started it: of no request, but perhaps of a `use`.
-        stale = STATE_KEY in current
+        stale = STATE_KEY in around
         if not (found or stale or self._always):
             return None
-        return read_request(forgetting(current) if stale else current, found, self._fresh)
+        return read_request(forgetting(around) if stale else around, found, self._fresh)
 
-    def echoed(self, context: Context) -> list[tuple[str, str]]:
-        """The headers that repeat the request's fields, for the answer."""
-        fields = [(one.wire_names[0], outgoing(one.name, context, self.config)) for one in self.config.fields]
-        return [(name, value) for name, value in fields if value]
+    def answer(self, context: Context, headers: Any, own: Sequence[str]) -> None:
+        """Add to the headers of an answer what the config says: the fields, and the trail as it is now.
+
+        headers: with a method `add`. own: the trail that the app itself has written there.
+        """
+        if self.config.echo:
+            for field in self.config.fields:
+                if value := outgoing(field.name, context, self.config):
+                    headers.add(field.wire_names[0], value)
+        trail = shown_trail(context, self.config)
+        if trail is not None and (hops := trail.hops()):
+            if own:
+                del headers[HEADER]
+            for hop in with_own(hops, own):
+                headers.add(HEADER, hop)

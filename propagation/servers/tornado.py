@@ -6,7 +6,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, get_current
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, OutputTransform
 
@@ -14,6 +14,8 @@ from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch
 from propagation.registry import Carried, Descriptor
 from propagation.servers.reading import Reader
+from propagation.servers.work import Work
+from propagation.trail import HEADER
 
 DESCRIPTOR = Descriptor("tornado", receives=Carried.INSTRUMENT, explicit=("propagation.servers.tornado.setup",))
 _READER = "_propagation_reader"  # of a request: who read it
@@ -61,8 +63,8 @@ def _setup(app: Application, reader: Reader, is_active: Callable[[], bool]) -> N
         return _InContext(original(request, *args, **kwargs), context)
 
     vars(app)["get_handler_delegate"] = get_handler_delegate
-    if reader.config.echo:
-        app.add_transform(_echoing(reader))
+    if reader.answers:
+        app.add_transform(_answering(reader))
 
 
 def _drop(headers: HTTPHeaders, reader: Reader) -> None:
@@ -72,20 +74,20 @@ def _drop(headers: HTTPHeaders, reader: Reader) -> None:
             del headers[name]
 
 
-def _echoing(reader: Reader) -> type[OutputTransform]:
-    class Echo(OutputTransform):
+def _answering(reader: Reader) -> type[OutputTransform]:
+    class Answering(OutputTransform):
         def __init__(self, request: HTTPServerRequest) -> None:
             # Made where the handler is, in the request's context.
-            self._added = reader.echoed(get_current()) if vars(request).get(_READER) is reader else []
+            self._context = get_current() if vars(request).get(_READER) is reader else None
 
         def transform_first_chunk(
             self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
         ) -> tuple[int, HTTPHeaders, bytes]:
-            for name, value in self._added:
-                headers.add(name, value)
+            if self._context is not None:
+                reader.answer(self._context, headers, headers.get_list(HEADER))
             return status_code, headers, chunk
 
-    return Echo
+    return Answering
 
 
 class _InContext(HTTPMessageDelegate):
@@ -112,16 +114,10 @@ class _InContext(HTTPMessageDelegate):
         self._run(self._delegate.on_connection_close)
 
     def _run(self, step: Callable[..., Any], *args: Any) -> Any:
-        token = attach(self._context)
-        try:
+        with Work(self._context):
             done = step(*args)
-        finally:
-            detach(token)
         return done if done is None else self._awaited(done)
 
     async def _awaited(self, step: Awaitable[None]) -> None:
-        token = attach(self._context)
-        try:
+        with Work(self._context):
             await step
-        finally:
-            detach(token)

@@ -70,6 +70,15 @@ def test_every_answer_is_echoed_errors_and_streams_included(adapter):
             assert ask(running.port, path)[1]["env"] is None
 
 
+def test_the_trail_of_a_requests_calls_is_in_its_answer(adapter):
+    with adapter.serving(PropagationConfig(trail=True)) as running:
+        _, headers = ask(running.port, "hops", {"env": "gray"})
+        assert headers.get_all("x-graylane-trail") == ["ant/v1", "mouse/prod", "own/v1"]
+        assert ask(running.port, "hops")[1].get_all("x-graylane-trail") == ["own/v1"]
+    with adapter.serving() as running:
+        assert ask(running.port, "hops", {"env": "gray"})[1].get_all("x-graylane-trail") == ["own/v1"]
+
+
 def test_tornado_reads_a_streamed_body_with_the_tag():
     with ADAPTERS["tornado"].serving() as running:
         assert ask(running.port, "streamed-upload", {"env": "gray"}, b"x" * 300_000)[0] == "gray"

@@ -87,7 +87,8 @@ class _Connection:
 
     def content(self, message):
         properties, content = message
-        return header.ContentHeader(body_size=len(content), properties=properties), body.ContentBody(content)
+        head = header.ContentHeader(body_size=len(content), properties=properties)
+        return (head, body.ContentBody(content)) if content else (head,)
 
     def deliver(self, channel, tag, queue, message):
         number = self.keep(queue, message)

@@ -11,8 +11,16 @@ from opentelemetry.context import get_current
 from server_apps import KnownError
 
 from propagation import get, inject
+from propagation.context import trail_of
 from propagation.servers import aiohttp as aiohttp_server
 from propagation.servers import tornado as tornado_server
+from propagation.trail import HEADER
+
+
+def answered():
+    """A call of the request at hand was answered, with two hops."""
+    if (trail := trail_of(get_current())) is not None:
+        trail.take(object(), ["ant/v1", "mouse/prod"])
 
 
 def aiohttp_app(watch, config=None):
@@ -45,6 +53,10 @@ def aiohttp_app(watch, config=None):
 
     async def passed_on(request):
         return web.json_response({name: value for name, value in request.headers.items() if name.lower() != "host"})
+
+    async def hops(request):
+        answered()
+        return web.Response(headers={HEADER: "own/v1"})
 
     async def wait(request):
         first = get("env")
@@ -121,6 +133,7 @@ def aiohttp_app(watch, config=None):
                 "tag": tag,
                 "sent": sent,
                 "passed_on": passed_on,
+                "hops": hops,
                 "wait": wait,
                 "stream": stream,
                 "body_stream": body_stream,
@@ -173,6 +186,11 @@ def tornado_app(watch, config=None):
     class PassedOn(tornado.web.RequestHandler):
         def get(self):
             self.write({name: value for name, value in self.request.headers.items() if name != "Host"})
+
+    class Hops(tornado.web.RequestHandler):
+        def get(self):
+            answered()
+            self.set_header(HEADER, "own/v1")
 
     class Wait(tornado.web.RequestHandler):
         async def get(self):
@@ -263,6 +281,7 @@ def tornado_app(watch, config=None):
             ("/streamed-upload", StreamedUpload),
             ("/sent", Sent),
             ("/passed-on", PassedOn),
+            ("/hops", Hops),
             ("/wait", Wait),
             ("/wait-in-a-thread", WaitInAThread),
             ("/stream", Stream),
