@@ -1,13 +1,13 @@
 """What carrying the tag costs, beside what others add to the same request: ratios inside one run.
 
-    python benchmarks/carry.py
+    python benchmarks/carry.py [--markdown]
 
-Each middleware wraps the same app in this one process and is driven without a server; each transport wraps one that
-answers at once. They take turns, a tenth of a round at a time; what one adds is its time less that of the bare app in
-the same round, and the median of nine rounds counts. Every request has ten headers. OpenTelemetry runs with its SDK
-and exports nothing. Ends with 1 where a ratio is missed.
+Each way takes its turn, a tenth of a round at a time, so that whatever else the machine does hits all of them. What one
+adds is its time less that of the bare way in the same round; the median of nine rounds counts. OpenTelemetry runs with
+its SDK and exports nothing. Ends with 1 where a ratio is missed. --markdown prints the table of README.md.
 """
 
+import argparse
 import os
 import platform
 import statistics
@@ -15,191 +15,155 @@ import subprocess
 import sys
 import time
 import tracemalloc
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-import httpx
-from asgi_correlation_id import CorrelationIdMiddleware
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.instrumentation.httpx import SyncOpenTelemetryTransport
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.trace import TracerProvider
-from starlette_context.middleware import RawContextMiddleware
-from starlette_context.plugins import Plugin
+import carry_ways as ways
+from carry_ways import BARE, CORRELATION, OTEL, OURS, STARLETTE, Way
 
 from propagation import ASGIMiddleware, use
-from propagation.clients.httpx import PropagatingTransport
 
 ROUNDS = 9
 TURNS = 10
-NINE = [(f"x-header-{number}".encode(), b"value") for number in range(9)]
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
-OURS, OTEL, CORRELATION, STARLETTE = "graylane", "opentelemetry", "asgi-correlation-id", "starlette-context"
+SECONDS = 0.1  # of each way in each round
+TRAIL_AT_MOST = 2.0  # µs
 
 
-class EnvPlugin(Plugin):
-    key = "env"
+class Row(NamedTuple):
+    """A comparison. targets: by name of another way, which share of what it adds ours may add."""
+
+    title: str
+    ways: Callable[[], dict[str, Way]]
+    targets: dict[str, float]
+    calls: bool = False  # whether these are calls that a tagged request makes
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+ROWS = [
+    Row("ASGI middleware, untagged", lambda: ways.asgi(tagged=False), {OTEL: 1 / 250, CORRELATION: 1 / 4}),
+    Row("ASGI middleware, tagged", lambda: ways.asgi(tagged=True), {OTEL: 1 / 60, CORRELATION: 1}),
+    Row("WSGI middleware, untagged", lambda: ways.wsgi(tagged=False), {OTEL: 1 / 5}),
+    Row("WSGI middleware, tagged", lambda: ways.wsgi(tagged=True), {OTEL: 1 / 5}),
+    Row("httpx transport, tagged", ways.httpx_transports, {OTEL: 1 / 20}, calls=True),
+    Row("requests adapter, tagged", ways.requests_sessions, {OTEL: 1 / 5}, calls=True),
+    Row("aiohttp middleware, tagged", ways.aiohttp_sessions, {OTEL: 1 / 5}, calls=True),
+]
+COLUMNS = ("", "added to a request", "of OpenTelemetry's", "of asgi-correlation-id's")
 
 
-async def nothing(*message: Any) -> None:
-    pass
-
-
-def request(middleware: Any, last: tuple[bytes, bytes]) -> Callable[[], None]:
-    """One request through `middleware`, with nine headers and this one."""
-    headers = [*NINE, last]
-
-    def once() -> None:
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": "GET",
-            "scheme": "http",
-            "path": "/",
-            "query_string": b"",
-            "server": ("127.0.0.1", 80),
-            "client": ("127.0.0.1", 1024),
-            "headers": headers,
-        }
-        try:
-            middleware(scope, nothing, nothing).send(None)
-        except StopIteration:
-            return
-
-    return once
-
-
-def middleware(tagged: bool) -> dict[str, Callable[[], None]]:
-    """The apps to compare, each with the header that its middleware reads, or with one that none reads."""
-    other = (b"x-header-9", b"value")
-    wanted = {
-        OURS: (b"env", b"gray"),
-        OTEL: (b"baggage", b"env=gray"),
-        CORRELATION: (b"x-request-id", uuid.uuid4().hex.encode()),
-        STARLETTE: (b"env", b"gray"),
-    }
-    made = {
-        "bare": app,
-        OURS: ASGIMiddleware(app),
-        OTEL: OpenTelemetryMiddleware(app, **SDK),
-        CORRELATION: CorrelationIdMiddleware(app),
-        STARLETTE: RawContextMiddleware(app, plugins=[EnvPlugin()]),
-    }
-    return {name: request(one, wanted.get(name, other) if tagged else other) for name, one in made.items()}
-
-
-class Answer(httpx.BaseTransport):
-    """Answers at once."""
-
-    def __init__(self) -> None:
-        self._answer = httpx.Response(200)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._answer
-
-
-def transports() -> dict[str, Callable[[], None]]:
-    headers = httpx.Headers([*NINE, (b"x-header-9", b"value")])
-    made = {
-        "bare": Answer(),
-        OURS: PropagatingTransport(Answer()),
-        OTEL: SyncOpenTelemetryTransport(Answer(), **SDK),
-    }
-
-    def send(transport: httpx.BaseTransport) -> Callable[[], None]:
-        stream = httpx.ByteStream(b"")
-        return lambda: transport.handle_request(
-            httpx.Request("GET", "http://mouse-svc:9001/", headers=headers, stream=stream)
-        )
-
-    return {name: send(one) for name, one in made.items()}
-
-
-def added(ways: dict[str, Callable[[], None]], seconds_each: float = 0.1) -> dict[str, float]:
-    """What each way adds to "bare", in microseconds: the median over the rounds."""
-    counts = {name: calls_in(way, seconds_each / TURNS) for name, way in ways.items()}
-    rounds: dict[str, list[float]] = {name: [] for name in ways}
+def added(compared: dict[str, Way]) -> dict[str, float]:
+    """What each way adds to the bare one, in microseconds: the median over the rounds."""
+    counts = {name: calls_in(way, SECONDS / TURNS) for name, way in compared.items()}
+    rounds: dict[str, list[float]] = {name: [] for name in compared}
     for _ in range(ROUNDS):
-        spent = dict.fromkeys(ways, 0.0)
+        spent = dict.fromkeys(compared, 0.0)
         for _ in range(TURNS):
-            for name, way in ways.items():
+            for name, way in compared.items():
                 spent[name] += timed(way, counts[name])
-        for name, seconds in spent.items():
-            rounds[name].append(seconds / TURNS / counts[name] - spent["bare"] / TURNS / counts["bare"])
-    return {name: statistics.median(found) * 1e6 for name, found in rounds.items() if name != "bare"}
+        each = {name: seconds / TURNS / counts[name] for name, seconds in spent.items()}
+        for name, seconds in each.items():
+            rounds[name].append(seconds - each[BARE])
+    return {name: statistics.median(found) * 1e6 for name, found in rounds.items() if name != BARE}
 
 
-def calls_in(way: Callable[[], None], seconds: float) -> int:
+def calls_in(way: Way, seconds: float) -> int:
     timed(way, 50)
     return max(20, int(seconds / (timed(way, 200) / 200)))
 
 
-def timed(way: Callable[[], None], count: int) -> float:
+def timed(way: Way, count: int) -> float:
     began = time.perf_counter()
-    for _ in range(count):
-        way()
+    way(count)
     return time.perf_counter() - began
 
 
-def show(title: str, found: dict[str, float], targets: dict[str, float]) -> bool:
-    """Print one table; whether every target (name: ours at most this share of it) is met."""
-    print(f"\n{title:34}{'adds':>10}   ours is       to reach")
+def measured(row: Row) -> dict[str, float]:
+    with use(env="gray") if row.calls else nullcontext():
+        return added(row.ways())
+
+
+def show(row: Row, found: dict[str, float]) -> bool:
+    """Print one comparison; whether every target is met."""
+    print(f"\n{row.title:34}{'adds':>10}   ours is       to reach")
     print(f"  {OURS:32}{found[OURS]:7.2f} µs")
     met = True
-    for name, microseconds in found.items():
-        if name == OURS:
-            continue
-        share = found[OURS] / microseconds
-        goal = f"1/{1 / targets[name]:.0f}" if name in targets else "–"
-        met &= share <= targets.get(name, float("inf"))
-        print(f"  {name:32}{microseconds:7.2f} µs   1/{1 / share:<8.1f}   {goal}")
+    for name in (OTEL, CORRELATION, STARLETTE):
+        if name in found:
+            share = found[OURS] / found[name]
+            goal = f"1/{1 / row.targets[name]:.0f}" if name in row.targets else "–"
+            met &= share <= row.targets.get(name, float("inf"))
+            print(f"  {name:32}{found[name]:7.2f} µs   1/{1 / share:<8.1f}   {goal}")
     return met
+
+
+def markdown(results: list[tuple[str, dict[str, float]]]) -> Iterator[str]:
+    """The table of README.md, a line each."""
+    yield f"| {' | '.join(COLUMNS)} |".replace("|  |", "| |")
+    yield "|---" * len(COLUMNS) + "|"
+    for title, found in results:
+        shares = [f"1/{found[name] / found[OURS]:.3g}" if name in found else "" for name in (OTEL, CORRELATION)]
+        yield f"| {title} | {found[OURS]:.2g} µs | {' | '.join(shares)} |".replace("|  |", "| |")
+
+
+def trail() -> bool:
+    """Whether the trail adds little to a tagged request."""
+    server, call = (added(found)[OURS] for found in (ways.trail(calls=0), ways.trail(calls=1)))
+    print(f"\nthe trail adds to a tagged request {server:.2f} µs, and {call - server:.2f} µs for a call by httpx")
+    print(f"  (to reach: at most {TRAIL_AT_MOST:g} µs for the request)")
+    return server <= TRAIL_AT_MOST
 
 
 def memory() -> bool:
     """Whether a request of 1,000 headers takes no more than one of 10."""
-    peaks = {}
-    wrapped = ASGIMiddleware(app)
-    for count in (10, 1000, 10, 1000):
-        scope = {"type": "http", "headers": [(f"x-header-{number}".encode(), b"value") for number in range(count)]}
-        coroutine = wrapped(scope, nothing, nothing)
-        tracemalloc.start()
-        try:
-            coroutine.send(None)
-        except StopIteration:
-            peaks[count] = tracemalloc.get_traced_memory()[1]
+    met = True
+    for kind, last in (("untagged", []), ("tagged", [(b"env", b"gray")])):
+        peaks = {}
+        for count in (10, 1000, 10, 1000):
+            peaks[count] = peak([(f"x-header-{number}".encode(), b"value") for number in range(count)] + last)
+        print(f"\npeak memory of a request, {kind}: {peaks[10]} B with 10 headers, {peaks[1000]} B with 1,000")
+        met &= abs(peaks[1000] - peaks[10]) < 100
+    return met
+
+
+def peak(headers: list[tuple[bytes, bytes]]) -> int:
+    """Bytes that one request through the middleware takes at most."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    running = ASGIMiddleware(app)({"type": "http", "headers": headers}, ways.nothing, ways.nothing)
+    tracemalloc.start()
+    try:
+        running.send(None)
+    except StopIteration:
+        return tracemalloc.get_traced_memory()[1]
+    finally:
         tracemalloc.stop()
-    print(f"\npeak memory of an untagged request: {peaks[10]} B with 10 headers, {peaks[1000]} B with 1,000")
-    return abs(peaks[1000] - peaks[10]) < 100
+    raise AssertionError("the app waited")
 
 
 def imports() -> bool:
     """Whether `import propagation` loads neither a client library nor the SDK."""
     code = "import sys, time; t = time.perf_counter(); import propagation; print(time.perf_counter() - t, *sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    took, *loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
     heavy = {"httpx", "httpx2", "requests", "urllib3", "aiohttp", "grpc", "celery", "confluent_kafka", "aiokafka"}
-    found = sorted((heavy | {"opentelemetry.sdk"}) & set(out[1:]))
-    print(f"import propagation: {float(out[0]) * 1e3:.0f} ms, of client libraries and SDK it loads: {found or 'none'}")
+    found = sorted((heavy | {"opentelemetry.sdk"}) & set(loaded))
+    print(f"\nimport propagation: {float(took) * 1e3:.1f} ms; client libraries and SDK loaded: {found or 'none'}")
     return not found
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--markdown", action="store_true", help="print the table of README.md at the end")
+    given = parser.parse_args()
     print(f"{date.today()}, Python {platform.python_version()}, {os.cpu_count()} cores, 10 headers, median of {ROUNDS}")
-    met = show("ASGI, untagged", added(middleware(tagged=False)), {OTEL: 1 / 150, CORRELATION: 1 / 4})
-    met &= show("ASGI, tagged", added(middleware(tagged=True)), {OTEL: 1 / 40, CORRELATION: 1})
-    show("httpx, untagged", added(transports()), {})
-    with use(env="gray"):
-        met &= show("httpx, tagged", added(transports()), {OTEL: 1 / 5})
-    met &= memory()
-    met &= imports()
+    results = [(row, measured(row)) for row in ROWS]
+    shown = [show(row, found) for row, found in results]
+    met = all([*shown, trail(), memory(), imports()])
     print("\nevery ratio is reached" if met else "\na ratio is missed")
+    if given.markdown:
+        print("", *markdown([(row.title, found) for row, found in results]), sep="\n")
     return 0 if met else 1
 
 

@@ -1,15 +1,19 @@
 """Carry a lane's tag from the request that came in to every call that goes out."""
 
-from propagation.config import PropagationConfig
-from propagation.context import detached, get, use
-from propagation.errors import ConfigError, InvalidValueError, PropagationError
-from propagation.extract import extract
-from propagation.inject import inject
-from propagation.instrumentation import instrument, uninstrument
-from propagation.lazy import submodules
-from propagation.propagator import RemoteFieldsPropagator
-from propagation.servers.asgi import ASGIMiddleware
-from propagation.servers.wsgi import WSGIMiddleware
+from typing import TYPE_CHECKING
+
+from propagation.lazy import load_when_named
+
+if TYPE_CHECKING:
+    from propagation.config import PropagationConfig
+    from propagation.context import detached, get, use
+    from propagation.errors import ConfigError, InvalidValueError, PropagationError
+    from propagation.extract import extract
+    from propagation.inject import inject
+    from propagation.instrumentation import instrument, uninstrument
+    from propagation.propagator import RemoteFieldsPropagator
+    from propagation.servers.asgi import ASGIMiddleware
+    from propagation.servers.wsgi import WSGIMiddleware
 
 __all__ = [
     "ASGIMiddleware",
@@ -28,5 +32,18 @@ __all__ = [
     "use",
 ]
 
-# `propagation.clients`, `propagation.testing` and the rest are loaded when they are first named.
-__getattr__ = submodules(__name__)
+# A process pays for what it names: `import propagation` loads none of these, and no submodule.
+load_when_named(
+    __name__,
+    {
+        "config": ("PropagationConfig",),
+        "context": ("detached", "get", "use"),
+        "errors": ("ConfigError", "InvalidValueError", "PropagationError"),
+        "extract": ("extract",),
+        "inject": ("inject",),
+        "instrumentation": ("instrument", "uninstrument"),
+        "propagator": ("RemoteFieldsPropagator",),
+        "servers.asgi": ("ASGIMiddleware",),
+        "servers.wsgi": ("WSGIMiddleware",),
+    },
+)

@@ -76,6 +76,8 @@ def carrier_for(headers: Any) -> Carrier:
     """How to write to `headers`. Raises TypeError for what can neither be set by key nor appended to."""
     if isinstance(headers, list):
         return PairsCarrier(headers)
+    if isinstance(headers, MappingCarrier | PairsCarrier):
+        return headers
     if hasattr(headers, "__setitem__") and hasattr(headers, "items"):
         return MappingCarrier(headers)
     raise TypeError(f"headers: {type(headers).__name__} is neither a mutable mapping nor a list of pairs")

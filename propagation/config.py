@@ -4,12 +4,11 @@ import os
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache, cached_property
 from typing import Any, Literal, Self, get_args
 
 from propagation import environment, signatures
-from propagation.errors import ConfigError
+from propagation.errors import ConfigError, nearest
 from propagation.fields import BAGGAGE, HeaderNames, RemoteField, is_token
 from propagation.hosts import HostRule
 
@@ -17,7 +16,7 @@ Baggage = Literal["passthrough", "declared", "off"]
 # Headers with a meaning of their own: a field of such a name would overwrite them.
 _RESERVED = frozenset(
     "authorization baggage connection content-length content-type cookie host set-cookie te traceparent tracestate "
-    "trailer transfer-encoding upgrade".split()
+    "trailer transfer-encoding upgrade x-graylane-trail".split()
 )
 
 
@@ -37,6 +36,8 @@ class PropagationConfig:
     trust_inbound: False at an edge: fields and `baggage` that come in are dropped.
     origin: a field's value for work that no request started.
     echo: whether servers repeat the request's fields as response headers.
+    trail: whether servers answer tagged requests with the versions that answered their calls, as response headers
+        `x-graylane-trail`, which the clients of this package collect.
 
     Raises ConfigError, naming the option and the field, where two fields share a header, a name is not declared, or a
     value could not be sent.
@@ -53,6 +54,7 @@ class PropagationConfig:
     trust_inbound: bool = True
     origin: Mapping[str, str | None] = field(default_factory=dict)
     echo: bool = False
+    trail: bool = False
 
     def __post_init__(self) -> None:
         self._freeze()
@@ -102,7 +104,7 @@ class PropagationConfig:
         """The headers that writing a request looks at: what it may change, and what may forbid it to."""
         return HeaderNames(self.wire_names | {BAGGAGE} | signatures.HEADERS)
 
-    @property
+    @cached_property
     def tag(self) -> str | None:
         """The remote field whose values are LANE[.GENERATION]."""
         return "env" if "env" in self.remote_fields else next(iter(self.remote_fields), None)
@@ -163,10 +165,10 @@ class PropagationConfig:
 
     def _check_choices(self) -> None:
         if self.baggage not in get_args(Baggage):
-            near = get_close_matches(str(self.baggage), get_args(Baggage), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
+            near = nearest(str(self.baggage), get_args(Baggage))
+            hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(get_args(Baggage))}"
             raise ConfigError(f"baggage: {self.baggage!r} is not known{hint}")
-        for option in ("trust_inbound", "echo"):
+        for option in ("trust_inbound", "echo", "trail"):
             if not isinstance(getattr(self, option), bool):  # a string such as "no" would count as true
                 raise ConfigError(f"{option}: {getattr(self, option)!r} is neither True nor False")
 
@@ -190,8 +192,8 @@ def _names(option: str, names: Iterable[str]) -> tuple[str, ...]:
 def _check_declared(option: str, names: Iterable[str], declared: tuple[str, ...]) -> None:
     for name in names:
         if name not in declared:
-            near = get_close_matches(name, declared, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; declared are {', '.join(declared) or 'none'}"
+            near = nearest(name, declared)
+            hint = f"; did you mean {near!r}?" if near else f"; declared are {', '.join(declared) or 'none'}"
             raise ConfigError(f"{option}: {name!r} is not declared{hint}")
 
 

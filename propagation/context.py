@@ -6,6 +6,7 @@ baggage cannot hold (fields that must not leave, the spelling of members that ca
 
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import MappingProxyType
@@ -17,11 +18,18 @@ from opentelemetry.context import Context, create_key, get_current
 from propagation.attachment import Attaching, current, start_clean
 from propagation.config import PropagationConfig, default_config
 from propagation.errors import InvalidValueError
+from propagation.trail import Trail
 
 # Learnt from the API rather than imported: with it, one copy of a context sets all our keys at once.
 BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
+TRAIL_KEY = create_key("propagation-trail")  # who answered the calls of a request, where its server shows it
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
+# Whether the work at hand belongs to a request that was read: True, or the request's trail where its server shows it.
+# A server's callbacks run in the context of whoever registered them, so uvicorn can begin a request in that of one
+# before it on the connection: pipelined, or after a body so large that reading paused. Not in OpenTelemetry's context,
+# since its own middleware, further in, may begin an empty one.
+READING: ContextVar[Trail | bool] = ContextVar("propagation_reading", default=False)
 F = TypeVar("F", bound=Callable[..., Any])
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -124,7 +132,7 @@ def detached() -> Block:
     No field, no member of `baggage` and no local field is there; `origin` holds, as for all work that no request
     started. A task, a thread or a timer that is begun inside keeps it so. OpenTelemetry's span stays the current one.
     """
-    return Block("detached", forgetting, whole=True)
+    return Block("detached", _without_request, whole=True)
 
 
 def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:
@@ -156,8 +164,14 @@ def continued(context: Context, fresh: State) -> State:
 
 
 def forgetting(context: Context) -> Context:
-    """`context` without baggage and without our entry; a span, and what else others keep there, stays."""
-    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY)})
+    """`context` without baggage and without our entries; a span, and what else others keep there, stays."""
+    return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY, TRAIL_KEY)})
+
+
+def _without_request(context: Context) -> Context:
+    bare = forgetting(context)
+    # Else the calls of this work would be on the trail of the request, which READING still has.
+    return Context({**bare, TRAIL_KEY: False}) if READING.get() else bare
 
 
 def baggage_of(context: Context) -> Mapping[str, object]:
@@ -172,6 +186,20 @@ def state_of(context: Context) -> State | None:
     return found if isinstance(found, State) else None
 
 
+def trail_of(context: Context) -> Trail | None:
+    """Where the calls of the request in `context` are collected, None where nobody asks for its trail."""
+    found = context.get(TRAIL_KEY)
+    if found is None:
+        found = READING.get()
+    return found if isinstance(found, Trail) else None
+
+
+def shown_trail(context: Context, config: PropagationConfig) -> Trail | None:
+    """The trail that a server of `config` adds to its answer to the request in `context`."""
+    found = context.get(TRAIL_KEY) if config.trail else None
+    return found if isinstance(found, Trail) else None
+
+
 def config_of(context: Context, config: PropagationConfig | None = None) -> PropagationConfig:
     """`config` if given, else that of the request in `context`, else the process's own."""
     if config is not None:
@@ -181,6 +209,7 @@ def config_of(context: Context, config: PropagationConfig | None = None) -> Prop
 
 
 def _start_clean() -> None:
+    READING.set(False)
     start_clean(forgetting(get_current()))
 
 

@@ -5,9 +5,8 @@ PROPAGATION_KEY_NAMES=env=env|x-env,tenant=x-tenant.
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 
-from propagation.errors import ConfigError
+from propagation.errors import ConfigError, nearest
 
 PREFIX = "PROPAGATION_"
 _SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -59,6 +58,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "trust_inbound": _switch,
     "origin": _pairs,
     "echo": _switch,
+    "trail": _switch,
 }
 
 
@@ -96,5 +96,5 @@ def _check_spelling(environ: Mapping[str, str]) -> None:
     for variable in environ:
         ours = variable.startswith(PREFIX) and variable not in known
         # Others may use the prefix too: only what is nearly an option of ours is an error.
-        if ours and (near := get_close_matches(variable, known, n=1, cutoff=0.85)):
-            raise ConfigError(f"{variable}: no such option; did you mean {near[0]}?")
+        if ours and (near := nearest(variable, known, cutoff=0.85)):
+            raise ConfigError(f"{variable}: no such option; did you mean {near}?")

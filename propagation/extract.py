@@ -11,6 +11,7 @@ from propagation.config import PropagationConfig
 from propagation.context import (
     BAGGAGE_KEY,
     STATE_KEY,
+    TRAIL_KEY,
     Member,
     State,
     baggage_of,
@@ -19,6 +20,7 @@ from propagation.context import (
     without_fields,
 )
 from propagation.fields import RemoteField, each_value
+from propagation.trail import Trail
 
 
 def extract(headers: Any, *, config: PropagationConfig | None = None, context: Context | None = None) -> Context:
@@ -43,6 +45,8 @@ def read_request(context: Context, found: carriers.Found | None, fresh: State) -
         from propagation.tags import tag_current_span  # loads OpenTelemetry's tracing, which few need
 
         tag_current_span(read)
+    if fresh.config.trail and fresh.config.tag in baggage_of(read):
+        return Context({**read, TRAIL_KEY: Trail()})
     return read
 
 

@@ -79,7 +79,7 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, ur
             if field.wire_names[0] not in signed and found.keys().isdisjoint(field.wire_names):
                 carrier.add(field.wire_names[0], value)
     if config.baggage != "off" and members.HEADER not in signed:
-        _write_baggage(carrier, found, list(_baggage(values, written, context, config)))
+        _write_baggage(carrier, found, _baggage(values, written, context, config))
 
 
 def remove_fields(carrier: Carrier, context: Context, config: PropagationConfig, url: str | bytes = "") -> None:
@@ -109,12 +109,13 @@ def _value(
     for name in field.wire_names:
         if name in found:
             return _agreed(field, each_value(found[name]))
-    if not written:
-        return outgoing(field.name, context, config)
-    # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find none.
-    own = [] if config.baggage == "off" else [one for one in written if members.key_of(one) == field.name]
-    said = _agreed(field, [members.value_of(one) or "" for one in own])
-    return outgoing(field.name, context, config) if said is None else said
+    if written and config.baggage != "off":
+        # Members that say nothing good do not stay, unlike such a header: if they counted, a second writer would find
+        # none.
+        own = [members.value_of(one) or "" for one in written if members.key_of(one) == field.name]
+        if (said := _agreed(field, own)) is not None:
+            return said
+    return outgoing(field.name, context, config)
 
 
 def _agreed(field: RemoteField, sent: Sequence[str]) -> str | None:
@@ -123,23 +124,25 @@ def _agreed(field: RemoteField, sent: Sequence[str]) -> str | None:
     return value if objection is None else None
 
 
-def _baggage(values: dict[str, str], written: list[str], context: Context, config: PropagationConfig) -> Iterator[str]:
+def _baggage(values: dict[str, str], written: list[str], context: Context, config: PropagationConfig) -> list[str]:
     """Our members first, for readers who stop at a limit; then the caller's own; then the context's."""
-    yield from (f"{name}={value}" for name, value in values.items())
+    listed = [f"{name}={value}" for name, value in values.items()]
     if config.baggage == "declared":
-        return
+        return listed
     spelling = dict(_foreign(context, config))
-    if not written:
-        yield from members.limited(list(spelling.values()))
-        return
+    if written:
+        listed += _callers(written, spelling, config)
+    return listed + members.limited(list(spelling.values())) if spelling else listed
+
+
+def _callers(written: list[str], spelling: dict[str, str], config: PropagationConfig) -> Iterator[str]:
+    """The caller's own members; the context's of the same keys are taken out of `spelling`."""
     rewritten = {members.rewritten(raw): raw for raw in spelling.values()}
-    keys = set()
     for member in written:
         key = members.key_of(member)
         if key not in config.by_name and key not in config.local_fields:
-            keys.add(key)
+            spelling.pop(key, None)
             yield rewritten.get(member, member)
-    yield from members.limited([raw for key, raw in spelling.items() if key not in keys])
 
 
 def _foreign(context: Context, config: PropagationConfig) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,9 @@
 """Carry the fields in every client library that is installed; nothing is loaded before it is asked for."""
 
-from difflib import get_close_matches
 from threading import Lock
 
 from propagation.config import PropagationConfig, default_config
-from propagation.errors import ConfigError
+from propagation.errors import ConfigError, nearest
 from propagation.patching import Undo
 from propagation.registry import REGISTRY, is_installed, module_of
 
@@ -58,8 +57,8 @@ def _install(name: str, config: PropagationConfig | None) -> None:
 
 def _check_known(caller: str, name: str) -> None:
     if name not in REGISTRY:
-        near = get_close_matches(name, REGISTRY, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(REGISTRY)}"
+        near = nearest(name, REGISTRY)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(REGISTRY)}"
         raise ConfigError(f"{caller}: {name!r} is not known; {hint}")
 
 

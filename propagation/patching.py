@@ -3,9 +3,33 @@
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 Undo = Callable[[], None]
+
+
+class Replaced(NamedTuple):
+    """A name of a module that leads to something of ours; who imported it earlier still has `original`."""
+
+    module: str
+    name: str
+    original: Any
+
+
+_replaced: list[Replaced] = []
+
+
+def replaced() -> list[Replaced]:
+    """The names of modules that are replaced now."""
+    return list(_replaced)
+
+
+def note_replaced(module: ModuleType, name: str, original: Any) -> Undo:
+    """Say that `module.name` was replaced; the answer says that it is no longer."""
+    entry = Replaced(module.__name__, name, original)
+    _replaced.append(entry)
+    return lambda: _replaced.remove(entry)
 
 
 def patch(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Undo:
@@ -16,14 +40,17 @@ def patch(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[.
     original = getattr(owner, name)
     inherited = name not in vars(owner)
     current = make(original)
+    unnote = note_replaced(owner, name, original) if isinstance(owner, ModuleType) else None
 
     @wraps(original)
     def method(*args: Any, **kwargs: Any) -> Any:
         return current(*args, **kwargs)
 
     def undo() -> None:
-        nonlocal current
+        nonlocal current, unnote
         current = original
+        if unnote is not None:
+            unnote = unnote()
         if vars(owner).get(name) is method:
             if inherited:
                 delattr(owner, name)

@@ -33,9 +33,10 @@ def assert_propagates(
     at a server that answers each request with `reply` and status 200, so no peer is needed; calls that tests answer
     themselves, by a mock transport say, are not seen. Gives the calls that the first request led to.
 
-    field: default, the tag. config: by what to judge; default, that of the environment. timeout: of each request to an
-    ASGI app, in seconds. Raises AssertionError with all that is wrong, a line each, and PropagationError for what is no
-    app.
+    field: default, the tag. config: by what to judge; default, that of the environment. timeout: seconds for the start
+    of an ASGI app and for each request. Raises AssertionError with all that is wrong, a line each: "lost" where the tag
+    is missing, "LEAK" where it must not be, "fail" where the app gives nothing to judge, such as errors alone. Raises
+    PropagationError for what is no app.
     """
     from propagation.probe.app import try_app
 
@@ -50,9 +51,9 @@ def assert_propagates(
         reply=reply,
         timeout=timeout,
     )
-    wrong = [line for one in tried for line in one.wrong]
+    wrong = [str(fault) for one in tried for fault in one.wrong]
     if wrong:
-        raise AssertionError("\n".join(["the app does not carry the tag:", *wrong]))
+        raise AssertionError("\n".join(["the app does not carry the tag as it should:", *wrong]))
     return tried[0].outcome.calls
 
 

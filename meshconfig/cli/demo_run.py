@@ -76,6 +76,9 @@ def _print(out: Console, title: str, answers: Sequence[Answer]) -> None:
     for one in answers:
         table.add_row(*_row(one), style="" if one.right else "red")
     out.print(table)
+    for one in answers:
+        if one.trail:
+            out.print(f"  {_asked(one.question)}: {demo.TRAIL} {' → '.join(one.trail)}", highlight=False, markup=False)
 
 
 def _row(one: Answer) -> Iterable[str]:

@@ -14,6 +14,7 @@ from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
 
+ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
 _STYLES = {"-": "red", "+": "green", "@": "cyan"}
 
 
@@ -75,6 +76,7 @@ def command(
         if with_ingress:
             manifests += _ingresses(compiled, ingress_service)
         _check_names(manifests, ", ".join(file))
+        _tell_header(compiled)
         if directory is None:
             print(to_yaml(manifests), end="")
             return
@@ -104,6 +106,15 @@ def _check_names(manifests: list[Manifest], files: str) -> None:
             whose = f"groups {other} and {group} both make" if other != group else f"group {group} makes twice"
             raise InputError.at(files, f"{whose} the {name}")
         groups[name] = group
+
+
+def _tell_header(compiled: list[Model]) -> None:
+    """Services read `env` unless they are told otherwise: where they are not, each of them drops the tag."""
+    for model in compiled:
+        if model.tag != ENV:
+            name = f"{model.namespace}/{model.group}"
+            setting = f"{name}: the tag's header is {model.tag}, so set PROPAGATION_REMOTE_FIELDS={model.tag}"
+            stderr().print(f"note: {setting} in each service that uses propagation", markup=False)
 
 
 def _write(comparison: Comparison) -> None:

@@ -15,6 +15,7 @@ from meshconfig.local.plan import Plan
 FIRST, SECOND = "cat", "mouse"  # cat is asked, and calls mouse
 GRAY, PROD = "gray", "prod"
 PATH = "/sayHello"
+TRAIL = "x-graylane-trail"  # a response header for each version that took part, the last in the chain first
 _PATIENCE = 15.0  # seconds for an answer
 
 
@@ -30,6 +31,11 @@ class Chain:
         versions = " → ".join(f"{name} {env}" for name, env in ((FIRST, self.cat), (SECOND, self.mouse)) if env)
         return f"{versions}, saw {self.saw or 'no tag'}"
 
+    @property
+    def trail(self) -> tuple[str, ...]:
+        """The trail that such a chain leaves, caller first."""
+        return tuple(f"{name}/{env}" for name, env in ((FIRST, self.cat), (SECOND, self.mouse)) if env)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -42,12 +48,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What came back. `trail`: caller first; empty where the spec asks for none, and for an untagged request."""
+
     question: Question
     chain: Chain
+    trail: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
-        return self.chain == self.question.expected
+        return self.chain == self.question.expected and self.trail in ((), self.chain.trail)
 
 
 WITH_BOTH = (
@@ -93,17 +102,17 @@ async def ask(mesh: Mesh, questions: Sequence[Question]) -> list[Answer]:
         LocalMeshError: there is no answer, or not the demo services'.
     """
     async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
-        return [Answer(question, await _answer(client, mesh, question)) for question in questions]
+        return [await _answer(client, mesh, question) for question in questions]
 
 
-async def _answer(client: httpx.AsyncClient, mesh: Mesh, question: Question) -> Chain:
+async def _answer(client: httpx.AsyncClient, mesh: Mesh, question: Question) -> Answer:
     model = mesh.plan.models[0]
     url = mesh.services()[SECOND] if question.direct else mesh.gateways()[0][1]
     headers = [(model.tag, value) for value in question.tags]
     headers += [] if question.direct else [("host", model.entries[0].hosts[0])]
     try:
         reply = await client.get(url + PATH, headers=headers)
-        return _chain(reply.json()["chain"])
+        return Answer(question, _chain(reply.json()["chain"]), tuple(reversed(reply.headers.get_list(TRAIL))))
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise LocalMeshError(f"no chain came back from {url}{PATH}: {error!r}") from error
 
@@ -126,4 +135,5 @@ def failures(answers: Sequence[Answer]) -> Iterator[str]:
     """What is not as expected, in words."""
     for one in answers:
         if not one.right:
-            yield f"expected {one.question.expected}; got {one.chain}"
+            trail = f", with the trail {' → '.join(one.trail)}" if one.trail else ""
+            yield f"expected {one.question.expected}; got {one.chain}{trail}"

@@ -6,10 +6,11 @@ from typing import Any
 
 import aiohttp
 
-from propagation.clients.hop import prepare
+from propagation.clients.hop import prepare, trail_for
 from propagation.config import PropagationConfig
-from propagation.patching import Undo, patch
+from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER
 
 
 def _ask(url: str) -> None:
@@ -44,8 +45,11 @@ class PropagatingMiddleware:
         self, request: aiohttp.ClientRequest, handler: "aiohttp.ClientHandlerType"
     ) -> aiohttp.ClientResponse:
         # aiohttp makes a request of its own for each hop.
-        with prepare(request.headers, (request.url.host,), self._config, request.url.raw_query_string):
-            return await handler(request)
+        with prepare(request.headers, (request.url.host,), self._config, request.url.raw_query_string) as trail:
+            response = await handler(request)
+        if trail is not None:
+            trail.take(response.headers, response.headers.getall(HEADER, ()))
+        return response
 
 
 def install(config: PropagationConfig | None) -> Undo:
@@ -58,4 +62,14 @@ def install(config: PropagationConfig | None) -> Undo:
 
         return send_with_fields
 
-    return patch(aiohttp.ClientRequest, "send", send)
+    def start(original: Callable[..., Any]) -> Callable[..., Any]:
+        # `send` gives a response whose headers have not come yet; they are there after its `start`.
+        async def start_and_collect(self: aiohttp.ClientResponse, *args: Any, **kwargs: Any) -> Any:
+            response = await original(self, *args, **kwargs)
+            if (trail := trail_for((self.url.host,), config)) is not None:
+                trail.take(self.headers, self.headers.getall(HEADER, ()))
+            return response
+
+        return start_and_collect
+
+    return undo_all([patch(aiohttp.ClientRequest, "send", send), patch(aiohttp.ClientResponse, "start", start)])

@@ -5,7 +5,7 @@ where `allowed_hosts` is set, nothing is sent.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakSet
@@ -17,6 +17,7 @@ from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER, Answer, Trail
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -36,7 +37,9 @@ class _Carrying:
         self._config = config
         self.active = True
 
-    def _prepare(self, metadata: Iterable[tuple[str, Any]] | None) -> tuple[Metadata, AbstractContextManager[object]]:
+    def _prepare(
+        self, metadata: Iterable[tuple[str, Any]] | None
+    ) -> tuple[Metadata, AbstractContextManager[Trail | None]]:
         """The metadata to send, and the context to send it in."""
         own = list(metadata or ())
         sent = list(own)
@@ -61,8 +64,11 @@ class PropagatingInterceptor(
         if not self.active:
             return continuation(details, request)
         metadata, context = self._prepare(details.metadata)
-        with context:
-            return continuation(_Details(details, metadata), request)
+        with context as trail:
+            call = continuation(_Details(details, metadata), request)
+        if trail is not None:
+            trail.take_later(lambda: _answers(call))
+        return call
 
     intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = _intercept
 
@@ -80,8 +86,11 @@ class _Async(_Carrying):
         if not self.active:
             return await continuation(details, request)
         metadata, context = self._prepare(details.metadata)
-        with context:
-            return await continuation(details._replace(metadata=grpc.aio.Metadata(*metadata)), request)
+        with context as trail:
+            call = await continuation(details._replace(metadata=grpc.aio.Metadata(*metadata)), request)
+        if trail is not None:
+            trail.take_later(lambda: _async_answers(call))
+        return call
 
 
 class _UnaryUnary(_Async, grpc.aio.UnaryUnaryClientInterceptor):
@@ -146,3 +155,32 @@ def _legal(pair: tuple[str, Any]) -> tuple[str, Any]:
     """`pair` without tabs in `baggage`, where they are only space between members; gRPC refuses them."""
     name, value = pair
     return (name, value.replace("\t", " ")) if name == "baggage" and isinstance(value, str) else pair
+
+
+def _answers(call: Any) -> list[Answer] | None:
+    """What a call was answered, None where it has not ended: the server's trailers, then what the mesh's routes add."""
+    if not call.done():
+        return None
+    # Layers of interceptors have calls of their own, but the same metadata.
+    return [(one, _hops(one)) for one in (call.trailing_metadata(), call.initial_metadata()) if one]
+
+
+def _async_answers(call: Any) -> list[Answer] | None:
+    """As `_answers`, of grpc.aio: each layer has the same call, and metadata anew each time."""
+    if not call.done():
+        return None
+    return [(call, [*_hops(_result(call.trailing_metadata())), *_hops(_result(call.initial_metadata()))])]
+
+
+def _hops(metadata: Iterable[tuple[str, Any]] | None) -> list[str]:
+    return [value for name, value in metadata or () if name == HEADER]
+
+
+def _result(ready: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives that has nothing to wait for."""
+    try:
+        ready.send(None)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        ready.close()

@@ -10,9 +10,10 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from propagation.clients.hop import prepare
+from propagation.clients.urllib3 import collect, collecting
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
-from propagation.patching import Undo, patch
+from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Carried, Descriptor
 
 
@@ -39,8 +40,25 @@ class PropagatingAdapter(HTTPAdapter):
     __attrs__ = [*HTTPAdapter.__attrs__, "_config"]  # noqa: RUF012  # what a pickled adapter keeps, as in HTTPAdapter
 
     def __init__(self, *args: Any, config: PropagationConfig | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self._config = config
+        super().__init__(*args, **kwargs)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As HTTPAdapter's, with pools that collect the trail of each attempt."""
+        super().init_poolmanager(*args, **kwargs)
+        self._collect(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """As HTTPAdapter's, with pools that collect the trail of each attempt."""
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not known:
+            self._collect(manager)
+        return manager
+
+    def _collect(self, manager: Any) -> None:
+        pools = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = {scheme: collecting(pool, self._config) for scheme, pool in pools.items()}
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """As HTTPAdapter.send. `request` stays as it is: the session makes the next hop's request of it."""
@@ -53,7 +71,7 @@ def install(config: PropagationConfig | None) -> Undo:
     def send(original: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, request, *args, **kwargs: _send(original.__get__(self), request, args, kwargs, config)
 
-    return patch(HTTPAdapter, "send", send)
+    return undo_all([patch(HTTPAdapter, "send", send), collect(config)])
 
 
 def _send(
@@ -63,6 +81,14 @@ def _send(
     kwargs: dict[str, Any],
     config: PropagationConfig | None,
 ) -> requests.Response:
-    sent = request.copy()
+    sent = _like(request)
     with prepare(sent.headers, (host_of(request.url or ""),), config, request.url or ""):
         return original(sent, *args, **kwargs)
+
+
+def _like(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """A request with headers of its own. `PreparedRequest.copy` copies the jar of cookies too, which costs more."""
+    sent = type(request).__new__(type(request))
+    vars(sent).update(vars(request))
+    sent.headers = request.headers.copy()
+    return sent

@@ -10,11 +10,14 @@ from typing import Any, Self
 
 from opentelemetry.context import get_current
 
+from propagation.carriers import Found, MappingCarrier, find
 from propagation.clients import hop
 from propagation.config import PropagationConfig
 from propagation.context import config_of
+from propagation.fields import HeaderNames
 from propagation.inject import has_fields
 from propagation.patching import Undo, patch, undo_all
+from propagation.trail import HEADER, Trail
 
 
 class SyncSending:
@@ -60,30 +63,45 @@ class AsyncSending:
 def send(handle: Callable[[Any], Any], request: Any, config: PropagationConfig | None) -> Any:
     """Have `handle` send `request` with the fields of the current context."""
     request, context = prepare(request, config)
-    with context:
-        return handle(request)
+    with context as trail:
+        response = handle(request)
+    if trail is not None:
+        trail.take(response.headers, response.headers.get_list(HEADER))
+    return response
 
 
 async def send_async(handle: Callable[[Any], Awaitable[Any]], request: Any, config: PropagationConfig | None) -> Any:
     """As `send`."""
     request, context = prepare(request, config)
-    with context:
-        return await handle(request)
+    with context as trail:
+        response = await handle(request)
+    if trail is not None:
+        trail.take(response.headers, response.headers.get_list(HEADER))
+    return response
 
 
-def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[object]]:
+def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[Trail | None]]:
     """The request to send in place of `request`, and the context to send it in."""
     context = get_current()
     rules = config_of(context, config)
     if not has_fields(context, rules) and rules.allows(request.url.host):
         return request, nullcontext()
-    headers = list(request.headers.raw)
-    ready = hop.prepare(headers, (request.url.host,), rules, request.url.query)
-    # With a stream given, a request adds no header of its own.
+    # With a stream given, a request adds no header of its own; given Headers, it makes no object for each of them.
     sent = type(request)(
-        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+        request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
     )
-    return sent, ready
+    return sent, hop.prepare(_Headers(sent.headers), (request.url.host,), rules, request.url.query)
+
+
+class _Headers(MappingCarrier):
+    """Headers of httpx, read and written as the bytes that they are."""
+
+    def __init__(self, headers: Any) -> None:
+        headers.encoding = "latin-1"
+        super().__init__(headers)
+
+    def find(self, names: HeaderNames) -> Found:
+        return find(self._headers.raw, names)
 
 
 def ask(library: Any, url: str) -> None:

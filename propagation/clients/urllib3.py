@@ -9,11 +9,12 @@ from typing import Any
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 
-from propagation.clients.hop import prepare
+from propagation.clients.hop import prepare, trail_for
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
-from propagation.patching import Undo, patch
+from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER
 
 
 def _ask(url: str) -> None:
@@ -27,6 +28,8 @@ DESCRIPTOR = Descriptor(
     explicit=("propagation.clients.urllib3.PropagatingPoolManager",),
     probe=_ask,
 )
+# `urlopen` answers with the last of its attempts, and does not show what the others were answered.
+_ONE_ATTEMPT = "_make_request"
 
 
 class PropagatingPoolManager(urllib3.PoolManager):
@@ -44,11 +47,34 @@ class PropagatingPoolManager(urllib3.PoolManager):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every pool of urllib3 carry the fields; the answer takes it back."""
-    return patch(HTTPConnectionPool, "urlopen", _maker(config))
+    return undo_all([patch(HTTPConnectionPool, "urlopen", _maker(config)), collect(config)])
+
+
+def collect(config: PropagationConfig | None) -> Undo:
+    """Have every pool of urllib3 add its answers to the trail; the answer takes it back."""
+    return patch(HTTPConnectionPool, _ONE_ATTEMPT, _collector(config))
+
+
+def collecting(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
+    """A class of pools like `pool` whose answers are added to the trail."""
+    return type(pool.__name__, (pool,), {_ONE_ATTEMPT: _collector(config)(getattr(pool, _ONE_ATTEMPT))})
 
 
 def _propagating(pool: type[HTTPConnectionPool], config: PropagationConfig | None) -> type[HTTPConnectionPool]:
-    return type(pool.__name__, (pool,), {"urlopen": _maker(config)(pool.urlopen)})
+    return type(pool.__name__, (collecting(pool, config),), {"urlopen": _maker(config)(pool.urlopen)})
+
+
+def _collector(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def attempt(self: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            response = original(self, conn, method, url, *args, **kwargs)
+            if (trail := trail_for(_hosts(self, url), config)) is not None:
+                trail.take(response.headers, response.headers.getlist(HEADER))
+            return response
+
+        return attempt
+
+    return make
 
 
 def _maker(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -8,7 +8,7 @@ from confluent_kafka import SerializingProducer
 
 from propagation.config import PropagationConfig
 from propagation.messaging.kafka import outgoing
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import Undo, note_replaced, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -47,10 +47,12 @@ def _replace(config: PropagationConfig | None) -> Undo:
     def undo() -> None:
         nonlocal active
         active = False
+        unnote()
         if confluent_kafka.Producer is ours:
             vars(confluent_kafka)["Producer"] = before
 
     before = confluent_kafka.Producer
     ours = type("Producer", (before,), {"produce": produce, "__doc__": before.__doc__})
     vars(confluent_kafka)["Producer"] = ours
+    unnote = note_replaced(confluent_kafka, "Producer", before)
     return undo

@@ -1,9 +1,10 @@
 """Does a client library carry the tag, as it is in this process? Each sends a request and its headers are looked at."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from enum import Enum
+from queue import Queue
+from threading import Thread
 
 from propagation import members
 from propagation.config import PropagationConfig
@@ -15,12 +16,14 @@ from propagation.registry import descriptor
 
 STRANGER = "stranger.invalid"
 _ALLOWED = "doctor.invalid"
+_SECONDS = 30.0  # for one request
 
 
 class Verdict(Enum):
     """What a library does with the tag."""
 
     CARRIES = "carries the tag"
+    INSTRUMENTED = "is instrumented; it is not tried out here"
     BAGGAGE = "carries the tag in baggage alone"
     NOT = "does not carry the tag"
     LEAKS = "carries the tag to hosts that are not allowed"
@@ -33,7 +36,7 @@ def try_library(name: str, config: PropagationConfig, recorder: Recorder) -> Ver
     """
     probe = descriptor(name).probe
     if probe is None:
-        return Verdict.CARRIES if is_instrumented(name) else Verdict.NOT
+        return Verdict.INSTRUMENTED if is_instrumented(name) else Verdict.NOT
     field = config.by_name[config.tag or ""]
     with use(**{field.name: values_of(field)[0]}):
         if not config.allows(STRANGER):
@@ -60,7 +63,18 @@ def _allowed(config: PropagationConfig) -> str:
 
 
 def _send(probe: Callable[[str], None], host: str) -> None:
-    """Send one request, in a thread: a loop may be running in this one."""
+    """Send one request, in a thread: a loop may be running in this one. Raises what the library raises, or Empty."""
     url = f"http://[{host}]/" if ":" in host else f"http://{host}/"
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(copy_context().run, probe, url).result()
+    ended: Queue[Exception | None] = Queue()
+
+    def send() -> None:
+        try:
+            probe(url)
+        except Exception as error:  # noqa: BLE001  # it goes to the caller's thread
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    Thread(target=copy_context().run, args=(send,), daemon=True).start()
+    if error := ended.get(timeout=_SECONDS):
+        raise error

@@ -1,8 +1,7 @@
 """Pure ASGI middleware: for the time of a request, its fields are the current context's."""
 
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -10,19 +9,21 @@ from opentelemetry.context import Context, attach, get_current
 
 from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, forgetting, outgoing
+from propagation.context import READ, READING, STATE_KEY, State, forgetting, outgoing, shown_trail
 from propagation.extract import read_request
+from propagation.trail import HEADER, Trail, with_own
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pairs = list[tuple[bytes, bytes]]
 
-# Whether the work at hand belongs to a request that was read. A server's callbacks run in the context of whoever
-# registered them, so uvicorn can begin a request in that of one before it on the connection: pipelined, or after a body
-# so large that reading paused. Not in OpenTelemetry's context: its own middleware, further in, may begin an empty one.
-_READING: ContextVar[bool] = ContextVar("propagation_reading", default=False)
+_STARTS = ("http.response.start", "websocket.accept")
+_TRAIL = HEADER.encode()
+_reading = READING.get
+_LENGTHS = 256  # a longer name is looked at more slowly
 
 
 class ASGIMiddleware:
@@ -34,25 +35,47 @@ class ASGIMiddleware:
     def __init__(self, app: ASGIApp, config: PropagationConfig | None = None) -> None:
         self.app = app
         self._config = default_config() if config is None else config
-        self._alters = self._config.echo or not self._config.trust_inbound
+        self._alters = self._config.echo or self._config.trail or not self._config.trust_inbound
         self._fresh = State(self._config)
         self._names = {name.encode(): name for name in self._config.names_read}
-        self._lengths = frozenset(map(len, self._names))
+        # By the length of a name, whether it can be one of ours: of what a loop can ask, nothing costs less.
+        lengths = frozenset(map(len, self._names))
+        self._wanted = tuple(length in lengths for length in range(_LENGTHS))
         # A request without fields needs a context of its own only where having none would mean something else.
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
+        # Servers tell ASGI 3 from other interfaces by this attribute: is it a coroutine function? A call of the object
+        # takes the class's `__call__`, which makes no coroutine of its own for a request that has no field.
+        self.__call__ = self._call  # type: ignore[method-assign]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         found: Found | None = None
-        names, lengths = self._names, self._lengths
-        # This loop runs for every request: it makes no object for a header that only others read.
-        for name, value in scope.get("headers", ()):
-            if len(name) in lengths and (wanted := names.get(name.lower())):
-                if found is None:
-                    found = {wanted: [value.decode("latin-1")]}
-                else:
-                    found.setdefault(wanted, []).append(value.decode("latin-1"))
-        stale = READ not in scope and _READING.get()
-        if not (found or stale or self._always) or "headers" not in scope:
+        wanted = self._wanted
+        try:
+            # This loop runs for every request: it makes no object for a header that only others read.
+            for name, value in scope["headers"]:
+                if wanted[len(name)] and (known := self._names.get(name.lower())):
+                    found = _with(found, known, value)
+        except KeyError:
+            return self.app(scope, receive, send)  # no request: "lifespan"
+        except IndexError:  # a name longer than `wanted` knows
+            found = self._found(scope["headers"])
+        if found or self._always or _reading():
+            return self._serve(scope, receive, send, found)
+        return self.app(scope, receive, send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await type(self).__call__(self, scope, receive, send)
+
+    def _found(self, headers: Iterable[tuple[bytes, bytes]]) -> Found | None:
+        found: Found | None = None
+        for name, value in headers:
+            if known := self._names.get(name.lower()):
+                found = _with(found, known, value)
+        return found
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, found: Found | None) -> None:
+        stale = READ not in scope and _reading()
+        if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
         before = get_current()
@@ -64,8 +87,8 @@ class ASGIMiddleware:
         context = read_request(current, found, self._fresh)
         came, framework = scope, scope.get("app")
         if self._alters:
-            scope, send = self._trusted(scope), self._echoing(context, send)
-        token = _READING.set(True)
+            scope, send = self._trusted(scope), self._answering(context, send)
+        token = READING.set(shown_trail(context, self._config) or True)
         attach(context)
         try:
             await self.app(scope, receive, send)
@@ -76,7 +99,7 @@ class ASGIMiddleware:
         finally:
             # A task that is closed from outside ends where nothing of this request is current.
             try:
-                _READING.reset(token)
+                READING.reset(token)
             except ValueError:
                 pass
             else:
@@ -87,7 +110,7 @@ class ASGIMiddleware:
         if "starlette" in sys.modules:
             from propagation.servers.starlette import FAILED, Failed, carry_to_error_handlers
 
-            scope[FAILED] = Failed(context, partial(self._echoing, context))
+            scope[FAILED] = Failed(context, partial(self._answering, context))
             carry_to_error_handlers(framework, self)
 
     def _was_read(self, scope: Scope, current: Context) -> bool:
@@ -100,18 +123,56 @@ class ASGIMiddleware:
             return scope
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
 
-    def _echoing(self, context: Context, send: Send) -> Send:
+    def _answering(self, context: Context, send: Send) -> Send:
+        """`send`, which adds to the answer what the config says: the fields, and the trail."""
+        if added := self._echoed(context):
+            send = _adding(send, added)
+        if collected := shown_trail(context, self._config):
+            send = _showing(send, collected)
+        return send
+
+    def _echoed(self, context: Context) -> Pairs:
         if not self._config.echo:
-            return send
-        added = [
+            return []
+        return [
             (field.wire_names[0].encode(), value.encode())
             for field in self._config.fields
             if (value := outgoing(field.name, context, self._config))
         ]
 
-        async def send_with_fields(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
-            await send(message)
 
-        return send_with_fields
+def _with(found: Found | None, name: str, value: bytes) -> Found:
+    text = value.decode("latin-1")
+    if found is None:
+        return {name: [text]}
+    found.setdefault(name, []).append(text)
+    return found
+
+
+def _adding(send: Send, added: Pairs) -> Send:
+    """`send`, which adds these headers to the answer."""
+
+    def send_with_headers(message: Message) -> Awaitable[None]:
+        if message["type"] in _STARTS:
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        return send(message)
+
+    return send_with_headers
+
+
+def _showing(send: Send, collected: Trail) -> Send:
+    """`send`, which adds the trail to the answer, as far as it is known when the answer starts."""
+
+    def send_with_trail(message: Message) -> Awaitable[None]:
+        if message["type"] in _STARTS and (hops := collected.hops()):
+            message = {**message, "headers": _with_trail(list(message.get("headers", ())), hops)}
+        return send(message)
+
+    return send_with_trail
+
+
+def _with_trail(headers: Pairs, hops: list[str]) -> Pairs:
+    own = [value.decode("latin-1") for name, value in headers if len(name) == len(_TRAIL) and name.lower() == _TRAIL]
+    if own:
+        headers, hops = [pair for pair in headers if pair[0].lower() != _TRAIL], with_own(hops, own)
+    return headers + [(_TRAIL, hop.encode()) for hop in hops]

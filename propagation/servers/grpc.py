@@ -12,11 +12,12 @@ from opentelemetry.context import Context, attach
 from propagation import carriers
 from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
-from propagation.context import State
+from propagation.context import State, config_of, shown_trail
 from propagation.extract import read_request
 from propagation.patching import Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 from propagation.servers.work import Work
+from propagation.trail import HEADER, with_own
 
 DESCRIPTOR = Descriptor(
     "grpcio",
@@ -110,16 +111,24 @@ def _wrapped(behavior: Behavior, streaming: bool, read: Callable[[], Context]) -
 
 def _call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def call(request: Any, servicer: Any) -> Any:
-        with Work(read()):
-            return behavior(request, servicer)
+        context = read()
+        try:
+            with Work(context):
+                return behavior(request, servicer)
+        finally:
+            _add_trail(servicer, context)
 
     return call
 
 
 def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def call(request: Any, servicer: Any) -> Any:
-        with Work(read()):
-            return await behavior(request, servicer)
+        context = read()
+        try:
+            with Work(context):
+                return await behavior(request, servicer)
+        finally:
+            _add_trail(servicer, context)
 
     return call
 
@@ -127,8 +136,8 @@ def _async_call(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
 def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     def steps(request: Any, servicer: Any) -> Iterator[Any]:
         # A context of the call's own, entered for each step: what is attached in it ends with it.
-        own = copy_context()
-        own.run(attach, read())
+        own, context = copy_context(), read()
+        own.run(attach, context)
         responses = own.run(lambda: iter(behavior(request, servicer)))
         try:
             while True:
@@ -140,13 +149,15 @@ def _steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
         finally:
             if close := getattr(responses, "close", None):
                 own.run(close)
+            _add_trail(servicer, context)
 
     return steps
 
 
 def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
     async def steps(request: Any, servicer: Any) -> AsyncIterator[Any]:
-        work = Work(read())
+        context = read()
+        work = Work(context)
         responses = behavior(request, servicer)
         try:
             while True:
@@ -159,5 +170,19 @@ def _async_steps(behavior: Behavior, read: Callable[[], Context]) -> Behavior:
         finally:
             with work:
                 await responses.aclose()
+            _add_trail(servicer, context)
 
     return steps
+
+
+def _add_trail(servicer: Any, context: Context) -> None:
+    """Add the trail to the trailing metadata of a call that ends."""
+    collected = shown_trail(context, config_of(context))
+    # A sync handler of grpc.aio cannot be asked what its code has set, and what it has set must stay.
+    if collected is None or not hasattr(servicer, "trailing_metadata"):
+        return
+    if hops := collected.hops():
+        written = list(servicer.trailing_metadata() or ())
+        own = [value for name, value in written if name == HEADER]
+        kept = [pair for pair in written if pair[0] != HEADER]
+        servicer.set_trailing_metadata((*kept, *((HEADER, hop) for hop in with_own(hops, own))))

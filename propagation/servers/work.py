@@ -6,6 +6,7 @@ from typing import Self
 from opentelemetry.context import Context, attach, get_current
 
 from propagation.attachment import AROUND, Blocks, current
+from propagation.context import READING, trail_of
 
 
 class Work:
@@ -15,15 +16,18 @@ class Work:
     block of `use`, is there again in the next, and gone after it. Enter it for each step, one at a time.
     """
 
-    __slots__ = ("_around", "_before", "_token", "context")
+    __slots__ = ("_around", "_before", "_read_before", "_token", "_trail", "context")
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._around: Blocks = ()
+        self._trail = trail_of(context)
 
     def __enter__(self) -> Self:
         self._before = current()
         self._token = AROUND.set(self._around)
+        if self._trail is not None:
+            self._read_before = READING.set(self._trail)
         attach(self.context)
         return self
 
@@ -35,4 +39,6 @@ class Work:
             AROUND.reset(self._token)
         except ValueError:
             return  # a task that is closed from outside, by one whose context is none of this work's
+        if self._trail is not None:
+            READING.reset(self._read_before)
         attach(self._before)

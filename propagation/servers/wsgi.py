@@ -7,11 +7,13 @@ from opentelemetry.context import Context
 
 from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, outgoing
+from propagation.context import READ, STATE_KEY, State, outgoing, shown_trail
 from propagation.extract import read_request
 from propagation.servers.work import Work
+from propagation.trail import HEADER, with_own
 
 Environ = dict[str, Any]
+Pairs = list[tuple[str, str]]
 StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -39,8 +41,8 @@ class WSGIMiddleware:
             if not self._config.trust_inbound:
                 environ = {key: value for key, value in environ.items() if key not in self._keys}
             context = read_request(context, found, self._fresh)
-            if self._config.echo:
-                start_response = self._echo(context, start_response)
+            if self._config.echo or self._config.trail:
+                start_response = self._answering(context, start_response)
         # Without a field too: what the app attaches and does not detach would tag the thread's next request.
         work = Work(context)
         with work:
@@ -50,14 +52,23 @@ class WSGIMiddleware:
             return body
         return _Body(body, work)
 
-    def _echo(self, context: Context, start_response: StartResponse) -> StartResponse:
+    def _answering(self, context: Context, start_response: StartResponse) -> StartResponse:
+        """`start_response`, which adds what the config says: the fields, and the trail as it is at that moment."""
+        added, collected = self._echoed(context), shown_trail(context, self._config)
+
+        def start_with_headers(status: str, headers: Pairs, *exc_info: Any) -> Any:
+            headers = [*headers, *added]
+            if collected and (hops := collected.hops()):
+                headers = _with_trail(headers, hops)
+            return start_response(status, headers, *exc_info)
+
+        return start_with_headers if added or collected else start_response
+
+    def _echoed(self, context: Context) -> Pairs:
+        if not self._config.echo:
+            return []
         fields = [(one.wire_names[0], outgoing(one.name, context, self._config)) for one in self._config.fields]
-        added = [(name, value) for name, value in fields if value]
-
-        def start_with_fields(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, [*headers, *added], *exc_info)
-
-        return start_with_fields
+        return [(name, value) for name, value in fields if value]
 
 
 class _Body:
@@ -80,3 +91,10 @@ class _Body:
         if close := getattr(self._body, "close", None):
             with self._work:
                 close()
+
+
+def _with_trail(headers: Pairs, hops: list[str]) -> Pairs:
+    own = [value for name, value in headers if len(name) == len(HEADER) and name.lower() == HEADER]
+    if own:
+        headers, hops = [pair for pair in headers if pair[0].lower() != HEADER], with_own(hops, own)
+    return headers + [(HEADER, hop) for hop in hops]

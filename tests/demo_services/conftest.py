@@ -89,11 +89,12 @@ def wait(happened: Callable[[], bool], what: str, seconds: float = 20) -> None:
 
 
 @contextmanager
-def running(*flags: str, fields: str = "env,x-request-id") -> Iterator[Process]:
+def running(*flags: str, fields: str = "env,x-request-id", **options: str) -> Iterator[Process]:
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PROPAGATION_", "OTEL_"))}
     # Nothing answers at that proxy: a call that takes it fails.
     environ = inherited | {"PROPAGATION_REMOTE_FIELDS": fields, "http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+    environ |= {f"PROPAGATION_{name.upper()}": value for name, value in options.items()}
     command = [sys.executable, "-m", "demo_services", "--port", str(port), *flags]
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as popen:
         try:
@@ -106,7 +107,7 @@ def running(*flags: str, fields: str = "env,x-request-id") -> Iterator[Process]:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., Any]:
-    """start(*flags, fields=…) as a context manager: a service that runs, and ends with the block."""
+    """start(*flags, fields=…, trail=…) as a context manager: a service that runs, and ends with the block."""
     return running
 
 

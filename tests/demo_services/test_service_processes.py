@@ -36,6 +36,8 @@ class _Other(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "/dog")
+        if self.path == "/dog":
+            self.send_header("x-graylane-trail", "dog/prod")  # as the mesh's route does
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -68,6 +70,20 @@ class Suite:
             start("--name=cat", "--env=gray", f"--stack={cls.stack}", f"--service-url={mouse.url}") as cat,
         ):
             yield cat
+
+    @pytest.mark.parametrize(("tag", "trail"), [("gray", ["dog/prod", "dog/prod"]), (None, [])])
+    def test_the_answer_to_a_tagged_request_has_the_trail(
+        self, start: Start, other: str, tag: str | None, trail: list[str]
+    ) -> None:
+        dog = f"--service-url={other}/dog"
+        with (
+            start("--name=cat", "--env=gray", f"--stack={self.stack}", dog, dog, trail="true") as cat,
+            closing(cat.connect()) as connection,
+        ):
+            connection.request("GET", "/sayHello", headers={"env": tag} if tag else {})
+            response = connection.getresponse()
+            assert (response.headers.get_all("x-graylane-trail") or []) == trail
+            response.read()
 
     @pytest.mark.parametrize("tag", ["gray", "prod", "daily", None])
     def test_chain_says_who_answered_and_what_each_saw(self, cat: Any, tag: str | None) -> None:

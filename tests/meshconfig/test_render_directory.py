@@ -330,3 +330,19 @@ def test_what_the_page_on_gitops_shows_is_yaml():
     for block in blocks:
         (document,) = parse(block, "gitops.md")
         assert "spec" in document.value or "patches" in document.value
+
+
+@pytest.mark.parametrize("header", ["x-lane", "X-Lane"])
+@pytest.mark.parametrize("directory", [True, False])
+def test_another_header_than_env_is_named_with_the_variable_that_services_need(
+    graylane, spec, tmp_path, header, directory
+):
+    where = ["-o", tmp_path / "out"] if directory else []
+    done = graylane("-f", spec(**{"tag: {header: env, default: prod}": f"tag: {{header: {header}}}"}), *where)
+    assert done.code == 0
+    assert "note: demo/pets: the tag's header is x-lane, so set PROPAGATION_REMOTE_FIELDS=x-lane in" in done.err
+    assert "note" not in done.out
+
+
+def test_the_header_env_needs_no_note(graylane, spec):
+    assert graylane("-f", spec()).err == ""

@@ -1,10 +1,13 @@
 """ASGI as such: other scopes, the context around a request, websockets, and who read a request already."""
 
 import asyncio
+import inspect
 import tracemalloc
 from contextlib import nullcontext
 
 import pytest
+import uvicorn
+from asgiref.compatibility import guarantee_single_callable
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
 from server_apps import Watch, starlette_app
@@ -241,13 +244,15 @@ def test_an_edge_takes_the_headers_out_of_the_scope():
     assert seen == [([(b"accept", b"*/*")], None)]
 
 
-def test_no_object_is_made_for_each_header():
+@pytest.mark.parametrize("config", [None, PropagationConfig(trail=True)])
+@pytest.mark.parametrize("ours", [(), (("env", "gray"),)], ids=["untagged", "tagged"])
+def test_no_object_is_made_for_each_header(config, ours):
     async def app(scope, receive, send):
         pass
 
     def once(count):
-        scope = http(*((f"x-header-{number}", "value") for number in range(count)))
-        coroutine = ASGIMiddleware(app)(scope, None, None)
+        scope = http(*((f"x-header-{number}", "value") for number in range(count)), *ours)
+        coroutine = ASGIMiddleware(app, config)(scope, None, None)
         tracemalloc.start()
         with pytest.raises(StopIteration):
             coroutine.send(None)
@@ -259,3 +264,45 @@ def test_no_object_is_made_for_each_header():
         return min(once(count) for _ in range(5))  # other threads of the test run allocate too
 
     assert abs(peak(1000) - peak(10)) < 100  # bytes
+
+
+def test_servers_see_an_asgi_3_app_whatever_they_look_at():
+    async def app(scope, receive, send):
+        seen.append(get("env"))
+
+    seen = []
+    middleware = ASGIMiddleware(app)
+    assert inspect.iscoroutinefunction(middleware.__call__)
+    assert guarantee_single_callable(middleware) is middleware
+    config = uvicorn.Config(middleware, log_config=None)
+    config.load()
+    assert config.interface == "asgi3"
+    for call in (middleware, middleware.__call__):
+        asyncio.run(run(call, http(("env", "gray"))))
+        asyncio.run(run(call, http()))
+        asyncio.run(run(call, {"type": "lifespan"}))
+    assert seen == ["gray", None, None] * 2
+
+
+def test_what_a_subclass_does_is_done_by_each_way_to_call_it():
+    class Marking(ASGIMiddleware):
+        async def __call__(self, scope, receive, send):
+            await super().__call__({**scope, "marked": True}, receive, send)
+
+    async def app(scope, receive, send):
+        seen.append((scope["marked"], get("env")))
+
+    seen = []
+    for call in (Marking(app), Marking(app).__call__):
+        asyncio.run(run(call, http(("env", "gray"))))
+    assert seen == [(True, "gray")] * 2
+
+
+async def run(app, scope):
+    await app(scope, None, None)
+
+
+@pytest.mark.parametrize("name", ["x-env", "X-ENV", "x-" + "n" * 300])
+def test_a_header_of_any_length_and_case_is_read(name):
+    config = PropagationConfig(key_names={"env": (name.lower(),)})
+    assert ask_asgi(config, ("n" * 400, "value"), (name, "gray"), ("n" * 400, "value"))[0] == "gray"

@@ -115,7 +115,7 @@ def test_an_app_whose_calls_are_mocked_is_judged_by_what_it_reads(assert_propaga
     app = asgi(endpoint)
     app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
     assert assert_propagates(app) == []
-    with pytest.raises(AssertionError, match="did not read it"):
+    with pytest.raises(AssertionError, match="lost: env: gray → the app did not read it"):
         assert_propagates(Starlette(routes=[Route("/", endpoint)]))
 
 
@@ -128,9 +128,9 @@ def test_what_does_not_carry_is_named(assert_propagates):
     with pytest.raises(AssertionError) as error:
         assert_propagates(asgi(endpoint))
     assert str(error.value).splitlines() == [
-        "the app does not carry the tag:",
-        f"env: gray → GET {MOUSE} went out without it",
-        f"env: prod → GET {MOUSE} went out without it",
+        "the app does not carry the tag as it should:",
+        f"lost: env: gray → GET {MOUSE} went out without it",
+        f"lost: env: prod → GET {MOUSE} went out without it",
     ]
 
 
@@ -155,7 +155,7 @@ def test_a_tag_of_an_earlier_request_is_found(assert_propagates):
 
     with pytest.raises(AssertionError) as error:
         assert_propagates(asgi(endpoint))
-    assert str(error.value).splitlines()[1:] == [f"no env → GET {MOUSE} carries env: prod"]
+    assert str(error.value).splitlines()[1:] == [f"LEAK: no env → GET {MOUSE} carries env: prod"]
 
 
 def test_a_tag_that_stays_after_the_request_is_found(assert_propagates):
@@ -164,7 +164,7 @@ def test_a_tag_that_stays_after_the_request_is_found(assert_propagates):
             if name == b"env":
                 attach(set_baggage("env", value.decode()))
 
-    with pytest.raises(AssertionError, match="env is still 'gray' after the request"):
+    with pytest.raises(AssertionError, match="LEAK: env: gray → env is still 'gray' after the request"):
         assert_propagates(app)
 
 
@@ -181,7 +181,7 @@ def test_allowed_hosts_is_judged_too(assert_propagates):
     calls = assert_propagates(calling_a_stranger(PropagatingTransport), config=IN_CLUSTER)
     assert [call.values("env") for call in calls] == [[]]
     everywhere = PropagationConfig()
-    with pytest.raises(AssertionError, match=r"example\.com/ carries env to a host that is not allowed"):
+    with pytest.raises(AssertionError, match=r"LEAK: .*example\.com/ carries env to a host that is not allowed"):
         assert_propagates(calling_a_stranger(lambda: PropagatingTransport(config=everywhere)), config=IN_CLUSTER)
 
 
@@ -218,7 +218,7 @@ def test_an_app_that_does_not_answer_is_named(assert_propagates):
         if scope["type"] == "http":
             await asyncio.sleep(60)
 
-    with pytest.raises(AssertionError, match=r"did not answer: TimeoutError\(\)"):
+    with pytest.raises(AssertionError, match=r"fail: env: gray → the app did not answer within 0\.01 s"):
         assert_propagates(ASGIMiddleware(app), timeout=0.01)
 
 

@@ -141,11 +141,10 @@ def test_a_host_that_is_allowed_is_found_to_try(doctor, environment, hosts):
 @pytest.mark.parametrize(
     ("propagators", "code", "mark", "text"),
     [
-        ([TraceContextTextMapPropagator()], 1, "LEAK", "baggage is lost"),
-        ([], 1, "LEAK", "baggage is lost"),
+        ([TraceContextTextMapPropagator()], 1, "lost", "baggage is lost"),
+        ([], 1, "lost", "baggage is lost"),
         ([TraceContextTextMapPropagator(), W3CBaggagePropagator()], 0, "note", "remote_fields cures both"),
         ([W3CBaggagePropagator(), RemoteFieldsPropagator()], 0, "ok", "the tag goes as header and in baggage"),
-        ([RemoteFieldsPropagator(), W3CBaggagePropagator()], 0, "note", "list remote_fields after baggage"),
     ],
 )
 def test_opentelemetrys_propagators(doctor, propagators, code, mark, text):
@@ -153,6 +152,28 @@ def test_opentelemetrys_propagators(doctor, propagators, code, mark, text):
     found, lines = doctor()
     assert found == code
     assert line(lines, text).split()[0] == mark
+
+
+@pytest.mark.parametrize("hosts", [None, "mouse-svc"])
+@pytest.mark.parametrize("values", [None, "env=blue|green", "env=blue"])
+def test_remote_fields_before_baggage_loses_the_tag(doctor, environment, hosts, values):
+    environment(
+        **({"allowed_hosts": hosts} if hosts else {}), **({"allowed_values": values} if values else {}), echo="false"
+    )
+    propagate.set_global_textmap(CompositePropagator([RemoteFieldsPropagator(), W3CBaggagePropagator()]))
+    code, lines = doctor()
+    assert code == 1
+    assert line(lines, "has a property, as from Spring Boot 3", "list remote_fields last").split()[0] == "lost"
+    assert line(lines, "its header and its baggage differ", "list remote_fields last").split()[0] == "lost"
+    assert not any(one.split()[0] == "ok" and "the tag goes" in one for one in lines if one.startswith(" "))
+    propagate.set_global_textmap(CompositePropagator([W3CBaggagePropagator(), RemoteFieldsPropagator()]))
+    code, lines = doctor()
+    assert (code, [one for one in lines if " lost " in one]) == (0, [])
+
+
+def test_without_remote_fields_the_order_is_of_no_matter(doctor):
+    propagate.set_global_textmap(CompositePropagator([W3CBaggagePropagator(), TraceContextTextMapPropagator()]))
+    assert doctor()[0] == 0
 
 
 def test_what_opentelemetry_excludes_and_sends_everywhere_is_noted(doctor, environment, monkeypatch):
@@ -173,24 +194,25 @@ def test_an_app_that_carries_the_tag(doctor, app):
 
 
 @pytest.mark.parametrize(
-    ("app", "text"),
+    ("app", "mark", "text"),
     [
-        ("lossy", "env: gray → GET http://mouse-svc:9002/sayHello went out without it"),
-        ("bare", "env: prod → GET http://mouse-svc:9002/sayHello went out without it"),
-        ("leaving", "env is still 'gray' after the request"),
-        ("leaving", "no env → GET http://mouse-svc:9002/sayHello carries env: prod"),
+        ("lossy", "lost", "env: gray → GET http://mouse-svc:9002/sayHello went out without it"),
+        ("bare", "lost", "env: prod → GET http://mouse-svc:9002/sayHello went out without it"),
+        ("leaving", "LEAK", "env: gray → env is still 'gray' after the request"),
+        ("leaving", "LEAK", "no env → GET http://mouse-svc:9002/sayHello carries env: prod"),
     ],
 )
-def test_an_app_that_does_not(doctor, app, text):
+def test_an_app_that_does_not(doctor, app, mark, text):
     code, lines = doctor(f"doctors_apps:{app}")
     assert code == 1
-    assert line(lines, text).split()[0] == "LEAK"
+    assert line(lines, text).split()[0] == mark
 
 
-def test_an_answer_that_shows_little_is_no_more_than_a_note(doctor):
+def test_an_app_that_only_refuses_shows_nothing(doctor):
     code, lines = doctor("doctors_apps:flask", "--path=/no-such-path")
-    assert code == 0
+    assert code == 1
     assert line(lines, "env: gray → 404; 0 call(s) out").split()[0] == "note"
+    assert line(lines, "every request with an error (404) and called nobody").split()[0] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +221,7 @@ def test_an_answer_that_shows_little_is_no_more_than_a_note(doctor):
         ("doctors_apps", "'doctors_apps': give module:app"),
         ("doctors_app:good", "doctors_app:good: there is no module 'doctors_app'"),
         ("doctors_apps:goood", "doctors_apps:goood: no 'goood' there; did you mean 'good'?"),
-        ("doctors_apps:not_an_app", "3 is neither an ASGI nor a WSGI app"),
+        ("doctors_apps:not_an_app", "3 is neither an ASGI nor a WSGI app: it cannot be called"),
         ("doctors_apps:failing", "the app did not start: no database"),
         ("doctors_broken:app", "importing it fails: ZeroDivisionError"),
         ("doctors_script:app", "importing it ends the program: SystemExit(0)"),

@@ -40,6 +40,24 @@ def test_importing_loads_no_client_library_and_no_sdk():
     assert foreign.isdisjoint(loaded)
 
 
+def test_importing_loads_no_module_of_ours_before_a_name_is_used():
+    code = "import sys, propagation; print(*[name for name in sys.modules if name.startswith('propagation')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(loaded) == ["propagation", "propagation.lazy"]
+
+
+def test_a_name_is_the_packages_though_a_submodule_is_called_so():
+    code = """
+import propagation.extract, propagation.inject
+from propagation.extract import read_into
+from propagation import *
+import propagation as package
+assert callable(extract) and callable(inject) and package.extract is extract
+assert set(package.__all__) <= set(dir(package)) and package.config.PropagationConfig is PropagationConfig
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_client_is_loaded_when_it_is_first_named():
     code = "import propagation; print(propagation.clients.httpx.PropagatingTransport.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
