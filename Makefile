@@ -48,7 +48,7 @@ format: $(VENV)/.dev ## rewrite in the project's format
 	@$(BIN)/ruff format .
 
 golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
-	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/test_docs.py -k 'golden or bytes or reference'
+	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/test_docs.py tests/propagation/test_library_table.py -k 'golden or bytes or reference or the_table_is'
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 	@for script in carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
