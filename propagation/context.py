@@ -132,7 +132,7 @@ def detached() -> Block:
     No field, no member of `baggage` and no local field is there; `origin` holds, as for all work that no request
     started. A task, a thread or a timer that is begun inside keeps it so. OpenTelemetry's span stays the current one.
     """
-    return Block("detached", forgetting, whole=True)
+    return Block("detached", _without_request, whole=True)
 
 
 def with_fields(context: Context, fields: Mapping[str, str | None]) -> Context:
@@ -168,6 +168,12 @@ def forgetting(context: Context) -> Context:
     return Context({key: value for key, value in context.items() if key not in (BAGGAGE_KEY, STATE_KEY, TRAIL_KEY)})
 
 
+def _without_request(context: Context) -> Context:
+    bare = forgetting(context)
+    # Else the calls of this work would be on the trail of the request, which READING still has.
+    return Context({**bare, TRAIL_KEY: False}) if READING.get() else bare
+
+
 def baggage_of(context: Context) -> Mapping[str, object]:
     """OpenTelemetry's baggage in `context`."""
     found = context.get(BAGGAGE_KEY)
@@ -182,7 +188,9 @@ def state_of(context: Context) -> State | None:
 
 def trail_of(context: Context) -> Trail | None:
     """Where the calls of the request in `context` are collected, None where nobody asks for its trail."""
-    found = context.get(TRAIL_KEY) or READING.get()
+    found = context.get(TRAIL_KEY)
+    if found is None:
+        found = READING.get()
     return found if isinstance(found, Trail) else None
 
 
@@ -201,6 +209,7 @@ def config_of(context: Context, config: PropagationConfig | None = None) -> Prop
 
 
 def _start_clean() -> None:
+    READING.set(False)
     start_clean(forgetting(get_current()))
 
 

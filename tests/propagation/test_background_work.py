@@ -14,7 +14,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from opentelemetry import baggage
 from opentelemetry.context import attach, detach, get_current
 
-from propagation import PropagationConfig, detached, extract, get, inject, instrument, uninstrument, use
+from propagation import ASGIMiddleware, PropagationConfig, detached, extract, get, inject, instrument, uninstrument, use
+from propagation.context import trail_of
 
 NOTHING = (None, {})
 
@@ -296,3 +297,17 @@ def test_uninstrument_gives_the_schedulers_back():
     instrument("apscheduler", "aiojobs")
     uninstrument()
     assert [getattr(owner, name) for owner, name in owners] == before
+
+
+def test_the_calls_of_detached_work_are_not_on_the_requests_trail():
+    async def app(scope, receive, send):
+        assert trail_of(get_current()) is not None
+        with detached():
+            assert trail_of(get_current()) is None
+            assert await asyncio.create_task(later()) is None
+
+    async def later():
+        return trail_of(get_current())
+
+    scope = {"type": "http", "headers": [(b"env", b"gray")]}
+    asyncio.run(ASGIMiddleware(app, PropagationConfig(trail=True))(scope, None, None))
