@@ -1,7 +1,7 @@
 """What a propagated field is: its name, its names on the wire, and the values it takes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Self
@@ -51,19 +51,22 @@ class RemoteField:
         """What code sees of a valid `value`: of a tag the lane."""
         return value.partition(".")[0] if self.is_tag else value
 
-    def agreed(self, sent: Iterable[str]) -> tuple[str, str | None]:
+    def agreed(self, sent: Sequence[str]) -> tuple[str, str | None]:
         """The one value that `sent` comes to, and the objection to it: "conflict" where values differ."""
-        values = dict.fromkeys(one.strip(" \t") for one in sent)
-        value = next(iter(values), "")
-        return value, self.objection(value) if len(values) == 1 else "conflict"
+        value = sent[0].strip(" \t") if sent else ""
+        if len(sent) == 1 or (sent and all(one.strip(" \t") == value for one in sent)):
+            return value, self.objection(value)
+        return value, "conflict"
 
 
-def each_value(header: Iterable[str]) -> list[str]:
+def each_value(header: Sequence[str]) -> Sequence[str]:
     """The values of a field's header, given as often as it came: whoever is on the way may join two by a comma.
 
     RFC 9110, section 5.3; a WSGI server always does, an ASGI server never. A header that is too long stays whole, which
     no field takes.
     """
+    if len(header) == 1 and "," not in header[0]:
+        return header
     return [
         value
         for text in header

@@ -1,6 +1,6 @@
 """From a context to the headers of a request or a message: every rule of writing in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar, overload
 
 from opentelemetry.context import Context
@@ -118,7 +118,7 @@ def _value(
     return outgoing(field.name, context, config)
 
 
-def _agreed(field: RemoteField, sent: list[str]) -> str | None:
+def _agreed(field: RemoteField, sent: Sequence[str]) -> str | None:
     """The one good value that was sent, None where there is no such."""
     value, objection = field.agreed(sent)
     return value if objection is None else None
