@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.context import Context, attach, get_current
 
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, READING, STATE_KEY, forgetting, outgoing, shown_trail
+from propagation.context import READ, READING, STATE_KEY, TRAIL_KEY, forgetting, outgoing, shown_trail
 from propagation.extract import Pairs, RequestReader
 from propagation.trail import HEADER, Trail, with_own
 
@@ -84,11 +84,9 @@ class ASGIMiddleware:
         scope[READ] = self._config
         context = self._reader.read(current, found)
         came, framework = scope, scope.get("app")
-        collected = None
         if self._alters:
-            collected = shown_trail(context, self._config)
             scope, send = self._trusted(scope), self._answering(context, send)
-        token = READING.set(collected or True)
+        token = READING.set(context.get(TRAIL_KEY, True))
         attach(context)
         try:
             await self.app(scope, receive, send)
@@ -121,15 +119,13 @@ class ASGIMiddleware:
 
     def _answering(self, context: Context, send: Send) -> Send:
         """`send`, which adds to the answer what the config says: the fields, and the trail."""
-        if added := self._echoed(context):
-            send = _adding(send, added)
+        if self._config.echo:
+            send = _adding(send, self._echoed(context))
         if collected := shown_trail(context, self._config):
             send = _showing(send, collected)
         return send
 
     def _echoed(self, context: Context) -> Headers:
-        if not self._config.echo:
-            return []
         return [
             (field.wire_names[0].encode(), value.encode())
             for field in self._config.fields
