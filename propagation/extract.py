@@ -64,16 +64,19 @@ class RequestReader:
     def __init__(self, config: PropagationConfig) -> None:
         self._config, self._fresh = config, State(config)
         # Of several fields, one is likely to differ from request to request, as an id does.
-        self._remembers = config.trust_inbound and len(config.fields) == 1
-        self._shared = not (config.tag_fields or config.trail)
+        self._remembers = config.trust_inbound and len(config.fields) == 1 and not config.tag_fields
+        self._shared = not config.trail
         self._known: dict[Pairs, Context] = {}
 
     def read(self, context: Context, pairs: Pairs) -> Context:
         """As `read_request`, of those headers that `config.names_read` names, as they came."""
         if context or not self._remembers or not pairs:
             return read_request(context, _by_name(pairs), self._fresh)
-        known = self._known.get(pairs) or self._learn(pairs)
-        return known if self._shared else _begun(known, self._config)
+        known = self._known.get(pairs)
+        if known is None:
+            return _begun(self._learn(pairs), self._config)
+        # What is remembered has a tag.
+        return known if self._shared else Context({**known, TRAIL_KEY: Trail()})
 
     def _learn(self, pairs: Pairs) -> Context:
         read = read_into(Context(), _by_name(pairs), self._fresh)

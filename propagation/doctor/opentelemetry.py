@@ -55,15 +55,10 @@ def _lost(textmap: Any, field: RemoteField, config: PropagationConfig, name: str
 
     if not config.trust_inbound or not reads({header: value}):
         return
-    members_of = {
-        "its member of baggage has a property, as from Spring Boot 3": f"{value};propagation%3Dunlimited",
-        "its header and its baggage differ": others[-1] if others else "",
-    }
-    for sender, member in members_of.items():
-        if not reads({header: value, members.HEADER: f"{field.name}={member}"}):
-            cause = "baggage is read after the header and takes its place"
-            cure = f"list remote_fields last: {_PROPAGATORS}={_ADVISED}"
-            yield Finding(LOST, f"{name}: the tag of a request is lost where {sender}: {cause}; {cure}")
+    if not reads({header: value, members.HEADER: f"{field.name}={others[-1] if others else ''}"}):
+        cause = "its header and its baggage differ: baggage is read after the header and takes its place"
+        cure = f"list remote_fields last: {_PROPAGATORS}={_ADVISED}"
+        yield Finding(LOST, f"{name}: the tag of a request is lost where {cause}; {cure}")
 
 
 def _passed(textmap: Any) -> str:
