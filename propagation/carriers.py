@@ -54,8 +54,8 @@ def texts(values: Iterable[Any]) -> list[str]:
 
 
 # What gives every value of a header that came several times, where `items` gives one or none: httpx's and Starlette's,
-# email.message's and websockets'.
-_ALL_ITEMS = ("multi_items", "raw_items", "items")
+# email.message's and websockets'. And what gives in one step what `items` looks up one by one: requests'.
+_ALL_ITEMS = ("multi_items", "raw_items", "lower_items", "items")
 
 
 def pairs(headers: Any) -> Iterable[tuple[Any, Any]]:

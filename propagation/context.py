@@ -25,11 +25,11 @@ BAGGAGE_KEY = next(iter(set_baggage("", "", Context())))
 STATE_KEY = create_key("propagation")
 TRAIL_KEY = create_key("propagation-trail")  # who answered the calls of a request, where its server shows it
 READ = "propagation.read"  # in a server's scope or environ: the config that this request was read with
-# Whether the work at hand belongs to a request that was read: True, or the request's trail where its server shows it.
+# Whether the work at hand belongs to a request that was read: True, or the request's Trail where its server shows it.
 # A server's callbacks run in the context of whoever registered them, so uvicorn can begin a request in that of one
 # before it on the connection: pipelined, or after a body so large that reading paused. Not in OpenTelemetry's context,
 # since its own middleware, further in, may begin an empty one.
-READING: ContextVar[Trail | bool] = ContextVar("propagation_reading", default=False)
+READING: ContextVar[object] = ContextVar("propagation_reading", default=False)
 F = TypeVar("F", bound=Callable[..., Any])
 _NONE: Mapping[str, Any] = MappingProxyType({})
 

@@ -22,6 +22,10 @@ from propagation.context import (
 from propagation.fields import RemoteField, each_value
 from propagation.trail import Trail
 
+Pairs = tuple[tuple[str, str], ...]  # headers, names in lower case
+_KNOWN = 64  # values to remember
+_SHORT = 512  # characters of headers whose values are remembered
+
 
 def extract(headers: Any, *, config: PropagationConfig | None = None, context: Context | None = None) -> Context:
     """The fields that `headers` carry, in a context for `use` or for OpenTelemetry's `attach`.
@@ -40,14 +44,55 @@ def read_request(context: Context, found: carriers.Found | None, fresh: State) -
     """As `read_into`, for a server: also without a field, `origin` no longer applies and clients follow the config."""
     if not found and fresh.config.trust_inbound:
         return Context({**context, STATE_KEY: continued(context, fresh)})
-    read = read_into(context, found or {}, fresh)
-    if fresh.config.tag_fields:
+    return _begun(read_into(context, found or {}, fresh), fresh.config)
+
+
+def _begun(read: Context, config: PropagationConfig) -> Context:
+    """The context of a request that was read, with what each request has of its own."""
+    if config.tag_fields:
         from propagation.tags import tag_current_span  # loads OpenTelemetry's tracing, which few need
 
         tag_current_span(read)
-    if fresh.config.trail and fresh.config.tag in baggage_of(read):
+    if config.trail and config.tag in baggage_of(read):
         return Context({**read, TRAIL_KEY: Trail()})
     return read
+
+
+class RequestReader:
+    """Reads one request after another by one config, and remembers what the few values of a tag come to."""
+
+    def __init__(self, config: PropagationConfig) -> None:
+        self._config, self._fresh = config, State(config)
+        # Of several fields, one is likely to differ from request to request, as an id does.
+        self._remembers = config.trust_inbound and len(config.fields) == 1 and not config.tag_fields
+        self._shared = not config.trail
+        self._known: dict[Pairs, Context] = {}
+
+    def read(self, context: Context, pairs: Pairs) -> Context:
+        """As `read_request`, of those headers that `config.names_read` names, as they came."""
+        if context or not self._remembers or not pairs:
+            return read_request(context, _by_name(pairs), self._fresh)
+        known = self._known.get(pairs)
+        if known is None:
+            return _begun(self._learn(pairs), self._config)
+        # What is remembered has a tag.
+        return known if self._shared else Context({**known, TRAIL_KEY: Trail()})
+
+    def _learn(self, pairs: Pairs) -> Context:
+        read = read_into(Context(), _by_name(pairs), self._fresh)
+        # What was dropped is counted and logged each time, and what is foreign is seldom the same again.
+        if read[STATE_KEY] is self._fresh and read[BAGGAGE_KEY] and sum(len(value) for _, value in pairs) <= _SHORT:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()  # strangers may send any number of values
+            self._known[pairs] = read
+        return read
+
+
+def _by_name(pairs: Pairs) -> carriers.Found:
+    found: carriers.Found = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:

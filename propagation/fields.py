@@ -53,12 +53,10 @@ class RemoteField:
 
     def agreed(self, sent: Sequence[str]) -> tuple[str, str | None]:
         """The one value that `sent` comes to, and the objection to it: "conflict" where values differ."""
-        if len(sent) == 1:  # nearly always
-            value = sent[0].strip(" \t")
+        value = sent[0].strip(" \t") if sent else ""
+        if len(sent) == 1 or (sent and all(one.strip(" \t") == value for one in sent)):
             return value, self.objection(value)
-        values = dict.fromkeys(one.strip(" \t") for one in sent)
-        value = next(iter(values), "")
-        return value, self.objection(value) if len(values) == 1 else "conflict"
+        return value, "conflict"
 
 
 def each_value(header: Sequence[str]) -> Sequence[str]:

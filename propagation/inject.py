@@ -78,6 +78,9 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, ur
         return
     found = carrier.find(config.names_written)
     signed = signed_names(found, url)
+    if not found and not signed:
+        _add_all(carrier, context, config)
+        return
     written = members.split_all(found[members.HEADER]) if members.HEADER in found else []
     values: dict[str, str] = {}
     for field in config.fields:
@@ -88,6 +91,22 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, ur
                 carrier.add(field.wire_names[0], value)
     if config.baggage != "off" and members.HEADER not in signed:
         _write_baggage(carrier, found, _baggage(values, written, context, config))
+
+
+def _add_all(carrier: Carrier, context: Context, config: PropagationConfig) -> None:
+    """Write the fields and the baggage of `context` where the caller has written none of them."""
+    listed: list[str] = []
+    for field in config.fields:
+        value = outgoing(field.name, context, config)
+        if value is not None:
+            carrier.add(field.wire_names[0], value)
+            listed.append(f"{field.name}={value}")
+    if config.baggage == "off":
+        return
+    if not baggage_of(context).keys() <= config.by_name.keys():
+        listed += members.limited([raw for _, raw in _foreign(context, config)])
+    if listed:
+        carrier.add(members.HEADER, ",".join(listed))
 
 
 def remove_fields(carrier: Carrier, context: Context, config: PropagationConfig, url: str | bytes = "") -> None:

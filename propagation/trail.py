@@ -52,6 +52,8 @@ class Trail:
         """The hops that are known now, callee first, at most 64."""
         if self._open:
             self._settle()
+        if not self._answers:
+            return []
         return [hop for _, found in self._answers for hop in found][:MAX_HOPS]
 
     def _settle(self) -> None:

@@ -6,15 +6,18 @@ headers that are this hop's alone, and nothing of one hop is left for the next.
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context
 
 from propagation.attachment import current
-from propagation.carriers import carrier_for
+from propagation.carriers import Carrier, carrier_for
 from propagation.config import PropagationConfig
 from propagation.context import Block, State, config_of, trail_of, use, without_fields
 from propagation.inject import add_fields, remove_fields
 from propagation.trail import Trail
 
+R = TypeVar("R")
 _AS_IT_IS: AbstractContextManager[Trail | None] = nullcontext()
 
 
@@ -30,13 +33,27 @@ def prepare(
     """
     context = current()
     config = config_of(context, config)
-    carrier = carrier_for(headers)
-    if all(map(config.allows, hosts)):
+    allowed = config.allowed_hosts is None or all(map(config.allows, hosts))
+    return written(carrier_for(headers), allowed, context, config, url)
+
+
+def written(
+    carrier: Carrier, allowed: bool, context: Context, config: PropagationConfig, url: str | bytes
+) -> AbstractContextManager[Trail | None]:
+    """As `prepare`, for a client that knows already what holds: whether all hosts may have the fields of `context`."""
+    if allowed:
         add_fields(carrier, context, config, url)
         trail = trail_of(context)
         return _AS_IT_IS if trail is None else nullcontext(trail)
     remove_fields(carrier, context, config, url)
     return _Outside(use(without_fields(context, State(config))))
+
+
+def like(request: R, headers: Any) -> R:
+    """A request as this one, with these headers. A library's own ways to copy one check or copy all else too."""
+    sent = type(request).__new__(type(request))
+    vars(sent).update(vars(request), headers=headers)
+    return sent
 
 
 def trail_for(hosts: Iterable[str | None], config: PropagationConfig | None) -> Trail | None:

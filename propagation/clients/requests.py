@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from propagation.clients.hop import prepare
+from propagation.clients.hop import like, prepare
 from propagation.clients.urllib3 import collect, collecting
 from propagation.config import PropagationConfig
 from propagation.hosts import host_of
@@ -81,14 +81,7 @@ def _send(
     kwargs: dict[str, Any],
     config: PropagationConfig | None,
 ) -> requests.Response:
-    sent = _like(request)
-    with prepare(sent.headers, (host_of(request.url or ""),), config, request.url or ""):
+    sent, url = like(request, request.headers.copy()), request.url or ""
+    # A host is looked for only where one may be refused, a signature only in a query.
+    with prepare(sent.headers, map(host_of, (url,)), config, url.partition("?")[2]):
         return original(sent, *args, **kwargs)
-
-
-def _like(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """A request with headers of its own. `PreparedRequest.copy` copies the jar of cookies too, which costs more."""
-    sent = type(request).__new__(type(request))
-    vars(sent).update(vars(request))
-    sent.headers = request.headers.copy()
-    return sent

@@ -6,10 +6,10 @@ again, or followed to another host, it carries nothing of the first time.
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, Self
 
-from opentelemetry.context import get_current
-
+from propagation.attachment import current
 from propagation.carriers import Found, MappingCarrier, find
 from propagation.clients import hop
 from propagation.config import PropagationConfig
@@ -18,6 +18,8 @@ from propagation.fields import HeaderNames
 from propagation.inject import has_fields
 from propagation.patching import Undo, patch, undo_all
 from propagation.trail import HEADER, Trail
+
+_AS_IT_IS: AbstractContextManager[None] = nullcontext()
 
 
 class SyncSending:
@@ -82,15 +84,16 @@ async def send_async(handle: Callable[[Any], Awaitable[Any]], request: Any, conf
 
 def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[Trail | None]]:
     """The request to send in place of `request`, and the context to send it in."""
-    context = get_current()
+    context = current()
     rules = config_of(context, config)
-    if not has_fields(context, rules) and rules.allows(request.url.host):
-        return request, nullcontext()
-    # With a stream given, a request adds no header of its own; given Headers, it makes no object for each of them.
-    sent = type(request)(
-        request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
-    )
-    return sent, hop.prepare(_Headers(sent.headers), (request.url.host,), rules, request.url.query)
+    url = request.url
+    allowed = rules.allows(url.host)
+    if allowed and not has_fields(context, rules):
+        return request, _AS_IT_IS
+    kind: Any = type(request.headers)
+    headers = kind(request.headers)
+    carrier = _Triples(headers) if _keeps_triples(kind) else _Headers(headers)
+    return hop.like(request, headers), hop.written(carrier, allowed, context, rules, url.query)
 
 
 class _Headers(MappingCarrier):
@@ -98,10 +101,32 @@ class _Headers(MappingCarrier):
 
     def __init__(self, headers: Any) -> None:
         headers.encoding = "latin-1"
-        super().__init__(headers)
+        self._headers = headers
 
     def find(self, names: HeaderNames) -> Found:
         return find(self._headers.raw, names)
+
+
+class _Triples(_Headers):
+    """The same by the list that they are kept in: by httpx's own methods each header written costs a search."""
+
+    def find(self, names: HeaderNames) -> Found:
+        found: Found = {}
+        lengths = names.lengths
+        for _, lower, value in self._headers._list:
+            if len(lower) in lengths and (name := lower.decode("latin-1")) in names:
+                found.setdefault(name, []).append(value.decode("latin-1"))
+        return found
+
+    def add(self, name: str, value: str) -> None:
+        key = name.encode("latin-1")
+        self._headers._list.append((key, key, value.encode("latin-1")))
+
+
+@cache
+def _keeps_triples(kind: type) -> bool:
+    """Whether headers of this type are kept as they are in all of httpx to date, and in httpx2."""
+    return getattr(kind({"Name": "value"}), "_list", None) == [(b"Name", b"name", b"value")]
 
 
 def ask(library: Any, url: str) -> None:

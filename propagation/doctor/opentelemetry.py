@@ -56,11 +56,9 @@ def _lost(textmap: Any, field: RemoteField, config: PropagationConfig, name: str
     if not config.trust_inbound or not reads({header: value}):
         return
     if not reads({header: value, members.HEADER: f"{field.name}={others[-1] if others else ''}"}):
-        yield Finding(
-            LOST,
-            f"{name}: the tag of a request is lost where its header and its baggage differ: baggage is read after the "
-            f"header and takes its place; list remote_fields last: {_PROPAGATORS}={_ADVISED}",
-        )
+        cause = "its header and its baggage differ: baggage is read after the header and takes its place"
+        cure = f"list remote_fields last: {_PROPAGATORS}={_ADVISED}"
+        yield Finding(LOST, f"{name}: the tag of a request is lost where {cause}; {cure}")
 
 
 def _passed(textmap: Any) -> str:

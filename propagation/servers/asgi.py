@@ -7,10 +7,9 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
-from propagation.carriers import Found
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, READING, STATE_KEY, State, forgetting, outgoing, shown_trail
-from propagation.extract import read_request
+from propagation.context import READ, READING, STATE_KEY, TRAIL_KEY, forgetting, outgoing, shown_trail
+from propagation.extract import Pairs, RequestReader
 from propagation.trail import HEADER, Trail, with_own
 
 Scope = MutableMapping[str, Any]
@@ -18,7 +17,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-Pairs = list[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 _STARTS = ("http.response.start", "websocket.accept")
 _TRAIL = HEADER.encode()
@@ -36,7 +35,7 @@ class ASGIMiddleware:
         self.app = app
         self._config = default_config() if config is None else config
         self._alters = self._config.echo or self._config.trail or not self._config.trust_inbound
-        self._fresh = State(self._config)
+        self._reader = RequestReader(self._config)
         self._names = {name.encode(): name for name in self._config.names_read}
         # By the length of a name, whether it can be one of ours: of what a loop can ask, nothing costs less.
         lengths = frozenset(map(len, self._names))
@@ -48,13 +47,13 @@ class ASGIMiddleware:
         self.__call__ = self._call  # type: ignore[method-assign]
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        found: Found | None = None
+        found: Pairs = ()
         wanted = self._wanted
         try:
             # This loop runs for every request: it makes no object for a header that only others read.
             for name, value in scope["headers"]:
                 if wanted[len(name)] and (known := self._names.get(name.lower())):
-                    found = _with(found, known, value)
+                    found += ((known, value.decode("latin-1")),)
         except KeyError:
             return self.app(scope, receive, send)  # no request: "lifespan"
         except IndexError:  # a name longer than `wanted` knows
@@ -66,29 +65,28 @@ class ASGIMiddleware:
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         await type(self).__call__(self, scope, receive, send)
 
-    def _found(self, headers: Iterable[tuple[bytes, bytes]]) -> Found | None:
-        found: Found | None = None
-        for name, value in headers:
-            if known := self._names.get(name.lower()):
-                found = _with(found, known, value)
-        return found
+    def _found(self, headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
+        names = self._names
+        return tuple((names[name.lower()], value.decode("latin-1")) for name, value in headers if name.lower() in names)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, found: Found | None) -> None:
-        stale = READ not in scope and _reading()
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, found: Pairs) -> None:
+        read_with = scope.get(READ)
+        stale = read_with is None and _reading()
         if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
         before = get_current()
         current = forgetting(before) if stale else before
-        if READ in scope and self._was_read(scope, current):
+        # OpenTelemetry's middleware, between one of ours further out and this one, may have begun a new context.
+        if read_with is not None and read_with == self._config and STATE_KEY in current:
             await self.app(scope, receive, send)
             return
         scope[READ] = self._config
-        context = read_request(current, found, self._fresh)
+        context = self._reader.read(current, found)
         came, framework = scope, scope.get("app")
         if self._alters:
             scope, send = self._trusted(scope), self._answering(context, send)
-        token = READING.set(shown_trail(context, self._config) or True)
+        token = READING.set(context.get(TRAIL_KEY, True))
         attach(context)
         try:
             await self.app(scope, receive, send)
@@ -113,10 +111,6 @@ class ASGIMiddleware:
             scope[FAILED] = Failed(context, partial(self._answering, context))
             carry_to_error_handlers(framework, self)
 
-    def _was_read(self, scope: Scope, current: Context) -> bool:
-        """Whether a middleware further out read this request. OpenTelemetry's, between us, begins a new context."""
-        return scope[READ] == self._config and STATE_KEY in current
-
     def _trusted(self, scope: Scope) -> Scope:
         """An app that passes its request's headers on must not pass on what was dropped."""
         if self._config.trust_inbound:
@@ -125,15 +119,13 @@ class ASGIMiddleware:
 
     def _answering(self, context: Context, send: Send) -> Send:
         """`send`, which adds to the answer what the config says: the fields, and the trail."""
-        if added := self._echoed(context):
-            send = _adding(send, added)
+        if self._config.echo:
+            send = _adding(send, self._echoed(context))
         if collected := shown_trail(context, self._config):
             send = _showing(send, collected)
         return send
 
-    def _echoed(self, context: Context) -> Pairs:
-        if not self._config.echo:
-            return []
+    def _echoed(self, context: Context) -> Headers:
         return [
             (field.wire_names[0].encode(), value.encode())
             for field in self._config.fields
@@ -141,15 +133,7 @@ class ASGIMiddleware:
         ]
 
 
-def _with(found: Found | None, name: str, value: bytes) -> Found:
-    text = value.decode("latin-1")
-    if found is None:
-        return {name: [text]}
-    found.setdefault(name, []).append(text)
-    return found
-
-
-def _adding(send: Send, added: Pairs) -> Send:
+def _adding(send: Send, added: Headers) -> Send:
     """`send`, which adds these headers to the answer."""
 
     def send_with_headers(message: Message) -> Awaitable[None]:
@@ -171,7 +155,7 @@ def _showing(send: Send, collected: Trail) -> Send:
     return send_with_trail
 
 
-def _with_trail(headers: Pairs, hops: list[str]) -> Pairs:
+def _with_trail(headers: Headers, hops: list[str]) -> Headers:
     own = [value.decode("latin-1") for name, value in headers if len(name) == len(_TRAIL) and name.lower() == _TRAIL]
     if own:
         headers, hops = [pair for pair in headers if pair[0].lower() != _TRAIL], with_own(hops, own)

@@ -7,8 +7,8 @@ from opentelemetry.context import Context
 
 from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
-from propagation.context import READ, STATE_KEY, State, outgoing, shown_trail
-from propagation.extract import read_request
+from propagation.context import READ, STATE_KEY, outgoing, shown_trail
+from propagation.extract import RequestReader
 from propagation.servers.work import Work
 from propagation.trail import HEADER, with_own
 
@@ -27,20 +27,21 @@ class WSGIMiddleware:
     def __init__(self, app: WSGIApp, config: PropagationConfig | None = None) -> None:
         self.app = app
         self._config = default_config() if config is None else config
-        self._fresh = State(self._config)
-        self._keys = {"HTTP_" + name.upper().replace("-", "_"): name for name in self._config.names_read}
+        self._reader = RequestReader(self._config)
+        self._keys = [("HTTP_" + name.upper().replace("-", "_"), name) for name in self._config.names_read]
         self._always = self._config.has_origin or not self._config.trust_inbound or self._config != default_config()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        found = {name: [environ[key]] for key, name in self._keys.items() if key in environ}
+        found = tuple([(name, environ[key]) for key, name in self._keys if key in environ])
         context = current()
         if READ in environ and environ[READ] == self._config and STATE_KEY in context:
             return self.app(environ, start_response)
         if found or self._always:
             environ[READ] = self._config
             if not self._config.trust_inbound:
-                environ = {key: value for key, value in environ.items() if key not in self._keys}
-            context = read_request(context, found, self._fresh)
+                ours = {key for key, _ in self._keys}
+                environ = {key: value for key, value in environ.items() if key not in ours}
+            context = self._reader.read(context, found)
             if self._config.echo or self._config.trail:
                 start_response = self._answering(context, start_response)
         # Without a field too: what the app attaches and does not detach would tag the thread's next request.

@@ -23,6 +23,7 @@ from propagation import (
     inject,
     use,
 )
+from propagation.rejections import REJECTED
 
 EDGE = PropagationConfig(trust_inbound=False)
 
@@ -308,3 +309,62 @@ async def run(app, scope):
 def test_a_header_of_any_length_and_case_is_read(name):
     config = PropagationConfig(key_names={"env": (name.lower(),)})
     assert ask_asgi(config, ("n" * 400, "value"), (name, "gray"), ("n" * 400, "value"))[0] == "gray"
+
+
+@pytest.mark.parametrize("ask", [ask_asgi, ask_wsgi])
+class TestOneAfterAnother:
+    """What a value comes to is remembered; each request is read as if it were the first all the same."""
+
+    def test_what_is_dropped_is_counted_each_time(self, ask):
+        seen = []
+        app = made(ask, lambda: seen.append(get("env")))
+        before = REJECTED.counts["env", "malformed"]
+        for _ in range(3):
+            drive(ask, app, ("env", "a b"))
+        assert REJECTED.counts["env", "malformed"] == before + 3
+        assert seen == [None] * 3
+
+    def test_what_one_request_sets_the_next_does_not_have(self, ask):
+        def sets():
+            token = attach(baggage.set_baggage("user", "alice"))
+            seen.append(inject({})["baggage"])
+            detach(token)
+            seen.append(inject({})["baggage"])
+
+        seen = []
+        app = made(ask, sets)
+        for _ in range(2):
+            drive(ask, app, ("env", "gray"))
+        assert seen == ["env=gray,user=alice", "env=gray"] * 2
+
+
+def made(ask, work):
+    """Our middleware around an app that does `work`."""
+
+    async def asgi(scope, receive, send):
+        work()
+
+    def wsgi(environ, start_response):
+        work()
+        return []
+
+    return ASGIMiddleware(asgi) if ask is ask_asgi else WSGIMiddleware(wsgi)
+
+
+def drive(ask, app, *headers):
+    if ask is ask_asgi:
+        asyncio.run(run(app, http(*headers)))
+    else:
+        app({f"HTTP_{name.upper()}": value for name, value in headers}, None)
+
+
+@pytest.mark.parametrize("ask", [ask_asgi, ask_wsgi])
+def test_one_middleware_remembers_right_what_many_requests_bring(ask):
+    seen = []
+    app = made(ask, lambda: seen.append(inject({})))
+    lanes = [f"lane-{number}" for number in range(100)] * 2
+    for lane in lanes:
+        drive(ask, app, ("env", lane))
+        drive(ask, app, ("env", lane), ("baggage", "user=alice"))
+    assert [one["baggage"] for one in seen[::2]] == [f"env={lane}" for lane in lanes]
+    assert [one["baggage"] for one in seen[1::2]] == [f"env={lane},user=alice" for lane in lanes]

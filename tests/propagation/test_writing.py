@@ -229,3 +229,9 @@ def test_what_cannot_be_written_is_a_type_error(headers):
 def test_headers_that_are_not_there_yet_are_a_new_dict():
     assert inject(None, context=arrived(env="gray")) == {"env": "gray", "baggage": "env=gray"}
     assert inject(None) == {}
+
+
+def test_foreign_members_go_beside_a_value_of_origin():
+    config = PropagationConfig(origin={"env": "gray"})
+    context = baggage.set_baggage("user", "alice", Context())
+    assert inject({}, config=config, context=context) == {"env": "gray", "baggage": "env=gray,user=alice"}
