@@ -72,7 +72,8 @@ class PushDetector:
     def done(self, now: float) -> bool:
         """Found, or there is none to find: what is shown can't be compared, or what is to show is nothing."""
         waited = now - self._start
-        if waited >= DEBOUNCE:
+        # An istiod that still makes something else for a proxy may have pushes queued before this one.
+        if waited >= (STALLED if self._differs else DEBOUNCE):
             return True
         if self.found and not self._need.deleted:
             return True

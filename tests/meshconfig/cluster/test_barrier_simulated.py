@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshconfig.cluster.barrier import Barrier, BarrierTimeout, ProxyRefused, StepChange, Verification
@@ -223,6 +223,8 @@ envoys = st.builds(
     st.booleans(),
     st.booleans(),
 )
+# The change's push waits behind three others for longer than istiod debounces.
+@example([Envoy("a.demo", lag=1, answer=1, ask=0.125)], 0, 9.0, [(8.0, None)] * 3, False, False, False)
 @settings(max_examples=200, deadline=None)
 def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     there: list[Envoy],
