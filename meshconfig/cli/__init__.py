@@ -65,9 +65,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from meshconfig.version import version  # reading the installed package's metadata takes a while
 
-        print(f"graylane {version('graylane')}")
+        print(f"graylane {version()}")
         raise typer.Exit
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lease import operator, process
@@ -31,6 +30,7 @@ from meshconfig.cluster.revision import (
 from meshconfig.errors import ApiError, ClusterError, Conflict
 from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec import LaneGroup
+from meshconfig.version import version
 
 __all__ = [
     "DELETE",
@@ -102,7 +102,7 @@ def begin(
         action=action,
         outcome=RevisionStatus.RUNNING,
         message="",
-        version=_version(),
+        version=version(),
     )
     one = _created(client, one)
     with suppress(ApiError):  # forbidden or already gone: the next apply tries again
@@ -148,10 +148,3 @@ def user(client: Client) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def _version() -> str:
-    try:
-        return version("graylane")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return ""

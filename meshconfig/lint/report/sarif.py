@@ -5,7 +5,6 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.parse import quote
 from meshconfig.lint.finding import Finding, Level
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Rule
+from meshconfig.version import version
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "note"}
@@ -30,7 +30,7 @@ def report(findings: Sequence[Finding]) -> str:
 
 
 def _driver() -> dict[str, Any]:
-    return {"name": "graylane", "version": version("graylane"), "rules": [_rule(rule) for rule in rules()]}
+    return {"name": "graylane", "version": version(), "rules": [_rule(rule) for rule in rules()]}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
