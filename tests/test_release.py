@@ -1,4 +1,4 @@
-"""What a release relies on: one version, a changelog in order, targets that `make` lists, hooks that need no network."""
+"""What a release relies on: one version, a changelog in order, targets that `make` lists, hooks without a network."""
 
 import re
 import subprocess
