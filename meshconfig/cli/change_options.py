@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshconfig.cli.cluster import Adopt, BreakLock, Context, Drain, Fast, Istiod, Timeout, Wait
-from meshconfig.cli.common import Output, OutputFormat, batch, needs
+from meshconfig.cli.common import Output, OutputFormat, batch, check_seconds, needs
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Choices
@@ -29,6 +29,9 @@ class ChangeOptions:
     istiod: Istiod = None
     context: Context = None
     output: OutputFormat = Output.TEXT
+
+    def __post_init__(self) -> None:
+        check_seconds(timeout=self.timeout, drain=self.drain, wait=self.wait)
 
     def choices(self) -> "Choices":
         with needs("mesh"):

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from meshconfig import groups
-from meshconfig.errors import GraylaneError
+from meshconfig.duration import LONGEST
+from meshconfig.errors import GraylaneError, InputError
 from meshconfig.model import Model
 
 Files = Annotated[
@@ -85,3 +86,14 @@ def needs(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise GraylaneError(f"{error.name} is not installed: pip install 'graylane[{extra}]'") from None
+
+
+def check_seconds(**options: float) -> None:
+    """Options in seconds; `inf` and what is longer than any duration of a spec would wait for ever.
+
+    Raises:
+        InputError: the first that is not from 0 to 366 days.
+    """
+    for name, given in options.items():
+        if not 0 <= given <= LONGEST:
+            raise InputError.at(f"--{name}", f"takes seconds, from 0 to {LONGEST} (366 days), not {given:g}")

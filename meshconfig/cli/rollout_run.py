@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from meshconfig.cli.cluster import Context, Drain, Istiod, Namespace, Timeout, Wait, connect
-from meshconfig.cli.common import needs
+from meshconfig.cli.common import check_seconds, needs
 
 Metrics = Annotated[
     int | None,
@@ -52,6 +52,7 @@ def run(
 
         graylane rollout run -n demo --metrics 9090 --drain 30
     """
+    check_seconds(timeout=timeout, drain=drain, wait=wait)
     client = connect(context)
     with needs("mesh"):
         from meshconfig.rollout.runner import Runner, Settings

@@ -197,6 +197,17 @@ def test_without_an_api_server_it_is_one_line(graylane, spec, tmp_path, monkeypa
     assert err.startswith("graylane: no cluster: ")
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--drain", "--wait"])
+@pytest.mark.parametrize("value", ["inf", "1e300", "31622401"])
+def test_a_time_that_would_never_end_is_refused_before_anything_is_asked(graylane, cluster, spec, option, value):
+    file = spec()
+    for command in (("apply", "-f", file), ("rollback", *PETS), ("rollout", "run", "-n", "demo")):
+        code, out, err = graylane(*command, option, value)
+        assert (code, out) == (2, "")
+        assert err == f"{option}: takes seconds, from 0 to 31622400 (366 days), not {float(value):g}\n"
+    assert cluster.api.seen == []
+
+
 class TestVersions:
     """`graylane version …` with `--apply`: the file, the Deployment and the routes."""
 
