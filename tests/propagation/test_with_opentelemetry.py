@@ -17,6 +17,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from stand_in import StandIn
 
 from propagation import (
     ASGIMiddleware,
@@ -166,7 +167,7 @@ def test_the_propagator_names_its_headers():
 
 
 def test_the_propagator_replaces_in_a_list_to_which_a_setter_appends():
-    class Appending(Any):
+    class Appending(StandIn):
         def set(self, carrier, key, value):
             carrier.append((key, value))
 
@@ -181,7 +182,7 @@ def test_the_propagator_writes_through_a_setter_into_what_it_does_not_know():
         def __init__(self):
             self.fields = {}
 
-    class Setter(Any):
+    class Setter(StandIn):
         def set(self, carrier, key, value):
             carrier.fields[key] = value
 
@@ -192,7 +193,7 @@ def test_the_propagator_writes_through_a_setter_into_what_it_does_not_know():
 
 @pytest.mark.parametrize(("value", "lane"), [(b"gray", "gray"), (7, None), (None, None), (b"\xff", None)])
 def test_the_propagator_takes_from_a_getter_what_is_no_text(value, lane):
-    class Getter(Any):
+    class Getter(StandIn):
         def get(self, carrier, key):
             return [carrier[key]] if key in carrier else None
 
@@ -200,7 +201,7 @@ def test_the_propagator_takes_from_a_getter_what_is_no_text(value, lane):
 
 
 def test_the_propagator_reads_through_a_getter():
-    class Getter(Any):
+    class Getter(StandIn):
         def get(self, carrier, key):
             return {"env": ["gray", "gray"]}.get(key)
 

@@ -1,11 +1,11 @@
 """A namespace with a group that is applied and the Deployments of its versions, and a runner that needs no time."""
 
 import threading
-from typing import Any
 
 import pytest
 from fake_api import api_server, deployment, service
 from rollout_world import group, rollout
+from stand_in import StandIn
 
 from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 from meshconfig.cluster.client import Client
@@ -44,7 +44,7 @@ class Patient(Impatient):
         return super().wait(timeout)
 
 
-class Held(Any):
+class Held(StandIn):
     def check(self):
         pass
 

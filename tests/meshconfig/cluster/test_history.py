@@ -5,13 +5,13 @@ import copy
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_specs import specs
+from stand_in import StandIn
 
 from meshconfig import groups
 from meshconfig.cluster import history, revision
@@ -72,7 +72,7 @@ def pasts(max_size=14):
     )
 
 
-class Server(Any):  # in place of a Client
+class Server(StandIn):  # in place of a Client
     """ConfigMaps as an API server keeps them."""
 
     def __init__(self):

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stand_in import StandIn
 
 from meshconfig.cluster import lease, lock
 from meshconfig.cluster.lease import Holder, Record, Standing, judge, machine, manifest, myself, parse, running
@@ -86,7 +86,7 @@ def test_a_process_that_is_hidden_may_run(monkeypatch):
     assert running(1, "7")
 
 
-class Server(Any):  # in place of a Client
+class Server(StandIn):  # in place of a Client
     """One Lease as an API server keeps it: compare-and-swap on a version."""
 
     def __init__(self, record=None):

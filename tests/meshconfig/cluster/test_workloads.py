@@ -1,10 +1,10 @@
 """A Deployment like another one, and when its Pods count as ready: on plain values."""
 
 import copy
-from typing import Any
 
 import pytest
 import yaml
+from stand_in import StandIn
 
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.workloads.clone import Wish, clone, mentions, overlaps
@@ -133,7 +133,7 @@ def test_what_still_names_the_old_version_is_told():
     assert mentions(clone(live(), wish()), wish(old={"version": "other"})) == []
 
 
-class Cluster(Any):
+class Cluster(StandIn):
     """A client that answers from a list of Deployments, one after the other, and of Pods."""
 
     def __init__(self, *deployments, pods=(), autoscalers=()):
