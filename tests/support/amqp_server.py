@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict, deque
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 
 import pamqp.exceptions
@@ -130,7 +130,6 @@ async def _serve(broker, reader, writer):
             data = data[used:]
             connection.receive(channel, one)
     connection.forget()
-    writer.close()
 
 
 @contextmanager
@@ -141,8 +140,12 @@ def amqp_server():
 
     async def serve(reader, writer):
         tasks.append(asyncio.current_task())
-        with suppress(asyncio.CancelledError):
+        try:
             await _serve(broker, reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            writer.close()
 
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -153,6 +156,7 @@ def amqp_server():
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks)
+        await asyncio.sleep(0)  # a closed transport lets go of its socket in the loop's next turn
 
     try:
         yield server.sockets[0].getsockname()[1]

@@ -9,8 +9,18 @@ from contextlib import asynccontextmanager
 async def nats_server():
     """The port of a server in this event loop."""
     subscriptions = []  # subject, sid, writer
+    tasks = []
 
     async def serve(reader, writer):
+        tasks.append(asyncio.current_task())
+        try:
+            await talk(reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def talk(reader, writer):
         port = writer.get_extra_info("sockname")[1]
         about = {"server_id": "tests", "version": "2.10.0", "proto": 1, "host": "127.0.0.1", "port": port}
         writer.write(b"INFO " + json.dumps(about | {"headers": True, "max_payload": 1 << 20}).encode() + b"\r\n")
@@ -24,7 +34,6 @@ async def nats_server():
                 subscriptions[:] = [one for one in subscriptions if one[1:] != (words[0], writer)]
             elif verb in ("PUB", "HPUB"):
                 await publish(verb, words, await reader.readexactly(int(words[-1]) + 2))
-        writer.close()
 
     async def publish(verb, words, payload):
         subject, sizes = words[0], words[-2:] if verb == "HPUB" else words[-1:]
@@ -39,6 +48,10 @@ async def nats_server():
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+        await asyncio.sleep(0)  # a closed transport lets go of its socket in the loop's next turn
 
 
 def matches(wanted, subject):
