@@ -362,9 +362,25 @@ def drive(ask, app, *headers):
 def test_one_middleware_remembers_right_what_many_requests_bring(ask):
     seen = []
     app = made(ask, lambda: seen.append(inject({})))
+    drive(ask, app, ("baggage", "env=prod"), ("env", "gray"))
+    drive(ask, app, ("baggage", "env=prod"))
+    assert [one["env"] for one in seen] == ["gray", "prod"]
+    seen.clear()
     lanes = [f"lane-{number}" for number in range(100)] * 2
     for lane in lanes:
         drive(ask, app, ("env", lane))
         drive(ask, app, ("env", lane), ("baggage", "user=alice"))
     assert [one["baggage"] for one in seen[::2]] == [f"env={lane}" for lane in lanes]
     assert [one["baggage"] for one in seen[1::2]] == [f"env={lane},user=alice" for lane in lanes]
+
+
+@pytest.mark.parametrize("ask", [ask_asgi, ask_wsgi])
+def test_any_number_of_values_takes_little_memory(ask):
+    app = made(ask, lambda: None)
+    drive(ask, app, ("env", "gray"))
+    tracemalloc.start()
+    for number in range(3000):
+        drive(ask, app, ("env", f"{number:064}"))
+    left = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert left < 500_000

@@ -1,6 +1,7 @@
 """The trail: what is taken from an answer, and what a server's own answer shows of it."""
 
 import asyncio
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,6 +64,14 @@ class TestAnswers:
         trail.take(object(), values)
         trail.take(object(), values)
         assert trail.hops() in ([], ["m/p"] * MAX_HOPS)
+
+    @pytest.mark.parametrize("value", ["," * 1_000_000, "m/p " * 1_000_000, "x" * 4_000_000])
+    def test_a_header_of_any_length_takes_little_memory(self, value):
+        tracemalloc.start()
+        hops_in([value] * 2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1_000_000
 
     @given(st.lists(st.text() | st.from_regex(r"[a-z]+/[a-z]+", fullmatch=True), max_size=80))
     def test_fuzz_whatever_comes_in_nothing_that_is_no_hop_gets_out(self, values):
