@@ -108,7 +108,8 @@ def read_into(context: Context, found: carriers.Found, fresh: State) -> Context:
     if members.HEADER in found:
         own, foreign = _split(members.split(found[members.HEADER]), config)
         baggage.update((key, member.value) for key, member in foreign.items())
-        state = state._replace(foreign=foreign or state.foreign)
+        if foreign:
+            state = state._replace(foreign=foreign)
     for field in config.fields:
         for name in field.wire_names:
             if name in found:
