@@ -85,7 +85,9 @@ class ASGIMiddleware:
         context = self._reader.read(current, found)
         came, framework = scope, scope.get("app")
         if self._alters:
-            scope, send = self._trusted(scope), self._answering(context, send)
+            send = self._answering(context, send)
+            if not self._config.trust_inbound:
+                scope = self._trusted(scope)
         token = READING.set(context.get(TRAIL_KEY, True))
         attach(context)
         try:
@@ -113,8 +115,6 @@ class ASGIMiddleware:
 
     def _trusted(self, scope: Scope) -> Scope:
         """An app that passes its request's headers on must not pass on what was dropped."""
-        if self._config.trust_inbound:
-            return scope
         return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() not in self._names]}
 
     def _answering(self, context: Context, send: Send) -> Send:
