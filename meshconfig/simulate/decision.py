@@ -35,8 +35,8 @@ class Destination:
             (`x-request-id`, …).
         path, authority: the path and the authority after rewriting.
         workloads: `namespace/name` of the workloads whose Pod templates the Service and the subset select. None when
-            the resources hold no workloads at all; empty when none of them is selected, which means 503 in a cluster
-            that has no others.
+            the resources hold no workload of the Service's namespace; empty when they select none of these, which
+            means 503 in a cluster that has no others.
         preferred: the workloads that a `failoverPriority` prefers while they are healthy; without one, all workloads.
         prefers: the labels that such a `failoverPriority` asks for, the most important first.
     """
