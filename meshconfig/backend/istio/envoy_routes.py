@@ -99,7 +99,7 @@ def _given(headers: Json | None) -> Iterator[tuple[str, ...]]:
 
 
 def _own(name: str) -> bool:
-    """Whether a change of this header stays one in Envoy; Istio turns changes of `host` and `:authority` into others."""
+    """Whether Envoy's route lists a change of this header. Istio turns those of `host` and `:authority` into others."""
     return not is_internal(name) and name.lower() != "host"
 
 
