@@ -1,4 +1,4 @@
-"""Diagrams of lanes and services: the version of each service that a lane selects, and its fallbacks."""
+"""Diagrams of lanes and services: the version of each service that a lane selects, and where it falls back."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,12 @@ from meshconfig.spec import LaneGroup, ServiceInGroup
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A lane at a service: its own version, the baseline's, or a refusal (`version` is empty)."""
+    """What a lane gets at a service.
+
+    Parameters:
+        version: the version, or the versions that weights share; empty for a refusal.
+        own: the version is the lane's own; False for the baseline's.
+    """
 
     lane: str
     service: str
@@ -18,13 +23,13 @@ class Cell:
 
 
 def cells(group: LaneGroup) -> list[list[Cell]]:
-    """A row for each lane; the services are ordered from callers to called ones."""
+    """A row of cells for each lane; in a row, services that call others come before the services that they call."""
     order = call_order(group)
     return [[_cell(lane, group.service(name)) for name in order] for lane in group.spec.lanes]
 
 
 def call_order(group: LaneGroup) -> list[str]:
-    """The services, callers first; services that call each other in a cycle stay in the spec's order."""
+    """The names of the services, callers first. Services that call each other in a cycle stay in the spec's order."""
     services = group.spec.services
     order: list[str] = []
     ready = [name for name in services if not any(name in other.calls for other in services.values())]
@@ -51,7 +56,7 @@ def _cell(lane: str, service: ServiceInGroup) -> Cell:
 
 
 def mermaid(group: LaneGroup) -> str:
-    """A Mermaid flowchart: a box for each lane, dotted where it falls back to the baseline."""
+    """A Mermaid flowchart with a box for each lane; dashed services are those of the baseline."""
     lines = ["flowchart LR"]
     for number, row in enumerate(cells(group)):
         lines.append(f'  subgraph lane{number}["lane {row[0].lane}"]')

@@ -1,4 +1,4 @@
-"""Files to groups: documents that name the same group are read as one spec, and every error keeps its file and line."""
+"""Reads groups from files. Documents that name the same group form one spec; every error has its file and line."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ KINDS = (GROUP, "LocalMesh", "Rollout")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group's spec, the model that it compiles to, and the documents that it was read from."""
+    """One group's spec, the model that it compiles to, and the documents that it comes from."""
 
     spec: LaneGroup
     model: Model = field(repr=False, compare=False)
@@ -28,24 +28,32 @@ class Group:
         return self.spec.metadata.namespace, self.spec.metadata.name
 
     def locate(self, path: Sequence[str | int]) -> Location:
-        """Where a field of the merged spec stands."""
+        """The file and line of a field of the merged spec."""
         return _locate(self.documents, path)
 
 
 def read(sources: Iterable[str]) -> list[Group]:
-    """The groups in files, directories or standard input (`-`).
+    """Reads and compiles the groups in files, directories or standard input (`-`).
 
     Parameters:
-        sources: as for `meshconfig.load.load`; documents of one group may be spread over several.
+        sources: as for `meshconfig.load.load`; the documents of one group may be spread over several files.
 
     Raises:
-        InputError: anything that keeps a spec from being used, each with file, line, field and reason.
+        InputError: a spec cannot be read, is invalid or does not compile. Each problem has its file, line, field and
+            reason.
     """
     return groups(load(sources), sources)
 
 
 def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[Group]:
-    """The groups among documents; other kinds of graylane's own are passed over, unknown kinds are refused."""
+    """Compiles the groups among documents. Other kinds of graylane are skipped.
+
+    Parameters:
+        sources: the names of the files, for the error where no document is a group.
+
+    Raises:
+        InputError: as for `read`; also for a document of an unknown kind.
+    """
     found: dict[tuple[str, str], list[Document]] = {}
     for document in documents:
         check_kind(document)
@@ -57,10 +65,10 @@ def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[G
 
 
 def check_kind(document: Document) -> None:
-    """Is it a document of ours at all?
+    """Checks that a document is of one of graylane's kinds.
 
     Raises:
-        InputError: not a mapping, or a kind that graylane does not know.
+        InputError: the document is not a mapping, or its kind is unknown.
     """
     if not isinstance(document.value, dict):
         raise InputError([document.problem((), "takes a mapping with apiVersion, kind, metadata, spec")])
@@ -87,7 +95,7 @@ def _group(documents: tuple[Document, ...]) -> Group:
 
 
 def _merged(documents: Sequence[Document]) -> dict[str, Any]:
-    """One spec of several documents: lanes and services by name, entries one after the other, the tag said once."""
+    """Merges documents into one spec: lanes and services by name, entries in order. Other fields must not differ."""
     merged: dict[str, Any] = {}
     for document in documents:
         validate(Envelope, {name: part for name, part in document.value.items() if name != "spec"}, document.locate)
@@ -124,7 +132,7 @@ def _locate(documents: Sequence[Document], path: Sequence[str | int]) -> Locatio
 
 
 def _locate_entry(documents: Sequence[Document], index: int, rest: Sequence[str | int]) -> Location:
-    """The entries of a group are those of its documents, one after the other."""
+    """The place of a field of an entry; a group has the entries of its documents, one document after the other."""
     for document in documents:
         count = len(document.value["spec"].get("entries") or ())
         if index < count:

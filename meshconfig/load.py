@@ -1,4 +1,4 @@
-"""Reads YAML files into documents, and finds the line of any field.
+"""Reads YAML files into documents and finds the line of any field.
 
 PyYAML's C composer returns nodes with their positions. This module builds the values from them, for two reasons. The
 stock constructor silently takes the last of two equal keys. And a position is looked up only after an error.
@@ -37,7 +37,7 @@ def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
 
 
 class Loader(SafeLoader):
-    """Caches the type of each scalar text, because a large spec repeats the same words thousands of times."""
+    """A loader that caches the type of each scalar text, because a large spec repeats the same words very often."""
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
         if kind is yaml.ScalarNode:
@@ -68,7 +68,7 @@ class Document:
         return True
 
     def locate(self, path: Sequence[str | int]) -> Location:
-        """The position of a field; of a missing field, that of the nearest field around it."""
+        """The file and line of a field; for a missing field, those of the nearest field around it."""
         node, mark = self.root, self.root.start_mark
         for part in path:
             found = _child(node, part)
@@ -83,11 +83,11 @@ class Document:
 
 
 def load(sources: Iterable[str]) -> list[Document]:
-    """Read every document of the named files.
+    """Reads every document of the named files.
 
     Parameters:
-        sources: paths of files or of directories (their *.yaml, *.yml and *.json, not those of folders below);
-            `-` is standard input. A file that is named twice, or also by a link, is read once.
+        sources: paths of files or directories; `-` is standard input. Of a directory, the files *.yaml, *.yml and
+            *.json are read, but no directories below. A file that is named twice, or also by a link, is read once.
 
     Raises:
         InputError: a file cannot be read or is not YAML; the message has the line where reading stopped.
@@ -98,10 +98,13 @@ def load(sources: Iterable[str]) -> list[Document]:
 
 
 def parse(text: str, file: str) -> list[Document]:
-    """The documents of one YAML text; empty ones are left out.
+    """The documents of one YAML text, without empty ones.
+
+    Parameters:
+        file: the name of the file, for errors.
 
     Raises:
-        InputError: the text is not YAML, a key is repeated or no string, or an alias contains itself.
+        InputError: the text is not YAML, a key is repeated or is not a string, or an alias contains itself.
     """
     try:
         roots = [node for node in yaml.compose_all(text, Loader=Loader) if node is not None]
@@ -202,7 +205,7 @@ class _Builder:
             raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
         try:
             return build(node)
-        except (ValueError, LookupError):  # `!!int foo`, or more digits than Python reads
+        except (ValueError, LookupError):  # such as `!!int foo`, or a number with more digits than Python converts
             raise self.error(node, path, f"{node.value[:40]!r} is no {tag}") from None
 
     def sequence(self, node: yaml.Node, path: FieldPath) -> list[Any]:

@@ -1,7 +1,7 @@
-"""What a group does to requests: route tables, subsets, Gateways. No Kubernetes shapes; frozen values.
+"""What a group does to requests: route tables, subsets, Gateways. Frozen values without Kubernetes shapes.
 
-`compile` makes them from a spec, a backend lifts them from what a cluster has, and everything that reads or changes
-routes (plan, status, lint's origins, the barrier's evidence) works on them. A backend lowers them to resources.
+`compile` makes them from a spec. A backend lifts them from the resources in a cluster and lowers them to resources.
+Everything that reads or changes routes (plan, status, lint's origins, the barrier's evidence) works on them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,15 +11,18 @@ from typing import Any, Literal, NamedTuple
 
 from meshconfig.load import FieldPath
 
-IstioFields = Mapping[str, Any]  # fields of Istio that are passed through as they are
+IstioFields = Mapping[str, Any]  # fields of Istio's resources that graylane passes through unchanged
 NO_FIELDS: IstioFields = {}
 
 
 @dataclass(frozen=True, slots=True)
 class StringMatch:
-    """A condition on one string: `exact`, `prefix`, `regex` (RE2, the whole of it), or that it is there at all.
+    """A condition on one string.
 
-    `other` is a match of a live resource that has none of these shapes; `value` is its JSON text.
+    Parameters:
+        kind: `exact`, `prefix`, `regex` (RE2, must match the whole string), or `present` for any value. `other` is a
+            match of a live resource that has none of these shapes.
+        value: what to compare with; empty for `present`, the JSON text of the match for `other`.
     """
 
     kind: Literal["exact", "prefix", "regex", "present", "other"]
@@ -30,15 +33,16 @@ Named = tuple[tuple[str, StringMatch], ...]  # by name, sorted: an API server do
 
 
 def named(matches: Mapping[str, StringMatch]) -> Named:
-    """Matches by name, in the one order in which two of them are equal."""
+    """Matches sorted by name, so that equal mappings give equal values."""
     return tuple(sorted(matches.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """All of it must hold.
+    """A condition on a request. All that is given must hold.
 
     Parameters:
+        headers, query: matches on headers and on query parameters, by name.
         claims: claims of the JWT that the gateway has verified.
         absent: headers that must not match.
         fields: further fields of Istio's HTTPMatchRequest, as a live resource has them.
@@ -54,7 +58,7 @@ class Condition:
 
     @property
     def always(self) -> bool:
-        """Every request fulfils it."""
+        """Whether every request fulfils the condition."""
         return self == _ALWAYS
 
 
@@ -63,29 +67,30 @@ _ALWAYS = Condition()
 
 @dataclass(frozen=True, slots=True)
 class SetTag:
-    """The tag goes on as this one value, whatever came in."""
+    """The proxy sets the tag's header to this value, whatever came in."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveTag:
-    """The tag goes no further."""
+    """The proxy removes the tag's header."""
 
 
-TagChange = SetTag | RemoveTag | None  # None: it goes on as it came
-TRAIL = "x-graylane-trail"  # the response header that names who answered: SERVICE/VERSION, a line a hop
+TagChange = SetTag | RemoveTag | None  # None: the tag's header goes on as it came
+TRAIL = "x-graylane-trail"  # the response header that names the versions that answered: SERVICE/VERSION, one line a hop
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A share of a route's requests.
+    """A destination of a route, with its share of the route's requests.
 
     Parameters:
         port: None where a live resource names none.
         subset: empty for all Pods of the Service.
-        weight: relative to the other targets'; None where the route has this target alone.
-        trail: the value of the response header that names who answered; empty for none.
+        weight: relative to the weights of the other targets; None where the route has only this target.
+        tag: what happens to the tag's header of a request that goes here.
+        trail: the value that is added to the response header `TRAIL`; empty for none.
         fields: further fields of Istio's HTTPRouteDestination, as a live resource has them.
     """
 
@@ -101,19 +106,19 @@ class Target:
 class RouteKind(StrEnum):
     """What a route is for."""
 
-    LANE = "lane"  # who has the lane's tag
-    ADMIT = "admit"  # who matches an entry's `admit`
-    RULE = "rule"  # who matches a service's rule
-    DEFAULT = "default"  # everybody else
-    UNKNOWN = "unknown"  # a route of a live resource that graylane has not made
+    LANE = "lane"  # requests with the lane's tag
+    ADMIT = "admit"  # requests that match an item of an entry's `admit`
+    RULE = "rule"  # requests that match a service's rule
+    DEFAULT = "default"  # all other requests
+    UNKNOWN = "unknown"  # a route of a live resource that graylane did not write
 
 
 class RouteId(NamedTuple):
-    """Which route it is.
+    """The identity of a route within its table.
 
     Parameters:
         key: the lane's name, the number of an admit or a rule (from 1), or the name of an unknown route.
-        generation: the tag generation whose requests alone it takes; empty for the plain tags.
+        generation: the tag generation (`next` in `gray.next`) to which the route is limited; empty for plain tags.
     """
 
     kind: RouteKind
@@ -125,9 +130,9 @@ class Origin(NamedTuple):
     """Where in the spec a route comes from.
 
     Parameters:
-        field: the field that asks for the route.
-        service: the spec's name of the service whose policy, host and port it has.
-        path_route: at an entry, the index of the item of `routes` that it belongs to.
+        field: the path of the field that asks for the route.
+        service: the spec's name of the service that the route leads to.
+        path_route: at an entry, the index of the route's item in `routes`; None between services.
     """
 
     field: FieldPath
@@ -137,11 +142,14 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The first route of which any condition holds takes the request; no condition means every request.
+    """One route of a table. The first route in the table that has a condition that holds takes the request.
 
     Parameters:
-        refusal: answers 503 with this text instead of sending the request on: a strict lane without a version here.
-        rewrite: what replaces the matched path.
+        conditions: one of them must hold; empty for a route that takes every request.
+        targets: where the requests go; empty for a refusal.
+        refusal: the text of a 503 that the proxy answers instead, for a strict lane that has no version here; empty
+            for a route that sends requests on.
+        rewrite: what replaces the matched path; None to leave the path.
         fields: further fields of Istio's HTTPRoute: the service's policy, or what a live resource has.
         origin: None for a route of a live resource.
     """
@@ -156,7 +164,7 @@ class Route:
 
 
 class Name(NamedTuple):
-    """Where a table stands in a cluster."""
+    """The namespace and name of a table's resources in a cluster."""
 
     namespace: str
     name: str
@@ -167,7 +175,7 @@ class RouteTable:
     """All routes of one host between services, or of one entry's hosts at a gateway.
 
     Parameters:
-        gateways: `mesh` for requests between services, `namespace/name` of a Gateway for those from outside.
+        gateways: `mesh` for requests between services, `namespace/name` of a Gateway for requests from outside.
         lifted: the rest of the live resource that the table was lifted from; None for a compiled one.
     """
 
@@ -185,7 +193,7 @@ class RouteTable:
 
 @dataclass(frozen=True, slots=True)
 class Failover:
-    """A subset that spreads over several versions' Pods and prefers those with `prefer`, while they are healthy."""
+    """How a subset with two versions' Pods spreads requests: first to the healthy Pods with the labels `prefer`."""
 
     prefer: tuple[tuple[str, str], ...]
 
@@ -195,8 +203,10 @@ class Subset:
     """The Pods of one version, or of two of them for a lane that falls back at run time.
 
     Parameters:
+        labels: the labels that its Pods have, sorted.
+        failover: None for a subset of one version.
         fields: further fields of Istio's Subset, as a live resource has them; None for a compiled subset.
-        version: the spec's version that it comes from; empty for a live one.
+        version: the spec's version that it comes from; empty for a subset of a live resource.
     """
 
     name: str
@@ -238,7 +248,13 @@ class Autoscaler:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One server of an own Gateway. `credential` names the TLS secret; `redirect` answers with https."""
+    """One server of a Gateway that graylane makes.
+
+    Parameters:
+        tls_mode: Istio's TLS mode; empty for plain HTTP.
+        credential: the name of the TLS Secret.
+        redirect: the server redirects all requests to https.
+    """
 
     port: int
     tls_mode: str = ""
@@ -248,7 +264,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class OwnGateway:
-    """A Gateway that is made for one entry."""
+    """A Gateway that graylane makes for one entry; `selector` has the labels of the gateway's Pods."""
 
     name: Name
     selector: tuple[tuple[str, str], ...]
@@ -258,7 +274,7 @@ class OwnGateway:
 
 @dataclass(frozen=True, slots=True)
 class OpaqueResource:
-    """A live resource of which only the place is read."""
+    """A live resource of which graylane reads only the kind and the name."""
 
     kind: str
     name: Name
@@ -270,12 +286,12 @@ Table = RouteTable | SubsetTable | OwnGateway | Autoscaler | OpaqueResource
 
 @dataclass(frozen=True, slots=True)
 class RoutingState:
-    """All that a group has, or shall have, in a cluster.
+    """All tables of a group: those that a cluster has, or those that it is to have.
 
     Parameters:
         mesh: the route tables between services.
         entries: the route tables at gateways.
-        subsets, gateways, autoscalers: what the routes lead to and come from.
+        subsets, gateways, autoscalers: the subset tables, Gateways and autoscalers of the group.
     """
 
     mesh: Mapping[Name, RouteTable] = field(default_factory=dict)
@@ -290,7 +306,7 @@ class RoutingState:
 
     @property
     def tables(self) -> Iterable[Table]:
-        """Everything, in the order in which a first apply may create it."""
+        """All tables, in an order in which a first apply can create them: what a route needs comes before the route."""
         return (
             *self.subsets.values(),
             *self.mesh.values(),
@@ -302,7 +318,16 @@ class RoutingState:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One Service of the mesh. `name` is the spec's word for it, `resource` that of its resources in the cluster."""
+    """One service of the group.
+
+    Parameters:
+        name: the service's name in the spec.
+        resource: the namespace and name of its resources in the cluster.
+        host: the host of its Kubernetes Service, fully qualified.
+        routes: its routes for requests between services.
+        calls: the names of the services that it calls.
+        traffic_policy: Istio's TrafficPolicy for all its subsets.
+    """
 
     name: str
     resource: Name
@@ -329,7 +354,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where outside traffic comes in: `gateway` is `namespace/name`, `own` the Gateway that is made for it."""
+    """One entry: where traffic from outside comes in.
+
+    Parameters:
+        gateway: `namespace/name` of its Gateway.
+        own: that Gateway, where graylane makes it; None for one that exists.
+    """
 
     resource: Name
     hosts: tuple[str, ...]
@@ -351,6 +381,8 @@ class Model:
     """All that one group compiles to.
 
     Parameters:
+        group: the group's name.
+        namespace: the group's namespace.
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
     """
@@ -363,7 +395,7 @@ class Model:
     entries: tuple[Entry, ...]
 
     def routing(self) -> RoutingState:
-        """The group's tables."""
+        """The group's tables, each under the name of its resource."""
         return RoutingState(
             mesh={one.resource: one.route_table for one in self.services},
             entries={one.resource: one.route_table for one in self.entries},

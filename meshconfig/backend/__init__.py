@@ -1,7 +1,7 @@
-"""Backends: families of resources that a group's tables become, and are read back from.
+"""Backends: each translates a group's tables to one family of resources, such as Istio's, and back.
 
 `spec → compile → tables → lower → resources`, and `live resources → lift → tables`. A backend is one folder here and
-its kinds in `kinds.py`; nothing above it knows the shape of a resource.
+its kinds in `kinds.py`. The packages above it do not know the shape of a resource.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,34 +16,43 @@ __all__ = ["GROUP", "ISTIO", "MANAGED_BY", "Backend", "IstioApi", "Manifest", "O
 
 
 class Backend(Protocol):
-    """What a family of resources has to know."""
+    """The functions that a backend must have."""
 
     def lower(self, table: Table, owner: Owner) -> list[Manifest]:
-        """The resources of one table; the same table gives the same resources."""
+        """The resources of one table. The same table always gives the same resources."""
 
     def lift(self, manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
-        """The tables of live resources; `lower` of each gives the same resources again.
+        """The tables of live resources. `lower` of these tables gives the same resources again.
 
         Parameters:
-            manifests: a group's own, without what the API server adds.
+            manifests: the resources of one group, without the fields that the API server adds.
             tag: the name of the tag's header.
         """
 
     def evidence(self, dump: Any, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:
-        """What a proxy's configuration shows of a change.
+        """Whether a proxy's configuration shows a change already.
 
         Parameters:
-            dump: istiod's `/debug/config_dump` of the proxy, with endpoints where `pods` are given.
-            pods: for subsets whose labels changed, the Pods that have the new ones.
+            dump: istiod's `/debug/config_dump` of the proxy, with endpoints if `pods` are given.
+            change: what a step wrote and deleted.
+            pods: for subsets whose labels changed, the Pods that have the new labels.
         """
 
     def relabelled(self, written: Iterable[Resource], before: Mapping[Any, Resource]) -> Iterator[RelabelledSubset]:
-        """The subsets of written resources that keep their name and get other labels."""
+        """The subsets of written resources that keep their name and get other labels.
+
+        Parameters:
+            before: the same resources as they were, by kind, namespace and name; a new one is not among them.
+        """
 
 
 _BACKENDS: Mapping[str, Backend] = {"istio": istio}
 
 
 def backend(name: str = "istio") -> Backend:
-    """The backend of this name."""
+    """The backend of this name.
+
+    Raises:
+        KeyError: there is no such backend.
+    """
     return _BACKENDS[name]

@@ -1,4 +1,4 @@
-"""What a proxy's configuration says of a change: the words in which a barrier and a backend talk about it."""
+"""What a proxy's configuration shows of a change: the values that barriers and backends exchange about it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ NO_PODS: SubsetPods = {}
 
 
 class Evidence(Enum):
-    """What a proxy's configuration says of a change."""
+    """What a proxy's configuration shows of a change."""
 
-    SHOWS = auto()  # something of the change is there, and all that is there is new
-    DIFFERS = auto()  # something is there as it was before
-    ABSENT = auto()  # nothing of it: it does not concern this proxy, or was deleted
+    SHOWS = auto()  # the proxy has some of the written resources, and has them as they were written
+    DIFFERS = auto()  # the proxy still has some of them as they were before
+    ABSENT = auto()  # the proxy has none of them: they do not concern it, or they were deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Written:
     """What a step wrote and deleted.
 
     Parameters:
+        written: the resources as the API server returned them.
+        deleted: kind, namespace and name of each deleted resource.
         before: the written resources as they were, by kind, namespace and name; a new one is not among them.
         tag: the name of the tag's header.
     """
@@ -35,7 +37,12 @@ class Written:
 
 
 class RelabelledSubset(NamedTuple):
-    """A subset that keeps its name and gets other labels: its host in full, its name, the new labels."""
+    """A subset that keeps its name and gets other labels.
+
+    Parameters:
+        host: the Service's host, fully qualified.
+        labels: the new labels, sorted.
+    """
 
     host: str
     name: str

@@ -1,6 +1,6 @@
 """The kinds of resources that graylane reads and writes: one table for paths, ownership, permissions and barriers.
 
-A backend names here what it writes, and as which xDS types the control plane pushes it.
+A backend adds the kinds that it writes, each with the xDS types by which the control plane pushes it to proxies.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,24 @@ XdsType = Literal["CDS", "EDS", "LDS", "RDS"]
 
 
 class Role(Flag):
-    """What graylane has to do with a kind."""
+    """What graylane does with a kind."""
 
     READ = 0
-    ROUTING = auto()  # a backend writes it, and proxies get something of it
-    SCALING = auto()  # a backend writes it, and no proxy hears of it
-    RECORD = auto()  # graylane's own memory: revisions, rollouts, locks
+    ROUTING = auto()  # a backend writes it, and the control plane pushes it to proxies
+    SCALING = auto()  # a backend writes it, and proxies do not get it
+    RECORD = auto()  # graylane stores its own data in it: revisions, rollouts, locks
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind.
+    """One kind of resources.
 
     Parameters:
-        api: group and version as in `apiVersion`; of Istio's kinds the group alone, as clusters serve v1 or v1beta1.
-        pushed_as: the xDS types that bring it to proxies. The first is sent to every proxy concerned, at each change.
-            Source: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds}.go`.
+        api: group and version as in `apiVersion`. For Istio's kinds it is the group alone, because a cluster may serve
+            v1 or v1beta1.
+        plural: the name in paths of the API server.
+        pushed_as: the xDS types that bring it to proxies. At each change, istiod sends the first type to every proxy
+            that the change concerns. Source: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds}.go`.
     """
 
     name: str
@@ -43,7 +45,10 @@ class Kind:
 
     @property
     def resource(self) -> str:
-        """`gateways.networking.istio.io`: with Gateway API's CRDs, `gateway` alone means another kind to kubectl."""
+        """The name for kubectl, such as `gateways.networking.istio.io`.
+
+        It has the group, because in a cluster with Gateway API's CRDs `kubectl get gateway` means another kind.
+        """
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 

@@ -1,4 +1,4 @@
-"""What every resource of a backend has: its metadata, and the labels by which graylane knows its own."""
+"""What the resources of all backends share: metadata, and the labels that mark graylane's own resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose resources they are, and in which version of Istio's API they are written.
+    """The owner of a group's resources.
 
     Parameters:
         group: the group's name, for its label.
@@ -29,10 +29,11 @@ class Owner:
     istio_api: IstioApi = "v1"
 
     def istio(self, kind: str, name: Name, spec: Manifest, lifted: IstioFields | None = None) -> Manifest:
-        """One of Istio's networking resources.
+        """A resource of the API group networking.istio.io.
 
         Parameters:
-            lifted: the rest of the live resource that the table was lifted from.
+            spec: the fields of its spec that graylane manages.
+            lifted: the rest of the live resource that the table was lifted from; None for a new resource.
         """
         if lifted is None:
             return self.manifest(f"{ISTIO}/{self.istio_api}", kind, name, spec)
@@ -52,6 +53,6 @@ class Owner:
 
 
 def rest(manifest: Mapping[str, Any], *read: str) -> Manifest:
-    """A live resource without the fields of its spec that were read."""
+    """A live resource without the fields of its spec named in `read`: the part that graylane keeps unchanged."""
     spec = {name: value for name, value in (manifest.get("spec") or {}).items() if name not in read}
     return {**manifest, "spec": spec}

@@ -1,4 +1,4 @@
-"""From a spec to the model: which request goes where. Pure; the rules are in docs/compile.md."""
+"""Compiles a spec to the model, which says where each request goes. Pure; docs/compile.md has the rules."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,15 @@ __all__ = ["compile_group", "problems"]
 
 
 def compile_group(group: LaneGroup, locate: Locate | None = None) -> Model:
-    """One group's model.
+    """Compiles one group's spec.
 
     Parameters:
-        locate: the place of a field of the spec; without it a problem names the group instead of a file.
+        group: the validated spec.
+        locate: returns the file and line of a field; without it, a problem names the group instead of a file.
 
     Raises:
-        InputError: names that do not meet, or what Istio cannot express; each with its place, field and reason.
+        InputError: the spec refers to a name that does not exist, or asks for something that Istio cannot express.
+            Each problem has its place, field and reason.
     """
     where = locate or _named(group)
     if found := [Problem(where(path), dotted(path), message) for path, message in problems(group)]:

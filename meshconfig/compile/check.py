@@ -1,4 +1,4 @@
-"""Do the names in a spec meet, and can Istio express what it asks for? What no single field can tell by itself."""
+"""Checks that no single field can make: whether names in a spec exist, and whether Istio can express the routes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ SPEC: FieldPath = ("spec",)
 
 
 def problems(group: LaneGroup) -> Iterator[Wrong]:
-    """Everything that keeps a well-formed spec from compiling, each as the field's path and what is wrong with it."""
+    """All problems that keep a valid spec from compiling, each as the path of the field and what is wrong with it."""
     spec = group.spec
     yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
     for name, lane in spec.lanes.items():
@@ -52,12 +52,12 @@ def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
     if spec.default is not None:
         yield from _unknown((*where, "default"), spec.default, spec.versions, f"version of {name}")
         if spec.weights is not None:
-            yield (*where, "default"), "weights are given too: the untagged go by one of the two"
+            yield (*where, "default"), "weights are given too: give one of the two for untagged requests"
     if spec.weights is not None:
         yield from _weights((*where, "weights"), spec.weights, spec.versions, f"version of {name}")
     if service.baseline is None and spec.weights is None:
         lane = group.spec.tag.default
-        yield where, f"the untagged have no version: give default or weights, or a version of the baseline {lane}"
+        yield where, f"untagged requests have no version: give default or weights, or a version of the baseline {lane}"
     for index, rule in enumerate(spec.rules):
         yield from _weights((*where, "rules", index, "weights"), rule.weights, spec.versions, f"version of {name}")
         yield from _expressible((*where, "rules", index, "match"), rule.match)
@@ -79,7 +79,7 @@ def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:
 
 
 def _runtime(service: ServiceInGroup, where: FieldPath) -> Iterator[Wrong]:
-    """`fallback: runtime` needs one label by which Istio can select both versions' Pods and no others'."""
+    """`fallback: runtime` needs labels by which Istio can select the Pods of both versions and no others."""
     versions, baseline = service.spec.versions, service.baseline
     for lane, _ in service.lanes:
         version = service.failover_version(lane)
@@ -118,7 +118,7 @@ def _same_hosts(group: LaneGroup) -> Iterator[Wrong]:
 
 
 def _same_names(group: LaneGroup) -> Iterator[Wrong]:
-    """An entry's VirtualService is named by its host: in a service's namespace that name may be taken."""
+    """An entry's VirtualService is named by the entry's host, and a service's resources may have that name already."""
     taken = {service_resource(group.service(name)): name for name in group.spec.services}
     for index, name in enumerate(entry_resources(group)):
         if name in taken:

@@ -1,4 +1,4 @@
-"""From what a spec matches to conditions, and how two of them hold at once."""
+"""Turns the matches of a spec into conditions, and joins two conditions into one."""
 
 import itertools
 import re
@@ -8,15 +8,15 @@ from meshconfig.model import Condition, Named, StringMatch, named
 from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch
 from meshconfig.spec.match import StringMatch as StringMatchSpec
 
-MAX_COOKIES = 3  # n cookies in one header take n! orders in one expression
+MAX_COOKIES = 3  # clients send cookies in any order, so n cookies need n! alternatives in one regex
 
 
 class NotExpressibleError(ValueError):
-    """Istio has no match for this; the message says what to change."""
+    """Istio has no match that expresses this; the message says what to change."""
 
 
 def condition(match: Match) -> Condition:
-    """One `match` of a spec.
+    """The condition for one `match` of a spec.
 
     Raises:
         NotExpressibleError: cookies that cannot be put into one match on the header `cookie`.
@@ -44,7 +44,7 @@ def string_match(match: StringMatchSpec) -> StringMatch:
 
 
 def path(match: PathMatch) -> StringMatch | None:
-    """A path's condition; the prefix `/` is every path."""
+    """The condition on a path; None for the prefix `/`, which every path has."""
     if match.exact is not None:
         return StringMatch("exact", match.exact)
     if match.prefix is not None:
@@ -53,10 +53,10 @@ def path(match: PathMatch) -> StringMatch | None:
 
 
 def both(one: Condition, other: Condition) -> Condition | None:
-    """A condition that holds where both hold; None where they never do.
+    """The condition that holds where both hold; None where they never hold together.
 
     Raises:
-        NotExpressibleError: Istio has no such match: one match has one `uri`, and one entry per header.
+        NotExpressibleError: the condition would need two matches on the path or on one header; Istio takes one of each.
     """
     if one.method and other.method and one.method != other.method:
         return None
@@ -76,9 +76,13 @@ def both(one: Condition, other: Condition) -> Condition | None:
 
 
 def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
-    """The conditions, any of which says that a request is tagged with this lane.
+    """The conditions for requests with the lane's tag; a request has the tag if any of them holds.
 
-    With `baggage`, the W3C header counts where the plain one is absent: the plain header wins, as in `propagation`.
+    Parameters:
+        header: the name of the tag's header.
+        lane: the tag's value.
+        baggage: also take the tag from the W3C header `baggage` where the plain header is absent. The plain header
+            wins, as in `propagation`.
     """
     plain = Condition(headers=((header, StringMatch("exact", lane)),))
     if not baggage:
@@ -88,21 +92,21 @@ def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
 
 
 def baggage_regex(key: str, value: str) -> str:
-    """A W3C `baggage` header with this member anywhere in it (W3C Baggage 3.2.1: members, optional white space)."""
+    """A regex for a `baggage` header that has this member at any place. Source: W3C Baggage, 3.2.1."""
     return rf"(.*,)?\s*{_quoted(key)}\s*=\s*{_quoted(value)}\s*([;,].*)?"
 
 
 def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
-    """A `Cookie` header that holds all of these cookies, in any order.
+    """A regex for a `Cookie` header that has all of these cookies, in any order.
 
     Raises:
-        NotExpressibleError: too many, or longer than Istio takes.
+        NotExpressibleError: there are too many cookies, or the regex is longer than Istio accepts.
     """
     if len(cookies) > MAX_COOKIES:
         raise NotExpressibleError(f"at most {MAX_COOKIES} cookies in one match")
     pairs = [f"{_quoted(name)}={_cookie_value(match)}" for name, match in sorted(cookies.items())]
-    # RFC 6265 puts one space between them. Short, because Envoy counts a regex's instructions: 100 where nobody sets
-    # more, 32768 in Istio's bootstrap; a longer one has the whole route table refused.
+    # RFC 6265 puts one space between cookies. The regex is kept short, because Envoy limits the instructions of a
+    # regex (100 by default, 32768 in Istio's bootstrap) and refuses the whole route table for a longer one.
     orders = [";(.*;)? *".join(order) for order in itertools.permutations(pairs)]
     chosen = orders[0] if len(orders) == 1 else f"({'|'.join(orders)})"
     regex = f"(.*; *)?{chosen} *(;.*)?"

@@ -1,4 +1,4 @@
-"""Where traffic enters: each path repeats its service's routes, and every route settles the tag for the hops behind."""
+"""Entries: each path repeats the routes of its service, and every route sets or removes the tag for later hops."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,13 @@ from meshconfig.spec.group import REDIRECTED
 
 
 def entry(group: LaneGroup, index: int, resource: Name, services: Mapping[str, ServiceInGroup]) -> Entry:
-    """One entry: its Gateway, own or existing, and its routes, path by path in the spec's order."""
+    """Compiles one entry: its Gateway and its routes, path by path in the spec's order.
+
+    Parameters:
+        index: the entry's index in the spec.
+        resource: the namespace and name of the entry's resources.
+        services: the group's services by name.
+    """
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
     routes = [
@@ -62,7 +68,7 @@ def _own_gateway(spec: GatewayRef, resource: Name, hosts: tuple[str, ...]) -> Ow
 def _path_routes(
     spec: EntrySpec, one: PathRoute, service: ServiceInGroup, field: FieldPath, number: int
 ) -> Iterator[Route]:
-    """The routes of one path: those of `_service_routes` that this path and method leave possible."""
+    """The routes of one path: the service's routes, without those that contradict the path or the method."""
     here = Condition(path=path(one.path), method=one.method)
     default = Origin((*field, "routes", number), service.name)
     fields = istio_fields(service.spec.policy)
@@ -81,7 +87,7 @@ def _path_routes(
 
 
 def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
-    """Istio replaces what the match names; where a rule narrowed the route's prefix, what it added stays."""
+    """The rewrite of a route; Istio replaces the whole matched prefix, so it repeats what a rule added to that."""
     if one.rewrite is None or one.path.prefix is None or narrowed.path is None:
         return one.rewrite
     return one.rewrite + narrowed.path.value.removeprefix(one.path.prefix)
@@ -89,7 +95,7 @@ def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
 
 def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
     trusted = spec.tag == "trusted"
-    # Who is in no lane: an outside tag that no lane answers to must not half apply further in.
+    # For requests in no lane: a tag from outside that no lane has must not take effect at a later service.
     nobody: TagChange = RemoveTag() if trusted else SetTag(service.group.spec.tag.default)
     destinations = Destinations(service)
     if trusted:
@@ -106,10 +112,10 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
 
 
 def _split(spec: EntrySpec, destinations: Destinations) -> tuple[Target, ...]:
-    """The chosen lane's tag is set per destination, so that a percentage never mixes lanes along a chain."""
+    """The targets of a split. Each sets its lane's tag, so that a request stays in the lane at all later services."""
     shares = sorted((spec.split or {}).items())
     lanes = [(share, destinations.entering(lane, SetTag(lane))) for lane, share in shares if share]
-    # A lane may itself be spread over versions: one common total keeps the lanes' shares as they were asked for.
+    # A lane may have several versions with weights of their own. Scaling all to one total keeps the lanes' shares.
     common = math.lcm(*(_total(targets) for _, targets in lanes))
     return tuple(
         replace(target, weight=share * (target.weight or 1) * common // _total(targets))

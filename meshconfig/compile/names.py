@@ -1,4 +1,4 @@
-"""Names that the spec leaves out and Kubernetes needs."""
+"""Names of resources. The spec does not give them."""
 
 import hashlib
 import re
@@ -7,19 +7,20 @@ from meshconfig.istio.hosts import service_name
 from meshconfig.model import Name
 from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
 
-LONGEST = 58  # of 63, so that a number still fits
+LONGEST = 58  # a DNS label has 63 characters; the rest is for a number such as `--2`
 
 
 def service_resource(service: ServiceInGroup) -> Name:
-    """What a service's resources are called: as the Service, or as the host outside the cluster."""
+    """The name of a service's resources: that of its Kubernetes Service, or its host if that is outside the cluster."""
     known = service_name(service.host)
     return Name(service.namespace, known.name if known else service.host)
 
 
 def entry_resources(group: LaneGroup) -> list[Name]:
-    """What each entry's resources are called: by its first host, so that adding an entry renames no other.
+    """The names of the entries' resources, in the order of the entries.
 
-    Istio takes only DNS labels for the name of a Gateway (`istioctl analyze`: IST0106 for `cat.example.com`).
+    A name comes from the entry's first host, so that a new entry renames no other. It is a DNS label, because Istio
+    accepts only those as the name of a Gateway (`istioctl analyze` reports IST0106 for `cat.example.com`).
     """
     names: list[str] = []
     for entry in group.spec.entries:
@@ -32,7 +33,7 @@ def entry_resources(group: LaneGroup) -> list[Name]:
 def _label(entry: Entry) -> str:
     host = entry.hosts[0]
     words = ["any-host"] if host == "*" else host.replace("*", "wildcard").split(".")
-    name = re.sub("-+", "-", "-".join(words))  # two dashes are the number's
+    name = re.sub("-+", "-", "-".join(words))  # two dashes stand before a number
     if len(name) <= LONGEST:
         return name
     return f"{name[: LONGEST - 9].rstrip('-')}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"

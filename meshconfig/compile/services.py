@@ -28,7 +28,7 @@ SERVICES: FieldPath = ("spec", "services")
 
 
 def service(one: ServiceInGroup) -> Service:
-    """One service of the model."""
+    """Compiles one service: its subsets, its routes between services, its autoscalers."""
     return Service(
         name=one.name,
         resource=service_resource(one),
@@ -44,12 +44,12 @@ def service(one: ServiceInGroup) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where a service's requests go: targets, each with its weight."""
+    """The targets of a service's requests, each with its weight."""
 
     of: ServiceInGroup
 
     def lane(self, lane: str, tag: TagChange = None) -> tuple[Target, ...]:
-        """The lane's own version; empty where it has none here."""
+        """The lane's version of the service; empty where it has none."""
         version = self.of.version_in(lane)
         if version is None:
             return ()
@@ -57,7 +57,7 @@ class Destinations:
         return (self._target(subset, tag=tag),)
 
     def entering(self, lane: str, tag: TagChange) -> tuple[Target, ...]:
-        """As `lane`, and the baseline's version where the lane has none here."""
+        """The lane's version of the service; where it has none, the baseline's version, else the service's weights."""
         if targets := self.lane(lane, tag):
             return targets
         return (self._target(self.of.baseline, tag=tag),) if self.of.baseline else self.untagged(tag)
@@ -69,7 +69,7 @@ class Destinations:
         return (self._target(self.of.baseline, tag=tag),)
 
     def weighted(self, weights: Mapping[str, int], tag: TagChange = None) -> tuple[Target, ...]:
-        """Versions by name, so that the order in which a spec names them means nothing."""
+        """The versions with a weight above 0, sorted by name: their order in the spec means nothing."""
         return tuple(self._target(version, weight, tag) for version, weight in sorted(weights.items()) if weight)
 
     def _target(self, subset: str, weight: int = 1, tag: TagChange = None) -> Target:
@@ -77,19 +77,19 @@ class Destinations:
 
 
 def weighed(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    """A target that is alone needs no weight."""
+    """The targets; a single target has no weight, because it gets all requests."""
     return (replace(targets[0], weight=None),) if len(targets) == 1 else targets
 
 
 def with_trail(one: ServiceInGroup, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    """Targets of a route that settles a tag: the caller is told who answered, where the spec asks for that."""
+    """The targets of a route that sets a tag; where the spec has `trail`, responses name the version that answered."""
     if not one.group.spec.trail:
         return targets
     return tuple(replace(target, trail=f"{one.name}/{target.subset}") for target in targets)
 
 
 def istio_fields(policy: Policy | TrafficPolicy) -> IstioFields:
-    """The fields that were given, sorted by name: their order means nothing."""
+    """The fields of a policy that the spec gives, sorted by name: their order in the spec means nothing."""
     given: dict[str, Any] = policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
     return {name: _sorted(value) for name, value in sorted(given.items())}
 
@@ -101,7 +101,7 @@ def _sorted(value: Any) -> Any:
 
 
 def lane_route(one: ServiceInGroup, lane: str, targets: tuple[Target, ...]) -> Route:
-    """The route of requests that have the lane's tag; it refuses them where a strict lane has no version here."""
+    """The route of requests with the lane's tag. It answers 503 if the lane is strict and has no version here."""
     tag = one.group.spec.tag
     conditions = tagged(tag.header, lane, baggage=tag.baggage)
     origin = Origin(("spec", "lanes", lane), one.name)
@@ -116,7 +116,7 @@ def lane_or_refusal(
     targets: tuple[Target, ...],
     origin: Origin,
 ) -> Route:
-    """A route into a lane."""
+    """A route into a lane: to the targets, or a refusal if the lane is strict and has no version here."""
     if one.refuses(lane):
         text = f"graylane: lane {lane} is strict and has no version of {one.name}\n"
         return Route(route_id, conditions, refusal=text, origin=origin)
@@ -124,7 +124,7 @@ def lane_or_refusal(
 
 
 def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
-    """The service's rules, in the spec's order."""
+    """The routes of the service's rules, in the spec's order; `tag` is what they do to the tag's header."""
     for index, rule in enumerate(one.spec.rules):
         origin = Origin((*SERVICES, one.name, "rules", index), one.name)
         targets = weighed(Destinations(one).weighted(rule.weights, tag))
@@ -132,12 +132,12 @@ def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
 
 
 def with_fields(route: Route, fields: IstioFields) -> Route:
-    """A route with its service's policy; a refusal sends nothing on, so that no policy holds for it."""
+    """A route with its service's policy. A refusal sends no request on, so it gets no policy."""
     return route if route.refusal else replace(route, fields=fields)
 
 
 def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
-    """The tag, then rules, then weights or the baseline's version (docs/compile.md)."""
+    """The routes of lanes, then of rules, then the default route (docs/compile.md)."""
     fields = istio_fields(one.spec.policy)
     destinations = Destinations(one)
     for lane, _ in one.lanes:
@@ -152,12 +152,12 @@ def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
 
 
 def _subsets(one: ServiceInGroup) -> Iterator[Subset]:
-    """One for each version, and one more for each that a lane falls back from at run time."""
+    """One subset for each version, and one more for each version from which a lane falls back at run time."""
     for name, version in sorted(one.spec.versions.items()):
         yield Subset(name, _pairs(version.labels), version=name)
     for name in sorted({found for lane, _ in one.lanes if (found := one.failover_version(lane))}):
         version = one.spec.versions[name]
-        # Of two versions every Pod of the Service is one: no label needs to tell them from a third.
+        # With two versions, each Pod of the Service belongs to one of them, so no labels are needed to exclude others.
         labels = {} if len(one.spec.versions) == 2 else version.fallback_labels or {}
         yield Subset(one.failover_subset(name), _pairs(labels), Failover(_pairs(version.labels)), version=name)
 

@@ -1,4 +1,4 @@
-"""From the model to resources, and to YAML. Same model, same bytes."""
+"""Renders models as resources, and resources as YAML. The same model gives the same bytes."""
 
 from collections.abc import Iterable
 
@@ -25,12 +25,12 @@ __all__ = [
 
 
 def owner(model: Model, istio_api: IstioApi = "v1") -> Owner:
-    """Whose resources a model's are."""
+    """The owner of a model's resources, which gives them their labels."""
     return Owner(model.group, model.tag, istio_api)
 
 
 def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manifest]:
-    """The resources of groups, each group's in the order in which a first apply may create them.
+    """The resources of groups. Those of each group are in an order in which a first apply can create them.
 
     Parameters:
         istio_api: the version of `networking.istio.io` to write; `v1beta1` for Istio before 1.22.
@@ -44,6 +44,6 @@ def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manif
 
 
 def file_name(manifest: Manifest) -> str:
-    """The file of one resource in a directory of them: `demo.virtualservice.cat-svc.yaml`."""
+    """The name of a resource's file when each resource has its own: `demo.virtualservice.cat-svc.yaml`."""
     metadata = manifest["metadata"]
     return f"{metadata['namespace']}.{manifest['kind'].lower()}.{metadata['name']}.yaml"

@@ -1,6 +1,6 @@
-"""A Kubernetes Ingress in front of the ingress gateway, for clusters whose load balancer ends at an Ingress.
+"""Ingresses in front of the ingress gateway, for clusters whose load balancer is configured by an Ingress.
 
-Source: Kubernetes, networking.k8s.io/v1 Ingress. The load balancer ends TLS there and goes on in plain HTTP.
+The load balancer terminates TLS and sends plain HTTP on. Source: Kubernetes, networking.k8s.io/v1 Ingress.
 """
 
 from meshconfig.backend import Manifest, Owner
@@ -11,13 +11,13 @@ GATEWAY_SERVICE = "istio-system/istio-ingressgateway"
 
 
 def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
-    """One entry's Ingress, in the namespace of the gateway's Service, as an Ingress must be.
+    """One entry's Ingress. It is in the namespace of the gateway's Service, because an Ingress can name no other.
 
     Parameters:
         gateway_service: `namespace/name` of the Service of the ingress gateway.
 
     Raises:
-        InputError: an entry that ends TLS at the gateway; an Ingress has no way to hand TLS through.
+        InputError: the entry terminates TLS at the gateway; an Ingress cannot pass TLS through.
     """
     if entry.own and any(listener.tls_mode for listener in entry.own.listeners):
         raise InputError.at(

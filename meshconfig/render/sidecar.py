@@ -1,7 +1,9 @@
-"""Sidecars: what each namespace's proxies are told of, by `calls`. Source: Istio, networking/v1 Sidecar.
+"""Sidecar resources: they limit the services that a namespace's proxies know to those in `calls`.
 
-Without one, every proxy hears of every service of the mesh. One serves a whole namespace, because a spec knows no label
-that all Pods of a service carry; so its size follows what the services of a namespace call together.
+Without a Sidecar, every proxy gets the configuration of every service of the mesh. One Sidecar serves a whole
+namespace, because a spec has no label that all Pods of a service carry. So a proxy knows all services that any service
+of its namespace calls.
+Source: Istio, networking/v1 Sidecar.
 """
 
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from meshconfig.backend import IstioApi, Manifest, Owner
 from meshconfig.errors import InputError
 from meshconfig.model import Model, Name, Service
 
-NAME = "default"  # Istio's custom for the Sidecar of a whole namespace
+NAME = "default"  # the name that Istio's documentation uses for the Sidecar of a whole namespace
 CONTROL_PLANE = "istio-system/*"
 
 
@@ -18,7 +20,7 @@ def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
     """One Sidecar for each namespace that has services.
 
     Raises:
-        InputError: two groups in one namespace; Istio takes one Sidecar without a selector there.
+        InputError: two groups have services in one namespace, where Istio accepts one Sidecar without a selector.
     """
     owner: dict[str, Model] = {}
     found: list[Manifest] = []

@@ -1,4 +1,4 @@
-"""What a matched route does: its shares, its mirrors."""
+"""What a matched route does to a request: the outcomes with their shares, and the mirrors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _UNSENT = Fraction(0)
 
 @dataclass(slots=True)
 class Action:
-    """The shares of a route, its mirrors, and what was found on the way that cannot be decided or was assumed."""
+    """The outcomes of a route with their shares, its mirrors, and the doubts and assumptions about them."""
 
     shares: list[Share] = field(default_factory=list)
     mirrors: list[Mirror] = field(default_factory=list)
@@ -43,10 +43,14 @@ class Action:
 
 
 def act(index: Index, candidate: Candidate, request: Request, proxy: ProxyContext) -> Action:
-    """Send the request where the route says.
+    """The outcomes of a route that matched the request.
+
+    A field that the simulation does not model raises nothing: its name is in `undecided`.
 
     Parameters:
-        request: its path normalized.
+        candidate: the route and the match that held.
+        request: the request, its path normalized.
+        proxy: the Envoy that routes the request.
     """
     action, route = Action(), candidate.route
     action.undecided += [f"the field {name} of a route is not modelled" for name in _unread(route)]
@@ -69,7 +73,7 @@ def act(index: Index, candidate: Candidate, request: Request, proxy: ProxyContex
 
 
 def to_service(index: Index, cluster: Cluster, request: Request) -> Action:
-    """All Pods of a Service, with no route."""
+    """The outcome where no route applies: the proxy spreads the request over all Pods of the Service."""
     action = Action()
     action.note(cluster)
     action.shares.append(Share(Fraction(1), _destination(cluster, request.pairs, request.path, request.host)))
@@ -93,7 +97,7 @@ def _outcomes(
 
 
 def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
-    """The share of each destination."""
+    """The destinations, each with its share of the requests."""
     if not route.route:
         raise UnknownError("a route leads nowhere, which Envoy refuses")
     found = weighted(route.route)
@@ -142,7 +146,7 @@ def _destination(cluster: Cluster, pairs: tuple[tuple[str, str], ...], path: str
 
 
 def _abort(fault: Mapping[str, Any]) -> tuple[Fraction, Failure | None]:
-    """The share that an injected fault answers. Without a percentage it is none.
+    """The share of requests that an injected fault answers; 0 for a fault without a percentage.
 
     Source: pilot route.go, TranslateFault; Istio, HTTPFaultInjection.Abort.
     """
@@ -165,7 +169,7 @@ def _mirrors(index: Index, route: HTTPRoute, proxy: ProxyContext, passed: Fracti
 
 
 def _merged(shares: Iterable[Share]) -> Iterator[Share]:
-    """Equal outcomes as one, in the order of the manifest."""
+    """Adds up the shares of equal outcomes; the order is that of the manifest."""
     sums: dict[Outcome, Fraction] = {}
     for share in shares:
         sums[share.outcome] = sums.get(share.outcome, _UNSENT) + share.probability

@@ -1,7 +1,8 @@
-"""A request that arrives at an ingress gateway: which virtual host of its Envoy takes it, with which routes.
+"""A request that arrives at an ingress gateway: the virtual host of its Envoy that takes it, and the routes there.
 
-Source: pilot networking/core/gateway.go, buildGatewayHTTPRouteConfig. The plain HTTP servers of one port are one set of
-virtual hosts, so VirtualServices of one host merge even across Gateways; a server with TLS has a set of its own.
+Pilot puts all plain HTTP servers of one port into one set of virtual hosts, so VirtualServices of one host merge even
+across Gateways. A server with TLS has a set of its own.
+Source: pilot networking/core/gateway.go, buildGatewayHTTPRouteConfig.
 """
 
 from collections.abc import Iterator
@@ -21,11 +22,16 @@ NO_CONNECTION = 0  # the status of a request that no listener takes
 
 @dataclass(slots=True)
 class Listening:
-    """The virtual host that takes a request, or the answer where none does.
+    """The virtual host that takes a request, or the failure where none does.
 
     Parameters:
-        candidates: the matches in the order that Envoy tries them. proxy: the Envoy that decides.
-        to_https: a plain request is sent to https before any route is tried.
+        proxy: the Envoy that routes the request.
+        domain: the pattern of the virtual host.
+        candidates: the matches in the order in which Envoy tries them.
+        failure: the answer where no virtual host takes the request; otherwise None.
+        to_https: Envoy redirects a plain request to https before it tries any route.
+        undecided: what could change the answer and is not known, one sentence each.
+        assumed: what the resources do not say and is taken for given, one sentence each.
     """
 
     proxy: ProxyContext
@@ -84,14 +90,15 @@ def _find_virtual_host(index: Index, request: Request, places: list[ServerHosts]
         return
     found.domain = max(hosts, key=specificity)
     found.to_https = found.domain in secured
-    # Pilot moves what takes every request behind all else, so that a merged VirtualService is not cut off.
+    # Pilot moves the routes that take every request to the end. Otherwise the catch-all of one VirtualService would
+    # hide the routes of those that are merged behind it.
     found.candidates = sorted(hosts[found.domain], key=lambda one: one.catch_all)
 
 
 def _bound(
     index: Index, place: ServerHosts, request: Request, proxy: ProxyContext
 ) -> Iterator[tuple[VirtualService, list[str]]]:
-    """The VirtualServices of a server, each with the hosts in common that take this request."""
+    """The VirtualServices bound to a server, each with the hosts that both have and that cover the request's host."""
     host = request.authority_host
     for virtual_service in index.at_gateway(place.gateway, host, proxy.namespace):
         namespace = virtual_service.namespace

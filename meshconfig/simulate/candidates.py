@@ -1,7 +1,7 @@
-"""Which routes of a VirtualService a proxy is given at all: pilot decides it when it makes the proxy's configuration.
+"""Which routes of a VirtualService a proxy gets. Pilot decides that when it generates the proxy's configuration.
 
-Source: pilot route.go, TranslateRoute and sourceMatchHTTP. A match that names `gateways` is held against these alone:
-its sourceLabels and sourceNamespace then count for nothing, as pilot has it.
+Where a match names `gateways`, pilot compares these alone and ignores its sourceLabels and sourceNamespace.
+Source: pilot route.go, TranslateRoute and sourceMatchHTTP.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,14 @@ from meshconfig.simulate.match import HELD, MatchResult
 
 @dataclass(frozen=True, slots=True)
 class ProxyContext:
-    """The Envoy that decides: a sidecar, or a gateway under the name of one of its Gateways.
+    """The Envoy that routes a request: a sidecar, or a gateway under the name of one of its Gateways.
 
     Parameters:
-        labels: those of its Pod; None when not known.
-        port: the port that it listens on for this request; None when not known.
+        namespace: the namespace of its Pod.
+        labels: the labels of its Pod; None when they are not known.
+        port: the port that it listens on for this request; None when it is not known.
+        gateway: `namespace/name` of the Gateway; `mesh` for a sidecar.
+        tls: the request arrived over TLS.
     """
 
     namespace: str
@@ -35,7 +38,12 @@ class ProxyContext:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One match of one route as the proxy gets it, or what keeps it from the proxy."""
+    """One match of one route.
+
+    Parameters:
+        match: None for a route without matches.
+        kept_out: why pilot does not give this match to the proxy; `HELD` where it does.
+    """
 
     ref: RouteRef
     route: HTTPRoute
@@ -48,7 +56,7 @@ class Candidate:
 
 
 def candidates(routes: Iterable[NamedRoute], proxy: ProxyContext) -> Iterator[Candidate]:
-    """The matches in order, up to the first that takes everything: pilot drops what is behind it."""
+    """The matches in order, up to the first that takes every request, because pilot drops all matches behind it."""
     for named in routes:
         if named.ignored is not None:
             yield Candidate(named.ref, named.route, None, MatchResult((named.ignored,)))

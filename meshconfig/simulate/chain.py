@@ -16,10 +16,11 @@ PROPAGATED = ("env", BAGGAGE)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One way that a request may take, and how likely it is.
+    """One way that a request may take, and its probability.
 
     Parameters:
-        outcomes: what came of it at each hop; a way ends early where a hop has no destination or leaves the chain.
+        probability: above 0, at most 1.
+        outcomes: the outcome at each hop; a way ends early where a hop has no destination or leaves the chain.
         decisions: the decision at each hop.
     """
 
@@ -39,10 +40,10 @@ def follow(
     """Every way that a request may take along a chain of services; the probabilities sum to 1.
 
     Parameters:
-        chain: host and port of each service, in order; the first is the one that `request` is for, each of the others
-            is called by the one before it.
-        propagate: the headers that a service hands on.
-        allowed: header → the values (without what follows a dot) that are handed on; any, for a header not in it.
+        chain: host and port of each service, in order. `request` goes to the first; each service calls the next.
+        propagate: the names of the headers that each service hands on.
+        allowed: for each header, the values that services hand on, without the part behind a dot; a header that is
+            not in it is handed on with any value.
     """
     index = resources if isinstance(resources, Index) else Index(resources)
     rules = _Rules(frozenset(name.lower() for name in propagate), allowed or {})
@@ -61,7 +62,10 @@ class _Rules:
     allowed: Mapping[str, Collection[str]]
 
     def carried(self, headers: Pairs) -> Pairs:
-        """As `propagation` hands them on: two different values of a field are none, `baggage` is a list."""
+        """The headers that a service with `propagation` hands on.
+
+        A header with two different values is dropped; the values of `baggage` are joined, because it is a list.
+        """
         found: dict[str, list[str]] = {}
         for name, value in headers:
             if name in self.propagate and value not in found.setdefault(name, []):
@@ -77,7 +81,7 @@ class _Rules:
 def _next(
     index: Index, way: Step, request: Request, before: str | None, call: tuple[str, int | None], rules: _Rules
 ) -> Request | None:
-    """The request of the next hop; None where the way has ended: it is not at the service `before`."""
+    """The request of the next hop; None where the way has ended, because the request did not reach `before`."""
     if before is None:
         return request
     at = way.outcomes[-1]
@@ -107,7 +111,7 @@ def _longer(index: Index, way: Step, request: Request | None) -> Iterator[Step]:
 
 
 def _labels(index: Index, at: Destination) -> Mapping[str, str] | None:
-    """The labels of the Pods that send on, where one workload alone can be meant."""
+    """The labels of the Pods that send the next request; None unless exactly one workload can be meant."""
     found = [one for one in index.registry.all_workloads() if f"{one.namespace}/{one.name}" in (at.preferred or ())]
     return found[0].spec.template.metadata.labels if len(found) == 1 else None
 

@@ -1,6 +1,6 @@
-"""A route's destination as the proxy knows it: an Envoy cluster that exists, or 503.
+"""The Envoy cluster of a route's destination. Where the proxy has no such cluster, it answers 503.
 
-A subset exists only where the DestinationRule in force for this proxy has it.
+The cluster of a subset exists only if the DestinationRule that applies to this proxy defines the subset.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,18 @@ NOT_FOUND = "cluster not found"
 
 @dataclass(slots=True)
 class Cluster:
-    """Where a destination leads, or why nowhere (`missing`)."""
+    """Where a destination leads.
+
+    Parameters:
+        host: the Service's host, fully qualified.
+        port: None when nothing says which.
+        subset: empty for all Pods of the Service.
+        labels: the subset's labels.
+        missing: why the proxy has no such cluster; empty where it has one.
+        workloads, preferred, prefers: as in `Destination`.
+        undecided: what could change the answer and is not known, one sentence each.
+        assumed: what the resources do not say and is taken for given, one sentence each.
+    """
 
     host: str
     port: int | None
@@ -33,7 +44,11 @@ class Cluster:
 
 
 def resolve(index: Index, destination: Destination, proxy: ProxyContext) -> Cluster:
-    """The cluster of a destination, its host fully qualified."""
+    """The cluster that a proxy uses for a destination.
+
+    Parameters:
+        destination: the destination of a route, its host fully qualified.
+    """
     host, subset = destination.host, destination.subset
     service = index.registry.get(host, proxy.namespace)
     port = destination_port(destination, service, proxy.port, at_gateway=proxy.is_gateway)
@@ -50,7 +65,7 @@ def resolve(index: Index, destination: Destination, proxy: ProxyContext) -> Clus
 
 
 def of_service(index: Index, service: KnownService, proxy: ProxyContext) -> Cluster:
-    """All Pods of a Service that no route leads to."""
+    """The cluster of all Pods of a Service, for requests that no route takes."""
     cluster = Cluster(service.host, proxy.port)
     _apply_rule(index, service, proxy, cluster)
     return cluster

@@ -1,4 +1,4 @@
-"""The decision about one request: find the virtual host, try its routes in order, act on the first that matches."""
+"""The decision about one request: find the virtual host, try its routes in order, apply the first that matches."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -24,10 +24,14 @@ NO_ROUTE = "no route"
 
 
 def simulate(resources: Resources | Index, request: Request) -> Decision:
-    """What Istio does to one HTTP request: pilot's translation of the resources, and Envoy's treatment of the request.
+    """What Istio does to one HTTP request.
+
+    The answer follows pilot's translation of the resources and Envoy's treatment of the request.
 
     Parameters:
-        resources: any resources, ours or hand-written; an `Index` of them where many requests are asked of the same.
+        resources: any resources, rendered by graylane or handwritten. For many requests over the same resources,
+            build an `Index` once and pass that.
+        request: the request and the proxy that it passes first.
 
     Source: Istio 1.31 (pilot/pkg/networking/core), Envoy 1.40.
     """
@@ -86,7 +90,7 @@ def _with(decision: Decision, undecided: list[str], assumed: list[str], domain: 
 def _routed(index: Index, request: Request, proxy: ProxyContext, tried: list[Candidate]) -> Decision:
     refused = [why for one in tried if (why := refused_in(one.match))]
     if refused:
-        # Envoy takes a route configuration as a whole or not at all, so not even the earlier routes are sure.
+        # Envoy accepts a route configuration as a whole or not at all, so even the earlier routes are not certain.
         return Decision(None, (Share(_ALL, Undecided()),), undecided=tuple(dict.fromkeys(refused)))
     skipped: dict[RouteRef, list[tuple[Mismatch, ...]]] = {}
     for candidate in tried:

@@ -1,4 +1,4 @@
-"""What comes of a request: which route took it, why the earlier ones did not, and where it goes on."""
+"""The result for one request: the route that took it, why earlier routes did not, and where the request goes."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +11,11 @@ Labels = Pairs  # sorted by key
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An earlier route that did not match: for each of its OR-ed matches, the conditions that did not hold."""
+    """An earlier route that did not match.
+
+    Parameters:
+        reasons: for each match of the route, the conditions that did not hold.
+    """
 
     route: RouteRef
     reasons: tuple[tuple[Mismatch, ...], ...]
@@ -27,12 +31,13 @@ class Destination:
     Parameters:
         host: the Service, fully qualified. port: None when nothing says which.
         labels: the subset's labels, in the DestinationRule; empty without a subset.
-        headers: the request's headers after every `headers.request` operation; Envoy's own (`x-request-id`, …) are not
-            in it.
-        workloads: `namespace/name` of those whose Pod templates the Service and the subset select, if they are among
-            the resources; None when they are not. Empty: none of those given, so 503 unless there are others.
-        preferred: of these, the ones that a `failoverPriority` prefers while they are healthy; equal to `workloads`
-            without one.
+        headers: the request's headers after every `headers.request` operation, without those that Envoy adds
+            (`x-request-id`, …).
+        path, authority: the path and the authority after rewriting.
+        workloads: `namespace/name` of the workloads whose Pod templates the Service and the subset select. None when
+            the resources hold no workload of the Service's namespace; empty when they select none of these, which
+            means 503 in a cluster that has no others.
+        preferred: the workloads that a `failoverPriority` prefers while they are healthy; without one, all workloads.
         prefers: the labels that such a `failoverPriority` asks for, the most important first.
     """
 
@@ -72,7 +77,7 @@ class DirectResponse:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An answer that the proxy gives itself: no route (404), no such cluster (503), an injected fault."""
+    """An error that the proxy answers by itself: no route (404), no such cluster (503), an injected fault."""
 
     status: int
     why: str
@@ -83,7 +88,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """No routing by Istio: the connection goes on to where the client addressed it (`outboundTrafficPolicy`)."""
+    """Istio does not route the request; the connection goes to the client's own address (`outboundTrafficPolicy`)."""
 
     host: str
     why: str
@@ -94,7 +99,7 @@ class Passthrough:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """This share of the requests cannot be told; the reasons are in `Decision.undecided`."""
+    """The outcome of this share of the requests cannot be decided; `Decision.undecided` has the reasons."""
 
     def __str__(self) -> str:
         return "cannot be decided"
@@ -113,7 +118,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A copy of this share of the routed requests goes here as well; its answer is dropped."""
+    """A Service that gets a copy of this share of the routed requests; the proxy drops its answers."""
 
     host: str
     port: int | None
@@ -129,12 +134,14 @@ class Decision:
     """What Istio does to one request.
 
     Parameters:
-        route: the route that took it; None when none did (then `shares` holds the 404, or the plain Service).
-        skipped: every route that was tried before it, with the reasons.
+        route: the route that took the request; None when none did (then `shares` holds the 404, or the Service that
+            takes requests without a route).
         shares: the outcomes; their probabilities sum to 1.
+        skipped: every route that was tried before, with the reasons.
+        mirrors: the Services that get copies of the request.
         undecided: what could change this decision and is not known or not modelled, one sentence each.
-        assumed: what was taken for given because the resources do not say it, one sentence each.
-        virtual_host: the host pattern that the request's host was found under; empty when under none.
+        assumed: what the resources do not say and the simulation takes for given, one sentence each.
+        virtual_host: the host pattern of the virtual host that took the request; empty when none did.
     """
 
     route: RouteRef | None

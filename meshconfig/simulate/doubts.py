@@ -1,4 +1,4 @@
-"""Resources that change what a proxy does and that are not modelled: named, never guessed at."""
+"""Resources that may change what a proxy does and that the simulation does not model: named, without a guess."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,13 +6,14 @@ from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
 
-# Kind → what it may do to a request that passes the proxy, in its own namespace or, from the root's, in any.
+# For each kind, what it may do to requests that pass a proxy. A resource applies to the proxies of its own namespace;
+# one in the root namespace applies to all.
 _KINDS: Mapping[str, str] = {
     "EnvoyFilter": "may change the proxy's configuration in any way",
     "WasmPlugin": "may change or answer requests",
     "TrafficExtension": "may change or answer requests",
 }
-# Those that a gateway applies to what comes in.
+# Kinds that apply to incoming requests only: a gateway enforces them, a sidecar that sends a request does not.
 _AT_GATEWAYS: Mapping[str, str] = {
     "AuthorizationPolicy": "may refuse the request",
     "RequestAuthentication": "refuses requests whose token is not valid",

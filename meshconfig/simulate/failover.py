@@ -1,6 +1,6 @@
 """Which of a destination's workloads Envoy prefers while they are healthy.
 
-The order of its labels is that of `meshconfig.istio.policies`; here the sender's own labels are put in.
+`meshconfig.istio.policies` reads the order of the labels; this module fills in the sender's own labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,21 @@ Wanted = tuple[tuple[str, str], ...]
 
 
 def wanted(policy: Mapping[str, Any], subset: Subset | None, sender: Mapping[str, str] | None) -> Wanted:
-    """The labels that the load balancer prefers, the most important first; none where it prefers nothing.
+    """The labels that the load balancer prefers, the most important first; empty where it has no preference.
 
     Parameters:
-        policy: the DestinationRule's trafficPolicy, which the subset's overrides field by field.
-        sender: the labels of the Pod that sends, for priorities without a value; None when they are not known.
+        policy: the DestinationRule's trafficPolicy; the subset's policy overrides it field by field.
+        subset: None for all Pods of the Service.
+        sender: the labels of the sending Pod, for priorities without a value; None when they are not known.
 
     Raises:
-        UnknownError: they depend on labels that are not known.
+        UnknownError: the preference depends on labels that are not known.
     """
     return tuple(_label(one, sender) for one in failover_in_force(effective(policy, subset)))
 
 
 def preferred(workloads: Sequence[Workload], labels: Wanted) -> list[Workload]:
-    """Those of the highest priority that any of them has."""
+    """The workloads of the best priority among those given, as Envoy uses that priority alone while it is healthy."""
     ranks = [agreeing(one.spec.template.metadata.labels, labels) for one in workloads]
     return [one for one, rank in zip(workloads, ranks, strict=True) if rank == max(ranks)]
 

@@ -1,9 +1,9 @@
 """What a route does to a request's headers.
 
-Measured on Envoy 1.40: one set of operations first removes, then sets, then adds, whatever the order written; setting
-or adding an empty value does nothing. Pilot gives a route with one destination one set of operations, the route's
-before the destination's; with several, Envoy applies the destination's first and the route's after, so that the
-route's `set` wins.
+Measured on Envoy 1.40: one set of operations first removes, then sets, then adds, in whatever order they are written.
+Setting or adding an empty value does nothing. For a route with one destination, pilot makes one set of operations, the
+route's before the destination's. With several destinations, Envoy applies the destination's operations first and the
+route's after them, so the route's `set` wins.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,15 @@ from meshconfig.simulate.request import Pairs
 
 
 def applied(headers: Pairs, route: HeaderOperations, destination: HeaderOperations, *, weighted: bool) -> Pairs:
-    """The headers as they go on.
+    """The headers that the proxy sends on.
 
     Parameters:
+        headers: the request's headers, names in lower case.
+        route, destination: the operations on request headers of the route and of its destination.
         weighted: the route has more than one destination in its manifest.
 
     Raises:
-        UnknownError: a value with `%`, which Envoy takes for a format.
+        UnknownError: a value contains `%`; Envoy reads it as a format string and computes the value.
     """
     if weighted:
         return _run(_run(headers, [destination]), [route])

@@ -1,8 +1,9 @@
-"""A request that a sidecar sends: which virtual host of its Envoy takes it, with which routes.
+"""A request that a sidecar sends: the virtual host of its Envoy that takes it, and the routes there.
 
-Source: pilot networking/core/httproute.go and route.go (BuildSidecarVirtualHostWrapper). In the mesh VirtualServices
-of one host are not merged: the first that has any route for this proxy takes it, private ones before public, the
-oldest first. One whose every route is kept from the proxy (by sourceLabels, gateways, port) is as good as not there.
+In the mesh, pilot does not merge the VirtualServices of one host. The first one that has any route for this proxy takes
+the host: private VirtualServices before public ones, older before newer. Pilot ignores a VirtualService if the proxy
+gets none of its routes (because of sourceLabels, gateways or port).
+Source: pilot networking/core/httproute.go and route.go (BuildSidecarVirtualHostWrapper).
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,17 @@ _HTTP_PORT = 80
 
 @dataclass(slots=True)
 class Calling:
-    """The virtual host that takes a request; or `service`, where no route applies; or `answer`, where neither does."""
+    """What a sidecar does with a request: a virtual host with routes takes it, or a Service without routes, or neither.
+
+    Parameters:
+        proxy: the Envoy that routes the request.
+        domain: the pattern of the virtual host.
+        candidates: the matches in the order in which Envoy tries them; empty where no route applies.
+        service: the Service that takes the request where no route applies.
+        answer: the outcome where no virtual host and no Service takes the request.
+        undecided: what could change the answer and is not known, one sentence each.
+        assumed: what the resources do not say and is taken for given, one sentence each.
+    """
 
     proxy: ProxyContext
     domain: str = ""
@@ -49,7 +60,7 @@ def calling(index: Index, request: Request) -> Calling:
 
 
 def _service(index: Index, scope: Scope, request: Request, client: str) -> KnownService | None:
-    """The Service that a client means by a host: as it stands, or with what DNS searches in its namespace appended."""
+    """The Service that a client means by a host, which may lack the DNS search suffix of the client's namespace."""
     host = request.authority_host.rstrip(".")
     name = f"{host}.{client}" if "." not in host else host
     for full in (host, f"{name.removesuffix('.svc')}.{CLUSTER_DOMAIN}"):
@@ -60,7 +71,7 @@ def _service(index: Index, scope: Scope, request: Request, client: str) -> Known
 
 
 def _is_named(index: Index, known: KnownService, host: str) -> bool:
-    """Is a Service that is not given worth assuming? `a.b` may be a domain, so a VirtualService has to name it."""
+    """Whether to assume a Service that is not given. `a.b` may also be a domain, so a VirtualService must name it."""
     return "." not in host or ".svc" in host or index.names_in_mesh(known.host)
 
 
@@ -82,7 +93,7 @@ def _to_service(index: Index, scope: Scope, service: KnownService, found: Callin
 
 
 def _attach(index: Index, scope: Scope, service: KnownService, found: Calling) -> None:
-    """The routes of the first VirtualService of this Service that has any for the proxy."""
+    """Takes the routes of the first VirtualService of this Service that has any route for the proxy."""
     for virtual_service in _chosen(index, scope, service, found.proxy.namespace):
         own = list(candidates(index.routes(virtual_service), found.proxy))
         if any(not one.kept_out.mismatches for one in own):
@@ -95,7 +106,7 @@ def _chosen(index: Index, scope: Scope, service: KnownService, namespace: str) -
 
 
 def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling) -> None:
-    """A host that is no Service: only a VirtualService or a wildcard ServiceEntry can know it."""
+    """Finds the virtual host of a host without a Service: that of a VirtualService or of a wildcard ServiceEntry."""
     host = request.authority_host
     port = found.proxy.port or _HTTP_PORT
     found.proxy = replace(found.proxy, port=port)
@@ -116,15 +127,16 @@ def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling)
 
 
 def _take(index: Index, scope: Scope, domain: str, port: int, found: Calling) -> bool:
-    """The VirtualService of a host beside the registry, if its virtual host exists on this port."""
+    """Takes the VirtualService of a host without a Service, if pilot makes a virtual host for it on this port."""
     known = [one for one in index.registry.by_host.values() if one.has_port(port) and _sees(scope, found, one)]
     if is_wildcard(domain) and any(overlap(domain, one.host) for one in known):
-        return False  # a wildcard that covers a Service stands for these alone
+        return False  # pilot expands a wildcard that covers Services to these, and makes no virtual host for others
     for virtual_service in index.in_mesh(domain, found.proxy.namespace):
         own = list(candidates(index.routes(virtual_service), found.proxy))
         if not scope.imports_virtual_service(virtual_service) or all(one.kept_out.mismatches for one in own):
             continue
-        # Pilot makes virtual hosts of such hosts on port 80, else only beside a Service of the same VirtualService.
+        # On port 80 pilot makes a virtual host for every such host. On another port it makes one only if a Service of
+        # the same VirtualService has that port.
         if port == _HTTP_PORT or _has_service(index, scope, virtual_service, known, found):
             found.domain, found.candidates = domain, own
             return True
@@ -139,7 +151,7 @@ def _sees(scope: Scope, found: Calling, service: KnownService) -> bool:
 def _has_service(
     index: Index, scope: Scope, virtual_service: VirtualService, known: list[KnownService], found: Calling
 ) -> bool:
-    """Does one of its hosts stand for a Service with the port, given or taken for given?"""
+    """Whether one of the hosts is a Service with this port; the Service may be given or assumed."""
     hosts = resolved_hosts(virtual_service)
     assumed = [index.registry.get(host) for host in hosts if host not in index.registry.by_host]
     covered = [one for one in known if any(covers(host, one.host) for host in hosts)]

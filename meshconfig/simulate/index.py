@@ -1,4 +1,4 @@
-"""A set of resources, sorted once for many lookups."""
+"""An index over resources, built once for many lookups."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,14 +11,14 @@ from meshconfig.istio.resources import by_creation
 from meshconfig.istio.routes import NamedRoute, routes
 from meshconfig.istio.services import Registry
 
-# Kinds that change what a proxy does to a request and that are not modelled: see `doubts`.
+# Kinds that may change what a proxy does and that the simulation does not model; see `doubts`.
 UNMODELLED = frozenset(
     {"EnvoyFilter", "WasmPlugin", "TrafficExtension", "AuthorizationPolicy", "RequestAuthentication"}
 )
 
 
 class _ByHost:
-    """VirtualServices by host; wildcards apart."""
+    """VirtualServices by host; wildcard hosts are kept apart."""
 
     def __init__(self) -> None:
         self.exact: dict[str, list[VirtualService]] = {}
@@ -43,7 +43,7 @@ class _ByHost:
 
 
 class Index:
-    """Lookups over resources, each in about constant time; to build once where many requests are asked of the same."""
+    """Lookups over resources, each in about constant time. Build it once to simulate many requests over them."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -69,31 +69,43 @@ class Index:
                 group.add(host, virtual_service)
 
     def routes(self, virtual_service: VirtualService) -> list[NamedRoute]:
-        """Its HTTP routes, delegates merged in."""
+        """The HTTP routes of a VirtualService, with the routes of its delegates merged in."""
         name = virtual_service.key
         if name not in self._routes:
             self._routes[name] = list(routes(virtual_service, self.delegates))
         return self._routes[name]
 
     def at_gateway(self, gateway: str, host: str, client: str) -> list[VirtualService]:
-        """Those bound to a Gateway with a host that covers this one, as a namespace sees them, in pilot's order."""
+        """The VirtualServices bound to a Gateway with a host that covers `host`, in pilot's order.
+
+        Parameters:
+            gateway: `namespace/name`.
+            client: the namespace of the gateway's Pods; only VirtualServices that are exported to it are returned.
+        """
         return in_order(self._bound(gateway).covering(host), client)
 
     def of_gateway(self, gateway: str, client: str) -> list[VirtualService]:
-        """All those bound to a Gateway, as a namespace sees them, in pilot's order."""
+        """All VirtualServices bound to a Gateway and exported to the namespace `client`, in pilot's order."""
         return in_order(self._bound(gateway).all(), client)
 
     def in_mesh(self, host: str, client: str) -> list[VirtualService]:
-        """Those with this very host (a wildcard is one) that a namespace's sidecars see, in pilot's order."""
+        """The VirtualServices of the mesh with exactly this host, in pilot's order.
+
+        Parameters:
+            host: a host or a wildcard, fully qualified.
+            client: the namespace of the sidecars; only VirtualServices that are exported to it are returned.
+        """
         return in_order(self._bound(MESH).named(host), client)
 
     def of_service(
         self, host: str, client: str, imported: Callable[[VirtualService], bool] = lambda one: True
     ) -> list[VirtualService]:
-        """Those that may take a Service: those of its very host, else the first of the longest wildcard.
+        """The VirtualServices that may take a Service: those with its host, else the first of the longest wildcard.
 
         Parameters:
-            imported: does the client's Sidecar import this VirtualService?
+            host: the Service's host, fully qualified.
+            client: the namespace of the sidecars.
+            imported: whether the client's Sidecar resource imports a VirtualService.
         """
 
         def seen(host: str) -> list[VirtualService]:
@@ -102,7 +114,8 @@ class Index:
         exact = seen(host)
         if any(host == fqdn(written, one.namespace) for one in exact for written in one.spec.hosts):
             return exact
-        # One whose host has capitals does not keep a wildcard off, and yet takes the Service itself (measured).
+        # Measured: a VirtualService whose host has capital letters takes the Service, but does not keep a wildcard of
+        # another VirtualService from taking it too.
         patterns = covering(host, self.mesh_wildcards())
         return in_order([*exact, *next((group[:1] for one in patterns if (group := seen(one))), [])], client)
 
@@ -111,7 +124,7 @@ class Index:
         return self._bound(MESH).wildcards
 
     def names_in_mesh(self, host: str) -> bool:
-        """Has a VirtualService of the mesh this very host?"""
+        """Whether a VirtualService of the mesh has exactly this host."""
         return bool(self._bound(MESH).named(host))
 
     def _bound(self, gateway: str) -> _ByHost:
@@ -124,7 +137,9 @@ def resolved_hosts(virtual_service: VirtualService) -> tuple[str, ...]:
 
 
 def in_order(found: Iterable[VirtualService], client: str) -> list[VirtualService]:
-    """Private ones first, then those exported to the namespace by name, then the public; the oldest first in each.
+    """VirtualServices in pilot's order: private ones, those exported to the namespace by name, then public ones.
+
+    Within each group, older ones come first.
 
     Source: pilot model/push_context.go, VirtualServicesForGateway.
     """

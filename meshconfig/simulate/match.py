@@ -1,9 +1,10 @@
-"""Does one `match` of a route hold for a request?
+"""Whether one `match` of a route holds for a request, as pilot's route.go translates it and Envoy 1.40 evaluates it.
 
-As pilot's route.go translates it and Envoy 1.40 evaluates it. Measured on Envoy: of a header sent several times any
-value may match, and a negated match fails when any does; for `withoutHeaders` an absent header is the empty value (so
-a regex that matches the empty string excludes it), but not where it asks for presence; of a query parameter sent
-several times the first counts, names and values are compared undecoded.
+Measured on Envoy:
+- A header that is sent several times matches if any of its values does. A negated match fails if any does.
+- For `withoutHeaders`, an absent header counts as the empty value, so a regex that matches the empty string excludes
+  it. A `withoutHeaders` that asks for presence does not exclude it.
+- Of a query parameter that is sent several times, the first value counts. Names and values are compared undecoded.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +20,16 @@ from meshconfig.istio.types import unmodelled
 from meshconfig.simulate.paths import without_query
 from meshconfig.simulate.request import Request
 
-# Claims that Envoy's JWT filter splits at spaces, as Istio sets it up.
+# Claims that Envoy's JWT filter splits at spaces, because Istio configures it so.
 _SPACE_SEPARATED = ("scope", "permission")
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """What did not hold, and what cannot be decided. It matches when both are empty; one mismatch settles it."""
+    """What did not hold (`mismatches`), and what cannot be decided (`unknown`).
+
+    The match holds when both are empty. One mismatch is enough to know that it does not.
+    """
 
     mismatches: tuple[Mismatch, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -39,10 +43,11 @@ HELD = MatchResult()
 
 
 def evaluate(match: HTTPMatchRequest | None, request: Request) -> MatchResult:
-    """Hold the request against every condition that Envoy checks (not those that pilot checks: see `candidates`).
+    """Compares a request with every condition that Envoy checks; `candidates` has those that pilot checks.
 
     Parameters:
-        request: its path already normalized.
+        match: None for a route without matches, which takes every request.
+        request: the request, its path already normalized.
     """
     if match is None:
         return HELD
@@ -77,7 +82,7 @@ def _checks(match: HTTPMatchRequest, request: Request) -> Iterator[Check]:
 def _uri(wanted: StringMatch, ignore_case: bool, request: Request) -> Mismatch | None:
     path = without_query(request.path)
     if ignore_case and wanted.regex is None:
-        # Envoy compares a regex as it is written.
+        # ignoreUriCase holds for exact and prefix; Envoy always compares a regex case-sensitively.
         lowered = wanted.model_copy(update={"exact": _lower(wanted.exact), "prefix": _lower(wanted.prefix)})
         held = matches(lowered, path.lower())
     else:
@@ -115,7 +120,7 @@ def _query(name: str, wanted: StringMatch, request: Request) -> Mismatch | None:
 
 
 def query_parameters(path: str) -> list[tuple[str, str]]:
-    """The parameters of a path's query, undecoded, in order."""
+    """The names and values of the parameters in a path's query, undecoded, in order."""
     query = path.partition("?")[2]
     pairs = (part.partition("=") for part in query.split("&"))
     return [(key, value) for key, _, value in pairs]
@@ -123,7 +128,7 @@ def query_parameters(path: str) -> list[tuple[str, str]]:
 
 def _claim(path: tuple[str, ...], wanted: StringMatch, request: Request) -> tuple[bool, str | None]:
     if request.gateway is None:
-        return False, None  # a sidecar checks no token of the requests that it sends
+        return False, None  # a sidecar does not verify tokens of the requests that it sends, so it knows no claims
     if request.claims is None:
         raise UnknownError(f"the JWT claim {'.'.join(path)} is not given")
     if wanted.exact is None and wanted.prefix is None and wanted.regex is None:

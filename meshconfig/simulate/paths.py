@@ -1,7 +1,7 @@
-"""A request's path as Envoy sees it before it matches, and as it rewrites it.
+"""How Envoy normalizes a request's path before it matches routes, and how it rewrites the path.
 
-Measured on Envoy 1.40 with the settings that Istio gives it (`normalize_path`): `/a/../b` arrives as `/b`, `%61` as
-`a`, `\\` as `/`; `%2F` and `//` stay, the query is left alone; `#` and non-ASCII are refused with 400.
+Measured on Envoy 1.40 with Istio's settings (`normalize_path`): `/a/../b` becomes `/b`, `%61` becomes `a`, `\\` becomes
+`/`. `%2F` and `//` stay, and so does the query. Envoy answers 400 to `#` and to non-ASCII characters.
 """
 
 import re
@@ -14,12 +14,12 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def is_valid(path: str) -> bool:
-    """Would Envoy take it as a request's path?"""
+    """Whether Envoy accepts this as a request's path."""
     return path.startswith("/") and "#" not in path and all("!" <= char <= "~" for char in path)
 
 
 def normalized(path: str) -> str:
-    """The path, with its query, after Envoy's normalization."""
+    """The path after Envoy's normalization; the query stays as it is."""
     path, mark, query = path.partition("?")
     path = _ESCAPE.sub(_unescaped, path).replace("\\", "/")
     if "/." in path:
@@ -34,11 +34,16 @@ def without_query(path: str) -> str:
 def rewritten(path: str, rewrite: HTTPRewrite | None, match: HTTPMatchRequest | None) -> str:
     """The path after the route's rewrite.
 
-    A plain rewrite replaces what the route matched: the prefix, or with `exact` and `regex` the whole path; without
-    `uri` that is the leading `/`. A regex rewrite replaces every hit in the path. The query stays.
+    A rewrite with `uri` replaces the part that the match names: a prefix, or the whole path for `exact` and `regex`, or
+    the leading `/` for a match without `uri`. A regex rewrite replaces every hit in the path. The query stays.
+
+    Parameters:
+        path: the normalized path with its query.
+        rewrite: None for a route without a rewrite.
+        match: the match that held; None for a route without matches.
 
     Raises:
-        UnknownError: a regex that RE2 refuses.
+        UnknownError: RE2 refuses the regex.
     """
     if rewrite is None:
         return path
@@ -51,7 +56,11 @@ def rewritten(path: str, rewrite: HTTPRewrite | None, match: HTTPMatchRequest | 
 
 
 def replaced(text: str, pattern: str, substitution: str) -> str:
-    """RE2's GlobalReplace: every hit, but no empty one right behind another."""
+    """Replaces every hit as RE2's GlobalReplace does: an empty hit directly behind another hit does not count.
+
+    Raises:
+        UnknownError: RE2 refuses the regex.
+    """
     program = compiled(pattern)
     if program is None:
         raise UnknownError(f"RE2 refuses the regex {pattern!r}")

@@ -1,7 +1,8 @@
 """The answer of a route that redirects.
 
-Source: pilot route.go, ApplyRedirect. Measured on Envoy 1.40: a `uri` replaces the path and keeps the query unless it
-has one itself; the request's host keeps its port, except `:80` when the scheme changes to https.
+Measured on Envoy 1.40: a `uri` replaces the path. The request's query stays unless the `uri` has a query itself. The
+request's host keeps its port, except for `:80` when the scheme changes to https.
+Source: pilot route.go, ApplyRedirect.
 """
 
 from meshconfig.istio import HTTPMatchRequest, HTTPRedirect, HTTPRewrite, ports
@@ -18,10 +19,16 @@ _CODES = (301, 302, 303, 307, 308)
 def redirected(
     redirect: HTTPRedirect, request: Request, proxy: ProxyContext, match: HTTPMatchRequest | None
 ) -> Redirect:
-    """Where the client is sent.
+    """The status and the location of a redirect.
+
+    Parameters:
+        redirect: the route's redirect.
+        request: the request, its path normalized.
+        proxy: the Envoy that answers.
+        match: the match that held, whose prefix a prefix rewrite replaces; None for a route without matches.
 
     Raises:
-        UnknownError: a code that pilot does not take.
+        UnknownError: pilot does not accept the redirect's code.
     """
     code = redirect.redirect_code or 301
     if code not in _CODES:
@@ -42,7 +49,7 @@ def _host(redirect: HTTPRedirect, request: Request, scheme: str, port: int | Non
     host, own = split_port(request.host)
     if port:
         return f"{host}:{port}"
-    # Envoy takes the old scheme's own port off when the scheme changes.
+    # Envoy removes the old scheme's default port from the host when the scheme changes.
     return host if scheme != request.scheme and own == ports.BY_SCHEME.get(request.scheme) else request.host
 
 

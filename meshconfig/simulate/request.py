@@ -1,4 +1,4 @@
-"""One HTTP request, as it reaches the proxy that decides about it."""
+"""One HTTP request, as it reaches the proxy that routes it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,25 @@ from typing import Any
 
 Pairs = tuple[tuple[str, str], ...]
 
-ANY_GATEWAY = "*"  # whichever Gateway serves the request's host and port
+ANY_GATEWAY = "*"  # the first Gateway that serves the request's host and port
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request and where it is sent from.
+    """One HTTP request and its sender.
 
     Parameters:
         host: the authority as the client writes it, with or without a port (`cat-svc`, `cat.example.com:8080`).
         path: the path with its query.
-        headers: (name, value) in the order sent; a name may occur more than once. Names in any case.
-        gateway: the Gateway (`namespace/name`) it arrives at, or `ANY_GATEWAY`; None when a sidecar sends it.
-        source_namespace: the namespace of the sending Pod; at a gateway, of the gateway's Pods (empty: as found there).
+        method: the HTTP method in capitals.
+        headers: (name, value) pairs in the order sent. A name may occur more than once and in any case.
+        gateway: the Gateway (`namespace/name`) that the request arrives at, or `ANY_GATEWAY`; None for a request that
+            a sidecar sends.
+        source_namespace: the namespace of the sending Pod, or of the gateway's Pods. At a gateway it may be empty;
+            then the namespace comes from the resources.
         source_labels: the labels of that Pod; None when they are not known.
-        port: the Service's port that is called, or the Gateway's; None takes the host's own port, or the scheme's.
+        port: the port of the Service or the Gateway; None means the port in `host`, or the scheme's default.
+        scheme: `http` or `https`.
         claims: the payload of the verified JWT, for `@request.auth.claims.` matches; None when it is not known.
     """
 
@@ -36,7 +40,7 @@ class Request:
     claims: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        # A codec does the same: names in lower case, no space around a value.
+        # Envoy's HTTP codec does the same: it lower-cases names and strips spaces around values.
         headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers)
         object.__setattr__(self, "headers", headers)
 
@@ -47,7 +51,7 @@ class Request:
 
     @property
     def authority_host(self) -> str:
-        """The host alone: lower case, without the port and the final dot."""
+        """The host of the authority in lower case, without the port."""
         return split_port(self.host)[0].lower()
 
     @property
@@ -55,7 +59,7 @@ class Request:
         return split_port(self.host)[1]
 
     def values(self, name: str) -> list[str]:
-        """Every value of a header, pseudo headers included; empty when it is absent."""
+        """Every value of a header or a pseudo header; empty when the header is absent."""
         name = name.lower()
         pseudo = {
             ":method": self.method,
@@ -70,7 +74,7 @@ class Request:
 
 
 def split_port(authority: str) -> tuple[str, int | None]:
-    """The host and the port of an authority."""
+    """The host and the port of an authority; the port is None where it has none."""
     host, colon, port = authority.rpartition(":")
     if colon and port.isdigit() and not host.endswith(":") and (":" not in host or host.endswith("]")):
         return host, int(port)

@@ -1,7 +1,8 @@
 """What a `Sidecar` resource lets a proxy see.
 
-Source: pilot model/sidecar.go: the Sidecar with a workloadSelector that fits, else the one of the namespace without a
-selector, else the root namespace's. Destinations of the VirtualServices that it imports are always known.
+Pilot takes the first of these: a Sidecar of the namespace whose workloadSelector fits the Pod, the namespace's Sidecar
+without a selector, the root namespace's. A proxy always gets the destinations of the VirtualServices that it imports.
+Source: pilot model/sidecar.go.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,12 @@ from meshconfig.simulate.index import Index, resolved_hosts
 
 
 class Scope:
-    """The Services and VirtualServices that a sidecar in a namespace is given."""
+    """The Services and VirtualServices that a sidecar gets.
+
+    Parameters:
+        namespace: the namespace of the sidecar's Pod.
+        labels: the labels of that Pod; None when they are not known.
+    """
 
     def __init__(self, index: Index, namespace: str, labels: Mapping[str, str] | None) -> None:
         self.namespace = namespace

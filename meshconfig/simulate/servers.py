@@ -1,6 +1,6 @@
-"""Which servers of which Gateways a request reaches.
+"""Which servers of which Gateways a request reaches. All Gateways that select the same Pods share one Envoy.
 
-Source: pilot model/gateway.go, mergeGateways. All Gateways that select the same Pods share one Envoy.
+Source: pilot model/gateway.go, mergeGateways.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,12 @@ from meshconfig.simulate.request import ANY_GATEWAY, Request
 
 @dataclass(frozen=True, slots=True)
 class GatewayPods:
-    """The gateway's Pods: their namespace (assumed, where not known) and their labels (at least these, where not)."""
+    """The Pods of a gateway.
+
+    Parameters:
+        labels: their labels. Where `labels_known` is False, the Pods have at least these.
+        namespace: their namespace. Where `namespace_known` is False, this is an assumption.
+    """
 
     labels: Mapping[str, str] = field(hash=False)
     namespace: str
@@ -26,7 +31,11 @@ class GatewayPods:
 
 @dataclass(frozen=True, slots=True)
 class ServerHosts:
-    """A server of a Gateway and its hosts."""
+    """A server of a Gateway and its hosts.
+
+    Parameters:
+        gateway: `namespace/name`.
+    """
 
     gateway: str
     server: Server
@@ -37,7 +46,7 @@ class ServerHosts:
         return self.server.tls is not None and self.server.tls.https_redirect
 
     def hosts_for(self, namespace: str) -> list[str]:
-        """Those that VirtualServices of a namespace may have."""
+        """The hosts that VirtualServices of a namespace may bind to."""
         return [one.host for one in self.hosts if one.open_to(namespace)]
 
     def serves(self, host: str) -> bool:
@@ -45,7 +54,7 @@ class ServerHosts:
 
 
 def named(index: Index, request: Request, port: int) -> str | None:
-    """The Gateway that the request names, or the first that serves its host; None when there is none."""
+    """The Gateway (`namespace/name`) that the request names, or the first that serves its host; None without one."""
     if request.gateway != ANY_GATEWAY:
         return request.gateway if request.gateway in index.gateways else None
     host = request.authority_host
@@ -56,7 +65,11 @@ def named(index: Index, request: Request, port: int) -> str | None:
 
 
 def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
-    """The Pods that a Gateway selects: as the request says, else the first workload that fits, else by its selector."""
+    """The Pods that a Gateway selects.
+
+    They come from the request's source labels, else from the first workload that fits the selector, else from the
+    selector itself.
+    """
     selector, namespace = gateway.spec.selector, request.source_namespace
     if request.source_labels is not None:
         return GatewayPods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
@@ -68,7 +81,7 @@ def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
 
 
 def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tuple[list[ServerHosts], list[str]]:
-    """The servers that the request may reach on these Pods, and what other Gateways leave open."""
+    """The servers that a request may reach on these Pods, and the doubts that other Gateways of its host cause."""
     places: list[ServerHosts] = []
     doubts: list[str] = []
     for name, gateway in index.gateways.items():
@@ -81,7 +94,7 @@ def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tup
 
 
 def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[ServerHosts]:
-    """The servers of a port: the plain ones, or for https those that end TLS."""
+    """The servers of a port: plain HTTP ones, or for https those that terminate TLS."""
     takes = ends_https if scheme == "https" else is_plain_http
     for server in gateway.spec.servers:
         if server.port.number == port and takes(server):
@@ -96,7 +109,7 @@ def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> 
 
 
 def _by_sni(places: list[ServerHosts], host: str) -> list[ServerHosts]:
-    """The server whose hosts fit the server name best; of two with the same host, pilot drops the later."""
+    """The server whose hosts fit the TLS server name best. Of two servers with the same host, pilot drops the later."""
     best: dict[str, ServerHosts] = {}
     for place in places:
         for one in place.hosts:

@@ -1,4 +1,4 @@
-"""What a person writes, as pydantic models. The words: tag, lane, version, entry, admit, split, weights."""
+"""The spec that a user writes, as pydantic models. docs/spec.md describes its fields."""
 
 from meshconfig.spec.base import API_VERSION
 from meshconfig.spec.group import (

@@ -1,4 +1,4 @@
-"""What every document of a spec has in common: strict, frozen models; errors as `file:line: path: message`."""
+"""What all documents of a spec share: strict, frozen models, and errors as `file:line: path: message`."""
 
 import types
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ API_VERSION = "graylane/v1"
 
 
 class Strict(BaseModel):
-    """A mapping that a person writes: no unknown field, no silent conversion, names in camelCase as in Kubernetes."""
+    """A mapping in a spec: no unknown fields, no silent conversions, field names in camelCase as in Kubernetes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
@@ -50,14 +50,15 @@ Locate = Callable[[Sequence[str | int]], Location]
 
 
 def validate(model: type[M], value: Any, locate: Locate) -> M:
-    """A document's value as a model.
+    """Reads a document's value as a model.
 
     Parameters:
-        value: what YAML gave: dicts, lists, scalars.
-        locate: the place of a field, by its path.
+        model: the class of the document.
+        value: the dicts, lists and scalars that YAML gave.
+        locate: returns the file and line of a field, by the field's path.
 
     Raises:
-        InputError: every field that is wrong, with its place, its path and, for an unknown name, the nearest valid one.
+        InputError: lists every wrong field with its file, line and path, and for an unknown name the nearest valid one.
     """
     try:
         return model.model_validate(value)
@@ -71,7 +72,7 @@ def validate(model: type[M], value: Any, locate: Locate) -> M:
 
 
 def _meant(model: type[BaseModel], details: ErrorDetails) -> tuple[str | int, ...]:
-    """The field that an unknown one is a misspelling of: that it is missing is no second mistake."""
+    """The path of the field that an unknown one probably misspells. That field is then not also reported as missing."""
     *parents, name = details["loc"]
     return (*parents, *get_close_matches(str(name), _fields_at(model, parents), n=1))
 
@@ -143,7 +144,7 @@ def _quote_hint(value: Any) -> str:
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The field names, as written, of the model that stands at a path below `model`."""
+    """The field names, in camelCase, of the model at a path below `model`."""
     here: Any = model
     for part in path:
         here = _below(here, part)
@@ -161,7 +162,7 @@ def _below(annotation: Any, part: str | int) -> Any:
 
 
 def _plain(annotation: Any) -> Any:
-    """Without `Annotated` and `| None`."""
+    """An annotation without `Annotated` and `| None`."""
     if get_origin(annotation) is Annotated:
         return _plain(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):

@@ -1,4 +1,4 @@
-"""Durations as fields of a spec; the grammar and its bounds are those of `meshconfig.duration`."""
+"""Types for the durations in a spec. `meshconfig.duration` defines the grammar and its bounds."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ def _positive(found: float) -> float:
 
 
 def _as_go_writes(value: Any) -> str:
-    """The text as it was written, unless it has days: Istio knows none."""
+    """The text as it was written; a duration with days is converted, because Istio has no unit for days."""
     found = _seconds(value)
     return written(found) if "d" in value else str(value)
 
@@ -34,12 +34,12 @@ def _schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern}, mode="validation")
 
 
-# In a model these are seconds; `0s` is allowed where it means "at once".
+# Durations that graylane uses itself become seconds. `DurationOrZero` is for fields where `0s` means "at once".
 DurationOrZero = Annotated[float, BeforeValidator(_seconds), PlainSerializer(written), _schema(PATTERN)]
 Duration = Annotated[
     float, BeforeValidator(_seconds), AfterValidator(_positive), PlainSerializer(written), _schema(POSITIVE)
 ]
 
-# What goes into Istio's resources stays text; `0s` is allowed where Istio takes it.
+# Durations that go into Istio's resources stay text. `IstioDurationOrZero` is for fields where Istio accepts `0s`.
 IstioDurationOrZero = Annotated[str, BeforeValidator(_as_go_writes), _schema(PATTERN)]
 IstioDuration = Annotated[str, BeforeValidator(_as_go_writes), AfterValidator(_positive_text), _schema(POSITIVE)]

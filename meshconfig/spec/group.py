@@ -18,12 +18,12 @@ ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?
 EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
 
 
-# An entry sets and removes the tag's header.
+# These headers cannot carry the tag: an entry overwrites and removes the tag's header, which would break their use.
 TAKEN = ("host", "cookie", "baggage", "traceparent", "tracestate", "authorization", "content-type", "content-length")
 
 
 class Tag(Strict):
-    """The header that carries a lane's name, and the lane of all who send none."""
+    """The header that carries a lane's name (the tag), and the lane of requests without a tag."""
 
     header: HeaderName = "env"
     default: LaneName = "prod"
@@ -38,7 +38,7 @@ class Tag(Strict):
 
 
 class Lane(Strict):
-    """What a tag's value means. Without `versions`, each service's version of the lane's own name."""
+    """The versions that requests with the lane's tag get; for a service not in `versions`, that of the lane's name."""
 
     versions: dict[str, DnsLabel] = {}
     mode: Literal["permissive", "strict"] = "permissive"
@@ -46,7 +46,7 @@ class Lane(Strict):
 
 
 class Autoscale(Strict):
-    """`min` and `max`: replicas; `cpu`: average utilization in percent of what the Pods request."""
+    """`min` and `max` bound the replicas; `cpu` is the average utilization, in percent of the CPU that Pods request."""
 
     min: Annotated[int, Field(ge=1)]
     max: Annotated[int, Field(ge=1)]
@@ -60,7 +60,7 @@ class Autoscale(Strict):
 
 
 class Version(Strict):
-    """One Deployment of a service, `workload` or SERVICE-VERSION, and the labels that its Pods alone carry."""
+    """One version of a service: its Deployment (`workload` or SERVICE-VERSION) and the labels of its Pods alone."""
 
     labels: Annotated[Labels, Field(min_length=1)]
     workload: WorkloadName | None = None
@@ -69,14 +69,14 @@ class Version(Strict):
 
 
 class Rule(Strict):
-    """Who matches is spread over versions by these weights, before anybody else's weights count."""
+    """Requests that match go to versions by these weights. Lanes are tried before rules, the service's weights last."""
 
     match: Match
     weights: Weights
 
 
 class ServiceSpec(Strict):
-    """One Kubernetes Service and its versions. The untagged go by `weights`, `default` or the baseline's version."""
+    """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests."""
 
     host: ServiceHost
     port: PortNumber
@@ -89,7 +89,7 @@ class ServiceSpec(Strict):
     traffic_policy: TrafficPolicy = TrafficPolicy()
 
 
-REDIRECTED = 80  # where httpsRedirect listens
+REDIRECTED = 80  # the port on which httpsRedirect listens
 
 
 class GatewayTls(Strict):
@@ -101,7 +101,7 @@ class GatewayTls(Strict):
 
 
 class GatewayRef(Strict):
-    """An own Gateway by `selector` (and `port`, `tls`), or one that exists by `use: namespace/name`."""
+    """A Gateway that graylane makes (`selector`, `port`, `tls`), or an existing one (`use: namespace/name`)."""
 
     selector: Labels = {"istio": "ingressgateway"}
     port: PortNumber | None = None
@@ -118,14 +118,14 @@ class GatewayRef(Strict):
 
 
 class Admit(Strict):
-    """Untagged requests that match are put into the lane: its tag is set on them."""
+    """Puts untagged requests that match into a lane: the entry sets the lane's tag on them."""
 
     lane: str
     match: EntryMatch
 
 
 class PathRoute(Strict):
-    """Which service answers a path; `rewrite` replaces the matched prefix, or the whole of an exact path."""
+    """The service that answers a path; `rewrite` replaces the matched prefix or the whole exact path."""
 
     path: AnyPath
     service: str
@@ -134,7 +134,7 @@ class PathRoute(Strict):
 
 
 class Entry(Strict):
-    """Where outside traffic comes in: hosts at a gateway, and the services behind their paths."""
+    """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths."""
 
     hosts: Annotated[Items[EntryHost], Field(min_length=1)]
     gateway: GatewayRef = GatewayRef()
@@ -145,7 +145,7 @@ class Entry(Strict):
 
 
 class GroupSpec(Strict):
-    """The spec of a group. `trail`: responses to tagged requests say in a header which versions answered."""
+    """The spec of a group; with `trail`, responses to tagged requests name in a header the versions that answered."""
 
     tag: Tag = Tag()
     trail: bool = False
@@ -155,7 +155,7 @@ class GroupSpec(Strict):
 
 
 class Envelope(Strict):
-    """What each document of a group has, where it is spread over several."""
+    """The fields that every document of a group has, where a group is spread over several documents."""
 
     api_version: Literal["graylane/v1"]
     kind: Literal["LaneGroup"]
@@ -168,5 +168,9 @@ class LaneGroup(Envelope):
     spec: GroupSpec
 
     def service(self, name: str) -> ServiceInGroup:
-        """One of its services, with what the group says of it."""
+        """One service of the group, which knows the group's lanes.
+
+        Raises:
+            KeyError: the group has no service of this name.
+        """
         return ServiceInGroup(name, self.spec.services[name], self)

@@ -1,7 +1,8 @@
-"""The fields of Istio that a spec passes through, `policy` and `trafficPolicy`, checked by name and type.
+"""The fields of Istio that a spec passes through (`policy` and `trafficPolicy`), checked by name and type.
 
-Names and types are those of Istio 1.31's `HTTPRoute` and `TrafficPolicy` (networking.istio.io/v1). What a policy may
-not hold is what graylane itself writes: `match`, `route`, `redirect`, `directResponse`, `delegate`, `name`, `rewrite`.
+Names and types are those of Istio 1.31's `HTTPRoute` and `TrafficPolicy` (networking.istio.io/v1). A policy cannot have
+the fields that decide where requests go, because graylane writes them or has a field of its own for them: `match`,
+`route`, `redirect`, `directResponse`, `delegate`, `name`, `rewrite`.
 """
 
 from typing import Annotated, Literal
@@ -16,7 +17,7 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class Percentage(Strict):
-    """`value`: 0 to 100, with fractions."""
+    """A percentage; `value` is 0 to 100 and may have decimals."""
 
     value: Annotated[float, Field(ge=0, le=100, strict=False)]
 
@@ -118,7 +119,7 @@ class TcpSettings(Strict):
     connect_timeout: IstioDuration | None = None
     tcp_keepalive: TcpKeepalive | None = None
     max_connection_duration: IstioDuration | None = None
-    idle_timeout: IstioDurationOrZero | None = None  # 0s: never
+    idle_timeout: IstioDurationOrZero | None = None  # 0s: idle connections stay open
 
 
 class Http2KeepAlive(Strict):

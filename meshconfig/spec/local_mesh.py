@@ -1,4 +1,4 @@
-"""`kind: LocalMesh`: the processes that stand for each version of each service on this machine."""
+"""`kind: LocalMesh`: the local process of each version of each service."""
 
 import shlex
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict
 
 
 def _words(value: Any) -> Any:
-    """A command as a shell would read it; a list is taken as it is."""
+    """Splits a command as a shell does; a list stays as it is."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
     try:
@@ -25,9 +25,9 @@ Address = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa
 class Workload(Strict):
     """One version's process: a `command` that graylane starts, or the `address` of one that runs already.
 
-    In a command and in `env`, `{port}` is the free port that the process is to listen on, `{SERVICE}` the address at
-    which the mesh answers for that service (`http://127.0.0.1:PORT`), and `{{` a brace. The first word `python` is the
-    Python that runs graylane.
+    Placeholders in the command and in `env`: `{port}` is the free port on which the process must listen. `{SERVICE}` is
+    the address of that service in the mesh (`http://127.0.0.1:PORT`). `{{` is a brace. If the first word is `python`,
+    graylane runs its own Python.
     """
 
     command: Command | None = None
@@ -51,9 +51,11 @@ class Workload(Strict):
 
 
 class LocalMeshSpec(Strict):
-    """`workloads`: by service and version. `ports`: where the mesh answers for a service, `gatewayPort`: for outside.
+    """The processes of a group and the ports of its local mesh.
 
-    Without a number, any free port is taken. `examplePath` is the path that `local up` shows in its curl lines.
+    `workloads` has a process for each service and version. `ports` has the mesh's port for each service, `gatewayPort`
+    the port for requests from outside; a free port is taken where none is given. `examplePath` is the path in the curl
+    commands that `local up` prints.
     """
 
     workloads: Annotated[dict[str, dict[DnsLabel, Workload]], Field(min_length=1)]

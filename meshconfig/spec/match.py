@@ -1,4 +1,4 @@
-"""How a spec names requests: `match` of a rule or an admit, `path` of a route."""
+"""How a spec selects requests: the `match` of a rule or an admit, and the `path` of a route."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from meshconfig.spec.base import HeaderName, Strict
 
 MAX_REGEX = 1024  # Istio refuses longer ones
-PATH = "^/[^?#]*$"  # the query is matched by `query`
+PATH = "^/[^?#]*$"  # no query: the field `query` matches that
 
 
 class StringMatch(Strict):
@@ -49,10 +49,10 @@ class PathMatch(Strict):
 
 
 def check_regex(regex: str | None) -> None:
-    """Is it one that Envoy takes?
+    """Checks that Envoy accepts a regular expression.
 
     Raises:
-        ValueError: RE2 refuses it (look-around and back references are not in RE2).
+        ValueError: RE2 refuses it. RE2 has no look-around and no back references.
     """
     if regex is None:
         return
@@ -70,13 +70,13 @@ def _exact(value: Any) -> Any:
     return {"exact": value} if isinstance(value, str) else value
 
 
-Name = Annotated[str, StringConstraints(min_length=1)]  # Envoy refuses a whole route table for an empty one
+Name = Annotated[str, StringConstraints(min_length=1)]  # for one empty name, Envoy refuses the whole route table
 AnyString = Annotated[StringMatch, BeforeValidator(_exact, json_schema_input_type=str | StringMatch)]
 AnyPath = Annotated[PathMatch, BeforeValidator(_exact, json_schema_input_type=str | PathMatch)]
 
 
 class Match(Strict):
-    """All of what is given must hold. An empty one would be every request; say so with `path: {prefix: /}`."""
+    """A match on requests; all given conditions must hold. `path: {prefix: /}` matches every request."""
 
     headers: dict[HeaderName, AnyString] = {}
     cookies: dict[Name, AnyString] = {}
@@ -92,6 +92,6 @@ class Match(Strict):
 
 
 class EntryMatch(Match):
-    """A match at an entry, where Istio has read the JWT: its claims may be asked for."""
+    """A match at an entry; it may also have conditions on claims of the JWT that Istio has verified there."""
 
     claims: dict[Name, AnyString] = {}

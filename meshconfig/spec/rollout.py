@@ -1,4 +1,4 @@
-"""`kind: Rollout`: by which steps the requests of one or several services move from one version to another."""
+"""`kind: Rollout`: the steps that move the requests of one or several services from one version to another."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class Move(Strict):
-    """One service's way: both versions exist in the LaneGroup."""
+    """The old and the new version of one service; both exist in the LaneGroup."""
 
     from_: Annotated[DnsLabel, Field(alias="from")]
     to: DnsLabel
@@ -46,19 +46,19 @@ class Move(Strict):
 
 
 class Pause(Strict):
-    """Until somebody approves, or for a time (an approval ends that too)."""
+    """Waits until a person approves, or for a time; an approval ends the time early."""
 
     for_: Annotated[Duration | None, Field(alias="for")] = None
 
 
 class AnalysisStep(Strict):
-    """All metrics are measured for this long; it goes on when each of them passed."""
+    """Measures all metrics for this long; the rollout goes on if each of them passed."""
 
     for_: Annotated[Duration, Field(alias="for")]
 
 
 class Auto(Strict):
-    """The metrics drive the weight: `add` more after each time `every` that passed, back after a failure."""
+    """The metrics drive the weight: after each period `every` that passed, it rises by `add`; a failure lowers it."""
 
     from_: Annotated[Percent, Field(alias="from")]
     to: Percent
@@ -73,7 +73,7 @@ class Auto(Strict):
 
 
 class RolloutStep(Strict):
-    """`weight` (with `replicas`, and then a `pause` or an `analysis`), a `pause`, an `analysis`, or `auto`, alone."""
+    """One step: `weight` (optionally with `replicas` and a `pause` or an `analysis`), `pause`, `analysis` or `auto`."""
 
     weight: Percent | None = None
     replicas: Replicas | None = None
@@ -108,11 +108,12 @@ Limit = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Metric(Strict):
-    """A PromQL `query`, or a `preset`, that gives one number; within `min` and `max`, both included, it passes.
+    """A PromQL `query` or a `preset` that gives one number. It passes from `min` to `max`, both included.
 
     Parameters:
-        failures: the analysis fails at this many failed measurements, in a row or not.
-        interval: what `{{interval}}` stands for; where it is not given, `every`, and at least a minute.
+        every: seconds between two measurements.
+        failures: the analysis fails after this many failed measurements, in a row or not.
+        interval: the value of `{{interval}}` in the query, in seconds; default `every`, at least a minute.
     """
 
     name: MetricName
@@ -146,7 +147,7 @@ class Metric(Strict):
 
 
 class Analysis(Strict):
-    """Where the metrics are, and what each has to be."""
+    """The address of Prometheus and the metrics to measure there."""
 
     prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+[^?#\s]*$")]
     metrics: Annotated[Items[Metric], Field(min_length=1)]
@@ -168,14 +169,14 @@ class SecretRef(Strict):
 
 
 class Webhook(Strict):
-    """Who is told of each transition; with `secretRef` the message is signed."""
+    """A URL that gets each transition of the rollout; with `secretRef`, graylane signs the messages."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+\S*$")]
     secret_ref: SecretRef | None = None
 
 
 class RolloutSpec(Strict):
-    """`keepOld`: how long the old version stays, without requests, before it is retired; not given: it stays."""
+    """The spec of a rollout; `keepOld` is how long the old version stays without requests (default: for good)."""
 
     group: DnsLabel
     services: Annotated[dict[DnsLabel, Move], Field(min_length=1)]
@@ -212,7 +213,7 @@ def _measuring(steps: Sequence[RolloutStep]) -> int | None:
 
 
 class Rollout(Strict):
-    """One way of a group's services from version to version; they move together, or none."""
+    """Moves services of a group from one version to another. All of them move together, or none does."""
 
     api_version: Literal["graylane/v1"]
     kind: Literal["Rollout"]

@@ -1,4 +1,4 @@
-"""One service in its group: which version a lane stands for here, and which one untagged requests get."""
+"""One service in its group: the version that a lane selects here, and the version of untagged requests."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +10,10 @@ if TYPE_CHECKING:  # the spec's own classes make these values
 
 
 class ServiceInGroup(NamedTuple):
-    """`LaneGroup.service(name)`; names that the spec refers to are known to exist once the spec has compiled."""
+    """A service together with its group, as `LaneGroup.service` returns it.
+
+    The group may refer to names that do not exist until `compile_group` has checked it.
+    """
 
     name: str
     spec: "ServiceSpec"
@@ -18,7 +21,7 @@ class ServiceInGroup(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The Service's host in full: `cat-svc` is in the group's namespace, `cat-svc.shop` in shop."""
+        """The Service's host, fully qualified: `cat-svc` is in the group's namespace, `cat-svc.shop` in `shop`."""
         return service_fqdn(self.spec.host, self.group.metadata.namespace)
 
     @property
@@ -33,7 +36,7 @@ class ServiceInGroup(NamedTuple):
 
     @property
     def baseline(self) -> str | None:
-        """The version of untagged requests, where neither rules nor weights say otherwise."""
+        """The version of untagged requests that no rule and no weights route; None where there is none."""
         return self.spec.default or self.version_in(self.group.spec.tag.default)
 
     def version_in(self, lane: str) -> str | None:
@@ -42,25 +45,25 @@ class ServiceInGroup(NamedTuple):
         return version if version in self.spec.versions else None
 
     def refuses(self, lane: str) -> bool:
-        """A strict lane without a version here does not fall back."""
+        """Whether requests of the lane get 503 here: the lane is strict and has no version of this service."""
         return self.group.spec.lanes[lane].mode == "strict" and self.version_in(lane) is None
 
     def failover_version(self, lane: str) -> str | None:
-        """The lane's version here, where its requests go to the baseline's while its Pods are not healthy."""
+        """The lane's version here if it falls back at run time, while its Pods are unhealthy; None if it does not."""
         version = self.version_in(lane)
         return version if self.group.spec.lanes[lane].fallback == "runtime" and version != self.baseline else None
 
     def failover_subset(self, version: str) -> str:
-        """The subset of a lane with `fallback: runtime`; it has its own name, so that the version's stays pure."""
+        """The subset of a lane with `fallback: runtime`. The version's own subset keeps its Pods alone."""
         return f"{version}-or-{self.baseline}"
 
     def workload(self, version: str) -> str:
-        """The Deployment of a version: as the spec says, else SERVICE-VERSION."""
+        """The name of a version's Deployment: `workload` in the spec, else SERVICE-VERSION."""
         return self.spec.versions[version].workload or f"{self.name}-{version}"
 
 
 def service_fqdn(host: str, namespace: str) -> str:
-    """A service's host in full; a host with two dots or more is full already."""
+    """A service's host, fully qualified; a host with two or more dots is already."""
     dots = host.count(".")
     if dots == 0:
         return f"{host}.{namespace}.{CLUSTER_DOMAIN}"

@@ -96,7 +96,7 @@ def test_the_spec_itself_is_right():
         (
             "        prod: {labels: {env: prod}}\n",
             "",
-            "10: spec.services.cat: the untagged have no version: give default or weights",
+            "10: spec.services.cat: untagged requests have no version: give default or weights",
         ),
         (
             "port: 9001\n",

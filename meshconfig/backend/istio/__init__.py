@@ -1,4 +1,4 @@
-"""The backend `istio`: route tables as VirtualServices, subset tables as DestinationRules."""
+"""The backend `istio`: route tables are VirtualServices, subset tables are DestinationRules."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ __all__ = ["evidence", "lift", "lower", "relabelled"]
 
 
 def lower(table: Table, owner: Owner) -> list[Manifest]:
-    """The resources of one table: here always one."""
+    """The resources of one table; this backend needs one for each table."""
     match table:
         case RouteTable():
             return [virtual_service.lower(table, owner)]
@@ -37,10 +37,10 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
 
 
 def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
-    """The tables of live resources; kinds that are not read stay opaque.
+    """The tables of live resources. Resources other than VirtualServices and DestinationRules stay opaque.
 
     Parameters:
-        manifests: a group's own, without what the API server adds.
+        manifests: the resources of one group, without the fields that the API server adds.
         tag: the name of the tag's header.
     """
     mesh: dict[Name, RouteTable] = {}

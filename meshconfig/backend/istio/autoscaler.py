@@ -1,11 +1,11 @@
-"""HorizontalPodAutoscalers of versions that ask for one. Source: Kubernetes, autoscaling/v2."""
+"""HorizontalPodAutoscalers of versions with `autoscale`. Source: Kubernetes, autoscaling/v2."""
 
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.model import Autoscaler
 
 
 def lower(one: Autoscaler, owner: Owner) -> Manifest:
-    """A version's HorizontalPodAutoscaler; it is named as the Deployment."""
+    """A version's HorizontalPodAutoscaler, with the name of the version's Deployment."""
     target = {"type": "Utilization", "averageUtilization": one.cpu}
     spec: Manifest = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": one.name.name},

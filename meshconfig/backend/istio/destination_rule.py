@@ -6,12 +6,13 @@ from typing import Any
 from meshconfig.backend.manifest import Manifest, Owner, rest
 from meshconfig.model import Failover, IstioFields, Name, Subset, SubsetTable
 
-# Failover needs outlier detection to see that a Pod is unhealthy. Istio's own defaults for the rest.
+# Failover needs outlier detection to notice that a Pod is unhealthy. Istio's default ejects at most 10 % of the Pods;
+# 100 % lets all Pods of a version fail over. The other values are Istio's defaults but for a shorter interval.
 OUTLIER_DETECTION = {"consecutive5xxErrors": 5, "interval": "1s", "baseEjectionTime": "30s", "maxEjectionPercent": 100}
 
 
 def lower(table: SubsetTable, owner: Owner) -> Manifest:
-    """A host's DestinationRule."""
+    """The DestinationRule of a subset table."""
     spec: Manifest = {"host": table.host}
     if table.policy:
         spec["trafficPolicy"] = dict(table.policy)
@@ -34,7 +35,10 @@ def _subset(subset: Subset, policy: IstioFields) -> Manifest:
 
 
 def _policy(failover: Failover, policy: IstioFields) -> Manifest:
-    """Fall over from the preferred Pods to the others: what the subset says replaces the rule's own, field by field."""
+    """The policy of a subset that fails over from its preferred Pods to the others.
+
+    It repeats the rule's settings, because a subset's policy replaces the rule's own, field by field.
+    """
     return {
         "loadBalancer": {**policy.get("loadBalancer", {}), "localityLbSetting": _locality(failover)},
         "outlierDetection": {**OUTLIER_DETECTION, **policy.get("outlierDetection", {})},
@@ -46,7 +50,10 @@ def _locality(failover: Failover) -> Manifest:
 
 
 def lift(manifest: Mapping[str, Any]) -> SubsetTable:
-    """The subset table of a live DestinationRule; what is not read stays in its `lifted` and its subsets' `fields`."""
+    """The subset table of a live DestinationRule.
+
+    Fields that graylane does not know stay in the table's `lifted` and in its subsets' `fields`.
+    """
     spec = manifest.get("spec") or {}
     metadata = manifest["metadata"]
     subsets = spec.get("subsets") or ()
@@ -77,7 +84,7 @@ def _lifted(subset: Mapping[str, Any]) -> Subset:
 
 
 def _failover(fields: Mapping[str, Any]) -> Failover | None:
-    """The Pods that a subset prefers, where it says so in the very words that `_locality` writes."""
+    """The Pods that a subset prefers; None unless its locality setting is exactly one that `_locality` writes."""
     balancer = (fields.get("trafficPolicy") or {}).get("loadBalancer") or {}
     setting = balancer.get("localityLbSetting") or {}
     priority = setting.get("failoverPriority")

@@ -1,4 +1,4 @@
-"""istiod's `/debug/config_dump` of one proxy, as far as evidence of a change is looked for in it.
+"""Reads the parts of istiod's `/debug/config_dump` of one proxy that can show a change.
 
 Each route and cluster that istiod makes names the resource that it was made from, in `metadata.filterMetadata.istio`.
 Source: istio/istio `pilot/pkg/xds/debug.go` (ConfigDump), `pilot/pkg/util/protoconv`; Istio 1.20 to 1.31.
@@ -17,17 +17,17 @@ _KEBAB = re.compile(r"(?<=[a-z])(?=[A-Z])")  # Istio writes DestinationRule as d
 
 
 def resource_path(kind: str, namespace: str, name: str) -> str:
-    """What stands for a resource in a dump, without the API's group and version."""
+    """How a dump refers to a resource, without the API's group and version: `namespaces/NAMESPACE/KIND/NAME`."""
     return f"namespaces/{namespace}/{_KEBAB.sub('-', kind).lower()}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a proxy has of one resource.
+    """The routes and clusters of a proxy that istiod made from one resource.
 
     Parameters:
-        routes: a list for each virtual host, its routes in order.
-        clusters: the clusters, each with a DestinationRule's settings.
+        routes: for each virtual host, its routes in order.
+        clusters: the clusters that have the settings of this DestinationRule.
     """
 
     routes: list[list[Json]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Made:
 
 
 def made_from(dump: Page) -> dict[str, Made]:
-    """What a proxy has of each resource, by `resource_path`."""
+    """For each resource, what istiod made from it for a proxy; the keys are as `resource_path` returns them."""
     found: dict[str, Made] = defaultdict(Made)
     for host in _virtual_hosts(dump):
         here: dict[str, list[Json]] = defaultdict(list)
@@ -57,7 +57,7 @@ def clusters(dump: Page) -> Iterator[Json]:
 
 
 def endpoints(dump: Page) -> dict[str, frozenset[str]]:
-    """The addresses that each cluster of a proxy has, healthy or not; empty where the dump was made without them."""
+    """For each cluster, the addresses of its endpoints, healthy or not; empty for a dump without endpoints."""
     found: dict[str, frozenset[str]] = {}
     for one in _parts(dump, "dynamicEndpointConfigs"):
         config = one.get("endpointConfig") or {}
@@ -90,7 +90,7 @@ def _made_from(one: Json) -> str:
 
 
 def weighted_clusters(route: Json) -> Sequence[Json]:
-    """Where a route leads: one item for each cluster, `{name, weight, …}`; a single one has no weight."""
+    """The clusters that a route leads to, each as `{name, weight, …}`; a single cluster has no weight."""
     action = route.get("route") or {}
     if "cluster" in action:
         return [{"name": action["cluster"]}]

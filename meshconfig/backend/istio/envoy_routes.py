@@ -1,7 +1,7 @@
-"""Route tables and Envoy's routes, in one form in which they can be compared: aspect by aspect.
+"""Compares route tables with Envoy's routes, aspect by aspect (name, match, targets, headers, time-outs, …).
 
-Not all that istiod makes of a route is an aspect. An aspect that cannot be told for sure (a condition on a claim, a
-redirect) is left out on the expected side, and then nothing is asked of it.
+Not everything that istiod makes of a route is an aspect. An aspect that cannot be predicted (a condition on a claim, a
+redirect) is left out on the expected side, and is then not compared.
 Source: istio/istio `pilot/pkg/networking/core/route/route.go` (TranslateRoute, TranslateRouteMatch).
 """
 
@@ -25,7 +25,10 @@ DEFAULT_RETRIES = 2  # Source: pilot retry.go, DefaultPolicy
 def expected(table: RouteTable, tag: str) -> list[Aspects]:
     """The Envoy routes that istiod makes of a table, in order: one for each condition of each route.
 
-    Nothing is made of what stands behind a route that takes every request.
+    istiod makes no Envoy routes from the routes behind one that takes every request.
+
+    Parameters:
+        tag: the name of the tag's header.
     """
     found: list[Aspects] = []
     for route in table.routes:
@@ -71,7 +74,7 @@ def _conditions(condition: Condition) -> Iterator[tuple[str, ...]]:
 
 def _plain(matches: Named) -> Iterator[tuple[str, StringMatch]]:
     for name, match in matches:
-        # Source: route.go, canBeConvertedToPresentMatch.
+        # istiod turns matches that every value fulfils into presence. Source: route.go, canBeConvertedToPresentMatch.
         anything = match in (StringMatch("regex", "*"), StringMatch("prefix", ""))
         yield name, StringMatch("present") if anything else match
 
@@ -96,12 +99,12 @@ def _given(headers: Json | None) -> Iterator[tuple[str, ...]]:
 
 
 def _own(name: str) -> bool:
-    """Istio turns some headers (`host`, `:authority`) into other fields."""
+    """Whether Envoy's route lists a change of this header. Istio turns those of `host` and `:authority` into others."""
     return not is_internal(name) and name.lower() != "host"
 
 
 def _policy(route: Route, namespace: str) -> Aspects:
-    """What a policy says and Envoy has as plain values; times in seconds."""
+    """The aspects of a service's policy that Envoy has as plain values; times in seconds."""
     fields = route.fields
     aspects: dict[str, Any] = {}
     if fields.get("timeout"):
@@ -123,7 +126,7 @@ def _policy(route: Route, namespace: str) -> Aspects:
 
 
 def _shared(fields: Json) -> bool:
-    """A mirror of 0 % is none to Envoy."""
+    """Whether a mirror has a percentage. Mirrors are then not compared, because Envoy gets none for 0 %."""
     return any("percentage" in one for one in fields.get("mirrors") or ())
 
 
@@ -136,15 +139,17 @@ def _mirrored(fields: Json, namespace: str) -> Iterator[tuple[str, str]]:
 def _seconds(text: str) -> float | None:
     try:
         return round(float(go_seconds(text)), 3)
-    except ValueError:  # a live resource that nobody validated
+    except ValueError:  # a live resource that was written without validation
         return None
 
 
 def differs(wanted: Sequence[Aspects], shown: Sequence[Json], before: Sequence[Aspects]) -> bool:
-    """Is a virtual host's list of routes another than the expected one?
+    """Whether a virtual host's routes differ from the expected ones.
 
     Parameters:
-        before: the same of the table as it was: what only it has must be gone.
+        wanted: the expected routes, as `expected` returns them.
+        shown: the routes of the virtual host, in order.
+        before: the expected routes of the table as it was. What only these have must be gone.
     """
     old = {(one["name"], one.get("match")): one for one in before}
     for asked, found in zip_longest(wanted, map(_shown, shown)):
@@ -163,13 +168,13 @@ def _was(old: Mapping[Any, Aspects], asked: Aspects) -> Aspects:
 
 def _holds(name: str, value: Any, found: Aspects) -> bool:
     if name == "headers":
-        # istiod may add some of its own; the tag's are as they shall be, or one is missing here.
+        # istiod may add header changes of its own, so more than the expected ones is no difference.
         return bool(value <= found["headers"])
     return bool(found.get(name) == value)
 
 
 def _left(name: str, value: Any, asked: Aspects, found: Aspects) -> bool:
-    """Is something there still that only the table before had?"""
+    """Whether a route still has an aspect that only the table before had."""
     if name == "headers":
         return bool((value - asked.get("headers", frozenset())) & found["headers"])
     if name in asked or name == "match" or (name, value) == ("retries", DEFAULT_RETRIES):

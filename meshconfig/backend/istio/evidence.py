@@ -1,7 +1,8 @@
-"""Does what istiod makes for one proxy show a change already? Its dump is compared with the tables that were written.
+"""Whether a proxy's configuration shows a change: compares istiod's dump of it with the tables that were written.
 
-With it, a change that debouncing holds back is not taken for one that has arrived. What cannot be compared, such as a
-CORS policy, does not count; then acknowledgements and a while of quiet decide.
+Acknowledgements alone do not show that. While istiod debounces a change, all proxies have acknowledged the push before.
+Parts that cannot be compared, such as a CORS policy, are ignored; the barrier then relies on acknowledgements and a
+quiet time.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from meshconfig.duration import go_seconds
 from meshconfig.istio import cluster_names, fqdn
 from meshconfig.model import SubsetTable
 
+# The fields of Istio's TrafficPolicy that are compared, each with the field of Envoy's cluster that it becomes.
 _OUTLIER = {
     "consecutive5xxErrors": "consecutive5xx",
     "consecutiveGatewayErrors": "consecutiveGatewayFailure",
@@ -28,15 +30,17 @@ _LIMITS = {
     ("http", "maxRetries"): "maxRetries",
 }
 _BALANCERS = {"ROUND_ROBIN": "ROUND_ROBIN", "RANDOM": "RANDOM", "LEAST_REQUEST": "LEAST_REQUEST"}
-# What istiod writes where nothing is said. Source: pilot cluster_builder.go, cluster_traffic_policy.go.
+# What istiod writes where a policy sets nothing. Source: pilot cluster_builder.go, cluster_traffic_policy.go.
 _DEFAULTS = {"lbPolicy": "LEAST_REQUEST", "connectTimeout": 10.0, **dict.fromkeys(_LIMITS.values(), 2**32 - 1)}
 
 
 def evidence(dump: Page, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:
-    """What a proxy's dump shows of a change.
+    """Whether a proxy's dump shows a change already.
 
     Parameters:
-        pods: for subsets whose labels changed, the Pods that have the new ones; the dump was made with endpoints.
+        dump: istiod's `/debug/config_dump` of the proxy, with endpoints if `pods` are given.
+        change: what a step wrote and deleted.
+        pods: for subsets whose labels changed, the Pods that have the new labels.
     """
     made = envoy_dump.made_from(dump)
     if any(resource_path(*place) in made for place in change.deleted):
@@ -87,7 +91,7 @@ def _subset(cluster: Json) -> str:
 
 
 def _other_pods(addresses: Mapping[str, frozenset[str]], cluster: Json, pods: Collection[str] | None) -> bool:
-    """Has a cluster endpoints that are not the subset's?"""
+    """Whether a cluster has endpoints that are not among the subset's Pods."""
     found = addresses.get(str(cluster.get("name", "")))
     if pods is None or found is None:
         return False
@@ -95,7 +99,7 @@ def _other_pods(addresses: Mapping[str, frozenset[str]], cluster: Json, pods: Co
 
 
 def _policy_differs(table: SubsetTable, before: SubsetTable | None, cluster: Json) -> bool:
-    """Do plain values of the traffic policy stand otherwise in a cluster?"""
+    """Whether a cluster has other values of the traffic policy than the table."""
     subset = _subset(cluster)
     asked, shown = dict(_values(_effective(table, subset))), dict(_shown(cluster))
     was = dict(_values(_effective(before, subset))) if before else {}
@@ -105,16 +109,16 @@ def _policy_differs(table: SubsetTable, before: SubsetTable | None, cluster: Jso
 
 
 def _effective(table: SubsetTable | None, subset: str) -> Json:
-    """What a subset says replaces the rule's own, field by field. Source: Istio, Subset.trafficPolicy."""
+    """The policy of a subset; its fields replace those of the rule, one by one. Source: Istio, Subset.trafficPolicy."""
     if table is None:
         return {}
     own = (table.by_name[subset].fields or {}).get("trafficPolicy") if subset in table.by_name else None
     merged = {**table.policy, **(own or {})}
-    return {} if merged.get("portLevelSettings") else merged  # those hold for some ports alone
+    return {} if merged.get("portLevelSettings") else merged  # these hold for some ports only
 
 
 def _values(policy: Json) -> Iterator[tuple[str, Any]]:
-    """The settings that Envoy's cluster has as plain values, under its names."""
+    """The settings of a policy that an Envoy cluster has as plain values, under Envoy's names."""
     pool = policy.get("connectionPool") or {}
     if timeout := (pool.get("tcp") or {}).get("connectTimeout"):
         yield "connectTimeout", _plain(timeout)
@@ -129,7 +133,7 @@ def _values(policy: Json) -> Iterator[tuple[str, Any]]:
 
 
 def _shown(cluster: Json) -> Iterator[tuple[str, Any]]:
-    # JSON of protobuf leaves default values out: ROUND_ROBIN is Envoy's.
+    # Protobuf's JSON leaves default values out, and ROUND_ROBIN is the default of Envoy's field.
     yield "lbPolicy", cluster.get("lbPolicy", "ROUND_ROBIN")
     yield "connectTimeout", _plain(cluster.get("connectTimeout"))
     for limits in ((cluster.get("circuitBreakers") or {}).get("thresholds") or ())[:1]:
@@ -146,7 +150,11 @@ def _plain(value: Any) -> Any:
 
 
 def relabelled(written: Iterable[Resource], before: Mapping[Any, Resource]) -> Iterator[RelabelledSubset]:
-    """The subsets of written DestinationRules that get other labels than they had."""
+    """The subsets of written DestinationRules that keep their name and get other labels.
+
+    Parameters:
+        before: the same resources as they were, by kind, namespace and name; a new one is not among them.
+    """
     for one in written:
         old = before.get(_place(one))
         if one["kind"] == "DestinationRule" and old:

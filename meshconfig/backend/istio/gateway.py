@@ -1,4 +1,4 @@
-"""Gateways of entries that bring their own. Source: Istio, networking/v1 Gateway."""
+"""Gateways that graylane makes for entries. Source: Istio, networking/v1 Gateway."""
 
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.model import Listener, OwnGateway

@@ -1,10 +1,10 @@
-"""Names of HTTPRoutes: the text that stands for a route's identity, made and read here alone.
+"""Names of HTTPRoutes. A name is the text form of a route's identity; only this module makes and reads it.
 
     gray            the lane gray           gray.next       the same, for tags of the generation `next`
     admit-1         an entry's first admit  rule-2          a service's second rule
-    default         everybody else          lane:default    a lane that is called default
+    default         all other requests      lane:default    a lane that is called default
 
-A lane's name has neither a dot nor a colon, so the last form stands for nothing else.
+A lane's name has no dot and no colon, so no other lane can have a name of the last form.
 """
 
 import re
@@ -19,7 +19,7 @@ GENERATION = re.compile(r"next[0-9]*")
 
 
 def route_name(route: RouteId) -> str:
-    """The name of a route; its `match` may be another's, its name never is."""
+    """The name of a route. No two routes of a table have the same name."""
     return f"{_base(route)}.{route.generation}" if route.generation else _base(route)
 
 
@@ -40,7 +40,7 @@ def _stands_for_another(lane: str) -> bool:
 
 
 def route_id(name: str) -> RouteId:
-    """The identity of a route by its name: the reverse of `route_name`; UNKNOWN for a name that it does not make."""
+    """The identity of a route with this name, the reverse of `route_name`; UNKNOWN for a name of any other form."""
     base, _, generation = name.rpartition(".")
     if not (base and GENERATION.fullmatch(generation)):
         base, generation = name, ""

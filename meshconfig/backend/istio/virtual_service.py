@@ -1,7 +1,7 @@
 """VirtualServices and route tables. Source: Istio, networking/v1 VirtualService.
 
-`lift` reads what `lower` writes, and keeps all else as it is: `lower(lift(manifest), owner) == manifest` for every
-VirtualService that the API server takes.
+`lift` reads what `lower` writes and keeps all other fields: `lower(lift(manifest), owner) == manifest` for every
+VirtualService that the API server accepts.
 """
 
 import json
@@ -159,7 +159,7 @@ def _lifted_route(route: Mapping[str, Any], tag: str) -> Route:
 
 
 def _refusal_of(route: Mapping[str, Any]) -> str:
-    """The text of a refusal; empty for any other direct response."""
+    """The text of a refusal; empty for a route with any other direct response or with none."""
     response = route.get("directResponse") or {}
     text = (response.get("body") or {}).get("string")
     return text if text and response == _refusal(text) else ""
@@ -220,7 +220,7 @@ def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
 
 
 def _take_tag(fields: Manifest, tag: str) -> TagChange:
-    """What the destination does to the tag's header; it is taken out of `fields`."""
+    """What a destination does to the tag's header. It is removed from `fields`."""
     headers = fields.get("headers") or {}
     request = headers.get("request") or {}
     given, removed = request.get("set") or {}, request.get("remove") or []
@@ -237,7 +237,7 @@ def _take_tag(fields: Manifest, tag: str) -> TagChange:
 
 
 def _take_trail(fields: Manifest) -> str:
-    """Who the destination says has answered; it is taken out of `fields`."""
+    """The trail that a destination adds to responses; empty for none. It is removed from `fields`."""
     headers = fields.get("headers") or {}
     response = headers.get("response") or {}
     added = response.get("add") or {}

@@ -1,4 +1,4 @@
-"""A barrier holds until every proxy that subscribes has acknowledged a change and new subsets have endpoints."""
+"""The barrier between two steps: waits until all proxies have acknowledged a change and new subsets have endpoints."""
 
 from meshconfig.cluster.barrier.barrier import Barrier
 from meshconfig.cluster.barrier.change import (

@@ -1,4 +1,4 @@
-"""Waiting for proxies to follow a change."""
+"""Waits until proxies have a change."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from meshconfig.cluster.barrier.need import PushNeed, push_need
 from meshconfig.cluster.client import Client
 from meshconfig.istio.exports import ROOT_NAMESPACE
 
-FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next
-SETTLE = 0.5  # seconds for which all must stay as it is
-BLIND = 2.0  # the same where no proxy's configuration shows the change
-ENOUGH = 5.0  # seconds after which it need not stay as it is: others change things, too
-SIDECARS = 30.0  # seconds to wait for the sidecar of a Pod that is ready
+FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next; the pause grows from the first to the longest
+SETTLE = 0.5  # seconds without a push; Envoy asks for new clusters' endpoints a moment after it acknowledged the rest
+BLIND = 2.0  # the same where no proxy's configuration shows the change, so that its push may still be to come
+ENOUGH = 5.0  # seconds after which pushes no longer matter: on a busy mesh, changes of others never pause
+SIDECARS = 30.0  # seconds to wait for the sidecar of a ready Pod; a sidecar gets its listeners last
 
 
 def _silent(progress: Progress) -> None:
@@ -26,15 +26,15 @@ def _silent(progress: Progress) -> None:
 
 
 class Barrier:
-    """Holds until every proxy that subscribes has acknowledged a change and new subsets have ready endpoints.
+    """Waits until every proxy that a change concerns has acknowledged it and new subsets have ready endpoints.
 
     Parameters:
-        client: the API server; None leaves out what is asked of it (Pods of istiod, endpoints of subsets).
-        istiod: the address of istiod's debug pages, `http://host:port`; without it they are read through the API
-            server, of each istiod Pod.
+        client: a client of the API server. None: endpoints of subsets are not checked, and `istiod` must be given.
+        istiod: the address of istiod's debug pages, `http://host:port`. None: the barrier reads the pages of each
+            istiod Pod through the API server.
         timeout: seconds until BarrierTimeout.
-        wait: seconds to wait instead where no debug page can be read.
-        namespace: where istiod's Pods are.
+        wait: seconds to wait instead if the debug pages cannot be read.
+        namespace: the namespace of istiod's Pods.
     """
 
     def __init__(
@@ -50,16 +50,23 @@ class Barrier:
         self._istiods = Istiods(client, istiod, namespace)
 
     def reach(self) -> Reach:
-        """Which istiod can be read, or why none; writes nothing and waits for nothing."""
+        """Which istiods can be read, and why others cannot. Writes nothing and does not wait."""
         return self._istiods.reach()
 
     def holds(self, change: StepChange, report: Callable[[Progress], None] = _silent) -> Verification:
-        """Wait until proxies follow; UNVERIFIED if an istiod could not be read for `wait` seconds, or goes on making
-        something else for the proxies that the change concerns.
+        """Waits until the proxies have the change.
+
+        Parameters:
+            change: what a step wrote.
+            report: is called with the progress after each look.
+
+        Returns:
+            VERIFIED, or UNVERIFIED if an istiod could not be read for `wait` seconds, or if it still makes other
+            configuration for a proxy that the change concerns.
 
         Raises:
-            BarrierTimeout: some did not in time.
-            ProxyRefused: one never will.
+            BarrierTimeout: some proxies do not have the change, or some subsets no endpoint, after `timeout` seconds.
+            ProxyRefused: a proxy rejected the change.
         """
         try:
             return self._holds(change, report)
@@ -97,7 +104,7 @@ class Barrier:
 
 @dataclass(slots=True)
 class _View:
-    """Looks at all istiods in turn; one that can't be read for `wait` seconds is given up."""
+    """Looks at all istiods in turn. An istiod that cannot be read for `wait` seconds is given up."""
 
     istiods: Istiods
     need: PushNeed
@@ -132,7 +139,10 @@ class _View:
 
 @dataclass(slots=True)
 class _Settled:
-    """All is there, and stays: the last thing that Envoy asks for comes a moment after it acknowledged the rest."""
+    """Whether all proxies have the change and nothing has been pushed for a while.
+
+    The while is needed because Envoy asks for the endpoints of new clusters a moment after it acknowledged the rest.
+    """
 
     _since: float | None = None
     _changed: float = 0.0

@@ -1,4 +1,4 @@
-"""What a step wrote, how far it has got, and how waiting for it can end."""
+"""The values that go into a barrier and come out: what a step wrote, the progress, and the results."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +9,7 @@ from meshconfig.errors import ClusterError
 
 
 class NewSubset(Protocol):
-    """A subset that no proxy knew before; `labels` are pairs, sorted or not."""
+    """A subset that no proxy knew before; `labels` are (name, value) pairs in any order."""
 
     @property
     def host(self) -> str: ...
@@ -26,8 +26,10 @@ class StepChange:
     """What a step wrote.
 
     Parameters:
-        written: resources as the API server answered them.
-        before: the same as they were; those that are new are not among them.
+        written: the resources as the API server returned them.
+        deleted: the resources that were deleted.
+        new_subsets: the subsets that get requests in the next step.
+        before: the written resources as they were; a new one is not among them.
         tag: the name of the tag's header.
     """
 
@@ -40,7 +42,13 @@ class StepChange:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`proxies` that the change concerns, as far as is known; `waiting_for` is for people, one thing each."""
+    """How far a barrier is.
+
+    Parameters:
+        acknowledged: the number of proxies that have the change.
+        proxies: the number of connected proxies that the change concerns, as far as is known.
+        waiting_for: what the barrier waits for, one line each, for people.
+    """
 
     acknowledged: int
     proxies: int
@@ -49,15 +57,17 @@ class Progress:
 
 class Verification(StrEnum):
     VERIFIED = "verified"
-    UNVERIFIED = "unverified"  # istiod's debug pages could not be read; a time was waited instead
+    UNVERIFIED = (
+        "unverified"  # istiod's debug pages could not be read or do not show the change; the barrier only waited
+    )
 
 
 class BarrierTimeout(ClusterError):  # noqa: N818  what happened, as people say it
-    """Not every proxy followed in time; `waiting_for` says which, and in which types of resources.
+    """Not every proxy had the change in time.
 
     Parameters:
-        seconds: how long was waited.
-        waiting_for: as in `Progress`.
+        seconds: how long the barrier waited.
+        waiting_for: the proxies with the types of resources that they lack, and the subsets without endpoints.
     """
 
     def __init__(self, seconds: float, waiting_for: tuple[str, ...]) -> None:
@@ -67,12 +77,12 @@ class BarrierTimeout(ClusterError):  # noqa: N818  what happened, as people say 
 
 
 class ProxyRefused(ClusterError):  # noqa: N818
-    """A proxy refused what the change made of its configuration (xDS: NACK).
+    """A proxy rejected the configuration that the change gave it (an xDS NACK).
 
     Parameters:
         proxy: POD.NAMESPACE.
         what: the type of resources, such as RDS.
-        message: Envoy's own words.
+        message: Envoy's error message.
     """
 
     def __init__(self, proxy: str, what: str, message: str) -> None:

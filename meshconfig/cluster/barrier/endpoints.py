@@ -1,4 +1,4 @@
-"""Has each new subset a ready endpoint? By EndpointSlices and Pods of the API server."""
+"""Checks that each new subset has a ready endpoint, by EndpointSlices and Pods from the API server."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -10,7 +10,7 @@ from meshconfig.cluster.objects import Manifest
 from meshconfig.istio.hosts import service_name
 from meshconfig.istio.pods import is_serving
 
-FEW = 6  # questions about one namespace that are asked one by one
+FEW = 6  # requests for one namespace; where more are needed, one list of the whole namespace is faster
 SERVICE = "kubernetes.io/service-name"
 
 Asked = tuple[str, str]  # a namespace, and a selector of labels
@@ -20,11 +20,12 @@ Labels = tuple[tuple[str, str], ...]
 def lacking(
     client: Client, subsets: Sequence[NewSubset], proxies: Collection[str], *, wait_for_proxies: bool
 ) -> list[str]:
-    """What each subset without a ready endpoint lacks, for people.
+    """For each subset without a ready endpoint, one line that says what it lacks, for people.
 
     Parameters:
-        proxies: POD.NAMESPACE of all that take connections.
-        wait_for_proxies: a Pod counts once its sidecar does, where other Pods of the Service have one.
+        proxies: POD.NAMESPACE of all proxies that accept connections.
+        wait_for_proxies: where other Pods of the Service have a sidecar, a Pod counts only if its own sidecar accepts
+            connections.
     """
     inside = [(subset, *place) for subset in subsets if (place := service_name(subset.host))]
     slices = _slices(client, sorted({(name, namespace) for _, name, namespace in inside}))
@@ -43,7 +44,7 @@ def lacking(
 
 
 def addresses(client: Client, subsets: Sequence[RelabelledSubset]) -> SubsetPods:
-    """The addresses of all Pods that have a subset's labels, ready or not."""
+    """For each subset, by host and name, the addresses of all Pods that have its labels, ready or not."""
     inside = [(subset, place.namespace) for subset in subsets if (place := service_name(subset.host))]
     pods = _with_labels(client, [(namespace, subset.labels) for subset, namespace in inside])
     return {
@@ -53,7 +54,7 @@ def addresses(client: Client, subsets: Sequence[RelabelledSubset]) -> SubsetPods
 
 
 def endpoints(slices: Iterable[Manifest]) -> frozenset[str]:
-    """The Pods behind a Service that are ready and not on their way out."""
+    """The names of the Pods behind a Service that are ready and not terminating."""
     there = [one for page in slices for one in page.get("endpoints") or ()]
     return frozenset(
         one["targetRef"]["name"] for one in there if is_serving(one) and one.get("targetRef", {}).get("name")
@@ -61,12 +62,13 @@ def endpoints(slices: Iterable[Manifest]) -> frozenset[str]:
 
 
 def lack(serving: Collection[str], matching: Collection[str], meshed: Collection[str], known: bool) -> str:
-    """Why a subset can't be sent to yet; empty if it can.
+    """Why a subset cannot get requests yet; empty if it can.
 
     Parameters:
-        serving: ready Pods of the Service, at least one.
-        matching: Pods that have the subset's labels.
-        meshed: those of `serving` whose sidecar takes connections; nothing is said about them unless `known`.
+        serving: the ready Pods of the Service, at least one.
+        matching: the Pods that have the subset's labels.
+        meshed: the Pods of `serving` whose sidecar accepts connections.
+        known: any proxies are known at all; if False, sidecars do not count.
     """
     ready = set(serving) & set(matching)
     if not ready:
@@ -77,7 +79,7 @@ def lack(serving: Collection[str], matching: Collection[str], meshed: Collection
 
 
 def _slices(client: Client, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Manifest]]:
-    """Of each (Service, namespace)."""
+    """The EndpointSlices of each (Service, namespace)."""
     crowded = _crowded(namespace for _, namespace in places)
     asked = [(namespace, f"{SERVICE}={name}") for name, namespace in places if namespace not in crowded]
     found: dict[tuple[str, str], list[Manifest]] = defaultdict(list)
@@ -88,12 +90,12 @@ def _slices(client: Client, places: Sequence[tuple[str, str]]) -> dict[tuple[str
 
 
 def _pods(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[frozenset[str]]:
-    """The names of the Pods that have labels, for each (namespace, labels)."""
+    """The names of the Pods with these labels, for each (namespace, labels)."""
     return [frozenset(pod["metadata"]["name"] for pod in found) for found in _with_labels(client, wanted)]
 
 
 def _with_labels(client: Client, wanted: Sequence[tuple[str, Labels]]) -> list[list[Manifest]]:
-    """The Pods that have labels, for each (namespace, labels)."""
+    """The Pods with these labels, for each (namespace, labels)."""
     crowded = _crowded(namespace for namespace, _ in wanted)
     asked = {(namespace, "" if namespace in crowded else _selector(labels)): None for namespace, labels in wanted}
     pages = dict(_lists(client, "Pod", list(asked)))
@@ -112,7 +114,7 @@ def _lists(client: Client, kind: str, asked: Sequence[Asked]) -> Iterable[tuple[
 
 
 def _crowded(namespaces: Iterable[str]) -> list[str]:
-    """Those with so many questions that one list of all answers them sooner."""
+    """The namespaces that need so many requests that one list of the whole namespace is faster."""
     return [one for one, times in Counter(namespaces).items() if times > FEW]
 
 

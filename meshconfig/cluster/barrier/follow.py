@@ -1,4 +1,4 @@
-"""One istiod and its proxies, look after look: has it read the change, pushed it, and do its proxies have it?"""
+"""Follows a change in one istiod: whether it has read the change, pushed it, and its proxies have acknowledged it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,26 @@ from meshconfig.istio.cluster_names import host_of
 
 Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
 
-FEW = 16  # proxies asked about one by one; for more, one page tells of all
+FEW = 16  # proxies whose page is read one by one; for more, one request reads the page of all proxies
 ASKING = 0.3  # seconds in which a push goes out and Envoy asks for the endpoints of new clusters
-PATIENCE = 2.0  # seconds that one proxy's answer or a push to it may well take
-IDLE = 5.0  # seconds in which istiod sends one proxy what it made for it
-DUMPS = 4  # proxies' configurations asked for in one look because they lag
+PATIENCE = 2.0  # seconds that a push to one proxy, or its answer, may normally take
+IDLE = 5.0  # seconds within which istiod has sent a proxy the configuration that it made for it
+DUMPS = 4  # configurations of lagging proxies that are read in one look
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at an istiod gave; `state` is as before where nothing was sent since. `listening`: proxies that
-    take connections."""
+    """The result of one look at an istiod.
+
+    Parameters:
+        waiting: what is still missing, one line each, for people.
+        proxies: the number of connected proxies that the change concerns.
+        unacknowledged: the number of these that lack something.
+        listening: POD.NAMESPACE of the proxies that accept connections.
+        state: what was last sent to which proxy; equal to that of an earlier look if nothing was sent in between.
+        witnessed: a proxy's configuration showed each class of written resources.
+        doubtful: istiod still makes configuration without the change for a proxy.
+    """
 
     waiting: tuple[str, ...]
     proxies: int = 0
@@ -38,10 +47,10 @@ class Follower:
     """Follows one change in one istiod.
 
     Parameters:
-        name: of the istiod, for messages.
-        read: gets one of its debug pages.
-        need: what the change asks of proxies.
-        pods: gives the Pods of subsets whose labels changed.
+        name: the name of the istiod, for messages.
+        read: reads one of its debug pages.
+        need: what proxies must have for the change.
+        pods: returns the Pods of the subsets whose labels changed.
     """
 
     def __init__(self, name: str, read: Read, need: PushNeed, pods: Callable[[], SubsetPods]) -> None:
@@ -52,10 +61,14 @@ class Follower:
         self._excused: set[tuple[str, ...]] = set()
 
     def look(self, now: float) -> Look:
-        """A handful of requests; `now` in seconds.
+        """Looks once, with a handful of requests to istiod.
+
+        Parameters:
+            now: the time in seconds, by any clock that never goes back.
 
         Raises:
-            ProxyRefused: a proxy has refused the change.
+            ProxyRefused: a proxy rejected the change.
+            Unreadable: a debug page could not be read.
         """
         if self._detector is None:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
@@ -98,7 +111,7 @@ class Follower:
         )
 
     def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str]]:
-        """What was sent last to whom it concerns; endpoints change by themselves, so they are left out."""
+        """What was last sent to the concerned proxies, without endpoints, which also change when Pods come and go."""
         return frozenset(
             (proxy.name, short, sent.nonce)
             for proxy in there
@@ -111,7 +124,7 @@ class Follower:
         return concerned(proxy, self._need, self._watched.get(proxy.name))
 
     def _doubtful(self, proxy: Proxy, now: float) -> bool:
-        """May it lack the endpoints of a new cluster?"""
+        """Whether a proxy may lack the endpoints of a new cluster."""
         if not self._need.clusters or endpoints_warm(proxy):
             return False
         hosts = {host for host, _ in self._need.clusters}
@@ -123,13 +136,13 @@ class Follower:
         return ("new clusters",) if watched is None else missing_endpoints(self._need, watched)
 
     def _learn(self, lagging: Sequence[Proxy], doubtful: Sequence[Proxy], now: float) -> None:
-        """Which clusters they have: once of one that lags, each time of one that may lack endpoints."""
+        """Reads which clusters proxies have: once for a lagging proxy, in each look for one that may lack endpoints."""
         unknown = [proxy for proxy in lagging if self._concerned(proxy) is None]
         ask = {proxy.name for proxy in (*unknown, *doubtful) if self._lasts(ASKING, now, proxy.name)}
         self._watch(sorted(ask))
 
     def _watch(self, names: Sequence[str]) -> None:
-        """Read which clusters they have."""
+        """Reads which clusters these proxies have."""
         if len(names) > FEW:
             self._watched |= watches(self._read("adsz", {}))
             return
@@ -137,7 +150,7 @@ class Follower:
             self._watched |= watches(self._read("adsz", {"proxyID": name}) or {})
 
     def _refused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> None:
-        """An error may be of the push before; one that stays with what was sent last is not."""
+        """Raises ProxyRefused for a proxy whose error stays. An error that passes belonged to an earlier push."""
         for proxy in lagging:
             for short in late[proxy.name]:
                 sent = proxy.sent[short]
@@ -145,7 +158,11 @@ class Follower:
                     raise ProxyRefused(proxy.name, short, sent.error)
 
     def _not_excused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> list[Proxy]:
-        """Leaves out those that acknowledged all and got nothing for a while, if istiod has nothing for them."""
+        """The lagging proxies, without those for which istiod has nothing to send.
+
+        Such a proxy has acknowledged all that it got, has got nothing for a while, and its configuration has nothing of
+        the change, or has had the whole change for some seconds.
+        """
         idle = [proxy for proxy in lagging if all(proxy.sent[short].acknowledged for short in late[proxy.name])]
         doubt = [one for one in idle if self._lasts(PATIENCE, now, *_last(one)) and _last(one) not in self._excused]
         for proxy in doubt[:DUMPS]:
@@ -156,7 +173,7 @@ class Follower:
         return [proxy for proxy in lagging if proxy not in idle or _last(proxy) not in self._excused]
 
     def _dump(self, name: str) -> Page:
-        # Endpoints are a large part of a dump: only what changes a subset's labels asks for them.
+        # Endpoints are a large part of a dump, and only a change of a subset's labels needs them.
         return self._read(
             "config_dump", {"proxyID": name, **({"include_eds": "true"} if self._need.relabelled else {})}
         )

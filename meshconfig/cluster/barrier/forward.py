@@ -1,4 +1,4 @@
-"""HTTP to a Pod's own port by a port-forward of the API server, kept open from one request to the next."""
+"""HTTP requests to a Pod's port by a port-forward of the API server, which stays open between requests."""
 
 import contextlib
 from http.client import HTTPConnection, HTTPException
@@ -11,25 +11,25 @@ from meshconfig.errors import ClusterError
 
 
 class Forward:
-    """A way to one port of one Pod; not for several threads at once.
+    """A connection to one port of one Pod. Several threads must not use it at once.
 
     Parameters:
-        seconds: to wait for an answer.
+        seconds: how long to wait for an answer.
     """
 
     def __init__(self, client: Client, namespace: str, pod: str, port: int, seconds: float) -> None:
-        from kubernetes.client import CoreV1Api  # with all its models a second's work, for those who need it
+        from kubernetes.client import CoreV1Api  # takes about a second to import, so only a port-forward does it
 
-        # `portforward` puts its own call into the ApiClient for a moment, so it gets one of its own.
+        # `portforward` replaces a method of the ApiClient for a moment, so other requests must not share that client.
         self._api = CoreV1Api(ApiClient(client.configuration))
         self._namespace, self._pod, self._port, self._seconds = namespace, pod, port, seconds
         self._open: HTTPConnection | None = None
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body; a way that has been closed meanwhile is opened again, once.
+        """Sends a GET request and returns status and body. A connection that was closed is opened again, once.
 
         Raises:
-            ClusterError: not allowed, or no answer.
+            ClusterError: the user may not forward a port, or there is no answer.
         """
         if self._open:
             with contextlib.suppress(HTTPException, OSError):

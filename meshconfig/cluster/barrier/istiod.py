@@ -1,8 +1,9 @@
-"""istiod's debug pages: at an address, or of each istiod Pod through the API server.
+"""Reads istiod's debug pages: at an address, or of each istiod Pod through the API server.
 
-istiod answers them to its own host and to whoever authenticates (istio/istio `pilot/pkg/xds/debug.go`,
-allowAuthenticatedOrLocalhost, since 1.11). A port-forward comes from within the Pod, so it is answered. The pod proxy
-of the API server comes from elsewhere and without the user's token: only an istiod without that check answers there.
+istiod answers only requests from its own host and authenticated ones. A request by port-forward comes from within the
+Pod, so istiod answers it. A request by the API server's pod proxy comes from another host and without the user's token,
+so only an istiod without that check answers it.
+Source: istio/istio `pilot/pkg/xds/debug.go`, allowAuthenticatedOrLocalhost, since Istio 1.11.
 """
 
 import json
@@ -19,41 +20,52 @@ from meshconfig.cluster.client import Client
 from meshconfig.errors import ApiError, ClusterError
 from meshconfig.istio.pods import is_ready
 
-PORT = 15014
-SECONDS = 20.0
+PORT = 15014  # istiod's port for metrics and debug pages
+SECONDS = 20.0  # to wait for an answer
 
 
 class Unreadable(ClusterError):  # noqa: N818  what happened, as people say it
-    """A debug page could not be read; the message says of which istiod, and why."""
+    """A debug page could not be read; the message names the istiod and the reason."""
 
 
 class Istiod(Protocol):
-    """One istiod; it knows its own proxies only."""
+    """One istiod. It knows only the proxies that are connected to it."""
 
     @property
     def name(self) -> str: ...
 
     def read(self, page: str, query: Mapping[str, str]) -> Page:
-        """A debug page; None where there is no such proxy.
+        """Reads a debug page; None if the page is about a proxy that is not connected.
+
+        Parameters:
+            page: the name of the page, such as `syncz`.
+            query: the parameters of the query.
 
         Raises:
-            Unreadable: no answer, or a refusal.
+            Unreadable: istiod does not answer, or refuses.
         """
 
     def close(self) -> None:
-        """Let go of connections; the next read opens them again."""
+        """Closes connections; the next read opens them again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which istiod answered; `reason` says why none did, or why not all."""
+    """The names of the istiods that answered; `reason` says why others did not, and is empty if all did."""
 
     istiods: tuple[str, ...]
     reason: str = ""
 
 
 def parsed(name: str, status: int, data: bytes) -> Page:
-    """What an answer of a debug page says."""
+    """The JSON of a debug page; None for status 404.
+
+    Parameters:
+        name: the name of the istiod, for errors.
+
+    Raises:
+        Unreadable: another status than 200, or no JSON.
+    """
     if status == 404:
         return None
     if status != 200:
@@ -66,7 +78,7 @@ def parsed(name: str, status: int, data: bytes) -> Page:
 
 
 class ByAddress:
-    """An istiod whose debug pages are at `http://host:port`, such as a port-forward's."""
+    """An istiod whose debug pages are at `http://host:port`, such as the local end of a port-forward."""
 
     def __init__(self, address: str) -> None:
         self.name = address.rstrip("/")
@@ -85,7 +97,7 @@ class ByAddress:
 
 
 class ByPod:
-    """An istiod Pod, by a port-forward, or by the API server's proxy where that is not allowed."""
+    """An istiod Pod, read by a port-forward, or by the API server's pod proxy if a port-forward fails."""
 
     def __init__(self, client: Client, namespace: str, name: str) -> None:
         self.name = name
@@ -114,12 +126,12 @@ class ByPod:
 
 
 class Istiods:
-    """Those that there are, found again each time: they come and go.
+    """All istiods of a cluster. They are looked up each time, because Pods come and go.
 
     Parameters:
-        client: the API server; None where `address` is given.
-        address: read this one only.
-        namespace: where istiod's Pods are, by label `app=istiod`.
+        client: a client of the API server; None where `address` is given.
+        address: the address of the only istiod to read; None for all istiod Pods.
+        namespace: the namespace of istiod's Pods, which have the label `app=istiod`.
     """
 
     def __init__(self, client: Client | None, address: str | None, namespace: str) -> None:
@@ -128,10 +140,10 @@ class Istiods:
         self._pods: dict[str, ByPod] = {}
 
     def find(self) -> Sequence[Istiod]:
-        """All that are ready.
+        """All istiods that are ready.
 
         Raises:
-            Unreadable: there is none, or Pods can't be listed.
+            Unreadable: no istiod is ready, or its Pods cannot be listed.
         """
         if self._fixed:
             return self._fixed
@@ -150,7 +162,7 @@ class Istiods:
         return list(self._pods.values())
 
     def reach(self) -> Reach:
-        """Ask each for one page."""
+        """Reads one page of each istiod, to find out which of them answer."""
         try:
             there = self.find()
         except Unreadable as error:

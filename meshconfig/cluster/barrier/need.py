@@ -1,6 +1,6 @@
-"""What a change asks of proxies: whom it concerns, which types of resources bring it, which clusters are new.
+"""What proxies must have for a change: which proxies it concerns, which xDS types bring it, which clusters are new.
 
-Source: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds,proxy_dependencies}.go`: what each kind of resource has pushed.
+Source for what istiod pushes for each kind: istio/istio `pilot/pkg/xds/{cds,eds,lds,rds,proxy_dependencies}.go`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,11 +23,16 @@ TYPES = {kind.name: kind.pushed_as for kind in PUSHED}
 
 @dataclass(frozen=True, slots=True)
 class PushNeed:
-    """What a change asks of proxies.
+    """What proxies must have for a change.
 
-    `hosts`: a proxy that has a cluster of one is concerned; `namespaces`: each sidecar there is; `routers`: each
-    gateway is; `clusters`: the new ones, after their hosts; `relabelled`: subsets that keep their name and get other
-    labels.
+    Parameters:
+        change: the written and deleted resources that proxies get something of.
+        types: the xDS types that bring the change.
+        hosts: the change concerns every proxy that has a cluster of one of these hosts.
+        namespaces: the change concerns every sidecar in these namespaces.
+        routers: the change concerns every gateway.
+        clusters: the new clusters, each as (host, cluster name).
+        relabelled: the subsets that keep their name and get other labels.
     """
 
     change: Written
@@ -48,7 +53,7 @@ class PushNeed:
 
 
 def push_need(change: StepChange) -> PushNeed:
-    """What of a change concerns proxies; Deployments and the like do not."""
+    """The part of a change that concerns proxies. Kinds that istiod does not push, such as Deployments, do not."""
     written = tuple(
         one for one in change.written if one["apiVersion"].partition("/")[0] == ISTIO and one["kind"] in TYPES
     )
@@ -68,7 +73,15 @@ def push_need(change: StepChange) -> PushNeed:
 
 @dataclass(frozen=True, slots=True)
 class ResourceClass:
-    """Resources that reach the same proxies by the same type; one wave may be spread over several pushes."""
+    """Resources that reach the same kinds of proxies by the same xDS type.
+
+    istiod may spread the resources of one wave over several pushes, so each class is looked for separately.
+
+    Parameters:
+        short: the xDS type, such as `RDS`.
+        routers: the resources reach gateways.
+        sidecars: the resources reach sidecars.
+    """
 
     short: str
     routers: bool
@@ -78,12 +91,15 @@ class ResourceClass:
         return self.routers if proxy.kind == "router" else self.sidecars
 
     def surely(self, proxy: Proxy) -> bool:
-        """Does it reach this proxy if the host does? Which entry reaches which gateway is the Gateway's affair."""
+        """Whether a proxy that knows the host must also get these resources.
+
+        That is not certain for an entry's routes, because the Gateway's selector decides which gateways get them.
+        """
         return self.reaches(proxy) and self.sidecars
 
 
 def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
-    """The last written of each sort: istiod reads a kind in order, so a push that has it has those before it."""
+    """The last written resource of each class. istiod reads a kind in order, so a push with it has the earlier ones."""
     last: dict[ResourceClass, Manifest] = {}
     for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
         if one["kind"] == "DestinationRule":
@@ -96,7 +112,11 @@ def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
 
 
 def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> bool | None:
-    """Does the change concern this proxy? None: that depends on its clusters, which are not known yet."""
+    """Whether the change concerns a proxy; None if that depends on the proxy's clusters and these are not known.
+
+    Parameters:
+        watched: the names of the proxy's clusters; None if they are not known.
+    """
     if proxy.kind == "router" and need.routers:
         return True
     if proxy.kind != "router" and proxy.namespace in need.namespaces:
@@ -107,17 +127,17 @@ def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> 
 
 
 def unacknowledged(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
-    """The types of which a proxy has not acknowledged what it was last sent, or was last sent too long ago.
+    """The xDS types in which a proxy is behind: not acknowledged, or last sent before the push with the change.
 
     Parameters:
-        since: by type, the push that brought the change; a type without one is only looked at for acknowledgement.
+        since: for each type, the push that brought the change; for a type without one, only the acknowledgement counts.
     """
     return tuple(sorted(short for short in types if _late(proxy, short, since.get(short))))
 
 
 def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
     sent = proxy.sent.get(short)
-    if sent is None or not sent.nonce:  # it does not ask for any
+    if sent is None or not sent.nonce:  # the proxy does not subscribe to this type
         return False
     if not sent.acknowledged:
         return True
@@ -125,16 +145,17 @@ def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
 
 
 def missing_endpoints(need: PushNeed, watched: Collection[str]) -> tuple[str, ...]:
-    """New clusters that a proxy should have, as it has others of the host, and has not asked for the endpoints of."""
+    """The new clusters whose endpoints a proxy has not asked for, though it has other clusters of the same host."""
     hosts = {host_of(cluster) for cluster in watched}
     return tuple(sorted(cluster for host, cluster in need.clusters if host in hosts and cluster not in watched))
 
 
 def endpoints_warm(proxy: Proxy) -> bool:
-    """Was EDS sent after the push that brought CDS had ended? Then the new clusters' endpoints were asked for.
+    """Whether EDS was sent after the push that brought CDS had ended. Then Envoy has the new clusters' endpoints.
 
-    One push sends CDS, EDS, LDS and RDS in this order and answers nothing in between; Envoy asks for the endpoints of
-    new clusters after CDS. False where that can't be told: clusters that did not change, an istiod that tells no times.
+    One push sends CDS, EDS, LDS and RDS in this order, and istiod answers no request in between. Envoy asks for the
+    endpoints of new clusters after CDS. The result is also False where it cannot be told: the clusters did not change,
+    or this istiod's pages have no times.
     """
     cds, eds = proxy.sent.get("CDS"), proxy.sent.get("EDS")
     if not (cds and eds and eds.at and eds.acknowledged and cds.acknowledged):

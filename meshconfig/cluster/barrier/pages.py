@@ -1,4 +1,4 @@
-"""istiod's debug pages as values: who is connected, what was sent and acknowledged, what istiod knows.
+"""istiod's debug pages as values: the connected proxies, what was sent and acknowledged, what istiod has read.
 
 Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump), Istio 1.20 to 1.31.
 """
@@ -13,13 +13,18 @@ from meshconfig.cluster.objects import Key, Manifest, key
 
 Page = Any  # JSON
 
-_UUID = 36  # characters that end each nonce, with nothing between them and the version
-_OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}  # older Istio: flat fields
+_UUID = 36  # length of the UUID that ends each nonce, directly behind the version
+_OLD = {
+    "CDS": "cluster",
+    "LDS": "listener",
+    "RDS": "route",
+    "EDS": "endpoint",
+}  # prefixes of the flat fields in older Istio
 _TYPES = {"Cluster": "CDS", "Listener": "LDS", "RouteConfiguration": "RDS", "ClusterLoadAssignment": "EDS"}
 
 
 class Version(NamedTuple):
-    """Of a push (PushContext.PushVersion): when istiod began it, and how many it had begun since its start."""
+    """The version of a push (PushContext.PushVersion): when istiod began it, and its number since istiod's start."""
 
     began: datetime
     number: int
@@ -27,7 +32,14 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a proxy was last sent of one type: `at` is None where this istiod does not tell, `error` Envoy's words."""
+    """What a proxy was last sent of one xDS type.
+
+    Parameters:
+        nonce: the nonce of the last response.
+        acked: the nonce that the proxy last acknowledged.
+        at: when istiod sent the response; None if this version of istiod does not show it.
+        error: Envoy's message if it rejected a response; otherwise empty.
+    """
 
     nonce: str
     acked: str
@@ -45,7 +57,13 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A connected proxy: POD.NAMESPACE, `sidecar`, `router` or another, and what was sent of CDS, EDS, LDS and RDS."""
+    """A connected proxy.
+
+    Parameters:
+        name: POD.NAMESPACE.
+        kind: `sidecar`, `router` (a gateway) or another.
+        sent: what it was last sent, by xDS type: CDS, EDS, LDS, RDS.
+    """
 
     name: str
     kind: str
@@ -53,7 +71,7 @@ class Proxy:
 
     @property
     def listens(self) -> bool:
-        """Has it listeners yet? It asks for them after its clusters; until then its Pod refuses every connection."""
+        """Whether the proxy has listeners. It gets them after its clusters; until then its Pod refuses connections."""
         return bool((sent := self.sent.get("LDS")) and sent.acked)
 
     @property
@@ -62,20 +80,20 @@ class Proxy:
 
 
 def version(text: str) -> Version | None:
-    """`2026-11-21T14:18:35Z/30`; None for any other text."""
+    """The version in a text such as `2026-11-21T14:18:35Z/30`; None for any other text."""
     began, slash, count = text.rpartition("/")
     time = _time(began)
     return Version(time, int(count)) if slash and count.isdigit() and time else None
 
 
 def proxies(syncz: Page) -> tuple[Proxy, ...]:
-    """Who is connected to this istiod, by `/debug/syncz`; one that asks for nothing of Envoy's is left out."""
+    """The proxies connected to this istiod, by `/debug/syncz`. Clients that subscribe to no xDS type are left out."""
     found = [_proxy(one) for one in syncz or () if one.get("proxy")]
     return tuple(proxy for proxy in found if proxy.sent)
 
 
 def watches(adsz: Page) -> dict[str, frozenset[str]]:
-    """Which clusters each proxy has, or has asked for the endpoints of, by `/debug/adsz`."""
+    """For each proxy, the names of the clusters whose endpoints it has or has asked for, by `/debug/adsz`."""
     found: dict[str, frozenset[str]] = {}
     for one in adsz.get("clients") or ():
         name = one["connectionId"].rpartition("-")[0]
@@ -87,7 +105,7 @@ def watches(adsz: Page) -> dict[str, frozenset[str]]:
 
 
 def unseen(configz: Page, written: Iterable[Manifest], deleted: Iterable[Key]) -> tuple[Key, ...]:
-    """What istiod has not read from the API server yet, by `/debug/configz`."""
+    """The written and deleted resources that istiod has not read from the API server yet, by `/debug/configz`."""
     there = {_place(one): one for one in configz or ()}
     late = [key(one) for one in written if not _reached(there.get(_place(one)), one)]
     still = [one for one in deleted if tuple(one) in there]
@@ -100,7 +118,10 @@ def _place(manifest: Manifest) -> tuple[str, str, str]:
 
 
 def _reached(found: Manifest | None, wanted: Manifest) -> bool:
-    """Is what istiod has as new as what the API server answered? A status moves the one number, not the other."""
+    """Whether istiod's copy of a resource is at least as new as the written one.
+
+    The generation decides where both have it: unlike the resourceVersion, it does not change with the status.
+    """
     if found is None:
         return False
     here, there = found["metadata"], wanted["metadata"]
@@ -136,7 +157,7 @@ def _short(url: str) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """RFC 3339 with as many decimals as Go writes; None where it is Go's zero or none at all."""
+    """An RFC 3339 time with the nanoseconds that Go writes; None for Go's zero time or for no time."""
     try:
         time = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
     except ValueError:
@@ -145,7 +166,7 @@ def _time(text: str) -> datetime | None:
 
 
 def pushed(dump: Page) -> Version | None:
-    """The push that a `/debug/config_dump` was made with."""
+    """The version of the push that a `/debug/config_dump` was made with; None if the dump has none."""
     found = [version(one["versionInfo"]) for one in dump.get("configs") or () if one.get("versionInfo")]
     return next((one for one in found if one), None)
 

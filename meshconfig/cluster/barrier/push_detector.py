@@ -1,7 +1,7 @@
-"""Which push brought the change? What istiod makes for a few proxies is compared with what was written.
+"""Finds the push that brought a change, by comparing the configuration of a few proxies with what was written.
 
-`syncz` says only what was sent last; right after a write that is the push before. istiod has read the change when
-`configz` shows it, and pushes some time later (PILOT_DEBOUNCE_AFTER to PILOT_DEBOUNCE_MAX, 0.1 to 10 s).
+`syncz` shows only what was sent last, and right after a write that is the push before. istiod has read the change when
+`configz` shows it. It pushes the change some time later (PILOT_DEBOUNCE_AFTER to PILOT_DEBOUNCE_MAX, 0.1 to 10 s).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,39 +15,40 @@ from meshconfig.cluster.objects import Manifest
 from meshconfig.istio.cluster_names import host_of
 
 Dump = Callable[[str], Page | None]
-Watched = Mapping[str, frozenset[str]]  # the clusters of each proxy, as far as known
-Learn = Callable[[Sequence[str]], None]  # has those of these proxies known
+Watched = Mapping[str, frozenset[str]]  # the names of each proxy's clusters, as far as they are known
+Learn = Callable[[Sequence[str]], None]  # reads the clusters of these proxies into `Watched`
 
-SENT = 0.5  # seconds after which what istiod made for a proxy has been sent to it
-BRIEF = 2.0  # seconds after which an istiod that little happens to has pushed
-DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push, and a little
-STALLED = 45.0  # seconds in which an istiod without enough of a processor has pushed, too
-ASKED = 3  # proxies asked in one look
+SENT = 0.5  # seconds within which istiod has sent a proxy the configuration that it made for it
+BRIEF = 2.0  # seconds within which an istiod without other changes has pushed
+DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push (10 s), and a little
+STALLED = 45.0  # seconds within which an istiod with too little CPU has pushed as well
+ASKED = 3  # proxies whose configuration is read in one look
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A proxy's configuration showed a resource: made with push `version`, first at `when`."""
+    """A proxy's configuration showed a resource, first at the time `when`; it was made with the push `version`."""
 
     version: Version | None
     when: float
 
 
 class PushDetector:
-    """Finds, for each sort of resource, a push that has the change.
+    """Finds, for each class of written resources, a push that has the change.
 
     Parameters:
-        need: what the change asks of proxies.
-        now: when istiod had read it, in seconds.
-        watched: what is known of proxies' clusters; filled by `learn`.
+        need: what proxies must have for the change.
+        now: the time in seconds at which istiod had read the change.
+        watched: the names of each proxy's clusters, as far as they are known.
+        learn: reads the clusters of proxies into `watched`.
     """
 
     def __init__(self, need: PushNeed, now: float, watched: Watched, learn: Learn) -> None:
         self._need, self._start, self._watched, self._learn = need, now, watched, learn
         self._open: dict[ResourceClass, Manifest] = newest(need.written)
-        self._shows = bool(self._open)  # not so what is deleted, or a Gateway
+        self._shows = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
         self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
-        self._without: dict[ResourceClass, Version] = {}  # the last push known not to have it
+        self._without: dict[ResourceClass, Version] = {}  # the last push that is known not to have the change
         self._pushes: dict[ResourceClass, Version] = {}
         self._first: dict[str, Version | None] = {}
         self._moved = self._differs = False
@@ -55,22 +56,25 @@ class PushDetector:
 
     @property
     def found(self) -> bool:
-        """Has every sort its witness, or nobody to have one?"""
+        """Whether a proxy's configuration showed each class of resources that any proxy can show."""
         return not self._open and self._shows
 
     @property
     def doubtful(self) -> bool:
-        """Does what istiod makes for a proxy still say otherwise? It is slow, or something else decides there."""
+        """Whether istiod still makes configuration without the change for a proxy.
+
+        Then istiod is slow, or another resource decides there.
+        """
         return self._differs and not self.found
 
     def since(self, proxy: Proxy) -> dict[str, Version]:
-        """By type, the push that brought what this proxy may be concerned by."""
+        """For each xDS type, the push that brought the resources that may concern this proxy."""
         return {
             resource_class.short: push for resource_class, push in self._pushes.items() if resource_class.reaches(proxy)
         }
 
     def done(self, now: float) -> bool:
-        """Found, or there is none to find: what is shown can't be compared, or what is to show is nothing."""
+        """Whether to stop looking: the pushes are found, or no configuration can show the change and time is up."""
         waited = now - self._start
         # An istiod that still makes something else for a proxy may have pushes queued before this one.
         if waited >= (STALLED if self._differs else DEBOUNCE):
@@ -82,10 +86,13 @@ class PushDetector:
         return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
 
     def ask(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
-        """Look at a few proxies, those first that were sent something last.
+        """Compares the configuration of a few proxies, first of those that were sent something most recently.
 
         Parameters:
-            pods: for subsets whose labels changed, the Pods that have the new ones.
+            there: the connected proxies.
+            dump: reads a proxy's configuration; None for a proxy that is not connected any more.
+            pods: for subsets whose labels changed, the Pods that have the new labels.
+            now: the time in seconds.
         """
         connected = {proxy.name: proxy for proxy in there}
         self._conclude(connected, now)
@@ -106,7 +113,7 @@ class PushDetector:
         return concerned(proxy, self._need, self._watched.get(proxy.name))
 
     def _look_for_others(self, there: Sequence[Proxy]) -> None:
-        """Those asked don't know the host; who does? A sort that nobody is to have needs no witness."""
+        """Finds proxies that know the hosts, if those asked do not, and drops the classes that no proxy can have."""
         if unknown := [proxy.name for proxy in there if self._may(proxy) is None]:
             self._learn(unknown)
         there = [proxy for proxy in there if self._may(proxy) is not False]
@@ -122,7 +129,7 @@ class PushDetector:
         return router, proxy.namespace in near, tuple(sorted(versions, reverse=True))
 
     def _some(self, order: Sequence[Proxy]) -> Sequence[Proxy]:
-        """The likeliest, and one more that changes from look to look."""
+        """The proxies that are most likely to show the change, and one more that is another one in each look."""
         self._turn += 1
         rest = order[ASKED - 1 :]
         return [*order[: ASKED - 1], *([rest[self._turn % len(rest)]] if rest else [])]
@@ -131,7 +138,7 @@ class PushDetector:
         version = pushed(page)
         self._moved |= version != self._first.setdefault(proxy.name, version)
         hosts = set(map(host_of, clusters(page)))
-        to_come = bool(hosts & self._need.hosts)  # it has the host: what is not there yet is to come
+        to_come = bool(hosts & self._need.hosts)  # the proxy has the host, so what it lacks is still to come
         for resource_class, manifest in self._open.items():
             shows = backend().evidence(page, replace(self._need.change, written=(manifest,), deleted=()), pods)
             if shows is Evidence.SHOWS:
@@ -152,10 +159,11 @@ class PushDetector:
                 del self._open[resource_class], self._seen[resource_class]
 
     def _push(self, resource_class: ResourceClass, connected: Mapping[str, Proxy], now: float) -> Version | None:
-        """The push that brought it to a witness: the one its configuration was made with, if that was sent.
+        """The push that brought a class of resources, as seen by its witnesses: the proxies that show it.
 
-        A later push that had nothing for this proxy is not to be seen there; then, a while after, it is the last one
-        sent to any of the witnesses, provided it is after those known to be without the change.
+        It is the push with which a witness's configuration was made, if that push was sent to the witness. If it had
+        nothing for the witness, it was not sent. Then, after a while, the last push that was sent to any witness counts
+        instead, provided that it is later than the pushes known to be without the change.
         """
         seen, without = self._seen[resource_class], self._without.get(resource_class)
         sent = {

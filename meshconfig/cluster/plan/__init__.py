@@ -1,7 +1,8 @@
-"""From what is there to what is wanted, in steps that lose no request. Pure.
+"""Plans a change: the steps that lead from the tables in a cluster to the wanted ones and lose no request. Pure.
 
-routing_change (which lane meets something else where) → why (which flow) → direct | consistent (drafts: tables)
-→ steps (what of it is left to do, what waits for what, lowered to resources) → Plan
+routing_change (which lanes get other routes, and in which services) → why (which flow the change needs)
+→ direct | consistent (the flow's drafts, as tables)
+→ steps (the drafts that still have something to do, with their waits, lowered to resources) → Plan
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,19 +32,21 @@ def plan(
     fast: bool = False,
     settled: bool = False,
 ) -> Plan:
-    """The steps from live to wanted; none where nothing differs.
+    """Plans the steps from the live tables to the wanted ones; no steps where the resources are equal.
 
     Parameters:
-        live: what is in the cluster, graylane's alone, as its backend lifts it; a change cut off may have left it.
+        live: the group's tables in the cluster, as the backend lifts them. They may be what an interrupted change left.
         wanted: the tables of the group's model.
-        lower: the resources of a table.
+        lower: returns the resources of a table.
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
-        depth: of each host, 0 for one that calls nothing (`depths`); those change first.
-        called: the hosts that services call (`called`); None where that is not known: then any may be.
-        fast: change directly, also where requests under way may meet both.
-        settled: the last change came to its end, and what was under way then has ended. Where that is not known, the
-            plan waits for it before anything that could hurt.
+        depth: the depth of each host in the calls between services, as `depths` returns it. A host that calls nothing
+            has 0; services of a smaller depth change first.
+        called: the hosts that services call, as the function `called` returns them; None where it is not known, so
+            that any host may be called.
+        fast: take the direct flow even if one request may meet both old and new routes.
+        settled: the last change is complete, and the requests that were running then have ended. If False, the plan
+            first waits for proxies and requests wherever a step could harm them.
     """
     assembly = Assembly.start(live.tables, lower, settled=settled)
     if assembly.now == {key(one): one for table in wanted.tables for one in lower(table)}:

@@ -1,6 +1,6 @@
-"""The consistent change: the new routes stand beside the old under tags of a generation of their own.
+"""The consistent change: the new routes stand beside the old ones for a while, under tags of their own generation.
 
-From the two-phase updates of Reitblatt et al., "Abstractions for Network Update", SIGCOMM 2012.
+Source: the two-phase updates of Reitblatt et al., "Abstractions for Network Update", SIGCOMM 2012.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from meshconfig.model import Name, RouteTable
 
 
 def consistent(flow: Flow) -> Iterator[Draft]:
-    """The steps of a change by tag generation; no chain that comes in at an entry meets both."""
+    """The drafts of a change by tag generation. No request that comes in at an entry meets both old and new routes."""
     before, after, moved = flow.before, flow.after, flow.change.redefined
     name = next_generation(before, flow.change.tag)
     names = temporary(moved.moving, before, after, name)
@@ -66,7 +66,7 @@ def consistent(flow: Flow) -> Iterator[Draft]:
 
 
 def _beside(flow: Flow, generation: Generation) -> Mapping[Name, RouteTable]:
-    """Each service's new routes for the generation's tags, before its old ones for all others."""
+    """Each service's new routes for the generation's tags, before its old routes for all other requests."""
     before, after = flow.before.mesh, flow.after.mesh
     tables = {
         place: replace(one, routes=(*generation.mesh(one), *(before.get(place) or plain(one)).routes))

@@ -1,4 +1,4 @@
-"""Who calls whom: the order in which services change, the called before their callers."""
+"""The order in which services change: those that are called before those that call them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,9 +7,9 @@ from meshconfig.model import Model, RouteTable
 
 
 def depths(model: Model) -> dict[str, int]:
-    """For each host: 0 where it calls nothing, else one more than the deepest that it calls.
+    """The depth of each host: 0 if it calls nothing, else one more than the deepest host that it calls.
 
-    Services that call each other in a circle count as calling nothing within it.
+    Where services call each other in a cycle, the call that closes the cycle does not count.
     """
     hosts = {service.name: service.host for service in model.services}
     calls = {service.name: [name for name in service.calls if name in hosts] for service in model.services}
@@ -20,7 +20,7 @@ def depths(model: Model) -> dict[str, int]:
 
 
 def _visit(start: str, calls: Mapping[str, list[str]], found: dict[str, int]) -> None:
-    """Depth first, without recursion: a chain may be long."""
+    """Finds depths depth-first, without recursion, because a chain of calls may exceed Python's recursion limit."""
     path, on_path = [start], {start}
     while path:
         name = path[-1]
@@ -33,7 +33,7 @@ def _visit(start: str, calls: Mapping[str, list[str]], found: dict[str, int]) ->
 
 
 def called(model: Model) -> frozenset[str] | None:
-    """The hosts that some service calls; None where the spec gives no `calls` at all, so that any may be called."""
+    """The hosts that some service calls; None if the spec has no `calls` at all, so that any host may be called."""
     hosts = {service.name: service.host for service in model.services}
     if not any(service.calls for service in model.services):
         return None
@@ -41,7 +41,7 @@ def called(model: Model) -> frozenset[str] | None:
 
 
 def leaf_first(tables: Iterable[RouteTable], depth: Mapping[str, int]) -> tuple[tuple[RouteTable, ...], ...]:
-    """Route tables between services in waves by their host's depth."""
+    """Route tables between services, in waves of equal depth of their hosts. Hosts that call nothing are first."""
     waves: dict[int, list[RouteTable]] = defaultdict(list)
     for table in tables:
         waves[depth.get(table.host, 0)].append(table)

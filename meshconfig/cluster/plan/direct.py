@@ -1,4 +1,7 @@
-"""The direct flow: add, mesh, entries, mesh, prune. What leads somewhere changes after what it leads to."""
+"""The direct flow: add subsets, change mesh routes, change entries, remove mesh routes, remove subsets.
+
+A route changes after its destination exists, and a destination is removed after the routes to it.
+"""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -14,11 +17,15 @@ from meshconfig.model import RouteTable
 def _why(changed: Collection[str]) -> str:
     if not changed:
         return "entries lead to them next"
-    return "one service alone changes its meaning" if len(changed) == 1 else "each service changes by itself"
+    return "only one service changes" if len(changed) == 1 else "each service changes by itself"
 
 
 def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
-    """The steps of a change in which no request can meet both, or in which it may (`fast`)."""
+    """The drafts of a direct change.
+
+    Parameters:
+        fast: a request may meet both old and new routes, so no drain protects running requests before the change.
+    """
     before, after, change = flow.before, flow.after, flow.change
     leaving = gone(before.mesh, after.mesh)
     moving = change.redefined.moving
@@ -35,7 +42,7 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
         "between services: the new routes, those of lanes that end beside them",
         _why(change.meanings),
         waves=leaf_first((_with_ending(flow, table) for table in after.mesh.values()), flow.depth),
-        # Before the entries: a new one must find plain what will be plain.
+        # Services leave the group before entries change, so that a new entry never leads into routes that will go.
         deletes=leaving,
         after=Wait.DRAIN if leaving or (change.meanings and before.mesh and not fast) else Wait.NOTHING,
         alters=bool(change.meanings),

@@ -1,4 +1,4 @@
-"""What the direct flow and the consistent change have in common."""
+"""What the direct flow and the consistent change share."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ T = TypeVar("T", bound=Table)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A change to be planned.
+    """A change to plan.
 
     Parameters:
         baseline: the lane of requests without a tag.
-        depth: of each host, 0 for one that calls nothing.
+        depth: the depth of each host in the calls between services; 0 for a host that calls nothing.
     """
 
     change: RoutingChange
@@ -33,7 +33,7 @@ class Flow:
         return self.change.wanted
 
     def entries(self, title: str, why: str, tables: Iterable[RouteTable]) -> Draft:
-        """Entries that lead elsewhere, and those that go: a Gateway after its VirtualService."""
+        """The draft that changes entries, and removes those that are not wanted: a Gateway after its VirtualService."""
         return Draft(
             title,
             why,
@@ -44,7 +44,7 @@ class Flow:
         )
 
     def last(self) -> tuple[Draft, Draft]:
-        """What no route leads to any more."""
+        """The last drafts: they remove subsets and autoscalers that no route leads to any more."""
         return (
             Draft(
                 "subsets: what is left over goes",
@@ -64,5 +64,5 @@ class Flow:
 
 
 def gone(before: Mapping[Name, T], after: Mapping[Name, T]) -> tuple[T, ...]:
-    """The tables that are not wanted any more."""
+    """The tables of `before` that are not in `after`."""
     return tuple(table for name, table in before.items() if name not in after)

@@ -1,7 +1,8 @@
-"""A generation: the wanted routes under tags of their own, `gray.next`, so that both can stand side by side.
+"""A generation: the wanted routes under tags of their own (`gray.next`), so that old and new can stand side by side.
 
-Untagged requests carry a tag as well meanwhile, `prod.next-default`. A service that reads the tag sees the baseline.
-No lane's route asks for it, so rules and weights decide, as they do without a tag.
+During such a change, entries set a tag on untagged requests as well: `prod.next-default`. Services that read the tag
+take the part before the dot, the baseline. No lane's route asks for this tag, so rules and weights route the requests
+as they do without a tag.
 """
 
 import re
@@ -15,11 +16,11 @@ from meshconfig.model import Condition, IstioFields, Route, RouteTable, RoutingS
 
 NAME = "next"
 _USED = re.compile(rf"\.({NAME}\d*)(?![A-Za-z0-9])")
-_ITS_TAGS = re.compile(rf"\.\+\\\.{NAME}\d*\(-default\)\?")  # `Generation.any_tag`, as it stands in a route
+_ITS_TAGS = re.compile(rf"\.\+\\\.{NAME}\d*\(-default\)\?")  # matches the regex of `Generation.any_tag`
 
 
 def next_generation(live: RoutingState, tag: str) -> str:
-    """The first of next, next2, next3 that live does not use: a change that was cut off may have left one."""
+    """The first of next, next2, next3, … that live routes do not use; an interrupted change may have left one."""
     used = {route.id.generation for table in live.route_tables for route in table.routes}
     for table in live.route_tables:
         tags = (*(match.value for match in asked_values(table.routes, tag)), *set_values(table.routes, tag))
@@ -31,7 +32,7 @@ def next_generation(live: RoutingState, tag: str) -> str:
 
 
 def is_of_generation(route: Route, tag: str) -> bool:
-    """Does it take requests of one generation alone?"""
+    """Whether the route takes only requests with a tag of a generation."""
     matches = [asked(condition.headers, tag) for condition in route.conditions]
     return bool(matches) and all(one is not None and _of_generation(one) for one in matches)
 
@@ -47,11 +48,11 @@ class Generation:
     """One generation of tags.
 
     Parameters:
-        name: what stands behind the dot.
+        name: the part of the tag behind the dot.
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
-        lanes: the tags that wanted's routes ask for and its entries set.
-        names: subsets that stand under another name meanwhile.
+        lanes: the tags that the wanted routes ask for or the wanted entries set.
+        names: the temporary names of subsets during the change.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Generation:
 
     @property
     def any_tag(self) -> StringMatch:
-        """Every tag of this generation."""
+        """A match on every tag of this generation."""
         return StringMatch("regex", rf".+\.{self.name}(-default)?")
 
     def of(self, lane: str) -> str:
@@ -74,7 +75,7 @@ class Generation:
         return f"{lane}.{self.name}"
 
     def mesh(self, table: RouteTable) -> tuple[Route, ...]:
-        """What this table does to a lane's requests, for the lane's tag of this generation."""
+        """The table's routes for tags of this generation. `gray.next` gets what `gray` gets from the table itself."""
         taken: set[str] = set()
         routes: list[Route] = []
         for route in table.routes:
@@ -83,14 +84,18 @@ class Generation:
                 routes.append(self._settled(replace(route, id=identity, conditions=conditions)))
                 taken.update(lane for lane in self.lanes if self._only(lane) in conditions)
             if takes_everything(route):
-                break  # it takes every request, so what stands behind it never answers
+                break  # this route takes every request, so no request reaches the routes behind it
         return tuple(renamed(route, self.names) for route in routes)
 
     def _only(self, lane: str) -> Condition:
         return Condition(headers=((self.tag, StringMatch("exact", self.of(lane))),))
 
     def _conditions(self, route: Route, taken: Iterable[str]) -> tuple[Condition, ...]:
-        """The conditions, each for the tags for which it held; `taken` are the lanes of which no request comes here."""
+        """The route's conditions for tags of this generation.
+
+        Parameters:
+            taken: the lanes whose requests an earlier route has taken completely.
+        """
         found: dict[int, Condition] = {}
         for condition in route.conditions or (Condition(),):
             for one in self._of_condition(condition, taken):
@@ -100,7 +105,7 @@ class Generation:
 
     def _of_condition(self, condition: Condition, taken: Iterable[str]) -> Iterator[Condition]:
         if asked(condition.absent, self.tag) is not None:
-            return  # for requests without the tag; here all have it
+            return  # the condition is for requests without the tag, and all requests of a generation have one
         match = asked(condition.headers, self.tag)
         if match is None:
             yield self._asking(condition, self.any_tag)
@@ -114,7 +119,7 @@ class Generation:
         return replace(rest, headers=named({self.tag: match, **dict(rest.headers)}))
 
     def entry(self, table: RouteTable) -> RouteTable:
-        """An entry that lets its requests into this generation."""
+        """The entry's table with tags of this generation in place of the plain ones; untagged requests get one too."""
         return replace(table, routes=tuple(self._entering(route) for route in table.routes))
 
     def _entering(self, route: Route) -> Route:
@@ -124,7 +129,7 @@ class Generation:
         return renamed(replace(route, targets=targets, fields=self._in_fields(route.fields)), self.names)
 
     def _settled(self, route: Route) -> Route:
-        """A route whose tags, where it sets some, are of this generation."""
+        """The route, with tags of this generation where it sets tags."""
         targets = tuple(
             replace(one, tag=SetTag(self.of(one.tag.value))) if isinstance(one.tag, SetTag) else one
             for one in route.targets
@@ -136,7 +141,7 @@ class Generation:
         return replace(target, tag=SetTag(self.untagged if lane is None else self.of(lane)))
 
     def _in_fields(self, fields: IstioFields) -> IstioFields:
-        """A service's policy may set the tag's header, too."""
+        """A policy's fields, with a tag of this generation where the policy itself sets the tag's header."""
         headers: dict[str, Any] = fields.get("headers") or {}
         request: dict[str, Any] = headers.get("request") or {}
         given = request.get("set") or {}

@@ -1,4 +1,4 @@
-"""What a change means to requests: which lanes meet something else, and in which services."""
+"""What a change does to requests: which lanes get other routes, and in which services."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,16 +11,18 @@ from meshconfig.model import Name, Route, RouteId, RouteKind, RouteTable, Routin
 
 @dataclass(frozen=True, slots=True)
 class RoutingChange:
-    """From live to wanted.
+    """The difference between the live and the wanted routing.
 
     Parameters:
-        meanings: for each host that some service may call, the lanes known before that meet something else there;
-            None stands for untagged requests. A service that joins or leaves the group counts.
-        entries: entries that were there and lead elsewhere or go.
-        lanes: those that wanted knows.
-        enters: something comes in through entries, before and after.
-        baggage: W3C baggage alone puts a request into a lane, before or after.
-        calls_known: which hosts are called was given; else each may be.
+        tag: the name of the tag's header.
+        meanings: for each host that services may call, the live lanes that get other routes there; None stands for
+            untagged requests. A service that joins or leaves the group counts as changed.
+        entries: the live entries that lead elsewhere or are removed.
+        lanes: the tags that the wanted routes ask for or the wanted entries set.
+        enters: requests come in through entries both before and after the change.
+        baggage: a request can be in a lane by W3C baggage alone, before or after the change.
+        calls_known: the called hosts are known; if False, each host may be called.
+        redefined: the subsets that get other Pods while requests go to them.
     """
 
     live: RoutingState
@@ -36,10 +38,12 @@ class RoutingChange:
 
 
 def routing_change(live: RoutingState, wanted: RoutingState, tag: str, called: frozenset[str] | None) -> RoutingChange:
-    """What a change means.
+    """Compares the live routing with the wanted one.
 
     Parameters:
-        called: the hosts that wanted's services call; a service that leaves the group may be called by any.
+        tag: the name of the tag's header.
+        called: the hosts that the wanted services call; None where it is not known. A service that leaves the group
+            always counts as called.
     """
     before, after = lanes(live, tag), lanes(wanted, tag)
     meanings: dict[str, tuple[Tag, ...]] = {}
@@ -65,7 +69,7 @@ def routing_change(live: RoutingState, wanted: RoutingState, tag: str, called: f
 
 
 def _leads(entry: RouteTable | None) -> object:
-    """Which requests an entry takes, and where to."""
+    """All that decides which requests an entry takes and where it sends them; two equal values lead to the same."""
     if entry is None:
         return None
     further = (entry.lifted or {}).get("spec") or {}
@@ -73,7 +77,7 @@ def _leads(entry: RouteTable | None) -> object:
 
 
 def lanes(state: RoutingState, tag: str) -> frozenset[str]:
-    """The tags that routes ask for or entries set; a generation's (`gray.next`) are among them."""
+    """The tags that routes ask for or entries set, including those of a generation (`gray.next`)."""
     given = frozenset(value for one in state.entries.values() for value in set_values(one.routes, tag))
     return lanes_of((one.routes for one in state.route_tables), tag) | given
 
@@ -94,9 +98,14 @@ def _changed(
 
 
 def kept(live: Routes, wanted: Routes, tag: str, lanes: frozenset[str]) -> tuple[Route, ...]:
-    """Wanted's routes, with live's of lanes that end: they go on until no request is under way in them.
+    """The wanted routes, and the live routes of lanes that end, which stay until no request is in these lanes.
 
-    They stand before the routes of untagged requests. As live has it already, where only they make the difference.
+    The routes that stay come before the routes for untagged requests. If they are the only difference, the result is
+    `live` itself, so that nothing needs to be written.
+
+    Parameters:
+        tag: the name of the tag's header.
+        lanes: the lanes that do not end.
     """
     ending = [route for route in live if _ends(route, tag, lanes)]
     if [route for route in live if route not in ending] == list(wanted):
@@ -106,18 +115,18 @@ def kept(live: Routes, wanted: Routes, tag: str, lanes: frozenset[str]) -> tuple
 
 
 def _ends(route: Route, tag: str, lanes: frozenset[str]) -> bool:
-    """Is this a route of a lane that ends, or of a generation that a change left behind when it was cut off?"""
+    """Whether this is a route of a lane that ends, or of a generation that an interrupted change left."""
     lane = lane_of(route, tag)
     return lane not in lanes if lane is not None else is_of_generation(route, tag)
 
 
 def _plain(table: RouteTable | None) -> RouteTable:
-    assert table is not None  # of two tables, one is there
+    assert table is not None  # a name comes from the live or the wanted tables, so one of the two exists
     return plain(table)
 
 
 def plain(table: RouteTable) -> RouteTable:
-    """What a service without a VirtualService does, as one: requests go to all of its Pods."""
+    """A table that does what Istio does without a VirtualService: it sends all requests to all Pods of the service."""
     ports = (one.port for route in table.routes for one in route.targets if one.port and one.host in table.hosts)
     target = Target(table.host, next(ports, None))
     return replace(table, routes=(Route(RouteId(RouteKind.DEFAULT), (), (target,)),))

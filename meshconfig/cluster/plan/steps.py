@@ -1,4 +1,4 @@
-"""What a plan consists of, and how steps that wait for each other are put one after the other."""
+"""The steps of a plan, and how drafts become steps that wait for each other."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ Lower = Callable[[Table], Sequence[Manifest]]
 
 @dataclass(frozen=True, slots=True)
 class NewSubset:
-    """A subset that gets its first requests: it must have a ready endpoint before. `labels` are sorted."""
+    """A subset that gets requests for the first time, so it needs a ready endpoint before. `labels` are sorted."""
 
     host: str
     port: int
@@ -22,18 +22,19 @@ class NewSubset:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step; it ends before the next one begins.
+    """One step of a plan. It is complete before the next step begins.
 
-    A step may have nothing to write: it is there for its barrier, its drain or its new subsets, because a change that
-    was cut off may not have waited for them.
+    A step may have nothing to write. It then waits for its barrier, drain or new subsets, because an interrupted change
+    may not have waited for them.
 
     Parameters:
-        title, why: for people, a few words and one clause.
-        waves: written one wave after the other, those of a wave side by side.
-        deletes: after the waves.
-        barrier: every proxy acknowledges all that is written before the next step begins.
-        new_subsets: each has a ready endpoint before the next step begins.
-        drain: after the barrier, what is in flight ends.
+        title: what the step does, in a few words for people.
+        why: the reason, as one clause for people.
+        waves: the resources to write. The waves are written one after the other, the resources of a wave in parallel.
+        deletes: the resources to delete after the waves.
+        barrier: wait until every proxy has acknowledged all that is written.
+        new_subsets: wait until each of these has a ready endpoint.
+        drain: after the barrier, wait until running requests have ended.
     """
 
     title: str
@@ -45,19 +46,19 @@ class Step:
     drain: bool = False
 
     def after(self, state: State) -> State:
-        """The state once the step is done."""
+        """The resources in the cluster after the step."""
         written = {key(manifest): manifest for wave in self.waves for manifest in wave}
         return {name: one for name, one in {**state, **written}.items() if name not in self.deletes}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The way from live to wanted.
+    """The steps from the live resources to the wanted ones.
 
     Parameters:
-        consistent: by tag generation, so that no chain of requests meets both.
-        reasons: what decided for or against that, for people.
-        risks: what is given up, and limits that hold in any case.
+        consistent: the change uses a tag generation, so that no chain of requests meets both old and new routes.
+        reasons: why the change does or does not use a generation, for people.
+        risks: what can go wrong all the same, for people.
     """
 
     steps: tuple[Step, ...]
@@ -66,7 +67,7 @@ class Plan:
     risks: tuple[str, ...]
 
     def states(self, live: State) -> list[State]:
-        """The state after each step."""
+        """The resources in the cluster after each step."""
         states: list[State] = []
         for step in self.steps:
             states.append(step.after(states[-1] if states else live))
@@ -74,22 +75,24 @@ class Plan:
 
 
 class Wait(IntEnum):
-    """What must have happened before a step may write."""
+    """What must have happened before a step may write; a higher value includes the lower ones."""
 
     NOTHING = 0
-    BARRIER = 1  # every proxy has what was written so far
-    DRAIN = 2  # and no request is under way that came in before the entries, or what they lead to, changed last
+    BARRIER = 1  # every proxy has all that was written so far
+    DRAIN = 2  # and all requests that came in before the last change of routes have ended
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A step as a flow would have it, before it is known what of it is there already.
+    """A step as a flow asks for it. It may be done already, wholly or in part.
 
     Parameters:
-        waves: what the tables shall be, unchanged ones included.
-        deletes: tables that go.
-        after: what it waits for.
-        alters: requests that come in after it meet something else than those before.
+        title, why: as in `Step`.
+        waves: the tables after the step, including unchanged ones.
+        deletes: the tables to remove.
+        after: what must have happened before the step may write.
+        alters: requests that come in after the step get other routes than those that came in before.
+        barrier, new_subsets: as in `Step`.
     """
 
     title: str
@@ -109,12 +112,12 @@ READY = Step("subsets: their Pods are ready", "routes lead there next")
 
 @dataclass(slots=True)
 class Assembly:
-    """Drafts lowered to steps, one after the other. Where one has to wait, the step before gets the barrier or drain.
+    """Turns drafts into steps, one after the other. If a draft has to wait, the step before it gets a barrier or drain.
 
     Parameters:
-        now: the resources that are there, as each step leaves them.
-        lower: the resources of a table.
-        reached: what is known to have happened: nothing, unless nothing is under way from before.
+        now: the resources in the cluster after the steps so far.
+        lower: returns the resources of a table.
+        reached: what is known to have happened by now, for the next draft's `after`.
     """
 
     now: State
@@ -125,13 +128,18 @@ class Assembly:
 
     @classmethod
     def start(cls, live: Iterable[Table], lower: Lower, *, settled: bool) -> "Assembly":
-        """Parameters: live: the tables that are there. settled: nothing is known to be under way from before."""
+        """An assembly without steps.
+
+        Parameters:
+            live: the tables in the cluster.
+            settled: the last change is complete, and the requests that were running then have ended.
+        """
         one = cls({}, lower, Wait.DRAIN if settled else Wait.NOTHING)
         one.now = {key(manifest): manifest for table in live for manifest in one._lowered(table)}
         return one
 
     def add(self, draft: Draft) -> None:
-        """A step, if the draft has something to do."""
+        """Appends a step if the draft has something left to do."""
         step = self._step(draft)
         if not (step.waves or step.deletes or step.new_subsets):
             return
@@ -150,7 +158,7 @@ class Assembly:
             for table in wave:
                 before = self._made.get((type(table), table.name), frozenset())
                 manifests += (one for one in self._lowered(table) if self.now.get(key(one)) != one)
-                # A table may need fewer resources than it did.
+                # A table may lower to fewer resources than before; those that it no longer needs are deleted.
                 superfluous += sorted(before - self._made[type(table), table.name])
             if manifests:
                 made.append(tuple(manifests))

@@ -1,4 +1,4 @@
-"""Subsets on the way: what a route leads to is there, and no name changes its Pods while it serves."""
+"""Subsets during a change: each route's subset exists, and no subset gets other Pods while requests go to it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,19 +8,24 @@ from meshconfig.cluster.plan.steps import NewSubset
 from meshconfig.model import Name, Route, RouteTable, RoutingState, Subset, SubsetTable
 
 SubsetName = tuple[str, str]  # a subset: its host and its name
-LONGEST = 63  # a DNS label
+LONGEST = 63  # characters in a DNS label
 
 
 @dataclass(frozen=True, slots=True)
 class Redefined:
-    """Subsets that requests go to and that get other Pods. `moving`: the new routes lead there too."""
+    """The subsets that get other Pods while live routes lead to them.
+
+    Parameters:
+        moving: those to which the wanted routes lead, too.
+        leaving: those to which no wanted route leads.
+    """
 
     moving: frozenset[SubsetName] = frozenset()
     leaving: frozenset[SubsetName] = frozenset()
 
 
 def redefined(live: RoutingState, wanted: RoutingState) -> Redefined:
-    """The subsets that select other Pods under the same name, while live's routes lead to them."""
+    """Finds the subsets that keep their name and select other Pods, while live routes lead to them."""
     before, after = set(served(live.route_tables)), set(served(wanted.route_tables))
     changed = {
         (table.host.lower(), name)
@@ -36,7 +41,7 @@ def _by_name(table: SubsetTable | None) -> dict[str, Subset]:
 
 
 def _selects(subset: Subset) -> tuple[object, object]:
-    """Which Pods, and which of them first. Not time-outs and the like: they may change in place."""
+    """The Pods of a subset and their order of preference. Other settings, such as time-outs, may change in place."""
     fields = subset.fields or {}
     balancer = (fields.get("trafficPolicy") or {}).get("loadBalancer") or {}
     return subset.labels, subset.failover or balancer.get("localityLbSetting")
@@ -48,10 +53,10 @@ def served(tables: Iterable[RouteTable]) -> Iterator[SubsetName]:
 
 
 def _destinations(tables: Iterable[RouteTable]) -> Iterator[tuple[str, str, int]]:
-    """Host, subset and port of all that gets requests, mirrors included."""
+    """Host, subset and port of all destinations that get requests, including mirrors."""
     for route in (route for table in tables for route in table.routes):
         for target in route.targets:
-            # Of several targets, one of weight 0 gets nothing; one that is alone gets all, whatever its weight.
+            # One of several targets gets no requests if its weight is 0. A single target gets all, whatever its weight.
             if target.subset and (target.weight != 0 or len(route.targets) == 1):
                 yield target.host.lower(), target.subset, target.port or 0
         for one in _mirrored(route):
@@ -68,7 +73,11 @@ def _mirrored(route: Route) -> Iterator[Mapping[str, Any]]:
 def temporary(
     moving: Iterable[SubsetName], live: RoutingState, wanted: RoutingState, generation: str
 ) -> dict[SubsetName, str]:
-    """For each subset that moves, a name that is not taken, under which its new definition stands meanwhile."""
+    """Temporary names for subsets: during the change, the new definition of each stands under a name that is free.
+
+    Parameters:
+        generation: the name of the tag generation; it is part of the names (`gray-next`).
+    """
     tables = (*live.subsets.values(), *wanted.subsets.values())
     taken = {(table.host.lower(), subset.name) for table in tables for subset in table.subsets}
     found: dict[SubsetName, str] = {}
@@ -86,11 +95,11 @@ def union(
     kept: frozenset[SubsetName] = frozenset(),
     temporary: Mapping[SubsetName, str] | None = None,
 ) -> dict[Name, SubsetTable]:
-    """Wanted's subset tables, with live's subsets beside theirs.
+    """The wanted subset tables, with the live subsets beside the wanted ones.
 
     Parameters:
-        kept: those that stay as they are in live.
-        temporary: the new definitions that stand under another name as well.
+        kept: the subsets that stay as they are in `live`.
+        temporary: for subsets whose new definition stands under a temporary name as well, that name.
     """
     return {
         place: _union(live.subsets.get(place), table, kept, temporary or {}) for place, table in wanted.subsets.items()
@@ -108,7 +117,7 @@ def _union(
     moved = [replace(new[name], name=temporary[host, name]) for name in new if (host, name) in temporary]
     if not staying and not moved and old.keys() <= new.keys():
         return wanted
-    # In live's order, so that it stays as it is where nothing comes.
+    # The live order is kept, so that a table without new subsets is unchanged and is not written.
     return replace(wanted, subsets=(*{**old, **new, **staying}.values(), *moved))
 
 
@@ -118,11 +127,11 @@ def new_subsets(
     tables: Mapping[Name, SubsetTable],
     anew: Iterable[SubsetName] = (),
 ) -> tuple[NewSubset, ...]:
-    """The subsets that get requests by `wanted`'s routes and got none by live's.
+    """The subsets that the wanted routes send requests to and the live routes do not.
 
     Parameters:
-        tables: the subset tables that define them.
-        anew: those that get other Pods in place.
+        tables: the subset tables that define the subsets.
+        anew: subsets that count as new, because they get other Pods in place.
     """
     known = set(served(live.route_tables)) - set(anew)
     labels = {(table.host.lower(), one.name): one.labels for table in tables.values() for one in table.subsets}
@@ -135,7 +144,7 @@ def new_subsets(
 
 
 def renamed(route: Route, names: Mapping[SubsetName, str]) -> Route:
-    """A route that leads to subsets by other names."""
+    """The route, with other names for the subsets that it leads to."""
     if not names:
         return route
     targets = tuple(replace(one, subset=names.get((one.host.lower(), one.subset), one.subset)) for one in route.targets)
@@ -143,7 +152,7 @@ def renamed(route: Route, names: Mapping[SubsetName, str]) -> Route:
 
 
 def _renamed(value: Any, names: Mapping[SubsetName, str]) -> Any:
-    """Mirrors name their subsets within Istio's own fields."""
+    """Renames subsets in a value of Istio's fields, where mirrors refer to them."""
     if isinstance(value, list):
         return [_renamed(one, names) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What routes do to a request with a given tag: the part of a route table that one lane sees."""
+"""What routes do to a request with a given tag: the part of a route table that applies to one lane."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,19 +9,19 @@ from meshconfig.istio import StringMatch as IstioStringMatch
 from meshconfig.istio import strings
 from meshconfig.model import Condition, Named, Route, SetTag, StringMatch
 
-Tag = str | None  # the value of the tag's header; None: there is none
+Tag = str | None  # the value of the tag's header; None for a request without it
 Routes = Sequence[Route]
 Action = tuple[Any, ...]
 Table = list[tuple[list[Condition], Action]]
 
 
 def asked(matches: Named, tag: str) -> StringMatch | None:
-    """What matches on headers ask of the tag's header; None where they ask nothing."""
+    """The match on the tag's header among matches on headers; None where there is none."""
     return next((match for name, match in matches if name.lower() == tag), None)
 
 
 def without_tag(condition: Condition, tag: str) -> Condition:
-    """The same condition without what it asks of the tag's header."""
+    """The condition without its matches on the tag's header."""
     return replace(condition, headers=_others(condition.headers, tag), absent=_others(condition.absent, tag))
 
 
@@ -30,7 +30,7 @@ def _others(matches: Named, tag: str) -> Named:
 
 
 def holds(match: StringMatch, value: str) -> bool:
-    """Does a value fulfil a match on it? One that cannot be decided may."""
+    """Whether a value may fulfil a match; True also where that cannot be decided."""
     if match.kind == "exact":
         return match.value == value
     shape = json.loads(match.value) if match.kind == "other" else {match.kind: match.value}
@@ -41,9 +41,9 @@ def holds(match: StringMatch, value: str) -> bool:
 
 
 def lane_of(route: Route, tag: str) -> str | None:
-    """The lane whose route this is: the one whose tag it asks for, and nothing else.
+    """The lane of a route that asks for one lane's tag and for nothing else; None for any other route.
 
-    By its conditions and not by its name: what a request meets counts, whoever wrote the route.
+    The conditions decide and not the route's name, so that it holds for handwritten routes as well.
     """
     lanes = set()
     for condition in route.conditions:
@@ -56,7 +56,7 @@ def lane_of(route: Route, tag: str) -> str | None:
 
 
 def _is_baggage(condition: Condition, tag: str) -> bool:
-    """The alternative for requests that carry the tag in W3C baggage alone."""
+    """Whether this is the condition for requests that carry the tag in W3C baggage alone."""
     return {name for name, _ in condition.headers} == {"baggage"} and asked(condition.absent, tag) is not None
 
 
@@ -65,14 +65,14 @@ def asks_baggage(routes: Routes, tag: str) -> bool:
 
 
 def exact_values(routes: Routes, tag: str) -> Iterator[str]:
-    """The tags that a condition asks for by their very value."""
+    """The tags that conditions ask for by exact value."""
     for match in asked_values(routes, tag):
         if match.kind == "exact":
             yield match.value
 
 
 def asked_values(routes: Routes, tag: str) -> Iterator[StringMatch]:
-    """All that conditions ask of the tag's header."""
+    """All matches of conditions on the tag's header."""
     for route in routes:
         for condition in route.conditions:
             if (match := asked(condition.headers, tag)) is not None:
@@ -80,7 +80,7 @@ def asked_values(routes: Routes, tag: str) -> Iterator[StringMatch]:
 
 
 def set_values(routes: Routes, tag: str) -> Iterator[str]:
-    """The tags that are set on requests on their way."""
+    """The tags that routes set on requests."""
     for route in routes:
         yield from (target.tag.value for target in route.targets if isinstance(target.tag, SetTag))
         for fields in (route.fields, *(target.fields for target in route.targets)):
@@ -89,16 +89,21 @@ def set_values(routes: Routes, tag: str) -> Iterator[str]:
 
 
 def meaning(routes: Routes, tag: str, value: Tag) -> Table:
-    """The routes as a request with this tag sees them, up to the first that takes everything.
+    """The routes that apply to requests with this tag, up to the first that takes all of them.
 
-    Each with what is left of its conditions, and what it does. Two tables that are equal do the same to every request.
+    Each item has the route's other conditions and what the route does. If two results are equal, the routes do the same
+    to every request with this tag.
+
+    Parameters:
+        tag: the name of the tag's header.
+        value: the value of the tag's header; None for untagged requests.
     """
     table: Table = []
     for route in routes:
         left = list(_left(route, tag, value))
         everything = any(condition.always for condition in left)
         if left:
-            # What the caller is told of who answered changes nothing for whoever answers.
+            # The trail names the versions that answered in a response header; it does not change where requests go.
             targets = tuple(replace(target, trail="") for target in route.targets)
             action = (targets, route.refusal, route.rewrite, route.fields)
             table.append(([], action) if everything else (left, action))
@@ -122,5 +127,5 @@ def takes_everything(route: Route) -> bool:
 
 
 def lanes_of(tables: Iterable[Routes], tag: str) -> frozenset[str]:
-    """The tags that routes ask for by their very value."""
+    """The tags that the routes of all tables ask for by exact value."""
     return frozenset(value for routes in tables for value in exact_values(routes, tag))

@@ -1,4 +1,4 @@
-"""Which flow a change needs, and the words for it."""
+"""Decides which flow a change needs, and words the reasons and the risks for people."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ INSIDE = "a request that begins inside the mesh, not at an entry, may meet both"
 
 
 def why_mixed(change: RoutingChange) -> tuple[str, ...]:
-    """Why a direct change could let a request meet both, old and new; empty if none can.
+    """Why a direct change could let one request meet both old and new routes; empty if it cannot.
 
-    None can where at most one place changes for the lanes that were there: one service that others call, or entries.
+    It cannot if at most one place changes for the live lanes. A place is one service that others call, or the entries.
     """
     moving = sorted(change.redefined.moving)
     reasons = [f"subset {name} of {_short(one)} gets other Pods while it serves" for one, name in moving]
@@ -29,7 +29,7 @@ def why_mixed(change: RoutingChange) -> tuple[str, ...]:
 
 
 def why_safe(change: RoutingChange) -> tuple[str, ...]:
-    """Why a direct change lets no request meet both."""
+    """Why a direct change lets no request meet both old and new routes."""
     if not change.enters:
         when = "yet" if change.wanted.entries else "any more"
         return (f"nothing comes in through an entry {when}",)
@@ -40,7 +40,7 @@ def why_safe(change: RoutingChange) -> tuple[str, ...]:
 
 
 def risks(change: RoutingChange, *, consistent: bool) -> tuple[str, ...]:
-    """Limits of what was chosen."""
+    """What can go wrong with the chosen flow, one sentence each."""
     if consistent:
         found = [
             f"{INSIDE}: no entry gives it the new tag",
@@ -57,12 +57,12 @@ def risks(change: RoutingChange, *, consistent: bool) -> tuple[str, ...]:
 
 
 def fast_risks(reasons: Iterable[str]) -> tuple[str, ...]:
-    """What `--fast` risks."""
+    """The risks of a direct change that `--fast` forces, one for each reason against it."""
     return tuple(f"a request may meet old and new: {reason}" for reason in reasons)
 
 
 def _meanings(change: RoutingChange) -> list[str]:
-    """`gray means something else in cat and mouse`: lanes that change in the same services together."""
+    """Sentences such as `gray means something else in cat and mouse`, one for all lanes that change in both."""
     places: dict[str | None, list[str]] = defaultdict(list)
     for one, lanes in change.meanings.items():
         for lane in lanes:
@@ -86,5 +86,5 @@ def _and(words: Iterable[str]) -> str:
 
 
 def _short(host: str) -> str:
-    """What people call a host."""
+    """The first label of a host, by which people know the service."""
     return host.partition(".")[0]
