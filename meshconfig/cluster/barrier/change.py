@@ -57,9 +57,7 @@ class Progress:
 
 class Verification(StrEnum):
     VERIFIED = "verified"
-    UNVERIFIED = (
-        "unverified"  # istiod's debug pages could not be read or do not show the change; the barrier only waited
-    )
+    UNVERIFIED = "unverified"  # the debug pages could not be read, or do not show the change; the barrier only waited
 
 
 class BarrierTimeout(ClusterError):  # noqa: N818  what happened, as people say it

@@ -14,12 +14,8 @@ from meshconfig.cluster.objects import Key, Manifest, key
 Page = Any  # JSON
 
 _UUID = 36  # length of the UUID that ends each nonce, directly behind the version
-_OLD = {
-    "CDS": "cluster",
-    "LDS": "listener",
-    "RDS": "route",
-    "EDS": "endpoint",
-}  # prefixes of the flat fields in older Istio
+# The flat fields of older Istio, such as `cluster_sent` and `cluster_acked`.
+_OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}
 _TYPES = {"Cluster": "CDS", "Listener": "LDS", "RouteConfiguration": "RDS", "ClusterLoadAssignment": "EDS"}
 
 
