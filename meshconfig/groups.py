@@ -25,6 +25,7 @@ class Group:
 
     @property
     def key(self) -> tuple[str, str]:
+        """The group's namespace and name."""
         return self.spec.metadata.namespace, self.spec.metadata.name
 
     def locate(self, path: Sequence[str | int]) -> Location:
@@ -111,12 +112,12 @@ def _joined(one: Any, other: Any, document: Document, path: FieldPath) -> Any:
     if path[-1] in ("lanes", "services") and isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in other:
             if name in one and one[name] != other[name]:
-                raise InputError([document.problem((*path, name), "another file of this group says otherwise")])
+                raise InputError([document.problem((*path, name), "another file of this group has another value")])
         return {**one, **other}
     if isinstance(one, list) and isinstance(other, list):
         return one + other
     if one != other:
-        raise InputError([document.problem(path, "another file of this group says otherwise")])
+        raise InputError([document.problem(path, "another file of this group has another value")])
     return one
 
 

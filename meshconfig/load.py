@@ -55,6 +55,7 @@ class Document:
 
     @property
     def kind(self) -> str:
+        """The document's `kind`; empty if it has none."""
         return str(self.value.get("kind", "")) if isinstance(self.value, dict) else ""
 
     def has(self, path: Sequence[str | int]) -> bool:
@@ -79,6 +80,7 @@ class Document:
         return Location(self.file, mark.line + 1)
 
     def problem(self, path: Sequence[str | int], message: str) -> Problem:
+        """A problem with a field, at the field's file and line."""
         return Problem(self.locate(path), dotted(path), message)
 
 
@@ -187,7 +189,7 @@ class _Builder:
         if id(node) in self.done:
             return self.done[id(node)]
         if id(node) in self.open:
-            raise self.error(node, path, "an alias that holds itself")
+            raise self.error(node, path, "an alias that contains itself")
         if node.tag not in (_TAG + "map", _TAG + "seq"):
             raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
         self.open.add(id(node))
@@ -221,7 +223,7 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
                 raise self.error(key, path, f"the key {_shown(key)} is not a string; quote it")
             if key.value in value:
-                raise self.error(key, (*path, key.value), "stands twice")
+                raise self.error(key, (*path, key.value), "this key is given twice")
             value[key.value] = self.value(child, (*path, key.value))
         for other in merged:
             base = self.value(other, path)

@@ -233,6 +233,7 @@ class SubsetTable:
 
     @property
     def by_name(self) -> dict[str, Subset]:
+        """The subsets by name."""
         return {subset.name: subset for subset in self.subsets}
 
 

@@ -40,6 +40,7 @@ class Owner:
         return {**lifted, "spec": {**spec, **lifted.get("spec", {})}}
 
     def manifest(self, api: str, kind: str, name: Name, spec: Manifest) -> Manifest:
+        """A new resource with the labels of its owner; `api` is group and version, as in `apiVersion`."""
         return {
             "apiVersion": api,
             "kind": kind,

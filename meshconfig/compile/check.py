@@ -132,7 +132,7 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
     spec = group.spec
     for host, times in Counter(entry.hosts).items():
         if times > 1:
-            yield (*where, "hosts"), f"{host} stands twice"
+            yield (*where, "hosts"), f"{host} is listed twice"
     for index, admit in enumerate(entry.admit):
         yield from _unknown((*where, "admit", index, "lane"), admit.lane, spec.lanes, "lane")
         yield from _expressible((*where, "admit", index, "match"), admit.match)

@@ -36,6 +36,7 @@ def condition(match: Match) -> Condition:
 
 
 def string_match(match: StringMatchSpec) -> StringMatch:
+    """The model's match for a match of a spec."""
     if match.exact is not None:
         return StringMatch("exact", match.exact)
     if match.prefix is not None:

@@ -38,6 +38,7 @@ class Action:
     assumed: list[str] = field(default_factory=list)
 
     def note(self, cluster: Cluster) -> None:
+        """Adds the doubts and assumptions about a cluster."""
         self.undecided += cluster.undecided
         self.assumed += cluster.assumed
 

@@ -52,6 +52,7 @@ class Candidate:
 
     @property
     def catch_all(self) -> bool:
+        """Whether the match takes every request of the proxy."""
         return self.kept_out.matched and is_catch_all(self.match)
 
 

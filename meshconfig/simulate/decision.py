@@ -59,6 +59,8 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
+    """A redirect that the proxy answers by itself; `location` is the whole URL."""
+
     status: int
     location: str
 
@@ -68,6 +70,8 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class DirectResponse:
+    """A fixed answer of a route, which the proxy gives by itself."""
+
     status: int
     body: str = ""
 
@@ -159,4 +163,5 @@ class Decision:
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
+        """The outcomes that are destinations."""
         return tuple(share.outcome for share in self.shares if isinstance(share.outcome, Destination))

@@ -36,6 +36,7 @@ class MatchResult:
 
     @property
     def matched(self) -> bool:
+        """Whether the match holds for certain."""
         return not self.mismatches and not self.unknown
 
 

@@ -28,6 +28,7 @@ def normalized(path: str) -> str:
 
 
 def without_query(path: str) -> str:
+    """The path without its query."""
     return path.partition("?")[0]
 
 

@@ -50,9 +50,11 @@ class Scope:
         self.hosts = [str(host) for one in listeners if isinstance(one, Mapping) for host in one.get("hosts") or []]
 
     def imports_service(self, service: KnownService) -> bool:
+        """Whether the Sidecar resource imports a Service."""
         return self._imports(service.namespace, [service.host], lambda host, pattern: covers(pattern, host))
 
     def imports_virtual_service(self, virtual_service: VirtualService) -> bool:
+        """Whether the Sidecar resource imports a host of a VirtualService."""
         return self._imports(virtual_service.namespace, resolved_hosts(virtual_service), overlap)
 
     def _imports(self, namespace: str, hosts: Iterable[str], fits: Any) -> bool:

@@ -43,6 +43,7 @@ class ServerHosts:
 
     @property
     def redirects(self) -> bool:
+        """Whether the server redirects plain requests to https."""
         return self.server.tls is not None and self.server.tls.https_redirect
 
     def hosts_for(self, namespace: str) -> list[str]:
@@ -50,6 +51,7 @@ class ServerHosts:
         return [one.host for one in self.hosts if one.open_to(namespace)]
 
     def serves(self, host: str) -> bool:
+        """Whether one of the server's hosts covers `host`."""
         return any(domain_matches(one.host.lower(), host) for one in self.hosts)
 
 

@@ -41,6 +41,8 @@ Labels = dict[LabelKey, LabelValue]
 
 
 class ObjectMeta(Strict):
+    """The name and the namespace of a document, as in Kubernetes."""
+
     name: DnsLabel
     namespace: DnsLabel = "default"
 

@@ -46,6 +46,7 @@ class Workload(Strict):
 
     @property
     def host_and_port(self) -> tuple[str, int]:
+        """The host and the port of `address`."""
         host, _, port = (self.address or "").rpartition(":")
         return host.strip("[]"), int(port or 0)
 

@@ -157,7 +157,7 @@ class Analysis(Strict):
     def _names(cls, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
         names = [metric.name for metric in metrics]
         if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"the name {twice[0]} stands twice")
+            raise ValueError(f"two metrics have the name {twice[0]}")
         return metrics
 
 

@@ -143,7 +143,11 @@ def test_the_spec_itself_is_right():
             "gateway: {use: a/b, port: 80}\n      routes:",
             "20: spec.entries[0].gateway: use names a Gateway that exists",
         ),
-        ("      port: 9001\n", "      port: 9001\n      port: 9002\n", "13: spec.services.cat.port: stands twice"),
+        (
+            "      port: 9001\n",
+            "      port: 9001\n      port: 9002\n",
+            "13: spec.services.cat.port: this key is given twice",
+        ),
         ("calls: [mouse]", "calls: mouse", "13: spec.services.cat.calls: takes a list, not 'mouse'"),
         ("header: env", "header: Cookie", "5: spec.tag.header: cookie has a meaning of its own"),
         ("{prefix: /}", "{exact: '/a?b'}", "21: spec.entries[0].routes[0].path.exact: '/a?b' is not allowed here"),
@@ -293,5 +297,7 @@ def test_an_equals_sign_is_a_string_as_kubernetes_reads_it():
 def test_two_files_that_disagree_are_refused(tmp_path):
     (tmp_path / "a.yaml").write_text(SPEC)
     (tmp_path / "b.yaml").write_text(SPEC.replace("cat-svc", "kitten-svc").split("  entries:")[0])
-    with pytest.raises(InputError, match=r"b\.yaml:10: spec\.services\.cat: another file of this group says otherwise"):
+    with pytest.raises(
+        InputError, match=r"b\.yaml:10: spec\.services\.cat: another file of this group has another value"
+    ):
         read([str(tmp_path)])

@@ -56,6 +56,8 @@ class Progress:
 
 
 class Verification(StrEnum):
+    """Whether a barrier saw that the proxies have the change."""
+
     VERIFIED = "verified"
     UNVERIFIED = "unverified"  # the debug pages could not be read, or do not show the change; the barrier only waited
 

@@ -66,6 +66,7 @@ class Forward:
         return reply.status, reply.read()
 
     def close(self) -> None:
+        """Closes the connection; the next request opens it again."""
         if self._open:
             self._open.close()
         self._open = None

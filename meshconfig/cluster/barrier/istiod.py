@@ -116,7 +116,7 @@ class ByPod:
             found = self._client.get(f"/api/v1/namespaces/{self._namespace}/pods/{self.name}:{PORT}/proxy{path}")
         except (ApiError, ValueError) as error:
             reasons.append(f"by the API server's pod proxy: {error}")
-            raise Unreadable(f"{self.name} can't be read: {'; '.join(reasons)}") from None
+            raise Unreadable(f"{self.name} cannot be read: {'; '.join(reasons)}") from None
         self._forward = None  # the other way works
         return found
 
@@ -152,7 +152,7 @@ class Istiods:
         try:
             pods = self._client.list_resources("Pod", self._namespace, "app=istiod")
         except ClusterError as error:
-            raise Unreadable(f"istiod's Pods in {self._namespace} can't be listed: {error}") from None
+            raise Unreadable(f"istiod's Pods in {self._namespace} cannot be listed: {error}") from None
         names = [pod["metadata"]["name"] for pod in pods if is_ready(pod)]
         if not names:
             raise Unreadable(f"no Pod with the label app=istiod is ready in {self._namespace}")

@@ -88,6 +88,7 @@ class ResourceClass:
     sidecars: bool
 
     def reaches(self, proxy: Proxy) -> bool:
+        """Whether the resources may reach a proxy of this kind."""
         return self.routers if proxy.kind == "router" else self.sidecars
 
     def surely(self, proxy: Proxy) -> bool:

@@ -63,6 +63,7 @@ class Generation:
 
     @property
     def untagged(self) -> str:
+        """The tag of untagged requests in this generation."""
         return f"{self.baseline}.{self.name}-default"
 
     @property

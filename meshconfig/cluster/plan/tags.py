@@ -61,6 +61,7 @@ def _is_baggage(condition: Condition, tag: str) -> bool:
 
 
 def asks_baggage(routes: Routes, tag: str) -> bool:
+    """Whether a route takes requests that carry the tag in W3C baggage alone."""
     return any(_is_baggage(condition, tag) for route in routes for condition in route.conditions)
 
 
@@ -123,6 +124,7 @@ def _left(route: Route, tag: str, value: Tag) -> Iterator[Condition]:
 
 
 def takes_everything(route: Route) -> bool:
+    """Whether the route takes every request."""
     return not route.conditions or any(condition.always for condition in route.conditions)
 
 

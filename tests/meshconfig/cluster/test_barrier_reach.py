@@ -131,7 +131,7 @@ def test_a_refusal_says_how_it_was_tried_and_is_waited_out() -> None:
         barrier = Barrier(client, wait=0)
         reach = barrier.reach()
         assert reach.istiods == ()
-        assert "istiod-1 can't be read: by port-forward" in reach.reason
+        assert "istiod-1 cannot be read: by port-forward" in reach.reason
         assert "by the API server's pod proxy" in reach.reason
         assert barrier.holds(StepChange((SIDECAR,))) is Verification.UNVERIFIED
 

@@ -93,7 +93,7 @@ def test_an_editor_knows_the_form():
         (", max: 0.5", "", "18: spec.analysis.metrics[1]: takes min, max or both"),
         ("preset: istio-p99", "preset: istio-p95", "18: spec.analysis.metrics[1].preset: takes 'istio-success'"),
         ("preset: istio-p99, ", "", "18: spec.analysis.metrics[1]: takes one of query and preset"),
-        ("name: p99", "name: success", "16: spec.analysis.metrics: the name success stands twice"),
+        ("name: p99", "name: success", "16: spec.analysis.metrics: two metrics have the name success"),
         ("cat: {from: v1, to: v2}", "cat: {from: v2, to: v2}", "6: spec.services.cat: from and to are both v2"),
         ("cat: {from: v1, ", "cat: {form: v1, ", "6: spec.services.cat.form: unknown field; did you mean from?"),
         ("onFail: rollback", "onFail: back", "19: spec.onFail: takes 'rollback' or 'hold', not 'back'"),
