@@ -125,7 +125,7 @@ def test_history_has_each_change_and_gives_a_spec_back(run, cluster, spec):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("history", *PETS, "--show", "7"), "there is no revision 7; there is 1"),
+        (("history", *PETS, "--show", "7"), "there is no revision 7; the group has 1"),
         (("history", "pet", "-n", "demo"), "namespace demo has no group pet; did you mean pets?"),
         (("history", "pets", "-n", "elsewhere"), "no group was ever applied there"),
         (("rollback", *PETS, "--to", "7"), "7"),
