@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # A stamp for each set of extras, so that `make demo` does not wait for the test tools and a changed pin installs anew.
 INPUTS := pyproject.toml requirements/pins.txt propagation/__init__.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is installed from a checkout is not compiled to bytecode by pip, and may never be (PYTHONDONTWRITEBYTECODE).
+COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test dist pins clean
@@ -21,11 +23,13 @@ $(BIN)/python:
 $(VENV)/.demo: $(INPUTS) | $(BIN)/python
 	@echo 'installing graylane[demo] into $(VENV) …'
 	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[demo]'
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 	@echo 'installing graylane[dev] into $(VENV) …'
 	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
@@ -68,7 +72,7 @@ golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	  -k 'golden or bytes or reference or planned or the_table_is'
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
-	@for script in carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in start carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from meshconfig.cli import app, main
+from meshconfig.cli import main
+from meshconfig.cli.commands import app
 from meshconfig.groups import groups
 from meshconfig.load import parse
 from meshconfig.spec import LocalMesh

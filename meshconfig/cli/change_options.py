@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Adopt, BreakLock, Context, Drain, Fast, Istiod, Timeout, Wait
-from meshconfig.cli.common import Output, OutputFormat, batch, check_seconds, needs
+from meshconfig.cli.common import Output, OutputFormat, check_seconds, needs
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Choices

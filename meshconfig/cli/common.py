@@ -1,18 +1,21 @@
 """What several commands share: the options `-f` and `--output`, and reading spec files into models."""
 
-import gc
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from meshconfig import groups
 from meshconfig.duration import LONGEST
 from meshconfig.errors import GraylaneError, InputError
 from meshconfig.model import Model
+
+if TYPE_CHECKING:  # what prints plain YAML or JSON needs none of it
+    from rich.console import Console
 
 Files = Annotated[
     list[str],
@@ -45,30 +48,31 @@ def models(files: Sequence[str]) -> list[Model]:
     return [group.model for group in groups.read(files)]
 
 
-@contextmanager
-def batch() -> Iterator[None]:
-    """Switch Python's cyclic garbage collector off while the block runs.
-
-    A command creates millions of small objects, frees almost none, and ends. The collector would scan all of them again
-    and again: on 10,000 services it took two thirds of the time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def stdout() -> Console:
+def stdout() -> "Console":
     """A console for results: colours and tables on a terminal, plain unwrapped text in a pipe."""
+    from rich.console import Console
+
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
 
 
-def stderr() -> Console:
+Line = tuple[str, str]  # the text and its rich style; an empty style is plain text
+
+
+def print_lines(lines: Iterable[Line]) -> None:
+    """Print lines: with their styles on a terminal, as plain text in a pipe, where rich is not imported."""
+    if not sys.stdout.isatty() and not any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE")):
+        print(*(text for text, _ in lines), sep="\n")
+        return
+    from rich.text import Text
+
+    stdout().print(Text("\n").join(Text(text, style) for text, style in lines))
+
+
+def stderr() -> "Console":
     """A console for progress and notes, so that standard output holds the result alone."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context, Fast, connect, wanted
-from meshconfig.cli.common import Files, Output, OutputFormat, batch, needs, stderr, stdout
+from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Prepared

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from rich.text import Text
 
-from meshconfig.cli.common import Files, Output, OutputFormat, batch, models, stdout
+from meshconfig.cli.batch import batch
+from meshconfig.cli.common import Files, Line, Output, OutputFormat, models, print_lines
 from meshconfig.errors import InputError, nearest
 from meshconfig.istio import Resources
 from meshconfig.model import Model, Service
@@ -84,7 +84,7 @@ def command(
         shown = [_json_step(step) for step in steps] if chain else asdict(decision)
         print(json.dumps(shown, indent=2, default=_plain))
     else:
-        stdout().print(Text("\n").join([*_lines(request, decision, names), *_chain_lines(steps, names, chain or "")]))
+        print_lines([*_lines(request, decision, names), *_chain_lines(steps, names, chain or "")])
     if not decision.destinations:
         raise typer.Exit(FAILED)
 
@@ -144,9 +144,9 @@ def _follow(index: Index, request: Request, names: Names, chain: str) -> tuple[S
     return follow(index, request, [(hop.host, hop.port) for hop in hops], propagate=(*names.tags, "baggage"))
 
 
-def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
+def _lines(request: Request, decision: Decision, names: Names) -> list[Line]:
     sent = "  ".join(f"{name}: {value}" for name, value in request.headers)
-    lines = [Text(f"{request.method} {request.host}{request.path}" + (f"   {sent}" if sent else ""), style="bold")]
+    lines = [(f"{request.method} {request.host}{request.path}" + (f"   {sent}" if sent else ""), "bold")]
     seen = ""
     for skipped in decision.skipped:
         lines += _heading(skipped.route.virtual_service, seen)
@@ -156,49 +156,47 @@ def _lines(request: Request, decision: Decision, names: Names) -> list[Text]:
         lines += _heading(decision.route.virtual_service, seen)
         lines.append(_row("yes", decision.route.name or f"http[{decision.route.index}]", "takes it", "green"))
     lines += [_share(share.outcome, share.probability, names, sent=bool(request.headers)) for share in decision.shares]
-    lines += [Text(f"copied to {mirror} ({_percent(mirror.share)})", style="dim") for mirror in decision.mirrors]
+    lines += [(f"copied to {mirror} ({_percent(mirror.share)})", "dim") for mirror in decision.mirrors]
     # The decision's assumptions (that Services exist) follow from the spec, so the text leaves them out; JSON has them.
-    return lines + [Text(f"not decided: {one}", style="yellow") for one in decision.undecided]
+    return lines + [(f"not decided: {one}", "yellow") for one in decision.undecided]
 
 
-def _heading(virtual_service: str, seen: str) -> list[Text]:
-    return [] if virtual_service == seen else [Text(f"  VirtualService {virtual_service}")]
+def _heading(virtual_service: str, seen: str) -> list[Line]:
+    return [] if virtual_service == seen else [(f"  VirtualService {virtual_service}", "")]
 
 
-def _row(mark: str, name: str, text: str, style: str) -> Text:
-    return Text(f"    {mark} {name:<12} {text}", style=style)
+def _row(mark: str, name: str, text: str, style: str) -> Line:
+    return (f"    {mark} {name:<12} {text}", style)
 
 
-def _share(outcome: Outcome, probability: Fraction, names: Names, *, sent: bool) -> Text:
+def _share(outcome: Outcome, probability: Fraction, names: Names, *, sent: bool) -> Line:
     share = "" if probability == 1 else f"{_percent(probability):>6} "
     if not isinstance(outcome, Destination):
-        return Text(f"→ {share}{outcome}", style="red")
+        return (f"→ {share}{outcome}", "red")
     labels = ", ".join(f"{name}={value}" for name, value in outcome.labels)
     place = f"{outcome.host}:{outcome.port}" + (f", Pods with {labels}" if labels else "")
     headers = "  ".join(f"{name}: {value}" for name, value in outcome.headers) or (
         "none of these headers" if sent else ""
     )
-    return Text(
-        f"→ {share}{names.version(outcome)}   ({place})   it sees {headers or 'no header of these'}", style="bold"
-    )
+    return (f"→ {share}{names.version(outcome)}   ({place})   it sees {headers or 'no header of these'}", "bold")
 
 
 def _percent(share: Fraction) -> str:
     return f"{float(share):.4g}" if share < Fraction(1, 1000) else f"{float(share) * 100:.3g} %"
 
 
-def _chain_lines(steps: Sequence[Step], names: Names, chain: str) -> list[Text]:
+def _chain_lines(steps: Sequence[Step], names: Names, chain: str) -> list[Line]:
     if not steps:
         return []
     hops = [name.strip() for name in chain.split(",")]
-    return [Text(""), Text("along the chain:", style="bold"), *(_chain(step, names, hops) for step in steps)]
+    return [("", ""), ("along the chain:", "bold"), *(_chain(step, names, hops) for step in steps)]
 
 
-def _chain(step: Step, names: Names, hops: Sequence[str]) -> Text:
+def _chain(step: Step, names: Names, hops: Sequence[str]) -> Line:
     way = " → ".join(names.version(one) if isinstance(one, Destination) else str(one) for one in step.outcomes)
     left = hops[len(step.outcomes) :]
     missed = f"   it never comes to {', '.join(left)}" if left else ""
-    return Text(f"  {_percent(step.probability):>6} {way}{missed}")
+    return (f"  {_percent(step.probability):>6} {way}{missed}", "")
 
 
 def _json_step(step: Step) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from meshconfig.cli.batch import batch
+
 MARKUP: Final[Literal["markdown"]] = "markdown"
 
 
@@ -43,4 +45,5 @@ class LazyCommand(TyperCommand):
 
     # To run, to complete and to explain a command, click first makes its context, and goes on with `context.command`.
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        return self.load().make_context(info_name, args, parent, **extra)
+        with batch():
+            return self.load().make_context(info_name, args, parent, **extra)

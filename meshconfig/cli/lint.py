@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.common import batch, stderr
+from meshconfig.cli.batch import batch
+from meshconfig.cli.common import stderr
 from meshconfig.cli.rollout_files import rollouts
 from meshconfig.errors import InputError
 from meshconfig.lint import Finding, Level, index, lint, rule, rules

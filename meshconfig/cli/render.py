@@ -3,16 +3,18 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
-from meshconfig.cli.common import Files, batch, models, stderr, stdout
-from meshconfig.cli.render_files import Comparison, compare, differences, write
+from meshconfig.cli.batch import batch
+from meshconfig.cli.common import Files, models, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
+
+if TYPE_CHECKING:
+    from meshconfig.cli.render_files import Comparison
 
 ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
 _STYLES = {"-": "red", "+": "green", "@": "cyan"}
@@ -92,6 +94,8 @@ def command(
         if directory is None:
             print(to_yaml(manifests), end="")
             return
+        from meshconfig.cli.render_files import compare
+
         comparison = compare(manifests, compiled, directory)
     if check:
         _check(comparison)
@@ -129,7 +133,9 @@ def _tell_header(compiled: list[Model]) -> None:
             stderr().print(f"note: {setting} in each service that uses propagation", markup=False)
 
 
-def _write(comparison: Comparison) -> None:
+def _write(comparison: "Comparison") -> None:
+    from meshconfig.cli.render_files import write
+
     write(comparison)
     removed = len(comparison.superfluous)
     written = len(comparison.files) - removed
@@ -139,7 +145,11 @@ def _write(comparison: Comparison) -> None:
     _tell_left(comparison)
 
 
-def _check(comparison: Comparison) -> None:
+def _check(comparison: "Comparison") -> None:
+    from rich.text import Text
+
+    from meshconfig.cli.render_files import differences
+
     console = stdout()
     for line in differences(comparison):
         console.print(Text(line, style=_STYLES.get(line[:1], "")))
@@ -159,7 +169,7 @@ def _check(comparison: Comparison) -> None:
     sys.exit(1)
 
 
-def _tell_left(comparison: Comparison) -> None:
+def _tell_left(comparison: "Comparison") -> None:
     if comparison.left:
         names = ", ".join(path.name for path in comparison.left)
         message = f"left alone, a group of the same name in another namespace may have written it: {names}"

@@ -1,8 +1,8 @@
 """A service's routes between services, and its subsets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from meshconfig.compile.conditions import condition, tagged
 from meshconfig.compile.names import service_resource
@@ -22,7 +22,7 @@ from meshconfig.model import (
     TagChange,
     Target,
 )
-from meshconfig.spec import Policy, ServiceInGroup, TrafficPolicy
+from meshconfig.spec import ServiceInGroup
 
 SERVICES: FieldPath = ("spec", "services")
 
@@ -42,8 +42,7 @@ def service(one: ServiceInGroup) -> Service:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Destinations:
+class Destinations(NamedTuple):
     """The targets of a service's requests, each with its weight."""
 
     of: ServiceInGroup
@@ -88,15 +87,14 @@ def with_trail(one: ServiceInGroup, targets: tuple[Target, ...]) -> tuple[Target
     return tuple(replace(target, trail=f"{one.name}/{target.subset}") for target in targets)
 
 
-def istio_fields(policy: Policy | TrafficPolicy) -> IstioFields:
-    """The fields of a policy that the spec gives, sorted by name: their order in the spec means nothing."""
-    given: dict[str, Any] = policy.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
-    return {name: _sorted(value) for name, value in sorted(given.items())}
+def istio_fields(policy: IstioFields) -> IstioFields:
+    """The fields of a policy that the spec gives, sorted by name: their order means nothing, nor does a null."""
+    return {name: _sorted(value) for name, value in sorted(policy.items()) if value is not None}
 
 
 def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _sorted(one) for name, one in sorted(value.items())}
+        return istio_fields(value)
     return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 

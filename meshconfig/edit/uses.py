@@ -1,6 +1,7 @@
 """Finds every place in a spec that uses a version or a lane, so that removing it would leave it without target."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from meshconfig.errors import nearest
 from meshconfig.groups import Group
@@ -38,13 +39,13 @@ def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
 def _mirrors(group: Group, mirrored: ServiceInGroup, version: str) -> Iterator[Use]:
     """Policies that mirror requests to the version's subset."""
     for name, service in group.spec.spec.services.items():
-        many = service.policy.mirrors or ()
-        found = [(("mirror",), service.policy.mirror)]
-        found += [(("mirrors", index), mirror.destination) for index, mirror in enumerate(many)]  # type: ignore[misc]
+        many = service.policy.get("mirrors") or ()
+        found: list[tuple[FieldPath, Any]] = [(("mirror",), service.policy.get("mirror"))]
+        found += [(("mirrors", index), mirror["destination"]) for index, mirror in enumerate(many)]
         for field, destination in found:
-            if destination is None or destination.subset != version:
+            if destination is None or destination.get("subset") != version:
                 continue
-            if service_fqdn(destination.host, group.spec.metadata.namespace) == mirrored.host:
+            if service_fqdn(destination["host"], group.spec.metadata.namespace) == mirrored.host:
                 yield ("spec", "services", name, "policy", *field), f"the policy of {name} sends copies there"
 
 

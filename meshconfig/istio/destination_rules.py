@@ -8,7 +8,7 @@ put to istiod 1.31 and are in the tests.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.hosts import fqdn, is_wildcard, most_specific
@@ -16,8 +16,7 @@ from meshconfig.istio.resources import DestinationRule, by_creation
 from meshconfig.istio.types import Subset
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(NamedTuple):
     """The rule in force: its subsets by name and the policy for all of them. Empty when no rule applies."""
 
     subsets: Mapping[str, Subset]

@@ -6,7 +6,7 @@ they stand in YAML, so "not given" and "empty" differ here too.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshconfig.istio.exports import visible
 from meshconfig.istio.gateways import gateway_name
@@ -70,8 +70,7 @@ class Mismatch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRoute:
+class NamedRoute(NamedTuple):
     """A route, its place, and why pilot leaves it out: its delegate is missing or does not fit."""
 
     ref: RouteRef

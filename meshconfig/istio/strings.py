@@ -3,8 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 from meshconfig.istio.types import StringMatch
 
 PRESENT = "present"
@@ -14,17 +12,15 @@ class UnknownError(Exception):
     """A condition that cannot be decided; the message says why."""
 
 
-def _options() -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return options
-
-
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> Any:
     """The RE2 program of a pattern, or None where RE2 refuses it."""
+    import re2  # most resources have no regular expression
+
+    options = re2.Options()
+    options.log_errors = False
     try:
-        return re2.compile(pattern, options=_options())
+        return re2.compile(pattern, options=options)
     except re2.error:
         return None
 

@@ -12,7 +12,9 @@ from pydantic.alias_generators import to_camel
 
 
 class View(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 _HARMLESS = frozenset({"statPrefix"})
@@ -61,7 +63,7 @@ class HeaderOperations(View):
 
 
 # One value for all who leave the field out: pydantic would copy a default in depth for each.
-_NO_OPERATIONS = HeaderOperations()
+_NO_OPERATIONS = HeaderOperations.model_construct()
 
 
 class Headers(View):
@@ -69,7 +71,7 @@ class Headers(View):
     response: HeaderOperations = Field(default_factory=lambda: _NO_OPERATIONS)
 
 
-_NO_HEADERS = Headers()
+_NO_HEADERS = Headers.model_construct()
 
 
 class PortSelector(View):
@@ -79,7 +81,7 @@ class PortSelector(View):
 class Destination(View):
     host: str
     subset: str = ""
-    port: PortSelector = PortSelector()
+    port: PortSelector = PortSelector.model_construct()
 
 
 class HTTPRouteDestination(View):
@@ -233,13 +235,13 @@ class PodTemplateMeta(View):
 
 
 class PodTemplate(View):
-    metadata: PodTemplateMeta = PodTemplateMeta()
+    metadata: PodTemplateMeta = PodTemplateMeta.model_construct()
 
 
 class WorkloadSpec(View):
     """A Deployment, StatefulSet or DaemonSet, as far as routing sees it: the labels that its Pods carry."""
 
-    template: PodTemplate = PodTemplate()
+    template: PodTemplate = PodTemplate.model_construct()
     replicas: int | None = None
 
 

@@ -6,6 +6,7 @@ Source: pilot route.go, TranslateRoute and sourceMatchHTTP.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from meshconfig.istio import MESH, HTTPMatchRequest, HTTPRoute
 from meshconfig.istio.matches import is_catch_all
@@ -36,8 +37,7 @@ class ProxyContext:
         return self.gateway != MESH
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One match of one route.
 
     Parameters:

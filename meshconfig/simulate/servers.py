@@ -5,6 +5,7 @@ Source: pilot model/gateway.go, mergeGateways.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from meshconfig.istio import Gateway, Server
 from meshconfig.istio.exports import ROOT_NAMESPACE
@@ -29,8 +30,7 @@ class GatewayPods:
     namespace_known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ServerHosts:
+class ServerHosts(NamedTuple):
     """A server of a Gateway and its hosts.
 
     Parameters:

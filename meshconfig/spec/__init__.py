@@ -1,4 +1,11 @@
-"""The spec that a user writes, as pydantic models. docs/spec.md describes its fields."""
+"""The spec that a user writes, as pydantic models. docs/spec.md describes its fields.
+
+The models of Rollout, LocalMesh and Istio's policies are imported when they are first named. Building them takes time,
+and compiling a group without a policy needs none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from meshconfig.spec.base import API_VERSION
 from meshconfig.spec.group import (
@@ -12,11 +19,13 @@ from meshconfig.spec.group import (
     ServiceSpec,
     Version,
 )
-from meshconfig.spec.istio_policy import Policy, TrafficPolicy
-from meshconfig.spec.local_mesh import LocalMesh
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
-from meshconfig.spec.rollout import Rollout
 from meshconfig.spec.service_in_group import ServiceInGroup
+
+if TYPE_CHECKING:
+    from meshconfig.spec.istio_policy import Policy, TrafficPolicy
+    from meshconfig.spec.local_mesh import LocalMesh
+    from meshconfig.spec.rollout import Rollout
 
 __all__ = [
     "API_VERSION",
@@ -39,3 +48,15 @@ __all__ = [
     "TrafficPolicy",
     "Version",
 ]
+_ON_DEMAND = {
+    "LocalMesh": "meshconfig.spec.local_mesh",
+    "Policy": "meshconfig.spec.istio_policy",
+    "Rollout": "meshconfig.spec.rollout",
+    "TrafficPolicy": "meshconfig.spec.istio_policy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return getattr(import_module(_ON_DEMAND[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

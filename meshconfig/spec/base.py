@@ -2,12 +2,22 @@
 
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from meshconfig.errors import InputError, Location, Problem, dotted, nearest
 
@@ -17,7 +27,8 @@ API_VERSION = "graylane/v1"
 class Strict(BaseModel):
     """A mapping in a spec: no unknown fields, no silent conversions, field names in camelCase as in Kubernetes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+    # `defer_build`: pydantic builds a model's validator at its first use. The one of LaneGroup contains those of its parts.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, defer_build=True)
 
 
 def _tuple(value: Any) -> Any:
@@ -38,6 +49,37 @@ _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 LabelKey = Annotated[str, StringConstraints(pattern=rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=rf"^({_LABEL_NAME})?$")]
 Labels = dict[LabelKey, LabelValue]
+
+
+@dataclass(frozen=True)
+class CheckedBy:
+    """Annotates a field whose mapping is checked by a model; the field keeps the given part of it, as plain values.
+
+    The model is imported when a spec has the field. Most models of a group are those of Istio's policies, and few specs
+    have a policy.
+
+    Parameters:
+        target: `MODULE:MODEL`.
+    """
+
+    target: str
+
+    @property
+    def model(self) -> type[BaseModel]:
+        module, _, name = self.target.partition(":")
+        found: type[BaseModel] = getattr(import_module(module), name)
+        return found
+
+    def _given(self, value: Any) -> dict[str, Any]:
+        # pydantic adds the path of the annotated field to the errors that this raises.
+        return self.model.model_validate(value).model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._given)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        self.model.model_rebuild()
+        return handler(self.model.__pydantic_core_schema__)
 
 
 class ObjectMeta(Strict):
@@ -157,7 +199,8 @@ def _below(annotation: Any, part: str | int) -> Any:
     if _is_model(annotation):
         for name, info in annotation.model_fields.items():
             if part in (info.alias, name):
-                return _plain(info.annotation)
+                checked = next((one.model for one in info.metadata if isinstance(one, CheckedBy)), None)
+                return checked or _plain(info.annotation)
         return None
     inner = [_plain(one) for one in get_args(annotation) if one is not Ellipsis]
     return inner[-1] if inner else None

@@ -1,11 +1,21 @@
 """`kind: LaneGroup`: which versions of which services exist, which lane uses which, and where traffic enters."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from meshconfig.spec.base import DnsLabel, HeaderName, Items, Labels, ObjectMeta, PortNumber, Strict, WorkloadName
-from meshconfig.spec.istio_policy import Policy, TrafficPolicy
+from meshconfig.spec.base import (
+    CheckedBy,
+    DnsLabel,
+    HeaderName,
+    Items,
+    Labels,
+    ObjectMeta,
+    PortNumber,
+    Strict,
+    WorkloadName,
+)
 from meshconfig.spec.match import AnyPath, EntryMatch, Match
 from meshconfig.spec.service_in_group import ServiceInGroup
 
@@ -17,6 +27,9 @@ HOST = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,6
 ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?", ""), max_length=253)]
 EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
 
+# The given fields, under the names that Istio has for them.
+PolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:Policy")]
+TrafficPolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:TrafficPolicy")]
 
 # These headers cannot carry the tag: an entry overwrites and removes the tag's header, which would break their use.
 TAKEN = ("host", "cookie", "baggage", "traceparent", "tracestate", "authorization", "content-type", "content-length")
@@ -85,8 +98,8 @@ class ServiceSpec(Strict):
     default: str | None = None
     weights: Weights | None = None
     rules: Items[Rule] = ()
-    policy: Policy = Policy()
-    traffic_policy: TrafficPolicy = TrafficPolicy()
+    policy: PolicyFields = {}
+    traffic_policy: TrafficPolicyFields = {}
 
 
 REDIRECTED = 80  # the port on which httpsRedirect listens
@@ -137,7 +150,7 @@ class Entry(Strict):
     """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths."""
 
     hosts: Annotated[Items[EntryHost], Field(min_length=1)]
-    gateway: GatewayRef = GatewayRef()
+    gateway: GatewayRef = GatewayRef.model_construct()
     tag: Literal["trusted", "untrusted"] = "trusted"
     admit: Items[Admit] = ()
     split: Weights | None = None
@@ -147,7 +160,7 @@ class Entry(Strict):
 class GroupSpec(Strict):
     """The spec of a group; with `trail`, responses to tagged requests name in a header the versions that answered."""
 
-    tag: Tag = Tag()
+    tag: Tag = Tag.model_construct()
     trail: bool = False
     lanes: Annotated[dict[LaneName, Lane], Field(min_length=1)]
     services: Annotated[dict[DnsLabel, ServiceSpec], Field(min_length=1)]

@@ -1,10 +1,10 @@
 """The backend `istio`: route tables are VirtualServices, subset tables are DestinationRules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
 from meshconfig.backend.istio import autoscaler, destination_rule, gateway, virtual_service
-from meshconfig.backend.istio.evidence import evidence, relabelled
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio import MESH
 from meshconfig.model import (
@@ -34,6 +34,20 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [autoscaler.lower(table, owner)]
         case OpaqueResource():
             return [dict(table.manifest)]
+
+
+def evidence(dump: Any, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:
+    """What a proxy's configuration shows of a change: see `Backend`."""
+    from meshconfig.backend.istio import dump_evidence  # only what waits for proxies reads their dumps
+
+    return dump_evidence.evidence(dump, change, pods)
+
+
+def relabelled(written: Iterable[Resource], before: Mapping[Any, Resource]) -> Iterator[RelabelledSubset]:
+    """The subsets of written DestinationRules that get other labels than they had."""
+    from meshconfig.backend.istio import dump_evidence
+
+    return dump_evidence.relabelled(written, before)
 
 
 def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:

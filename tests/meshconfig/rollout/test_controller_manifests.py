@@ -9,7 +9,7 @@ import typer
 import yaml
 from account import CONTROLLER, OPERATOR, rights
 
-from meshconfig.cli import app
+from meshconfig.cli.commands import app
 from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
 from meshconfig.rollout.runner.metrics import SILENCE

@@ -1,0 +1,21 @@
+"""Work without Python's cyclic garbage collector."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def batch() -> Iterator[None]:
+    """Switch Python's cyclic garbage collector off while the block runs.
+
+    A command creates millions of small objects, frees almost none, and ends. The collector would scan all of them again
+    and again: on 10,000 services it took two thirds of the time. Importing modules is work of the same kind.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

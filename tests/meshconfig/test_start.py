@@ -1,0 +1,139 @@
+"""What a command loads: the shell waits for it at every Tab, and a loop over specs at every `graylane render`."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from propagation import __version__
+
+ROOT = Path(__file__).parents[2]
+SPEC = ["-f", str(ROOT / "examples" / "cat-mouse" / "graylane.yaml")]
+ASKED = ["--host", "cat.example.com", "--header", "env:gray"]
+# Runs the command, and writes the names of all loaded modules as the last line of standard error.
+CODE = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+from meshconfig.cli import main
+sys.argv[0] = "graylane"
+main()
+"""
+NOBODYS = {
+    *(
+        "kubernetes",
+        "httpx",
+        "urllib3",
+        "watchfiles",
+        "prometheus_client",
+        "ruamel",
+        "opentelemetry",
+        "asyncio",
+        "rich",
+    ),
+    *("meshconfig.rollout", "meshconfig.cluster", "meshconfig.local", "meshconfig.lint", "meshconfig.edit"),
+    *("meshconfig.spec.rollout", "meshconfig.spec.local_mesh", "meshconfig.spec.istio_policy"),
+    *("meshconfig.cli.cluster", "meshconfig.cli.render_files", "meshconfig.backend.istio.dump_evidence"),
+}
+SIMULATION = {"meshconfig.simulate", "meshconfig.istio.types", "meshconfig.istio.resources", "meshconfig.cli.explain"}
+SPECS = {"meshconfig.spec", "meshconfig.compile", "meshconfig.backend", "meshconfig.groups", "yaml"}
+HELP = {"rich"}
+
+
+def run(*arguments, **variables):
+    """What a command prints, and the modules that it loaded."""
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, env={**os.environ, **variables}
+    )
+    *_, last = ended.stderr.splitlines()
+    return ended.stdout, set(json.loads(last))
+
+
+def complete(line):
+    """What bash runs for Tab at the end of the line."""
+    return run(
+        _GRAYLANE_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(len(line.split(" ")) - 1), COLUMNS="100"
+    )
+
+
+def under(loaded, names):
+    return sorted(one for one in loaded if any(one == name or one.startswith(f"{name}.") for name in names))
+
+
+@pytest.mark.parametrize(
+    ("command", "unwanted"),
+    [
+        (["render", *SPEC], NOBODYS | SIMULATION),
+        (["explain", *SPEC, *ASKED], NOBODYS),
+        (["explain", *SPEC, *ASKED, "--output", "json"], NOBODYS),
+        (["--help"], (NOBODYS | SIMULATION | SPECS) - HELP),
+        (["render", "--help"], (NOBODYS | SIMULATION) - HELP),
+        (["--version"], NOBODYS | SIMULATION | SPECS),
+    ],
+    ids=lambda value: " ".join(value[:1] + value[-2:]) if isinstance(value, list) else "",
+)
+def test_a_command_loads_only_what_it_needs(command, unwanted):
+    printed, loaded = run(*command)
+    assert printed
+    assert under(loaded, unwanted) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "unwanted"),
+    [
+        ("graylane re", ["render", "replicas"], NOBODYS | SIMULATION | SPECS),
+        ("graylane ver", ["version"], NOBODYS | SIMULATION | SPECS),
+        ("graylane render --istio", ["--istio-api"], NOBODYS | SIMULATION),
+        ("graylane render --istio-api v1b", ["v1beta1"], NOBODYS | SIMULATION),
+    ],
+)
+def test_a_completion_loads_only_what_it_needs(line, offered, unwanted):
+    printed, loaded = complete(line)
+    assert printed.split() == offered
+    assert under(loaded, unwanted) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("graylane version ", ["add", "weights", "takeover", "retire"]),
+        ("graylane lane add --m", ["--mode"]),
+        ("graylane rollout st", ["start", "status"]),
+    ],
+)
+def test_the_commands_of_a_group_are_completed(line, offered):
+    printed, _ = complete(line)
+    assert printed.split() == offered
+
+
+def test_a_mistyped_command_is_told_the_nearest_one(graylane):
+    code, _, said = graylane("rendr")
+    assert code == 2
+    assert "render" in said
+
+
+def test_a_policy_is_checked_though_its_models_are_loaded_late(tmp_path, graylane):
+    spec = tmp_path / "graylane.yaml"
+    text = Path(SPEC[1]).read_text()
+    spec.write_text(text.replace("      calls: [mouse]\n", "      calls: [mouse]\n      policy: {timeOut: 2s}\n"))
+    code, _, said = graylane("render", "-f", spec)
+    assert code == 2
+    assert said.endswith("spec.services.cat.policy.timeOut: unknown field; did you mean timeout?\n")
+
+
+def test_the_version_is_the_packages(graylane):
+
+    assert graylane("--version") == (0, f"graylane {__version__}\n", "")
+
+
+def test_on_a_terminal_explain_is_in_colour_and_says_the_same(monkeypatch, graylane):
+    plain = graylane("explain", *SPEC, *ASKED)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    code, coloured, said = graylane("explain", *SPEC, *ASKED)
+    assert "\x1b[1m" in coloured
+    assert (code, re.sub(r"\x1b\[[0-9;]*m", "", coloured), said) == plain
