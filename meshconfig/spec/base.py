@@ -27,7 +27,7 @@ API_VERSION = "graylane/v1"
 class Strict(BaseModel):
     """A mapping in a spec: no unknown fields, no silent conversions, field names in camelCase as in Kubernetes."""
 
-    # `defer_build`: pydantic builds a model's validator at its first use. The one of LaneGroup contains those of its parts.
+    # `defer_build`: pydantic builds a validator at its first use. The one of LaneGroup contains those of its parts.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, defer_build=True)
 
 
