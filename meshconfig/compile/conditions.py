@@ -96,7 +96,7 @@ def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
 def foreign_baggage(header: str) -> Condition:
     """There is baggage, all of it is ASCII, and no member is the tag's.
 
-    RE2 reads UTF-8: with other bytes in a header, a regex says nothing about what stands beside them.
+    RE2 reads UTF-8: of a header with other bytes it may not say what stands beside them.
     """
     return Condition(
         headers=((BAGGAGE, StringMatch("regex", r"[\t -~]+")),),
