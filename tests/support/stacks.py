@@ -4,9 +4,12 @@
 `remote-fields=env`) and of Micrometer Tracing 1.3 (its OpenTelemetry bridge) are written as these send them.
 """
 
+from typing import Any
+
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 
+from meshconfig.model import Carries
 from propagation import PropagationConfig, extract, inject
 
 CONFIG = PropagationConfig()
@@ -48,4 +51,10 @@ def bare(headers):
 
 
 # Stack → what a spec says of it in `carries`.
-CARRIES = {graylane: "both", micrometer: "both", sleuth: "header", opentelemetry: "baggage", bare: "none"}
+CARRIES: dict[Any, Carries] = {
+    graylane: "both",
+    micrometer: "both",
+    sleuth: "header",
+    opentelemetry: "baggage",
+    bare: "none",
+}

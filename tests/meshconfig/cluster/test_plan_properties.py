@@ -18,7 +18,8 @@ SOME = settings(max_examples=25, deadline=None, suppress_health_check=list(Healt
 @st.composite
 def outside(draw):
     """A request from outside, through services that pass on the header, or baggage, or both."""
-    return Asked(*draw(asked()), draw(st.sampled_from(("", "", "baggage", "env"))))
+    host, method, path, headers = draw(asked())
+    return Asked(host, method, path, headers, draw(st.sampled_from(("", "", "baggage", "env"))))
 
 
 def moments(random, made, live, wanted, called):
