@@ -53,7 +53,7 @@ def _digits(char: str) -> str:
 
 
 def members(headers: Iterable[str]) -> list[str]:
-    """The members of several headers, without the space around them."""
+    """The members of all given headers, without the space around them."""
     return [one for header in headers for part in header.split(",") if (one := part.strip(" \t"))]
 
 

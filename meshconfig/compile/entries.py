@@ -88,11 +88,11 @@ def _path_routes(
 
 
 def _settled_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
-    """The routes of `_service_routes`. With `baggage: keep` each stands twice, first for foreign baggage alone."""
+    """The routes of `_service_routes`. `baggage: keep` adds a copy of each for requests with foreign baggage alone."""
     foreign = foreign_baggage(service.group.spec.tag.header)
     for route in _service_routes(spec, service, field, default):
         if spec.baggage == "keep" and not route.refusal:
-            # A condition that names a member of ours is never met with foreign members alone.
+            # A condition on the tag's member never holds for a request that has foreign members alone.
             plain = [one for one in route.conditions or (Condition(),) if BAGGAGE not in dict(one.headers)]
             met = tuple(joined for one in plain if (joined := both(foreign, one)))
             if met:
@@ -131,7 +131,7 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
 
 
 def _tagged(lane: str) -> SetTag:
-    """Header and baggage agree: a service that prefers either sees the lane that was chosen."""
+    """The lane's tag in the header and in baggage: services differ in which of the two they prefer."""
     return SetTag(lane, baggage=True)
 
 

@@ -1,4 +1,4 @@
-"""How a service hands the tag on: in which headers it reads it, and in which it sends it."""
+"""How a service passes the tag on: the headers in which it reads it, and those in which it sends it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from meshconfig.simulate.request import Pairs
 
 @dataclass(frozen=True, slots=True)
 class Carrying:
-    """What services hand on.
+    """In which headers services pass the tag on.
 
     Parameters:
         tags: the headers that carry a tag, in lower case.
-        services: host in full → in which headers its service carries them; both, for a host not in it.
-        allowed: tag → the values (without what follows a dot) that are handed on; any, for a tag not in it.
+        services: by fully qualified host, the headers in which the service carries a tag; both for other hosts.
+        allowed: by tag, the values that services pass on, without the part behind a dot; all values for other tags.
     """
 
     tags: tuple[str, ...]
@@ -41,8 +41,10 @@ class Carrying:
         return (*given.items(), *_joined([*ours, *others]))
 
     def _read(self, tag: str, headers: Pairs, how: Carries) -> str | None:
-        """The one value of a tag: of its header, else of its member where baggage is read; two values are none."""
-        found = values(headers, tag) or (member_values(headers, tag) if how == "both" else [])
+        """The one value of a tag: of its header, else of its member if baggage is read. Two values count as none."""
+        found = values(headers, tag)
+        if how == "both":  # a WSGI server joins a header that was sent twice
+            found = [one.strip(" \t") for value in found for one in value.split(",")] or member_values(headers, tag)
         value = found[0] if len({*found}) == 1 else ""
         allowed = self.allowed.get(tag)
         return value if value and (allowed is None or value.partition(".")[0] in allowed) else None

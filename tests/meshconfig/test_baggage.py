@@ -1,5 +1,7 @@
 """Members of W3C baggage: the expressions that routes match them by, and how they are read."""
 
+import re
+
 import re2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,8 @@ from meshconfig import baggage
 from meshconfig.backend.istio.virtual_service import lift, lower
 from meshconfig.backend.manifest import Owner
 from meshconfig.model import Name, RemoveTag, Route, RouteId, RouteKind, RouteTable, SetTag, Target
-from propagation import extract, get, use
+from meshconfig.simulate import Carrying
+from propagation import extract, get, inject, use
 
 spaces = st.sampled_from(("", "", " ", "\t"))
 encoded = {"env": ("env", "%65nv", "e%6Ev", "en%76", "%65%6e%76"), "gray": ("gray", "gr%61y", "%67%72%61%79", "gra%79")}
@@ -21,6 +24,11 @@ members = st.builds(
 )
 headers = st.lists(st.one_of(members, st.sampled_from(("a", "", "a=b", "env", "a=b;env=gray"))), max_size=4).map(
     ",".join
+)
+
+
+sent_tags = st.tuples(
+    st.just("env"), st.sampled_from(("gray", "gray", "blue", "gray,gray", "gray, gray", "gray,blue", ""))
 )
 
 
@@ -52,6 +60,17 @@ def test_one_value_reads_as_propagation_reads_it(header):
         seen = get("env")
     if seen is not None:
         assert {one.partition(".")[0] for one in listed} == {seen}
+
+
+@given(st.lists(st.one_of(sent_tags, st.tuples(st.just("baggage"), headers)), max_size=3))
+def test_a_service_with_propagation_sends_what_explain_says(received):
+    with use(extract(received)):
+        sent = inject({})
+    foretold = dict(Carrying(("env",)).sent("cat", tuple(received)))
+    if re.fullmatch(r"[A-Za-z0-9._-]*", foretold.get("env", "")):
+        assert foretold.get("env") == sent.get("env")
+        ours = [one for one in baggage.members([foretold.get("baggage", "")]) if baggage.key_of(one) == "env"]
+        assert ours == ([f"env={sent['env']}"] if "env" in sent else [])
 
 
 def test_an_expression_tells_whose_member_it_asks_for():

@@ -140,7 +140,7 @@ class Generation:
                 yield self._asking(condition, StringMatch("exact", self.of(lane)))
 
     def _of_member(self, condition: Condition, lanes: Iterable[str]) -> Iterator[Condition]:
-        """A condition on baggage where the header is absent; any other on its absence no request here fulfils."""
+        """The conditions for a tag in baggage alone. No other condition on an absent header holds in a generation."""
         match = asked_in_baggage(condition, self.tag)
         for lane in lanes:
             if match is not None and holds(match, baggage.member(self.tag, lane)):

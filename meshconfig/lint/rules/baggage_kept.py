@@ -15,7 +15,7 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
         if entry.baggage == "keep":
             kept = sum(any(_keeps(one.tag) for one in route.targets) for route in group.model.entries[number].routes)
             message = (
-                f"{kept} of its routes stand twice, and where a request brings members of others, a service that reads "
+                f"this doubles {kept} routes; if a request brings members of others, a service that reads "
                 f"baggage alone sees no lane{_readers(group, number)}"
             )
             yield Hit(group, ("spec", "entries", number, "baggage"), message)
@@ -38,7 +38,7 @@ RULE = Rule(
     level=Level.INFO,
     title="An entry keeps baggage that comes from outside.",
     fix="Leave baggage: replace, unless clients outside send members that services need.",
-    why="The entry needs a second set of routes, and baggage has no room for the lane's member there: an entry can "
-    "replace the header, not add a member to it.",
+    why="The entry needs a second set of routes. Where these apply, baggage lacks the lane's member: Istio can replace "
+    "a header, but it cannot add a member to one.",
     spec=check,
 )

@@ -127,7 +127,7 @@ def test_gl605_is_no_matter_for_a_service_that_calls_nobody(codes):
 def test_gl606_says_what_keeping_costs_and_whom(findings):
     found = [one for one in findings(fleet(entry="baggage: keep")) if one.code == "GL606"]
     assert [(one.path, one.level) for one in found] == [("spec.entries[0].baggage", Level.INFO)]
-    assert "3 of its routes stand twice" in found[0].message
+    assert "this doubles 3 routes" in found[0].message
     assert found[0].message.endswith("sees no lane")
     (named,) = [one for one in findings(fleet(cat="baggage", entry="baggage: keep")) if one.code == "GL606"]
     assert named.message.endswith("sees no lane: cat")
