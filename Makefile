@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test dist pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test interop-test dist pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,8 +41,8 @@ ifneq ($(filter coverage,$(MAKECMDGOALS)),)
 PYTEST := $(BIN)/coverage erase && $(BIN)/coverage run -m pytest
 endif
 
-test: $(VENV)/.dev ## every test that needs no cluster
-	@$(PYTEST) -n 2 -q --ignore=tests/cluster
+test: $(VENV)/.dev ## every test that needs no cluster and no other language
+	@$(PYTEST) -n 2 -q --ignore=tests/cluster --ignore=tests/interop
 
 coverage: test ## the same, and the share of the product's branches that they take
 	@$(BIN)/coverage combine -q
@@ -79,6 +79,9 @@ LAB := ../shared/lab/lab.py
 cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONFIG, GRAYLANE_GATEWAY)
 	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/cluster -m cluster -s; \
 	else PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
+
+interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn
+	@$(BIN)/pytest -q tests/interop
 
 dist: $(VENV)/.dev ## the wheel and the source distribution, built and checked, in dist
 	@rm -rf dist

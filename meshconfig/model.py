@@ -13,6 +13,7 @@ from meshconfig.load import FieldPath
 
 IstioFields = Mapping[str, Any]  # fields of Istio's resources that graylane passes through unchanged
 NO_FIELDS: IstioFields = {}
+Carries = Literal["header", "baggage", "both", "none"]  # in which headers a service reads the tag and passes it on
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,25 @@ _ALWAYS = Condition()
 
 @dataclass(frozen=True, slots=True)
 class SetTag:
-    """The proxy sets the tag's header to this value, whatever came in."""
+    """The proxy sets the tag's header to this value, whatever came in.
+
+    Parameters:
+        baggage: it also replaces the W3C baggage header by the tag's member.
+    """
 
     value: str
+    baggage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveTag:
-    """The proxy removes the tag's header."""
+    """The proxy removes the tag's header.
+
+    Parameters:
+        baggage: it also removes the W3C baggage header.
+    """
+
+    baggage: bool = False
 
 
 TagChange = SetTag | RemoveTag | None  # None: the tag's header goes on as it came
@@ -328,6 +340,7 @@ class Service:
         routes: its routes for requests between services.
         calls: the names of the services that it calls.
         traffic_policy: Istio's TrafficPolicy for all its subsets.
+        carries: the headers in which it reads the tag and passes it on.
     """
 
     name: str
@@ -339,6 +352,7 @@ class Service:
     calls: tuple[str, ...] = ()
     traffic_policy: IstioFields = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
+    carries: Carries = "both"
 
     @property
     def namespace(self) -> str:
@@ -386,6 +400,7 @@ class Model:
         namespace: the group's namespace.
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
+        baggage: routes ask for the tag in W3C baggage too, where the header is absent.
     """
 
     group: str
@@ -394,6 +409,7 @@ class Model:
     baseline: str
     services: tuple[Service, ...]
     entries: tuple[Entry, ...]
+    baggage: bool = False
 
     def routing(self) -> RoutingState:
         """The group's tables, each under the name of its resource."""

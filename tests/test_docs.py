@@ -174,3 +174,8 @@ def test_a_spec_that_a_page_shows_is_one(text):
         validate(LocalMesh, document.value, document.locate)
     else:
         assert groups([document])
+
+
+def test_the_propagator_for_go_is_the_one_that_the_interop_tests_run():
+    page = (ROOT / "docs" / "other-languages.md").read_text()
+    assert (ROOT / "tests" / "interop" / "go" / "tagheader.go").read_text() in page

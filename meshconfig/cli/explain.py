@@ -1,7 +1,7 @@
 """`graylane explain`: which route takes a request, which version answers, and why the earlier routes do not."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from meshconfig.model import Model, Service
 from meshconfig.render import render
 from meshconfig.simulate import (
     ANY_GATEWAY,
+    Carrying,
     Decision,
     Destination,
     Index,
@@ -24,6 +25,7 @@ from meshconfig.simulate import (
     Request,
     Step,
     follow,
+    loss,
     simulate,
 )
 
@@ -79,12 +81,13 @@ def command(
     names = Names(compiled, ", ".join(file))
     request = _request(names, host, path, _headers(header or ()), method, source)
     decision = simulate(index, request)
-    steps = _follow(index, request, names, chain) if chain else ()
+    hops = [names.service(name.strip()) for name in chain.split(",")] if chain else []
+    steps = follow(index, request, [(hop.host, hop.port) for hop in hops], carrying=names.carrying) if hops else ()
     if output is Output.JSON:
-        shown = [_json_step(step) for step in steps] if chain else asdict(decision)
+        shown = [_json_step(step, names, hops) for step in steps] if chain else asdict(decision)
         print(json.dumps(shown, indent=2, default=_plain))
     else:
-        print_lines([*_lines(request, decision, names), *_chain_lines(steps, names, chain or "")])
+        print_lines([*_lines(request, decision, names), *_chain_lines(steps, names, hops)])
     if not decision.destinations:
         raise typer.Exit(FAILED)
 
@@ -96,7 +99,11 @@ class Names:
         self.services = {service.name: service for model in compiled for service in model.services}
         self.by_host = {service.host: service for service in self.services.values()}
         self.files = files
-        self.tags = {model.tag for model in compiled}
+        self.models = {service.host: model for model in compiled for service in model.services}
+        self.carrying = Carrying(
+            tuple(sorted({model.tag for model in compiled})),
+            {service.host: service.carries for service in self.services.values()},
+        )
 
     def service(self, name: str) -> Service:
         """Find a service by its name in the spec, its Service's name or its full host.
@@ -137,11 +144,6 @@ def _request(
         return Request(parts.netloc, path, method.upper(), headers, gateway=ANY_GATEWAY, scheme=parts.scheme or "http")
     sender, target = names.service(source), names.service(host)
     return Request(target.host, path, method.upper(), headers, source_namespace=sender.namespace, port=target.port)
-
-
-def _follow(index: Index, request: Request, names: Names, chain: str) -> tuple[Step, ...]:
-    hops = [names.service(name.strip()) for name in chain.split(",")]
-    return follow(index, request, [(hop.host, hop.port) for hop in hops], propagate=(*names.tags, "baggage"))
 
 
 def _lines(request: Request, decision: Decision, names: Names) -> list[Line]:
@@ -185,22 +187,36 @@ def _percent(share: Fraction) -> str:
     return f"{float(share):.4g}" if share < Fraction(1, 1000) else f"{float(share) * 100:.3g} %"
 
 
-def _chain_lines(steps: Sequence[Step], names: Names, chain: str) -> list[Line]:
+def _chain_lines(steps: Sequence[Step], names: Names, hops: Sequence[Service]) -> list[Line]:
     if not steps:
         return []
-    hops = [name.strip() for name in chain.split(",")]
-    return [("", ""), ("along the chain:", "bold"), *(_chain(step, names, hops) for step in steps)]
+    ways = [line for step in steps for line in _chain(step, names, hops)]
+    return [("", ""), ("along the chain:", "bold"), *ways]
 
 
-def _chain(step: Step, names: Names, hops: Sequence[str]) -> Line:
+def _chain(step: Step, names: Names, hops: Sequence[Service]) -> Iterator[Line]:
     way = " → ".join(names.version(one) if isinstance(one, Destination) else str(one) for one in step.outcomes)
-    left = hops[len(step.outcomes) :]
+    left = [hop.name for hop in hops[len(step.outcomes) :]]
     missed = f"   it never comes to {', '.join(left)}" if left else ""
-    return (f"  {_percent(step.probability):>6} {way}{missed}", "")
+    yield f"  {_percent(step.probability):>6} {way}{missed}", ""
+    yield from ((f"         {one}", "yellow") for one in _losses(step, names, hops))
 
 
-def _json_step(step: Step) -> dict[str, Any]:
-    return {"probability": step.probability, "outcomes": [asdict(one) for one in step.outcomes]}
+def _losses(step: Step, names: Names, hops: Sequence[Service]) -> Iterator[str]:
+    """The services that lose the tag along this way."""
+    for hop, at in zip(hops[:-1], step.outcomes, strict=False):
+        if isinstance(at, Destination) and at.host == hop.host:
+            model, sent = names.models[hop.host], names.carrying.sent(hop.host, at.headers)
+            if lost := loss(hop.name, hop.carries, model.tag, at.headers, sent, in_baggage=model.baggage):
+                yield lost
+
+
+def _json_step(step: Step, names: Names, hops: Sequence[Service]) -> dict[str, Any]:
+    return {
+        "probability": step.probability,
+        "outcomes": [asdict(one) for one in step.outcomes],
+        "lost": list(_losses(step, names, hops)),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -36,6 +36,7 @@ def compile_group(group: LaneGroup, locate: Locate | None = None) -> Model:
         baseline=group.spec.tag.default,
         services=tuple(map(service, services.values())),
         entries=tuple(entry(group, index, name, services) for index, name in enumerate(entry_resources(group))),
+        baggage=group.spec.tag.baggage,
     )
 
 

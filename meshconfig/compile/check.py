@@ -3,15 +3,19 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from meshconfig.baggage import HEADER as BAGGAGE
+from meshconfig.baggage import regex
 from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
 from meshconfig.compile.names import entry_resources, service_resource
 from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition
 from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
+from meshconfig.spec.match import MAX_REGEX
 
 Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
+LONGEST_GENERATION = ".next99"  # what a consistent change adds to a tag
 
 
 def problems(group: LaneGroup) -> Iterator[Wrong]:
@@ -20,6 +24,11 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
     yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
     for name, lane in spec.lanes.items():
         yield from _lane(group, name, lane.versions)
+        if spec.tag.baggage and len(regex(spec.tag.header, f"{name}{LONGEST_GENERATION}")) > MAX_REGEX:
+            message = (
+                f"with tag.baggage, {spec.tag.header}={name} makes a regular expression of over {MAX_REGEX} characters"
+            )
+            yield (*SPEC, "lanes", name), message
     if spec.tag.default in spec.lanes:
         for service in spec.services:
             yield from _service(group, service)
@@ -143,11 +152,11 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
         if route.service not in spec.services:
             yield from _unknown((*at, "service"), route.service, spec.services, "service")
         else:
-            yield from _route(group, entry, index, at)
+            yield from _route(group, entry, index, where)
 
 
-def _route(group: LaneGroup, entry: Entry, index: int, at: FieldPath) -> Iterator[Wrong]:
-    route = entry.routes[index]
+def _route(group: LaneGroup, entry: Entry, index: int, where: FieldPath) -> Iterator[Wrong]:
+    route, at = entry.routes[index], (*where, "routes", index)
     service = group.service(route.service)
     here = Condition(path=path(route.path), method=route.method)
     if route.rewrite and route.path.regex:
@@ -155,6 +164,12 @@ def _route(group: LaneGroup, entry: Entry, index: int, at: FieldPath) -> Iterato
     matches: list[tuple[str, Match]] = [(f"admit[{n}]", admit.match) for n, admit in enumerate(entry.admit)]
     matches += [(f"rules[{n}] of {route.service}", rule.match) for n, rule in enumerate(service.spec.rules)]
     for name, match in matches:
+        if entry.baggage == "keep" and BAGGAGE in match.headers:
+            yield (
+                (*where, "baggage"),
+                f"with {name}: the header {BAGGAGE} is matched twice, as keep asks for it too: "
+                "Istio takes one match per header",
+            )
         try:
             both(here, condition(match))
         except NotExpressibleError as error:

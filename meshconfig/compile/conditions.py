@@ -1,9 +1,10 @@
 """Turns the matches of a spec into conditions, and joins two conditions into one."""
 
 import itertools
-import re
 from collections.abc import Mapping
 
+from meshconfig.baggage import HEADER as BAGGAGE
+from meshconfig.baggage import quoted, regex, with_key
 from meshconfig.model import Condition, Named, StringMatch, named
 from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch
 from meshconfig.spec.match import StringMatch as StringMatchSpec
@@ -88,13 +89,19 @@ def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
     plain = Condition(headers=((header, StringMatch("exact", lane)),))
     if not baggage:
         return (plain,)
-    member = StringMatch("regex", baggage_regex(header, lane))
-    return (plain, Condition(headers=(("baggage", member),), absent=((header, StringMatch("present")),)))
+    member = StringMatch("regex", regex(header, lane))
+    return (plain, Condition(headers=((BAGGAGE, member),), absent=((header, StringMatch("present")),)))
 
 
-def baggage_regex(key: str, value: str) -> str:
-    """A regex for a `baggage` header that has this member at any place. Source: W3C Baggage, 3.2.1."""
-    return rf"(.*,)?\s*{_quoted(key)}\s*=\s*{_quoted(value)}\s*([;,].*)?"
+def foreign_baggage(header: str) -> Condition:
+    """There is baggage, all of it is ASCII, and no member is the tag's.
+
+    RE2 reads UTF-8: of a header with other bytes it may not say what stands beside them.
+    """
+    return Condition(
+        headers=((BAGGAGE, StringMatch("regex", r"[\t -~]+")),),
+        absent=((BAGGAGE, StringMatch("regex", with_key(header))),),
+    )
 
 
 def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
@@ -105,7 +112,7 @@ def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
     """
     if len(cookies) > MAX_COOKIES:
         raise NotExpressibleError(f"at most {MAX_COOKIES} cookies in one match")
-    pairs = [f"{_quoted(name)}={_cookie_value(match)}" for name, match in sorted(cookies.items())]
+    pairs = [f"{quoted(name)}={_cookie_value(match)}" for name, match in sorted(cookies.items())]
     # RFC 6265 puts one space between cookies. The regex is kept short, because Envoy limits the instructions of a
     # regex (100 by default, 32768 in Istio's bootstrap) and refuses the whole route table for a longer one.
     orders = [";(.*;)? *".join(order) for order in itertools.permutations(pairs)]
@@ -119,14 +126,10 @@ def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
 def _cookie_value(match: StringMatchSpec) -> str:
     given = string_match(match)
     if given.kind == "exact":
-        return _quoted(given.value)
+        return quoted(given.value)
     if given.kind == "prefix":
-        return _quoted(given.value) + "[^;]*"
+        return quoted(given.value) + "[^;]*"
     return f"({given.value})" if given.kind == "regex" else "[^;]*"
-
-
-def _quoted(literal: str) -> str:
-    return re.sub(r"([.+*?^$|()\[\]{}\\])", r"\\\1", literal)
 
 
 def _named(matches: Mapping[str, StringMatchSpec]) -> Named:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from meshconfig.compile.conditions import both, condition, path
+from meshconfig.baggage import HEADER as BAGGAGE
+from meshconfig.compile.conditions import both, condition, foreign_baggage, path
 from meshconfig.compile.services import (
     Destinations,
     istio_fields,
@@ -72,7 +73,7 @@ def _path_routes(
     here = Condition(path=path(one.path), method=one.method)
     default = Origin((*field, "routes", number), service.name)
     fields = istio_fields(service.spec.policy)
-    for route in _service_routes(spec, service, field, default):
+    for route in _settled_routes(spec, service, field, default):
         conditions = route.conditions or (Condition(),)
         met = [joined for each in conditions if (joined := both(here, each))]
         if met:
@@ -86,6 +87,24 @@ def _path_routes(
             yield with_fields(narrowed, fields)
 
 
+def _settled_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
+    """The routes of `_service_routes`. `baggage: keep` adds a copy of each for requests with foreign baggage alone."""
+    foreign = foreign_baggage(service.group.spec.tag.header)
+    for route in _service_routes(spec, service, field, default):
+        if spec.baggage == "keep" and not route.refusal:
+            # A condition on the tag's member never holds for a request that has foreign members alone.
+            plain = [one for one in route.conditions or (Condition(),) if BAGGAGE not in dict(one.headers)]
+            met = tuple(joined for one in plain if (joined := both(foreign, one)))
+            if met:
+                yield replace(route, conditions=met, targets=tuple(map(_keeping, route.targets)))
+        yield route
+
+
+def _keeping(target: Target) -> Target:
+    """A target that leaves baggage as it came."""
+    return replace(target, tag=replace(target.tag, baggage=False)) if target.tag else target
+
+
 def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
     """The rewrite of a route; Istio replaces the whole matched prefix, so it repeats what a rule added to that."""
     if one.rewrite is None or one.path.prefix is None or narrowed.path is None:
@@ -96,14 +115,14 @@ def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
 def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
     trusted = spec.tag == "trusted"
     # For requests in no lane: a tag from outside that no lane has must not take effect at a later service.
-    nobody: TagChange = RemoveTag() if trusted else SetTag(service.group.spec.tag.default)
+    nobody: TagChange = RemoveTag(baggage=True) if trusted else _tagged(service.group.spec.tag.default)
     destinations = Destinations(service)
     if trusted:
         for lane, _ in service.lanes:
-            yield lane_route(service, lane, destinations.entering(lane, SetTag(lane)))
+            yield lane_route(service, lane, destinations.entering(lane, _tagged(lane)))
     for index, admit in enumerate(spec.admit):
         route_id = RouteId(RouteKind.ADMIT, str(index + 1))
-        targets = destinations.entering(admit.lane, SetTag(admit.lane))
+        targets = destinations.entering(admit.lane, _tagged(admit.lane))
         origin = Origin((*field, "admit", index), service.name)
         yield lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
     yield from rule_routes(service, nobody)
@@ -111,10 +130,15 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
     yield Route(RouteId(RouteKind.DEFAULT), (), weighed(split or destinations.untagged(nobody)), origin=default)
 
 
+def _tagged(lane: str) -> SetTag:
+    """The lane's tag in the header and in baggage: services differ in which of the two they prefer."""
+    return SetTag(lane, baggage=True)
+
+
 def _split(spec: EntrySpec, destinations: Destinations) -> tuple[Target, ...]:
     """The targets of a split. Each sets its lane's tag, so that a request stays in the lane at all later services."""
     shares = sorted((spec.split or {}).items())
-    lanes = [(share, destinations.entering(lane, SetTag(lane))) for lane, share in shares if share]
+    lanes = [(share, destinations.entering(lane, _tagged(lane))) for lane, share in shares if share]
     # A lane may have several versions with weights of their own. Scaling all to one total keeps the lanes' shares.
     common = math.lcm(*(_total(targets) for _, targets in lanes))
     return tuple(

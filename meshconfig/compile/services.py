@@ -39,6 +39,7 @@ def service(one: ServiceInGroup) -> Service:
         calls=one.spec.calls,
         traffic_policy=istio_fields(one.spec.traffic_policy),
         autoscalers=tuple(_autoscalers(one)),
+        carries=one.spec.carries,
     )
 
 

@@ -2,7 +2,7 @@
 
     request → at_gateway | in_mesh (finds the virtual host; candidates: the routes that the proxy gets)
             → match → action (clusters, headers, paths, redirect) → Decision
-    chain: follows a request through several services, one decision at each
+    chain: follows a request through several services, one decision at each; carry: what a service sends on
 
 The package `meshconfig.istio` says what the fields of the resources mean.
 
@@ -13,6 +13,7 @@ TCP and TLS routes, retries and time-outs, ambient mode, the Kubernetes Gateway 
 """
 
 from meshconfig.istio.routes import Mismatch, RouteRef
+from meshconfig.simulate.carry import Carrying, loss
 from meshconfig.simulate.chain import Step, follow
 from meshconfig.simulate.decide import simulate
 from meshconfig.simulate.decision import (
@@ -33,6 +34,7 @@ from meshconfig.simulate.request import ANY_GATEWAY, Request
 
 __all__ = [
     "ANY_GATEWAY",
+    "Carrying",
     "Decision",
     "Destination",
     "DirectResponse",
@@ -50,5 +52,6 @@ __all__ = [
     "Step",
     "Undecided",
     "follow",
+    "loss",
     "simulate",
 ]

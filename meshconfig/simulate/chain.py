@@ -1,17 +1,17 @@
 """A request followed through the services that it makes call each other."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from meshconfig.istio import Resources
+from meshconfig.simulate.carry import Carrying
 from meshconfig.simulate.decide import simulate
 from meshconfig.simulate.decision import Decision, Destination, Outcome
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.request import Pairs, Request
+from meshconfig.simulate.request import Request
 
-BAGGAGE = "baggage"
-PROPAGATED = ("env", BAGGAGE)
+CARRYING = Carrying(("env",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +34,26 @@ def follow(
     request: Request,
     chain: Sequence[tuple[str, int | None]],
     *,
-    propagate: Collection[str] = PROPAGATED,
-    allowed: Mapping[str, Collection[str]] | None = None,
+    carrying: Carrying = CARRYING,
 ) -> tuple[Step, ...]:
     """Every way that a request may take along a chain of services; the probabilities sum to 1.
 
     Parameters:
         chain: host and port of each service, in order. `request` goes to the first; each service calls the next.
-        propagate: the names of the headers that each service hands on.
-        allowed: for each header, the values that services hand on, without the part behind a dot; a header that is
-            not in it is handed on with any value.
+        carrying: what services hand on.
     """
     index = resources if isinstance(resources, Index) else Index(resources)
-    rules = _Rules(frozenset(name.lower() for name in propagate), allowed or {})
     ways = [Step(Fraction(1), (), ())]
     for number, call in enumerate(chain):
         before = chain[number - 1][0] if number else None
         ways = [
-            longer for way in ways for longer in _longer(index, way, _next(index, way, request, before, call, rules))
+            longer for way in ways for longer in _longer(index, way, _next(index, way, request, before, call, carrying))
         ]
     return tuple(_merged(ways))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    propagate: frozenset[str]
-    allowed: Mapping[str, Collection[str]]
-
-    def carried(self, headers: Pairs) -> Pairs:
-        """The headers that a service with `propagation` hands on.
-
-        A header with two different values is dropped; the values of `baggage` are joined, because it is a list.
-        """
-        found: dict[str, list[str]] = {}
-        for name, value in headers:
-            if name in self.propagate and value not in found.setdefault(name, []):
-                found[name].append(value)
-        if baggage := found.pop(BAGGAGE, None):
-            found[BAGGAGE] = [",".join(baggage)]
-        return tuple((name, one[0]) for name, one in found.items() if len(one) == 1 and self._may(name, one[0]))
-
-    def _may(self, name: str, value: str) -> bool:
-        return name not in self.allowed or value.partition(".")[0] in self.allowed[name]
-
-
 def _next(
-    index: Index, way: Step, request: Request, before: str | None, call: tuple[str, int | None], rules: _Rules
+    index: Index, way: Step, request: Request, before: str | None, call: tuple[str, int | None], carrying: Carrying
 ) -> Request | None:
     """The request of the next hop; None where the way has ended, because the request did not reach `before`."""
     if before is None:
@@ -90,7 +64,7 @@ def _next(
     known = index.registry.get(at.host)
     return Request(
         call[0],
-        headers=rules.carried(at.headers),
+        headers=carrying.sent(at.host, at.headers),
         source_namespace=known.namespace if known else "",
         source_labels=_labels(index, at),
         port=call[1],

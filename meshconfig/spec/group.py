@@ -89,11 +89,15 @@ class Rule(Strict):
 
 
 class ServiceSpec(Strict):
-    """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests."""
+    """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests.
+
+    `carries`: the headers in which it reads the tag and passes it on to the services that it calls.
+    """
 
     host: ServiceHost
     port: PortNumber
     calls: Items[str] = ()
+    carries: Literal["header", "baggage", "both", "none"] = "both"
     versions: Annotated[dict[DnsLabel, Version], Field(min_length=1)]
     default: str | None = None
     weights: Weights | None = None
@@ -147,11 +151,15 @@ class PathRoute(Strict):
 
 
 class Entry(Strict):
-    """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths."""
+    """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths.
+
+    `baggage`: `replace` sets W3C baggage to the tag alone or removes it; `keep` lets members of others in.
+    """
 
     hosts: Annotated[Items[EntryHost], Field(min_length=1)]
     gateway: GatewayRef = GatewayRef.model_construct()
     tag: Literal["trusted", "untrusted"] = "trusted"
+    baggage: Literal["replace", "keep"] = "replace"
     admit: Items[Admit] = ()
     split: Weights | None = None
     routes: Annotated[Items[PathRoute], Field(min_length=1)]

@@ -168,6 +168,23 @@ def test_the_schema_takes_every_example_and_refuses_a_typing_error(graylane):
     assert not validator.is_valid(wrong)
 
 
+def test_a_chain_names_the_service_that_loses_the_tag_and_what_to_set(graylane, tmp_path):
+    spec = tmp_path / "graylane.yaml"
+    text = Path(SPEC).read_text()
+    asked = ["explain", "-f", spec, "--host", "cat.example.com", "-H", "env:gray", "--chain", "cat,mouse"]
+    spec.write_text(text.replace("calls: [mouse]", "calls: [mouse]\n      carries: baggage"))
+    _, out, _ = graylane(*asked)
+    assert out.splitlines()[-1].strip().startswith("cat loses the tag: it sends baggage alone")
+    assert "tag.baggage: true" in out.splitlines()[-1]
+    _, out, _ = graylane(*asked, "--output", "json")
+    (way,) = json.loads(out)
+    assert way["lost"][0].startswith("cat loses the tag")
+    assert [one["subset"] for one in way["outcomes"]] == ["gray", "prod"]
+    spec.write_text(text)
+    _, out, _ = graylane(*asked)
+    assert "loses" not in out
+
+
 def test_a_chain_that_is_not_met_says_so(graylane):
     _, out, _ = graylane("explain", "-f", SPEC, "--host", "cat.example.com", "--chain", "mouse,cat")
     assert out.splitlines()[-1] == "   100 % cat / prod   it never comes to cat"

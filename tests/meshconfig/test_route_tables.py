@@ -50,8 +50,8 @@ def test_what_is_lowered_is_lifted_as_the_same_table(value):
     assert [one for table in lifted.tables for one in backend().lower(table, owner(compiled))] == render([compiled])
 
 
-words = st.sampled_from(("gray", "prod", "gray.next", "a,b", "é", "default", "rule-1", "", "x y"))
-headers = st.sampled_from(("env", "Env", "user", "@request.auth.claims.sub"))
+words = st.sampled_from(("env=gray", "env=", "gray", "prod", "gray.next", "a,b", "é", "default", "rule-1", "", "x y"))
+headers = st.sampled_from(("env", "baggage", "Env", "user", "@request.auth.claims.sub"))
 strings = st.one_of(
     st.just({}),
     st.builds(lambda kind, word: {kind: word}, st.sampled_from(("exact", "prefix", "regex")), words),

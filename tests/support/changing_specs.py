@@ -122,6 +122,15 @@ def trail(draw, spec):
     spec["trail"] = not spec.get("trail", False)
 
 
+def tag_baggage(draw, spec):
+    spec["tag"]["baggage"] = not spec["tag"]["baggage"]
+
+
+def entry_baggage(draw, spec):
+    for entry in spec["entries"]:
+        entry["baggage"] = draw(st.sampled_from(("replace", "keep")))
+
+
 def service_weights(draw, spec):
     service = _one(draw, spec["services"])
     service.pop("default", None)
@@ -212,6 +221,8 @@ EDITS = (
     lane_comes,
     lane_goes,
     trail,
+    tag_baggage,
+    entry_baggage,
     service_weights,
     every_service_moves,
     service_rules,

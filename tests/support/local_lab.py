@@ -143,9 +143,13 @@ class Command:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def until(self, text: str, times: int = 1) -> str:
+    def until(self, text: str, times: int = 1, patience: float = PATIENCE) -> str:
         """The line with this text, as soon as it has been printed so many times."""
-        found = eventually(lambda: self.found(text)[times - 1 :] or not self.reading.is_alive(), self.what_it_said)
+
+        def look() -> Any:
+            return self.found(text)[times - 1 :] or not self.reading.is_alive()
+
+        found = eventually(look, self.what_it_said, patience)
         assert found is not True, f"it ended without {text!r}: {self.what_it_said()}"
         return str(found[0])
 
@@ -190,9 +194,9 @@ class Command:
         return f"exit code {self.process.poll()}\n{self.output}"
 
 
-def eventually(look: Callable[[], Any], or_say: Callable[[], str] = lambda: "") -> Any:
-    """What a look gives, as soon as it is something."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(look: Callable[[], Any], or_say: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> Any:
+    """What a look gives, as soon as it is something, within so many seconds."""
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if found := look():
             return found

@@ -73,12 +73,13 @@ def shares(decision):
 
 @dataclass(frozen=True)
 class Asked:
-    """One request from outside."""
+    """One request from outside. `dropped`: a header that services do not pass on."""
 
     host: str
     method: str
     path: str
     headers: tuple
+    dropped: str = ""
 
     def at_entry(self, state):
         entries = manifests_of(state, "VirtualService", mesh=False)
@@ -88,7 +89,8 @@ class Asked:
         )
 
     def at_hop(self, host, manifests, headers):
-        request = Request(host, self.path, self.method, headers, source_namespace="demo", port=9001)
+        passed_on = tuple(pair for pair in headers if pair[0] != self.dropped)
+        request = Request(host, self.path, self.method, passed_on, source_namespace="demo", port=9001)
         return shares(decision(manifests, request))
 
 

@@ -11,6 +11,19 @@ HEADERS = ("end-user", "x-team")
 WORDS = ("alice", "alice2", "bob", "", "a.b")
 PATHS = ("/", "/api", "/api/v1", "/apix", "/b")
 METHODS = ("GET", "POST")
+BAGGAGE = (
+    "env=gray",
+    "a=b, env=blue;ttl=5",
+    "xenv=gray",
+    "env = canary ,c=d",
+    "env=grayer",
+    "%65nv=gray",
+    "a=b,env=bl%75e",
+    "env=gray%3Bpropagation%3Dunlimited",
+    "Env=gray,a",
+    "a=b",
+    "",
+)
 HOSTS = ("a.example.com", "b.example.com")
 
 
@@ -60,6 +73,7 @@ def services(draw: st.DrawFn, name: str, lanes: list[str], port: int) -> Value:
         spec["default"] = draw(st.sampled_from(versions))
     rules = st.fixed_dictionaries({"match": matches(), "weights": weights(versions)})
     spec["rules"] = draw(st.lists(rules, max_size=2))
+    spec["carries"] = draw(st.sampled_from(("both", "both", "header", "baggage", "none")))
     return spec
 
 
@@ -85,6 +99,7 @@ def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> V
         "hosts": [host],
         "gateway": {"selector": {"istio": "ingressgateway"}, "port": 80},
         "tag": draw(st.sampled_from(("trusted", "untrusted"))),
+        "baggage": draw(st.sampled_from(("replace", "replace", "keep"))),
         "routes": routes,
     }
     admit = st.fixed_dictionaries({"lane": st.sampled_from(["prod", *lanes]), "match": matches()})
@@ -122,7 +137,7 @@ Asked = tuple[str, str, str, tuple[tuple[str, str], ...]]
 def asked(draw: st.DrawFn, hosts: tuple[str, ...] = HOSTS) -> Asked:
     """One request: host, method, path with its query, and headers, some of them twice."""
     tags = st.sampled_from(("gray", "blue", "canary", "prod", "daily", "gray,prod", "Gray"))
-    baggage = st.sampled_from(("env=gray", "a=b, env=blue;ttl=5", "xenv=gray", "env = canary ,c=d", "env=grayer"))
+    baggage = st.sampled_from(BAGGAGE)
     cookies = st.sampled_from(("beta=alice", "team=bob; beta=a.b", "xbeta=alice; team=alice2", "beta=; team=b"))
     header = st.one_of(
         st.tuples(st.just("env"), tags),

@@ -11,7 +11,7 @@ from typing import Any
 
 from meshconfig.backend.istio.envoy_dump import Json, weighted_clusters
 from meshconfig.backend.istio.route_names import route_name
-from meshconfig.backend.istio.virtual_service import REFUSED
+from meshconfig.backend.istio.virtual_service import REFUSED, removed_names, tag_values
 from meshconfig.duration import go_seconds
 from meshconfig.istio import cluster_names, fqdn
 from meshconfig.istio.destinations import is_internal
@@ -83,9 +83,9 @@ def _operations(route: Route, tag: str) -> Iterator[tuple[str, ...]]:
     yield from _given(route.fields.get("headers"))
     for target in route.targets:
         if isinstance(target.tag, SetTag):
-            yield "request", "set", tag, target.tag.value
+            yield from (("request", "set", *pair) for pair in tag_values(target.tag, tag).items())
         if isinstance(target.tag, RemoveTag):
-            yield "request", "remove", tag
+            yield from (("request", "remove", name) for name in removed_names(target.tag, tag))
         if target.trail:
             yield "response", "add", TRAIL, target.trail
         yield from _given(target.fields.get("headers"))

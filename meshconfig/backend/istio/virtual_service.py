@@ -10,6 +10,8 @@ from typing import Any
 
 from meshconfig.backend.istio.route_names import route_id, route_name
 from meshconfig.backend.manifest import Manifest, Owner, rest
+from meshconfig.baggage import HEADER as BAGGAGE
+from meshconfig.baggage import member
 from meshconfig.model import (
     TRAIL,
     Condition,
@@ -105,10 +107,26 @@ def _destination(target: Target, tag: str) -> Manifest:
 def _with_tag(headers: Mapping[str, Any], change: TagChange, tag: str) -> Manifest:
     request = dict(headers.get("request") or {})
     if isinstance(change, SetTag):
-        request = {**request, "set": {tag: change.value, **(request.get("set") or {})}}
-    else:
-        request = {**request, "remove": [tag, *(request.get("remove") or ())]}
+        request = {**request, "set": {**tag_values(change, tag), **(request.get("set") or {})}}
+    elif change is not None:
+        request = {**request, "remove": [*removed_names(change, tag), *(request.get("remove") or ())]}
     return {**headers, "request": request}
+
+
+def tag_values(change: SetTag, tag: str) -> Mapping[str, str]:
+    """The headers that a target sets, in the words of an Istio resource."""
+    both = {BAGGAGE: format_escaped(member(tag, change.value))} if change.baggage else {}
+    return {tag: change.value, **both}
+
+
+def removed_names(change: RemoveTag, tag: str) -> tuple[str, ...]:
+    """The headers that a target removes."""
+    return (tag, BAGGAGE) if change.baggage else (tag,)
+
+
+def format_escaped(value: str) -> str:
+    """A header's value as Envoy reads it: `%` begins a format there."""
+    return value.replace("%", "%%")
 
 
 def _with_trail(headers: Mapping[str, Any], trail: str) -> Manifest:
@@ -220,20 +238,26 @@ def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
 
 
 def _take_tag(fields: Manifest, tag: str) -> TagChange:
-    """What a destination does to the tag's header. It is removed from `fields`."""
+    """What a destination does to the tag's header and to baggage. It is removed from `fields`."""
     headers = fields.get("headers") or {}
     request = headers.get("request") or {}
     given, removed = request.get("set") or {}, request.get("remove") or []
     change: TagChange = None
     if tag in given:
-        change = SetTag(given[tag])
-        left = _without(request, "set", {name: value for name, value in given.items() if name != tag})
+        change = _set_tag(given, tag)
+        ours = tag_values(change, tag)
+        left = _without(request, "set", {name: value for name, value in given.items() if name not in ours})
     elif removed[:1] == [tag]:
-        change = RemoveTag()
-        left = _without(request, "remove", removed[1:])
+        change = RemoveTag(baggage=removed[1:2] == [BAGGAGE])
+        left = _without(request, "remove", removed[2 if change.baggage else 1 :])
     if change is not None:
         _put_headers(fields, _without(headers, "request", left))
     return change
+
+
+def _set_tag(given: Mapping[str, Any], tag: str) -> SetTag:
+    whole = SetTag(given[tag], baggage=True)
+    return whole if given.get(BAGGAGE) == tag_values(whole, tag)[BAGGAGE] else SetTag(given[tag])
 
 
 def _take_trail(fields: Manifest) -> str:

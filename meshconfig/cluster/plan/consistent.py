@@ -20,7 +20,9 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     before, after, moved = flow.before, flow.after, flow.change.redefined
     name = next_generation(before, flow.change.tag)
     names = temporary(moved.moving, before, after, name)
-    generation = Generation(name, flow.change.tag, flow.baseline, flow.change.lanes, names)
+    generation = Generation(
+        name, flow.change.tag, flow.baseline, flow.change.lanes, names, in_baggage=flow.change.baggage
+    )
     subsets = union(before, after, moved.moving | moved.leaving, names)
     beside = _beside(flow, generation)
     new = {place: replace(one, routes=(*generation.mesh(one), *one.routes)) for place, one in after.mesh.items()}

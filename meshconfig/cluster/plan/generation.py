@@ -10,8 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from meshconfig import baggage
 from meshconfig.cluster.plan.subsets import SubsetName, renamed
-from meshconfig.cluster.plan.tags import asked, asked_values, holds, set_values, takes_everything, without_tag
+from meshconfig.cluster.plan.tags import (
+    asked,
+    asked_in_baggage,
+    asked_values,
+    holds,
+    set_values,
+    takes_everything,
+    without_tag,
+)
 from meshconfig.model import Condition, IstioFields, Route, RouteTable, RoutingState, SetTag, StringMatch, Target, named
 
 NAME = "next"
@@ -32,8 +41,12 @@ def next_generation(live: RoutingState, tag: str) -> str:
 
 
 def is_of_generation(route: Route, tag: str) -> bool:
-    """Whether the route takes only requests with a tag of a generation."""
-    matches = [asked(condition.headers, tag) for condition in route.conditions]
+    """Whether the route takes only requests with a tag of a generation.
+
+    A condition on baggage always has one on the header beside it.
+    """
+    plain = [condition for condition in route.conditions if asked_in_baggage(condition, tag) is None]
+    matches = [asked(condition.headers, tag) for condition in plain]
     return bool(matches) and all(one is not None and _of_generation(one) for one in matches)
 
 
@@ -53,6 +66,7 @@ class Generation:
         baseline: the lane of requests without a tag.
         lanes: the tags that the wanted routes ask for or the wanted entries set.
         names: the temporary names of subsets during the change.
+        in_baggage: routes also ask for the tag in W3C baggage if its header is absent, before or after the change.
     """
 
     name: str
@@ -60,6 +74,7 @@ class Generation:
     baseline: str
     lanes: frozenset[str]
     names: Mapping[SubsetName, str]
+    in_baggage: bool = False
 
     @property
     def untagged(self) -> str:
@@ -70,6 +85,11 @@ class Generation:
     def any_tag(self) -> StringMatch:
         """A match on every tag of this generation."""
         return StringMatch("regex", rf".+\.{self.name}(-default)?")
+
+    @property
+    def any_member(self) -> StringMatch:
+        """The same in a member of baggage."""
+        return StringMatch("regex", baggage.matching(self.tag, rf"[^,;]+\.{self.name}(-default)?"))
 
     def of(self, lane: str) -> str:
         """The lane's tag in this generation."""
@@ -105,19 +125,36 @@ class Generation:
         return tuple(found.values())
 
     def _of_condition(self, condition: Condition, taken: Iterable[str]) -> Iterator[Condition]:
+        lanes = sorted(self.lanes.difference(taken))
         if asked(condition.absent, self.tag) is not None:
-            return  # the condition is for requests without the tag, and all requests of a generation have one
+            yield from self._of_member(condition, lanes)
+            return
         match = asked(condition.headers, self.tag)
         if match is None:
             yield self._asking(condition, self.any_tag)
+            if self.in_baggage and asked(condition.headers, baggage.HEADER) is None:
+                yield self._asking_member(condition, self.any_member)
             return
-        for lane in sorted(self.lanes.difference(taken)):
+        for lane in lanes:
             if holds(match, lane):
                 yield self._asking(condition, StringMatch("exact", self.of(lane)))
+
+    def _of_member(self, condition: Condition, lanes: Iterable[str]) -> Iterator[Condition]:
+        """The conditions for a tag in baggage alone. No other condition on an absent header holds in a generation."""
+        match = asked_in_baggage(condition, self.tag)
+        for lane in lanes:
+            if match is not None and holds(match, baggage.member(self.tag, lane)):
+                member = StringMatch("regex", baggage.regex(self.tag, self.of(lane)))
+                yield self._asking_member(without_tag(condition, baggage.HEADER), member)
 
     def _asking(self, condition: Condition, match: StringMatch) -> Condition:
         rest = without_tag(condition, self.tag)
         return replace(rest, headers=named({self.tag: match, **dict(rest.headers)}))
+
+    def _asking_member(self, condition: Condition, match: StringMatch) -> Condition:
+        rest = without_tag(condition, self.tag)
+        absent = named({self.tag: StringMatch("present"), **dict(rest.absent)})
+        return replace(rest, headers=named({baggage.HEADER: match, **dict(rest.headers)}), absent=absent)
 
     def entry(self, table: RouteTable) -> RouteTable:
         """The entry's table with tags of this generation in place of the plain ones; untagged requests get one too."""
@@ -132,14 +169,14 @@ class Generation:
     def _settled(self, route: Route) -> Route:
         """The route, with tags of this generation where it sets tags."""
         targets = tuple(
-            replace(one, tag=SetTag(self.of(one.tag.value))) if isinstance(one.tag, SetTag) else one
+            replace(one, tag=replace(one.tag, value=self.of(one.tag.value))) if isinstance(one.tag, SetTag) else one
             for one in route.targets
         )
         return replace(route, targets=targets, fields=self._in_fields(route.fields))
 
     def _tagged(self, target: Target) -> Target:
-        lane = target.tag.value if isinstance(target.tag, SetTag) else None
-        return replace(target, tag=SetTag(self.untagged if lane is None else self.of(lane)))
+        value = self.of(target.tag.value) if isinstance(target.tag, SetTag) else self.untagged
+        return replace(target, tag=SetTag(value, baggage=target.tag is None or target.tag.baggage))
 
     def _in_fields(self, fields: IstioFields) -> IstioFields:
         """A policy's fields, with a tag of this generation where the policy itself sets the tag's header."""

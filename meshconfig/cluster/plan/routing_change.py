@@ -8,6 +8,8 @@ from meshconfig.cluster.plan.subsets import Redefined, redefined
 from meshconfig.cluster.plan.tags import Routes, Tag, asks_baggage, lane_of, lanes_of, meaning, set_values
 from meshconfig.model import Name, Route, RouteId, RouteKind, RouteTable, RoutingState, Target
 
+WAYS = (False, True)  # a tag comes as its header, or as a member of baggage alone
+
 
 @dataclass(frozen=True, slots=True)
 class RoutingChange:
@@ -92,7 +94,9 @@ def _changed(
     changed: list[Tag] = []
     for lane in (None, *sorted(before)):
         then = other.routes if lane is None or lane in after else between
-        if meaning(one.routes, tag, lane) != meaning(then, tag, lane):
+        if any(
+            meaning(one.routes, tag, lane, in_baggage=way) != meaning(then, tag, lane, in_baggage=way) for way in WAYS
+        ):
             changed.append(lane)
     return tuple(changed)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from meshconfig import baggage
 from meshconfig.istio import StringMatch as IstioStringMatch
 from meshconfig.istio import strings
 from meshconfig.model import Condition, Named, Route, SetTag, StringMatch
@@ -57,12 +58,20 @@ def lane_of(route: Route, tag: str) -> str | None:
 
 def _is_baggage(condition: Condition, tag: str) -> bool:
     """Whether this is the condition for requests that carry the tag in W3C baggage alone."""
-    return {name for name, _ in condition.headers} == {"baggage"} and asked(condition.absent, tag) is not None
+    return {name for name, _ in condition.headers} == {baggage.HEADER} and asked(condition.absent, tag) is not None
+
+
+def asked_in_baggage(condition: Condition, tag: str) -> StringMatch | None:
+    """The match on the tag's member of W3C baggage, for requests without the header; None without one."""
+    match = asked(condition.headers, baggage.HEADER)
+    if match is None or match.kind != "regex" or asked(condition.absent, tag) is None:
+        return None
+    return match if baggage.asks_for(match.value, tag) else None
 
 
 def asks_baggage(routes: Routes, tag: str) -> bool:
     """Whether a route takes requests that carry the tag in W3C baggage alone."""
-    return any(_is_baggage(condition, tag) for route in routes for condition in route.conditions)
+    return any(asked_in_baggage(condition, tag) is not None for route in routes for condition in route.conditions)
 
 
 def exact_values(routes: Routes, tag: str) -> Iterator[str]:
@@ -89,7 +98,7 @@ def set_values(routes: Routes, tag: str) -> Iterator[str]:
             yield from (value for name, value in changes.items() if name.lower() == tag)
 
 
-def meaning(routes: Routes, tag: str, value: Tag) -> Table:
+def meaning(routes: Routes, tag: str, value: Tag, *, in_baggage: bool = False) -> Table:
     """The routes that apply to requests with this tag, up to the first that takes all of them.
 
     Each item has the route's other conditions and what the route does. If two results are equal, the routes do the same
@@ -97,11 +106,12 @@ def meaning(routes: Routes, tag: str, value: Tag) -> Table:
 
     Parameters:
         tag: the name of the tag's header.
-        value: the value of the tag's header; None for untagged requests.
+        value: the value of the tag; None for untagged requests.
+        in_baggage: the tag comes as a member of W3C baggage, and its header is absent.
     """
     table: Table = []
     for route in routes:
-        left = list(_left(route, tag, value))
+        left = list(_left(route, tag, value, in_baggage=in_baggage))
         everything = any(condition.always for condition in left)
         if left:
             # The trail names the versions that answered in a response header; it does not change where requests go.
@@ -113,14 +123,20 @@ def meaning(routes: Routes, tag: str, value: Tag) -> Table:
     return table
 
 
-def _left(route: Route, tag: str, value: Tag) -> Iterator[Condition]:
+def _left(route: Route, tag: str, value: Tag, *, in_baggage: bool) -> Iterator[Condition]:
+    header = None if in_baggage else value
     for condition in route.conditions or (Condition(),):
         match, barred = asked(condition.headers, tag), asked(condition.absent, tag)
-        if match is not None and (value is None or not holds(match, value)):
+        if match is not None and (header is None or not holds(match, header)):
             continue
-        if barred is not None and value is not None and holds(barred, value):
+        if barred is not None and header is not None and holds(barred, header):
             continue
-        yield without_tag(condition, tag)
+        rest = without_tag(condition, tag)
+        if (in_member := asked_in_baggage(condition, tag)) is not None:
+            if not in_baggage or value is None or not holds(in_member, baggage.member(tag, value)):
+                continue
+            rest = without_tag(rest, baggage.HEADER)
+        yield rest
 
 
 def takes_everything(route: Route) -> bool:

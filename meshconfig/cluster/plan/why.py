@@ -42,13 +42,10 @@ def why_safe(change: RoutingChange) -> tuple[str, ...]:
 def risks(change: RoutingChange, *, consistent: bool) -> tuple[str, ...]:
     """What can go wrong with the chosen flow, one sentence each."""
     if consistent:
-        found = [
+        return (
             f"{INSIDE}: no entry gives it the new tag",
             "routes outside of this group that ask for a lane's tag by its exact value do not know it with .next",
-        ]
-        if change.baggage:
-            found.append("a service that passes on baggage and not the tag's header loses the new tag on the way")
-        return tuple(found)
+        )
     if not change.meanings:
         return ()
     if not change.enters:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
+from meshconfig.baggage import HEADER
 from meshconfig.istio import StringMatch
 from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
-HEADER = "baggage"
 _BETWEEN = re.compile(r"\\[sb][*+?]?| \*")  # what may stand around a member and its parts
 _MEMBER = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
@@ -45,7 +45,7 @@ RULE = Rule(
     code="GL213",
     level=Level.WARNING,
     title="A match on baggage is not anchored at its members.",
-    fix=r"Match the regex (.*,)?\s*KEY=VALUE\s*([;,].*)?, as `baggage: true` in a spec does.",
+    fix=r"Match the regex (.*,)?\s*KEY\s*=\s*VALUE\s*(([;,]|%3[bB]).*)?, as `baggage: true` in a spec does.",
     why="`baggage` is a list: `.*env=gray.*` also takes `myenv=gray` and `env=grayer`, and `env=gray` alone misses "
     "the tag as soon as another team adds a member.",
     resources=check,

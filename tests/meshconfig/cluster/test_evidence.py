@@ -120,3 +120,14 @@ def test_old_routes_are_not_taken_for_a_generation_of_theirs():
 def test_a_proxy_without_the_resource_says_nothing():
     assert evidence({}, Written((MESH,), (), {}, "env")) is Evidence.ABSENT
     assert backend().evidence({}, Written((MESH,), (), {}, "env")) is Evidence.ABSENT
+
+
+@pytest.mark.parametrize("both", [{"set": {"env": "gray", "baggage": "env=gray"}}, {"remove": ["env", "baggage"]}])
+def test_an_entry_that_leaves_baggage_as_it_was_does_not_show_one_that_settles_both(both):
+    header = {kind: {"env": "gray"} if kind == "set" else ["env"] for kind in both}
+    old, new = copy.deepcopy(MESH), copy.deepcopy(MESH)
+    for one, request in ((old, header), (new, both)):
+        one["spec"]["http"][0]["route"][0]["headers"] = {"request": request}
+    change = Written((new,), (), {key(old): old}, "env")
+    assert evidence({key(new): new}, change) is Evidence.SHOWS
+    assert evidence({key(old): old}, change) is Evidence.DIFFERS

@@ -120,7 +120,8 @@ def test_a_lane_that_means_something_else_in_two_services_changes_by_a_generatio
     assert route(states[1], "mouse-svc", "gray")["route"][0]["destination"]["subset"] == "gray"
     assert names(beside) == [["dog-svc"], ["mouse-svc"], ["cat-svc"]]
     default = route(states[2], "cat-example-com", "default")["route"][0]
-    assert default["headers"] == {"request": {"set": {"env": "prod.next-default"}}}
+    both = {"env": "prod.next-default", "baggage": "env=prod.next-default"}
+    assert default["headers"] == {"request": {"set": both}}
     assert names(entering) == names(leaving) == [["cat-example-com"]]
     assert route(states[3], "mouse-svc", "gray")["route"][0]["destination"]["subset"] == "v3"
     assert names(taken) == [["dog-svc"], ["mouse-svc"]]

@@ -169,6 +169,24 @@ def test_gl214_is_about_set_not_about_remove(codes):
         assert codes(virtual_service(http)) == found
 
 
+@pytest.mark.parametrize(
+    ("given", "at_entry"),
+    [
+        ("{env: gray, baggage: env=gray}", []),
+        ("{env: gray, baggage: env=blue}", ["GL214"]),
+        ("{env: gray, baggage: 'env=gray,a=b'}", ["GL214"]),
+        ("{baggage: env=gray}", ["GL214"]),
+    ],
+)
+def test_gl214_excepts_an_entry_at_which_header_and_member_agree(findings, given, at_entry):
+    http = f"[{{route: [{to('prod', f', headers: {{request: {{set: {given}}}}}')}]}}]"
+    between = virtual_service(http)
+    entry = between.replace("spec:\n", "spec:\n  gateways: [demo/front]\n", 1)
+    assert "gateways" in entry
+    assert [one.code for one in findings(between) if one.code == "GL214"] == ["GL214"]
+    assert [one.code for one in findings(entry) if one.code == "GL214"] == at_entry
+
+
 def test_gl215_a_match_for_a_gateway_has_no_labels_to_ask_for(codes, routed):
     assert codes(routed("{sourceNamespace: shop}")) == ["GL215"]
     both = "  gateways: [mesh, demo/front]\n"

@@ -2,9 +2,10 @@
 
 from fractions import Fraction
 
+import pytest
 from istio_world import PORT, in_mesh, manifest, target, to, virtual_service, world
 
-from meshconfig.simulate import ANY_GATEWAY, Destination, Request, follow
+from meshconfig.simulate import ANY_GATEWAY, Carrying, Destination, Request, follow, loss
 
 CHAIN = [("cat", PORT), ("mouse", PORT)]
 GRAY = {"headers": {"env": {"exact": "gray"}}}
@@ -69,21 +70,84 @@ def test_two_different_values_of_a_field_are_none():
     assert ways(index, [("env", "gray"), ("env", "gray")]) == {("cat/gray", "mouse/gray"): 1}
 
 
-def test_only_the_propagated_headers_and_the_allowed_values_go_on():
+def test_only_the_tags_headers_and_the_allowed_values_go_on():
     index = world(entry(to("prod")), lanes("mouse"))
     tagged = [("env", "gray")]
-    assert ways(index, tagged, propagate=("baggage",)) == {("cat/prod", "mouse/prod"): 1}
-    assert ways(index, tagged, propagate=("ENV",)) == {("cat/prod", "mouse/gray"): 1}
-    assert ways(index, tagged, allowed={"env": {"prod"}}) == {("cat/prod", "mouse/prod"): 1}
-    assert ways(index, tagged, allowed={"env": {"gray"}}) == {("cat/prod", "mouse/gray"): 1}
+    assert ways(index, tagged, carrying=Carrying(("x-env",))) == {("cat/prod", "mouse/prod"): 1}
+    assert ways(index, tagged, carrying=Carrying(("env",))) == {("cat/prod", "mouse/gray"): 1}
+    assert ways(index, tagged, carrying=Carrying(("env",), allowed={"env": {"prod"}})) == {
+        ("cat/prod", "mouse/prod"): 1
+    }
+    assert ways(index, tagged, carrying=Carrying(("env",), allowed={"env": {"gray"}})) == {
+        ("cat/prod", "mouse/gray"): 1
+    }
+
+
+CAT = "cat.demo.svc.cluster.local"
+BOTH = (("env", "gray"), ("baggage", "env=gray,a=b"))
+RECEIVED = {
+    "both": BOTH,
+    "header": (("env", "gray"),),
+    "member": (("baggage", "a=b,env=gray;p=1"),),
+    "encoded": (("baggage", "%65nv=gr%61y%3Bpropagation%3Dunlimited"),),
+    "repeated": (("env", "gray"), ("env", "gray")),
+    "different": (("env", "gray"), ("baggage", "env=blue")),
+    "two": (("env", "gray"), ("env", "blue"), ("baggage", "env=gray")),
+    "two members": (("baggage", "env=gray"), ("baggage", "env=blue")),
+    "nothing": (("x", "y"),),
+}
+SENT = {
+    ("both", "both"): BOTH,
+    ("both", "header"): (("env", "gray"), ("baggage", "env=gray")),
+    ("both", "member"): BOTH,
+    ("both", "encoded"): (("env", "gray"), ("baggage", "env=gray")),
+    ("both", "repeated"): (("env", "gray"), ("baggage", "env=gray")),
+    ("both", "different"): (("env", "gray"), ("baggage", "env=gray")),
+    ("header", "both"): (("env", "gray"),),
+    ("header", "header"): (("env", "gray"),),
+    ("header", "repeated"): (("env", "gray"),),
+    ("header", "different"): (("env", "gray"),),
+    ("baggage", "both"): (("baggage", "env=gray,a=b"),),
+    ("baggage", "member"): (("baggage", "a=b,env=gray;p=1"),),
+    ("baggage", "encoded"): (("baggage", "%65nv=gr%61y%3Bpropagation%3Dunlimited"),),
+    ("baggage", "different"): (("baggage", "env=blue"),),
+    ("baggage", "two"): (("baggage", "env=gray"),),
+    ("baggage", "two members"): (("baggage", "env=gray,env=blue"),),
+}
+
+
+@pytest.mark.parametrize("how", ["both", "header", "baggage", "none"])
+@pytest.mark.parametrize("received", RECEIVED)
+def test_a_service_hands_on_what_it_carries(how, received):
+    assert Carrying(("env",), {CAT: how}).sent(CAT, RECEIVED[received]) == SENT.get((how, received), ())
 
 
 def test_the_generation_behind_the_dot_goes_on_with_its_lane():
     following = {"headers": {"env": {"exact": "gray.next"}}}
     inner = in_mesh("mouse", to("gray", following, host="mouse"), to("prod", host="mouse"), hosts=("mouse",))
-    assert ways(world(entry(to("prod")), inner), [("env", "gray.next")], allowed={"env": {"gray"}}) == {
+    carrying = Carrying(("env",), allowed={"env": {"gray"}})
+    assert ways(world(entry(to("prod")), inner), [("env", "gray.next")], carrying=carrying) == {
         ("cat/prod", "mouse/gray"): 1
     }
+
+
+@pytest.mark.parametrize(
+    ("how", "received", "in_baggage", "words"),
+    [
+        ("baggage", BOTH, False, "tag.baggage: true"),
+        ("baggage", BOTH, True, ""),
+        ("baggage", BOTH[:1], True, "env alone reaches it"),
+        ("header", BOTH[1:], True, "have its caller send env"),
+        ("header", BOTH, False, ""),
+        ("none", BOTH, True, "neither env nor baggage"),
+        ("both", BOTH[1:], False, ""),
+        ("none", (), True, ""),
+    ],
+)
+def test_a_service_that_loses_the_tag_is_told_what_to_set(how, received, in_baggage, words):
+    sent = Carrying(("env",), {CAT: how}).sent(CAT, received)
+    said = loss("cat", how, "env", received, sent, in_baggage=in_baggage)
+    assert words in said if words else said is None
 
 
 def test_a_way_ends_where_no_service_answers_or_another_than_the_chains():
@@ -97,8 +161,8 @@ def test_the_next_hop_is_asked_from_the_namespace_and_labels_of_the_last():
     mine = {"sourceLabels": {"env": "gray"}, "sourceNamespace": "demo"}
     inner = in_mesh("mouse", to("gray", mine, host="mouse"), to("prod", host="mouse"), hosts=("mouse",))
     index = world(entry(to("gray", GRAY), to("prod")), inner)
-    assert ways(index, [("env", "gray")], propagate=()) == {("cat/gray", "mouse/gray"): 1}
-    assert ways(index, propagate=()) == {("cat/prod", "mouse/prod"): 1}
+    assert ways(index, [("env", "gray")], carrying=Carrying(())) == {("cat/gray", "mouse/gray"): 1}
+    assert ways(index, carrying=Carrying(())) == {("cat/prod", "mouse/prod"): 1}
 
 
 def test_a_chain_within_the_mesh():

@@ -1,0 +1,71 @@
+"""A service behind which the routes no longer see the tag."""
+
+from collections.abc import Iterator
+
+from meshconfig import baggage
+from meshconfig.groups import Group
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index
+from meshconfig.lint.rule import Hit, Rule
+from meshconfig.simulate import Carrying, loss
+from meshconfig.simulate.request import Pairs
+
+SOME_LANE = "lane"
+Reached = tuple[str, Pairs]  # a service and the headers that reach it
+
+
+def check(group: Group, _index: Index) -> Iterator[Hit]:
+    if len(group.spec.spec.lanes) > 1:
+        for name, message in sorted({*_lost(group)}):
+            yield Hit(group, ("spec", "services", name, "carries"), message)
+
+
+def _lost(group: Group) -> Iterator[tuple[str, str]]:
+    """Follows the tag from the entries along `calls`."""
+    model = group.model
+    services = {one.name: one for one in model.services}
+    carrying = Carrying((model.tag,), {one.host: one.carries for one in model.services})
+    waiting, seen = [*_entered(group)], set[Reached]()
+    while waiting:
+        reached = waiting.pop()
+        name, received = reached
+        if reached in seen or not (callees := _called(group, name)):
+            continue
+        seen.add(reached)
+        service = services[name]
+        sent = carrying.sent(service.host, received)
+        if message := loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage):
+            yield name, message
+        waiting += [(callee, sent) for callee in callees if sent]
+
+
+def _entered(group: Group) -> Iterator[Reached]:
+    """The services at entries, with what an entry sets; without entries, those that nobody calls."""
+    spec = group.spec.spec
+    header = ((spec.tag.header, SOME_LANE),)
+    both = (*header, (baggage.HEADER, baggage.member(spec.tag.header, SOME_LANE)))
+    for entry in spec.entries:
+        for route in entry.routes:
+            yield route.service, both
+            if entry.baggage == "keep":
+                yield route.service, header
+    if not spec.entries:
+        called = {name for service in spec.services.values() for name in service.calls}
+        yield from ((name, both) for name in spec.services if name not in called)
+
+
+def _called(group: Group, name: str) -> tuple[str, ...]:
+    """The services that it calls; where no service says so, each of the others may be."""
+    services = group.spec.spec.services
+    said = any(one.calls for one in services.values())
+    return services[name].calls if said else tuple(other for other in services if other != name)
+
+
+RULE = Rule(
+    code="GL605",
+    level=Level.WARNING,
+    title="A service loses the tag on the way.",
+    fix="Have it send the tag's header, or, where it sends baggage alone, set tag.baggage: true.",
+    why="Behind it requests are untagged: they go to the baseline, whatever lane they came in by.",
+    spec=check,
+)
