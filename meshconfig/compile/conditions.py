@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from functools import lru_cache
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import quoted, regex, with_key
@@ -77,6 +78,7 @@ def both(one: Condition, other: Condition) -> Condition | None:
     )
 
 
+@lru_cache(maxsize=4096)  # each service of a group asks for the same few
 def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
     """The conditions for requests with the lane's tag; a request has the tag if any of them holds.
 

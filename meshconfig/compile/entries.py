@@ -116,7 +116,7 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
     trusted = spec.tag == "trusted"
     # For requests in no lane: a tag from outside that no lane has must not take effect at a later service.
     nobody: TagChange = RemoveTag(baggage=True) if trusted else _tagged(service.group.spec.tag.default)
-    destinations = Destinations(service)
+    destinations = Destinations(service, service.host)
     if trusted:
         for lane, _ in service.lanes:
             yield lane_route(service, lane, destinations.entering(lane, _tagged(lane)))

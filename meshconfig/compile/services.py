@@ -44,9 +44,10 @@ def service(one: ServiceInGroup) -> Service:
 
 
 class Destinations(NamedTuple):
-    """The targets of a service's requests, each with its weight."""
+    """The targets of a service's requests. `host` is the service's, found once for all of them."""
 
     of: ServiceInGroup
+    host: str
 
     def lane(self, lane: str, tag: TagChange = None) -> tuple[Target, ...]:
         """The lane's version of the service; empty where it has none."""
@@ -72,13 +73,14 @@ class Destinations(NamedTuple):
         """The versions with a weight above 0, sorted by name: their order in the spec means nothing."""
         return tuple(self._target(version, weight, tag) for version, weight in sorted(weights.items()) if weight)
 
-    def _target(self, subset: str, weight: int = 1, tag: TagChange = None) -> Target:
-        return Target(self.of.host, self.of.spec.port, subset, weight, tag)
+    def _target(self, subset: str, weight: int | None = None, tag: TagChange = None) -> Target:
+        return Target(self.host, self.of.spec.port, subset, weight, tag)
 
 
 def weighed(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """The targets; a single target has no weight, because it gets all requests."""
-    return (replace(targets[0], weight=None),) if len(targets) == 1 else targets
+    alone = len(targets) == 1 and targets[0].weight is not None
+    return (replace(targets[0], weight=None),) if alone else targets
 
 
 def with_trail(one: ServiceInGroup, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -126,19 +128,19 @@ def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
     """The routes of the service's rules, in the spec's order; `tag` is what they do to the tag's header."""
     for index, rule in enumerate(one.spec.rules):
         origin = Origin((*SERVICES, one.name, "rules", index), one.name)
-        targets = weighed(Destinations(one).weighted(rule.weights, tag))
+        targets = weighed(Destinations(one, one.host).weighted(rule.weights, tag))
         yield Route(RouteId(RouteKind.RULE, str(index + 1)), (condition(rule.match),), targets, origin=origin)
 
 
 def with_fields(route: Route, fields: IstioFields) -> Route:
     """A route with its service's policy. A refusal sends no request on, so it gets no policy."""
-    return route if route.refusal else replace(route, fields=fields)
+    return replace(route, fields=fields) if fields and not route.refusal else route
 
 
 def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
     """The routes of lanes, then of rules, then the default route (docs/compile.md)."""
     fields = istio_fields(one.spec.policy)
-    destinations = Destinations(one)
+    destinations = Destinations(one, one.host)
     for lane, _ in one.lanes:
         targets = destinations.lane(lane)
         if targets or one.refuses(lane):

@@ -50,8 +50,10 @@ class ServiceInGroup(NamedTuple):
 
     def failover_version(self, lane: str) -> str | None:
         """The lane's version here if it falls back at run time, while its Pods are unhealthy; None if it does not."""
+        if self.group.spec.lanes[lane].fallback != "runtime":
+            return None
         version = self.version_in(lane)
-        return version if self.group.spec.lanes[lane].fallback == "runtime" and version != self.baseline else None
+        return version if version != self.baseline else None
 
     def failover_subset(self, version: str) -> str:
         """The subset of a lane with `fallback: runtime`. The version's own subset keeps its Pods alone."""

@@ -32,7 +32,7 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
     for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
         here = group.spec.service(name)
         version = here.version_in(lane)
-        if version and all(target.subset != version for target in Destinations(here).untagged()):
+        if version and all(target.subset != version for target in Destinations(here, here.host).untagged()):
             field = "weights" if service.weights else "default"
             message = f"untagged requests never go to {version}, the version of the baseline {lane}"
             yield Hit(group, ("spec", "services", name, field), message)
