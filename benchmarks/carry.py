@@ -128,7 +128,7 @@ def peak(headers: list[tuple[bytes, bytes]]) -> int:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         pass
 
-    running = ASGIMiddleware(app)({"type": "http", "headers": headers}, ways.nothing, ways.nothing)
+    running: Any = ASGIMiddleware(app)({"type": "http", "headers": headers}, ways.nothing, ways.nothing)
     tracemalloc.start()
     try:
         running.send(None)

@@ -37,7 +37,7 @@ BARE, OURS, OTEL = "bare", "graylane", "opentelemetry"
 CORRELATION, STARLETTE = "asgi-correlation-id", "starlette-context"
 NINE = [(f"x-header-{number}", "value") for number in range(9)]
 TEN = [*NINE, ("x-header-9", "value")]
-SDK = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
+SDK: Any = {"tracer_provider": TracerProvider(), "meter_provider": MeterProvider()}
 URL = "http://mouse-svc:9001/"
 
 
@@ -153,7 +153,7 @@ def httpx_request() -> Callable[[], httpx.Request]:
 
 
 def httpx_transports() -> dict[str, Way]:
-    made = {
+    made: dict[str, Any] = {
         BARE: HttpxAnswer(),
         OURS: PropagatingTransport(HttpxAnswer()),
         OTEL: SyncOpenTelemetryTransport(HttpxAnswer(), **SDK),

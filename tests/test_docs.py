@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -138,7 +139,7 @@ def test_the_summaries_in_the_list_are_those_of_the_reference():
 
 
 def commands_of_graylane():
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     return {name: group.get_command(None, name) for name in group.list_commands(None)}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from asgi_answer import run_app
 from asgiref.compatibility import guarantee_single_callable
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
@@ -124,7 +125,7 @@ def test_a_request_that_begins_in_the_context_of_another_has_nothing_of_it(confi
             await ASGIMiddleware(second, config)(http(*headers), None, None)
 
     reading = PropagationConfig(local_fields=("step",))
-    asyncio.run(ASGIMiddleware(first, reading)(http(("env", "gray"), ("baggage", "user=alice")), None, None))
+    run_app(ASGIMiddleware(first, reading)(http(("env", "gray"), ("baggage", "user=alice")), None, None))
     assert seen == [(None, {} if config is EDGE else sent)]
 
 
@@ -140,7 +141,7 @@ def test_nor_though_opentelemetry_read_that_one_further_in():
         await ASGIMiddleware(second)(http(), None, None)
         detach(token)
 
-    asyncio.run(ASGIMiddleware(theirs)(http(("env", "gray")), None, None))
+    run_app(ASGIMiddleware(theirs)(http(("env", "gray")), None, None))
     assert seen == [{}]
 
 
@@ -154,7 +155,7 @@ def test_a_request_is_read_once_so_that_what_the_app_set_since_holds():
         with use(env="prod"):
             await ASGIMiddleware(inner)(scope, receive, send)
 
-    asyncio.run(ASGIMiddleware(outer)(http(("env", "gray")), None, None))
+    run_app(ASGIMiddleware(outer)(http(("env", "gray")), None, None))
     assert seen == ["prod"]
 
 
@@ -165,7 +166,7 @@ def test_a_request_is_read_again_for_other_fields():
         seen.append((get("env"), get("lane")))
 
     both = ASGIMiddleware(ASGIMiddleware(inner, PropagationConfig(remote_fields=("lane",))))
-    asyncio.run(both(http(("env", "gray"), ("lane", "blue")), None, None))
+    run_app(both(http(("env", "gray"), ("lane", "blue")), None, None))
     assert seen == [("gray", "blue")]
 
 
@@ -180,7 +181,7 @@ def test_a_request_is_read_again_where_another_began_an_empty_context():
         await ASGIMiddleware(inner)(scope, receive, send)
         detach(token)
 
-    asyncio.run(ASGIMiddleware(anew)(http(("env", "gray")), None, None))
+    run_app(ASGIMiddleware(anew)(http(("env", "gray")), None, None))
     assert seen == ["gray"]
 
 
@@ -192,7 +193,7 @@ def ask_asgi(config, *headers):
         with use(**{"x-note": None}):
             seen.append((get("env"), inject({})))
 
-    asyncio.run(ASGIMiddleware(app, config)(http(*headers), None, None))
+    run_app(ASGIMiddleware(app, config)(http(*headers), None, None))
     return seen[0]
 
 
@@ -243,7 +244,7 @@ def test_an_edge_takes_the_headers_out_of_the_scope():
 
     headers = [("Env", "gray"), ("accept", "*/*"), ("baggage", "env=gray")]
     with use(env="blue"):
-        asyncio.run(ASGIMiddleware(app, EDGE)(http(*headers), None, None))
+        run_app(ASGIMiddleware(app, EDGE)(http(*headers), None, None))
     assert seen == [([(b"accept", b"*/*")], None)]
 
 
@@ -255,7 +256,7 @@ def test_no_object_is_made_for_each_header(config, ours):
 
     def once(count):
         scope = http(*((f"x-header-{number}", "value") for number in range(count)), *ours)
-        coroutine = ASGIMiddleware(app, config)(scope, None, None)
+        coroutine: Any = ASGIMiddleware(app, config)(scope, None, None)
         tracemalloc.start()
         with pytest.raises(StopIteration):
             coroutine.send(None)

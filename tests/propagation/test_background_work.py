@@ -11,8 +11,9 @@ import aiojobs
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
+from asgi_answer import run_app
 from opentelemetry import baggage
-from opentelemetry.context import attach, detach, get_current
+from opentelemetry.context import Context, attach, detach, get_current
 
 from propagation import ASGIMiddleware, PropagationConfig, detached, extract, get, inject, instrument, uninstrument, use
 from propagation.context import trail_of
@@ -41,7 +42,7 @@ def test_in_a_detached_block_there_is_no_request():
 
 
 def test_what_others_keep_in_the_context_stays():
-    token = attach({**get_current(), "a span": 1})
+    token = attach(Context({**get_current(), "a span": 1}))
     with use(env="gray"), detached():
         assert get_current() == {"a span": 1}
     detach(token)
@@ -95,10 +96,15 @@ def test_tasks_threads_and_timers_that_begin_detached_stay_so():
     async def main():
         said = []
         loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def say():
+            said.append(seen())
+            done.set()
+
         with use(env="gray"):
             with detached():
                 task = asyncio.create_task(worker())
-                loop.call_later(0, lambda: (said.append(seen()), done.set()))
+                loop.call_later(0, say)
             await done.wait()
             return await task, *said, await asyncio.to_thread(get, "env")
 
@@ -251,10 +257,15 @@ def test_the_jobs_of_apscheduler_are_nobodys_request():
 @pytest.mark.usefixtures("_instrumented")
 def test_a_scheduler_that_a_tagged_request_starts_in_a_thread():
     said, done = [], threading.Event()
+
+    def say():
+        said.append(seen())
+        done.set()
+
     instrument("threading")
     scheduler = BackgroundScheduler()
     with use(env="gray"):
-        scheduler.add_job(lambda: (said.append(seen()), done.set()))
+        scheduler.add_job(say)
         scheduler.start()
     assert done.wait(10)
     while scheduler.get_jobs():  # a shutdown while it takes the job out ends its thread with an error
@@ -310,4 +321,4 @@ def test_the_calls_of_detached_work_are_not_on_the_requests_trail():
         return trail_of(get_current())
 
     scope = {"type": "http", "headers": [(b"env", b"gray")]}
-    asyncio.run(ASGIMiddleware(app, PropagationConfig(trail=True))(scope, None, None))
+    run_app(ASGIMiddleware(app, PropagationConfig(trail=True))(scope, None, None))

@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_the_options_of_the_reference_are_taken():
     found = re.findall(r"^\| `((\w+)=.+?)` \|", sections(REFERENCE)["Options"], re.MULTILINE)
     for code, name in found:
         given = eval(f"dict({code})")
-        extra = {"local_fields": ("step",)} if name == "origin" else {}
+        extra: Any = {"local_fields": ("step",)} if name == "origin" else {}
         config = PropagationConfig(**given, **extra)
         assert getattr(config, name) == given[name], name
 

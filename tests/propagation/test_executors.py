@@ -7,6 +7,7 @@ import multiprocessing.pool
 import threading
 import weakref
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,7 @@ def test_its_callbacks_and_errors():
         said.append((get("env"), str(result)))
         done.release()
 
+    pool: Any
     with multiprocessing.pool.ThreadPool(1) as pool, use(env="gray"):
         pool.apply_async(get, ("env",), callback=note, error_callback=None)
         pool.map_async(divmod, [1], error_callback=note)
@@ -235,7 +237,8 @@ def test_its_callbacks_and_errors():
 
 
 def test_a_futures_callback_has_the_tag_of_whoever_added_it(pool_class):
-    said, go = [], threading.Event()
+    said: list[Any] = []
+    go = threading.Event()
     with pool_class(1) as pool:
         future = pool.submit(go.wait)
         for lane in LANES:

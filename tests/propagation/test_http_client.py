@@ -120,7 +120,7 @@ def test_through_a_tunnel_the_host_at_its_end_counts(allowed, expected):
     connection = http.client.HTTPConnection("127.0.0.1", 1)
     connection.set_tunnel("mouse-svc", 9002)
     sent = []
-    connection.send = sent.append
+    vars(connection)["send"] = sent.append
     with use(env="gray"):
         connection.request("GET", "/sayHello", headers={"env": "gray"})
     lines = b"".join(sent).decode().split("\r\n")

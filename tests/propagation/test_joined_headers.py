@@ -1,8 +1,7 @@
 """Values that others joined or encoded on the way: properties in a member, a header that came several times."""
 
-import asyncio
-
 import pytest
+from asgi_answer import run_app
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage
@@ -66,7 +65,7 @@ def read_by_asgi(values):
 
     seen = []
     scope = {"type": "http", "headers": [(b"env", value.encode()) for value in values]}
-    asyncio.run(ASGIMiddleware(app)(scope, None, None))
+    run_app(ASGIMiddleware(app)(scope, None, None))
     return seen[0]
 
 

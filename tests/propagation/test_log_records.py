@@ -161,7 +161,7 @@ class Pickling(QueueHandler):
     """As a queue between processes does it."""
 
     def enqueue(self, record):
-        self.queue.put(pickle.loads(pickle.dumps(record)))
+        self.queue.put_nowait(pickle.loads(pickle.dumps(record)))
 
 
 @pytest.mark.parametrize("kind", [QueueHandler, Unprepared, Pickling])

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import threading
+from typing import Any
 
 import aio_pika
 import arq
@@ -302,7 +303,7 @@ def run_all(queue):
 def test_huey_gives_a_task_its_own_arguments_and_what_follows_it_the_tag():
     instrument("huey")
     queue = huey.MemoryHuey()
-    given = []
+    given: list[Any] = []
 
     @queue.task()
     def first(*args, **kwargs):
@@ -355,7 +356,7 @@ def test_taskiq_writes_labels_and_leaves_the_kicker_of_the_program():
         await kicker.kiq()
         await broker.shutdown()
 
-    broker.kick = kick
+    vars(broker)["kick"] = kick
     asyncio.run(main())
     assert sent == [{"own": "1", "more": "2"} | TAGGED, {"own": "1", "more": "2"}]
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -54,6 +55,8 @@ def mouse():
     """A peer that keeps the tags that it was sent, and answers as the demo's mouse does."""
 
     class Mouse(BaseHTTPRequestHandler):
+        server: Any
+
         def do_GET(self):
             self.server.tags.append(self.headers.get_all("env"))
             body = json.dumps({"path": self.path}).encode()
@@ -65,7 +68,7 @@ def mouse():
         def log_message(self, *args):
             pass
 
-    server = serving.LoopbackServer(Mouse)
+    server: Any = serving.LoopbackServer(Mouse)
     server.tags = []
     with serving.serving(server):
         yield server

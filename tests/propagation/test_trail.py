@@ -3,6 +3,7 @@
 import asyncio
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -220,7 +221,7 @@ class TestServers:
         "inner", [TRAIL, *(PropagationConfig(trail=on, local_fields=("a",)) for on in (True, False))]
     )
     def test_a_middleware_inside_another_shows_it_once(self, ask, inner):
-        kind = ASGIMiddleware if ask is ask_asgi else WSGIMiddleware
+        kind: Any = ASGIMiddleware if ask is ask_asgi else WSGIMiddleware
 
         def twice(app, config):
             return kind(kind(app, inner), config)

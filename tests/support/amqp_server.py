@@ -5,6 +5,7 @@ import threading
 from collections import defaultdict, deque
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import pamqp.exceptions
 from pamqp import body, commands, frame, header
@@ -117,7 +118,7 @@ class _Connection:
 async def _serve(broker, reader, writer):
     connection = _Connection(broker, writer)
     await reader.readexactly(8)  # the protocol's header
-    able = {"publisher_confirms": True, "basic.nack": True}
+    able: Any = {"publisher_confirms": True, "basic.nack": True}
     connection.send(0, commands.Connection.Start(0, 9, {"capabilities": able}, "PLAIN AMQPLAIN", "en_US"))
     data = b""
     while more := await reader.read(65536):

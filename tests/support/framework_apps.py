@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import tornado.iostream
 import tornado.web
@@ -170,7 +171,8 @@ def tornado_app(watch, config=None):
     class StreamedUpload(tornado.web.RequestHandler):
         def prepare(self):
             self.seen = {get("env")}
-            self.request.connection.set_max_body_size(10_000_000)
+            connection: Any = self.request.connection
+            connection.set_max_body_size(10_000_000)
 
         async def data_received(self, chunk):
             await asyncio.sleep(0)

@@ -9,8 +9,10 @@ at_once: whether a job runs when it is sent, without a worker.
 import asyncio
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
+from typing import Any
 from unittest.mock import AsyncMock, patch
 
 import aio_pika
@@ -53,8 +55,10 @@ def in_a_thread(work):
 class Adapter:
     """What most need: things to close, and a worker in a thread."""
 
-    kinds = ALL
+    kinds: Sequence[str] = ALL
     at_once = False
+    start: Any
+    work: Any
 
     def __enter__(self):
         queue_jobs.SEEN.clear()
@@ -108,12 +112,13 @@ class Dramatiq(Adapter):
     def start(self):
         self.broker = StubBroker()
         self.broker.emit_after("process_boot")
-        make = {"broker": self.broker}
+        make: Any = {"broker": self.broker}
+        actor: Any = dramatiq.actor
         self.actors = {
-            "note": dramatiq.actor(queue_jobs.note, **make),
-            "flaky": dramatiq.actor(queue_jobs.flaky, max_retries=1, min_backoff=1, max_backoff=1, **make),
-            "failing": dramatiq.actor(queue_jobs.failing, max_retries=0, **make),
-            "sending": dramatiq.actor(self.sending, actor_name="sending", **make),
+            "note": actor(queue_jobs.note, **make),
+            "flaky": actor(queue_jobs.flaky, max_retries=1, min_backoff=1, max_backoff=1, **make),
+            "failing": actor(queue_jobs.failing, max_retries=0, **make),
+            "sending": actor(self.sending, actor_name="sending", **make),
         }
 
     def sending(self):
@@ -142,6 +147,8 @@ class Dramatiq(Adapter):
 
 class OnALoop(Adapter):
     """For asyncio's: one loop, where each step runs in a copy of the context of its caller."""
+
+    sent: Any
 
     def __enter__(self):
         queue_jobs.SEEN.clear()
@@ -175,8 +182,8 @@ class Taskiq(OnALoop):
 
     async def start(self):
         self.waiting = []
-        self.broker = taskiq.InMemoryBroker()
-        self.broker.kick = self.kick
+        self.broker: Any = taskiq.InMemoryBroker()
+        vars(self.broker)["kick"] = self.kick
         self.broker.add_middlewares(taskiq.SimpleRetryMiddleware(default_retry_count=1))
 
         async def note():
@@ -365,7 +372,7 @@ class Pika(Adapter):
 class AioPika(OnALoop):
     """By a consumer's callback."""
 
-    kinds = ("note", "flaky", "sending")
+    kinds: Sequence[str] = ("note", "flaky", "sending")
 
     async def start(self):
         self.stack = ExitStack()

@@ -5,7 +5,7 @@ import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import uvicorn
@@ -93,6 +93,8 @@ class _Handler(WSGIRequestHandler):
 
 class OnALoop:
     """A framework with a server of its own, in an event loop in a thread."""
+
+    started: Any
 
     @contextmanager
     def serving(self, config=None):
