@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from meshconfig.compile.conditions import condition, tagged
+from meshconfig.compile.conditions import both, condition, tagged
 from meshconfig.compile.names import service_resource
 from meshconfig.load import FieldPath
 from meshconfig.model import (
@@ -18,6 +18,7 @@ from meshconfig.model import (
     RouteId,
     RouteKind,
     Service,
+    StringMatch,
     Subset,
     TagChange,
     Target,
@@ -146,10 +147,24 @@ def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
         if targets or one.refuses(lane):
             yield with_fields(lane_route(one, lane, targets), fields)
     for route in rule_routes(one):
-        yield with_fields(route, fields)
+        yield from _falling_back(one, with_fields(route, fields))
     said = "weights" if one.spec.weights else "default" if one.spec.default else ""
     origin = Origin((*SERVICES, one.name, said) if said else (*SERVICES, one.name), one.name)
-    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(destinations.untagged()), fields=fields, origin=origin)
+    targets = weighed(destinations.untagged())
+    yield from _falling_back(one, Route(RouteId(RouteKind.DEFAULT), (), targets, fields=fields, origin=origin))
+
+
+def _falling_back(one: ServiceInGroup, route: Route) -> Iterator[Route]:
+    """A route for requests of no lane. With `trail`, a copy before it names who answered those of a lane that has no
+    version here: untagged requests are told nothing."""
+    if one.group.spec.trail and any(one.version_in(lane) is None for lane, _ in one.lanes):
+        tag = one.group.spec.tag.header
+        present = Condition(headers=((tag, StringMatch("present")),))
+        asked = route.conditions or (Condition(),)
+        met = (each if tag in dict(each.headers) else both(present, each) for each in asked)
+        conditions = tuple(condition for condition in met if condition)
+        yield replace(route, conditions=conditions, targets=with_trail(one, route.targets))
+    yield route
 
 
 def _subsets(one: ServiceInGroup) -> Iterator[Subset]:

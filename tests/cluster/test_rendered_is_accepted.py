@@ -78,7 +78,7 @@ def _services(model: Model) -> Iterator[Manifest]:
                 # What a fallback at run time selects by stands on the two versions' Pods as well.
                 shared = [one.labels for one in service.subsets if one.failover]
                 labels = chosen | dict(subset.labels) | {name: value for one in shared for name, value in one}
-                yield pod(f"{service.resource}-{subset.name}", service.namespace, labels)
+                yield pod(f"{service.resource.name}-{subset.name}", service.namespace, labels)
 
 
 def certificate(name: str) -> Manifest:
