@@ -1,7 +1,17 @@
 """What holds for every test."""
 
+import sys
+
 from hypothesis import settings
 
 # Machines are shared: an example may take a second where it took a millisecond the time before.
 settings.register_profile("graylane", deadline=None)
 settings.load_profile("graylane")
+
+
+def pytest_unconfigure():
+    """Writes what was measured: a thread that a library leaves behind can keep a process from its end, and from that."""
+    measuring = sys.modules.get("coverage")
+    if measuring and (current := measuring.Coverage.current()):
+        current.stop()
+        current.save()

@@ -116,7 +116,7 @@ def test_a_spec_is_read_from_standard_input(graylane, monkeypatch):
     given = io.BytesIO(SPEC.read_bytes().replace(b"port: 9001", b"port: x", 1))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given, "utf-8"))
     code, _, err = graylane("render", "-f", "-")
-    assert (code, err) == (2, "-:13: spec.services.cat.port: takes a whole number, not 'x'\n")
+    assert (code, err) == (2, "-:14: spec.services.cat.port: takes a whole number, not 'x'\n")
 
 
 def test_standard_input_that_is_not_utf_8_is_told_in_any_locale(graylane, monkeypatch):

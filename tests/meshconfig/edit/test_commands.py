@@ -126,7 +126,7 @@ def test_a_version_in_use_is_not_retired_and_each_use_has_its_line():
     text = (EXAMPLES / "cat-mouse" / "graylane.yaml").read_text()
     said = "graylane: lane gray uses it by its name; give lanes.gray.versions.cat another one"
     assert refused(text, versions.retire, "cat", "gray") == [
-        f"f.yaml:9: spec.lanes.gray: cat gray is in use: {said.removeprefix('graylane: ')}"
+        f"f.yaml:10: spec.lanes.gray: cat gray is in use: {said.removeprefix('graylane: ')}"
     ]
 
 
