@@ -10,7 +10,7 @@ settings.load_profile("graylane")
 
 
 def pytest_unconfigure():
-    """Writes what was measured: a thread that a library leaves behind can keep a process from its end, and from that."""
+    """Writes what was measured: a thread that a library leaves behind can keep a process from ending by itself."""
     measuring = sys.modules.get("coverage")
     if measuring and (current := measuring.Coverage.current()):
         current.stop()
