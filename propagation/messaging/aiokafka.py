@@ -1,13 +1,10 @@
 """aiokafka's producer carries the fields; for its consumer there is `propagation.messaging.kafka.consumed`."""
 
-from collections.abc import Callable
-from typing import Any
-
 from aiokafka import AIOKafkaProducer
 
 from propagation.config import PropagationConfig
-from propagation.messaging.kafka import outgoing
-from propagation.patching import Undo, patch, with_changed
+from propagation.messaging.kafka import sending
+from propagation.patching import Undo, patch
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -20,10 +17,4 @@ DESCRIPTOR = Descriptor(
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have `send` of every producer write the fields; the answer takes it back."""
-
-    def send(original: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args, **kwargs: with_changed(
-            original, "headers", lambda headers: outgoing(headers, config=config), *args, **kwargs
-        )
-
-    return patch(AIOKafkaProducer, "send", send)
+    return patch(AIOKafkaProducer, "send", sending(config))

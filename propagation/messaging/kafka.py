@@ -1,6 +1,6 @@
 """Kafka, by whatever client: the fields as record headers, pairs of a name and bytes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from opentelemetry.context import get_current
@@ -10,6 +10,7 @@ from propagation.config import PropagationConfig
 from propagation.context import config_of
 from propagation.inject import add_fields
 from propagation.messaging.message import consumed
+from propagation.patching import with_changed
 
 __all__ = ["Headers", "consumed", "outgoing"]
 
@@ -29,3 +30,14 @@ def outgoing(
     config = config_of(context, config)
     add_fields(PairsCarrier(sent, str, bytes), context, config)
     return sent
+
+
+def sending(config: PropagationConfig | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What makes, of a producer's `send` with an argument `headers`, one that writes the fields."""
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **kwargs: with_changed(
+            original, "headers", lambda headers: outgoing(headers, config=config), *args, **kwargs
+        )
+
+    return make
