@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from opentelemetry.context import get_current
-
+from propagation.attachment import current
 from propagation.carriers import PairsCarrier
 from propagation.config import PropagationConfig
 from propagation.context import config_of
@@ -26,7 +25,7 @@ def outgoing(
     the environment. Kafka is one destination: `allowed_hosts` says nothing about it.
     """
     sent: Headers = list(headers.items()) if isinstance(headers, Mapping) else list(headers or ())
-    context = get_current()
+    context = current()
     config = config_of(context, config)
     add_fields(PairsCarrier(sent, str, bytes), context, config)
     return sent
