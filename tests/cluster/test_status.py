@@ -76,7 +76,7 @@ def test_as_applied_it_is_healthy_and_shows_who_gets_what(group):
         "gray": (1, 1),
     }
     shares = {one["lane"]: [(share["version"], share["percent"]) for share in one["shares"]] for one in cat["lanes"]}
-    assert shares == {"prod": [("prod", 100)], "gray": [("gray", 100)], None: [("prod", 90), ("gray", 10)]}
+    assert shares == {"prod": [("prod", 100)], "gray": [("gray", 100)], None: [("gray", 10), ("prod", 90)]}
     assert [(one["lane"], one["how"]) for one in mouse["lanes"]] == [
         ("prod", "own"),
         ("gray", "fallback"),
@@ -98,8 +98,8 @@ def test_it_says_who_changed_what_and_what_is_missing(group):
     }
     edited = drift["VirtualService", "cat-svc"]
     assert [one["manager"] for one in edited["changedBy"]] == ["eve"]
-    assert [(one["live"], one["wanted"]) for one in edited["fields"]] == [(50, 90)]
-    assert found["services"][0]["lanes"][-1]["shares"][0]["percent"] == round(100 * 50 / 60, 4)
+    assert [(one["live"], one["wanted"]) for one in edited["fields"]] == [(50, 10)]
+    assert found["services"][0]["lanes"][-1]["shares"][0]["percent"] == round(100 * 50 / 140, 4)
 
 
 def test_it_sees_pods_go_and_come_back(group):
