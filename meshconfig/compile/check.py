@@ -1,7 +1,7 @@
 """Checks that no single field can make: whether names in a spec exist, and whether Istio can express the routes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import regex
@@ -29,11 +29,12 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
                 f"with tag.baggage, {spec.tag.header}={name} makes a regular expression of over {MAX_REGEX} characters"
             )
             yield (*SPEC, "lanes", name), message
+    services = [group.service(name) for name in spec.services]
     if spec.tag.default in spec.lanes:
-        for service in spec.services:
-            yield from _service(group, service)
-    yield from _same_hosts(group)
-    yield from _same_names(group)
+        for service in services:
+            yield from _service(service)
+    yield from _same_hosts(services)
+    yield from _same_names(group, services)
     for index, entry in enumerate(spec.entries):
         yield from _entry(group, entry, (*SPEC, "entries", index))
 
@@ -53,9 +54,9 @@ def _lane(group: LaneGroup, name: str, versions: Mapping[str, str]) -> Iterator[
             yield from _unknown((*where, service), version, valid, f"version of {service}")
 
 
-def _service(group: LaneGroup, name: str) -> Iterator[Wrong]:
-    service = group.service(name)
-    spec, where = service.spec, (*SPEC, "services", name)
+def _service(service: ServiceInGroup) -> Iterator[Wrong]:
+    name, spec, group = service.name, service.spec, service.group
+    where: FieldPath = (*SPEC, "services", name)
     for index, called in enumerate(spec.calls):
         yield from _unknown((*where, "calls", index), called, group.spec.services, "service")
     if spec.default is not None:
@@ -117,19 +118,20 @@ def _fallback_labels(spec: ServiceSpec, at: FieldPath, version: str, baseline: s
             yield (*at, "fallbackLabels"), f"version {other} carries them too, and lane {lane} must not fall back to it"
 
 
-def _same_hosts(group: LaneGroup) -> Iterator[Wrong]:
+def _same_hosts(services: Iterable[ServiceInGroup]) -> Iterator[Wrong]:
     seen: dict[str, str] = {}
-    for name in group.spec.services:
-        first = seen.setdefault(group.service(name).host, name)
-        if first != name:
+    for service in services:
+        first = seen.setdefault(service.host, service.name)
+        if first != service.name:
             message = f"service {first} has this host already: Istio takes one VirtualService per mesh host"
-            yield (*SPEC, "services", name, "host"), message
+            yield (*SPEC, "services", service.name, "host"), message
 
 
-def _same_names(group: LaneGroup) -> Iterator[Wrong]:
+def _same_names(group: LaneGroup, services: Iterable[ServiceInGroup]) -> Iterator[Wrong]:
     """An entry's VirtualService is named by the entry's host, and a service's resources may have that name already."""
-    taken = {service_resource(group.service(name)): name for name in group.spec.services}
-    for index, name in enumerate(entry_resources(group)):
+    names = entry_resources(group)
+    taken = {service_resource(service): service.name for service in services} if names else {}
+    for index, name in enumerate(names):
         if name in taken:
             message = (
                 f"its VirtualService would be called {name.name}, as service {taken[name]}'s: put another host first"

@@ -35,12 +35,12 @@ def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manif
     Parameters:
         istio_api: the version of `networking.istio.io` to write; `v1beta1` for Istio before 1.22.
     """
-    return [
-        manifest
-        for model in models
-        for table in model.routing().tables
-        for manifest in backend().lower(table, owner(model, istio_api))
-    ]
+    lower, made = backend().lower, []
+    for model in models:
+        whose = owner(model, istio_api)
+        for table in model.routing().tables:
+            made += lower(table, whose)
+    return made
 
 
 def file_name(manifest: Manifest) -> str:

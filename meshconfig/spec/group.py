@@ -17,7 +17,7 @@ from meshconfig.spec.base import (
     WorkloadName,
 )
 from meshconfig.spec.match import AnyPath, EntryMatch, Match
-from meshconfig.spec.service_in_group import ServiceInGroup
+from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Weights = dict[str, Weight]
@@ -194,4 +194,5 @@ class LaneGroup(Envelope):
         Raises:
             KeyError: the group has no service of this name.
         """
-        return ServiceInGroup(name, self.spec.services[name], self)
+        spec = self.spec.services[name]
+        return ServiceInGroup(name, spec, self, service_fqdn(spec.host, self.metadata.namespace))

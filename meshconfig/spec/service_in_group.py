@@ -13,16 +13,15 @@ class ServiceInGroup(NamedTuple):
     """A service together with its group, as `LaneGroup.service` returns it.
 
     The group may refer to names that do not exist until `compile_group` has checked it.
+
+    Parameters:
+        host: the Service's host, fully qualified: `cat-svc` is in the group's namespace, `cat-svc.shop` in `shop`.
     """
 
     name: str
     spec: "ServiceSpec"
     group: "LaneGroup"
-
-    @property
-    def host(self) -> str:
-        """The Service's host, fully qualified: `cat-svc` is in the group's namespace, `cat-svc.shop` in `shop`."""
-        return service_fqdn(self.spec.host, self.group.metadata.namespace)
+    host: str
 
     @property
     def namespace(self) -> str:

@@ -52,7 +52,8 @@ def _route(route: Route, tag: str) -> Manifest:
         spec["rewrite"] = {"uri": route.rewrite}
     if route.targets:
         spec["route"] = [_destination(target, tag) for target in route.targets]
-    return {**spec, **route.fields}
+    spec.update(route.fields)
+    return spec
 
 
 def _refusal(text: str) -> Manifest:
@@ -71,7 +72,8 @@ def _match(condition: Condition) -> Manifest:
         spec["withoutHeaders"] = _strings(condition.absent)
     if condition.query:
         spec["queryParams"] = _strings(condition.query)
-    return {**spec, **condition.fields}
+    spec.update(condition.fields)
+    return spec
 
 
 def _strings(matches: Named, prefix: str = "") -> Manifest:
@@ -88,20 +90,22 @@ def _string(match: StringMatch) -> Any:
 
 
 def _destination(target: Target, tag: str) -> Manifest:
-    further = dict(target.fields)
     destination: Manifest = {"host": target.host}
     if target.port is not None:
         destination["port"] = {"number": target.port}
     if target.subset:
         destination["subset"] = target.subset
-    lowered: Manifest = {"destination": {**destination, **further.pop("destination", {})}}
+    lowered: Manifest = {"destination": destination}
     if target.weight is not None:
         lowered["weight"] = target.weight
+    further = dict(target.fields)
+    destination.update(further.pop("destination", {}))
     if target.tag is not None:
         further["headers"] = _with_tag(further.get("headers") or {}, target.tag, tag)
     if target.trail:
         further["headers"] = _with_trail(further.get("headers") or {}, target.trail)
-    return {**lowered, **further}
+    lowered.update(further)
+    return lowered
 
 
 def _with_tag(headers: Mapping[str, Any], change: TagChange, tag: str) -> Manifest:
