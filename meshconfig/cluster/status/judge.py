@@ -9,14 +9,16 @@ from meshconfig.cluster.status.drift import drift
 from meshconfig.cluster.status.pods import Workloads
 from meshconfig.cluster.status.shares import entry, lanes
 from meshconfig.cluster.status.snapshot import GroupSnapshot
-from meshconfig.cluster.status.status import Drift, EntryState, Held, How, ServiceState, Status
+from meshconfig.cluster.status.status import Drift, Held, How, ServiceState, Status
+from meshconfig.model import RoutingState
 
 
 def judge(snapshot: GroupSnapshot) -> Status:
     """The status of a group, from what was read."""
     outcome = snapshot.revision.seen(snapshot.holder)
-    services = () if snapshot.revision.gone else tuple(_services(snapshot))
-    entries = () if snapshot.revision.gone else tuple(_entries(snapshot))
+    live = backend().lift({**snapshot.live.unmanaged, **snapshot.live.raw}.values(), snapshot.model.tag)
+    services = () if snapshot.revision.gone else tuple(_services(snapshot, live))
+    entries = () if snapshot.revision.gone else tuple(entry(one, live) for one in snapshot.model.entries)
     differs = drift(snapshot)
     return Status(
         revision=snapshot.revision,
@@ -30,17 +32,11 @@ def judge(snapshot: GroupSnapshot) -> Status:
     )
 
 
-def _services(snapshot: GroupSnapshot) -> Iterator[ServiceState]:
+def _services(snapshot: GroupSnapshot, live: RoutingState) -> Iterator[ServiceState]:
     workloads = Workloads(snapshot)
-    live = backend().lift({**snapshot.live.unmanaged, **snapshot.live.raw}.values(), snapshot.model.tag)
     for service in snapshot.model.services:
         spec = snapshot.spec.service(service.name)
         yield ServiceState(service.name, service.host, workloads.versions(spec), lanes(service, spec, live))
-
-
-def _entries(snapshot: GroupSnapshot) -> Iterator[EntryState]:
-    live = backend().lift(snapshot.live.raw.values(), snapshot.model.tag)
-    return (entry(one, live) for one in snapshot.model.entries)
 
 
 def _held(snapshot: GroupSnapshot) -> Held | None:
