@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # A stamp for each set of extras, so that `make demo` does not wait for the test tools and a changed pin installs anew.
-INPUTS := pyproject.toml requirements/pins.txt propagation/__init__.py
+INPUTS := pyproject.toml requirements/demo.txt requirements/dev.txt propagation/__init__.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What `make pins` has pinned with hashes, and then the checkout, which takes nothing more from an index.
+INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt && \
+  $(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 # What is installed from a checkout is not compiled to bytecode by pip, and may never be (PYTHONDONTWRITEBYTECODE).
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test interop-test dist pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test interop-test dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,13 +25,13 @@ $(BIN)/python:
 
 $(VENV)/.demo: $(INPUTS) | $(BIN)/python
 	@echo 'installing graylane[demo] into $(VENV) …'
-	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[demo]'
+	@$(call INSTALL,demo)
 	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 	@echo 'installing graylane[dev] into $(VENV) …'
-	@$(BIN)/pip install --quiet -c requirements/pins.txt -e '.[dev]'
+	@$(call INSTALL,dev)
 	@$(COMPILE)
 	@touch $@ $(VENV)/.demo
 
@@ -83,16 +86,35 @@ cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONF
 interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn
 	@$(BIN)/pytest -q tests/interop
 
+# Built twice: the same source gives the same bytes, so that anybody can check a release against its tag.
+BUILD = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation . >build.log 2>&1
 dist: $(VENV)/.dev ## the wheel and the source distribution, built and checked, in dist
 	@rm -rf dist
-	@$(BIN)/python -m build . >build.log 2>&1 || { tail -20 build.log; exit 1; }
-	@rm build.log
+	@for folder in dist dist/again; do $(BUILD) -o $$folder || { tail -20 build.log; exit 1; }; done
+	@for file in dist/graylane-*; do cmp $$file dist/again/$${file#dist/} || exit 1; done
+	@rm -r build.log dist/again
 	@$(BIN)/twine check --strict dist/*
 
-pins: $(VENV)/.dev ## compile requirements/pins.txt anew
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --no-header --extra dev pyproject.toml -o requirements/pins.new
-	@(head -1 requirements/pins.txt; cat requirements/pins.new) > requirements/pins.tmp
-	@mv requirements/pins.tmp requirements/pins.txt; rm requirements/pins.new
+# The wheel as users have it, without pip, in an environment of its own.
+LICENCES := Apache;BSD;MIT;ISC;MPL;Mozilla Public;Python Software Foundation;PSF;Public Domain;Unlicense
+SHIPPED := .cache/shipped
+SHIPPED_INSTALL = $(BIN)/pip --python $(SHIPPED)/bin/python install --quiet
+sbom: dist ## all that graylane[demo] installs, as CycloneDX in dist, and whether each licence is an allowed one
+	@rm -rf $(SHIPPED) && $(BIN)/python -m venv --without-pip $(SHIPPED)
+	@$(SHIPPED_INSTALL) --require-hashes -r requirements/demo.txt && $(SHIPPED_INSTALL) --no-deps dist/graylane-*.whl
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate \
+	  --output-file $$(echo dist/graylane-*.whl | sed 's/-py3.*/.cdx.json/') $(SHIPPED)
+	@$(BIN)/pip-licenses --python $(SHIPPED)/bin/python --from mixed --summary --partial-match --allow-only '$(LICENCES)'
+
+# The other files are parts of dev.txt. `make pins UPGRADE=1` takes the newest versions; without it those that are pinned stay.
+PINS = $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-annotate --generate-hashes \
+  --custom-compile-command 'make pins' pyproject.toml -o requirements
+pins: $(VENV)/.dev ## compile the files of requirements, which pin what is installed, with hashes
+	@$(PINS)/dev.txt --extra dev $(if $(UPGRADE),--upgrade)
+	@$(PINS)/demo.txt --extra demo --extra build -c requirements/dev.txt
+	@$(PINS)/build.txt --extra build -c requirements/dev.txt
+	@$(PINS)/image.txt --extra mesh -c requirements/dev.txt
+	@$(PINS)/demo-image.txt --extra services -c requirements/dev.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) .cache dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

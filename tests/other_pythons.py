@@ -40,7 +40,7 @@ def environment(version: str, python: str) -> Path:
     made = folder / "bin" / "python"
     if not made.exists():
         subprocess.run([UV, "venv", "--quiet", "--python", python, str(folder)], check=True)
-    install = [UV, "pip", "install", "--quiet", "--python", str(made), "-c", "requirements/pins.txt"]
+    install = [UV, "pip", "install", "--quiet", "--python", str(made), "-c", "requirements/dev.txt"]
     subprocess.run([*install, "-e", ".[test-propagation]"], check=True, cwd=ROOT)
     return made
 

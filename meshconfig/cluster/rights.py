@@ -130,14 +130,17 @@ ISTIOD = (
         "portforward",
     ),
 )
+# The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
+# injected it cannot be enforced: Istio's init container needs more.
+HOMES: dict[Account, str] = {"graylane-rollouts": "graylane-system"}
 HEADS: dict[str, str] = {
     "graylane": (
         "Who runs graylane in one namespace, and the least that it takes. For another namespace, change "
-        "`namespace: demo`. Beside it goes istiod.yaml. Which right is for what: docs/rbac.md."
+        "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: docs/rbac.md."
     ),
     "graylane-rollouts": (
-        "What the rollouts' controller may, and no more. Beside it goes istiod.yaml. Which right is for what: "
-        "docs/rbac.md."
+        "What the rollouts' controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
+        "right is for what: docs/rbac.md."
     ),
     "istiod": (
         "For barriers that know: graylane asks istiod which proxies have acknowledged a change, by a "
@@ -149,17 +152,22 @@ _WIDTH = 118
 
 
 def account(name: Account, namespace: str = "demo") -> str:
-    """The manifest of an account: its ServiceAccount, Role and RoleBinding, as YAML with comments."""
+    """The manifest of an account: its ServiceAccount, Role and RoleBinding, as YAML with comments.
+
+    Parameters:
+        namespace: that of the groups, where the account may do all this.
+    """
     # The command's own account is used from outside; the controller's Pods need their token.
     token = "automountServiceAccountToken: false\n" if name == "graylane" else ""
-    head = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {namespace}\n{token}"
+    home = HOMES.get(name, namespace)
+    head = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {home}\n{token}"
     role = _role(name, namespace, RIGHTS[name])
-    return _comment(HEADS[name]) + "---\n".join((head, role, _binding(name, name, namespace, name, namespace)))
+    return _comment(HEADS[name]) + "---\n".join((head, role, _binding(name, name, namespace, name, home)))
 
 
 def for_istiod(name: Account, role: str, namespace: str = "demo") -> str:
     """The manifest by which an account reads istiod's debug pages."""
-    binding = _binding(f"{role}-{namespace}", role, "istio-system", name, namespace)
+    binding = _binding(f"{role}-{namespace}", role, "istio-system", name, HOMES.get(name, namespace))
     return _comment(HEADS["istiod"]) + "---\n".join((_role(role, "istio-system", ISTIOD), binding))
 
 

@@ -34,8 +34,12 @@ def everything(resource: str, verb: str) -> bool:
 
 def manifests(namespace: str, keep: Keep = everything, of: Account = OPERATOR) -> list[Manifest]:
     """An account for another namespace than `demo`; of its rights those that `keep(resource, verb)`."""
-    text = "---\n".join(file.read_text() for file in sorted((K8S / of.folder).glob("*.yaml")))
-    text = text.replace("namespace: demo", f"namespace: {namespace}").replace("-demo\n", f"-{namespace}\n")
+    text = "---\n".join(file.read_text() for file in sorted((K8S / of.folder).rglob("*.yaml")))
+    text = (
+        text.replace("graylane-system", namespace)
+        .replace("namespace: demo", f"namespace: {namespace}")
+        .replace("-demo\n", f"-{namespace}\n")
+    )
     found = [one for one in yaml.safe_load_all(text) if one and one["kind"] in PARTS]
     for one in found:
         if one["kind"] == "Role":

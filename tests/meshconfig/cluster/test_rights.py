@@ -13,9 +13,9 @@ from meshconfig.cluster.rights import RIGHTS, account, for_istiod
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
-    "rbac/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
+    "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-rollouts"),
-    "controller/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
+    "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
 }
 
 
