@@ -38,16 +38,13 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-# `make test coverage` runs the tests once, measured. `make test` alone does not measure, which is quicker.
-PYTEST := $(BIN)/pytest
-ifneq ($(filter coverage,$(MAKECMDGOALS)),)
-PYTEST := $(BIN)/coverage erase && $(BIN)/coverage run -m pytest
-endif
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop
+test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
+	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
-test: $(VENV)/.dev ## every test that needs no cluster and no other language
-	@$(PYTEST) -n 2 -q --ignore=tests/cluster --ignore=tests/interop
-
-coverage: test ## the same, and the share of the product's branches that they take
+coverage: $(VENV)/.dev ## every test that needs no cluster and no other language, and the share of the branches that they take
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(HERE_ALONE)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

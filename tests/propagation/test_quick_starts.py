@@ -21,6 +21,7 @@ import httpx
 import pytest
 import serving
 
+pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parents[2] / "docs" / "propagation.md"
 BIN = Path(sys.executable).parent
 FILE = re.compile(r"^```python\n# (\S+\.py)\n(.*?)^```", re.DOTALL | re.MULTILINE)

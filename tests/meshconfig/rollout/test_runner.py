@@ -19,6 +19,7 @@ from meshconfig.rollout.state import Phase, Stage
 
 __all__ = ["cluster", "mesh"]
 
+pytestmark = pytest.mark.slow  # a runner waits, as it does in life
 SHORT = [{"weight": 10, "replicas": "25%"}, {"pause": {}}, {"weight": 100}]
 STRAIGHT = [{"weight": 50}, {"weight": 100}]
 BEGUN = {"cat-v1": 8, "cat-v2": 1, "mouse-v1": 4, "mouse-v2": 1}
