@@ -6,6 +6,7 @@ PyYAML.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -17,6 +18,8 @@ import yaml
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
 _RESOLVE = yaml.SafeLoader.yaml_implicit_resolvers
 _WORDS = {"y", "n"}  # booleans to some YAML 1.1 readers, not to PyYAML
+# YAML 1.2, "Simple keys": a longer key has to be marked as one. Quotes and escapes count, so this stays below the 1024.
+_LONGEST_KEY = 1000
 
 
 def to_yaml(manifests: Iterable[Mapping[str, Any]]) -> str:
@@ -32,7 +35,7 @@ def _mapping(value: Mapping[str, Any], first: str, indent: str, lines: list[str]
     """Adds a mapping's lines. `first` starts the first line, `indent` the others; in a list item the two differ."""
     start = first
     for key, item in value.items():
-        name = f"{start}{_string(key)}:"
+        name = f"{start}{_key(key, indent)}:"
         if isinstance(item, str):
             lines.append(f"{name} {_string(item)}")
         elif item and isinstance(item, dict):
@@ -59,10 +62,25 @@ def _items(values: list[Any], first: str, indent: str, lines: list[str]) -> None
         start = indent
 
 
+def _key(key: str, indent: str) -> str:
+    written = _string(key)
+    return written if len(written) <= _LONGEST_KEY else f"? {written}\n{indent}"
+
+
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _string(value)
-    return json.dumps(value)  # numbers, true, false, null, and the empty {} and []
+    if isinstance(value, float):
+        return _float(value)
+    return json.dumps(value)  # whole numbers, true, false, null, and the empty {} and []
+
+
+def _float(value: float) -> str:
+    """A number as YAML 1.1 reads it too: with a dot, so that `1e-07` is no text."""
+    if not math.isfinite(value):
+        return {"inf": ".inf", "-inf": "-.inf"}.get(str(value), ".nan")
+    mantissa, e, exponent = repr(value).partition("e")
+    return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}"
 
 
 @lru_cache(maxsize=65536)
