@@ -42,7 +42,8 @@ def uninstrument(*names: str) -> None:
     for name in names:
         _check_known("uninstrument", name)
     with _lock:
-        for name in names or tuple(_active):
+        # The last first: two libraries may have wrapped one method, of a third that both are built on.
+        for name in names or tuple(reversed(_active)):
             if name in _active:
                 _active.pop(name)[1]()
 

@@ -2,10 +2,11 @@
 
 The hook is the end of a request's headers, so that nothing is written twice: the headers of the program are there by
 then, and so is what an instrumentation of urllib3 or requests, which are built on http.client too, has written.
+A connection keeps the trail of the request that it has sent until its answer is there.
 """
 
 from collections.abc import Callable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -15,10 +16,12 @@ from propagation.config import PropagationConfig
 from propagation.context import config_of
 from propagation.hosts import host_of
 from propagation.inject import has_fields
-from propagation.patching import Undo, patch
+from propagation.patching import Undo, patch, undo_all
 from propagation.registry import Carried, Descriptor
+from propagation.trail import HEADER, Trail
 
 _COLON = b": "  # as HTTPConnection.putheader writes it
+_TRAIL = "_propagation_trail"  # on a connection
 
 
 def _ask(url: str) -> None:
@@ -34,29 +37,40 @@ def install(config: PropagationConfig | None) -> Undo:
 
     def end(original: Callable[..., Any]) -> Callable[..., Any]:
         def end_with_fields(self: HTTPConnection, *args: Any, **kwargs: Any) -> Any:
-            _write(self, config)
+            setattr(self, _TRAIL, _write(self, config))
             return original(self, *args, **kwargs)
 
         return end_with_fields
 
-    return patch(HTTPConnection, "endheaders", end)
+    def answer(original: Callable[..., Any]) -> Callable[..., Any]:
+        def getresponse_and_collect(self: HTTPConnection, *args: Any, **kwargs: Any) -> HTTPResponse:
+            response: HTTPResponse = original(self, *args, **kwargs)
+            if trail := vars(self).pop(_TRAIL, None):
+                trail.take(response, response.headers.get_all(HEADER, ()))
+            return response
+
+        return getresponse_and_collect
+
+    return undo_all([patch(HTTPConnection, "endheaders", end), patch(HTTPConnection, "getresponse", answer)])
 
 
-def _write(connection: Any, config: PropagationConfig | None) -> None:
+def _write(connection: Any, config: PropagationConfig | None) -> Trail | None:
+    """Write the fields into the request that `connection` is about to send; the trail that its answer is added to."""
     # What `putrequest` and `putheader` wrote; http.client offers no other way to what is there already.
     lines: list[bytes] = connection._buffer
     if not lines:
-        return  # the program forgot `putrequest`; http.client itself says so
+        return None  # the program forgot `putrequest`; http.client itself says so
     url = lines[0].split(b" ")[1].decode("latin-1")
     host = _host(connection, url)
     rules = config_of(context := current(), config)
     if not has_fields(context, rules) and rules.allows(host):
-        return
+        return None
     before = [_pair(line) for line in lines[1:]]
     sent: list[Any] = list(before)
-    with prepare(sent, (host,), rules, url):
+    with prepare(sent, (host,), rules, url) as trail:
         if sent != before:
             lines[1:] = [_bytes(name) + _COLON + _bytes(value) for name, value in sent]
+    return trail
 
 
 def _host(connection: Any, url: str) -> str | None:

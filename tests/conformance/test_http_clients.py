@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 from http_clients import ADAPTERS
 from opentelemetry.context import Context
 
-from propagation import PropagationConfig, extract, uninstrument, use
+from propagation import PropagationConfig, extract, instrument, uninstrument, use
 
 NUMERIC = PropagationConfig(allowed_hosts=("127.0.0.0/8",))  # so that `localhost` is a stranger
 ALICE = "user=alice;ttl=5"
@@ -136,3 +137,10 @@ def test_uninstrument_takes_it_back(server):
             adapter.send(server.url)
             uninstrument()
             assert not adapter.is_patched()
+
+
+def test_uninstrument_takes_back_what_several_libraries_wrapped():
+    instrument()
+    uninstrument()
+    assert not any(adapter.is_patched() for adapter in ADAPTERS.values())
+    assert not hasattr(urllib3.HTTPConnectionPool._make_request, "__wrapped__")  # which requests is built on too

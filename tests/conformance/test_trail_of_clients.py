@@ -15,11 +15,7 @@ NUMERIC = PropagationConfig(trail=True, allowed_hosts=("127.0.0.0/8",))  # so th
 MOUSE = ["ant/v1", "mouse/prod"]
 
 
-# Those that collect the trail; the others carry the fields alone.
-COLLECTING = {"httpx", "httpx2", "requests", "urllib3", "aiohttp"}
-
-
-@pytest.fixture(params=[name for name in ADAPTERS if name.split()[0] in COLLECTING])
+@pytest.fixture(params=ADAPTERS)
 def client(request):
     yield ADAPTERS[request.param]
     uninstrument()
@@ -98,14 +94,17 @@ def test_calls_at_once_all_get_in_and_requests_share_nothing(client, server):
         assert list(one_each) == [[f"mouse/v{number}"] for number in range(6)]
 
 
-def test_tasks_at_once_all_get_in(server):
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if hasattr(ADAPTERS[name], "main")])
+def test_tasks_at_once_all_get_in(name, server):
     server.trail = {f"/{number}": [f"mouse/v{number}"] for number in range(6)}
-    for name in ("httpx async", "httpx2 async", "aiohttp"):
 
-        async def calls(client=ADAPTERS[name]):
-            await asyncio.gather(*(client.main(f"{server.url}/{number}") for number in range(6)))
+    async def calls():
+        await asyncio.gather(*(ADAPTERS[name].main(f"{server.url}/{number}") for number in range(6)))
 
+    try:
         assert sorted(trail(lambda: asyncio.run(calls()))) == [f"mouse/v{number}" for number in range(6)]
+    finally:
+        uninstrument()
 
 
 @pytest.mark.parametrize("name", [name for name in ADAPTERS if f"{name} instrumented" in ADAPTERS])
@@ -118,10 +117,11 @@ def test_by_hand_and_instrumented_counts_once(name, server):
         uninstrument()
 
 
-def test_where_all_is_instrumented_one_library_on_another_counts_once(server):
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if name.endswith(" instrumented")])
+def test_where_all_is_instrumented_one_library_on_another_counts_once(name, server):
     server.trail = {"/a": MOUSE}
     instrument()
     try:
-        assert trail(lambda: ADAPTERS["requests instrumented"].send(f"{server.url}/a")) == MOUSE
+        assert trail(lambda: ADAPTERS[name].send(f"{server.url}/a")) == MOUSE
     finally:
         uninstrument()

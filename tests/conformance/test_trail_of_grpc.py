@@ -5,27 +5,17 @@ import asyncio
 import grpc
 import pytest
 from grpc_service import KINDS, answer, async_stream, async_unary, call, call_async, serving, serving_async
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import get_current
+from trails import TRAIL, hops, tagged
 
-from propagation import PropagationConfig, instrument, uninstrument, use
+from propagation import PropagationConfig, instrument, uninstrument
 from propagation.clients.grpc import PropagatingInterceptor, aio_interceptors
-from propagation.context import State, trail_of
-from propagation.extract import read_request
+from propagation.context import trail_of
 from propagation.servers.grpc import AsyncPropagatingServerInterceptor, PropagatingServerInterceptor
 from propagation.trail import HEADER
 
-TRAIL = PropagationConfig(trail=True)
 HERE_ONLY = PropagationConfig(trail=True, allowed_hosts=("127.0.0.1",))
 ELSEWHERE = PropagationConfig(trail=True, allowed_hosts=("mouse-svc",))
-
-
-def tagged(config=TRAIL):
-    """Inside a request whose server shows the trail."""
-    return use(read_request(Context(), {"env": ["gray"]}, State(config)))
-
-
-def hops():
-    return trail_of(get_current()).hops()
 
 
 def read(request):

@@ -3,12 +3,14 @@
 import http.client
 import urllib.request
 import xmlrpc.client
+from typing import Any
 from xml.parsers.expat import ExpatError
 
 import pytest
 import requests
 import slack_sdk
 import urllib3
+from trails import hops, tagged
 
 from propagation import PropagationConfig, instrument, uninstrument, use
 from propagation.clients.requests import PropagatingAdapter
@@ -125,3 +127,35 @@ def test_through_a_tunnel_the_host_at_its_end_counts(allowed, expected):
         connection.request("GET", "/sayHello", headers={"env": "gray"})
     lines = b"".join(sent).decode().split("\r\n")
     assert dict(line.split(": ") for line in lines[1:] if line.startswith(("env", "baggage"))) == expected
+
+
+def test_an_answer_is_added_to_the_trail_of_the_request_that_asked(server):
+    server.trail = {"/a": ["ant/v1", "mouse/prod"], "/b": ["owl/v3"]}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    with tagged():
+        connection.request("GET", "/a")
+        connection.getresponse().read()
+        with use(env=None):
+            connection.request("GET", "/b")  # an untagged call on the same connection
+            connection.getresponse().read()
+        assert hops() == ["ant/v1", "mouse/prod"]
+        connection.request("GET", "/b")
+        with tagged():
+            connection.getresponse().read()
+            assert hops() == []
+        assert hops() == ["ant/v1", "mouse/prod", "owl/v3"]
+    connection.close()
+
+
+@pytest.mark.parametrize("more", [(), ("urllib3",), ("requests", "urllib3")])
+def test_what_is_built_on_it_adds_an_answer_once(server, more):
+    server.trail = {"/a": ["mouse/prod"]}
+    instrument(*more)
+    url = f"{server.url}/a"
+    with tagged(), PropagatingPoolManager() as ours, urllib3.PoolManager() as plain, requests.Session() as session:
+        session.mount("http://", PropagatingAdapter())
+        session.trust_env = False
+        clients: list[Any] = [ours, plain, session]
+        for number, client in enumerate(clients, 1):
+            client.request("GET", url)
+            assert hops() == ["mouse/prod"] * number

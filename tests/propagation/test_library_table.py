@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from library_table import OTHERS, entries, parse, rows, table
+from trails import hops, tagged
 
 from propagation import instrument, uninstrument, use
 from propagation.config import default_config
@@ -76,3 +77,22 @@ def test_each_other_row_is_so(name, server):
         assert sent(other.plain, server) == []
     server.seen.clear()
     assert sent(other.send, server) == ([None] if other.carried is Carried.NOT else ["gray"])
+
+
+def by_instrument():
+    """Of each client of HTTP that `instrument` covers: the entry that covers it, and what sends a request."""
+    for name in filter(is_installed, entries()):
+        if probe := descriptor(name).probe:
+            yield name, probe
+    for other in OTHERS.values():
+        if other.by in REGISTRY and is_installed(other.by):
+            yield other.by, other.send
+
+
+@pytest.mark.parametrize(("name", "send"), list(by_instrument()))
+def test_what_instrument_carries_adds_what_it_is_answered_to_the_trail(name, send, server):
+    server.trail = {"*": ["ant/v1", "mouse/prod"]}
+    instrument(name)
+    with tagged():
+        send(server.url)
+        assert hops() == ["ant/v1", "mouse/prod"]

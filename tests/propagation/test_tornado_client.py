@@ -7,8 +7,10 @@ from tornado.curl_httpclient import CurlAsyncHTTPClient
 from tornado.httpclient import AsyncHTTPClient, HTTPClient, HTTPRequest
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
+from trails import hops, tagged
 
 from propagation import PropagationConfig, instrument, uninstrument, use
+from propagation.trail import HEADER
 
 TAGGED = {"env": "gray", "baggage": "env=gray"}
 
@@ -94,6 +96,9 @@ def test_the_websocket_client(allowed, expected):
     seen = []
 
     class Socket(WebSocketHandler):
+        def set_default_headers(self):
+            self.add_header(HEADER, "mouse/prod")
+
         def open(self):
             seen.append(self.request.headers.get("env"))
             self.close()
@@ -101,8 +106,9 @@ def test_the_websocket_client(allowed, expected):
     async def main():
         server = Application([("/", Socket)]).listen(0, "127.0.0.1")
         (port,) = {sock.getsockname()[1] for sock in server._sockets.values()}
-        with use(env="gray"):
+        with tagged(PropagationConfig(trail=True, allowed_hosts=allowed)):
             connection = await websocket_connect(f"ws://127.0.0.1:{port}/")
+            assert hops() == (["mouse/prod"] if expected else [])
         assert await connection.read_message() is None
         connection.close()
         server.stop()
@@ -110,3 +116,50 @@ def test_the_websocket_client(allowed, expected):
 
     asyncio.run(main())
     assert seen == [expected]
+
+
+def test_a_request_that_waited_in_the_queue_adds_to_its_own_trail(server):
+    server.trail = {f"/{number}": [f"mouse/v{number}"] for number in range(4)}
+
+    async def ask(client, number):
+        with tagged():
+            await client.fetch(f"{server.url}/to?{server.url}/{number}")
+            return hops()
+
+    async def main():
+        client = AsyncHTTPClient(force_instance=True, max_clients=1)
+        found = await asyncio.gather(*(ask(client, number) for number in range(4)))
+        client.close()
+        return found
+
+    assert asyncio.run(main()) == [[f"mouse/v{number}"] for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "follow", "expected"),
+    [
+        (None, True, ["cat/gray", "ant/v1", "mouse/prod"]),
+        (("127.0.0.1",), False, ["cat/gray"]),
+        (("127.0.0.1",), True, []),  # libcurl may follow to anywhere
+        (("elsewhere",), False, []),
+    ],
+)
+def test_libcurl_adds_each_hop_to_the_trail_and_the_programs_callback_has_each_line(server, allowed, follow, expected):
+    server.trail = {"/to": ["cat/gray"], "/end": ["ant/v1", "mouse/prod", "no hop"]}
+    lines = []
+
+    async def main():
+        client = CurlAsyncHTTPClient(force_instance=True)
+        with tagged(PropagationConfig(trail=True, allowed_hosts=allowed)):
+            await client.fetch(
+                f"{server.url}/to?{server.url}/end",
+                follow_redirects=follow,
+                header_callback=lines.append,
+                raise_error=False,
+            )
+            found = hops()
+        client.close()
+        return found
+
+    assert asyncio.run(main()) == expected
+    assert sum(line.startswith("HTTP/1.1") for line in lines) == (2 if follow else 1)

@@ -6,12 +6,14 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from trails import hops, tagged
 from websockets.asyncio.client import connect as connect_async
 from websockets.datastructures import Headers
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
 from propagation import PropagationConfig, extract, instrument, uninstrument, use
+from propagation.trail import HEADER
 
 
 @contextmanager
@@ -26,10 +28,16 @@ def serving():
         if request.path.startswith("/to"):
             response = connection.respond(http.HTTPStatus.FOUND, "")
             response.headers["Location"] = f"ws://localhost:{port}/"
+            response.headers[HEADER] = "cat/gray"
             return response
         return None
 
-    with serve(lambda socket: None, "127.0.0.1", 0, process_request=look) as server:
+    def answer(connection, request, response):
+        if not request.path.startswith("/to"):
+            response.headers[HEADER] = "ant/v1"
+            response.headers[HEADER] = "mouse/prod, owl/v3"
+
+    with serve(lambda socket: None, "127.0.0.1", 0, process_request=look, process_response=answer) as server:
         port = server.socket.getsockname()[1]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -90,3 +98,19 @@ def test_uninstrumented_nothing_is_sent(client):
     with serving() as (port, seen), use(env="gray"):
         client(f"ws://127.0.0.1:{port}/")
     assert seen == [[]]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed", "expected"),
+    [
+        ("/", None, ["ant/v1", "mouse/prod", "owl/v3"]),
+        ("/to", None, ["cat/gray", "ant/v1", "mouse/prod", "owl/v3"]),
+        ("/to", ("127.0.0.0/8",), ["cat/gray"]),  # the second hop is a stranger's
+        ("/", ("elsewhere",), []),
+    ],
+)
+def test_the_answer_to_each_handshake_is_added_to_the_trail(client, path, allowed, expected):
+    instrument("websockets")
+    with serving() as (port, _), tagged(PropagationConfig(trail=True, allowed_hosts=allowed)):
+        client(f"ws://127.0.0.1:{port}{path}")
+        assert hops() == expected

@@ -33,7 +33,7 @@ class Loopback:
         self.url = f"http://127.0.0.1:{port}"
         self.under_another_name = f"http://localhost:{port}"
         self.seen = []
-        self.trail = {}  # by path: the lines of the trail in its answer
+        self.trail = {}  # by path, "*" for every other: the lines of the trail in its answer
         self._flaky = True
 
     def receive(self, seen):
@@ -73,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         seen = Seen(self.path, self.headers.get("Host", ""), headers, body)
         status, location = self.server.loopback.receive(seen)
         self.send_response(status)
-        for line in self.server.loopback.trail.get(urlsplit(self.path).path, ()):
+        trail = self.server.loopback.trail
+        for line in trail.get(urlsplit(self.path).path, trail.get("*", ())):
             self.send_header("X-Graylane-Trail", line)
         if location:
             self.send_header("Location", location)
