@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 from weakref import WeakSet
 
-from opentelemetry.context import get_current
-
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import config_of, get
 from propagation.errors import ConfigError
@@ -47,7 +46,7 @@ class PropagationFilter(logging.Filter):
 
     def fields(self) -> tuple[str, ...]:
         """The fields that this filter adds where it stands."""
-        return config_of(get_current(), self._config).correlation_fields
+        return config_of(current(), self._config).correlation_fields
 
 
 # A filter at the far end of a queue runs in another thread, or another process: what it adds is noted in each record
@@ -145,7 +144,7 @@ def _fill(event: MutableMapping[str, Any], config: PropagationConfig | None) -> 
 
 
 def _fields(config: PropagationConfig | None) -> Iterator[tuple[str, str | None]]:
-    context = get_current()
+    context = current()
     for name in config_of(context, config).correlation_fields:
         yield name, get(name, context)
 

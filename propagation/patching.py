@@ -61,6 +61,37 @@ def patch(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[.
     return undo
 
 
+class InForce:
+    """Whether an instrumentation is in force; asked by what it gave the library to keep, which no undo finds again."""
+
+    def __init__(self) -> None:
+        self._is = True
+
+    def __call__(self) -> bool:
+        return self._is
+
+    def end(self) -> None:
+        """It was taken back."""
+        self._is = False
+
+
+def patch_made(owner: type, set_up: Callable[[Any, InForce], None]) -> Undo:
+    """Have `set_up` prepare every object of `owner` that is made from now on; the answer takes it back.
+
+    `set_up` is given the object, once it is made, and an InForce, which ends with the patch.
+    """
+    in_force = InForce()
+
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def make_and_set_up(self: Any, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            set_up(self, in_force)
+
+        return make_and_set_up
+
+    return undo_all([in_force.end, patch(owner, "__init__", make)])
+
+
 def undo_all(undos: list[Undo]) -> Undo:
     """Several patches taken back as one, the last first."""
 

@@ -1,8 +1,9 @@
 """Tag fields as span attributes. Needs opentelemetry-sdk, and is loaded only when asked for."""
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
+from propagation.attachment import current
 from propagation.config import PropagationConfig
 from propagation.tags import tag
 
@@ -19,4 +20,4 @@ class TagFieldsSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """As OpenTelemetry's SDK asks of a processor."""
-        tag(span, get_current() if parent_context is None else parent_context, self._config)
+        tag(span, current() if parent_context is None else parent_context, self._config)

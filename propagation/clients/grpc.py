@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
-from weakref import WeakSet
 
 import grpc
 
 from propagation.clients.grpc_target import UNKNOWN, hosts_of
 from propagation.clients.hop import prepare
 from propagation.config import PropagationConfig
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 from propagation.trail import HEADER, Answer, Trail
 
@@ -35,7 +34,7 @@ class _Carrying:
     def __init__(self, target: str | None = None, *, config: PropagationConfig | None = None) -> None:
         self._hosts = UNKNOWN if target is None else hosts_of(target)
         self._config = config
-        self.active = True
+        self.in_force = InForce()
 
     def _prepare(
         self, metadata: Iterable[tuple[str, Any]] | None
@@ -61,7 +60,7 @@ class PropagatingInterceptor(
     """
 
     def _intercept(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
-        if not self.active:
+        if not self.in_force():
             return continuation(details, request)
         metadata, context = self._prepare(details.metadata)
         with context as trail:
@@ -83,7 +82,7 @@ def aio_interceptors(target: str | None = None, *, config: PropagationConfig | N
 
 class _Async(_Carrying):
     async def _intercept(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
-        if not self.active:
+        if not self.in_force():
             return await continuation(details, request)
         metadata, context = self._prepare(details.metadata)
         with context as trail:
@@ -121,12 +120,12 @@ class _Details(grpc.ClientCallDetails):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every channel that is made from now on carry the fields; the answer takes it back, for these too."""
-    made: WeakSet[_Carrying] = WeakSet()
+    in_force = InForce()
 
     def sync(original: Callable[..., Any]) -> Callable[..., Any]:
         def channel(target: str, *args: Any, **kwargs: Any) -> Any:
             interceptor = PropagatingInterceptor(target, config=config)
-            made.add(interceptor)
+            interceptor.in_force = in_force
             return grpc.intercept_channel(original(target, *args, **kwargs), interceptor)
 
         return channel
@@ -134,20 +133,17 @@ def install(config: PropagationConfig | None) -> Undo:
     def unsync(original: Callable[..., Any]) -> Callable[..., Any]:
         def channel(target: str, *args: Any, **kwargs: Any) -> Any:
             interceptors = aio_interceptors(target, config=config)
-            made.update(interceptors)
+            for interceptor in interceptors:
+                interceptor.in_force = in_force
             return with_changed(
                 original, "interceptors", lambda given: [*(given or ()), *interceptors], target, *args, **kwargs
             )
 
         return channel
 
-    def deactivate() -> None:
-        for interceptor in made:
-            interceptor.active = False
-
     names = ("insecure_channel", "secure_channel")
     return undo_all(
-        [deactivate] + [patch(grpc, name, sync) for name in names] + [patch(grpc.aio, name, unsync) for name in names]
+        [in_force.end] + [patch(grpc, name, sync) for name in names] + [patch(grpc.aio, name, unsync) for name in names]
     )
 
 

@@ -15,7 +15,7 @@ from aio_pika.message import ProcessContext
 
 from propagation.config import PropagationConfig
 from propagation.messaging.message import consumed, with_fields
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -31,7 +31,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
     Callbacks are those that are registered from now on. The answer takes it back, also for these.
     """
-    active = True
+    in_force = InForce()
 
     def publish(original: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: with_changed(
@@ -44,7 +44,7 @@ def install(config: PropagationConfig | None) -> Undo:
     def carrying(callback: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(callback)
         async def run(message: Any) -> Any:
-            if not active:
+            if not in_force():
                 return await _called(callback, message)
             with consumed(message, config=config):
                 return await _called(callback, message)
@@ -71,13 +71,9 @@ def install(config: PropagationConfig | None) -> Undo:
 
         return leave_with_fields
 
-    def deactivate() -> None:
-        nonlocal active
-        active = False
-
     return undo_all(
         [
-            deactivate,
+            in_force.end,
             patch(Exchange, "publish", publish),
             patch(Queue, "consume", consume),
             patch(ProcessContext, "__aexit__", leave),

@@ -10,8 +10,9 @@ from typing import Any
 
 from celery import signals
 from celery.app.task import Context as Request
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context, attach, detach
 
+from propagation.attachment import current
 from propagation.config import PropagationConfig
 from propagation.inject import inject
 from propagation.messaging.message import context_of
@@ -43,7 +44,7 @@ def install(config: PropagationConfig | None) -> Undo:
         context, token = running.pop(id(task.request), (None, None))
         # OpenTelemetry's receivers attach and detach here too, in the same order at both ends. Detaching what is no
         # longer on top would bring theirs back.
-        if token is not None and get_current() is context:
+        if token is not None and current() is context:
             detach(token)
 
     return _connect([(signals.before_task_publish, publish), (signals.task_prerun, begin), (signals.task_postrun, end)])

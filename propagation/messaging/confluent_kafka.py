@@ -8,7 +8,7 @@ from confluent_kafka import SerializingProducer
 
 from propagation.config import PropagationConfig
 from propagation.messaging.kafka import outgoing
-from propagation.patching import Undo, note_replaced, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, note_replaced, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -36,17 +36,16 @@ def install(config: PropagationConfig | None) -> Undo:
 
 def _replace(config: PropagationConfig | None) -> Undo:
     """Producer is written in C and takes no patch: a subclass of it takes its place in the module."""
-    active = True
+    in_force = InForce()
 
     def produce(self: Any, *args: Any, **kwargs: Any) -> None:
-        if active:
+        if in_force():
             headers = args[_HEADERS] if len(args) > _HEADERS else kwargs.get("headers")
             args, kwargs = args[:_HEADERS], {**kwargs, "headers": outgoing(headers, config=config)}
         before.produce(self, *args, **kwargs)
 
     def undo() -> None:
-        nonlocal active
-        active = False
+        in_force.end()
         unnote()
         if confluent_kafka.Producer is ours:
             vars(confluent_kafka)["Producer"] = before

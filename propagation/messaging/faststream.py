@@ -9,7 +9,7 @@ from faststream._internal.broker import BrokerUsecase
 
 from propagation.config import PropagationConfig
 from propagation.messaging.message import consumed, with_fields
-from propagation.patching import Undo, patch
+from propagation.patching import InForce, Undo, patch_made
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -44,27 +44,18 @@ class PropagationMiddleware(BaseMiddleware[Any, Any]):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every broker that is made from now on carry the fields; the answer takes it back, for these brokers too."""
-    active = True
-    given = config
 
+    def set_up(broker: Any, in_force: InForce) -> None:
+        broker.insert_middleware(_instrumented(config, in_force))
+
+    return patch_made(BrokerUsecase, set_up)
+
+
+def _instrumented(given: PropagationConfig | None, in_force: InForce) -> type[PropagationMiddleware]:
     class Instrumented(PropagationMiddleware):
         config = given
 
         def _carries(self) -> bool:
-            return active
+            return in_force()
 
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def make_with_fields(self: Any, *args: Any, **kwargs: Any) -> None:
-            original(self, *args, **kwargs)
-            self.insert_middleware(Instrumented)
-
-        return make_with_fields
-
-    undo_patch = patch(BrokerUsecase, "__init__", make)
-
-    def undo() -> None:
-        nonlocal active
-        active = False
-        undo_patch()
-
-    return undo
+    return Instrumented

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from propagation.config import PropagationConfig
 from propagation.messaging.message import consumed, with_fields
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -28,7 +28,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
     The answer takes it back, also for those callbacks.
     """
-    active = True
+    in_force = InForce()
 
     def written(headers: dict[str, Any] | None) -> dict[str, Any] | None:
         return with_fields(headers, config) or headers
@@ -50,15 +50,11 @@ def install(config: PropagationConfig | None) -> Undo:
 
         @wraps(callback)
         async def run(message: Any) -> Any:
-            if not active:
+            if not in_force():
                 return await callback(message)
             with consumed(message, config=config):
                 return await callback(message)
 
         return run
 
-    def deactivate() -> None:
-        nonlocal active
-        active = False
-
-    return undo_all([deactivate, patch(Client, "publish", publish), patch(Client, "subscribe", subscribe)])
+    return undo_all([in_force.end, patch(Client, "publish", publish), patch(Client, "subscribe", subscribe)])

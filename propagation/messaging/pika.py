@@ -15,7 +15,7 @@ from pika.channel import Channel
 
 from propagation.config import PropagationConfig
 from propagation.messaging.message import consumed, with_fields
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 
 DESCRIPTOR = Descriptor(
@@ -31,7 +31,7 @@ def install(config: PropagationConfig | None) -> Undo:
 
     The answer takes it back, also for those callbacks.
     """
-    active = True
+    in_force = InForce()
 
     def publish(original: Callable[..., Any]) -> Callable[..., Any]:
         # A BlockingChannel publishes by a Channel too.
@@ -49,19 +49,15 @@ def install(config: PropagationConfig | None) -> Undo:
 
         @wraps(callback)
         def run(channel: Any, method: Any, properties: BasicProperties, body: bytes) -> Any:
-            if not active:
+            if not in_force():
                 return callback(channel, method, properties, body)
             with consumed(properties, config=config):
                 return callback(channel, method, properties, body)
 
         return run
 
-    def deactivate() -> None:
-        nonlocal active
-        active = False
-
     return undo_all(
-        [deactivate, patch(Channel, "basic_publish", publish)]
+        [in_force.end, patch(Channel, "basic_publish", publish)]
         + [patch(owner, "basic_consume", consume) for owner in (Channel, BlockingChannel)]
     )
 

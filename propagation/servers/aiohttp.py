@@ -12,7 +12,7 @@ from aiohttp.payload import AsyncIterablePayload
 from opentelemetry.context import Context
 
 from propagation.config import PropagationConfig
-from propagation.patching import Undo, patch
+from propagation.patching import InForce, Undo, patch_made
 from propagation.registry import Carried, Descriptor
 from propagation.servers.reading import Reader
 from propagation.servers.work import Work
@@ -31,35 +31,19 @@ def setup(app: web.Application, config: PropagationConfig | None = None) -> None
 
     config: default, that of the environment. Call it before the app starts; its middleware goes outside the others.
     """
-    _setup(app, Reader(config), lambda: True)
+    _setup(app, Reader(config), InForce())
 
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every Application that is made from now on read the fields; the answer takes it back, for these too."""
-    active = True
     reader = Reader(config)
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def make_with_fields(self: web.Application, *args: Any, **kwargs: Any) -> None:
-            original(self, *args, **kwargs)
-            _setup(self, reader, lambda: active)
-
-        return make_with_fields
-
-    undo_patch = patch(web.Application, "__init__", make)
-
-    def undo() -> None:
-        nonlocal active
-        active = False
-        undo_patch()
-
-    return undo
+    return patch_made(web.Application, lambda app, in_force: _setup(app, reader, in_force))
 
 
-def _setup(app: web.Application, reader: Reader, is_active: Callable[[], bool]) -> None:
+def _setup(app: web.Application, reader: Reader, in_force: InForce) -> None:
     @web.middleware
     async def read(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not is_active() or reader.has_read(request.get(_READER)):
+        if not in_force() or reader.has_read(request.get(_READER)):
             return await _answered(handler, request)
         context = reader.read(lambda name: request.headers.getall(name, ()))
         if context is None:
@@ -75,7 +59,7 @@ def _setup(app: web.Application, reader: Reader, is_active: Callable[[], bool]) 
         return response
 
     async def answer(request: web.Request, response: web.StreamResponse) -> None:
-        if is_active() and request.get(_READER) is reader:
+        if in_force() and request.get(_READER) is reader:
             reader.answer(request[_CONTEXT], response.headers, response.headers.getall(HEADER, ()))
 
     app.middlewares.insert(0, read)

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import partial
 from typing import Any
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context, attach
 
+from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import READ, READING, STATE_KEY, TRAIL_KEY, forgetting, outgoing, shown_trail
 from propagation.extract import Pairs, RequestReader
@@ -75,14 +76,14 @@ class ASGIMiddleware:
         if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
-        before = get_current()
-        current = forgetting(before) if stale else before
+        before = current()
+        around = forgetting(before) if stale else before
         # OpenTelemetry's middleware, between one of ours further out and this one, may have begun a new context.
-        if read_with is not None and read_with == self._config and STATE_KEY in current:
+        if read_with is not None and read_with == self._config and STATE_KEY in around:
             await self.app(scope, receive, send)
             return
         scope[READ] = self._config
-        context = self._reader.read(current, found)
+        context = self._reader.read(around, found)
         came, framework = scope, scope.get("app")
         if self._alters:
             send = self._answering(context, send)

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
-from weakref import WeakSet
 
 import grpc
 from opentelemetry.context import Context, attach
@@ -14,7 +13,7 @@ from propagation.attachment import current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import State, config_of, shown_trail
 from propagation.extract import read_request
-from propagation.patching import Undo, patch, undo_all, with_changed
+from propagation.patching import InForce, Undo, patch, undo_all, with_changed
 from propagation.registry import Carried, Descriptor
 from propagation.servers.work import Work
 from propagation.trail import HEADER, with_own
@@ -36,11 +35,11 @@ class _Reading:
     def __init__(self, config: PropagationConfig | None = None) -> None:
         self._config = default_config() if config is None else config
         self._names = self._config.names_read
-        self.active = True
+        self.in_force = InForce()
 
     def _handler(self, handler: Any, metadata: Any) -> Any:
         """`handler` with its code run in the context that `metadata` makes; None, for an unknown method, as it is."""
-        if handler is None or not self.active:
+        if handler is None or not self.in_force():
             return handler
         streams = (handler.request_streaming, handler.response_streaming)
         kind = "_".join("stream" if many else "unary" for many in streams)
@@ -74,26 +73,22 @@ class AsyncPropagatingServerInterceptor(_Reading, grpc.aio.ServerInterceptor):
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every server that is made from now on read the fields; the answer takes it back, for these servers too."""
-    made: WeakSet[_Reading] = WeakSet()
+    in_force = InForce()
 
     def maker(interceptor: type[_Reading]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def server(*args: Any, **kwargs: Any) -> Any:
                 ours = interceptor(config)
-                made.add(ours)
+                ours.in_force = in_force
                 return with_changed(original, "interceptors", lambda given: [*(given or ()), ours], *args, **kwargs)
 
             return server
 
         return make
 
-    def deactivate() -> None:
-        for interceptor in made:
-            interceptor.active = False
-
     return undo_all(
         [
-            deactivate,
+            in_force.end,
             patch(grpc, "server", maker(PropagatingServerInterceptor)),
             patch(grpc.aio, "server", maker(AsyncPropagatingServerInterceptor)),
         ]

@@ -11,7 +11,7 @@ from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest
 from tornado.web import Application, OutputTransform
 
 from propagation.config import PropagationConfig
-from propagation.patching import Undo, patch
+from propagation.patching import InForce, Undo, patch_made
 from propagation.registry import Carried, Descriptor
 from propagation.servers.reading import Reader
 from propagation.servers.work import Work
@@ -23,37 +23,21 @@ _READER = "_propagation_reader"  # of a request: who read it
 
 def setup(app: Application, config: PropagationConfig | None = None) -> None:
     """Have `app` read the fields of each request. config: default, that of the environment."""
-    _setup(app, Reader(config), lambda: True)
+    _setup(app, Reader(config), InForce())
 
 
 def install(config: PropagationConfig | None) -> Undo:
     """Have every Application that is made from now on read the fields; the answer takes it back, for these too."""
-    active = True
     reader = Reader(config)
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def make_with_fields(self: Application, *args: Any, **kwargs: Any) -> None:
-            original(self, *args, **kwargs)
-            _setup(self, reader, lambda: active)
-
-        return make_with_fields
-
-    undo_patch = patch(Application, "__init__", make)
-
-    def undo() -> None:
-        nonlocal active
-        active = False
-        undo_patch()
-
-    return undo
+    return patch_made(Application, lambda app, in_force: _setup(app, reader, in_force))
 
 
-def _setup(app: Application, reader: Reader, is_active: Callable[[], bool]) -> None:
+def _setup(app: Application, reader: Reader, in_force: InForce) -> None:
     original = app.get_handler_delegate
 
     def get_handler_delegate(request: HTTPServerRequest, *args: Any, **kwargs: Any) -> HTTPMessageDelegate:
         context = None
-        if is_active() and not reader.has_read(vars(request).get(_READER)):
+        if in_force() and not reader.has_read(vars(request).get(_READER)):
             context = reader.read(request.headers.get_list)
         if context is None:
             return original(request, *args, **kwargs)

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import logging
 import threading
 from contextvars import copy_context
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -11,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.sdk.trace import TracerProvider
 
-from propagation import detached, extract, get, inject, use
+from propagation import ASGIMiddleware, PropagationConfig, detached, extract, get, inject, use
+from propagation.logs import PropagationFilter
+from propagation.spans import TagFieldsSpanProcessor
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +104,40 @@ def test_an_async_generator_that_is_not_read_to_its_end_leaves_nothing_with_its_
         return get("env")
 
     assert asyncio.run(main()) is None
+
+
+def test_nor_with_what_its_reader_does_next():
+    """A span that starts, a line that is logged, a request that arrives: each looks for itself, and first."""
+    shown = PropagationConfig(tag_fields=("env",), correlation_fields=("env",))
+    seen = []
+
+    def begin_a_span():
+        tracer = TracerProvider()
+        tracer.add_span_processor(TagFieldsSpanProcessor(shown))
+        span: Any = tracer.get_tracer("cat").start_span("work")
+        seen.append(span.attributes.get("env"))
+
+    def line():
+        record = logging.LogRecord("cat", logging.INFO, "", 0, "", (), None)
+        PropagationFilter(shown).filter(record)
+        seen.append(vars(record)["env"])
+
+    async def request():
+        async def app(scope, receive, send):
+            seen.append(get("env"))
+
+        await ASGIMiddleware(app)({"type": "http", "headers": [(b"baggage", b"user=alice")]}, None, None)
+
+    async def main(work):
+        async for _ in lanes(use(env="gray")):
+            break
+        await soon()
+        if (done := work()) is not None:
+            await done
+
+    for work in (begin_a_span, line, request):
+        asyncio.run(main(work))
+    assert seen == [None, "-", None]
 
 
 def test_nor_where_the_block_around_the_reading_ends_first():
