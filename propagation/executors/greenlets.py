@@ -1,63 +1,44 @@
-"""gevent's greenlets, which begin with an empty context unless they are given one."""
+"""gevent's greenlets, which begin with an empty context unless they are given one.
+
+gevent asks its spawn callbacks about each greenlet, whoever imported its functions and classes before and whatever
+class it is of; those that are written in C take no patch.
+"""
 
 from collections.abc import Callable
 from contextvars import copy_context
+from threading import Thread
 from typing import Any
 
 import gevent
-import gevent.pool
 import gevent.threadpool
 
 from propagation.executors.futures import bound
 from propagation.patching import Undo, patch, undo_all
 
-_Greenlet: type[Any] = gevent.Greenlet
-
-
-class _Kind(type):
-    """gevent itself goes on to make greenlets of its own class: those are instances of this one as well."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, _Greenlet) if cls is Greenlet else super().__instancecheck__(instance)
-
-
-class Greenlet(_Greenlet, metaclass=_Kind):  # type: ignore[misc]  # gevent has no types for the class of a variable
-    """As gevent's, with a copy of the context in which it was made."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.gr_context = copy_context()
-
 
 def install() -> Undo:
-    """Have every greenlet that is spawned from now on do so, and gevent's threads; the answer takes it back.
+    """Have every greenlet that is spawned from now on begin with its spawner's context, and gevent's threads.
 
-    Left alone are the greenlets that gevent starts for its own ends: those of its servers, and of patched threads.
+    The answer takes it back. Left alone are the greenlets that gevent starts for its own ends: those of its servers,
+    which it spawns where no request is, and of patched threads, whose `start` says which of them carry.
     """
 
     def in_context(original: Callable[..., Any]) -> Callable[..., Any]:
         return lambda self, func, *args, **kwargs: original(self, bound(func), *args, **kwargs)
 
+    gevent.Greenlet.add_spawn_callback(_begin)
     return undo_all(
         [
-            _replace(gevent, "Greenlet", Greenlet),
-            _replace(gevent, "spawn", Greenlet.spawn),
-            _replace(gevent, "spawn_later", Greenlet.spawn_later),
-            _replace(gevent.pool, "Greenlet", Greenlet),
-            _replace(gevent.pool.Group, "greenlet_class", Greenlet),
-            patch(gevent.pool.GroupMappingMixin, "imap", in_context),
-            patch(gevent.pool.GroupMappingMixin, "imap_unordered", in_context),
+            lambda: gevent.Greenlet.remove_spawn_callback(_begin),
             patch(gevent.threadpool.ThreadPool, "spawn", in_context),
         ]
     )
 
 
-def _replace(owner: Any, name: str, value: Any) -> Undo:
-    before = getattr(owner, name)
+def _begin(greenlet: Any) -> None:
+    if greenlet.gr_context is None and not _is_threads(greenlet._run):
+        greenlet.gr_context = copy_context()
 
-    def undo() -> None:
-        if getattr(owner, name) == value:
-            setattr(owner, name, before)
 
-    setattr(owner, name, value)
-    return undo
+def _is_threads(run: Any) -> bool:
+    return isinstance(getattr(run, "__self__", None), Thread) and run.__name__ == "_bootstrap"

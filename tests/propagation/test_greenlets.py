@@ -8,9 +8,13 @@ BEGIN = """
 from gevent import monkey; monkey.patch_all()
 import threading
 import gevent, gevent.pool, gevent.threadpool
+from gevent import Greenlet, spawn, spawn_later
 import propagation
 from propagation import detached, get, use
-own = gevent.Greenlet
+class Early(Greenlet):
+    def _run(self):
+        return get("env")
+pool = gevent.pool.Pool(2)
 propagation.instrument("threading")
 """
 
@@ -86,21 +90,64 @@ def test_what_a_greenlet_sets_is_its_own_and_switching_keeps_it():
     ) == ["True None"]
 
 
-def test_gevents_own_class_is_still_what_its_greenlets_are_and_all_can_be_taken_back():
+def test_what_was_imported_or_made_before_instrument_carries_too():
     assert run(
         """
-        kinds = [gevent.spawn(int), own.spawn(int)]
-        print([isinstance(one, gevent.Greenlet) and isinstance(one, own) for one in [*kinds, 1]])
-        class Mine(gevent.Greenlet):
-            pass
-        print(isinstance(kinds[0], Mine), isinstance(Mine(), Mine), isinstance(Mine(), gevent.Greenlet))
-        spawn = own.spawn
-        propagation.uninstrument()
-        print(gevent.Greenlet is own, gevent.pool.Greenlet is own, gevent.pool.Group.greenlet_class is own)
         with use(env="gray"):
-            print(gevent.spawn(get, "env").get(), gevent.pool.Pool(1).map(get, ["env"]))
+            class Late(Early):
+                pass
+            made = [spawn(get, "env"), spawn_later(0, get, "env"), Greenlet(get, "env"), Early(), Late()]
+            [one.start() for one in made[2:]]
+            made += [pool.spawn(get, "env"), pool.apply_async(get, ("env",))]
+            print(*[one.get() for one in made], pool.map(get, ["env"]), *pool.imap(get, ["env"]))
         """
-    ) == ["[True, True, False]", "False True True", "True True True", "None [None]"]
+    ) == ["gray " * 7 + "['gray'] gray"]
+
+
+def test_a_context_that_the_program_gave_stays():
+    assert run(
+        """
+        from contextvars import copy_context
+        with use(env="prod"):
+            given = copy_context()
+        with use(env="gray"):
+            made = gevent.Greenlet(get, "env")
+            made.gr_context = given
+            made.start()
+            print(made.get(), gevent.spawn(threading.current_thread().is_alive).get())
+        """
+    ) == ["prod True"]
+
+
+def test_a_server_that_a_tagged_request_starts_serves_nobodys_requests():
+    assert run(
+        """
+        import http.client
+        from gevent.pywsgi import WSGIServer
+        def app(environ, start_response):
+            start_response("200 OK", [])
+            return [str(get("env")).encode()]
+        with use(env="gray"):
+            server = WSGIServer(("127.0.0.1", 0), app, log=None)
+            server.start()
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+            connection.request("GET", "/")
+            print(connection.getresponse().read().decode())
+            connection.close()
+        server.stop()
+        """
+    ) == ["None"]
+
+
+def test_all_can_be_taken_back():
+    assert run(
+        """
+        propagation.uninstrument()
+        with use(env="gray"):
+            native = gevent.threadpool.ThreadPool(1)
+            print(gevent.spawn(get, "env").get(), pool.map(get, ["env"]), native.apply(get, ["env"]))
+        """
+    ) == ["None [None] None"]
 
 
 def test_grequests_way_to_use_a_pool(server):
