@@ -4,49 +4,68 @@ The four together draw a million inputs in `make fuzz`.
 """
 
 import re
-from itertools import product
 
-from fuzzing import fuzz
-from hypothesis import given
-from hypothesis import strategies as st
+from fuzzing import fuzz, several, text
 from opentelemetry.context import Context
 
 from propagation import ASGIMiddleware, PropagationConfig, WSGIMiddleware, extract, get, inject
 
 LISTED = PropagationConfig(key_names={"env": ("env", "x-env")}, allowed_values={"env": {"gray", "prod"}})
 ANY = PropagationConfig(key_names={"env": ("env", "x-env")})
-CONFIGS = st.sampled_from([LISTED, ANY])
+CONFIGS = (LISTED, ANY)
 
-tags = st.sampled_from(["gray", "prod", "gray.next", "blue", "", "a b", "gray.", "x" * 65])
-odd = st.text(st.characters(max_codepoint=255), max_size=20)
-
-
-def one_of_all(*parts):
-    """One draw where one for each part would do: draws are most of what a million inputs cost."""
-    return st.sampled_from(["".join(chosen) for chosen in product(*parts)])
-
-
-member = st.one_of(
-    tags.map("env={}".format),
-    one_of_all("abc", "=", ["1", "a+b", "%C3%A9", "%zz", '"q"'], ["", ";ttl=5"]),
-    st.sampled_from(["env=gr%61y", "env = prod ; p=1", "env=gray+x", "env", "", " "]),
-    odd,
-)
-spaces = st.sampled_from([f"{before}{{}}{after}" for before, after in product(["", " ", "\t"], repeat=2)])
-bag = st.lists(st.builds(str.format, spaces, member), max_size=6).map(",".join)
+TAGS = ("gray", "prod", "gray.next", "blue", "", "a b", "gray.", "x" * 65)
+FOREIGN = ("1", "a+b", "%C3%A9", "%zz", '"q"')
+STRANGE = ("env=gr%61y", "env = prod ; p=1", "env=gray+x", "env", "", " ")
+SPACES = ("", " ", "\t")
+LATIN_1 = [chr(code) for code in range(256)]
+OCTETS = [chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",;"]
 
 
-def cased(name):
-    return one_of_all(*((char, char.upper()) if char.isalpha() else char for char in name))
+def odd(rng):
+    return text(rng, LATIN_1, 20)
 
 
-header = st.one_of(
-    st.tuples(cased("env"), st.one_of(tags, odd)),
-    st.tuples(cased("x-env"), st.one_of(tags, odd)),
-    st.tuples(cased("baggage"), bag),
-    st.tuples(st.sampled_from(["accept", "en", "envv", "referer"]), odd),
-)
-headers = st.lists(header, max_size=6)
+def tag_or_odd(rng):
+    return rng.choice(TAGS) if rng.random() < 0.5 else odd(rng)
+
+
+def member(rng):
+    match rng.randrange(4):
+        case 0:
+            return f"env={rng.choice(TAGS)}"
+        case 1:
+            return f"{rng.choice('abc')}={rng.choice(FOREIGN)}{rng.choice(('', ';ttl=5'))}"
+        case 2:
+            return rng.choice(STRANGE)
+    return odd(rng)
+
+
+def bag(rng):
+    return ",".join(several(rng, lambda rng: rng.choice(SPACES) + member(rng) + rng.choice(SPACES), 6))
+
+
+def cased(rng, name):
+    return "".join(char.upper() if rng.random() < 0.5 else char for char in name)
+
+
+def header(rng):
+    match rng.randrange(4):
+        case 0:
+            return cased(rng, "env"), tag_or_odd(rng)
+        case 1:
+            return cased(rng, "x-env"), tag_or_odd(rng)
+        case 2:
+            return cased(rng, "baggage"), bag(rng)
+    return rng.choice(("accept", "en", "envv", "referer")), odd(rng)
+
+
+def headers(rng):
+    return several(rng, header, 6)
+
+
+def plain_member(rng):
+    return f"{rng.choice('abcd')}={text(rng, OCTETS, 6)}{rng.choice(('', ';ttl=5', ';a;b=1'))}"
 
 
 def expected_tag(pairs, config):
@@ -69,8 +88,8 @@ def expected_tag(pairs, config):
 
 
 @fuzz
-@given(headers, CONFIGS)
-def test_fuzz_what_is_read_is_what_the_rules_say(batch, pairs, config):
+def test_fuzz_what_is_read_is_what_the_rules_say(rng):
+    pairs, config = headers(rng), rng.choice(CONFIGS)
     whole = expected_tag(pairs, config)
     context = extract(pairs, config=config, context=Context())
     assert get("env", context) == (whole.split(".")[0] if whole else None)
@@ -80,10 +99,11 @@ def test_fuzz_what_is_read_is_what_the_rules_say(batch, pairs, config):
 
 
 @fuzz
-@given(
-    st.lists(st.tuples(st.sampled_from([b"env", b"Baggage", b"x-env"]), st.binary(max_size=300)), max_size=5), CONFIGS
-)
-def test_fuzz_no_bytes_are_an_error(batch, pairs, config):
+def test_fuzz_no_bytes_are_an_error(rng):
+    pairs = several(
+        rng, lambda rng: (rng.choice((b"env", b"Baggage", b"x-env")), rng.randbytes(rng.randint(0, 300))), 5
+    )
+    config = rng.choice(CONFIGS)
     context = extract(pairs, config=config, context=Context())
     tag = get("env", context)
     assert tag is None or re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tag)
@@ -93,13 +113,9 @@ def test_fuzz_no_bytes_are_an_error(batch, pairs, config):
     assert get("env", extract(sent, config=config, context=Context())) == tag
 
 
-octets = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",;")
-plain_member = st.builds(str.format, one_of_all("abcd", ["={}"], ["", ";ttl=5", ";a;b=1"]), st.text(octets, max_size=6))
-
-
 @fuzz
-@given(st.lists(plain_member, max_size=8), st.lists(plain_member, max_size=8), tags)
-def test_fuzz_foreign_members_keep_their_bytes_and_their_number(batch, came, own, tag):
+def test_fuzz_foreign_members_keep_their_bytes_and_their_number(rng):
+    came, own, tag = several(rng, plain_member, 8), several(rng, plain_member, 8), rng.choice(TAGS)
     context = extract([("env", tag), ("baggage", ",".join(came))], config=ANY, context=Context())
     sent = inject({"baggage": ",".join(own)} if own else {}, context=context)
     once = dict(sent)
@@ -115,8 +131,8 @@ def test_fuzz_foreign_members_keep_their_bytes_and_their_number(batch, came, own
 
 
 @fuzz
-@given(headers)
-def test_fuzz_asgi_wsgi_and_extract_agree(batch, pairs):
+def test_fuzz_asgi_wsgi_and_extract_agree(rng):
+    pairs = headers(rng)
     # A server joins what came twice by a comma for WSGI, so give it each name once.
     pairs = list(
         {key.lower(): (key, value) for key, value in pairs if "," not in value or key.lower() == "baggage"}.values()
