@@ -275,7 +275,6 @@ def test_dramatiq_carries_pipelines_callbacks_and_async_actors():
         queue_jobs.note()
 
     worker = dramatiq.Worker(broker, worker_timeout=10, worker_threads=1)
-    broker.emit_before("worker_boot", worker)
     worker.start()
     with arrived():
         dramatiq.pipeline([first.message(), second.message()], broker=broker).run()
@@ -285,7 +284,6 @@ def test_dramatiq_carries_pipelines_callbacks_and_async_actors():
     broker.join("default", timeout=10_000)
     worker.join()
     worker.stop()
-    broker.emit_after("worker_shutdown", worker)
     assert message.options["propagation"] == TAGGED
     assert sorted(map(str, queue_jobs.SEEN)) == ["None"] + ["gray"] * 4
 
