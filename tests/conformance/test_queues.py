@@ -1,13 +1,22 @@
-"""What every queue must do, with a real worker and its broker in this process. Adapters: tests/support/queues.py."""
+(
+    """What every queue must do, with a real worker and its broker in this process.
+
+Adapters: tests/support/task_queues.py and message_brokers.py.
+"""
+    ""
+)
 
 import logging
 
 import pytest
 import queue_jobs
-from queues import ADAPTERS
+from message_brokers import MESSAGE_BROKERS
+from task_queues import TASK_QUEUES
 
 from propagation import PropagationConfig, instrument, uninstrument, use
 from propagation.registry import REGISTRY
+
+ADAPTERS = TASK_QUEUES | MESSAGE_BROKERS
 
 
 def having(kind):

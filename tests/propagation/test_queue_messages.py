@@ -27,7 +27,7 @@ from dramatiq.brokers.stub import StubBroker
 from faststream.nats import NatsBroker, TestNatsBroker
 from nats_server import nats_server
 from opentelemetry.context import Context
-from queues import redis_server, work_off
+from task_queues import redis_server, work_off
 
 from propagation import extract, get, inject, instrument, uninstrument, use
 from propagation.messaging import consumed
