@@ -1,8 +1,11 @@
-"""The loopback server that clients are tested against, and OpenTelemetry's empty context around each test."""
+"""What clients are tested against and with, and OpenTelemetry's empty context around each test."""
 
 import loopback
 import pytest
+from grpc_clients import CLIENTS
 from opentelemetry.context import Context, attach, detach
+
+from propagation import uninstrument
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +19,9 @@ def _clean_context():
 def server():
     with loopback.serving() as found:
         yield found
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda one: one.__name__)
+def grpc_client(request):
+    yield request.param()
+    uninstrument()

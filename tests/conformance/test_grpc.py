@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+from grpc_clients import Async, Sync
 from grpc_service import (
     KINDS,
     async_stream,
@@ -20,62 +21,13 @@ from grpc_service import (
 from opentelemetry.context import Context
 
 from propagation import PropagationConfig, extract, get, instrument, uninstrument, use
-from propagation.clients.grpc import PropagatingInterceptor, aio_interceptors, hosts_of
+from propagation.clients.grpc import aio_interceptors, hosts_of
 from propagation.servers.grpc import AsyncPropagatingServerInterceptor, PropagatingServerInterceptor
 
 HERE_ONLY = PropagationConfig(allowed_hosts=("127.0.0.1",))
 ELSEWHERE = PropagationConfig(allowed_hosts=("mouse-svc",))
 READS = {"interceptors": (PropagatingServerInterceptor(),)}
 READS_ASYNC = {"interceptors": (AsyncPropagatingServerInterceptor(),)}
-
-
-class Sync:
-    """A channel with our interceptor."""
-
-    def ask(self, target, kind="unary_unary", metadata=None, config=None, known=True):
-        with grpc.insecure_channel(target) as channel:
-            interceptor = PropagatingInterceptor(target if known else None, config=config)
-            return call(grpc.intercept_channel(channel, interceptor), kind, metadata)
-
-
-class SyncInstrumented:
-    """A channel made while grpc is instrumented."""
-
-    def ask(self, target, kind="unary_unary", metadata=None, config=None):
-        instrument("grpc", config=config)
-        with grpc.insecure_channel(target) as channel:
-            return call(channel, kind, metadata)
-
-
-class Async:
-    """An asyncio channel with our interceptors."""
-
-    def ask(self, target, kind="unary_unary", metadata=None, config=None, known=True):
-        async def main():
-            ours = aio_interceptors(target if known else None, config=config)
-            async with grpc.aio.insecure_channel(target, interceptors=ours) as channel:
-                return await call_async(channel, kind, metadata)
-
-        return asyncio.run(main())
-
-
-class AsyncInstrumented:
-    """An asyncio channel made while grpc is instrumented."""
-
-    def ask(self, target, kind="unary_unary", metadata=None, config=None):
-        instrument("grpc", config=config)
-
-        async def main():
-            async with grpc.aio.insecure_channel(target) as channel:
-                return await call_async(channel, kind, metadata)
-
-        return asyncio.run(main())
-
-
-@pytest.fixture(params=[Sync, SyncInstrumented, Async, AsyncInstrumented], ids=lambda one: one.__name__)
-def client(request):
-    yield request.param()
-    uninstrument()
 
 
 @pytest.fixture(scope="module")
@@ -85,43 +37,43 @@ def target():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_tag_goes_from_call_to_call(client, target, kind):
+def test_the_tag_goes_from_call_to_call(grpc_client, target, kind):
     with use(extract({"env": "gray.next", "baggage": "user=alice;ttl=5"}, context=Context())):
-        answers = client.ask(target, kind)
+        answers = grpc_client.ask(target, kind)
     sent = [["env", "gray.next"], ["baggage", "env=gray.next,user=alice;ttl=5"]]
     assert answers == [{"lane": "gray", "metadata": sent}] * (3 if kind.endswith("stream") else 1)
     # The server has one thread: the next call must not see the one before.
-    assert client.ask(target, kind)[0] == {"lane": None, "metadata": []}
+    assert grpc_client.ask(target, kind)[0] == {"lane": None, "metadata": []}
 
 
-def test_the_callers_own_metadata_wins_and_stays(client, target):
+def test_the_callers_own_metadata_wins_and_stays(grpc_client, target):
     with use(env="gray"):
-        (answer,) = client.ask(target, metadata=(("env", "prod"), ("own", "1"), ("baggage", "a=1")))
+        (answer,) = grpc_client.ask(target, metadata=(("env", "prod"), ("own", "1"), ("baggage", "a=1")))
     assert answer["lane"] == "prod"
     assert sorted(answer["metadata"]) == [["baggage", "env=prod,a=1"], ["env", "prod"], ["own", "1"]]
 
 
 @pytest.mark.parametrize(("config", "lane"), [(HERE_ONLY, "gray"), (ELSEWHERE, None)])
-def test_allowed_hosts_holds(client, target, config, lane):
+def test_allowed_hosts_holds(grpc_client, target, config, lane):
     with use(env="gray"):
-        (answer,) = client.ask(target, metadata=(("own", "1"),), config=config)
+        (answer,) = grpc_client.ask(target, metadata=(("own", "1"),), config=config)
     assert answer["lane"] == lane
     assert ["own", "1"] in answer["metadata"]
     assert lane or answer["metadata"] == [["own", "1"]]
 
 
-@pytest.mark.parametrize("client", [Sync, Async], indirect=True)
-def test_without_a_target_nothing_goes_where_hosts_are_listed(client, target):
+@pytest.mark.parametrize("grpc_client", [Sync, Async], indirect=True)
+def test_without_a_target_nothing_goes_where_hosts_are_listed(grpc_client, target):
     with use(env="gray"):
-        assert client.ask(target, config=HERE_ONLY, known=False)[0]["metadata"] == []
-        assert client.ask(target, known=False)[0]["lane"] == "gray"
+        assert grpc_client.ask(target, config=HERE_ONLY, known=False)[0]["metadata"] == []
+        assert grpc_client.ask(target, known=False)[0]["lane"] == "gray"
 
 
-def test_metadata_that_grpc_refuses_is_not_sent(client, target):
+def test_metadata_that_grpc_refuses_is_not_sent(grpc_client, target):
     config = PropagationConfig(remote_fields=("env", "tenant", "key-bin"), key_names={"tenant": ("x!tenant",)})
     arrived = {"env": "gray", "x!tenant": "t1", "key-bin": "k", "baggage": "a=1;\tp"}
     with use(extract(arrived, config=config, context=Context())):
-        (answer,) = client.ask(target, config=config)
+        (answer,) = grpc_client.ask(target, config=config)
     assert answer["metadata"] == [["env", "gray"], ["baggage", "env=gray,tenant=t1,key-bin=k,a=1; p"]]
 
 

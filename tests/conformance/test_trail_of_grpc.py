@@ -4,12 +4,13 @@ import asyncio
 
 import grpc
 import pytest
-from grpc_service import KINDS, answer, async_stream, async_unary, call, call_async, serving, serving_async
+from grpc_clients import Async, Sync
+from grpc_service import KINDS, answer, async_stream, async_unary, serving, serving_async
 from opentelemetry.context import get_current
 from trails import TRAIL, hops, tagged
 
 from propagation import PropagationConfig, instrument, uninstrument
-from propagation.clients.grpc import PropagatingInterceptor, aio_interceptors
+from propagation.clients.grpc import PropagatingInterceptor
 from propagation.context import trail_of
 from propagation.servers.grpc import AsyncPropagatingServerInterceptor, PropagatingServerInterceptor
 from propagation.trail import HEADER
@@ -42,46 +43,6 @@ def failing(request, servicer):
     servicer.abort(grpc.StatusCode.UNAVAILABLE, "no mouse")
 
 
-class Sync:
-    def ask(self, target, kind, config=None):
-        with grpc.insecure_channel(target) as channel:
-            return call(grpc.intercept_channel(channel, PropagatingInterceptor(target, config=config)), kind)
-
-
-class SyncInstrumented:
-    def ask(self, target, kind, config=None):
-        instrument("grpc", config=config)
-        with grpc.insecure_channel(target) as channel:
-            return call(channel, kind)
-
-
-class Async:
-    def ask(self, target, kind, config=None):
-        async def main():
-            ours = aio_interceptors(target, config=config)
-            async with grpc.aio.insecure_channel(target, interceptors=ours) as channel:
-                return await call_async(channel, kind)
-
-        return asyncio.run(main())
-
-
-class AsyncInstrumented:
-    def ask(self, target, kind, config=None):
-        instrument("grpc", config=config)
-
-        async def main():
-            async with grpc.aio.insecure_channel(target) as channel:
-                return await call_async(channel, kind)
-
-        return asyncio.run(main())
-
-
-@pytest.fixture(params=[Sync, SyncInstrumented, Async, AsyncInstrumented], ids=lambda one: one.__name__)
-def client(request):
-    yield request.param()
-    uninstrument()
-
-
 @pytest.fixture(scope="module")
 def target():
     with serving(unary, stream) as found:
@@ -89,24 +50,24 @@ def target():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_client_collects_what_came_after_and_before(client, target, kind):
+def test_a_client_collects_what_came_after_and_before(grpc_client, target, kind):
     with tagged():
-        client.ask(target, kind)
-        client.ask(target, kind)
+        grpc_client.ask(target, kind)
+        grpc_client.ask(target, kind)
         assert hops() == ["ant/v1", "mouse/prod"] * 2
 
 
-def test_an_error_too_is_an_answer(client):
+def test_an_error_too_is_an_answer(grpc_client):
     with serving(failing) as target, tagged():
         with pytest.raises(grpc.RpcError):
-            client.ask(target, "unary_unary")
+            grpc_client.ask(target, "unary_unary")
         assert hops() == ["ant/v1", "mouse/prod"]
 
 
 @pytest.mark.parametrize(("config", "expected"), [(HERE_ONLY, ["ant/v1", "mouse/prod"]), (ELSEWHERE, [])])
-def test_a_strangers_answer_is_not_looked_at(client, target, config, expected):
+def test_a_strangers_answer_is_not_looked_at(grpc_client, target, config, expected):
     with tagged(config):
-        client.ask(target, "unary_unary", config)
+        grpc_client.ask(target, config=config)
         assert hops() == expected
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import whole_tag
 import yaml
 from interop_mesh import CARRIES, ENTRIES, LANES, VERSIONS, spec
 from local_lab import ask
@@ -18,13 +19,7 @@ from meshconfig.simulate import ANY_GATEWAY, Carrying, Destination, Index, Reque
 
 pytestmark = [pytest.mark.envoy, pytest.mark.interop]
 
-INPUTS = {
-    "header": [("env", "gray")],
-    "member": [("baggage", "env=gray")],
-    "both": [("env", "gray"), ("baggage", "a=b,env=gray")],
-    "different": [("env", "typo"), ("baggage", "env=gray")],
-    "repeated": [("env", "gray"), ("env", "gray"), ("baggage", "a=b"), ("baggage", "env=gray")],
-    "encoded key": [("baggage", "%65nv=gray")],
+SENT_BY_OTHERS = {
     # What Micrometer's OpenTelemetry bridge sends, byte for byte.
     "micrometer": [("env", "gray"), ("baggage", "env=gray;propagation%3Dunlimited")],
     # What OpenTelemetry's Java agent sends.
@@ -33,6 +28,8 @@ INPUTS = {
         ("baggage", "a=b,env=gray;ttl=5"),
     ],
 }
+OF_EVERY_MESH = ("header", "member", "both", "different", "repeated", "encoded key")
+INPUTS = {name: whole_tag.INPUTS[name] for name in OF_EVERY_MESH} | SENT_BY_OTHERS
 # Each stack stands at each place once.
 CHAINS = (
     ("asgi", "otel", "wsgi", "sleuth"),

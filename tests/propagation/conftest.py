@@ -1,10 +1,15 @@
 """What the tests of propagation share."""
 
+import sys
+import textwrap
+
 import loopback
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
 
+from propagation import uninstrument
 from propagation.config import default_config
+from propagation.doctor import main
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +41,20 @@ def server():
     """An HTTP server on loopback that keeps what it was sent."""
     with loopback.serving() as found:
         yield found
+
+
+@pytest.fixture
+def doctor(tmp_path, monkeypatch, capsys):
+    """doctor(code, arguments…) writes the module `shop`; gives the exit code, and what was printed to both streams."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def run(code, *arguments):
+        (tmp_path / "shop.py").write_text(textwrap.dedent(code))
+        sys.modules.pop("shop", None)
+        exit_code = main(["doctor", *arguments])
+        printed = capsys.readouterr()
+        return exit_code, printed.out.splitlines(), printed.err.splitlines()
+
+    yield run
+    uninstrument()
+    sys.modules.pop("shop", None)
