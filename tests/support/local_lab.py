@@ -74,7 +74,11 @@ class Envoy:
         port = self.proxy.addresses[listener]
         if port not in self.connections:
             self.connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        return send(self.connections[port], path, headers, method)
+        try:
+            return send(self.connections[port], path, headers, method)
+        except ConnectionError:  # Envoy drains a listener that was changed, and closes its idle connections
+            self.connections[port].close()
+            return send(self.connections[port], path, headers, method)
 
     def port_of(self, name: str) -> int:
         """The port at which the backend answers under this name."""
