@@ -73,12 +73,14 @@ def outgoing(name: str, context: Context, config: PropagationConfig) -> str | No
     value = baggage_of(context).get(name)
     if value is None and STATE_KEY not in context:
         return config.origin.get(name)
-    field = config.by_name.get(name)
-    if isinstance(value, str) and ";" in value and field is not None:
-        value = value.partition(";")[0].strip()  # properties, which OpenTelemetry's propagator takes for the value's
-    if not isinstance(value, str) or (field is not None and field.objection(value)):
+    if not isinstance(value, str):
         return None
-    return value
+    field = config.by_name.get(name)
+    if field is None:
+        return value
+    if ";" in value:
+        value = value.partition(";")[0].strip()  # properties, which OpenTelemetry's propagator takes for the value's
+    return None if field.objection(value) else value
 
 
 class Block:

@@ -76,7 +76,7 @@ class RequestReader:
         if known is None:
             return _begun(self._learn(pairs), self._config)
         # What is remembered has a tag.
-        return known if self._shared else Context({**known, TRAIL_KEY: Trail()})
+        return known if self._shared else Context(known | {TRAIL_KEY: Trail()})
 
     def _learn(self, pairs: Pairs) -> Context:
         read = read_into(Context(), _by_name(pairs), self._fresh)

@@ -1,9 +1,9 @@
 """What a propagated field is: its name, its names on the wire, and the values it takes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 BAGGAGE = "baggage"  # W3C's header
@@ -11,17 +11,23 @@ MAX_LENGTH = 64  # of a value, in characters
 LONGEST_HEADER = 8192  # in characters; what is longer is not looked into
 _VALUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TAG = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9._-]+)?")
+_KNOWN = 64  # values to remember
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class HeaderNames(frozenset[str]):
-    """Names of headers in lower case, and how long they are: most other headers are told apart by length alone."""
+    """Names of headers in lower case.
+
+    lengths: how long they are; most other headers are told apart by length alone. by_bytes: each by its bytes.
+    """
 
     lengths: frozenset[int]
+    by_bytes: Mapping[bytes, str]
 
     def __new__(cls, names: Iterable[str]) -> Self:
         made = super().__new__(cls, names)
         made.lengths = frozenset(map(len, made))
+        made.by_bytes = {name.encode(): name for name in made}
         return made
 
 
@@ -38,13 +44,19 @@ class RemoteField:
     wire_names: tuple[str, ...]
     allowed: AbstractSet[str] | None = None
     is_tag: bool = False
+    _taken: set[str] = field(default_factory=set, init=False, repr=False, compare=False)  # of late
 
     def objection(self, value: str) -> str | None:
         """Why this field does not take `value`: "malformed", "unlisted", or None where it does."""
+        if value in self._taken:
+            return None
         if len(value) > MAX_LENGTH or not (_TAG if self.is_tag else _VALUE).fullmatch(value):
             return "malformed"
         if self.allowed is not None and self.read(value) not in self.allowed:
             return "unlisted"
+        if len(self._taken) >= _KNOWN:
+            self._taken.clear()  # strangers may send any number of values
+        self._taken.add(value)
         return None
 
     def read(self, value: str) -> str:

@@ -12,7 +12,7 @@ from propagation.config import PropagationConfig
 from propagation.context import baggage_of, config_of, outgoing, state_of
 from propagation.fields import RemoteField, each_value
 from propagation.hosts import host_of
-from propagation.signatures import signed_names
+from propagation.signatures import NOTHING, signed_names
 
 C = TypeVar("C")
 # Sentry's SDK writes these into each call by its own list of targets, and repeats those that came in.
@@ -74,10 +74,14 @@ def add_fields(carrier: Carrier, context: Context, config: PropagationConfig, ur
 
     url: where they go, or the query of that alone: a signature may stand there.
     """
-    if not has_fields(context, config):
-        return
+    if has_fields(context, config):
+        write_fields(carrier, context, config, url)
+
+
+def write_fields(carrier: Carrier, context: Context, config: PropagationConfig, url: str | bytes = "") -> None:
+    """As `add_fields`, for a client that has asked `has_fields` already."""
     found = carrier.find(config.names_written)
-    signed = signed_names(found, url)
+    signed = signed_names(found, url) if found or url else NOTHING
     if not found and not signed:
         _add_all(carrier, context, config)
         return
@@ -103,7 +107,8 @@ def _add_all(carrier: Carrier, context: Context, config: PropagationConfig) -> N
             listed.append(f"{field.name}={value}")
     if config.baggage == "off":
         return
-    if not baggage_of(context).keys() <= config.by_name.keys():
+    # Without `origin` each of ours is in the baggage too, and where there is no more, there is nothing foreign.
+    if len(baggage_of(context)) > len(listed) or config.has_origin:
         listed += members.limited([raw for _, raw in _foreign(context, config)])
     if listed:
         carrier.add(members.HEADER, ",".join(listed))

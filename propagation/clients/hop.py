@@ -52,7 +52,9 @@ def written(
 def like(request: R, headers: Any) -> R:
     """A request as this one, with these headers. A library's own ways to copy one check or copy all else too."""
     sent = type(request).__new__(type(request))
-    vars(sent).update(vars(request), headers=headers)
+    inside = vars(sent)
+    inside.update(vars(request))
+    inside["headers"] = headers
     return sent
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 
 from propagation.clients.hop import like, prepare
 from propagation.clients.urllib3 import collect, collecting
@@ -81,7 +82,16 @@ def _send(
     kwargs: dict[str, Any],
     config: PropagationConfig | None,
 ) -> requests.Response:
-    sent, url = like(request, request.headers.copy()), request.url or ""
+    sent, url = like(request, _copied(request.headers)), request.url or ""
     # A host is looked for only where one may be refused, a signature only in a query.
     with prepare(sent.headers, map(host_of, (url,)), config, url.partition("?")[2]):
         return original(sent, *args, **kwargs)
+
+
+def _copied(headers: Any) -> Any:
+    """A copy of a request's headers; requests' own takes in one after the other, which costs more than all the rest."""
+    if type(headers) is not CaseInsensitiveDict or not hasattr(headers, "_store"):
+        return headers.copy()
+    copied: Any = CaseInsensitiveDict.__new__(CaseInsensitiveDict)
+    copied._store = headers._store.copy()
+    return copied

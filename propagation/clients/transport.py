@@ -5,7 +5,7 @@ again, or followed to another host, it carries nothing of the first time.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Self
 
@@ -13,13 +13,13 @@ from propagation.attachment import current
 from propagation.carriers import Found, MappingCarrier, find
 from propagation.clients import hop
 from propagation.config import PropagationConfig
-from propagation.context import config_of
+from propagation.context import config_of, trail_of
 from propagation.fields import HeaderNames
-from propagation.inject import has_fields
+from propagation.inject import has_fields, write_fields
 from propagation.patching import Undo, patch, undo_all
 from propagation.trail import HEADER, Trail
 
-_AS_IT_IS: AbstractContextManager[None] = nullcontext()
+Prepared = tuple[Any, AbstractContextManager[Any] | None, Trail | None]
 
 
 class SyncSending:
@@ -64,9 +64,12 @@ class AsyncSending:
 
 def send(handle: Callable[[Any], Any], request: Any, config: PropagationConfig | None) -> Any:
     """Have `handle` send `request` with the fields of the current context."""
-    request, context = prepare(request, config)
-    with context as trail:
+    request, outside, trail = _prepare(request, config)
+    if outside is None:
         response = handle(request)
+    else:
+        with outside:
+            response = handle(request)
     if trail is not None:
         trail.take(response.headers, response.headers.get_list(HEADER))
     return response
@@ -74,37 +77,51 @@ def send(handle: Callable[[Any], Any], request: Any, config: PropagationConfig |
 
 async def send_async(handle: Callable[[Any], Awaitable[Any]], request: Any, config: PropagationConfig | None) -> Any:
     """As `send`."""
-    request, context = prepare(request, config)
-    with context as trail:
+    request, outside, trail = _prepare(request, config)
+    if outside is None:
         response = await handle(request)
+    else:
+        with outside:
+            response = await handle(request)
     if trail is not None:
         trail.take(response.headers, response.headers.get_list(HEADER))
     return response
 
 
-def prepare(request: Any, config: PropagationConfig | None) -> tuple[Any, AbstractContextManager[Trail | None]]:
-    """The request to send in place of `request`, and the context to send it in."""
+def _prepare(request: Any, config: PropagationConfig | None) -> Prepared:
+    """The request to send in place of `request`, the context to send it in, and the trail that its answer is added to.
+
+    The context is None where it is the current one, as for most; entering one costs as much as writing a header.
+    """
     context = current()
     rules = config_of(context, config)
     url = request.url
-    allowed = rules.allows(url.host)
+    allowed = rules.allowed_hosts is None or rules.allows(url.host)
     if allowed and not has_fields(context, rules):
-        return request, _AS_IT_IS
+        return request, None, None
     kind: Any = type(request.headers)
     headers = kind(request.headers)
     carrier = _Triples(headers) if _keeps_triples(kind) else _Headers(headers)
-    return hop.like(request, headers), hop.written(carrier, allowed, context, rules, url.query)
+    sent = hop.like(request, headers)
+    if allowed:
+        write_fields(carrier, context, rules, url.query)
+        return sent, None, trail_of(context)
+    return sent, hop.written(carrier, allowed, context, rules, url.query), None
 
 
 class _Headers(MappingCarrier):
     """Headers of httpx, read and written as the bytes that they are."""
 
-    def __init__(self, headers: Any) -> None:
-        headers.encoding = "latin-1"
-        self._headers = headers
-
     def find(self, names: HeaderNames) -> Found:
         return find(self._headers.raw, names)
+
+    def add(self, name: str, value: str) -> None:
+        self._headers.encoding = "latin-1"
+        super().add(name, value)
+
+    def remove(self, name: str) -> None:
+        self._headers.encoding = "latin-1"
+        super().remove(name)
 
 
 class _Triples(_Headers):
@@ -112,10 +129,10 @@ class _Triples(_Headers):
 
     def find(self, names: HeaderNames) -> Found:
         found: Found = {}
-        lengths = names.lengths
+        by_bytes = names.by_bytes
         for _, lower, value in self._headers._list:
-            if len(lower) in lengths and (name := lower.decode("latin-1")) in names:
-                found.setdefault(name, []).append(value.decode("latin-1"))
+            if lower in by_bytes:
+                found.setdefault(by_bytes[lower], []).append(value.decode("latin-1"))
         return found
 
     def add(self, name: str, value: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import partial
 from typing import Any
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, get_current
 
-from propagation.attachment import current
+from propagation.attachment import AROUND, current
 from propagation.config import PropagationConfig, default_config
 from propagation.context import READ, READING, STATE_KEY, TRAIL_KEY, forgetting, outgoing, shown_trail
 from propagation.extract import Pairs, RequestReader
@@ -22,7 +22,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _STARTS = ("http.response.start", "websocket.accept")
 _TRAIL = HEADER.encode()
-_reading = READING.get
+_reading, _around = READING.get, AROUND.get
 _LENGTHS = 256  # a longer name is looked at more slowly
 
 
@@ -76,7 +76,7 @@ class ASGIMiddleware:
         if not (found or stale or self._always):
             await self.app(scope, receive, send)
             return
-        before = current()
+        before = current() if _around() else get_current()  # the first is for who left a block early
         around = forgetting(before) if stale else before
         # OpenTelemetry's middleware, between one of ours further out and this one, may have begun a new context.
         if read_with is not None and read_with == self._config and STATE_KEY in around:
