@@ -1,10 +1,17 @@
 """What single client libraries need beyond the common suite."""
 
+import asyncio
+import http.client
 import pickle
+from contextlib import closing
+from urllib.request import ProxyHandler, build_opener
 
+import aiohttp
+import httpx
 import pytest
 import requests
 import urllib3
+from tornado.httpclient import AsyncHTTPClient
 
 from propagation import PropagationConfig, instrument, uninstrument, use
 from propagation.clients.requests import PropagatingAdapter
@@ -61,3 +68,31 @@ def test_urllib3s_pool_manager_leaves_others_alone(server):
     with PropagatingPoolManager(), urllib3.PoolManager() as plain, use(env="gray"):
         plain.request("GET", server.url)
     assert server.seen[0].ours == {}
+
+
+def test_clients_that_exist_before_instrument_carry_too(server):
+    connection, opener = http.client.HTTPConnection("127.0.0.1", server.port), build_opener(ProxyHandler({}))
+    session, pools, client = requests.Session(), urllib3.PoolManager(), httpx.Client(trust_env=False, verify=False)
+    session.trust_env = False
+
+    async def main():
+        tornado = AsyncHTTPClient(force_instance=True)
+        async with aiohttp.ClientSession() as made:
+            instrument()
+            with use(env="gray"):
+                await tornado.fetch(server.url)
+                (await made.get(server.url)).close()
+        tornado.close()
+
+    try:
+        asyncio.run(main())
+        with use(env="gray"), closing(connection), session, pools, client:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            opener.open(server.url).close()
+            session.get(server.url)
+            pools.request("GET", server.url)
+            client.get(server.url)
+    finally:
+        uninstrument()
+    assert [seen.all("env") for seen in server.seen] == [["gray"]] * 7
