@@ -88,7 +88,9 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     if choices.dry_run:
         _checked(client, prepared, choices, watcher, notes)
         return outcome(prepared)
-    with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
+    # What is recorded is not guarded by the lock: also a change that has lost it writes down how it ended.
+    writer = client.session()
+    with Lock(writer, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         # Another process may have changed the cluster before this one got the lock.
         prepared = _prepared(client, wanted, choices)
         notes.tell(prepared.notes)
@@ -98,7 +100,7 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)
         revision = _begin(client, prepared)
         try:
-            verdict = Run(client, prepared, barrier, settings, held, watcher.events).steps()
+            verdict = Run(writer, prepared, barrier, settings, held, watcher.events).steps()
         except BaseException as error:
             reason = str(error) or type(error).__name__
             history.end(client, revision, history.RevisionStatus.FAILED, reason)

@@ -50,10 +50,12 @@ class Runner:
             self.metrics.alive()
             try:
                 # An expired Lease is watched for its whole duration before it is taken, so that nobody has it twice.
-                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
+                # The Lease guards all that workers write, but for the groups' routes, which their own Leases guard.
+                client = self._client.session()
+                with Lock(client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
                     self._dedup_log.say(f"drives the rollouts of {self._namespace}")
                     self.metrics.leading(True)
-                    self._lead(held, stop)
+                    self._lead(client, held, stop)
             except LockHeld as error:
                 self._dedup_log.say(f"stands by: {error.holder or 'another one'} drives them")
             except ClusterError as error:
@@ -65,14 +67,14 @@ class Runner:
                 self.metrics.leading(False)
             stop.wait(STANDBY)
 
-    def _lead(self, held: Lock, stop: threading.Event) -> None:
+    def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
         """Works while it has the Lease.
 
         Raises:
             ClusterError: the Lease is lost.
         """
         ended = threading.Event()
-        context = RunnerContext(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
+        context = RunnerContext(client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
         workers: dict[str, threading.Thread] = {}
         try:
             while not stop.is_set():
