@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import urllib3.util.retry
@@ -22,6 +23,7 @@ from meshconfig.cluster.guarded import send
 from meshconfig.errors import ApiError, Conflict, Unreachable
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+HERE = threading.local()  # `machine`: the one on which this thread runs
 POLL = 0.25  # seconds from one look to the next of who waits for another thread
 CONNECT = 5.0
 
@@ -38,7 +40,7 @@ class World:
         go = threading.Semaphore(0)
 
         def body():
-            threading.current_thread().machine = machine
+            HERE.machine = machine
             go.acquire()
             try:
                 work()
@@ -97,7 +99,8 @@ class Machine(StandIn):  # in place of a Client
 
     def __init__(self, world, name, *, clock=0.0, wall=0.0, away=(), slow=0.1, guarded=True):
         self.world, self.name, self.clock, self.wall = world, name, clock, wall
-        self.away, self.slow, self._guarded, self._checks = away, slow, guarded, ()
+        self.away, self.slow, self._guarded = away, slow, guarded
+        self._checks: tuple = ()
         self.me = lease.Holder(f"{name}@{name}/1/1/x", name)
 
     def guard(self, check):
@@ -134,7 +137,7 @@ class Machine(StandIn):  # in place of a Client
         api = SimpleNamespace(
             rest_client=SimpleNamespace(pool_manager=pool), configuration=SimpleNamespace(retries=retries)
         )
-        return send(api, "PATCH", "http://api/routes", {}, "x", self._checks if self._guarded else ())
+        return send(cast(Any, api), "PATCH", "http://api/routes", {}, "x", self._checks if self._guarded else ())
 
     def _attempt(self, method, url, **settings):
         timeout = parse_qs(urlsplit(url).query).get("timeout", ["60s"])[0]
@@ -170,7 +173,8 @@ def living_in(world, monkeypatch):
     """The lock's clocks and threads are those of the world, for the time of the block."""
 
     def machine():
-        return threading.current_thread().machine
+        machine: Machine = HERE.machine
+        return machine
 
     class Event:
         def __init__(self):

@@ -20,8 +20,8 @@ from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import digest, document
-from meshconfig.compile import compile_group
-from meshconfig.errors import ClusterError
+from meshconfig.compile import compile_group, newer_problems
+from meshconfig.errors import ClusterError, dotted
 from meshconfig.model import Model, RoutingState
 from meshconfig.render import owner
 from meshconfig.spec import LaneGroup
@@ -52,7 +52,7 @@ class Wanted:
 
     @property
     def model(self) -> Model:
-        return compile_group(self.spec)
+        return compile_group(self.spec, stored=self.stored)
 
 
 class NotAllowedError(ClusterError):
@@ -83,7 +83,9 @@ class Prepared:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*map(str, self.past.unreadable), *_left_alone(self.elsewhere))
+        kept = newer_problems(self.wanted.spec) if self.wanted.stored else ()
+        said = (f"the stored spec is applied as it is, although {dotted(path)}: {message}" for path, message in kept)
+        return (*map(str, self.past.unreadable), *_left_alone(self.elsewhere), *said)
 
     @property
     def settled(self) -> bool:

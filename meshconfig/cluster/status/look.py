@@ -85,7 +85,7 @@ class Looker:
     def _model(self, revision: Revision) -> tuple[LaneGroup, Model]:
         if self._compiled is None or self._compiled[0] != revision.hash:
             spec = revision.spec
-            self._compiled = (revision.hash, spec, compile_group(spec))
+            self._compiled = (revision.hash, spec, compile_group(spec, stored=True))
         return self._compiled[1:]
 
     def _lists(self, kind: str, namespaces: Sequence[str]) -> dict[str, list[Manifest]]:
