@@ -67,11 +67,10 @@ def consistent(flow: Flow) -> Iterator[Draft]:
 
 
 def why_too_long(flow: Flow) -> tuple[str, ...]:
-    """Why tags of a generation would not arrive; empty if they fit. A spec of an earlier version may have such lanes."""
+    """Why tags of a generation would not arrive; empty if they fit. Specs of earlier versions may have such lanes."""
     generation = _generation(flow, next_generation(flow.before, flow.change.tag), {})
-    long = [
-        tag for tag in (*map(generation.of, sorted(flow.change.lanes)), generation.untagged) if len(tag) > LONGEST_TAG
-    ]
+    tags = (*map(generation.of, sorted(flow.change.lanes)), generation.untagged)
+    long = (tag for tag in tags if len(tag) > LONGEST_TAG)
     return tuple(f"services drop the tag {tag}, which has over {LONGEST_TAG} characters" for tag in long)
 
 
