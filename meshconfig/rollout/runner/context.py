@@ -67,6 +67,13 @@ class RunnerContext:
     stop: Event
     tell: Callable[[str], None]
     metrics: Metrics
+    _noted: set[str] = field(default_factory=set)
+
+    def note(self, text: str) -> None:
+        """Tells a line once: each step of a rollout reads the same history, and finds the same that cannot be read."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.tell(text)
 
 
 def foreign(context: RunnerContext, group: LaneGroup) -> str:

@@ -47,7 +47,7 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
     events = Events(
         step=still_wanted.check, wrote=still_wanted.check, barrier=still_wanted.check, drain=still_wanted.check
     )
-    carry_out(context.client, wanted, choices, Watcher(events=events, noted=context.tell))
+    carry_out(context.client, wanted, choices, Watcher(events=events, noted=context.note))
 
 
 def retire(context: RunnerContext, record: Record, action: Retire) -> None:

@@ -303,6 +303,15 @@ def test_what_the_caller_allows_is_carried_out(elsewhere):
     assert elsewhere.api.names("deployments", "kube-system") == {"cat-v2"}
 
 
+def test_a_revision_that_cannot_be_read_is_told_once_in_all_steps_of_a_rollout(mesh):
+    mesh.apply(group(GROUP.replace("cat.example.com", "other.example.com")))
+    first = mesh.api.get("configmaps", "graylane-pets-r1")
+    mesh.api.put(copied(first, "graylane-pets-r1", binaryData={"spec": DAMAGED["a bomb"]}))
+    mesh.start(rollout([{"weight": 50}, {"weight": 100}], keepOld=None))
+    assert mesh.run().phase is Phase.SUCCEEDED
+    assert sum("graylane-pets-r1" in line for line in mesh.said) == 1
+
+
 def test_reasons_and_notes_are_cut_to_bytes(mesh):
     mesh.start(rollout(SHORT, keepOld=None))
     mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
