@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 from typing import Any
 
 from meshconfig.bounded import UNPACKED, clip, decode, unpack
@@ -30,6 +31,7 @@ REVISION = "graylane.dev/revision"
 KEEP = 10
 LARGEST = 900_000  # bytes of the packed parts; a ConfigMap takes 1 MiB
 ROOM = 100_000  # bytes more for a rollback, a deletion or a rollout's way back, of a group that was just small enough
+MOST = 40_000  # resources of a group, and changes: in memory, each takes a hundred times the bytes that it has packed
 LONGEST_MESSAGE = 10_000  # bytes
 LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
@@ -150,10 +152,10 @@ def manifest(one: Revision) -> Manifest:
 def _binary(one: Revision) -> dict[str, str]:
     """The packed parts. Where the list of changes is too much, it is left out: no group is too large to go back."""
     packed = _packed(one, one.changed)
-    if _size(packed) > LARGEST:
+    if _size(packed) > LARGEST or len(one.changed) > MOST:
         packed = _packed(one, (f"{len(one.changed)} changes, too many to be listed",))
     size, largest = _size(packed), LARGEST + (ROOM if one.action.startswith(_NOT_HELD_UP) else 0)
-    if size > largest or len(one.document) > UNPACKED:
+    if size > largest or len(one.document) > UNPACKED or len(one.inventory) > MOST:
         raise TooLargeError(
             f"group {one.namespace}/{one.group} is too large for its history: {size // 1000} kB compressed, and a "
             f"ConfigMap takes {LARGEST // 1000} kB; nothing was changed; split it into several groups"
@@ -222,12 +224,14 @@ def _listed(config_map: Manifest, name: str) -> list[Any]:
     found = decode(_unpacked(config_map, name))
     if not isinstance(found, list):
         raise ValueError(f"its {name} is no list")
+    if len(found) > MOST:
+        raise ValueError(f"its {name} has more than {MOST} items")
     return found
 
 
 def _key(value: Any) -> Key:
     kind, namespace, name = value
-    return Key(_text(kind), _text(namespace), _text(name))
+    return Key(intern(_text(kind)), intern(_text(namespace)), _text(name))
 
 
 def _text(value: Any) -> str:

@@ -293,6 +293,19 @@ def test_a_rollback_and_a_deletion_of_a_group_that_was_just_small_enough_are_not
     assert mesh.routes() == {}
 
 
+def test_a_group_has_no_more_resources_than_can_be_read_again(mesh, monkeypatch):
+    monkeypatch.setattr(revision, "MOST", 3)
+    past = history.revisions(mesh.client, "demo", "pets")
+    keys = [Key("VirtualService", "demo", f"one-{number}") for number in range(4)]
+    with pytest.raises(history.TooLargeError):
+        history.begin(mesh.client, spec=group(), action="apply", inventory=keys, changed=(), past=past)
+    history.begin(mesh.client, spec=group(), action="apply", inventory=keys[:3], changed=map(str, keys), past=past)
+    (last,) = history.revisions(mesh.client, "demo", "pets")
+    assert (last.number, last.changed) == (2, ("4 changes, too many to be listed",)), (
+        "the first one has more than three"
+    )
+
+
 def test_a_list_of_changes_that_is_too_long_is_left_out(mesh, monkeypatch):
     past = history.revisions(mesh.client, "demo", "pets")
     keys = [Key("VirtualService", "demo", f"one-{number}") for number in range(300)]
