@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.cluster import Adopt, BreakLock, Context, Drain, Fast, Istiod, Timeout, Wait
+from meshconfig.cli.cluster import Adopt, AllowNamespace, BreakLock, Context, Drain, Fast, Istiod, Timeout, Wait
 from meshconfig.cli.common import Output, OutputFormat, check_seconds, needs
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class ChangeOptions:
     drain: Drain = 5.0
     wait: Wait = 10.0
     istiod: Istiod = None
+    allow_namespace: AllowNamespace = None
     context: Context = None
     output: OutputFormat = Output.TEXT
 
@@ -44,6 +45,7 @@ class ChangeOptions:
             drain=self.drain,
             wait=self.wait,
             istiod=self.istiod,
+            allowed=frozenset(self.allow_namespace or ()),
         )
 
 

@@ -41,6 +41,15 @@ Adopt = Annotated[bool, typer.Option("--adopt", help="Take over fields and resou
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take over the group's lock from a process that has stopped running.")
 ]
+AllowNamespace = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-namespace",
+        metavar="NAME",
+        help="Another namespace that revisions and rollouts in the cluster may change. Default: the group's own alone.",
+        show_default=False,
+    ),
+]
 Timeout = Annotated[
     float,
     typer.Option(
@@ -96,7 +105,7 @@ class ProgressPrinter:
         from meshconfig.cluster.change import Events, Watcher
 
         events = Events(step=self.step, wrote=self.wrote, barrier=self.barrier, drain=self.drain, ended=self.ended)
-        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events)
+        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events, self.noted)
 
     def planned(self, prepared: "Prepared") -> None:
         """Called after each reading of the cluster, as a change may be planned again; each note is printed once."""
@@ -116,6 +125,9 @@ class ProgressPrinter:
 
     def waiting(self, what: str) -> None:
         self._line(what, "yellow")
+
+    def noted(self, note: str) -> None:
+        self._line(note, "yellow")
 
     def step(self, number: int, step: "Step") -> None:
         self._wrote = 0

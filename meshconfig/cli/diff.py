@@ -70,7 +70,10 @@ def _prepared(file: list[str], context: str | None, *, fast: bool = False) -> "l
     with batch():
         groups = wanted(file)
         client = connect(context)
-        return [prepare(client, one, fast=fast) for one in groups]
+        found = [prepare(client, one, fast=fast) for one in groups]
+    for note in dict.fromkeys(note for one in found for note in one.notes):
+        stderr().print(Text(note, "yellow"))
+    return found
 
 
 def _lines(prepared: "Prepared") -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """`graylane history`: the revisions of a group."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from meshconfig.render import to_yaml
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.client import Client
-    from meshconfig.cluster.history import Revision
+    from meshconfig.cluster.history import Past, Revision
 
 STYLES = {"succeeded": "green", "running": "cyan", "failed": "red", "interrupted": "red"}
 LONGEST = 80
@@ -50,10 +51,13 @@ def command(
     with needs("mesh"):
         from meshconfig.cluster import lock
         from meshconfig.cluster.history import as_json
-    found = known(client, namespace, group)
+    past = known(client, namespace, group)
     if show is not None:
-        print(_spec(found, show), end="")
+        print(_spec(past, show), end="")
         return
+    for error in past.unreadable:
+        print(f"graylane: {error}", file=sys.stderr)
+    found = past.revisions
     holder = lock.holder(lock.read(client, namespace, group))
     if output is Output.JSON:
         print(json.dumps([as_json(one, holder) for one in found], indent=2))
@@ -61,26 +65,29 @@ def command(
         stdout().print(_table(found, holder))
 
 
-def known(client: "Client", namespace: str, group: str) -> "list[Revision]":
-    """The revisions of a group, oldest first; at least one. Makes one API call if there are any.
+def known(client: "Client", namespace: str, group: str) -> "Past":
+    """The history of a group, with at least one revision. Makes one API call if there are any.
 
     Raises:
         InputError: the group has no revision; the message lists the groups that have.
     """
     from meshconfig.cluster import history
 
-    if found := history.revisions(client, namespace, group):
+    found = history.read(client, namespace, group)
+    if found.revisions or found.unreadable:
         return found
     there = history.groups(client, namespace)
     hint = nearest(group, there) if there else "; no group was ever applied there"
     raise InputError.at("graylane", f"namespace {namespace} has no group {group}{hint}")
 
 
-def _spec(found: "Sequence[Revision]", number: int) -> str:
-    for one in found:
+def _spec(past: "Past", number: int) -> str:
+    for one in past.revisions:
         if one.number == number:
             return to_yaml([json.loads(one.document)])
-    numbers = ", ".join(str(one.number) for one in found)
+    if error := past.unreadable_number(number):
+        raise error
+    numbers = ", ".join(str(one.number) for one in past.revisions)
     raise InputError.at("--show", f"there is no revision {number}; the group has {numbers}")
 
 

@@ -107,7 +107,7 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
     from meshconfig.rollout import begin, store
 
     namespace, called = group.metadata.namespace, group.metadata.name
-    active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,))
+    active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,), wrong=_unreadable)
     base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
     if document(base) != document(group):
         said = f"group {namespace}/{called} in the files differs from the applied one"

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.cli.cluster import Context, Drain, Istiod, Namespace, Timeout, Wait, connect
+from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Namespace, Timeout, Wait, connect
 from meshconfig.cli.common import check_seconds, needs
 
 Metrics = Annotated[
@@ -39,6 +39,7 @@ def run(
     drain: Drain = 5.0,
     wait: Wait = 10.0,
     istiod: Istiod = None,
+    allow_namespace: AllowNamespace = None,
     context: Context = None,
 ) -> None:
     """Carry out the rollouts of a namespace until Ctrl-C or SIGTERM: scale, shift requests, measure, notify.
@@ -57,7 +58,8 @@ def run(
     with needs("mesh"):
         from meshconfig.rollout.runner import Runner, Settings
         from meshconfig.rollout.runner.metrics import serve
-    settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait)
+    allowed = frozenset(allow_namespace or ())
+    settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait, allowed=allowed)
     runner = Runner(client, namespace, settings, tell=_tell)
     pages = nullcontext() if metrics is None else serve(metrics, runner.metrics)
     with stopped() as stop, pages:

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 from urllib3.util.retry import Retry
 
+from meshconfig.cluster.guarded import Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
@@ -48,7 +50,8 @@ class Client:
     def __init__(self, api: ApiClient) -> None:
         self._api = api
         self._lock = threading.Lock()
-        self.calls = 0
+        self._calls = [0]  # of this client and its sessions
+        self._checks: tuple[Check, ...] = ()
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Client":
@@ -79,6 +82,33 @@ class Client:
     def server(self) -> str:
         return str(self._api.configuration.host)
 
+    @property
+    def calls(self) -> int:
+        """The requests that were sent, also by sessions of this client."""
+        return self._calls[0]
+
+    def session(self) -> "Client":
+        """A client of the same server and user, with guards of its own."""
+        session = copy(self)
+        session._checks = ()
+        return session
+
+    def guard(self, check: Check) -> Callable[[], None]:
+        """Have every write of this client checked before each attempt.
+
+        Parameters:
+            check: returns the seconds that the attempt may take, None for no limit, or raises an error to give up.
+
+        Returns:
+            A function that takes the guard away.
+        """
+        self._checks = (*self._checks, check)
+
+        def unguard() -> None:
+            self._checks = tuple(one for one in self._checks if one is not check)
+
+        return unguard
+
     def request(
         self,
         method: str,
@@ -103,7 +133,7 @@ class Client:
             Unreachable: the server did not answer, also after retries.
         """
         with self._lock:
-            self.calls += 1
+            self._calls[0] += 1
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": MANAGER}
         method, url, headers, _, _ = self._api.param_serialize(
             method, where, header_params=headers, auth_settings=["BearerToken"]
@@ -111,7 +141,10 @@ class Client:
         if query:
             url = f"{url}?{urlencode(query)}"
         try:
-            reply = self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            if self._checks and is_guarded(method, where, url):
+                reply = send(self._api, method, url, headers, body, self._checks)
+            else:
+                reply = self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
             data: bytes = reply.read()  # type: ignore[no-untyped-call]
         except (HTTPError, OSError) as error:
             raise Unreachable(f"no answer from the API server {self.server}: {_cause(error)}") from None

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lease import operator, process
-from meshconfig.cluster.objects import Key
+from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.revision import (
     DELETE,
@@ -21,9 +21,11 @@ from meshconfig.cluster.revision import (
     digest,
     document,
     inventory,
+    last_applied,
     last_succeeded,
     left,
     manifest,
+    number_in,
     parse,
     surplus,
 )
@@ -35,6 +37,7 @@ from meshconfig.version import version
 __all__ = [
     "DELETE",
     "KEEP",
+    "Past",
     "Revision",
     "RevisionStatus",
     "TooLargeError",
@@ -44,7 +47,9 @@ __all__ = [
     "end",
     "groups",
     "inventory",
+    "last_applied",
     "last_succeeded",
+    "read",
     "revisions",
 ]
 
@@ -53,15 +58,60 @@ _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"
 _ATTEMPTS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The history of a group: its revisions, oldest first, and an error for each one that cannot be read."""
+
+    namespace: str
+    group: str
+    revisions: tuple[Revision, ...]
+    unreadable: tuple[UnreadableError, ...] = ()
+
+    @property
+    def last(self) -> Revision | None:
+        """The newest revision that can be read."""
+        return self.revisions[-1] if self.revisions else None
+
+    @property
+    def damaged(self) -> UnreadableError | None:
+        """The newest revision, if it cannot be read: then nobody knows what was applied last."""
+        known = self.last.number if self.last else 0
+        return max((one for one in self.unreadable if self._number(one) > known), key=self._number, default=None)
+
+    @property
+    def number(self) -> int:
+        """The number of the newest revision, readable or not; 0 for none."""
+        newest = self.damaged
+        return self._number(newest) if newest else self.last.number if self.last else 0
+
+    def unreadable_number(self, number: int) -> UnreadableError | None:
+        """The error of this revision, if it is there and cannot be read."""
+        return next((one for one in self.unreadable if self._number(one) == number), None)
+
+    def _number(self, one: UnreadableError) -> int:
+        return number_in(one.key.name, self.group)
+
+
+def read(client: Client, namespace: str, group: str) -> Past:
+    """The history of a group. Makes one API call."""
+    found, unreadable = [], []
+    for one in client.list_resources("ConfigMap", namespace, f"{_OURS},{GROUP}={group}"):
+        try:
+            found.append(parse(one))
+        except UnreadableError as error:
+            unreadable.append(error)
+    return Past(namespace, group, tuple(sorted(found, key=lambda one: one.number)), tuple(unreadable))
+
+
 def revisions(client: Client, namespace: str, group: str) -> list[Revision]:
-    """All stored revisions, oldest first. Makes one API call."""
-    found = client.list_resources("ConfigMap", namespace, f"{_OURS},{GROUP}={group}")
-    return sorted(map(parse, found), key=lambda one: one.number)
+    """The revisions that can be read, oldest first. Makes one API call."""
+    return list(read(client, namespace, group).revisions)
 
 
 def groups(client: Client, namespace: str) -> list[str]:
     """The groups with revisions in a namespace. Makes one API call."""
-    return sorted({one["metadata"]["labels"][GROUP] for one in client.list_resources("ConfigMap", namespace, _OURS)})
+    labels = (one["metadata"].get("labels") or {} for one in client.list_resources("ConfigMap", namespace, _OURS))
+    return sorted({one[GROUP] for one in labels if GROUP in one})
 
 
 def begin(
@@ -72,6 +122,7 @@ def begin(
     inventory: Iterable[Key],
     changed: Iterable[str],
     past: Sequence[Revision],
+    newest: int = 0,
     keep: int = KEEP,
 ) -> Revision:
     """Store a new revision as running, before the change's first write, and delete the oldest ones.
@@ -81,6 +132,7 @@ def begin(
         inventory: every resource that the group may own from now on: the wanted and the live ones.
         changed: `str` of each `diff.ResourceDiff`.
         past: the group's revisions, as returned by `revisions`.
+        newest: the number of the newest revision that is there, if that one cannot be read.
 
     Raises:
         TooLargeError: the revision does not fit into a ConfigMap; nothing was written.
@@ -89,7 +141,7 @@ def begin(
     one = Revision(
         namespace=spec.metadata.namespace,
         group=spec.metadata.name,
-        number=past[-1].number if past else 0,
+        number=max(newest, past[-1].number if past else 0),
         document=written,
         hash=digest(written),
         inventory=frozenset(inventory),
@@ -117,12 +169,16 @@ def _created(client: Client, one: Revision) -> Revision:
         try:
             client.request("POST", collection("ConfigMap", one.namespace), manifest(one))
         except Conflict:
-            if one not in revisions(
-                client, one.namespace, one.group
-            ):  # it is our own: the server created it, but its answer was lost and the request was sent again
+            # It may be our own: the server created it, but its answer was lost and the request was sent again.
+            if not any(_same(one, there) for there in revisions(client, one.namespace, one.group)):
                 continue
         return one
     raise ClusterError(f"{_ATTEMPTS} revisions of {one.namespace}/{one.group} were begun since its history was read")
+
+
+def _same(one: Revision, other: Revision) -> bool:
+    """Whether they are the same attempt of the same process."""
+    return replace(one, inventory=other.inventory, changed=other.changed, who=other.who, host=other.host) == other
 
 
 def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "") -> Revision:

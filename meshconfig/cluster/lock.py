@@ -4,6 +4,9 @@ Two operators never write at once, because (1) a Lease changes hands only by com
 (2) nobody takes one that lives, and (3) a holder stops on its own before others may think that it died. Machines'
 clocks differ, so written times alone decide nothing: `break_lock` watches an expired Lease for its whole duration by
 this machine's clock, as client-go's leader election does. It takes the Lease only if nobody wrote to it in that time.
+
+While a Lock is held, it guards its client: before each attempt of each write, `check` makes sure of the Lease, and says
+how long the attempt may take. So no write is carried out after the Lease may have passed to another.
 """
 
 import threading
@@ -15,6 +18,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from meshconfig.backend.kinds import KINDS
+from meshconfig.bounded import one_line
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lease import (
     DURATION,
@@ -28,7 +33,7 @@ from meshconfig.cluster.lease import (
     parse,
     running,
 )
-from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, ClusterError, Conflict
 
@@ -37,7 +42,9 @@ DEADLINE = (
     10.0  # seconds without a renewal after which no write is begun; the rest of DURATION is for a write under way
 )
 GOODBYE = 5.0  # seconds to release the Lease if the API server does not answer; after that it expires by itself
+PAUSES = (0.1, 0.5, 1.0, 2.0)  # seconds between the tries to release it
 ATTEMPTS = 10
+LONGEST = 600  # bytes of a message
 
 
 class LockHeld(ClusterError):  # noqa: N818  what happened, as people say it
@@ -72,8 +79,9 @@ class Lock:
     """Context manager: holds a group's Lease while its block runs, and renews it in a thread.
 
     Parameters:
+        client: its writes are checked while the block runs.
         break_lock: take over an expired Lease, after watching it for its whole duration.
-        tell: called with a line of text before each long wait.
+        tell: called with a line of text before each long wait, and if the Lease cannot be given back.
         me: the holder; tests set one other than this process.
 
     Raises:
@@ -97,41 +105,53 @@ class Lock:
         self._record, self._version = Record(), ""
         self._renewed = 0.0
         self._lost = ""
+        self._left = "no answer yet"  # why the Lease is not given back; empty once it is
+        self._unguard: Callable[[], None] = lambda: None
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="graylane-lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._acquire()
+        self._unguard = self._client.guard(self.check)
         self._keeper.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._unguard()
         self._stop.set()
         self._keeper.join(GOODBYE)
+        if self._left and not self._lost:
+            self._tell(_not_released(self._key, self._left))
         self._lost = self._lost or "the lease was given back"
 
-    def check(self) -> None:
-        """Make sure that no other process can hold the Lease now. Callers check before each write.
+    def check(self) -> float:
+        """Make sure that no other process can hold the Lease now. The client's writes are checked before each attempt.
 
         After a long pause (a sleeping machine, an unreachable API server) the Lease is renewed first. If that succeeds
         by compare-and-swap, no other process has held it in between.
 
+        Returns:
+            The seconds that a write begun now may take, until another process may have taken the Lease.
+
         Raises:
             LockLost: the Lease was taken, or cannot be renewed.
         """
-        if self._lost:
-            raise LockLost(self._lost)
-        if _clock() - self._renewed < DEADLINE:
-            return
-        try:
-            self._renew(unless_newer_than=DEADLINE)
-        except LockLost:
-            raise
-        except ClusterError as error:
-            raise LockLost(f"the lease {self._key} could not be renewed ({error}); stopped, run it again") from None
+        for _ in range(ATTEMPTS):
+            if self._lost:
+                raise LockLost(self._lost)
+            renewed = self._renewed
+            if _clock() - renewed < DEADLINE:
+                return renewed + DURATION - _clock()
+            try:
+                self._renew(renewed)
+            except LockLost:
+                raise
+            except ClusterError as error:
+                raise LockLost(f"the lease {self._key} could not be renewed ({error}); stopped, run it again") from None
+        raise LockLost(f"the lease {self._key} was renewed too slowly {ATTEMPTS} times; stopped, run it again")
 
     def _acquire(self) -> None:
         for _ in range(ATTEMPTS):
@@ -141,8 +161,9 @@ class Lock:
                 self._may_break(record, standing)
             try:
                 return self._take(record, lease["metadata"]["resourceVersion"] if lease else "")
-            except Conflict:  # another process wrote the Lease first
-                continue
+            except ApiError as error:
+                if error.status not in (404, 409):  # another process wrote the Lease first, or deleted it
+                    raise
         raise LockHeld(f"the lease {self._key} changed hands {ATTEMPTS} times while this waited for it")
 
     def _may_break(self, record: Record, standing: Standing) -> None:
@@ -176,11 +197,12 @@ class Lock:
         written: Manifest = self._client.request("PUT" if version else "POST", where, body)
         self._record, self._version, self._renewed = record, written["metadata"]["resourceVersion"], began
 
-    def _renew(self, unless_newer_than: float = 0.0) -> None:
+    def _renew(self, before: float) -> None:
+        """Renew the Lease, unless another thread has done so since the renewal at `before`."""
         with self._writing:
             if self._lost:
                 raise LockLost(self._lost)
-            while _clock() - self._renewed >= unless_newer_than:
+            while self._renewed == before:
                 try:
                     self._put(replace(self._record, renewed=now()), self._version)
                 except Conflict:
@@ -189,8 +211,6 @@ class Lock:
                     if error.status != 404:
                         raise
                     self._lose(None)
-                else:
-                    return
 
     def _still_mine(self) -> str:
         """The Lease's version, where somebody wrote to it who did not take it; or our own write, its answer lost."""
@@ -209,12 +229,43 @@ class Lock:
         """Thread: renew the Lease until the block ends. `check`, not this, reports renewals that failed too long."""
         while not self._stop.wait(RENEW):
             with suppress(ClusterError):
-                self._renew()
+                self._renew(self._renewed)
             if self._lost:
                 return
-        if not self._lost:
-            with suppress(ClusterError), self._writing:
-                self._put(replace(self._record, holder="", renewed=now()), self._version)
+        self._release()
+
+    def _release(self) -> None:
+        """Give the Lease back, and try again where that fails: otherwise it would keep the next command waiting."""
+        for pause in (*PAUSES, 0.0):
+            try:
+                with self._writing:
+                    self._put(replace(self._record, holder="", renewed=now()), self._version)
+                self._left = ""
+                return
+            except ClusterError as error:
+                self._left = str(error)
+                if isinstance(error, ApiError) and error.status in (404, 409) and self._is_free():
+                    return
+            time.sleep(pause)
+
+    def _is_free(self) -> bool:
+        """After a conflict: whether the Lease is not this process's any more. If it is, its version is read."""
+        with suppress(ClusterError):
+            lease = self._client.get(path(self._key))
+            if lease is None or parse(lease).holder != self.me.name:
+                self._left = ""
+                return True
+            self._version = str(lease["metadata"]["resourceVersion"])
+        return False
+
+
+def _not_released(key: Key, reason: str) -> str:
+    command = f"kubectl delete {KINDS[key.kind].resource} {key.name} -n {key.namespace}"
+    return one_line(
+        f"the {key} could not be given back ({reason}); it expires in {DURATION} s, and then --break-lock takes "
+        f"it over; to free it now: {command}",
+        LONGEST,
+    )
 
 
 def _clock() -> float:

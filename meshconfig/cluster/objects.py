@@ -1,7 +1,10 @@
 """Resources as plain values: the key of one resource, and sets of resources by key."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from meshconfig.bounded import one_line
+from meshconfig.errors import ClusterError
 
 Manifest = dict[str, Any]
 MANAGER = "graylane"  # the field manager of server-side apply
@@ -28,3 +31,32 @@ def key(manifest: Manifest) -> Key:
 
 def state(manifests: Iterable[Manifest]) -> dict[Key, Manifest]:
     return {key(manifest): manifest for manifest in manifests}
+
+
+class UnreadableError(ClusterError):
+    """An object in which graylane keeps its records cannot be read. Other records count without it.
+
+    Parameters:
+        what: the kind of record, such as `revision`.
+        reason: what is wrong, in one line.
+    """
+
+    def __init__(self, key: Key, what: str, reason: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{key} is no {what} of graylane and cannot be read ({reason}); "
+            f"to go on without it: kubectl delete {key.kind.lower()} {key.name} -n {key.namespace}"
+        )
+
+    @classmethod
+    def of(cls, record: Manifest, what: str, error: Exception) -> Self:
+        """For an error of reading `record`, which has the metadata that every object of an API server has."""
+        metadata = record["metadata"]
+        match error:
+            case KeyError():
+                reason = f"it has no {error.args[0]}"
+            case ValueError():
+                reason = str(error)
+            case _:
+                reason = f"{type(error).__name__}: {error}"
+        return cls(Key("ConfigMap", metadata["namespace"], metadata["name"]), what, one_line(reason))

@@ -1,5 +1,8 @@
 """A revision: the record of one apply, stored as a ConfigMap `graylane-GROUP-rN`. No I/O here.
 
+Whoever may write ConfigMaps in a namespace may write a revision. So it counts only for the group and the namespace of
+its ConfigMap, and whatever is wrong in it is an `UnreadableError`.
+
 Large parts (the spec, the inventory, what changed) are gzip'ed JSON in `binaryData`; `data` is readable:
 `hash` (SHA-256 of the spec's JSON), `who` (the API server's name for the user), `host` (user@machine), `process`,
 `started`, `ended` (RFC 3339, UTC), `action`, `outcome`, `message`, `version` (graylane's).
@@ -9,13 +12,16 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 from typing import Any
 
-from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.bounded import UNPACKED, clip, decode, unpack
+from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.errors import ClusterError, Location
 from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec import LaneGroup
@@ -23,9 +29,14 @@ from meshconfig.spec.base import validate
 
 REVISION = "graylane.dev/revision"
 KEEP = 10
-LARGEST = 900_000  # bytes; a ConfigMap takes 1 MiB
-LONGEST_MESSAGE = 10_000
+LARGEST = 900_000  # bytes of the packed parts; a ConfigMap takes 1 MiB
+ROOM = 100_000  # bytes more for a rollback, a deletion or a rollout's way back, of a group that was just small enough
+MOST = 40_000  # resources of a group, and changes: in memory, each takes a hundred times the bytes that it has packed
+LONGEST_MESSAGE = 10_000  # bytes
+LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
+_NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 
 class RevisionStatus(StrEnum):
@@ -83,12 +94,22 @@ class Revision:
 
     @property
     def key(self) -> Key:
-        return Key("ConfigMap", self.namespace, f"graylane-{self.group}-r{self.number}")
+        return Key("ConfigMap", self.namespace, _name(self.group, self.number))
 
     def seen(self, holder: str) -> RevisionStatus:
         """The outcome, given the current holder of the group's Lease; `holder` is empty if nobody holds it."""
         alive = self.process and holder.startswith(f"{self.process}/")
         return RevisionStatus.INTERRUPTED if self.outcome is RevisionStatus.RUNNING and not alive else self.outcome
+
+
+def _name(group: str, number: int) -> str:
+    return f"graylane-{group}-r{number}"
+
+
+def number_in(name: str, group: str) -> int:
+    """The number of a revision by the name of its ConfigMap; 0 for another name."""
+    found = name.removeprefix(_name(group, 0)[:-1])
+    return int(found) if name.startswith(_name(group, 0)[:-1]) and _NUMBER.fullmatch(found) else 0
 
 
 def document(spec: LaneGroup) -> bytes:
@@ -117,14 +138,11 @@ def manifest(one: Revision) -> Manifest:
         },
         "data": {
             "hash": one.hash,
-            "who": one.who,
-            "host": one.host,
-            "process": one.process,
+            **{name: clip(getattr(one, name), LONGEST_NAME) for name in ("who", "host", "process", "action")},
             "started": text(one.started),
             "ended": text(one.ended),
-            "action": one.action,
             "outcome": one.outcome.value,
-            "message": one.message[:LONGEST_MESSAGE],
+            "message": clip(one.message, LONGEST_MESSAGE),
             "version": one.version,
         },
         "binaryData": _binary(one),
@@ -132,13 +150,12 @@ def manifest(one: Revision) -> Manifest:
 
 
 def _binary(one: Revision) -> dict[str, str]:
-    parts = {
-        "spec": one.document,
-        "inventory": json.dumps(sorted(one.inventory)).encode(),
-        "changed": json.dumps(one.changed).encode(),
-    }
-    packed = {name: gzip.compress(part, mtime=0) for name, part in parts.items()}
-    if (size := sum(map(len, packed.values()))) > LARGEST:
+    """The packed parts. Where the list of changes is too much, it is left out: no group is too large to go back."""
+    packed = _packed(one, one.changed)
+    if _size(packed) > LARGEST or len(one.changed) > MOST:
+        packed = _packed(one, (f"{len(one.changed)} changes, too many to be listed",))
+    size, largest = _size(packed), LARGEST + (ROOM if one.action.startswith(_NOT_HELD_UP) else 0)
+    if size > largest or len(one.document) > UNPACKED or len(one.inventory) > MOST:
         raise TooLargeError(
             f"group {one.namespace}/{one.group} is too large for its history: {size // 1000} kB compressed, and a "
             f"ConfigMap takes {LARGEST // 1000} kB; nothing was changed; split it into several groups"
@@ -146,37 +163,90 @@ def _binary(one: Revision) -> dict[str, str]:
     return {name: base64.b64encode(part).decode() for name, part in packed.items()}
 
 
+def _packed(one: Revision, changed: Sequence[str]) -> dict[str, bytes]:
+    parts = {
+        "spec": one.document,
+        "inventory": json.dumps(sorted(one.inventory)).encode(),
+        "changed": json.dumps(changed).encode(),
+    }
+    return {name: gzip.compress(part, mtime=0) for name, part in parts.items()}
+
+
+def _size(packed: Mapping[str, bytes]) -> int:
+    return sum(map(len, packed.values()))
+
+
 def parse(config_map: Manifest) -> Revision:
     """Read a revision from its ConfigMap.
 
     Raises:
-        ClusterError: the ConfigMap was edited and cannot be read.
+        UnreadableError: it is damaged, too large, or another group's than its ConfigMap's.
     """
-    metadata = config_map["metadata"]
-    data, labels = config_map.get("data") or {}, metadata["labels"]
     try:
-        return Revision(
-            namespace=metadata["namespace"],
-            group=labels[GROUP],
-            number=int(labels[REVISION]),
-            document=_unpacked(config_map, "spec"),
-            hash=data["hash"],
-            inventory=frozenset(Key(*one) for one in json.loads(_unpacked(config_map, "inventory"))),
-            changed=tuple(json.loads(_unpacked(config_map, "changed"))),
-            started=datetime.fromisoformat(data["started"]),
-            ended=datetime.fromisoformat(data["ended"]) if data["ended"] else None,
-            outcome=RevisionStatus(data["outcome"]),
-            **{name: data[name] for name in ("who", "host", "process", "action", "message", "version")},
-        )
-    except (KeyError, ValueError, TypeError, OSError, EOFError) as error:
-        where = f"ConfigMap {metadata['namespace']}/{metadata['name']}"
-        raise ClusterError(
-            f"{where} is no revision of graylane ({type(error).__name__}: {error}); delete it to go on without it"
-        ) from None
+        return _parsed(config_map)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise UnreadableError.of(config_map, "revision", error) from None
+
+
+def _parsed(config_map: Manifest) -> Revision:
+    metadata, data = config_map["metadata"], config_map.get("data") or {}
+    namespace, group, number = metadata["namespace"], metadata["labels"][GROUP], metadata["labels"][REVISION]
+    if not _NUMBER.fullmatch(number) or metadata["name"] != _name(group, int(number)):
+        raise ValueError(f"its labels are those of revision {number} of {group}")
+    document = _unpacked(config_map, "spec")
+    about = decode(document)["metadata"]
+    owner = about.get("namespace", "default"), about["name"]
+    if owner != (namespace, group):
+        raise ValueError(f"its spec is that of group {'/'.join(map(str, owner))}")
+    started, ended = _time(data["started"]), _time(data["ended"])
+    if started is None:
+        raise ValueError("it never began")
+    return Revision(
+        namespace=namespace,
+        group=group,
+        number=int(number),
+        document=document,
+        hash=digest(document),
+        inventory=frozenset(map(_key, _listed(config_map, "inventory"))),
+        changed=tuple(map(_text, _listed(config_map, "changed"))),
+        started=started,
+        ended=ended,
+        outcome=RevisionStatus(data["outcome"]),
+        **{name: _text(data[name]) for name in ("who", "host", "process", "action", "message", "version")},
+    )
 
 
 def _unpacked(config_map: Manifest, name: str) -> bytes:
-    return gzip.decompress(base64.b64decode(config_map["binaryData"][name]))
+    return unpack(base64.b64decode(config_map["binaryData"][name]))
+
+
+def _listed(config_map: Manifest, name: str) -> list[Any]:
+    found = decode(_unpacked(config_map, name))
+    if not isinstance(found, list):
+        raise ValueError(f"its {name} is no list")
+    if len(found) > MOST:
+        raise ValueError(f"its {name} has more than {MOST} items")
+    return found
+
+
+def _key(value: Any) -> Key:
+    kind, namespace, name = value
+    return Key(intern(_text(kind)), intern(_text(namespace)), _text(name))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
+def _time(value: str) -> datetime | None:
+    if not value:
+        return None
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"{value!r:.40} has no time zone")
+    return moment
 
 
 def text(moment: datetime | None) -> str:
@@ -186,6 +256,11 @@ def text(moment: datetime | None) -> str:
 def last_succeeded(past: Sequence[Revision]) -> Revision | None:
     """The newest revision that succeeded. `past` is ordered oldest first, here and below."""
     return next((one for one in reversed(past) if one.outcome is RevisionStatus.SUCCEEDED), None)
+
+
+def last_applied(past: Sequence[Revision]) -> Revision | None:
+    """The newest revision that succeeded and is no deletion."""
+    return next((one for one in reversed(past) if one.outcome is RevisionStatus.SUCCEEDED and not one.gone), None)
 
 
 def before_last(past: Sequence[Revision]) -> Revision | None:

@@ -136,7 +136,8 @@ HOMES: dict[Account, str] = {"graylane-rollouts": "graylane-system"}
 HEADS: dict[str, str] = {
     "graylane": (
         "Who runs graylane in one namespace, and the least that it takes. For another namespace, change "
-        "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: docs/rbac.md."
+        "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: "
+        "docs/rbac.md."
     ),
     "graylane-rollouts": (
         "What the rollouts' controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "

@@ -1,4 +1,8 @@
-"""Stores rollouts in the cluster: one ConfigMap each, written by compare-and-swap. `rollout/` interprets them."""
+"""Stores rollouts in the cluster: one ConfigMap each, written by compare-and-swap. `rollout/` interprets them.
+
+Whoever may write ConfigMaps in a namespace may write a rollout. So it counts only for the name, the group and the
+namespace of its ConfigMap, and whatever is wrong in it is an `UnreadableError`.
+"""
 
 import base64
 import gzip
@@ -6,13 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from meshconfig.bounded import decode, unpack
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.cluster.paths import collection, path
-from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
 
 ROLLOUT = "graylane.dev/rollout"  # label: its standing
+PREFIX = "graylane-rollout."
+LARGEST = 1_040_000  # bytes of all values of a rollout; a ConfigMap takes 1 MiB
 
 
 class Standing(StrEnum):
@@ -52,7 +58,7 @@ class Stored:
 
 def key(namespace: str, name: str) -> Key:
     """The key of a rollout's ConfigMap. Its name has a dot, as no group's has, so it is no revision's."""
-    return Key("ConfigMap", namespace, f"graylane-rollout.{name}")
+    return Key("ConfigMap", namespace, PREFIX + name)
 
 
 def read(client: Client, namespace: str, name: str) -> Stored | None:
@@ -67,7 +73,7 @@ def stored(
     *,
     group: str = "",
     standing: Iterable[Standing] = Standing,
-    wrong: Callable[[ClusterError], None] | None = None,
+    wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Stored]:
     """All rollouts of a namespace, or of one group. Makes one API call.
 
@@ -79,7 +85,7 @@ def stored(
     for one in client.list_resources("ConfigMap", namespace, selector):
         try:
             found.append(parse(one))
-        except ClusterError as error:
+        except UnreadableError as error:
             if wrong is None:
                 raise
             wrong(error)
@@ -99,7 +105,7 @@ def write(client: Client, one: Stored) -> Stored:
 def manifest(one: Stored) -> Manifest:
     labels = {MANAGED_BY: "graylane", GROUP: one.group, ROLLOUT: one.standing.value}
     metadata = {"name": one.key.name, "namespace": one.namespace, "labels": labels}
-    packed = {"group": base64.b64encode(gzip.compress(one.base, mtime=0)).decode()} if one.base else {}
+    packed = {"group": base64.b64encode(_packed(one.base)).decode()} if one.base else {}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -109,26 +115,63 @@ def manifest(one: Stored) -> Manifest:
     }
 
 
+def _packed(base: bytes) -> bytes:
+    return gzip.compress(base, mtime=0) if base else b""
+
+
+def size(one: Stored) -> int:
+    """The bytes that count against the limit of a ConfigMap: those of all values, binary ones as they are packed."""
+    return len(one.state.encode()) + sum(len(text.encode()) for text in one.shown.values()) + len(_packed(one.base))
+
+
 def parse(config_map: Manifest) -> Stored:
     """Read a rollout from its ConfigMap.
 
     Raises:
-        ClusterError: the ConfigMap was edited and cannot be read.
+        UnreadableError: it is damaged, too large, or another rollout's or group's than its ConfigMap's.
     """
+    try:
+        return _parsed(config_map)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise UnreadableError.of(config_map, "rollout", error) from None
+
+
+def _parsed(config_map: Manifest) -> Stored:
     metadata, data = config_map["metadata"], config_map.get("data") or {}
     labels = metadata.get("labels") or {}
+    if not metadata["name"].startswith(PREFIX):
+        raise ValueError(f"its name does not begin with {PREFIX}")
+    packed = (config_map.get("binaryData") or {}).get("group", "")
+    one = Stored(
+        namespace=metadata["namespace"],
+        name=metadata["name"].removeprefix(PREFIX),
+        group=labels[GROUP],
+        standing=Standing(labels[ROLLOUT]),
+        state=data["state"],
+        shown={name: text for name, text in data.items() if name != "state"},
+        base=unpack(base64.b64decode(packed)) if packed else b"",
+        version=metadata.get("resourceVersion", ""),
+    )
+    _check_owner(one)
+    return one
+
+
+def _check_owner(one: Stored) -> None:
+    """Is what is stored that of this rollout, group and namespace?
+
+    Raises:
+        ValueError: it is not.
+    """
     try:
-        packed = (config_map.get("binaryData") or {}).get("group", "")
-        return Stored(
-            namespace=metadata["namespace"],
-            name=metadata["name"].partition(".")[2],
-            group=labels[GROUP],
-            standing=Standing(labels[ROLLOUT]),
-            state=data["state"],
-            shown={name: text for name, text in data.items() if name != "state"},
-            base=gzip.decompress(base64.b64decode(packed)) if packed else b"",
-            version=metadata.get("resourceVersion", ""),
-        )
-    except (KeyError, ValueError, TypeError, OSError, EOFError) as error:
-        where = f"ConfigMap {metadata['namespace']}/{metadata['name']}"
-        raise ClusterError(f"{where} is no rollout of graylane ({type(error).__name__}: {error})") from None
+        rollout = decode(one.state.encode())["rollout"]
+        about = rollout["metadata"]
+        named = about.get("namespace", "default"), about["name"], rollout["spec"]["group"]
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"stored state of a rollout: {type(error).__name__}: {error}") from None
+    if named != (one.namespace, one.name, one.group):
+        raise ValueError(f"its state is that of rollout {named[1]} of group {named[0]}/{named[2]}")
+    if one.base:
+        about = decode(one.base)["metadata"]
+        owner = about.get("namespace", "default"), about["name"]
+        if owner != (one.namespace, one.group):
+            raise ValueError(f"its group is {'/'.join(map(str, owner))}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from meshconfig.compile.check import problems
+from meshconfig.compile.check import newer_problems, problems
 from meshconfig.compile.entries import entry
 from meshconfig.compile.names import entry_resources
 from meshconfig.compile.services import service
@@ -11,22 +11,23 @@ from meshconfig.model import Model
 from meshconfig.spec import LaneGroup
 from meshconfig.spec.base import Locate
 
-__all__ = ["compile_group", "problems"]
+__all__ = ["compile_group", "newer_problems", "problems"]
 
 
-def compile_group(group: LaneGroup, locate: Locate | None = None) -> Model:
+def compile_group(group: LaneGroup, locate: Locate | None = None, *, stored: bool = False) -> Model:
     """Compiles one group's spec.
 
     Parameters:
         group: the validated spec.
         locate: returns the file and line of a field; without it, a problem names the group instead of a file.
+        stored: the spec was applied once, and is judged by the rules that held then.
 
     Raises:
         InputError: the spec refers to a name that does not exist, or asks for something that Istio cannot express.
             Each problem has its place, field and reason.
     """
     where = locate or _named(group)
-    if found := [Problem(where(path), dotted(path), message) for path, message in problems(group)]:
+    if found := [Problem(where(path), dotted(path), message) for path, message in problems(group, stored=stored)]:
         raise InputError(sorted(set(found)))
     services = {name: group.service(name) for name in sorted(group.spec.services)}
     return Model(

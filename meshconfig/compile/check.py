@@ -16,10 +16,19 @@ from meshconfig.spec.match import MAX_REGEX
 Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
 LONGEST_GENERATION = ".next99"  # what a consistent change adds to a tag
+OF_THE_BASELINE = "-default"  # what it adds to that, in the tag of untagged requests
+LONGEST_TAG = 64  # characters; services that read a tag by `propagation` drop a longer one
 
 
-def problems(group: LaneGroup) -> Iterator[Wrong]:
-    """All problems that keep a valid spec from compiling, each as the path of the field and what is wrong with it."""
+def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
+    """All problems that keep a valid spec from compiling, each as the path of the field and what is wrong with it.
+
+    Parameters:
+        stored: the spec was applied once. It is judged by the rules of all versions that may have applied it, so that
+            a group can go back to it.
+    """
+    if not stored:
+        yield from newer_problems(group)
     spec = group.spec
     yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
     for name, lane in spec.lanes.items():
@@ -37,6 +46,18 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
     yield from _same_names(group, services)
     for index, entry in enumerate(spec.entries):
         yield from _entry(group, entry, (*SPEC, "entries", index))
+
+
+def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
+    """The problems by rules that not every version of graylane had, so that a stored spec may have them."""
+    for name in group.spec.lanes:
+        added = LONGEST_GENERATION + (OF_THE_BASELINE if name == group.spec.tag.default else "")
+        if (most := LONGEST_TAG - len(added)) < len(name):
+            message = (
+                f"the name has {len(name)} characters and may have {most}: during a change its tag is {name}{added}, "
+                f"and services drop a tag of over {LONGEST_TAG} characters"
+            )
+            yield (*SPEC, "lanes", name), message
 
 
 def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:

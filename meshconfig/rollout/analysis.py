@@ -13,11 +13,13 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from meshconfig.bounded import clip
 from meshconfig.rollout.actions import Ask
 from meshconfig.rollout.queries import per_service
 from meshconfig.spec.rollout import Metric, Rollout
 
 SILENT = 4
+LONGEST_READING = 500  # bytes of the reason why there is no data; it may be a server's text
 
 
 class Answer(StrEnum):
@@ -85,7 +87,7 @@ def judge(metric: Metric, service: str, value: float | None, why: str = "") -> R
         why: the reason, where there is no value.
     """
     if value is None or not math.isfinite(value):
-        text = why or f"{value} is not a number to compare"
+        text = clip(why or f"{value} is not a number to compare", LONGEST_READING)
         return Reading(metric=metric.name, service=service, answer=Answer.NO_DATA, why=text)
     low = metric.min is not None and value < metric.min
     high = metric.max is not None and value > metric.max

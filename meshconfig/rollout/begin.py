@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from meshconfig.cluster import history, lock
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import RevisionStatus
+from meshconfig.cluster.revision import document as written
 from meshconfig.cluster.rollouts import Standing
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
@@ -17,6 +18,9 @@ from meshconfig.rollout.state import pending
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
+
+# Bytes by which a stored rollout grows: until its end by its Pods, and by a log that holds the last entries at least.
+GROWTH, GROWTH_OF_A_SERVICE = 20_000, 500
 
 
 class NotAppliedError(ClusterError):
@@ -44,7 +48,7 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
 
     Raises:
         InputError: it does not fit the group that is applied.
-        ClusterError: it cannot begin now. The message says why, and what to do.
+        ClusterError: it cannot begin now, or is too large to be stored. The message says why, and what to do.
     """
     namespace, name, group = rollout.metadata.namespace, rollout.metadata.name, rollout.spec.group
     before = store.read(client, namespace, name)
@@ -53,13 +57,15 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
             f"rollout {namespace}/{name} is {before.state.phase} already: end it by graylane rollout abort {name} "
             f"-n {namespace}, or give the new one another name"
         )
-    others = store.records(client, namespace, group=group, standing=(Standing.ACTIVE,))
+    # One that nobody can read is driven by nobody.
+    others = store.records(client, namespace, group=group, standing=(Standing.ACTIVE,), wrong=lambda error: None)
     _check_others(rollout, others)
     base = next((one.base for one in others if one.base is not None), None) or applied(client, namespace, group)
     fits(rollout, base, document)
     _check_deployments(client, rollout, base)
     generation = before.state.generation + 1 if before else 1
     first = pending(rollout, who=who, now=store.now(), generation=generation, note=note)
+    store.fitting(first, written(base), room=GROWTH + GROWTH_OF_A_SERVICE * len(rollout.spec.services))
     try:
         record = store.create(client, first, before)
     except Conflict:
@@ -94,8 +100,10 @@ def applied(client: Client, namespace: str, group: str) -> LaneGroup:
     Raises:
         NotAppliedError: it never was, or its last change did not succeed.
     """
-    past = history.revisions(client, namespace, group)
-    last = past[-1] if past else None
+    past = history.read(client, namespace, group)
+    last = past.last
+    if past.damaged:
+        raise NotAppliedError(f"nobody knows what was applied last: {past.damaged}; or run graylane apply again")
     if last is None or last.gone:
         raise NotAppliedError(f"group {namespace}/{group} is not in the cluster: run graylane apply first")
     if last.outcome is not RevisionStatus.SUCCEEDED:

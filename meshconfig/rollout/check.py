@@ -107,10 +107,10 @@ def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
 
 def _on_the_way(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     """Each group on the way compiles."""
-    before = set(problems(group))
+    before = set(problems(group, stored=True))
     way = [steps.at_weight(group, rollout, weight) for weight in (1, 100)]
     for one in (*way, steps.taken_over(group, rollout), steps.ended(group, rollout)):
-        for path, message in problems(one):
+        for path, message in problems(one, stored=True):
             if (path, message) not in before:
                 yield SPEC, f"a step would make the group invalid: {dotted(path)}: {message}"
                 return

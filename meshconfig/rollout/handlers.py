@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from meshconfig.bounded import clip
 from meshconfig.rollout import analysis, pods, transitions
 from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.events import (
@@ -24,7 +25,7 @@ from meshconfig.rollout.events import (
 )
 from meshconfig.rollout.log import LogAction, LogKind
 from meshconfig.rollout.pending_actions import until
-from meshconfig.rollout.state import Stage, State
+from meshconfig.rollout.state import LONGEST_WHY, Stage, State
 from meshconfig.rollout.transitions import Note, by_graylane
 
 
@@ -143,11 +144,12 @@ def again(state: State, event: PodsFailed | ApplyFailed, now: datetime) -> State
 
     The log gets one entry for failures in a row that have the same reason.
     """
-    state = state.model_copy(update={"turn": state.turn + 1, "why": event.why})
+    why = clip(event.why, LONGEST_WHY)
+    state = state.model_copy(update={"turn": state.turn + 1, "why": why})
     last = state.log[-1] if state.log else None
-    if last and (last.action, last.why) == (LogAction(event.kind), event.why):
+    if last and (last.action, last.why) == (LogAction(event.kind), why):
         return state
-    return transitions.logged(state, now, by_graylane(event.kind, event.why))
+    return transitions.logged(state, now, by_graylane(event.kind, why))
 
 
 def on_its_way(state: State, event: Decision, now: datetime) -> State:

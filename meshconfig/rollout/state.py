@@ -1,19 +1,23 @@
 """The stored state of a rollout. It is all that a runner needs to go on. Frozen; to JSON and back without loss."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_serializer
+from pydantic import AwareDatetime, Field, ValidationError, field_serializer, model_validator
 
+from meshconfig.bounded import clip
 from meshconfig.errors import GraylaneError, dotted
 from meshconfig.rollout.analysis import Frozen, Tally
+from meshconfig.rollout.automatic import rungs
 from meshconfig.rollout.log import LogAction, LogKind, StoredLogAction
 from meshconfig.rollout.pods import PodCounts
-from meshconfig.spec.rollout import Rollout, RolloutStep
+from meshconfig.spec.rollout import MOST_PODS, Percent, Rollout, RolloutStep
 
 KEPT = 200  # entries of the log: the state is one ConfigMap, which holds about a megabyte
+LONGEST_WHY, LONGEST_WHO = 1000, 200  # bytes
+Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON's numbers hold exactly
 
 
 class UnreadableStateError(GraylaneError):
@@ -83,15 +87,15 @@ class LogEntry(Frozen):
         step, weight: of the state after it; `weight` is the one wanted, in percent.
     """
 
-    number: int
-    at: datetime
+    number: Count
+    at: AwareDatetime
     who: str
     action: StoredLogAction
     why: str = ""
     phase: Phase
     stage: Stage
-    step: int
-    weight: int
+    step: Count
+    weight: Percent
 
 
 class State(Frozen):
@@ -114,26 +118,41 @@ class State(Frozen):
     """
 
     rollout: Rollout
-    generation: int = 1
-    turn: int = 0
+    generation: Count = 1
+    turn: Count = 0
     stage: Stage = Stage.PENDING
-    step: int = 0
-    rung: int = 0
-    weight: int = 0
-    applied: int = 0
+    step: Count = 0
+    rung: Count = 0
+    weight: Percent = 0
+    applied: Percent = 0
     taken: bool = False
     applied_taken: bool = False
     sizes: PodCounts = Field(default_factory=dict)
     pods: PodCounts = Field(default_factory=dict)
-    begun: datetime
-    since: datetime
-    clock: datetime
+    begun: AwareDatetime
+    since: AwareDatetime
+    clock: AwareDatetime
     returns: Stage | None = None
     outcome: Stage | None = None
     why: str = ""
     tallies: Mapping[str, Tally] = Field(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
-    told: int = 0
+    told: Count = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "State":
+        """What is read may have been edited: its parts have to be of the same rollout."""
+        steps = self.rollout.spec.steps
+        auto = steps[self.step].auto if self.step < len(steps) else None
+        if self.step > len(steps) or self.rung > (len(rungs(auto)) - 1 if auto else 0):
+            raise ValueError("the rollout has no such step")
+        moves = {name: {move.from_, move.to} for name, move in self.rollout.spec.services.items()}
+        for counts in (self.sizes, self.pods):
+            if counts and {name: set(versions) for name, versions in counts.items()} != moves:
+                raise ValueError("its Pods are those of other versions")
+            if any(not 0 <= one <= MOST_PODS for versions in counts.values() for one in versions.values()):
+                raise ValueError("no Deployment has that many Pods")
+        return self
 
     @property
     def phase(self) -> Phase:
@@ -175,6 +194,22 @@ class State(Frozen):
             raise UnreadableStateError(f"stored state of a rollout: {where}{first['msg']}") from None
 
 
+def trimmed(state: State) -> Iterator[State]:
+    """The state with less and less of what is not needed to go on: fewer of the oldest entries of the log, then no
+    measurements of an analysis that is over. Texts of other versions of graylane are cut to the limits of this one."""
+    entries = tuple(
+        one.model_copy(update={"who": clip(one.who, LONGEST_WHO), "why": clip(one.why, LONGEST_WHY)})
+        for one in state.log
+    )
+    state = state.model_copy(update={"log": entries, "why": clip(state.why, LONGEST_WHY)})
+    yield state
+    while len(state.log) > 1:
+        state = state.model_copy(update={"log": state.log[-(len(state.log) // 2) :]})
+        yield state
+    if state.stage is not Stage.ANALYSE:
+        yield state.model_copy(update={"tallies": {}})
+
+
 def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, note: str = "") -> State:
     """The state of a rollout that somebody starts. It waits for a runner.
 
@@ -185,9 +220,9 @@ def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, n
     first = LogEntry(
         number=1,
         at=now,
-        who=who,
+        who=clip(who, LONGEST_WHO),
         action=LogAction(LogKind.START),
-        why=note,
+        why=clip(note, LONGEST_WHY),
         phase=Phase.PENDING,
         stage=Stage.PENDING,
         step=0,

@@ -1,18 +1,24 @@
-"""Rollouts in the cluster as values: read, written by compare-and-swap, and changed by what somebody decides."""
+"""Rollouts in the cluster as values: read, written by compare-and-swap, and changed by what somebody decides.
+
+What is written always fits into a ConfigMap: where it would not, the oldest entries of the log go, and then the
+measurements. So no log is too full for a rollout to go back.
+"""
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from meshconfig.bounded import one_line
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import UnreadableError
 from meshconfig.cluster.revision import document
 from meshconfig.cluster.rollouts import Standing, Stored
-from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
+from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import resume, step
-from meshconfig.rollout.state import State, UnreadableStateError
+from meshconfig.rollout.state import State, trimmed
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
 
@@ -58,7 +64,11 @@ def now() -> datetime:
 
 
 def read(client: Client, namespace: str, name: str) -> Record | None:
-    """One call; None where there is no such rollout."""
+    """One call; None where there is no such rollout.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
     found = rollouts.read(client, namespace, name)
     return _record(found) if found else None
 
@@ -70,7 +80,7 @@ def known(client: Client, namespace: str, name: str) -> Record:
     """
     if found := read(client, namespace, name):
         return found
-    there = [one.name for one in rollouts.stored(client, namespace)]
+    there = [one.name for one in rollouts.stored(client, namespace, wrong=lambda error: None)]
     hint = nearest(name, there) if there else "; none was ever started there"
     raise InputError.at("graylane", f"namespace {namespace} has no rollout {name}{hint}")
 
@@ -81,7 +91,7 @@ def records(
     *,
     group: str = "",
     standing: Iterable[Standing] = Standing,
-    wrong: Callable[[GraylaneError], None] | None = None,
+    wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Record]:
     """The oldest first. One call.
 
@@ -92,7 +102,7 @@ def records(
     for one in rollouts.stored(client, namespace, group=group, standing=standing, wrong=wrong):
         try:
             found.append(_record(one))
-        except GraylaneError as error:
+        except UnreadableError as error:
             if wrong is None:
                 raise
             wrong(error)
@@ -107,9 +117,10 @@ def save(client: Client, before: Record, state: State, base: LaneGroup | None = 
 
     Raises:
         Conflict: somebody else wrote in between.
+        TooLargeError: it does not fit into a ConfigMap.
     """
     kept = document(base) if base is not None else before.stored.base
-    return _record(rollouts.write(client, replace(_stored(state, kept), version=before.stored.version)))
+    return _record(rollouts.write(client, replace(fitting(state, kept), version=before.stored.version)))
 
 
 def create(client: Client, state: State, before: Record | None) -> Record:
@@ -117,9 +128,10 @@ def create(client: Client, state: State, before: Record | None) -> Record:
 
     Raises:
         Conflict: somebody else started one of this name in between.
+        TooLargeError: it does not fit into a ConfigMap.
     """
     version = before.stored.version if before else ""
-    return _record(rollouts.write(client, replace(_stored(state, b""), version=version)))
+    return _record(rollouts.write(client, replace(fitting(state, b""), version=version)))
 
 
 def say(client: Client, namespace: str, name: str, event: Event) -> State:
@@ -150,6 +162,30 @@ def standing(state: State) -> Standing:
     return Standing.TELLING if resume(state).actions else Standing.ENDED
 
 
+class TooLargeError(ClusterError):
+    """A rollout does not fit into one ConfigMap."""
+
+
+def fitting(state: State, base: bytes, *, room: int = 0) -> Stored:
+    """A state as it is stored: within the limit of a ConfigMap.
+
+    Parameters:
+        room: bytes to leave free.
+
+    Raises:
+        TooLargeError: the rollout and its group are too large, also without its log.
+    """
+    for one in trimmed(state):
+        stored = _stored(one, base)
+        if (size := rollouts.size(stored) + room) <= rollouts.LARGEST:
+            return stored
+    metadata = state.rollout.metadata
+    raise TooLargeError(
+        f"rollout {metadata.namespace}/{metadata.name} is too large: it takes {size // 1000} kB with its group, and a "
+        f"ConfigMap takes {rollouts.LARGEST // 1000} kB; split the group into several groups"
+    )
+
+
 def _stored(state: State, base: bytes) -> Stored:
     metadata = state.rollout.metadata
     return Stored(
@@ -164,9 +200,13 @@ def _stored(state: State, base: bytes) -> Stored:
 
 
 def _record(one: Stored) -> Record:
-    where = Location(f"rollout {one.namespace}/{one.name}: the group that it began from")
-    base = validate(LaneGroup, json.loads(one.base), lambda path: where) if one.base else None
+    where = Location("the group that it began from")
     try:
-        return Record(one, State.from_json(one.state), base)
-    except UnreadableStateError as error:
-        raise UnreadableStateError(f"rollout {one.namespace}/{one.name}: {error}") from None
+        base = validate(LaneGroup, json.loads(one.base), lambda path: where) if one.base else None
+        record = Record(one, State.from_json(one.state), base)
+        # What the state asks for is looked at here, because a state that somebody edited may contradict itself.
+        resume(record.state)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one rollout, the others are read
+        reason = f"{type(error).__name__}: {error}" if not str(error) else str(error)
+        raise UnreadableError(one.key, "rollout", one_line(reason)) from None
+    return record

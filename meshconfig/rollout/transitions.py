@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from meshconfig.bounded import clip
 from meshconfig.rollout import automatic, pods
 from meshconfig.rollout.analysis import Tallies
 from meshconfig.rollout.log import LogAction, LogKind
-from meshconfig.rollout.state import KEPT, LogEntry, Stage, State
+from meshconfig.rollout.state import KEPT, LONGEST_WHO, LONGEST_WHY, LogEntry, Stage, State
 
 GRAYLANE = "graylane"
 
@@ -31,7 +32,8 @@ def go(state: State, stage: Stage, now: datetime, note: Note, **changes: Any) ->
     Parameters:
         changes: other fields of the state.
     """
-    update: Mapping[str, Any] = {"stage": stage, "turn": state.turn + 1, "since": now, "why": note.why, **changes}
+    why = clip(note.why, LONGEST_WHY)
+    update: Mapping[str, Any] = {"stage": stage, "turn": state.turn + 1, "since": now, "why": why, **changes}
     return logged(state.model_copy(update=update), now, note)
 
 
@@ -40,9 +42,9 @@ def logged(state: State, now: datetime, note: Note) -> State:
     entry = LogEntry(
         number=state.log[-1].number + 1 if state.log else 1,
         at=now,
-        who=note.who,
+        who=clip(note.who, LONGEST_WHO),
         action=note.action,
-        why=note.why,
+        why=clip(note.why, LONGEST_WHY),
         phase=state.phase,
         stage=state.stage,
         step=state.step,

@@ -5,6 +5,7 @@ What is applied is kept as it was sent; everything is allowed. Its limits are th
 validation, fields have no owners.
 """
 
+import base64
 import json
 import re
 import threading
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from serving import LoopbackServer, serving
 
 ISTIO = "/apis/networking.istio.io"
+MOST = 1 << 20  # bytes of all values of a ConfigMap
 ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
 PATH = re.compile(
     r"/apis?/(?P<api>.+?)/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(/(?P<name>[^/]+))?(/(?P<sub>.+))?"
@@ -53,10 +55,10 @@ class FakeApi:
         return file
 
     def put(self, *manifests):
-        """As they are, in the place of others of their names."""
+        """As they are, in the place of others of their names, unchecked."""
         for one in manifests:
             plural = f"{one['kind'].lower()}s"
-            self._keep((plural, one["metadata"]["namespace"], one["metadata"]["name"]), deepcopy(one))
+            self._store((plural, one["metadata"]["namespace"], one["metadata"]["name"]), deepcopy(one))
 
     def get(self, plural, name, namespace="demo"):
         return self.objects.get((plural, namespace, name))
@@ -121,6 +123,13 @@ class FakeApi:
         return {"apiVersion": api, "kind": "List", "items": items}
 
     def _keep(self, key, one):
+        if key[0] == "configmaps" and _size(one) > MOST:
+            raise RefusedError(
+                422, "Invalid", f"ConfigMap {key[2]} is invalid: Too long: may not be more than {MOST} bytes"
+            )
+        return self._store(key, one)
+
+    def _store(self, key, one):
         self.version += 1
         one = deepcopy(one)
         old = (self.objects.get(key) or {}).get("metadata", {})
@@ -155,6 +164,12 @@ class FakeApi:
             "updatedReplicas": wanted,
             "readyReplicas": ready,
         }
+
+
+def _size(config_map):
+    texts = (value.encode() for value in (config_map.get("data") or {}).values())
+    packed = (base64.b64decode(value) for value in (config_map.get("binaryData") or {}).values())
+    return sum(map(len, (*texts, *packed)))
 
 
 def _fixed(method, path, body):

@@ -2,7 +2,7 @@
 
 from meshconfig.cluster.change.check import Refusal, check_states
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
-from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
+from meshconfig.cluster.change.prepare import NotAllowedError, Prepared, Wanted, prepare
 from meshconfig.cluster.change.rollback_target import rollback_target
 from meshconfig.cluster.change.run import Events
 
@@ -10,6 +10,7 @@ __all__ = [
     "ChangeResult",
     "Choices",
     "Events",
+    "NotAllowedError",
     "Prepared",
     "Refusal",
     "Wanted",

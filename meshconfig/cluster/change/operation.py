@@ -1,7 +1,7 @@
 """Carries out one change of one group: lock, read, plan, check, run, and record the result."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from meshconfig.cluster import history, rollouts
@@ -24,7 +24,10 @@ class Refused(ClusterError):  # noqa: N818  the message says it whole
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The user's options. Times are in seconds; `istiod` is the URL of istiod's debug pages."""
+    """The user's options. Times are in seconds; `istiod` is the URL of istiod's debug pages.
+
+    `allowed` names namespaces beside the group's own in which what is stored in the cluster may be changed.
+    """
 
     adopt: bool = False
     fast: bool = False
@@ -34,6 +37,7 @@ class Choices:
     drain: float = 5.0
     wait: float = 10.0
     istiod: str | None = None
+    allowed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,17 @@ class ChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Callbacks that display progress: the plan, warnings of preflight, fields taken over, waits, and each step."""
+    """Callbacks that display progress: the plan, warnings of preflight, fields taken over, waits, and each step.
+
+    `noted` gets each sentence about what is stored and does not count, once.
+    """
 
     planned: Callable[[Prepared], None] = lambda prepared: None
     warned: Callable[[Sequence[Finding]], None] = lambda findings: None
     adopting: Callable[[Sequence[Refusal]], None] = lambda refusals: None
     waiting: Callable[[str], None] = lambda what: None
     events: Events = field(default_factory=Events)
+    noted: Callable[[str], None] = lambda note: None
 
 
 def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> ChangeResult:
@@ -72,29 +80,37 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     def outcome(prepared: Prepared, revision: int | None = None, verdict: Verification | None = None) -> ChangeResult:
         return ChangeResult(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
 
-    prepared = prepare(client, wanted, fast=choices.fast, drain=choices.drain)
+    notes = _Notes(watcher.noted)
+    prepared = _prepared(client, wanted, choices)
+    notes.tell(prepared.notes)
     if prepared.done or (choices.dry_run and not prepared.differences):
         return outcome(prepared)
     if choices.dry_run:
-        _checked(client, prepared, choices, watcher)
+        _checked(client, prepared, choices, watcher, notes)
         return outcome(prepared)
-    with Lock(client, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
-        prepared = prepare(
-            client, wanted, fast=choices.fast, drain=choices.drain
-        )  # another process may have changed the cluster before this one got the lock
+    # What is recorded is not guarded by the lock: also a change that has lost it writes down how it ended.
+    writer = client.session()
+    with Lock(writer, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
+        # Another process may have changed the cluster before this one got the lock.
+        prepared = _prepared(client, wanted, choices)
+        notes.tell(prepared.notes)
         if prepared.done:
             return outcome(prepared)
-        settings = Settings(choices.drain, _checked(client, prepared, choices, watcher))
+        settings = Settings(choices.drain, _checked(client, prepared, choices, watcher, notes))
         barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)
         revision = _begin(client, prepared)
         try:
-            verdict = Run(client, prepared, barrier, settings, held, watcher.events).steps()
+            verdict = Run(writer, prepared, barrier, settings, held, watcher.events).steps()
         except BaseException as error:
             reason = str(error) or type(error).__name__
             history.end(client, revision, history.RevisionStatus.FAILED, reason)
             raise
         history.end(client, revision, history.RevisionStatus.SUCCEEDED, f"barriers {verdict}")
         return outcome(prepared, revision.number, verdict)
+
+
+def _prepared(client: Client, wanted: Wanted, choices: Choices) -> Prepared:
+    return prepare(client, wanted, fast=choices.fast, drain=choices.drain, allowed=choices.allowed)
 
 
 def _begin(client: Client, prepared: Prepared) -> history.Revision:
@@ -106,16 +122,31 @@ def _begin(client: Client, prepared: Prepared) -> history.Revision:
         inventory=prepared.inventory,
         changed=[str(one) for one in prepared.differences],
         past=prepared.history,
+        newest=prepared.past.number,
     )
 
 
-def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watcher) -> frozenset[Key]:
+@dataclass(slots=True)
+class _Notes:
+    """Tells each note once, as a cluster is read twice."""
+
+    noted: Callable[[str], None]
+    _told: set[str] = field(default_factory=set)
+
+    def tell(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
+                self.noted(note)
+
+
+def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watcher, notes: _Notes) -> frozenset[Key]:
     """Run every check that is possible before the first write. Returns the resources whose fields are taken over.
 
     Raises:
         Refused: a rollout is active, preflight reports an error, a resource is invalid, or others own fields.
     """
-    _not_in_a_rollout(client, prepared.wanted)
+    _not_in_a_rollout(client, prepared.wanted, notes)
     watcher.planned(prepared)
     check_states(prepared)
     if not prepared.wanted.gone:
@@ -131,10 +162,15 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     return frozenset(refusal.key for refusal in refusals)
 
 
-def _not_in_a_rollout(client: Client, wanted: Wanted) -> None:
+def _not_in_a_rollout(client: Client, wanted: Wanted, notes: _Notes) -> None:
+    """A rollout that nobody can read is driven by nobody, and does not count."""
     if wanted.by_rollout:
         return
-    for one in rollouts.stored(client, wanted.namespace, group=wanted.group, standing=(Standing.ACTIVE,)):
+
+    def wrong(error: ClusterError) -> None:
+        notes.tell([str(error)])
+
+    for one in rollouts.stored(client, wanted.namespace, group=wanted.group, standing=(Standing.ACTIVE,), wrong=wrong):
         named = f"rollout {one.name} of group {wanted.namespace}/{wanted.group}"
         hint = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
         raise Refused(f"nothing was changed: {named} is {one.shown.get('phase', 'active')}; {hint}")

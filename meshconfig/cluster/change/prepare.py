@@ -1,25 +1,33 @@
-"""Prepares a change: reads the cluster, compares it with the wanted state, and plans the steps. Writes nothing."""
+"""Prepares a change: reads the cluster, compares it with the wanted state, and plans the steps. Writes nothing.
 
-from collections.abc import Iterable, Sequence
+What is stored in the cluster may be forged by whoever may write ConfigMaps in the group's namespace. So a change
+reaches another namespace only where the caller names it, by the caller's own spec or by an option.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from meshconfig.backend import backend
-from meshconfig.cluster import owned
+from meshconfig.bounded import one_line
+from meshconfig.cluster import history, owned
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
-from meshconfig.cluster.history import Revision, RevisionStatus, inventory, revisions
+from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
 from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.owned import Live
-from meshconfig.cluster.plan import Plan, called, depths, plan
+from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import digest, document
-from meshconfig.compile import compile_group
+from meshconfig.compile import compile_group, newer_problems
+from meshconfig.errors import ClusterError, dotted
 from meshconfig.model import Model, RoutingState
 from meshconfig.render import owner
 from meshconfig.spec import LaneGroup
 
+SHOWN = 3  # names in a note
+NOTE = 1000  # bytes of a note
 CLOCKS = 2.0  # seconds of tolerance: machines' clocks differ, and the revision stores whole seconds
 
 
@@ -31,6 +39,7 @@ class Wanted:
         action: shown by `graylane history`: `apply`, `rollback to N`, `delete`.
         gone: delete all resources of the group.
         by_rollout: the change comes from the group's rollout. While one is active, only it may change the group.
+        stored: the spec is not the caller's own but was read from the cluster, so it may name no other namespace.
     """
 
     group: str
@@ -39,17 +48,24 @@ class Wanted:
     action: str = "apply"
     gone: bool = False
     by_rollout: bool = False
+    stored: bool = False
 
     @property
     def model(self) -> Model:
-        return compile_group(self.spec)
+        return compile_group(self.spec, stored=self.stored)
+
+
+class NotAllowedError(ClusterError):
+    """A stored spec has resources in a namespace that the caller does not name; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A planned change of one group, based on the cluster as it was read.
 
-    `history` holds the group's revisions, oldest first. `inventory` lists what they and this change write.
+    `history` holds the group's revisions, oldest first. `inventory` lists what they and this change write. `elsewhere`
+    lists what earlier revisions wrote in namespaces that the caller does not name; it is left alone, and remembered.
+    `notes` says what is stored and does not count, a sentence each.
     """
 
     wanted: Wanted
@@ -58,17 +74,28 @@ class Prepared:
     live: Live
     differences: Sequence[ResourceDiff]
     plan: Plan
-    history: Sequence[Revision]
+    past: Past
+    elsewhere: frozenset[Key] = frozenset()
+
+    @property
+    def history(self) -> Sequence[Revision]:
+        return self.past.revisions
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        kept = newer_problems(self.wanted.spec) if self.wanted.stored else ()
+        said = (f"the stored spec is applied as it is, although {dotted(path)}: {message}" for path, message in kept)
+        return (*map(str, self.past.unreadable), *_left_alone(self.elsewhere), *said)
 
     @property
     def settled(self) -> bool:
         """Whether the last change was completed, or there was none."""
-        return _settled(self.history)
+        return _settled(self.past)
 
     @property
     def remembered(self) -> bool:
         """Whether the last revision stores this spec; needed because no resource shows `workload` or `calls`."""
-        last = self.history[-1] if self.history else None
+        last = self.past.last
         if self.wanted.gone or last is None:
             return not self.resources and (last is None or last.gone)
         return not last.gone and last.hash == digest(document(self.wanted.spec))
@@ -80,28 +107,41 @@ class Prepared:
 
     @property
     def inventory(self) -> frozenset[Key]:
-        return frozenset(self.resources) | frozenset(self.live.state)
+        return frozenset(self.resources) | frozenset(self.live.state) | self.elsewhere
 
 
-def prepare(client: Client, wanted: Wanted, *, fast: bool = False, drain: float = 5.0) -> Prepared:
+def prepare(
+    client: Client,
+    wanted: Wanted,
+    *,
+    fast: bool = False,
+    drain: float = 5.0,
+    allowed: frozenset[str] = frozenset(),
+) -> Prepared:
     """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
 
     Parameters:
         fast: skip the consistent change.
         drain: seconds after which requests that ran during the last change have ended.
+        allowed: namespaces that the caller names by an option, beside the group's own and those of the caller's spec.
 
     Raises:
         NotOurs: a resource with the name of a wanted one belongs to others.
+        NotAllowedError: a stored spec has resources in another namespace.
         ClusterError: the cluster cannot be read.
     """
     model = wanted.model
     api = istio_version(client)
-    tables = RoutingState() if wanted.gone else model.routing()
     lower = partial(backend().lower, owner=owner(model, api))
+    described = model.routing()
+    tables = RoutingState() if wanted.gone else described
     resources = state(manifest for table in tables.tables for manifest in lower(table))
-    past = revisions(client, wanted.namespace, wanted.group)
-    known = inventory(past)
-    live = owned.read(client, wanted.group, _namespaces(wanted, resources, known), known, resources, api)
+    named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
+    places = _places(wanted, named, allowed)
+    past = history.read(client, wanted.namespace, wanted.group)
+    found = inventory(past.revisions)
+    known = frozenset(name for name in found if name.namespace in places)
+    live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
     owned.check_free(live, resources, wanted.group)
     steps = plan(
         backend().lift(live.state.values(), model.tag),
@@ -114,18 +154,55 @@ def prepare(client: Client, wanted: Wanted, *, fast: bool = False, drain: float 
         fast=fast,
         settled=_settled(past) and not _fresh(past, drain),
     )
-    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past)
+    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past, found - known)
 
 
-def _namespaces(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[str]:
+def _namespaces(described: RoutingState, lower: Lower) -> set[str]:
+    """The namespaces of what a spec renders to."""
+    return {manifest["metadata"]["namespace"] for table in described.tables for manifest in lower(table)}
+
+
+def _places(wanted: Wanted, named: set[str], allowed: frozenset[str]) -> set[str]:
+    """The namespaces in which the caller lets this change write.
+
+    Parameters:
+        named: the namespaces of what the spec renders to.
+
+    Raises:
+        NotAllowedError: the spec is a stored one, and names another namespace.
+    """
+    places = {wanted.namespace, *allowed}
+    if not wanted.stored:
+        return places | named
+    if foreign := sorted(named - places):
+        options = " ".join(f"--allow-namespace {one}" for one in foreign)
+        raise NotAllowedError(
+            f"nothing was changed: the spec that is stored of group {wanted.namespace}/{wanted.group} has resources in "
+            f"namespace {', '.join(foreign)}; if they are the group's, allow it: {options}"
+        )
+    return places
+
+
+def _to_read(wanted: Wanted, resources: State, known: Iterable[Key]) -> set[str]:
     return {wanted.namespace, *(name.namespace for name in resources), *(name.namespace for name in known)}
 
 
-def _settled(past: Sequence[Revision]) -> bool:
-    return not past or past[-1].outcome is RevisionStatus.SUCCEEDED
+def _left_alone(elsewhere: Iterable[Key]) -> Iterator[str]:
+    for namespace in sorted({name.namespace for name in elsewhere}):
+        names = [f"{name.kind} {name.name}" for name in sorted(elsewhere) if name.namespace == namespace]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        yield one_line(
+            f"an earlier revision lists resources in namespace {namespace}, which the spec does not name: {shown}; "
+            f"they are left alone; if they are the group's, --allow-namespace {namespace} deletes them",
+            NOTE,
+        )
 
 
-def _fresh(past: Sequence[Revision], drain: float) -> bool:
+def _settled(past: Past) -> bool:
+    return past.damaged is None and (past.last is None or past.last.outcome is RevisionStatus.SUCCEEDED)
+
+
+def _fresh(past: Past, drain: float) -> bool:
     """Whether the last change ended so recently that requests from before it may still run."""
-    ended = past[-1].ended if past else None
+    ended = past.last.ended if past.last else None
     return ended is not None and abs((datetime.now(UTC) - ended).total_seconds()) < drain + CLOCKS

@@ -1,11 +1,9 @@
 """The target of a rollback: the spec of an earlier revision as the wanted state."""
 
-from collections.abc import Sequence
-
 from meshconfig.cluster import history
 from meshconfig.cluster.change.prepare import Wanted
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.history import Revision
+from meshconfig.cluster.history import Past, Revision
 from meshconfig.errors import InputError
 
 
@@ -17,17 +15,28 @@ def rollback_target(client: Client, namespace: str, group: str, to: int | None) 
 
     Raises:
         InputError: there is no such revision, or no earlier success.
+        UnreadableError: the revision cannot be read.
     """
-    past = history.revisions(client, namespace, group)
-    one = _numbered(past, to, f"{namespace}/{group}") if to is not None else history.before_last(past)
-    if one is None:
-        raise InputError.at("graylane rollback", f"group {namespace}/{group} has no earlier revision that succeeded")
-    return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone)
+    past = history.read(client, namespace, group)
+    one = _numbered(past, to) if to is not None else _before_last(past)
+    return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone, stored=True)
 
 
-def _numbered(past: Sequence[Revision], number: int, group: str) -> Revision:
-    for one in past:
+def _numbered(past: Past, number: int) -> Revision:
+    for one in past.revisions:
         if one.number == number:
             return one
-    known = ", ".join(str(one.number) for one in past) or "none"
-    raise InputError.at("--to", f"group {group} has no revision {number}; it has {known}")
+    if error := past.unreadable_number(number):
+        raise error
+    known = ", ".join(str(one.number) for one in past.revisions) or "none"
+    raise InputError.at("--to", f"group {past.namespace}/{past.group} has no revision {number}; it has {known}")
+
+
+def _before_last(past: Past) -> Revision:
+    # Where the newest revision cannot be read, the newest success before it is what to go back to.
+    one = history.before_last(past.revisions) if past.damaged is None else history.last_applied(past.revisions)
+    if one is None:
+        said = f"group {past.namespace}/{past.group} has no earlier revision that succeeded"
+        unreadable = "".join(f"; {error}" for error in past.unreadable)
+        raise InputError.at("graylane rollback", f"{said}{unreadable}")
+    return one

@@ -18,7 +18,7 @@ from meshconfig.errors import ClusterError
 class Held(Protocol):
     """A held lock; `check` raises once it is lost."""
 
-    def check(self) -> None: ...
+    def check(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ routing_change (which lanes get other routes, and in which services) → why (wh
 from collections.abc import Iterable, Mapping
 
 from meshconfig.cluster.objects import key
-from meshconfig.cluster.plan.consistent import consistent
+from meshconfig.cluster.plan.consistent import consistent, why_too_long
 from meshconfig.cluster.plan.depth import called, depths
 from meshconfig.cluster.plan.direct import direct
 from meshconfig.cluster.plan.flow import Flow
@@ -54,11 +54,12 @@ def plan(
     change = routing_change(live, wanted, tag, called)
     flow = Flow(change, baseline, depth)
     reasons = why_mixed(change)
-    if reasons and not fast:
+    long = why_too_long(flow) if reasons and not fast else ()
+    if reasons and not fast and not long:
         return Plan(_assembled(assembly, consistent(flow)), True, reasons, risks(change, consistent=True))
-    steps = _assembled(assembly, direct(flow, fast=fast))
+    steps = _assembled(assembly, direct(flow, fast=fast or bool(long)))
     limits = fast_risks(reasons) if reasons else risks(change, consistent=False)
-    return Plan(steps, False, reasons or why_safe(change), limits)
+    return Plan(steps, False, (*reasons, *long) or why_safe(change), limits)
 
 
 def _assembled(assembly: Assembly, drafts: Iterable[Draft]) -> tuple[Step, ...]:

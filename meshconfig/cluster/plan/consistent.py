@@ -11,7 +11,8 @@ from meshconfig.cluster.plan.flow import Flow, gone
 from meshconfig.cluster.plan.generation import Generation, next_generation
 from meshconfig.cluster.plan.routing_change import plain
 from meshconfig.cluster.plan.steps import Draft, Wait
-from meshconfig.cluster.plan.subsets import new_subsets, temporary, union
+from meshconfig.cluster.plan.subsets import SubsetName, new_subsets, temporary, union
+from meshconfig.compile.check import LONGEST_TAG
 from meshconfig.model import Name, RouteTable
 
 
@@ -20,9 +21,7 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     before, after, moved = flow.before, flow.after, flow.change.redefined
     name = next_generation(before, flow.change.tag)
     names = temporary(moved.moving, before, after, name)
-    generation = Generation(
-        name, flow.change.tag, flow.baseline, flow.change.lanes, names, in_baggage=flow.change.baggage
-    )
+    generation = _generation(flow, name, names)
     subsets = union(before, after, moved.moving | moved.leaving, names)
     beside = _beside(flow, generation)
     new = {place: replace(one, routes=(*generation.mesh(one), *one.routes)) for place, one in after.mesh.items()}
@@ -65,6 +64,18 @@ def consistent(flow: Flow) -> Iterator[Draft]:
         after=Wait.DRAIN,
     )
     yield from flow.last()
+
+
+def why_too_long(flow: Flow) -> tuple[str, ...]:
+    """Why tags of a generation would not arrive; empty if they fit. Specs of earlier versions may have such lanes."""
+    generation = _generation(flow, next_generation(flow.before, flow.change.tag), {})
+    tags = (*map(generation.of, sorted(flow.change.lanes)), generation.untagged)
+    long = (tag for tag in tags if len(tag) > LONGEST_TAG)
+    return tuple(f"services drop the tag {tag}, which has over {LONGEST_TAG} characters" for tag in long)
+
+
+def _generation(flow: Flow, name: str, names: Mapping[SubsetName, str]) -> Generation:
+    return Generation(name, flow.change.tag, flow.baseline, flow.change.lanes, names, in_baggage=flow.change.baggage)
 
 
 def _beside(flow: Flow, generation: Generation) -> Mapping[Name, RouteTable]:

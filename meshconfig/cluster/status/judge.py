@@ -28,7 +28,12 @@ def judge(snapshot: GroupSnapshot) -> Status:
         drift=differs,
         followed=snapshot.followed,
         lock=_held(snapshot),
-        problems=(*_last(snapshot, outcome), *_missing(services), *map(_drifted, differs)),
+        problems=(
+            *map(str, snapshot.unreadable),
+            *_last(snapshot, outcome),
+            *_missing(services),
+            *map(_drifted, differs),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from meshconfig.cluster import history, lock, owned
 from meshconfig.cluster.barrier.istiod import Istiods, Unreadable
 from meshconfig.cluster.barrier.pages import Proxy, proxies
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.history import Past
 from meshconfig.cluster.lease import Record, Standing, judge, myself, running
 from meshconfig.cluster.objects import Manifest, state
 from meshconfig.cluster.preflight import istio_version
@@ -37,22 +38,26 @@ class Looker:
         self._api: IstioApi = istio_version(client)
         self._compiled: tuple[str, LaneGroup, Model] | None = None
 
-    def look(self, past: Sequence[Revision] | None = None) -> GroupSnapshot:
+    def look(self, past: Past | None = None) -> GroupSnapshot:
         """Read the group once.
 
         Parameters:
-            past: the group's revisions, if the caller has just read them.
+            past: the group's history, if the caller has just read it.
 
         Raises:
-            ClusterError: the cluster cannot be read, or the group has no revision.
+            ClusterError: the cluster cannot be read, or the group has no revision that can.
         """
-        past = history.revisions(self._client, self._namespace, self._group) if past is None else past
-        if not past:
-            raise ClusterError(f"group {self._namespace}/{self._group} has no revisions")
-        revision = past[-1]
+        past = history.read(self._client, self._namespace, self._group) if past is None else past
+        revision = past.last
+        if revision is None:
+            said = "; ".join(map(str, past.unreadable)) or "it has no revisions"
+            raise ClusterError(f"group {self._namespace}/{self._group}: {said}")
         spec, model = self._model(revision)
-        wanted = {} if revision.gone else state(render([model], istio_api=self._api))
-        known = history.inventory(past)
+        described = state(render([model], istio_api=self._api))
+        wanted = {} if revision.gone else described
+        # The rest of an inventory may be forged, and the account need not be allowed to read there.
+        own = {self._namespace, *(key.namespace for key in described)}
+        known = frozenset(key for key in history.inventory(past.revisions) if key.namespace in own)
         places = {self._namespace, *(key.namespace for key in (*wanted, *known))}
         hosting = sorted({place for one in model.services if (place := namespace_of(one.host))})
         live = owned.read(self._client, self._group, places, known, wanted, self._api)
@@ -63,13 +68,24 @@ class Looker:
         pods, services = (self._lists(kind, bare) for kind in ("Pod", "Service"))
         standing = _standing(record)
         return GroupSnapshot(
-            revision, spec, model, wanted, live, record, standing, followed, deployments, pods, services
+            revision,
+            spec,
+            model,
+            wanted,
+            live,
+            record,
+            standing,
+            followed,
+            deployments,
+            pods,
+            services,
+            past.unreadable,
         )
 
     def _model(self, revision: Revision) -> tuple[LaneGroup, Model]:
         if self._compiled is None or self._compiled[0] != revision.hash:
             spec = revision.spec
-            self._compiled = (revision.hash, spec, compile_group(spec))
+            self._compiled = (revision.hash, spec, compile_group(spec, stored=True))
         return self._compiled[1:]
 
     def _lists(self, kind: str, namespaces: Sequence[str]) -> dict[str, list[Manifest]]:

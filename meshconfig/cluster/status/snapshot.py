@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meshconfig.cluster.lease import Record, Standing
-from meshconfig.cluster.objects import Manifest, State
+from meshconfig.cluster.objects import Manifest, State, UnreadableError
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.revision import Revision
 from meshconfig.model import Model
@@ -27,7 +27,8 @@ class Followed:
 class GroupSnapshot:
     """One group in the cluster.
 
-    `revision` is the newest one; `spec`, `model` and `wanted` come from it. `record` is the group's Lease.
+    `revision` is the newest one that can be read; `spec`, `model` and `wanted` come from it. `unreadable` has an error
+    for each one that cannot. `record` is the group's Lease.
     `deployments`, `pods` and `services` are by namespace, without what the account may not read or nobody needed.
     """
 
@@ -42,6 +43,7 @@ class GroupSnapshot:
     deployments: Mapping[str, Sequence[Manifest]]
     pods: Mapping[str, Sequence[Manifest]]
     services: Mapping[str, Sequence[Manifest]]
+    unreadable: Sequence[UnreadableError] = ()
 
     @property
     def holder(self) -> str:

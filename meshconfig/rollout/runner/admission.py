@@ -7,7 +7,7 @@ from meshconfig.errors import ClusterError, Unreachable, dotted
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.check import check
 from meshconfig.rollout.events import ApplyFailed, Report, Start
-from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.runner.context import RunnerContext, foreign
 from meshconfig.rollout.runner.scaling import sizes
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.store import Record
@@ -40,6 +40,8 @@ def admit(context: RunnerContext, record: Record) -> Admission:
         base = begin.applied(context.client, record.namespace, record.group)
         if wrong := [f"{dotted(path)}: {said}" for path, said in check(record.state.rollout, base)]:
             return Admission(ApplyFailed(turn, why="; ".join(wrong)))
+        if reason := foreign(context, base):
+            return Admission(ApplyFailed(turn, why=reason))
         return Admission(Start(turn, sizes(context, base, record)), base)
     except Unreachable:
         raise

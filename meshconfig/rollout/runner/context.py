@@ -11,6 +11,7 @@ from meshconfig.errors import ClusterError, GraylaneError
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.store import Record
+from meshconfig.spec.group import LaneGroup
 
 LOOK = 1.0  # seconds from one look at a rollout to the next
 
@@ -39,12 +40,14 @@ class Settings:
     Parameters:
         istiod: URL of istiod's debug pages.
         timeout, drain, wait: seconds.
+        allowed: namespaces beside that of the rollouts in which a rollout may change resources and Deployments.
     """
 
     istiod: str | None = None
     timeout: float = 300.0
     drain: float = 5.0
     wait: float = 10.0
+    allowed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,30 @@ class RunnerContext:
     stop: Event
     tell: Callable[[str], None]
     metrics: Metrics
+    _noted: set[str] = field(default_factory=set)
+
+    def note(self, text: str) -> None:
+        """Tells a line once: each step of a rollout reads the same history, and finds the same that cannot be read."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.tell(text)
+
+
+def foreign(context: RunnerContext, group: LaneGroup) -> str:
+    """Why the runner may not change a group that is stored in the cluster: it has services in other namespaces.
+
+    Returns:
+        The reason, and the option that allows it; empty where the runner may.
+    """
+    places = {group.service(name).namespace for name in group.spec.services}
+    others = sorted(places - {context.namespace, *context.settings.allowed})
+    if not others:
+        return ""
+    options = " ".join(f"--allow-namespace {one}" for one in others)
+    return (
+        f"group {group.metadata.name} has services in namespace {', '.join(others)}, which this runner may not change; "
+        f"to allow it: graylane rollout run -n {context.namespace} {options}"
+    )
 
 
 @dataclass(slots=True)

@@ -30,7 +30,9 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
     if record.base is None:  # no runner has taken the rollout up, so it has changed nothing
         return
     spec = steps.wanted(record.base, record.state.rollout, change)
-    wanted = Wanted(record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True)
+    wanted = Wanted(
+        record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True, stored=True
+    )
     settings = context.settings
     # An expired Lease belongs to a runner that was killed. It is watched for its whole duration before it is taken.
     choices = Choices(
@@ -39,12 +41,13 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
         drain=settings.drain,
         wait=settings.wait,
         istiod=settings.istiod,
+        allowed=settings.allowed,
     )
     still_wanted = StillWanted(context, record)
     events = Events(
         step=still_wanted.check, wrote=still_wanted.check, barrier=still_wanted.check, drain=still_wanted.check
     )
-    carry_out(context.client, wanted, choices, Watcher(events=events))
+    carry_out(context.client, wanted, choices, Watcher(events=events, noted=context.note))
 
 
 def retire(context: RunnerContext, record: Record, action: Retire) -> None:

@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock, LockHeld
+from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.rollouts import UNFINISHED
-from meshconfig.errors import ClusterError, GraylaneError
+from meshconfig.errors import ClusterError
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics, Tried
@@ -40,6 +42,7 @@ class Runner:
         self._client, self._namespace, self._settings = client, namespace, settings or Settings()
         self._tell, self.metrics = tell, metrics or Metrics()
         self._dedup_log = DedupLog(tell)
+        self._unreadable: dict[Key, str] = {}  # what was told of each rollout that cannot be read
 
     def run(self, stop: threading.Event) -> None:
         """Drives rollouts until `stop` is set. No error ends it."""
@@ -47,26 +50,31 @@ class Runner:
             self.metrics.alive()
             try:
                 # An expired Lease is watched for its whole duration before it is taken, so that nobody has it twice.
-                with Lock(self._client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
+                # The Lease guards all that workers write, but for the groups' routes, which their own Leases guard.
+                client = self._client.session()
+                with Lock(client, self._namespace, LEASE, break_lock=True, tell=self._dedup_log.say) as held:
                     self._dedup_log.say(f"drives the rollouts of {self._namespace}")
                     self.metrics.leading(True)
-                    self._lead(held, stop)
+                    self._lead(client, held, stop)
             except LockHeld as error:
                 self._dedup_log.say(f"stands by: {error.holder or 'another one'} drives them")
             except ClusterError as error:
                 self._dedup_log.say(reason(error))
+            except Exception:  # noqa: BLE001  a bug is logged, and the rollouts are looked at again
+                self.metrics.failed(Tried.WORKER)
+                self._dedup_log.say(traceback.format_exc())
             finally:
                 self.metrics.leading(False)
             stop.wait(STANDBY)
 
-    def _lead(self, held: Lock, stop: threading.Event) -> None:
+    def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
         """Works while it has the Lease.
 
         Raises:
             ClusterError: the Lease is lost.
         """
         ended = threading.Event()
-        context = RunnerContext(self._client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
+        context = RunnerContext(client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
         workers: dict[str, threading.Thread] = {}
         try:
             while not stop.is_set():
@@ -82,11 +90,13 @@ class Runner:
 
     def _look(self, context: RunnerContext, workers: dict[str, threading.Thread]) -> None:
         """Starts a worker for each rollout that asks for something and has none."""
+        wrong: list[UnreadableError] = []
         try:
-            found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=self._wrong)
+            found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=wrong.append)
         except ClusterError as error:
             self._dedup_log.say(reason(error))
             return
+        self._tell_unreadable(wrong)
         self.metrics.states([one.state for one in found])
         for name in [name for name, thread in workers.items() if not thread.is_alive()]:
             del workers[name]
@@ -96,6 +106,11 @@ class Runner:
                 workers[one.name] = thread
                 thread.start()
 
-    def _wrong(self, error: GraylaneError) -> None:
-        self.metrics.failed(Tried.STATE)
-        self._dedup_log.say(reason(error))
+    def _tell_unreadable(self, wrong: Iterable[UnreadableError]) -> None:
+        """Counts and tells each one once, until it can be read again or is something else."""
+        now = {error.key: str(error) for error in wrong}
+        for key, said in now.items():
+            if self._unreadable.get(key) != said:
+                self.metrics.failed(Tried.STATE)
+                self._tell(said)
+        self._unreadable = now

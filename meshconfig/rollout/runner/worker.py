@@ -4,7 +4,9 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from meshconfig.cluster.change import NotAllowedError
 from meshconfig.cluster.lock import LockLost
+from meshconfig.cluster.objects import UnreadableError
 from meshconfig.errors import Conflict, GraylaneError
 from meshconfig.rollout import store
 from meshconfig.rollout.actions import Action, Analyse, Notify, Retire, Route, Scale, TakeUp, Wait, WatchPods
@@ -12,7 +14,7 @@ from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
 from meshconfig.rollout.machine import IllegalEventError, resume, step
 from meshconfig.rollout.runner import routing
 from meshconfig.rollout.runner.admission import admit
-from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext
+from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, foreign
 from meshconfig.rollout.runner.kube_events import announce
 from meshconfig.rollout.runner.measuring import Measurer
 from meshconfig.rollout.runner.metrics import Tried
@@ -71,6 +73,8 @@ class Worker:
             if work is None or self._another(work.record):
                 return None
             record, actions = work
+            if record.base and (said := foreign(self._context, record.base)):
+                raise NotAllowedError(said)
             notices = [one for one in actions if isinstance(one, Notify)]
             self._publish(record, notices)
             if record.state.phase.final and not actions:
@@ -82,6 +86,8 @@ class Worker:
             return 0.0 if reported else LOOK
         except LockLost:
             raise
+        except UnreadableError:  # the runner tells it, and starts another worker once it can be read again
+            return None
         except GraylaneError as error:
             self._dedup_log.say(routing.reason(error))
             return LATER

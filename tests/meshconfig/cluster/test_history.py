@@ -39,7 +39,7 @@ ONE, OTHER, THIRD = (Key("VirtualService", "demo", name) for name in ("one", "ot
 
 
 def a_revision(number, outcome="succeeded", spec="a", *, action="apply", keys=()):
-    written = spec.encode()
+    written = json.dumps({"metadata": {"name": "pets", "namespace": "demo"}, "spec": spec}).encode()
     return Revision(
         namespace="demo",
         group="pets",
@@ -123,7 +123,7 @@ def test_a_spec_comes_back_as_it_was(spec):
         model = compile_group(group)
     except InputError:  # a combination that graylane refuses
         assume(False)
-    one = replace(a_revision(1), document=document(group))
+    one = replace(a_revision(1), group=group.metadata.name, document=document(group))
     again = parse(manifest(one)).spec
     assert again == group
     assert compile_group(again) == model
