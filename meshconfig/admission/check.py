@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from meshconfig.admission.destination_rule import check_destination_rule
@@ -29,9 +30,13 @@ _RULES: Mapping[str, Callable[..., None]] = {
 }
 
 
+# The group's kinds that are not judged here.
+_OTHERS = ("EnvoyFilter", "ProxyConfig", "WorkloadEntry", "WorkloadGroup")
+
+
 def is_checked(manifest: Any) -> bool:
-    """Whether a manifest is of a kind that is known here."""
-    if not isinstance(manifest, Mapping) or manifest.get("kind") not in _RULES:
+    """Whether a manifest is of a kind that is known here, or of none that Istio has in this group."""
+    if not isinstance(manifest, Mapping) or manifest.get("kind") in _OTHERS:
         return False
     return str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
 
@@ -44,6 +49,8 @@ def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
         namespace: the resource's namespace, with the default where it names none.
     """
     kind = str(manifest["kind"])
+    if kind not in _RULES:
+        return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind)}")]
     schema: Node = table().resource(kind)
     shape = Refusals()
     schema(manifest, None, shape)
@@ -52,6 +59,12 @@ def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
     rules = Refusals()
     _check_rules(repaired(schema, manifest, shape.found) if shape.found else manifest, kind, namespace, rules)
     return shape.found + [one for one in rules.found if not follows(one, shape.found)]
+
+
+def _nearest(kind: str) -> str:
+    known = {one.lower(): one for one in (*_RULES, *_OTHERS)}
+    close = get_close_matches(kind.lower(), known, n=1)
+    return f"; did you mean {known[close[0]]}?" if close else ""
 
 
 def _worded(refusal: Refusal, schema: Node, manifest: Part) -> Refusal:

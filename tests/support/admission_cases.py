@@ -1,231 +1,11 @@
-"""Specs of Istio's kinds, each with the right answer: the places that are refused and why, or nothing.
+"""The right answers on all kinds."""
 
-The unit tests hold the product to them, the cluster tests hold them to the API server and to Istio.
-"""
-
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
-
-import yaml
-
-from meshconfig.admission import Kind
-
-UNKNOWN, TYPE, MISSING, BAD = Kind.UNKNOWN_FIELD, Kind.WRONG_TYPE, Kind.MISSING, Kind.BAD_VALUE
-CLASH, TWICE, ZERO, REGEX = Kind.CONTRADICTION, Kind.REPEATED, Kind.ZERO_WEIGHTS, Kind.REGEX
-NAME, SUBSETS = Kind.SUBSET_NAME, Kind.SUBSET_TWICE
-
-
-class Case(NamedTuple):
-    kind: str
-    spec: str
-    refused: Mapping[str, Kind] = MappingProxyType({})
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        metadata = {"name": "case", "namespace": "demo"}
-        return {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": self.kind,
-            "metadata": metadata,
-            "spec": yaml.safe_load(self.spec),
-        }
-
-
-def _all(kind: str, form: str, *cases: tuple[str, dict[str, Kind]]) -> list[Case]:
-    return [Case(kind, form.replace("…", text), refused) for text, refused in cases]
-
-
-_TO = "route: [{destination: {host: cat}}]"
-_HTTP = "{hosts: [cat], http: [{…}]}"
-_MATCH = f"{{hosts: [cat], http: [{{match: [{{…}}], {_TO}}}]}}"
-_ROUTE = "{hosts: [cat], http: [{route: […]}]}"
-_BESIDE = f"{{hosts: [cat], http: [{{…, {_TO}}}]}}"
+from admission_case import BAD, CLASH, MISSING, NAME, SUBSETS, TWICE, TYPE, UNKNOWN, Case, cases
+from admission_routes import ROUTES
 
 CASES: list[Case] = [
-    *_all(
-        "VirtualService",
-        "{…}",
-        (f"hosts: [cat], http: [{{{_TO}}}]", {}),
-        ("hosts: [cat]", {"spec": MISSING}),
-        (f"http: [{{{_TO}}}]", {}),
-        (f"http: [{{{_TO}}}], gateways: [public]", {"spec.gateways": CLASH}),
-        (f"hosts: ['*'], http: [{{{_TO}}}]", {"spec.hosts[0]": BAD}),
-        (f"hosts: ['*'], gateways: [public], http: [{{{_TO}}}]", {}),
-        (f"hosts: ['*'], gateways: [public, mesh], http: [{{{_TO}}}]", {"spec.hosts[0]": BAD}),
-        (f"hosts: [a_b.com], http: [{{{_TO}}}]", {"spec.hosts[0]": BAD}),
-        (f"hosts: [a.*.com], http: [{{{_TO}}}]", {"spec.hosts[0]": BAD}),
-        (f"hosts: [''], http: [{{{_TO}}}]", {"spec.hosts[0]": BAD}),
-        (f"hosts: [10.0.0.1, '2001:db8::1'], http: [{{{_TO}}}]", {}),
-        (f"hosts: [a.com., '*.b.com'], http: [{{{_TO}}}]", {}),
-        (f"hosts: [cat, dog, cat], http: [{{{_TO}}}]", {"spec.hosts[2]": TWICE}),
-        (f"hosts: ['*.com', shop.com], http: [{{{_TO}}}]", {"spec.hosts[1]": TWICE}),
-        (f"hosts: ['*.b.com', '*.com'], http: [{{{_TO}}}]", {"spec.hosts[0]": TWICE}),
-        (f"hosts: ['*.com', com, '*.org'], http: [{{{_TO}}}]", {}),
-        (f"hosts: [cat], gateways: [a/b/c], http: [{{{_TO}}}]", {"spec.gateways[0]": BAD}),
-        (f"hosts: [cat], gateways: [a/, mesh], http: [{{{_TO}}}]", {"spec.gateways[0]": BAD}),
-        (f"hosts: [cat], gateways: [a/b, c.d], http: [{{{_TO}}}]", {}),
-        (f"hosts: [cat], exportTo: ['.', demo], http: [{{{_TO}}}]", {"spec.exportTo[1]": TWICE}),
-        (f"hosts: [cat], exportTo: ['*', shop], http: [{{{_TO}}}]", {"spec.exportTo": CLASH}),
-        (f"hosts: [cat], exportTo: ['~'], http: [{{{_TO}}}]", {"spec.exportTo[0]": BAD}),
-        (f"hosts: [cat], exportTo: ['.', shop], http: [{{{_TO}}}]", {}),
-        (f"hosts: cat, http: [{{{_TO}}}]", {"spec.hosts": TYPE}),
-        (f"hosts: [cat], http: {{{_TO}}}", {"spec.http": TYPE}),
-        (f"hosts: [cat, 5], http: [{{{_TO}}}]", {"spec.hosts[1]": TYPE}),
-        (f"hosts: [cat, null], http: [{{{_TO}}}]", {"spec.hosts[1]": TYPE}),
-        (f"hosts: [cat], gateways: null, http: [{{{_TO}}}]", {}),
-        (f"hosts: [cat], htpp: [{{{_TO}}}]", {"spec.htpp": UNKNOWN}),
-    ),
-    *_all(
-        "VirtualService",
-        _HTTP,
-        ("match: [{uri: {prefix: /}}]", {"spec.http[0]": MISSING}),
-        ("directResponse: {status: 200}", {}),
-        ("redirect: {uri: /x}", {}),
-        (f"redirect: {{uri: /x}}, {_TO}", {"spec.http[0].redirect": CLASH}),
-        (f"directResponse: {{status: 200}}, {_TO}", {"spec.http[0].directResponse": CLASH}),
-        ("directResponse: {status: 200}, redirect: {uri: /x}", {"spec.http[0].directResponse": CLASH}),
-        ("redirect: {uri: /x}, rewrite: {uri: /y}", {"spec.http[0].rewrite": CLASH}),
-        ("directResponse: {status: 200}, fault: {abort: {httpStatus: 500}}", {"spec.http[0].fault": CLASH}),
-        ("delegate: {name: other}", {}),
-        (f"delegate: {{name: other}}, {_TO}", {"spec.http[0].route": CLASH}),
-        ("delegate: {name: other}, redirect: {uri: /x}", {"spec.http[0].redirect": CLASH}),
-        ("redirect: {}", {"spec.http[0].redirect": MISSING}),
-        ("redirect: {uri: /a, prefixRewrite: /b}", {"spec.http[0].redirect": CLASH}),
-        ("redirect: {prefixRewrite: /b}, match: [{uri: {exact: /a}}]", {"spec.http[0].redirect.prefixRewrite": CLASH}),
-        ("redirect: {prefixRewrite: /b}, match: [{uri: {prefix: /a}}, {port: 80}]", {}),
-        ("redirect: {uri: /a, redirectCode: 200}", {"spec.http[0].redirect.redirectCode": BAD}),
-        ("redirect: {uri: /a, scheme: ftp}", {"spec.http[0].redirect.scheme": BAD}),
-        ("redirect: {port: 70000}", {"spec.http[0].redirect.port": BAD}),
-        ("redirect: {port: 80, derivePort: FROM_REQUEST_PORT}", {"spec.http[0].redirect": CLASH}),
-        ("redirect: {derivePort: FROM_REQUEST_PORT}", {}),
-        ("directResponse: {}", {"spec.http[0].directResponse": MISSING}),
-        ("directResponse: {status: 99}", {"spec.http[0].directResponse.status": BAD}),
-        ("directResponse: {status: 200, body: {string: a, bytes: YWI=}}", {"spec.http[0].directResponse.body": CLASH}),
-        ("directResponse: {status: 200, body: {bytes: a}}", {"spec.http[0].directResponse.body.bytes": BAD}),
-    ),
-    *_all(
-        "VirtualService",
-        _ROUTE,
-        ("{destination: {host: cat}, weight: 1}, {destination: {host: dog}, weight: 1}", {}),
-        ("{destination: {host: cat}}, {destination: {host: dog}}", {"spec.http[0].route": ZERO}),
-        ("{destination: {host: cat}, weight: 0}", {}),
-        ("{destination: {host: cat}, weight: -1}", {"spec.http[0].route[0].weight": BAD}),
-        ("{destination: {host: cat}, weight: '1'}", {"spec.http[0].route[0].weight": TYPE}),
-        ("{destination: {host: cat}, weight: 1.5}", {"spec.http[0].route[0].weight": TYPE}),
-        ("{destination: {host: cat}, wait: 1}", {"spec.http[0].route[0].wait": UNKNOWN}),
-        ("{weight: 1}", {"spec.http[0].route[0]": MISSING}),
-        ("{destination: cat}", {"spec.http[0].route[0].destination": TYPE}),
-        ("{destination: {host: '*'}}", {"spec.http[0].route[0].destination.host": BAD}),
-        ("{destination: {host: cat, port: 80}}", {"spec.http[0].route[0].destination.port": TYPE}),
-        ("{destination: {host: cat, port: {number: 0}}}", {"spec.http[0].route[0].destination.port.number": BAD}),
-        ("{destination: {host: cat, port: {}}}", {"spec.http[0].route[0].destination.port": MISSING}),
-        ("{destination: {host: cat, subset: v1.2}}", {"spec.http[0].route[0].destination.subset": NAME}),
-        ("{destination: {host: cat, subset: ''}}", {}),
-        (
-            "{destination: {host: cat}, headers: {response: {set: {host: x}}}}",
-            {"spec.http[0].route[0].headers.response.set.host": BAD},
-        ),
-    ),
-    *_all(
-        "VirtualService",
-        _MATCH,
-        ("uri: {regex: '*'}", {"spec.http[0].match[0].uri.regex": REGEX}),
-        ("uri: {regex: ''}", {"spec.http[0].match[0].uri.regex": REGEX}),
-        ("uri: {prefix: ''}", {}),
-        ("headers: {a: {prefix: ''}}", {"spec.http[0].match[0].headers.a.prefix": BAD}),
-        ("headers: {a: {exact: ''}}", {}),
-        ("headers: {a: {}, b: null}", {}),
-        ("headers: {a: b}", {"spec.http[0].match[0].headers.a": TYPE}),
-        ("headers: {a: {exact: b, prefix: c}}", {"spec.http[0].match[0].headers.a": CLASH}),
-        ("headers: {a: {exact: b, prefix: null}}", {}),
-        ("headers: {a: {suffix: b}}", {"spec.http[0].match[0].headers.a.suffix": UNKNOWN}),
-        ("headers: {'a b': {exact: c}}", {"spec.http[0].match[0].headers.a b": BAD}),
-        ("headers: {':path': {exact: /x}}", {}),
-        ("headers: {':x': {exact: /x}}", {"spec.http[0].match[0].headers.:x": BAD}),
-        ("withoutHeaders: {a: {regex: '*'}}", {}),
-        ("withoutHeaders: {a: {regex: '('}}", {"spec.http[0].match[0].withoutHeaders.a.regex": REGEX}),
-        ("queryParams: {a: {regex: '*'}}", {"spec.http[0].match[0].queryParams.a.regex": REGEX}),
-        ("method: {regex: '(?=a)'}", {"spec.http[0].match[0].method.regex": REGEX}),
-        ("authority: {prefix: ''}", {"spec.http[0].match[0].authority.prefix": BAD}),
-        ("port: 70000", {"spec.http[0].match[0].port": BAD}),
-        ("sourceLabels: {a: 'b c'}", {"spec.http[0].match[0].sourceLabels.a": BAD}),
-        ("sourceNamespace: a.b", {"spec.http[0].match[0].sourceNamespace": BAD}),
-        ("gateways: [A_b]", {"spec.http[0].match[0].gateways[0]": BAD}),
-        (
-            "headers: {'@request.auth.claims.group': {exact: a}}",
-            {'spec.http[0].match[0].headers["@request.auth.claims.group"]': CLASH},
-        ),
-    ),
-    *_all(
-        "VirtualService",
-        _BESIDE,
-        ("timeout: 5", {"spec.http[0].timeout": TYPE}),
-        ("timeout: 5x", {"spec.http[0].timeout": BAD}),
-        ("timeout: 0s", {"spec.http[0].timeout": BAD}),
-        ("timeout: 1.5ms", {"spec.http[0].timeout": BAD}),
-        ("timeout: 1h1.5s", {}),
-        ("retries: {attempts: 0, perTryTimeout: 1s}", {"spec.http[0].retries.attempts": CLASH}),
-        ("retries: {attempts: -1}", {"spec.http[0].retries.attempts": BAD}),
-        ("retries: {attempts: 0}", {}),
-        ("retries: {attempts: 1, retryOn: '5xx, reset'}", {"spec.http[0].retries.retryOn": BAD}),
-        ("retries: {attempts: 1, retryOn: '503,reset'}", {}),
-        ("fault: {}", {"spec.http[0].fault": MISSING}),
-        ("fault: {abort: {httpStatus: 700}}", {"spec.http[0].fault.abort.httpStatus": BAD}),
-        ("fault: {abort: {httpStatus: 500, percent: 5}}", {"spec.http[0].fault.abort.percent": UNKNOWN}),
-        ("fault: {abort: {grpcStatus: unavailable}}", {"spec.http[0].fault.abort.grpcStatus": BAD}),
-        ("fault: {abort: {httpStatus: 500, grpcStatus: UNKNOWN}}", {"spec.http[0].fault.abort": CLASH}),
-        (
-            "fault: {delay: {fixedDelay: 1s, percentage: {value: 101}}}",
-            {"spec.http[0].fault.delay.percentage.value": BAD},
-        ),
-        ("fault: {delay: {exponentialDelay: 1s}}", {"spec.http[0].fault.delay.exponentialDelay": BAD}),
-        ("fault: {delay: {percentage: {value: 1}}}", {}),
-        ("mirror: {host: dog}, mirrors: [{destination: {host: dog}}]", {"spec.http[0].mirror": CLASH}),
-        ("mirrors: [{percentage: {value: 1}}]", {"spec.http[0].mirrors[0]": MISSING}),
-        ("mirrorPercentage: {value: -1}", {"spec.http[0].mirrorPercentage.value": BAD}),
-        ("mirrorPercentage: 10", {"spec.http[0].mirrorPercentage": TYPE}),
-        ("mirrorPercent: 101", {"spec.http[0].mirrorPercent": BAD}),
-        ("rewrite: {}", {"spec.http[0].rewrite": MISSING}),
-        ("rewrite: {uri: /a, uriRegexRewrite: {match: a, rewrite: b}}", {"spec.http[0].rewrite": CLASH}),
-        ("rewrite: {uriRegexRewrite: {match: '(', rewrite: b}}", {"spec.http[0].rewrite.uriRegexRewrite.match": REGEX}),
-        ("rewrite: {uriRegexRewrite: {match: a}}", {"spec.http[0].rewrite.uriRegexRewrite": MISSING}),
-        (
-            "rewrite: {authority: a}, headers: {request: {set: {host: b}}}",
-            {"spec.http[0].headers.request.set.host": CLASH},
-        ),
-        ("headers: {request: {set: {':path': /}}}", {"spec.http[0].headers.request.set.:path": BAD}),
-        ("headers: {request: {remove: [':authority']}}", {"spec.http[0].headers.request.remove[0]": BAD}),
-        ("headers: {request: {add: {a: 50%}}}", {"spec.http[0].headers.request.add.a": BAD}),
-        ("headers: {request: {add: {a: '50%%', b: '%REQ(x)%', c: '%PER_REQUEST_STATE([\"a\", \"b\"])%'}}}", {}),
-        ("headers: {request: {add: {a: '%REQ(x%'}}}", {"spec.http[0].headers.request.add.a": BAD}),
-        ("corsPolicy: {allowOrigins: [{}]}", {"spec.http[0].corsPolicy.allowOrigins[0]": MISSING}),
-        ("corsPolicy: {allowMethods: [get]}", {"spec.http[0].corsPolicy.allowMethods[0]": BAD}),
-        ("corsPolicy: {maxAge: 1.5s}", {"spec.http[0].corsPolicy.maxAge": BAD}),
-        ("corsPolicy: {allowHeaders: ['a b', '*']}", {"spec.http[0].corsPolicy.allowHeaders[0]": BAD}),
-        ("corsPolicy: {unmatchedPreflights: forward}", {"spec.http[0].corsPolicy.unmatchedPreflights": BAD}),
-    ),
-    *_all(
-        "VirtualService",
-        f"{{hosts: [a.com, '*.b.com'], tls: [{{match: [{{…}}], {_TO}}}]}}",
-        ("sniHosts: [a.com, x.b.com, '*.x.b.com']", {}),
-        ("sniHosts: [c.com]", {"spec.tls[0].match[0].sniHosts[0]": CLASH}),
-        ("sniHosts: ['*.com']", {"spec.tls[0].match[0].sniHosts[0]": CLASH}),
-        ("sniHosts: []", {"spec.tls[0].match[0].sniHosts": MISSING}),
-        ("port: 443", {"spec.tls[0].match[0]": MISSING}),
-        ("sniHosts: [a.com], destinationSubnets: [10.0.0.0/33]", {"spec.tls[0].match[0].destinationSubnets[0]": BAD}),
-        ("sniHosts: [10.0.0.1]", {}),
-    ),
-    *_all(
-        "VirtualService",
-        "{hosts: [cat], …}",
-        ("tcp: [{match: [{port: 5432}]}]", {"spec.tcp[0]": MISSING}),
-        ("tcp: [{route: [{destination: {host: a}}, {destination: {host: b}}]}]", {"spec.tcp[0].route": ZERO}),
-        (f"tcp: [{{match: [{{port: 70000}}], {_TO}}}]", {"spec.tcp[0].match[0].port": BAD}),
-        (f"tls: [{{{_TO}}}]", {"spec.tls[0]": MISSING}),
-        (f"tls: [{{match: [], {_TO}}}]", {"spec.tls[0].match": MISSING}),
-    ),
-    *_all(
+    *ROUTES,
+    *cases(
         "DestinationRule",
         "{host: cat, …}",
         ("subsets: [{name: v1}, {name: v2}]", {}),
@@ -354,7 +134,100 @@ CASES: list[Case] = [
     Case("DestinationRule", "{host: ''}", {"spec.host": BAD}),
     Case("DestinationRule", "{subsets: []}", {"spec": MISSING}),
     Case("DestinationRule", "{host: ['cat']}", {"spec.host": TYPE}),
-    *_all(
+    *cases(
+        "DestinationRule",
+        "{host: cat, trafficPolicy: {loadBalancer: {…}}}",
+        (
+            "zoneAwareLbSetting: {failoverPriority: [topology.kubernetes.io/zone]}",
+            {
+                "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.failoverPriority[0]": CLASH,
+            },
+        ),
+        (
+            "zoneAwareLbSetting: {failover: [{from: a, to: b/c}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.failover[0]": BAD,
+            },
+        ),
+        (
+            "zoneAwareLbSetting: {minClusterSize: 0}",
+            {"spec.trafficPolicy.loadBalancer.zoneAwareLbSetting.minClusterSize": BAD},
+        ),
+        (
+            "consistentHash: {minimumRingSize: 5, maglev: {tableSize: 5}}",
+            {
+                "spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize": CLASH,
+            },
+        ),
+        (
+            "consistentHash: {useSourceIp: true, ringHash: {}, maglev: {tableSize: 5}}",
+            {
+                "spec.trafficPolicy.loadBalancer.consistentHash": CLASH,
+            },
+        ),
+        ("consistentHash: {maglev: {tableSize: 3}}", {}),
+        (
+            "consistentHash: {maglev: {tableSize: 5000011}}",
+            {
+                "spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize": BAD,
+            },
+        ),
+        (
+            "consistentHash: {httpCookie: {name: '', ttl: soon}}",
+            {
+                "spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.name": MISSING,
+                "spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.ttl": BAD,
+            },
+        ),
+        (
+            "consistentHash: {httpCookie: {name: a, attributes: [{name: b}, {name: ''}, {name: b}]}}",
+            {
+                "spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[1]": MISSING,
+                "spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[2]": TWICE,
+            },
+        ),
+        ("consistentHash: {httpCookie: {name: a, ttl: 0s}}", {}),
+        (
+            "localityLbSetting: {distribute: [{from: a, to: {b: 100}}], failover: [{from: a, to: b}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.failover": CLASH,
+            },
+        ),
+        (
+            "localityLbSetting: {failover: [{from: a, to: b}], failoverPriority: [topology.istio.io/subzone]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[0]": CLASH,
+            },
+        ),
+        ("localityLbSetting: {failoverPriority: [topology.istio.io/subzone]}", {}),
+        (
+            "localityLbSetting: {distribute: [{from: a, to: {b: 0, c: 100}}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to": BAD,
+            },
+        ),
+        (
+            "localityLbSetting: {distribute: [{from: a*b, to: {b: 100}}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute": BAD,
+            },
+        ),
+        (
+            "localityLbSetting: {distribute: [{from: a//b, to: {b: 100}}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute": BAD,
+            },
+        ),
+        ("localityLbSetting: {distribute: [{from: a/b/c, to: {b: 100}}, {from: a/b/*, to: {b: 100}}]}", {}),
+        (
+            "localityLbSetting: {distribute: [{from: a/b/*, to: {b: 100}}, {from: a/b/c, to: {b: 100}}]}",
+            {
+                "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute": TWICE,
+            },
+        ),
+        ("localityLbSetting: {distribute: [{from: a/b, to: {b: 100}}, {from: a/c, to: {b: 100}}]}", {}),
+    ),
+    *cases(
         "Gateway",
         "{servers: [{…}]}",
         ("port: {number: 80, name: a, protocol: HTTP}, hosts: ['*']", {}),
@@ -420,7 +293,40 @@ CASES: list[Case] = [
         "{port: {number: 81, name: a, protocol: HTTP}, hosts: [a.com]}]}",
         {"spec.servers[1].port.name": TWICE},
     ),
-    *_all(
+    *cases(
+        "Gateway",
+        "{servers: [{hosts: ['*'], …}]}",
+        ("port: {number: 0, name: a, protocol: HTTP}, bind: unix:///run/a", {}),
+        ("port: {number: 80, name: a, protocol: HTTP}, bind: unix:///run/a", {"spec.servers[0].port.number": CLASH}),
+        ("port: {number: 0, name: a, protocol: HTTP}, bind: unix://a", {"spec.servers[0].bind": BAD}),
+        (
+            "port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: SIMPLE, serverCertificate: b}",
+            {
+                "spec.servers[0].tls": MISSING,
+            },
+        ),
+        (
+            "port: {number: 443, name: a, protocol: HTTPS}, "
+            "tls: {mode: SIMPLE, tlsCertificates: [{serverCertificate: b}]}",
+            {
+                "spec.servers[0].tls.tlsCertificates[0]": MISSING,
+            },
+        ),
+        (
+            "port: {number: 443, name: a, protocol: HTTPS}, tls: {credentialName: a, caCrl: b}",
+            {
+                "spec.servers[0].tls.caCrl": CLASH,
+            },
+        ),
+        (
+            "port: {number: 443, name: a, protocol: HTTPS}, tls: {mode: SIMPLE, credentialNames: [a, b, c]}",
+            {
+                "spec.servers[0].tls.credentialNames": BAD,
+            },
+        ),
+    ),
+    Case("Gateway", "{servers: []}", {"spec": MISSING}),
+    *cases(
         "ServiceEntry",
         "{ports: [{number: 80, name: http, protocol: HTTP}], …}",
         ("hosts: [a.com]", {}),
@@ -443,7 +349,7 @@ CASES: list[Case] = [
         ),
         ("hosts: [a.com], workloadSelector: {labels: {a: b}}, endpoints: []", {"spec": CLASH, "spec.endpoints": CLASH}),
     ),
-    *_all(
+    *cases(
         "ServiceEntry",
         "{hosts: [a.com], ports: […]}",
         ("{number: 80, name: http, protocol: QUIC}", {"spec.ports[0].protocol": BAD}),
@@ -452,7 +358,53 @@ CASES: list[Case] = [
         ("{number: 80, name: a}, {number: 80, name: b}", {"spec.ports[1].number": TWICE}),
         ("{number: 80}", {"spec.ports[0]": MISSING}),
     ),
-    *_all(
+    *cases(
+        "ServiceEntry",
+        "{hosts: [a.com, b.com], …}",
+        ("resolution: STATIC, ports: [{number: 80, name: a, protocol: TCP}]", {"spec.ports[0].protocol": CLASH}),
+        ("ports: [{number: 80, name: a, protocol: TCP}]", {}),
+        ("ports: [{number: 80, name: a_b}]", {"spec.ports[0].name": BAD}),
+        ("ports: [{number: 80, name: a, targetPort: 0}]", {"spec.ports[0].targetPort": BAD}),
+        ("workloadSelector: {labels: {'*': a}}", {"spec.workloadSelector.labels.*": BAD}),
+        ("resolution: DNS_ROUND_ROBIN, endpoints: [{address: a.com}, {address: b.com}]", {"spec.endpoints": CLASH}),
+        ("resolution: DNS, endpoints: [{address: a_b}]", {"spec.endpoints[0].address": BAD}),
+        ("resolution: STATIC, endpoints: [{address: 'unix:///a'}]", {"spec.endpoints[0].address": CLASH}),
+        (
+            "resolution: STATIC, endpoints: [{address: 'unix:///a', ports: {}}], "
+            "ports: [{number: 80, name: a, protocol: HTTP}]",
+            {
+                "spec.endpoints[0].ports": CLASH,
+            },
+        ),
+        (
+            "resolution: STATIC, endpoints: [{address: 'unix://a'}], ports: [{number: 80, name: a, protocol: HTTP}]",
+            {
+                "spec.endpoints[0].address": BAD,
+            },
+        ),
+        (
+            "resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {a: null}}], "
+            "ports: [{number: 80, name: a, protocol: HTTP}]",
+            {
+                "spec.endpoints[0].ports.a": MISSING,
+            },
+        ),
+        ("resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {a_b: 80}}]", {"spec.endpoints[0].ports": BAD}),
+        (
+            "resolution: STATIC, endpoints: [{address: 10.0.0.1, labels: {a b: c}}]",
+            {"spec.endpoints[0].labels.a b": BAD},
+        ),
+        ("resolution: STATIC, endpoints: [{network: a}]", {}),
+    ),
+    *cases(
+        "ServiceEntry",
+        "{hosts: ['*.a.com'], resolution: DYNAMIC_DNS, …}",
+        ("addresses: [10.0.0.1]", {"spec.addresses": CLASH}),
+        ("endpoints: [{address: 10.0.0.1}]", {"spec.endpoints": CLASH}),
+        ("ports: [{number: 80, name: a, protocol: TCP}]", {"spec.ports[0].protocol": BAD}),
+        ("location: MESH_INTERNAL, ports: [{number: 80, name: a, protocol: HTTP}]", {}),
+    ),
+    *cases(
         "Sidecar",
         "{…}",
         ("egress: [{hosts: [./*]}]", {}),
@@ -475,5 +427,64 @@ CASES: list[Case] = [
             {"spec.outboundTrafficPolicy.egressProxy": CLASH},
         ),
         ("outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a.com, port: {number: 80}}}", {}),
+    ),
+    *cases(
+        "Sidecar",
+        "{ingress: [{port: {number: 9080, protocol: HTTPS, name: a}, …}]}",
+        ("tls: {mode: SIMPLE, privateKey: a, serverCertificate: b}", {}),
+        ("tls: {mode: SIMPLE, credentialName: a}", {"spec.ingress[0].tls.credentialName": CLASH}),
+        ("tls: {mode: AUTO_PASSTHROUGH}", {"spec.ingress[0].tls.mode": CLASH}),
+        ("bind: x", {"spec.ingress[0].bind": BAD}),
+        ("defaultEndpoint: unix://a", {"spec.ingress[0].defaultEndpoint": BAD}),
+        ("defaultEndpoint: '[::1]:80'", {}),
+        ("defaultEndpoint: '::1:80'", {"spec.ingress[0].defaultEndpoint": BAD}),
+        ("defaultEndpoint: '127.0.0.1:http'", {"spec.ingress[0].defaultEndpoint": BAD}),
+        ("connectionPool: {}", {"spec.ingress[0].connectionPool": MISSING}),
+    ),
+    *cases(
+        "Sidecar",
+        "{ingress: [{port: {…}}]}",
+        ("number: 80, protocol: HTTP, name: a_b", {"spec.ingress[0].port.name": BAD}),
+        ("number: 80, protocol: QUIC", {"spec.ingress[0].port.protocol": BAD}),
+        ("number: 80, protocol: HTTP, targetPort: 8", {"spec.ingress[0].port.targetPort": CLASH}),
+        ("protocol: HTTP", {"spec.ingress[0].port.number": BAD}),
+    ),
+    Case(
+        "Sidecar",
+        "{ingress: [{port: {number: 80, protocol: HTTP}, tls: {mode: SIMPLE, privateKey: a, serverCertificate: b}}]}",
+        {
+            "spec.ingress[0].tls": CLASH,
+        },
+    ),
+    *cases(
+        "Sidecar",
+        "{egress: [{hosts: [./*], …}]}",
+        ("port: {number: 0, protocol: HTTP}, bind: unix:///a", {}),
+        ("port: {protocol: HTTP}, bind: 10.0.0.1", {"spec.egress[0].port": MISSING}),
+        ("port: {protocol: HTTP}, bind: unix:///a, captureMode: IPTABLES", {"spec.egress[0].captureMode": CLASH}),
+        ("port: {number: 70000, protocol: HTTP}", {"spec.egress[0].port.number": BAD}),
+    ),
+    *cases(
+        "Sidecar",
+        "{egress: [{hosts: […]}]}",
+        ("istio-system/*, '~/*', '~a/b.com', '*/*.com'", {}),
+        ("a_b/*", {"spec.egress[0].hosts[0]": BAD}),
+        ("./cat", {"spec.egress[0].hosts[0]": BAD}),
+        ("./*a.com", {"spec.egress[0].hosts[0]": BAD}),
+    ),
+    Case(
+        "Sidecar",
+        "{egress: [{port: {protocol: HTTP}, bind: unix:///a, hosts: [./*]}, "
+        "{port: {protocol: HTTP}, bind: unix:///a, hosts: [./*]}]}",
+        {
+            "spec.egress[1].bind": TWICE,
+        },
+    ),
+    Case(
+        "Sidecar",
+        "{outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a.com}}}",
+        {
+            "spec.outboundTrafficPolicy.egressProxy": MISSING,
+        },
     ),
 ]

@@ -1,7 +1,8 @@
 """Each kind of mistake is refused at its field, and what stands right beside it is taken."""
 
 import pytest
-from admission_cases import CASES, Case
+from admission_case import Case
+from admission_cases import CASES
 
 from meshconfig.admission import Kind, check, is_checked
 from meshconfig.errors import dotted
@@ -11,7 +12,7 @@ from meshconfig.errors import dotted
 def test_a_mistake_is_refused_at_its_field_and_its_neighbours_are_taken(case: Case) -> None:
     found = check(case.manifest, "demo")
     assert {dotted(one.path): one.kind for one in found} == case.refused
-    assert len(found) == len(case.refused)
+    assert len(set(found)) == len(found)
     assert all(one.message and "\n" not in one.message for one in found)
 
 

@@ -120,6 +120,20 @@ def test_gl704_an_unknown_version_of_the_api_is_told(findings):
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("VirtualServices", "Istio has no kind 'VirtualServices'; did you mean VirtualService?"),
+        ("destinationrule", "Istio has no kind 'destinationrule'; did you mean DestinationRule?"),
+        ("Route", "Istio has no kind 'Route'"),
+        ("EnvoyFilter", None),
+    ],
+)
+def test_gl704_a_kind_that_istio_does_not_have_is_told(findings, kind, says):
+    text = f"apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{anything: 1}}\n"
+    assert said(findings, text) == ([f"GL704 kind: {says}"] if says else [])
+
+
 def test_gl705_what_a_spec_asks_of_istio_is_told_at_the_spec_s_field(findings):
     spec = yaml.safe_load(SPEC)
     name = next(iter(spec["spec"]["services"]))
