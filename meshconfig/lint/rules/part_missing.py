@@ -17,7 +17,7 @@ RULE = Rule(
     level=Level.ERROR,
     title="A part is missing that the API server or Istio asks for.",
     fix="Add what the message names.",
-    why="The API server or Istio refuses the resource, and the mesh goes on without it or with its old form.",
+    why="The API server or Istio refuses the resource. The mesh goes on without it, or with its old form.",
     istio=("IST0106",),
     resources=check,
 )

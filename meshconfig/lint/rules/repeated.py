@@ -17,7 +17,7 @@ RULE = Rule(
     level=Level.ERROR,
     title="A host, a port or a name stands twice in one resource.",
     fix="Delete one of the two.",
-    why="The API server or Istio refuses the resource, and the mesh goes on without it or with its old form.",
+    why="The API server or Istio refuses the resource. The mesh goes on without it, or with its old form.",
     istio=("IST0106",),
     resources=check,
 )

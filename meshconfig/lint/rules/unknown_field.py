@@ -15,9 +15,9 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL701",
     level=Level.ERROR,
-    title="A field that its kind does not have.",
+    title="A resource has a field that its kind does not have.",
     fix="Write the field that was meant, or delete it.",
-    why="The API server refuses it. Where it does not look (client-side tools, older clusters), it drops the "
-    "field without a word: a misspelt match then takes every request.",
+    why="kubectl asks the API server to refuse it. For tools that do not ask, as many that sync from Git, the server "
+    "drops the field without a word: a misspelt match then takes every request.",
     resources=check,
 )

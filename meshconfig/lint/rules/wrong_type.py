@@ -17,6 +17,7 @@ RULE = Rule(
     level=Level.ERROR,
     title="A value has another type than its field takes.",
     fix="Write the value as the message shows.",
-    why="The API server refuses the resource. As lint cannot read it either, other rules say nothing about it.",
+    why="The API server refuses the resource. Where lint cannot read its routes for it either, other rules say nothing "
+    "about the resource.",
     resources=check,
 )
