@@ -49,9 +49,9 @@ def check_http_route(route: Part, at: At, out: Refusals, *, delegate: bool) -> N
     check_one_authority(route, at, out)
     check_destinations(items(route, "route"), (at, "route"), out, check_operations)
     check_durations(route, ("timeout",), at, out)
-    for name, check in _PARTS.items():
-        if (value := route.get(name)) is not None:
-            check(value, (at, name), out)
+    for name, value in route.items():
+        if name in _PARTS and value is not None:
+            _PARTS[name](value, (at, name), out)
     if (redirect := route.get("redirect")) is not None:
         _check_redirect(redirect, items(route, "match"), (at, "redirect"), out)
 

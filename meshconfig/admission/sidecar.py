@@ -134,8 +134,9 @@ def _check_egress_proxy(policy: Part, at: At, out: Refusals) -> None:
     if (policy.get("mode") or "REGISTRY_ONLY") != "ALLOW_ANY":
         out.contradiction((at, "egressProxy"), "needs mode: ALLOW_ANY beside it")
         return
-    out.bad(((at, "egressProxy"), "host"), formats.fqdn(proxy.get("host") or ""))
+    host = proxy.get("host") or ""
+    if host != "*" and not formats.wildcard_domain(host):
+        out.bad(((at, "egressProxy"), "host"), formats.fqdn(host))
     if proxy.get("port") is None:
         out.missing((at, "egressProxy"), "port is missing: port: {number: 80}")
-    else:
-        check_destination(proxy, (at, "egressProxy"), out)
+    check_destination(proxy, (at, "egressProxy"), out)

@@ -59,7 +59,7 @@ def _check_hosts(hosts: Sequence[str], at: At, out: Refusals, *, at_gateway: boo
         elif not why and host == "*" and not at_gateway:
             out.bad((at, number), "host * is for Gateways alone: name the hosts, or the Gateway in gateways")
             valid = False
-    if valid:
+    if valid and len(hosts) > 1:
         _check_apart(hosts, at, out)
 
 

@@ -1,7 +1,7 @@
 """Specs of Istio's kinds, each with the right answer: the places that are refused and why, or nothing.
 
 The unit tests hold the product to them, the cluster tests hold them to the API server and to Istio. They stand in
-`admission_routes` and `admission_cases`.
+`admission_routes`, `admission_entries` and `admission_cases`.
 """
 
 from collections.abc import Mapping

@@ -239,4 +239,24 @@ ROUTES: list[Case] = [
         ("sniHosts: [outbound_]", {"spec.tls[0].match[0].sniHosts[0]": BAD}),
         ("sniHosts: ['*.com']", {"spec.tls[0].match[0].sniHosts[0]": CLASH}),
     ),
+    *cases(
+        "VirtualService",
+        _BESIDE,
+        ("retries: {attempts: 1, perTryTimeout: 1.5ms}", {"spec.http[0].retries.perTryTimeout": BAD}),
+        ("retries: {attempts: 1, backoff: 1.5ms}", {"spec.http[0].retries.backoff": BAD}),
+        ("fault: {delay: {fixedDelay: 1.5ms}}", {"spec.http[0].fault.delay.fixedDelay": BAD}),
+        ("mirrors: [{destination: {host: a_b}}]", {"spec.http[0].mirrors[0].destination.host": BAD}),
+        (
+            "mirrors: [{destination: {host: a}, percentage: {value: 101}}]",
+            {"spec.http[0].mirrors[0].percentage.value": BAD},
+        ),
+    ),
+    *cases(
+        "VirtualService",
+        _ROUTE,
+        ("{destination: {host: a_b}}", {"spec.http[0].route[0].destination.host": BAD}),
+        ("{destination: {host: '*.b.com'}}", {}),
+        ("{destination: {host: ''}}", {"spec.http[0].route[0].destination.host": BAD}),
+    ),
+    Case("VirtualService", "{hosts: [a.com], tls: [{match: [{sniHosts: [a.com]}]}]}", {"spec.tls[0]": MISSING}),
 ]

@@ -92,6 +92,18 @@ def test_metadata_is_judged_as_the_api_server_does(metadata: Manifest, refused: 
     assert [one.kind for one in found] == ([refused] if refused else [])
 
 
+@pytest.mark.parametrize(
+    ("waypoint", "location", "refused"),
+    [("here", "MESH_INTERNAL", True), ("none", "MESH_INTERNAL", False), ("here", "MESH_EXTERNAL", False)],
+)
+def test_a_wildcard_of_the_mesh_has_no_waypoint(waypoint: str, location: str, refused: bool) -> None:
+    ports = [{"number": 80, "name": "http", "protocol": "HTTP"}]
+    spec = {"hosts": ["*.a.com"], "resolution": "DYNAMIC_DNS", "location": location, "ports": ports}
+    metadata = {"name": "a", "labels": {"istio.io/use-waypoint": waypoint}}
+    one = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": metadata, "spec": spec}
+    assert [refusal.path for refusal in check(one, "demo")] == [("spec", "location")] * refused
+
+
 def test_a_gateway_s_name_has_no_dots_and_other_kinds_may() -> None:
     for one in styles():
         found = check(one | {"metadata": {"name": "a.b"}}, "demo")
