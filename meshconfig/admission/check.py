@@ -10,7 +10,7 @@ from meshconfig.admission.gateway import check_gateway, check_gateway_name
 from meshconfig.admission.metadata import check_metadata
 from meshconfig.admission.parts import Part, part
 from meshconfig.admission.refusals import At, Kind, Refusal, Refusals
-from meshconfig.admission.repair import follows, repaired
+from meshconfig.admission.repair import Consequences, repaired
 from meshconfig.admission.schema import Node, table
 from meshconfig.admission.service_entry import check_service_entry
 from meshconfig.admission.sidecar import check_sidecar
@@ -58,7 +58,8 @@ def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
     shape.found = [_worded(one, schema, manifest) for one in shape.found]
     rules = Refusals()
     _check_rules(repaired(schema, manifest, shape.found) if shape.found else manifest, kind, namespace, rules)
-    return shape.found + [one for one in rules.found if not follows(one, shape.found)]
+    consequences = Consequences(shape.found)
+    return shape.found + [one for one in rules.found if one not in consequences]
 
 
 def _nearest(kind: str) -> str:

@@ -11,6 +11,7 @@ from meshconfig.admission.schema import Node
 _REPLACED = (Kind.UNKNOWN_FIELD, Kind.WRONG_TYPE, Kind.BAD_VALUE)
 _NEUTRAL = {"object": {}, "map": {}, "array": [], "string": "x", "boolean": False}
 _FOLLOWING = (Kind.MISSING, Kind.ZERO_WEIGHTS)
+_NEAR = 2  # levels between a part that is missing and the misspelt field that may be it
 
 
 def repaired(root: Node, manifest: Any, refusals: Iterable[Refusal]) -> Any:
@@ -53,15 +54,17 @@ def _meant(node: Node, value: Any) -> Any:
     return None if out.found else guess
 
 
-def follows(refusal: Refusal, earlier: Sequence[Refusal]) -> bool:
-    """Whether a refusal by Istio's rules follows from one by the schema: it is about the same value, or misses it."""
-    return any(_follows(refusal, one) for one in earlier)
+class Consequences:
+    """The refusals by Istio's rules that only follow from one by the schema: on the same value, or for want of it."""
 
+    def __init__(self, earlier: Sequence[Refusal]) -> None:
+        replaced = [one.path for one in earlier if one.kind in _REPLACED]
+        self._replaced = set(replaced)
+        self._around = {path[: len(path) - levels] for path in replaced for levels in range(_NEAR + 1)}
+        self._kept = {(one.kind, one.path) for one in earlier if one.kind not in _REPLACED}
 
-def _follows(refusal: Refusal, one: Refusal) -> bool:
-    if one.kind not in _REPLACED:
-        return one.kind == refusal.kind and one.path == refusal.path
-    if refusal.path[: len(one.path)] == one.path:
-        return True
-    below = one.path[: len(refusal.path)] == refusal.path and len(one.path) - len(refusal.path) <= 2
-    return below and refusal.kind in _FOLLOWING
+    def __contains__(self, refusal: Refusal) -> bool:
+        path = refusal.path
+        if (refusal.kind, path) in self._kept or (refusal.kind in _FOLLOWING and path in self._around):
+            return True
+        return any(path[:length] in self._replaced for length in range(1, len(path) + 1))

@@ -3,7 +3,7 @@
 Source: istio pkg/config/validation, validation.go (ValidateServiceEntry, validateWorkloadEntry).
 """
 
-from collections.abc import Sequence
+from collections.abc import Set
 from typing import Any
 
 from meshconfig.admission import formats
@@ -65,7 +65,7 @@ def _check_ports(spec: Part, resolution: str, at: At, out: Refusals) -> None:
 
 def _check_endpoints(spec: Part, resolution: str, at: At, out: Refusals) -> None:
     endpoints = items(spec, "endpoints")
-    names = [port.get("name") for port in items(spec, "ports")]
+    names = {port.get("name") for port in items(spec, "ports")}
     if resolution == "NONE" and spec.get("endpoints") is not None:
         out.contradiction((at, "endpoints"), "resolution NONE has no endpoints: write STATIC or DNS, or delete them")
     if resolution == "DNS_ROUND_ROBIN" and len(endpoints) > 1:
@@ -82,24 +82,24 @@ def _check_endpoints(spec: Part, resolution: str, at: At, out: Refusals) -> None
             out.contradiction((here, "ports"), "a Unix socket has no ports: delete them")
 
 
-def _check_static(endpoint: Part, address: str, names: Sequence[str | None], at: At, out: Refusals) -> None:
+def _check_static(endpoint: Part, address: str, names: Set[str | None], at: At, out: Refusals) -> None:
     socket = address.startswith(formats.UNIX)
     if address and not socket and not formats.is_ip(address):
         out.bad(
             (at, "address"), f"{address!r} is not an IP address, which resolution STATIC wants: write DNS for names"
         )
-    if socket and len(set(names)) != 1:
+    if socket and len(names) != 1:
         out.contradiction((at, "address"), "a Unix socket serves one port: the ServiceEntry has to have exactly one")
     _check_ports_and_labels(endpoint, names, at, out)
 
 
-def _check_named(endpoint: Part, address: str, names: Sequence[str | None], at: At, out: Refusals) -> None:
+def _check_named(endpoint: Part, address: str, names: Set[str | None], at: At, out: Refusals) -> None:
     if not formats.is_ip(address):
         out.bad((at, "address"), formats.fqdn(address))
     _check_ports_and_labels(endpoint, names, at, out)
 
 
-def _check_ports_and_labels(endpoint: Part, names: Sequence[str | None], at: At, out: Refusals) -> None:
+def _check_ports_and_labels(endpoint: Part, names: Set[str | None], at: At, out: Refusals) -> None:
     for name, number in (endpoint.get("ports") or {}).items():
         if name not in names:
             out.bad(((at, "ports"), name), f"the ServiceEntry has no port {name}")

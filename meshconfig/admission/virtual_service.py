@@ -3,7 +3,7 @@
 Source: istio pkg/config/validation, validation.go (ValidateVirtualService).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from meshconfig.admission import formats
 from meshconfig.admission.http_route import check_http_route, check_where
@@ -29,9 +29,10 @@ def check_virtual_service(spec: Part, at: At, out: Refusals, *, namespace: str) 
         check_http_route(route, here, out, delegate=not hosts)
         if not at_gateway:
             _check_claims(route, here, out)
+    named = frozenset(hosts)
     for number, route in enumerate(items(spec, "tls")):
         # Istio counts a VirtualService without gateways as one of a gateway here, and takes more names for it.
-        _check_tls_route(route, hosts, ((at, "tls"), number), out, at_gateway=MESH not in gateways)
+        _check_tls_route(route, named, ((at, "tls"), number), out, at_gateway=MESH not in gateways)
     for number, route in enumerate(items(spec, "tcp")):
         _check_tcp_route(route, ((at, "tcp"), number), out)
     check_export_to(items(spec, "exportTo"), namespace, (at, "exportTo"), out)
@@ -79,14 +80,19 @@ def _check_apart(hosts: Sequence[str], at: At, out: Refusals) -> None:
     for number, host in enumerate(hosts):
         first.setdefault(host, number)
     for number, host in enumerate(hosts):
-        plain = host.removeprefix("*")
-        covers = [f"*{plain[start:]}" for start in range(len(plain) + 1)]
         # A wildcard's own text is among what covers it; then another entry of the same text is wanted.
-        other = next((one for one in (host, *covers) if first.get(one, number) != number), None)
+        other = next((one for one in _covering(host) if first.get(one, number) != number), None)
         if other == host:
             out.repeated((at, number), f"{host} stands in [{first[host]}] already: delete one")
         elif other is not None:
             out.repeated((at, number), f"{other} in the same list covers {host}: delete one")
+
+
+def _covering(host: str) -> Iterator[str]:
+    """Every text that covers a host: its own, and the wildcard of each ending. Source: pkg/config/host, SubsetOf."""
+    yield host
+    plain = host.removeprefix("*")
+    yield from (f"*{plain[start:]}" for start in range(len(plain) + 1))
 
 
 def _check_claims(route: Part, at: At, out: Refusals) -> None:
@@ -100,7 +106,7 @@ def _check_claims(route: Part, at: At, out: Refusals) -> None:
                     )
 
 
-def _check_tls_route(route: Part, hosts: Sequence[str], at: At, out: Refusals, *, at_gateway: bool) -> None:
+def _check_tls_route(route: Part, hosts: frozenset[str], at: At, out: Refusals, *, at_gateway: bool) -> None:
     if route.get("match") == []:
         out.missing((at, "match"), "a tls route has matches: match: [{sniHosts: [reviews.example.com]}]")
     for number, match in enumerate(items(route, "match")):
@@ -108,7 +114,7 @@ def _check_tls_route(route: Part, hosts: Sequence[str], at: At, out: Refusals, *
     _check_l4_route(route, at, out)
 
 
-def _check_tls_match(match: Part, hosts: Sequence[str], at: At, out: Refusals, *, at_gateway: bool) -> None:
+def _check_tls_match(match: Part, hosts: frozenset[str], at: At, out: Refusals, *, at_gateway: bool) -> None:
     names = items(match, "sniHosts")
     if match.get("sniHosts") == []:
         out.missing((at, "sniHosts"), "a match of tls names hosts: sniHosts: [reviews.example.com]")
@@ -116,16 +122,9 @@ def _check_tls_match(match: Part, hosts: Sequence[str], at: At, out: Refusals, *
         why = _domain(name, sni=at_gateway)
         if why and not formats.is_ip(name):
             out.bad(((at, "sniHosts"), number), why)
-        elif not why and not any(_within(name, host) for host in hosts):
-            out.contradiction(((at, "sniHosts"), number), f"{name} is not among the hosts: {', '.join(hosts)}")
+        elif not why and not any(one in hosts for one in _covering(name)):
+            out.contradiction(((at, "sniHosts"), number), f"{name} is not among the hosts of this VirtualService")
     _check_l4_match(match, at, out)
-
-
-def _within(name: str, host: str) -> bool:
-    """Does `host`, a wildcard perhaps, cover all of `name`? Source: pkg/config/host, Name.SubsetOf."""
-    if not host.startswith("*"):
-        return name == host
-    return name.removeprefix("*").endswith(host[1:]) and (not name.startswith("*") or len(name) >= len(host))
 
 
 def _check_tcp_route(route: Part, at: At, out: Refusals) -> None:

@@ -120,5 +120,7 @@ def test_many_hosts_in_one_list_are_compared_by_their_endings() -> None:
     one = styles()[0]
     spec = {**one["spec"], "hosts": random.Random(1).sample(hosts, len(hosts))}
     assert check(one | {"spec": spec, "metadata": {"name": "a"}}, "demo") == []
+    tls = [{"match": [{"sniHosts": hosts}], "route": [{"destination": {"host": "cat"}}]}]
+    assert check(one | {"spec": {"hosts": hosts, "tls": tls}, "metadata": {"name": "a"}}, "demo") == []
     spec["hosts"].append("*.example.com")
     assert len(check(one | {"spec": spec, "metadata": {"name": "a"}}, "demo")) == 3000
