@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden cluster-test interop-test dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden fields cluster-test interop-test dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,10 @@ golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/meshconfig/test_plan_golden.py \
 	  tests/meshconfig/cluster/test_rights.py tests/test_docs.py tests/propagation/test_library_table.py \
 	  -k 'golden or bytes or reference or planned or the_table_is'
+
+# FILE: Istio's own file of CRDs, or what `kubectl get crd -o yaml` prints.
+fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
+	@$(BIN)/python tests/support/admission_fields.py $(CRDS)
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 	@for script in start carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done

@@ -12,6 +12,7 @@ GraylaneError            root: anything this package raises by itself
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +93,37 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close := get_close_matches(name, names, n=1, cutoff=0.6):
         return f"; did you mean {close[0]}?"
     return f"; there is {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def shown(value: Any) -> str:
+    """What stands in a field, in a few words."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            text = str(value) if not isinstance(value, str) else repr(value)
+            return text if len(text) <= 60 else text[:57] + "..."
+
+
+# By the type of pydantic's error: what a field takes, in YAML's words.
+WANTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a string",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
 
 
 def dotted(path: Iterable[str | int]) -> str:

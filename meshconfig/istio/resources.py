@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.errors import WANTED, InputError, Location, Problem, dotted, shown
 from meshconfig.istio.types import (
     DestinationRuleSpec,
     GatewaySpec,
@@ -29,6 +30,7 @@ class Source(Protocol):
 
 
 S = TypeVar("S", bound=View, covariant=True)
+Fault = tuple[tuple[str | int, ...], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,31 @@ _SPECS: dict[tuple[str, str], type[View]] = {
 }
 
 
+class UnreadableError(InputError):
+    """A resource has a field of a type that Istio's or Kubernetes' API refuses.
+
+    Parameters:
+        faults: the path of each such field, and what is wrong with it.
+    """
+
+    def __init__(self, manifest: Manifest, source: Source | None, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        metadata = manifest.get("metadata")
+        name = f"{manifest.get('kind')} {metadata.get('name', '') if isinstance(metadata, Mapping) else ''}"
+        super().__init__(
+            Problem(source.locate(path) if source else Location(name), dotted(path), message)
+            for path, message in self.faults
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A resource that is left out of all others, because fields of it have a wrong type."""
+
+    resource: Resource[Nothing]
+    faults: tuple[Fault, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`."""
@@ -97,22 +124,37 @@ class Resources:
     workloads: tuple[Workload, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     others: tuple[Resource[Nothing], ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
     @classmethod
     def parse(
-        cls, manifests: Iterable[Manifest | tuple[Manifest, Source]], *, default_namespace: str = "default"
+        cls,
+        manifests: Iterable[Manifest | tuple[Manifest, Source]],
+        *,
+        default_namespace: str = "default",
+        keep_unreadable: bool = False,
     ) -> "Resources":
         """Read manifests, bare or each with the source that knows its lines. `kind: List` is opened.
+
+        Parameters:
+            keep_unreadable: a resource with fields of wrong types is kept in `unreadable` and raises no error.
 
         Raises:
             InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
         """
         found: dict[str, list[Resource[Any]]] = {}
+        unreadable: list[Unreadable] = []
         for item in manifests:
             manifest, source = item if isinstance(item, tuple) else (item, None)
             for one, place in _opened(manifest, source):
-                resource = _resource(one, place, default_namespace)
-                found.setdefault(resource.kind, []).append(resource)
+                try:
+                    resource = _resource(one, place, default_namespace)
+                except UnreadableError as error:
+                    if not keep_unreadable:
+                        raise
+                    unreadable.append(Unreadable(_unread(one, place, default_namespace), error.faults))
+                else:
+                    found.setdefault(resource.kind, []).append(resource)
         return cls(
             virtual_services=tuple(found.pop("VirtualService", ())),
             destination_rules=tuple(found.pop("DestinationRule", ())),
@@ -122,6 +164,7 @@ class Resources:
             workloads=tuple(one for kind in WORKLOAD_KINDS for one in found.pop(kind, ())),
             namespaces=tuple(found.pop("Namespace", ())),
             others=tuple(one for kind in sorted(found) for one in found[kind]),
+            unreadable=tuple(unreadable),
         )
 
 
@@ -181,12 +224,24 @@ def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) 
     try:
         return model.model_validate(_without_nulls(value))
     except ValidationError as error:
-        metadata = manifest.get("metadata")
-        name = f"{manifest.get('kind')} {metadata.get('name', '') if isinstance(metadata, Mapping) else ''}"
-        raise InputError(
-            Problem(source.locate((part, *e["loc"])) if source else Location(name), dotted((part, *e["loc"])), e["msg"])
-            for e in error.errors(include_url=False)
-        ) from None
+        faults = [((part, *one["loc"]), _fault(one)) for one in error.errors(include_url=False)]
+        raise UnreadableError(manifest, source, faults) from None
+
+
+def _fault(details: ErrorDetails) -> str:
+    if details["type"] == "missing":
+        return "this field is missing"
+    wanted = WANTED.get(details["type"])
+    return f"takes {wanted}, not {shown(details['input'])}" if wanted else details["msg"]
+
+
+def _unread(manifest: Manifest, source: Source | None, default_namespace: str) -> Resource[Nothing]:
+    """A resource with as much of its name as can be read."""
+    metadata = manifest.get("metadata")
+    names = metadata if isinstance(metadata, Mapping) else {}
+    name, namespace = (str(names.get(key) or "") for key in ("name", "namespace"))
+    known = Metadata(name=name, namespace=namespace or default_namespace)
+    return Resource(str(manifest["kind"]), known, Nothing(), manifest, source)
 
 
 def _without_nulls(value: Any) -> Any:

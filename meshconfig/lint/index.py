@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from meshconfig.admission import Kind
 from meshconfig.groups import Group
 from meshconfig.istio import (
     CLUSTER_DOMAIN,
@@ -29,6 +30,7 @@ from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
 from meshconfig.istio.hosts import namespace_of, wildcards
 from meshconfig.istio.services import host_of
 from meshconfig.lint.pods import PodTemplates
+from meshconfig.lint.refused import Refused, refused
 from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
 from meshconfig.load import FieldPath
 
@@ -120,6 +122,11 @@ class Index:
             for name in at_gateways(one.spec.gateways)
             for host in one.spec.hosts
         )
+
+    @cached_property
+    def refused(self) -> dict[Kind, list[Refused]]:
+        """What the API server or Istio's webhook refuses, by the kind of mistake."""
+        return refused([*everything(self.resources)], self.resources.unreadable)
 
     @cached_property
     def pods(self) -> PodTemplates:

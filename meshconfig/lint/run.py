@@ -26,7 +26,7 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
         check_kind(document)
     specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
     given = [(document.value, document) for document in documents if not _is_own(document)]
-    resources = Resources.parse(given, default_namespace=default_namespace)
+    resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
     return Index(_joined(resources, made), tuple(specs), resources)
 
@@ -78,4 +78,5 @@ def _joined(one: Resources, other: Resources) -> Resources:
         workloads=one.workloads + other.workloads,
         namespaces=one.namespaces + other.namespaces,
         others=one.others + other.others,
+        unreadable=one.unreadable + other.unreadable,
     )

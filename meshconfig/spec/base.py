@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from meshconfig.errors import InputError, Location, Problem, dotted, nearest
+from meshconfig.errors import WANTED, InputError, Location, Problem, dotted, nearest, shown
 
 API_VERSION = "graylane/v1"
 
@@ -138,7 +138,7 @@ def _message(model: type[BaseModel], path: Sequence[str | int], details: ErrorDe
         case "string_pattern_mismatch":
             return f"{given!r} is not allowed here: it has to match {details['ctx']['pattern']}"
         case "string_type":
-            return f"takes a string, not {_shown(given)}{_quote_hint(given)}"
+            return f"takes a string, not {shown(given)}{_quote_hint(given)}"
         case (
             "int_type"
             | "int_from_float"
@@ -148,39 +148,13 @@ def _message(model: type[BaseModel], path: Sequence[str | int], details: ErrorDe
             | "model_type"
             | "model_attributes_type"
         ):
-            return f"takes {_WANTED[details['type']]}, not {_shown(given)}"
+            return f"takes {WANTED[details['type']]}, not {shown(given)}"
         case "literal_error":
-            return f"takes {details['ctx']['expected']}, not {_shown(given)}"
+            return f"takes {details['ctx']['expected']}, not {shown(given)}"
         case "value_error":
             return str(details["ctx"]["error"])
         case _:
-            return f"{details['msg'].removeprefix('Input ')} (given: {_shown(given)})"
-
-
-_WANTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "tuple_type": "a list",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return "a mapping"
-        case list() | tuple():
-            return "a list"
-        case _:
-            text = str(value) if not isinstance(value, str) else repr(value)
-            return text if len(text) <= 60 else text[:57] + "..."
+            return f"{details['msg'].removeprefix('Input ')} (given: {shown(given)})"
 
 
 def _quote_hint(value: Any) -> str:

@@ -1,20 +1,15 @@
 """A subset's name that is not a DNS label: `v1.2.0`."""
 
-import re
 from collections.abc import Iterator
 
+from meshconfig.admission import Kind
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.spec.base import LABEL
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for rule in index.resources.destination_rules:
-        for number, subset in enumerate(rule.spec.subsets):
-            if not re.fullmatch(LABEL, subset.name):
-                path = ("spec", "subsets", number, "name")
-                yield Hit(rule, path, f"{subset.name!r}: only lower-case letters, digits and -, at most 63 characters")
+    return (Hit(*one) for one in index.refused[Kind.SUBSET_NAME])
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from meshconfig.admission import Kind
 from meshconfig.istio import DestinationRule
 from meshconfig.istio.exports import meet, namespaces
 from meshconfig.lint.finding import Level
@@ -10,6 +11,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
+    yield from (Hit(*one) for one in index.refused[Kind.SUBSET_TWICE])
     for (host, name), found in index.subsets.items():
         for position, (rule, number, _) in enumerate(found[1:], 1):
             earlier = next((other for other, _, _ in found[:position] if _both_read(rule, other)), None)
@@ -21,7 +23,7 @@ def check(index: Index) -> Iterator[Hit]:
 def _both_read(one: DestinationRule, other: DestinationRule) -> bool:
     """Does any caller read both? Of two namespaces' rules it reads its own, and merges none."""
     if one is other:
-        return True
+        return False  # Istio refuses the rule, which is reported already
     apart = one.spec.workload_selector != other.spec.workload_selector
     overlap = meet(*(namespaces(each.spec.export_to, each.namespace) for each in (one, other)))
     return one.namespace == other.namespace and not apart and overlap

@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio.destinations import weighted
+from meshconfig.admission import Kind
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            if route.route and not weighted(route.route):
-                count = len(route.route)
-                yield Hit(owner, ("spec", "http", number, "route"), f"the weights of all {count} destinations are 0")
+    return (Hit(*one) for one in index.refused[Kind.ZERO_WEIGHTS])
 
 
 RULE = Rule(

@@ -61,7 +61,9 @@ def condition(match: HTTPMatchRequest, owner: VirtualService) -> Condition:
         if name.startswith(CLAIM) or name.lower() in absent:
             values["opaque", f"not {name}"] = exactly(repr(without))
         else:
-            absent[name.lower()] = Absent(texts(without), is_present_match(without))
+            # The one place where Istio takes the regex `*`, as presence.
+            present = is_present_match(without)
+            absent[name.lower()] = Absent(ANYTHING if present else texts(without), present)
     gateways = frozenset(gateway_name(name, owner.namespace) for name in match.gateways) or None
     return Condition(values, absent, gateways)
 

@@ -35,7 +35,7 @@ def texts(match: StringMatch, *, fold: bool = False) -> Texts:
     Parameters:
         fold: the field `ignoreUriCase`, which Envoy applies to exact and prefix, but not to a regex.
     """
-    if refused(match):
+    if refused(match) or match.regex == "*":
         return (Atom(Kind.OPAQUE, repr(match)),)
     if is_present_match(match):
         return ANYTHING

@@ -203,7 +203,7 @@ def test_gl216_two_that_no_caller_sees_both_are_apart(codes, one, other, clash):
         virtual_service(f"[{{route: [{to('prod')}]}}]", name=name, spec=f"  exportTo: [{seen}]\n")
         for name, seen in (("cat", one), ("cat-2", other))
     )
-    assert codes(text) == ["GL216"] * clash
+    assert [code for code in codes(text) if code == "GL216"] == ["GL216"] * clash
 
 
 def test_gl216_a_short_name_is_the_same_host(findings):

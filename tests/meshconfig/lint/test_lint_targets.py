@@ -89,7 +89,7 @@ def test_gl303_two_rules_clash_where_one_caller_reads_both(codes, field, other, 
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
-    [("v1-2", False), ("a" * 63, False), ("a" * 64, True), ("V1", True), ("v1_2", True), ("''", True)],
+    [("v1-2", False), ("a" * 63, False), ("a" * 64, True), ("V1", False), ("v1_2", True), ("v1.2", True), ("''", True)],
 )
 def test_gl304_a_name_is_a_dns_label(codes, name, wrong):
     assert codes(RULE % ("cat", f"{{name: {name}, labels: {{env: a}}}}")) == ["GL304"] * wrong

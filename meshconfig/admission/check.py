@@ -1,0 +1,91 @@
+"""Judges one resource as the API server and Istio's webhook do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from meshconfig.admission.destination_rule import check_destination_rule
+from meshconfig.admission.gateway import check_gateway, check_gateway_name
+from meshconfig.admission.metadata import check_metadata
+from meshconfig.admission.parts import Part, part
+from meshconfig.admission.refusals import At, Kind, Refusal, Refusals
+from meshconfig.admission.repair import Consequences, repaired
+from meshconfig.admission.schema import Node, table
+from meshconfig.admission.service_entry import check_service_entry
+from meshconfig.admission.sidecar import check_sidecar
+from meshconfig.admission.virtual_service import check_virtual_service
+from meshconfig.admission.words import listed, unknown_field
+
+GROUP = "networking.istio.io"
+_SPEC: At = (None, "spec")
+_METADATA: At = (None, "metadata")
+
+_RULES: Mapping[str, Callable[..., None]] = {
+    "VirtualService": check_virtual_service,
+    "DestinationRule": check_destination_rule,
+    "Gateway": check_gateway,
+    "ServiceEntry": check_service_entry,
+    "Sidecar": check_sidecar,
+}
+
+
+# The group's kinds that are not judged here.
+_OTHERS = ("EnvoyFilter", "ProxyConfig", "WorkloadEntry", "WorkloadGroup")
+
+
+def is_checked(manifest: Any) -> bool:
+    """Whether a manifest is of a kind that is known here, or of none that Istio has in this group."""
+    if not isinstance(manifest, Mapping) or manifest.get("kind") in _OTHERS:
+        return False
+    return str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
+
+
+def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
+    """Everything for which a resource would be refused, in no order.
+
+    Parameters:
+        manifest: a resource of which `is_checked` is true, as YAML gave it.
+        namespace: the resource's namespace, with the default where it names none.
+    """
+    kind = str(manifest["kind"])
+    if kind not in _RULES:
+        return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind)}")]
+    schema: Node = table().resource(kind)
+    shape = Refusals()
+    schema(manifest, None, shape)
+    _check_version(manifest, kind, shape)
+    shape.found = [_worded(one, schema, manifest) for one in shape.found]
+    rules = Refusals()
+    _check_rules(repaired(schema, manifest, shape.found) if shape.found else manifest, kind, namespace, rules)
+    consequences = Consequences(shape.found)
+    return shape.found + [one for one in rules.found if one not in consequences]
+
+
+def _nearest(kind: str) -> str:
+    known = {one.lower(): one for one in (*_RULES, *_OTHERS)}
+    close = get_close_matches(kind.lower(), known, n=1)
+    return f"; did you mean {known[close[0]]}?" if close else ""
+
+
+def _worded(refusal: Refusal, schema: Node, manifest: Part) -> Refusal:
+    if refusal.kind is not Kind.UNKNOWN_FIELD:
+        return refusal
+    return replace(refusal, message=unknown_field(schema, manifest, refusal.path))
+
+
+def _check_version(manifest: Mapping[str, Any], kind: str, out: Refusals) -> None:
+    versions = table().kinds[kind]["versions"]
+    if (version := str(manifest["apiVersion"]).partition("/")[2]) not in versions:
+        out.add(
+            Kind.BAD_VALUE, (None, "apiVersion"), f"{kind} has the versions {listed(versions, 'and')}, not {version!r}"
+        )
+
+
+def _check_rules(manifest: Part, kind: str, namespace: str, out: Refusals) -> None:
+    metadata, spec = part(manifest, "metadata"), part(manifest, "spec")
+    check_metadata(metadata, _METADATA, out)
+    if kind == "Gateway":
+        check_gateway_name(metadata.get("name") or "", (_METADATA, "name"), out)
+    further = {"labels": part(metadata, "labels")} if kind == "ServiceEntry" else {}
+    _RULES[kind](spec, _SPEC, out, namespace=namespace, **further)
