@@ -14,9 +14,10 @@ from meshconfig.istio.gateways import Handling
 from meshconfig.istio.hosts import covers, domain_matches, intersection, overlap, specificity
 from meshconfig.simulate.candidates import Candidate, ProxyContext, candidates
 from meshconfig.simulate.decision import NO_CONNECTION, Failure
+from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
-from meshconfig.simulate.servers import ServerHosts, at_port, called_port, named, pods_of, reached, servers
+from meshconfig.simulate.servers import at_port, called_port, named, pods_of, reached, servers
 from meshconfig.simulate.streams import StreamChoice, by_port, by_server_name
 
 

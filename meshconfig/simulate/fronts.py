@@ -1,15 +1,58 @@
-"""The Services in front of a gateway's Pods: a client calls a port of theirs, and Envoy listens on its target.
+"""The servers of Gateways, and the Services in front of their Pods, whose ports Envoy listens for.
 
+A client calls a port of such a Service, and Envoy listens on its target.
 Source: pilot model/gateway.go, resolvePorts. A server of a Gateway may name the Service's port or the Pods' own.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from meshconfig.istio import Gateway, Resources, Service, Workload
+from meshconfig.istio import Gateway, Resources, Server, Service, Workload
+from meshconfig.istio.gateways import Handling, ServedHost, handling, served_hosts
+from meshconfig.istio.hosts import domain_matches
 from meshconfig.istio.types import ServicePort
 
 _UNTRANSLATED = "experimental.istio.io/disable-gateway-port-translation"
+
+
+class ServerHosts(NamedTuple):
+    """A server of a Gateway and its hosts.
+
+    Parameters:
+        gateway: `namespace/name`.
+        ports: those that a client reaches it by: the Service's that lead to it, or its own.
+    """
+
+    gateway: str
+    server: Server
+    hosts: tuple[ServedHost, ...]
+    ports: tuple[int, ...]
+
+    @property
+    def called(self) -> int:
+        """The port by which a client reaches the server; it is the Service's where a Service translates."""
+        return self.ports[0]
+
+    @property
+    def handling(self) -> Handling:
+        return handling(self.server)
+
+    @property
+    def redirects(self) -> bool:
+        """Whether the server redirects plain requests to https."""
+        return self.server.tls is not None and self.server.tls.https_redirect
+
+    def takes(self, scheme: str) -> bool:
+        """Whether a client that speaks TLS (`https`), or plain HTTP, gets through."""
+        return self.handling is Handling.TCP or self.handling.tls == (scheme == "https")
+
+    def hosts_for(self, namespace: str) -> list[str]:
+        """The hosts that VirtualServices of a namespace may bind to."""
+        return [one.host for one in self.hosts if one.open_to(namespace)]
+
+    def serves(self, host: str) -> bool:
+        """Whether one of the server's hosts covers `host`."""
+        return any(domain_matches(one.host.lower(), host) for one in self.hosts)
 
 
 class Fronts:
@@ -26,9 +69,16 @@ class Fronts:
         """The first workload whose Pods the Gateway selects; None where none is given, or it selects all."""
         return self._of(gateway)[0]
 
-    def targets(self, gateway: Gateway) -> Mapping[int, int]:
-        """The port that Envoy listens on, for each port of the Services."""
-        return self._of(gateway)[1]
+    def servers(self, gateway: Gateway) -> Iterator[ServerHosts]:
+        """The servers of a Gateway, with the ports by which clients reach them."""
+        targets = self._of(gateway)[1]
+        for server in gateway.spec.servers:
+            number = server.port.number
+            listens = targets.get(number, number)
+            ports = [port for port, target in targets.items() if target == listens]
+            if listens not in targets:
+                ports.append(listens)
+            yield ServerHosts(gateway.key, server, tuple(served_hosts(server, gateway.namespace)), tuple(ports))
 
     def _of(self, gateway: Gateway) -> tuple[Workload | None, Mapping[int, int]]:
         selector = gateway.spec.selector

@@ -10,7 +10,7 @@ from meshconfig.istio.hosts import covering, covers, fqdn, fqdns, is_wildcard
 from meshconfig.istio.resources import by_creation
 from meshconfig.istio.routes import NamedRoute, routes
 from meshconfig.istio.services import Registry
-from meshconfig.simulate.fronts import Fronts
+from meshconfig.simulate.fronts import Fronts, ServerHosts
 
 # Kinds that may change what a proxy does and that the simulation does not model; see `doubts`.
 UNMODELLED = frozenset(
@@ -50,8 +50,15 @@ class Index:
         self.resources = resources
         self.registry = Registry(resources)
         self.fronts = Fronts(resources, list(self.registry.all_workloads()))
+        self.servers: list[ServerHosts] = []
+        self.servers_by_port: dict[int, list[ServerHosts]] = {}
         self.rules = DestinationRules(resources.destination_rules)
         self.gateways: dict[str, Gateway] = {one.key: one for one in sorted(resources.gateways, key=by_creation)}
+        for gateway in self.gateways.values():
+            for server in self.fronts.servers(gateway):
+                self.servers.append(server)
+                for port in server.ports:
+                    self.servers_by_port.setdefault(port, []).append(server)
         self.sidecars = sorted((one for one in resources.others if one.kind == "Sidecar"), key=by_creation)
         self.unmodelled = [one for one in resources.others if one.kind in UNMODELLED]
         self.delegates: dict[str, VirtualService] = {}
@@ -89,7 +96,7 @@ class Index:
 
     def named_at_gateway(self, gateway: str, host: str) -> Iterator[VirtualService]:
         """The VirtualServices that name a Gateway and a host that covers `host`, exported to its Pods or not."""
-        return (one for one in self._bound(gateway).all() if any(covers(name, host) for name in resolved_hosts(one)))
+        return self._bound(gateway).covering(host)
 
     def of_gateway(self, gateway: str, client: str) -> list[VirtualService]:
         """All VirtualServices bound to a Gateway and exported to the namespace `client`, in pilot's order."""

@@ -18,11 +18,12 @@ from meshconfig.istio.hosts import covers, domain_matches, fqdn, intersection, i
 from meshconfig.simulate.at_gateway import Listening, listening
 from meshconfig.simulate.candidates import ProxyContext, candidates
 from meshconfig.simulate.decision import Decision
+from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.in_mesh import Calling, calling, names_of
 from meshconfig.simulate.index import Index, resolved_hosts
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
-from meshconfig.simulate.servers import ServerHosts, called_port, pods_of, reached, servers
+from meshconfig.simulate.servers import called_port, pods_of, reached, servers
 
 _ALIKE = 0.85  # how much of two hosts has to agree for one to be a misspelling of the other
 

@@ -5,12 +5,11 @@ Source: pilot model/gateway.go, mergeGateways.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from meshconfig.istio import Gateway, Server, ports
+from meshconfig.istio import Gateway, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
-from meshconfig.istio.gateways import Handling, ServedHost, handling, served_hosts
 from meshconfig.istio.hosts import domain_matches, specificity
+from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
 
@@ -28,43 +27,6 @@ class GatewayPods:
     namespace: str
     labels_known: bool
     namespace_known: bool
-
-
-class ServerHosts(NamedTuple):
-    """A server of a Gateway and its hosts.
-
-    Parameters:
-        gateway: `namespace/name`.
-        called: the port at which a client reaches the server; it differs from the server's where a Service translates.
-        listens: the port on which Envoy listens for it.
-    """
-
-    gateway: str
-    server: Server
-    hosts: tuple[ServedHost, ...]
-    called: int
-    listens: int
-
-    @property
-    def handling(self) -> Handling:
-        return handling(self.server)
-
-    @property
-    def redirects(self) -> bool:
-        """Whether the server redirects plain requests to https."""
-        return self.server.tls is not None and self.server.tls.https_redirect
-
-    def takes(self, scheme: str) -> bool:
-        """Whether a client that speaks TLS (`https`), or plain HTTP, gets through."""
-        return self.handling is Handling.TCP or self.handling.tls == (scheme == "https")
-
-    def hosts_for(self, namespace: str) -> list[str]:
-        """The hosts that VirtualServices of a namespace may bind to."""
-        return [one.host for one in self.hosts if one.open_to(namespace)]
-
-    def serves(self, host: str) -> bool:
-        """Whether one of the server's hosts covers `host`."""
-        return any(domain_matches(one.host.lower(), host) for one in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +57,7 @@ def called_port(index: Index, request: Request) -> CalledPort:
     fitting = [one for one in places if one.serves(request.authority_host)]
     if not fitting and request.gateway != ANY_GATEWAY:
         fitting = places
-    if not fitting or any(_reaches(index, one, usual) for one in fitting):
+    if not fitting or any(usual in one.ports for one in fitting):
         return CalledPort(usual, found=bool(said))
     number, *others = dict.fromkeys(one.called for one in fitting)
     return CalledPort(number, tuple(others), found=True)
@@ -103,30 +65,25 @@ def called_port(index: Index, request: Request) -> CalledPort:
 
 def servers(index: Index, gateway: str | None = ANY_GATEWAY) -> Iterator[ServerHosts]:
     """All servers, of all Gateways or of one."""
-    for name, one in index.gateways.items():
-        if gateway in (ANY_GATEWAY, name):
-            targets = index.fronts.targets(one)
-            for server in one.spec.servers:
-                listens = targets.get(server.port.number, server.port.number)
-                called = next((port for port, target in targets.items() if target == listens), server.port.number)
-                yield ServerHosts(name, server, tuple(served_hosts(server, one.namespace)), called, listens)
+    return (one for one in index.servers if gateway in (ANY_GATEWAY, one.gateway))
 
 
 def at_port(index: Index, port: int, gateway: str | None = ANY_GATEWAY) -> Iterator[ServerHosts]:
-    """The servers that a client reaches by calling a port."""
-    return (one for one in servers(index, gateway) if _reaches(index, one, port))
-
-
-def _reaches(index: Index, place: ServerHosts, port: int) -> bool:
-    return index.fronts.targets(index.gateways[place.gateway]).get(port, port) == place.listens
+    """The servers that a client reaches by calling a port, of all Gateways or of one."""
+    return (one for one in index.servers_by_port.get(port, ()) if gateway in (ANY_GATEWAY, one.gateway))
 
 
 def named(index: Index, request: Request, port: int) -> str | None:
-    """The Gateway (`namespace/name`) that the request names, or the first that serves its host; None without one."""
+    """The Gateway (`namespace/name`) that the request names, or the first that serves its host; None without one.
+
+    Of several, one that a VirtualService names for this host goes first.
+    """
     if request.gateway != ANY_GATEWAY:
         return request.gateway if request.gateway in index.gateways else None
-    fitting = (one for one in at_port(index, port) if one.takes(request.scheme))
-    return next((one.gateway for one in fitting if one.serves(request.authority_host)), None)
+    host = request.authority_host
+    fitting = [one.gateway for one in at_port(index, port) if one.takes(request.scheme) and one.serves(host)]
+    bound = (name for name in fitting if any(index.named_at_gateway(name, host)))
+    return next(bound, next(iter(fitting), None))
 
 
 def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
