@@ -105,8 +105,8 @@ def of_service(index: Index, service: KnownService, proxy: ProxyContext, pod: st
         cluster.undecided = [one for one in cluster.undecided if one != _headless(service)]
         cluster.assumed.append(f"the request goes to Pod {service.namespace}/{pod}, as DNS gave the client its address")
         made_by = f"{service.namespace}/{pod.rpartition('-')[0]}"
-        if cluster.workloads is not None:
-            fitting = [one for one in cluster.workloads if one in (made_by, f"{service.namespace}/{pod}")]
+        # A Pod may have another host name than its own, so that one that is not found may well be there.
+        if fitting := [one for one in cluster.workloads or () if one in (made_by, f"{service.namespace}/{pod}")]:
             cluster.workloads = cluster.preferred = tuple(fitting)
     return cluster
 
