@@ -120,7 +120,9 @@ def _apply_rule(index: Index, service: KnownService, proxy: ProxyContext, cluste
     if uncertain:
         cluster.undecided.append(f"a DestinationRule of {service.host} selects senders by labels that are not known")
     subset = rule.subsets.get(cluster.subset) if cluster.subset else None
-    if cluster.subset and subset is None:
+    if cluster.subset and subset is None and _rules_unknown(index, service):
+        cluster.assumed.append(f"a DestinationRule of {service.host} has subset {cluster.subset}")
+    elif cluster.subset and subset is None:
         cluster.missing = f"{NOT_FOUND}: {_without_subset(index, service, proxy, cluster.subset)}"
         return
     if service.headless and not proxy.is_gateway:
@@ -131,6 +133,11 @@ def _apply_rule(index: Index, service: KnownService, proxy: ProxyContext, cluste
     except UnknownError as error:
         cluster.undecided.append(str(error))
     _find_workloads(index, service, cluster)
+
+
+def _rules_unknown(index: Index, service: KnownService) -> bool:
+    """Where neither the Service nor any DestinationRule is given, nothing is known of its subsets."""
+    return not service.given and not index.resources.destination_rules and not index.resources.whole
 
 
 def _without_subset(index: Index, service: KnownService, proxy: ProxyContext, subset: str) -> str:

@@ -10,14 +10,15 @@ from http.client import HTTPConnection, HTTPException
 
 import pytest
 import yaml
-from foreign_styles import AWAY, BARE, HOME, Inside, Outside, cases, kind, rule, says, service, vs
+from foreign_manifests import AWAY, BARE, HOME, Inside, Outside, kind, rule, says, service, vs
+from foreign_styles import cases
 from kubernetes.client import ApiClient
 from mesh_cluster import acknowledged, gateway_address, kubectl, until
 
 from meshconfig.cli.explain_input import Cluster, read
 from meshconfig.cli.explain_request import Asked, Names, request
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.rights import account, for_cluster, for_root
+from meshconfig.cluster.rights import Account, account, for_cluster, for_root
 from meshconfig.cluster.snapshot import read_routing
 from meshconfig.errors import ApiError, ClusterError
 from meshconfig.simulate import Destination, DirectResponse, Failure, Passthrough, Redirect, simulate
@@ -220,7 +221,7 @@ def test_other_peoples_manifests(mesh, tmp_path):
 
 def test_the_accounts_rights_suffice_and_are_no_more(mesh):
     """As the account of k8s/explain, by impersonation."""
-    name = "graylane-explain"
+    name: Account = "graylane-explain"
     api = ApiClient(Client.connect().configuration)
     api.set_default_header("Impersonate-User", f"system:serviceaccount:{HOME}:{name}")
     client = Client(api)

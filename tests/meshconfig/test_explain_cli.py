@@ -67,8 +67,16 @@ def test_a_virtual_service_without_its_service_and_namespace(explain, user, vers
     assert "  from a Pod in namespace default" in out.splitlines()
 
 
-def test_a_subset_that_no_rule_has_is_a_503(explain):
-    code, out, _ = explain(REVIEWS, "--host", "reviews")
+def test_a_virtual_service_alone_has_its_subsets_assumed(explain):
+    code, out, _ = explain(REVIEWS, "--host", "reviews", "-H", "end-user:jason")
+    assert code == 0
+    assert answer(out).startswith("→ reviews.default.svc.cluster.local / v2")
+    assert "assumed: a DestinationRule of reviews.default.svc.cluster.local has subset v2" in out.splitlines()
+
+
+@pytest.mark.parametrize("given", [[service("reviews", namespace="default")], [rule("other")]])
+def test_beside_its_service_or_other_rules_a_subset_that_no_rule_has_is_a_503(explain, given):
+    code, out, _ = explain(f"{REVIEWS}---\n{yaml.safe_dump_all(given)}", "--host", "reviews")
     assert code == 1
     assert answer(out).startswith("→ 503 cluster not found: no DestinationRule of reviews.default.svc.cluster.local")
 
