@@ -154,7 +154,8 @@ HOMES: dict[Account, str] = {"graylane-rollouts": "graylane-system"}
 HEADS: dict[str, str] = {
     "graylane": (
         "Who runs graylane in one namespace, and the least that it takes. For another namespace, change "
-        "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: docs/rbac.md."
+        "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: "
+        "docs/rbac.md."
     ),
     "graylane-rollouts": (
         "What the rollouts' controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
@@ -162,7 +163,8 @@ HEADS: dict[str, str] = {
     ),
     "graylane-explain": (
         "Who runs `graylane explain --live -n demo`, which only reads. For another namespace, change "
-        "`namespace: demo`. Beside it goes root.yaml, or for -A cluster.yaml. Which right is for what: docs/explain.md."
+        "`namespace: demo`. Beside it goes root.yaml, or for -A everywhere/cluster.yaml. Which right is for what: "
+        "docs/explain.md."
     ),
     "root": (
         "Istio's own namespace, whose resources hold in all others, and where the gateways are. Without it, each "

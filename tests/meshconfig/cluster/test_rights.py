@@ -18,7 +18,7 @@ MANIFESTS = {
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
     "explain/account.yaml": lambda: account("graylane-explain"),
     "explain/root.yaml": lambda: for_root("graylane-explain"),
-    "explain/cluster.yaml": lambda: for_cluster("graylane-explain"),
+    "explain/everywhere/cluster.yaml": lambda: for_cluster("graylane-explain"),
 }
 
 
