@@ -117,7 +117,7 @@ def _at_gateway(index: Index, one: VirtualService, request: Request, where: List
     host = request.authority_host
     hosts = [name for name in resolved_hosts(one) if domain_matches(name, host)]
     if not hosts:
-        return _similar(one, [host], at_gateway=True)
+        return _similar(one, [host], where, at_gateway=True)
     bound = bound_to(one.spec.gateways, one.namespace)
     if bound == {MESH}:
         return Reason.MESH_ONLY, f"it has host {hosts[0]} for sidecars alone: its `gateways` name no Gateway"
@@ -195,7 +195,7 @@ def _in_mesh(index: Index, one: VirtualService, request: Request, where: Calling
     wanted = [*dict.fromkeys([*([where.domain] if where.domain else []), *names_of(request.authority_host, client)])]
     hosts = [name for name in resolved_hosts(one) if any(_stands_for(name, host) for host in wanted)]
     if not hosts:
-        return _similar(one, wanted)
+        return _similar(one, wanted, where)
     if MESH not in bound_to(one.spec.gateways, one.namespace):
         names = ", ".join(one.spec.gateways)
         return Reason.GATEWAY_ONLY, f"it applies at {names} alone: no `mesh` is among its `gateways`"
@@ -259,11 +259,13 @@ def _not_exported(one: VirtualService, where: str) -> _Found:
     return Reason.EXPORT_TO, f"it is exported to {seen} alone (`exportTo`), and {where}"
 
 
-def _similar(one: VirtualService, wanted: list[str], *, at_gateway: bool = False) -> _Found:
+def _similar(one: VirtualService, wanted: list[str], where: Listening | Calling, *, at_gateway: bool = False) -> _Found:
     """A host that is not the one that is asked for, but looks as if it were meant."""
     for written in one.spec.hosts:
         if found := (None if at_gateway else _half(one, written.lower(), wanted)) or _bare(written.lower(), wanted):
             return found
+    if where.candidates:
+        return None  # a host that has routes is not misspelt
     names = dict(zip(resolved_hosts(one), one.spec.hosts, strict=True))
     for host in wanted:
         close = get_close_matches(host, [*names, *(written.lower() for written in names.values())], 1, _ALIKE)

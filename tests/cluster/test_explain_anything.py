@@ -2,6 +2,7 @@
 gateway, on any port, and from the sidecars of two namespaces. The manifests are read back with `--live`, too."""
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -152,6 +153,8 @@ def fits(got: tuple, chances: Counter) -> bool:
 
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Mesh]:
+    if "GRAYLANE_GATEWAY" in os.environ:
+        pytest.skip("these tests call the gateway's Pod itself, on ports that no Service has")
     kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(surroundings()))
     for one in (HOME, AWAY):
         kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", one, "--timeout=110s")
