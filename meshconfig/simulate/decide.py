@@ -11,7 +11,7 @@ from meshconfig.simulate.action import act, forward, to_service
 from meshconfig.simulate.at_gateway import listening
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.decision import Decision, Failure, Outcome, Share, Skipped, Undecided
-from meshconfig.simulate.doubts import doubts
+from meshconfig.simulate.doubts import doubts, gateway_api
 from meshconfig.simulate.in_mesh import calling
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.match import MatchResult, evaluate
@@ -45,7 +45,8 @@ def simulate(resources: Resources | Index, request: Request) -> Decision:
 
 def _at_gateway(index: Index, request: Request) -> Decision:
     found = listening(index, request)
-    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    others = gateway_api(index, request.authority_host)
+    undecided = [*found.undecided, *doubts(index, found.proxy), *others]
     if found.failure is not None:
         decision = _answer(found.failure)
         if found.stream is not None:
@@ -62,7 +63,8 @@ def _at_gateway(index: Index, request: Request) -> Decision:
 def _in_mesh(index: Index, request: Request) -> Decision:
     found = calling(index, request)
     request = replace(request, scheme=_believed_scheme(request))
-    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    others = gateway_api(index, request.authority_host, found.domain) if found.domain else ()
+    undecided = [*found.undecided, *doubts(index, found.proxy), *others]
     if found.answer is not None:
         decision = _answer(found.answer)
     elif found.stream is not None and found.stream.taken is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from meshconfig.istio import Nothing, Resource
 from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.hosts import ServiceName, domain_matches
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
 
@@ -33,6 +34,25 @@ def doubts(index: Index, proxy: ProxyContext) -> Iterator[str]:
         found = [one for one in index.unmodelled if one.kind == kind and _applies(one, proxy)]
         if found:
             yield f"{_listed(kind, found)} {effect}"
+
+
+def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
+    """One sentence for each route of Kubernetes' Gateway API for a host at a gateway, or for a Service in the mesh."""
+    for one in index.gateway_api_routes:
+        spec = _mapping(one.manifest.get("spec"))
+        parents = [_mapping(parent) for parent in spec.get("parentRefs") or ()]
+        services = [
+            ServiceName(str(parent.get("name")), str(parent.get("namespace") or one.namespace)).host
+            for parent in parents
+            if parent.get("kind") == "Service"
+        ]
+        if service:
+            fits = service in services
+        else:
+            named = [str(name) for name in spec.get("hostnames") or ("*",)]
+            fits = len(services) < len(parents) and any(domain_matches(name, host) for name in named)
+        if fits:
+            yield f"{one} may route the request, and the Gateway API is not computed"
 
 
 def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:

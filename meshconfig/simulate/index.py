@@ -16,6 +16,7 @@ from meshconfig.simulate.fronts import Fronts, ServerHosts
 UNMODELLED = frozenset(
     {"EnvoyFilter", "WasmPlugin", "TrafficExtension", "AuthorizationPolicy", "RequestAuthentication"}
 )
+GATEWAY_API_ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"})
 
 
 class _ByHost:
@@ -61,6 +62,7 @@ class Index:
                     self.servers_by_port.setdefault(port, []).append(server)
         self.sidecars = sorted((one for one in resources.others if one.kind == "Sidecar"), key=by_creation)
         self.unmodelled = [one for one in resources.others if one.kind in UNMODELLED]
+        self.gateway_api_routes = [one for one in resources.others if one.kind in GATEWAY_API_ROUTES]
         self.delegates: dict[str, VirtualService] = {}
         self._by_gateway: dict[str, _ByHost] = {}
         self._routes: dict[str, list[NamedRoute]] = {}

@@ -163,6 +163,26 @@ def test_many_resources_of_a_kind_are_one_doubt():
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "parent", "hostnames", "outside", "inside"),
+    [
+        ("HTTPRoute", {"name": "gw"}, ["shop.example.com"], True, False),
+        ("HTTPRoute", {"name": "gw"}, ["*.example.com"], True, False),
+        ("TCPRoute", {"name": "gw"}, None, True, False),
+        ("HTTPRoute", {"name": "gw"}, ["other.example.com"], False, False),
+        ("GRPCRoute", {"kind": "Service", "group": "", "name": "cat"}, None, False, True),
+        ("HTTPRoute", {"kind": "Service", "name": "cat", "namespace": "other"}, None, False, False),
+    ],
+)
+def test_a_route_of_the_gateway_api(kind, parent, hostnames, outside, inside):
+    spec = {"parentRefs": [parent], **({"hostnames": hostnames} if hostnames else {})}
+    route = manifest(kind, "x", spec, api="gateway.networking.k8s.io/v1")
+    index = world(in_mesh("vs", says(201)), virtual_service("entry", says(201)), route)
+    doubt = (f"{kind} demo/x may route the request, and the Gateway API is not computed",)
+    assert at_gateway(index).undecided == (doubt if outside else ())
+    assert from_pod(index).undecided == (doubt if inside else ())
+
+
 def test_a_cors_preflight():
     index = world(virtual_service("vs", to("prod", corsPolicy={"allowOrigins": [{"exact": "x"}]})))
     assert at_gateway(index).undecided == ()
