@@ -8,8 +8,9 @@ Source: as in `at_gateway` and `in_mesh`, which decide; this module says why the
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import product
 
 from meshconfig.istio import CLUSTER_DOMAIN, MESH, VirtualService, ports
 from meshconfig.istio.exports import namespaces, visible
@@ -25,7 +26,8 @@ from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
 from meshconfig.simulate.servers import called_port, pods_of, reached, servers
 
-_ALIKE = 0.85  # how much of two hosts has to agree for one to be a misspelling of the other
+_ALIKE = 0.8  # how much of two labels has to agree for one to be a misspelling of the other
+_SHORTEST = 3  # letters; shorter labels are alike by chance
 
 
 class Reason(StrEnum):
@@ -81,7 +83,7 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
     found = (_why(index, one, request, where) for one in index.resources.virtual_services if one.key not in asked)
     misses = [one for one in found if one is not None]
     if decision.route is not None:
-        misses = [one for one in misses if one.reason in (Reason.OLDER_WINS, Reason.HALF_NAME, Reason.EXPORT_TO)]
+        misses = [one for one in misses if one.reason in (Reason.OLDER_WINS, Reason.HALF_NAME)]
     elif any(one.reason is not Reason.SPELLING for one in misses):
         misses = [one for one in misses if one.reason is not Reason.SPELLING]
     return tuple(sorted(misses, key=lambda one: one.virtual_service))
@@ -117,7 +119,7 @@ def _at_gateway(index: Index, one: VirtualService, request: Request, where: List
     host = request.authority_host
     hosts = [name for name in resolved_hosts(one) if domain_matches(name, host)]
     if not hosts:
-        return _similar(one, [host], where, at_gateway=True)
+        return _similar(index, one, [host], where, at_gateway=True)
     bound = bound_to(one.spec.gateways, one.namespace)
     if bound == {MESH}:
         return Reason.MESH_ONLY, f"it has host {hosts[0]} for sidecars alone: its `gateways` name no Gateway"
@@ -195,7 +197,7 @@ def _in_mesh(index: Index, one: VirtualService, request: Request, where: Calling
     wanted = [*dict.fromkeys([*([where.domain] if where.domain else []), *names_of(request.authority_host, client)])]
     hosts = [name for name in resolved_hosts(one) if any(_stands_for(name, host) for host in wanted)]
     if not hosts:
-        return _similar(one, wanted, where)
+        return _similar(index, one, wanted, where)
     if MESH not in bound_to(one.spec.gateways, one.namespace):
         names = ", ".join(one.spec.gateways)
         return Reason.GATEWAY_ONLY, f"it applies at {names} alone: no `mesh` is among its `gateways`"
@@ -259,22 +261,38 @@ def _not_exported(one: VirtualService, where: str) -> _Found:
     return Reason.EXPORT_TO, f"it is exported to {seen} alone (`exportTo`), and {where}"
 
 
-def _similar(one: VirtualService, wanted: list[str], where: Listening | Calling, *, at_gateway: bool = False) -> _Found:
+def _similar(
+    index: Index, one: VirtualService, wanted: list[str], where: Listening | Calling, *, at_gateway: bool = False
+) -> _Found:
     """A host that is not the one that is asked for, but looks as if it were meant."""
-    for written in one.spec.hosts:
-        if found := (None if at_gateway else _half(one, written.lower(), wanted)) or _bare(written.lower(), wanted):
+    for written in (host.lower() for host in one.spec.hosts):
+        found = None if at_gateway else _half(index, one, written, wanted)
+        if found := found or _bare(written, wanted):
             return found
     if where.candidates:
         return None  # a host that has routes is not misspelt
-    names = dict(zip(resolved_hosts(one), one.spec.hosts, strict=True))
-    for host in wanted:
-        close = get_close_matches(host, [*names, *(written.lower() for written in names.values())], 1, _ALIKE)
-        if close:
-            return Reason.SPELLING, f"its host is {names.get(close[0], close[0])}, not {host}"
+    for name, host in product((*resolved_hosts(one), *one.spec.hosts), wanted):
+        if _misspelt(name.lower(), host):
+            return Reason.SPELLING, f"its host is {name}, not {host}"
     return None
 
 
-def _half(one: VirtualService, written: str, wanted: list[str]) -> _Found:
+def _misspelt(name: str, host: str) -> bool:
+    """Whether two hosts differ in one label, by a letter or two. `web-1` and `web-2` are two names."""
+    pairs = [(one, other) for one, other in zip(name.split("."), host.split("."), strict=False) if one != other]
+    if name.count(".") != host.count(".") or len(pairs) != 1:
+        return False
+    one, other = pairs[0]
+    if min(len(one), len(other)) < _SHORTEST or _without_digits(one) == _without_digits(other):
+        return False
+    return SequenceMatcher(None, one, other).ratio() >= _ALIKE
+
+
+def _without_digits(label: str) -> str:
+    return "".join(char for char in label if not char.isdigit())
+
+
+def _half(index: Index, one: VirtualService, written: str, wanted: list[str]) -> _Found:
     """`cat.demo`, which is a host of its own to Istio; and `cat` in another namespace than the Service's."""
     full = f"{written.removesuffix('.svc')}.{CLUSTER_DOMAIN}"
     if "." in written and any(_stands_for(full, host) for host in wanted):
@@ -283,8 +301,9 @@ def _half(one: VirtualService, written: str, wanted: list[str]) -> _Found:
             f"its host {written} is no Service to Istio, which completes no name with a dot: write {full}",
         )
     named = (service_name(host) for host in wanted)
-    if is_short(written) and any(found and found.name == written for found in named):
-        own = fqdn(written, one.namespace)
+    own = fqdn(written, one.namespace)
+    # Where the VirtualService's namespace has a Service of that name, it is meant for that one.
+    if own not in index.registry.by_host and is_short(written) and any(it and it.name == written for it in named):
         return Reason.OTHER_NAMESPACE, f"its host {written} is short for {own}, after its own namespace"
     return None
 

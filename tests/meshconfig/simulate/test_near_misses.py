@@ -56,6 +56,8 @@ def test_a_short_name_of_another_namespace():
     reason, why = only(world(in_mesh("vs", says(201), namespace="web")))
     assert reason is Reason.OTHER_NAMESPACE
     assert why == "its host cat is short for cat.web.svc.cluster.local, after its own namespace"
+    own = service(namespace="web")  # for which it is meant
+    assert missed(world(in_mesh("vs", says(201), namespace="web"), own)) == ()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,25 @@ def test_a_short_name_of_another_namespace():
 def test_a_misspelt_host(written, host, outside):
     vs = virtual_service("vs", says(201), hosts=(written,), gateways=("gw",) if outside else ("mesh",))
     assert only(world(vs), host, outside=outside)[0] is Reason.SPELLING
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "outside"),
+    [
+        ("a.example.com", "b.example.com", True),
+        ("shop-2.example.com", "shop-1.example.com", True),
+        ("shop.example.org", "shop.example.com", True),
+        ("admin.example.com", "shop.example.com", True),
+        ("example.com", "shop.example.com", True),
+        ("dog", "cow", False),
+        ("dog", "dig.other", False),
+        ("orders", "payments", False),
+        ("web-1", "web-2", False),
+    ],
+)
+def test_another_host_is_no_misspelling(written, host, outside):
+    vs = virtual_service("vs", says(201), hosts=(written,), gateways=("gw",) if outside else ("mesh",))
+    assert missed(world(vs, base=(gateway("gw", ["*"]),)), host, outside=outside) == ()
 
 
 def test_a_wildcard_does_not_stand_for_the_bare_domain():
@@ -137,6 +158,14 @@ def test_one_that_is_not_exported(export_to, seen):
         Reason.EXPORT_TO,
         f"it is exported to {seen} alone (`exportTo`), and the sender runs in other",
     )
+
+
+def test_where_each_namespace_has_its_own_the_others_are_not_told():
+    own, other = (
+        in_mesh(f"vs-{one}", says(201), hosts=(CAT,), namespace=one, exportTo=["."]) for one in ("demo", "web")
+    )
+    assert missed(world(own, other)) == ()
+    assert reasons(world(own, in_mesh("half", says(202), hosts=("cat.demo",)))) == [("demo/half", Reason.HALF_NAME)]
 
 
 def test_a_sidecar_resource_that_leaves_it_out():
