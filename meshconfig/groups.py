@@ -13,6 +13,7 @@ from meshconfig.spec.base import validate
 
 GROUP = "LaneGroup"
 KINDS = (GROUP, "LocalMesh", "Rollout")
+API = "graylane/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[G
     if not found:
         raise InputError.at(", ".join(sources) or "input", f"no document of kind {GROUP} here")
     return [_group(tuple(parts)) for parts in found.values()]
+
+
+def is_own(document: Document) -> bool:
+    """True for a document of one of graylane's kinds, by its `apiVersion`; any other is a manifest."""
+    return isinstance(document.value, dict) and str(document.value.get("apiVersion", "")).startswith(API)
 
 
 def check_kind(document: Document) -> None:

@@ -66,6 +66,15 @@ _ALL = (
     Kind("Pod", "v1", "pods"),
     Kind("Namespace", "v1", "namespaces"),
     Kind("Event", "v1", "events"),
+    Kind("StatefulSet", "apps/v1", "statefulsets"),
+    Kind("DaemonSet", "apps/v1", "daemonsets"),
+    Kind("ServiceEntry", ISTIO, "serviceentries"),
+    # Each in the version that all releases of Istio serve.
+    Kind("EnvoyFilter", f"{ISTIO}/v1alpha3", "envoyfilters"),
+    Kind("WasmPlugin", "extensions.istio.io/v1alpha1", "wasmplugins"),
+    Kind("TrafficExtension", "extensions.istio.io/v1alpha1", "trafficextensions"),
+    Kind("AuthorizationPolicy", "security.istio.io/v1beta1", "authorizationpolicies"),
+    Kind("RequestAuthentication", "security.istio.io/v1beta1", "requestauthentications"),
     Kind("Secret", "v1", "secrets"),
 )
 KINDS = {kind.name: kind for kind in _ALL}

@@ -199,7 +199,7 @@ class Client:
         return [one.result() for one in waiting]
 
     def list_resources(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
-        """All resources of a kind in a namespace.
+        """All resources of a kind in a namespace; in every namespace if it is empty.
 
         The server leaves `kind` and `apiVersion` out of a list's items. They are added here, so that an item equals
         what GET returns for it.

@@ -5,11 +5,16 @@ from meshconfig.cluster.objects import Key
 
 
 def collection(kind: str, namespace: str, istio_api: str = "v1") -> str:
-    """The path of all resources of a kind in a namespace; `istio_api` is the API version of Istio's kinds."""
+    """The path of all resources of a kind.
+
+    Parameters:
+        namespace: theirs; empty for those of every namespace.
+        istio_api: the API version of Istio's kinds.
+    """
     one = KINDS[kind]
     api = f"{one.api}/{istio_api}" if one.api == ISTIO else one.api
     root = "/apis/" if one.group else "/api/"
-    return f"{root}{api}/namespaces/{namespace}/{one.plural}"
+    return f"{root}{api}/namespaces/{namespace}/{one.plural}" if namespace else f"{root}{api}/{one.plural}"
 
 
 def path(key: Key, api_version: str = "", *, istio_api: str = "v1") -> str:

@@ -1,6 +1,7 @@
 """What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
 
-`graylane` is the account of a person or a CI job, `graylane-rollouts` that of the rollouts' controller.
+`graylane` is the account of a person or a CI job, `graylane-rollouts` that of the rollouts' controller, and
+`graylane-explain` that of `explain --live`, which reads and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from typing import Literal
 
 from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
 
-Account = Literal["graylane", "graylane-rollouts"]
+Account = Literal["graylane", "graylane-rollouts", "graylane-explain"]
 NAMES = tuple(kind.name for kind in ROUTING)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
 
@@ -118,6 +119,23 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             names=("rollout-hook",),
         ),
     ),
+    "graylane-explain": (
+        Right(
+            ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar"),
+            ("list",),
+            "What routes requests.",
+        ),
+        Right(("Service",), ("list",), "The hosts and ports that there are."),
+        Right(("Pod",), ("list",), "Who may send, and which Pods a subset has."),
+        Right(("Deployment", "StatefulSet", "DaemonSet"), ("list",), ""),
+        Right(
+            ("EnvoyFilter",),
+            ("list",),
+            "What may change an answer and is not computed. explain says so where there is one.",
+        ),
+        Right(("WasmPlugin", "TrafficExtension"), ("list",), ""),
+        Right(("AuthorizationPolicy", "RequestAuthentication"), ("list",), ""),
+    ),
 }
 ISTIOD = (
     Right(("Pod",), ("list",), "Which Pods are istiod's."),
@@ -143,6 +161,16 @@ HEADS: dict[str, str] = {
         "What the rollouts' controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
         "right is for what: docs/rbac.md."
     ),
+    "graylane-explain": (
+        "Who runs `graylane explain --live -n demo`, which only reads. For another namespace, change "
+        "`namespace: demo`. Beside it goes root.yaml, or for -A everywhere/cluster.yaml. Which right is for what: "
+        "docs/explain.md."
+    ),
+    "root": (
+        "Istio's own namespace, whose resources hold in all others, and where the gateways are. Without it, each "
+        "answer says that it was not read."
+    ),
+    "cluster": "For `graylane explain --live -A`, which reads every namespace.",
     "istiod": (
         "For barriers that know: graylane asks istiod which proxies have acknowledged a change, by a "
         "port-forward. Without it, `--istiod URL` reaches istiod another way, or each barrier is a wait "
@@ -172,13 +200,27 @@ def for_istiod(name: Account, role: str, namespace: str = "demo") -> str:
     return _comment(HEADS["istiod"]) + "---\n".join((_role(role, "istio-system", ISTIOD), binding))
 
 
+def for_root(name: Account, namespace: str = "demo") -> str:
+    """The manifest by which an account has its rights in Istio's own namespace too."""
+    role = _role(f"{name}-root", "istio-system", RIGHTS[name])
+    binding = _binding(f"{name}-root-{namespace}", f"{name}-root", "istio-system", name, namespace)
+    return _comment(HEADS["root"]) + "---\n".join((role, binding))
+
+
+def for_cluster(name: Account, namespace: str = "demo") -> str:
+    """The manifest by which an account has its rights in every namespace."""
+    role = _role(name, "", RIGHTS[name])
+    return _comment(HEADS["cluster"]) + "---\n".join((role, _binding(f"{name}-{namespace}", name, "", name, namespace)))
+
+
 def _role(name: str, namespace: str, rights: Iterable[Right]) -> str:
+    """A Role, or without a namespace a ClusterRole."""
     lines = [
         "apiVersion: rbac.authorization.k8s.io/v1",
-        "kind: Role",
+        f"kind: {'Role' if namespace else 'ClusterRole'}",
         "metadata:",
         f"  name: {name}",
-        f"  namespace: {namespace}",
+        *([f"  namespace: {namespace}"] if namespace else []),
         "rules:",
         *(line for right in rights for line in _rule(right)),
     ]
@@ -196,14 +238,16 @@ def _rule(right: Right) -> Iterator[str]:
 
 
 def _binding(name: str, role: str, namespace: str, account: str, home: str) -> str:
+    """A RoleBinding, or without a namespace a ClusterRoleBinding."""
+    cluster = "" if namespace else "Cluster"
+    place = f"\n  namespace: {namespace}" if namespace else ""
     return f"""apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
+kind: {cluster}RoleBinding
 metadata:
-  name: {name}
-  namespace: {namespace}
+  name: {name}{place}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
-  kind: Role
+  kind: {cluster}Role
   name: {role}
 subjects:
   - kind: ServiceAccount

@@ -4,16 +4,25 @@ Source: Istio, HTTPRoute; pilot route.go (applyHTTPRouteDestination, MirrorPerce
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from meshconfig.istio import ports
-from meshconfig.istio.types import Destination, HeaderOperations, HTTPRedirect, HTTPRoute, HTTPRouteDestination
+from meshconfig.istio.types import (
+    Destination,
+    HeaderOperations,
+    HTTPRedirect,
+    HTTPRoute,
+    HTTPRouteDestination,
+    OtherRouteDestination,
+)
+
+AnyDestination = TypeVar("AnyDestination", HTTPRouteDestination, OtherRouteDestination)
 
 ALL_MILLIONTHS = 1_000_000
 _PER_PERCENT = 10_000
 
 
-def weighted(destinations: Sequence[HTTPRouteDestination]) -> list[tuple[int, HTTPRouteDestination]]:
+def weighted(destinations: Sequence[AnyDestination]) -> list[tuple[int, AnyDestination]]:
     """The destinations that get requests, each with its weight.
 
     A single one gets all, whatever its weight; of several, one without a weight gets nothing.

@@ -5,6 +5,7 @@ pkg/config/gateway.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshconfig.istio import ports
@@ -70,6 +71,35 @@ def served_host(entry: str, namespace: str) -> ServedHost:
 def served_hosts(server: "Server", namespace: str) -> Iterator[ServedHost]:
     """The hosts of a server of a Gateway in `namespace`."""
     return (served_host(entry, namespace) for entry in server.hosts)
+
+
+class Handling(StrEnum):
+    """What a Gateway's server does with connections, as the end of a sentence about it."""
+
+    HTTP = "takes plain HTTP"
+    HTTPS = "ends TLS and routes the HTTP inside"
+    PASSTHROUGH = "passes TLS on unread"
+    TLS = "ends TLS and forwards the bytes inside"
+    TCP = "forwards bytes unread"
+
+    @property
+    def tls(self) -> bool:
+        """True where the client has to speak TLS."""
+        return self in (Handling.HTTPS, Handling.PASSTHROUGH, Handling.TLS)
+
+
+def handling(server: "Server") -> Handling:
+    """What a server does with connections.
+
+    Source: pkg/config/gateway; pilot networking/core/gateway.go, createGatewayTCPFilterChainOpts.
+    """
+    if is_plain_http(server):
+        return Handling.HTTP
+    if server.tls is None:
+        return Handling.TCP
+    if "PASSTHROUGH" in server.tls.mode:
+        return Handling.PASSTHROUGH
+    return Handling.HTTPS if ends_https(server) else Handling.TLS
 
 
 def is_plain_http(server: "Server") -> bool:

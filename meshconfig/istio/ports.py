@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
 OTHER = frozenset({"tcp", "udp", "tls", "https", "mongo", "redis", "mysql"})
+TLS = frozenset({"tls", "https"})  # the client speaks TLS itself, and the proxy sees its server name alone
 SNIFFED = ""  # no protocol is declared: Envoy looks at the first bytes
 BY_SCHEME = {"http": 80, "https": 443}  # the port that a URL without one means
 _KUBERNETES = {"kubernetes.io/h2c": "http2", "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}

@@ -73,7 +73,13 @@ Workload = Resource[WorkloadSpec]
 Namespace = Resource[Nothing]
 
 ISTIO_GROUP = "networking.istio.io"
-WORKLOAD_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+# What makes Pods, by API group and kind; a bare Pod is one too.
+WORKLOADS = {
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), "apps"),
+    **dict.fromkeys(("Job", "CronJob"), "batch"),
+    "Rollout": "argoproj.io",
+    "Pod": "",
+}
 
 # (API group, kind) → how its spec is read. The core group's name is empty.
 _SPECS: dict[tuple[str, str], type[View]] = {
@@ -83,7 +89,7 @@ _SPECS: dict[tuple[str, str], type[View]] = {
     (ISTIO_GROUP, "ServiceEntry"): ServiceEntrySpec,
     ("", "Service"): ServiceSpec,
     ("", "Namespace"): Nothing,
-    **{("apps", kind): WorkloadSpec for kind in WORKLOAD_KINDS},
+    **{(group, kind): WorkloadSpec for kind, group in WORKLOADS.items()},
 }
 
 
@@ -114,7 +120,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`."""
+    """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`.
+
+    `whole` are namespaces of which nothing is left out, as they were read from a cluster.
+    """
 
     virtual_services: tuple[VirtualService, ...] = ()
     destination_rules: tuple[DestinationRule, ...] = ()
@@ -125,6 +134,7 @@ class Resources:
     namespaces: tuple[Namespace, ...] = ()
     others: tuple[Resource[Nothing], ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    whole: frozenset[str] = frozenset()
 
     @classmethod
     def parse(
@@ -133,11 +143,14 @@ class Resources:
         *,
         default_namespace: str = "default",
         keep_unreadable: bool = False,
+        whole: Iterable[str] = (),
     ) -> "Resources":
         """Read manifests, bare or each with the source that knows its lines. `kind: List` is opened.
 
         Parameters:
+            default_namespace: the namespace of manifests that name none.
             keep_unreadable: a resource with fields of wrong types is kept in `unreadable` and raises no error.
+            whole: as in `Resources`.
 
         Raises:
             InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
@@ -161,10 +174,11 @@ class Resources:
             gateways=tuple(found.pop("Gateway", ())),
             services=tuple(found.pop("Service", ())),
             service_entries=tuple(found.pop("ServiceEntry", ())),
-            workloads=tuple(one for kind in WORKLOAD_KINDS for one in found.pop(kind, ())),
+            workloads=tuple(one for kind in WORKLOADS for one in found.pop(kind, ())),
             namespaces=tuple(found.pop("Namespace", ())),
             others=tuple(one for kind in sorted(found) for one in found[kind]),
             unreadable=tuple(unreadable),
+            whole=frozenset(whole),
         )
 
 
@@ -208,8 +222,20 @@ def _resource(manifest: Manifest, source: Source | None, default_namespace: str)
     metadata = _read(Metadata, manifest, "metadata", source)
     if kind != "Namespace" and not metadata.namespace:
         metadata = metadata.model_copy(update={"namespace": default_namespace})
-    spec = _read(model, manifest, "spec", source) if model and model is not Nothing else Nothing()
+    spec = _spec(kind, model, metadata, manifest, source) if model and model is not Nothing else Nothing()
     return Resource(kind, metadata, spec, manifest, source)
+
+
+def _spec(kind: str, model: type[View], metadata: Metadata, manifest: Manifest, source: Source | None) -> View:
+    """A Pod's labels are its own; a CronJob has those of its Pods in the template of its Jobs."""
+    if kind == "Pod":
+        own = {"labels": metadata.labels, "annotations": metadata.annotations}
+        return WorkloadSpec.model_validate({"template": {"metadata": own}})
+    if kind == "CronJob":
+        spec = manifest.get("spec")
+        template = spec.get("jobTemplate") if isinstance(spec, Mapping) else None
+        return _read(model, template if isinstance(template, Mapping) else {}, "spec", None)
+    return _read(model, manifest, "spec", source)
 
 
 V = TypeVar("V", bound=View)

@@ -5,7 +5,7 @@ they stand in YAML, so "not given" and "empty" differ here too.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from meshconfig.istio.exports import visible
@@ -34,7 +34,8 @@ _INHERITED = (
 class RouteRef:
     """One entry of a VirtualService's `http`, and which of its OR-ed matches (None: it has no `match`).
 
-    `delegate` names the delegate VirtualService that the route was taken from, and its place there.
+    `delegate` names the delegate VirtualService that the route was taken from, and its place there. `kind` is the list
+    that has the route: `http`, `tcp` or `tls`.
     """
 
     virtual_service: str
@@ -43,9 +44,10 @@ class RouteRef:
     match_index: int | None = None
     delegate: str = ""
     delegate_index: int | None = None
+    kind: str = "http"
 
     def __str__(self) -> str:
-        place = f"VirtualService {self.virtual_service} http[{self.index}]"
+        place = f"VirtualService {self.virtual_service} {self.kind}[{self.index}]"
         if self.delegate:
             place += f" → {self.delegate} http[{self.delegate_index}]"
         return f"{place} ({self.name})" if self.name else place
@@ -53,7 +55,7 @@ class RouteRef:
     @property
     def route(self) -> "RouteRef":
         """The route without the match: equal for all OR-ed matches of one route."""
-        return RouteRef(self.virtual_service, self.index, self.name, None, self.delegate, self.delegate_index)
+        return replace(self, match_index=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The Services and ServiceEntries that a proxy knows, and the workloads behind them.
 
 What is not among the resources cannot be told from what does not exist. So a namespace of which any Service is given
-is taken to be given whole; in any other, a Service that something names is taken to exist, with the port that is
-asked for. The same holds for workloads.
+is taken to be given whole, and so is one that was read from a cluster; in any other, a Service that something names
+is taken to exist, with the port that is asked for. The same holds for workloads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,16 +19,18 @@ class KnownService:
     """A host that the mesh knows.
 
     Parameters:
-        ports: port → is it HTTP as far as Istio can tell (a port of no known protocol is sniffed, so it is); None when
-            the Service is taken for given and its ports are not known.
+        ports: port → its protocol, as `meshconfig.istio.ports` names it; None when the Service is taken for given and
+            its ports are not known.
+        external_name: the host that an ExternalName Service stands for; empty for any other Service.
+        headless: a Kubernetes Service without an address of its own. Its Pods have names below its host.
     """
 
     host: str
     namespace: str
-    ports: Mapping[int, bool] | None = field(hash=False)
+    ports: Mapping[int, str] | None = field(hash=False)
     selector: Mapping[str, str] = field(default_factory=dict, hash=False)
     export_to: tuple[str, ...] = ()
-    external_name: bool = False
+    external_name: str = ""
     headless: bool = False
 
     @property
@@ -40,7 +42,11 @@ class KnownService:
 
     def is_http(self, port: int | None) -> bool:
         """True where this port of the Service is routed as HTTP. A Service that is only assumed is."""
-        return self.ports is None or port is None or self.ports[port]
+        return ports.may_be_http(self.protocol(port))
+
+    def protocol(self, port: int | None) -> str:
+        """The protocol of one of its ports; `http` where the Service is only assumed, or the port is not known."""
+        return "http" if self.ports is None or port is None else self.ports[port]
 
     @property
     def only_port(self) -> int | None:
@@ -57,9 +63,9 @@ class Registry:
         for known in [*services, *entries]:
             self.by_host.setdefault(known.host, known)
         self.wildcards = [known for known in self.by_host.values() if is_wildcard(known.host)]
-        self.whole_namespaces = frozenset(one.namespace for one in resources.services)
+        self.whole_namespaces = frozenset(one.namespace for one in resources.services) | resources.whole
         self._workloads: dict[str, list[Workload]] = {}
-        for workload in resources.workloads:
+        for workload in _independent(resources.workloads):
             self._workloads.setdefault(workload.namespace, []).append(workload)
 
     def get(self, host: str, client: str | None = None) -> KnownService | None:
@@ -72,6 +78,25 @@ class Registry:
             return None
         return KnownService(host, service.namespace, None)
 
+    def behind(self, alias: KnownService) -> str | None:
+        """The host that an ExternalName stands for in the end; None for names that lead back to each other.
+
+        Source: pilot model/push_context.go, resolveServiceAliases.
+        """
+        seen, host = {alias.host}, alias.external_name
+        while (known := self.by_host.get(host)) is not None and known.external_name:
+            if host in seen:
+                return None
+            seen.add(host)
+            host = known.external_name
+        return host
+
+    def headless_above(self, host: str) -> KnownService | None:
+        """The headless Service, among those given, that `pod-0.service.namespace.svc.cluster.local` is a Pod of."""
+        pod, dot, rest = host.partition(".")
+        known = self.by_host.get(rest) if pod and dot else None
+        return known if known is not None and known.headless else None
+
     def workloads(self, namespace: str, labels: Mapping[str, str]) -> tuple[Workload, ...] | None:
         """Those whose Pods carry all of the labels; None when no workload of the namespace is given."""
         if namespace not in self._workloads:
@@ -81,6 +106,23 @@ class Registry:
 
     def all_workloads(self) -> Iterable[Workload]:
         return (one for group in self._workloads.values() for one in group)
+
+
+def _independent(workloads: Iterable[Workload]) -> list[Workload]:
+    """Those that no other of them made: a Deployment counts, but not also its ReplicaSets and their Pods."""
+    given = {(one.kind, one.key) for one in workloads}
+    return [one for one in workloads if not any(owner in given for owner in _owners(one))]
+
+
+def _owners(workload: Workload) -> Iterable[tuple[str, str]]:
+    """The kind and key of what made it. A ReplicaSet is named after its Deployment, with a hash at the end."""
+    for reference in (workload.metadata.model_extra or {}).get("ownerReferences") or ():
+        kind, name = str(reference.get("kind")), str(reference.get("name"))
+        yield kind, f"{workload.namespace}/{name}"
+        if kind == "ReplicaSet":
+            yield "Deployment", f"{workload.namespace}/{name.rpartition('-')[0]}"
+        if kind == "Job":
+            yield "CronJob", f"{workload.namespace}/{name.rpartition('-')[0]}"
 
 
 def host_of(service: Service) -> str:
@@ -107,14 +149,14 @@ def _of_service(service: Service) -> KnownService:
     return KnownService(
         host_of(service),
         service.namespace,
-        {one.port: ports.may_be_http(ports.protocol(one)) for one in service.spec.ports},
+        {one.port: ports.protocol(one) for one in service.spec.ports},
         service.spec.selector,
         exports.annotated(service.metadata.annotations),
-        service.spec.type == "ExternalName",
+        service.spec.external_name if service.spec.type == "ExternalName" else "",
         service.spec.cluster_ip == "None",
     )
 
 
 def _of_entry(entry: ServiceEntry) -> Iterable[KnownService]:
-    found = {port.number: ports.may_be_http(ports.entry_protocol(port)) for port in entry.spec.ports}
+    found = {port.number: ports.entry_protocol(port) for port in entry.spec.ports}
     return [KnownService(host.lower(), entry.namespace, found, {}, entry.spec.export_to) for host in entry.spec.hosts]

@@ -97,11 +97,24 @@ class MirrorPolicy(View):
 
 class OtherRouteDestination(View):
     destination: Destination
+    weight: int | None = None
+
+
+class OtherMatch(View):
+    """A match of a `tcp` or `tls` route: `L4MatchAttributes` or `TLSMatchAttributes`, which adds `sniHosts`."""
+
+    sni_hosts: tuple[str, ...] = ()
+    destination_subnets: tuple[str, ...] = ()
+    port: int | None = None
+    source_labels: dict[str, str] = {}
+    gateways: tuple[str, ...] = ()
+    source_namespace: str = ""
 
 
 class OtherRoute(View):
-    """A route of `tcp` or `tls`, as far as it is read here: where it leads."""
+    """A route of `tcp` or `tls`."""
 
+    match: tuple[OtherMatch, ...] = ()
     route: tuple[OtherRouteDestination, ...] = ()
 
 
@@ -221,6 +234,7 @@ class ServiceSpec(View):
     selector: dict[str, str] = {}
     type: str = "ClusterIP"
     cluster_ip: str = Field(default="", alias="clusterIP")
+    external_name: str = ""
 
 
 class ServiceEntrySpec(View):
@@ -239,7 +253,7 @@ class PodTemplate(View):
 
 
 class WorkloadSpec(View):
-    """A Deployment, StatefulSet or DaemonSet, as far as routing sees it: the labels that its Pods carry."""
+    """A Deployment or anything else that makes Pods, as far as routing sees it: the labels that they carry."""
 
     template: PodTemplate = PodTemplate.model_construct()
     replicas: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from meshconfig.errors import Location, dotted
-from meshconfig.groups import Group, check_kind, groups
+from meshconfig.groups import Group, check_kind, groups, is_own
 from meshconfig.istio import Resource, Resources
 from meshconfig.lint.finding import Finding
 from meshconfig.lint.index import Index
@@ -12,8 +12,6 @@ from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.load import Document, FieldPath
 
-API = "graylane/"
-
 
 def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
     """Index the input of the rules: manifests, specs, and the resources that the specs render to.
@@ -21,11 +19,11 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
     Raises:
         InputError: a document is neither a manifest nor a spec, or a spec is invalid.
     """
-    own = [document for document in documents if _is_own(document)]
+    own = [document for document in documents if is_own(document)]
     for document in own:
         check_kind(document)
     specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
-    given = [(document.value, document) for document in documents if not _is_own(document)]
+    given = [(document.value, document) for document in documents if not is_own(document)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
     return Index(_joined(resources, made), tuple(specs), resources)
@@ -62,10 +60,6 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
 
 def _found(rule: Rule, location: Location, path: FieldPath, message: str, whose: str) -> Finding:
     return Finding(location, rule.code, dotted(path), message, whose, rule.level)
-
-
-def _is_own(document: Document) -> bool:
-    return isinstance(document.value, dict) and str(document.value.get("apiVersion", "")).startswith(API)
 
 
 def _joined(one: Resources, other: Resources) -> Resources:

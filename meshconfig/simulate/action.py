@@ -6,13 +6,21 @@ from fractions import Fraction
 from typing import Any
 
 from meshconfig.istio import HTTPRoute, HTTPRouteDestination
-from meshconfig.istio.destinations import ALL_MILLIONTHS, millionths, mirrors, sent_authority, weighted
+from meshconfig.istio.destinations import (
+    ALL_MILLIONTHS,
+    AnyDestination,
+    millionths,
+    mirrors,
+    sent_authority,
+    weighted,
+)
 from meshconfig.istio.strings import UnknownError
-from meshconfig.istio.types import unmodelled
+from meshconfig.istio.types import OtherRoute, unmodelled
 from meshconfig.simulate import clusters, headers, paths
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
 from meshconfig.simulate.decision import (
+    NO_CONNECTION,
     Destination,
     DirectResponse,
     Failure,
@@ -81,6 +89,26 @@ def to_service(index: Index, cluster: Cluster, request: Request) -> Action:
     return action
 
 
+def forward(index: Index, route: OtherRoute, request: Request, proxy: ProxyContext) -> Action:
+    """The outcomes of a `tcp` or `tls` route: the proxy forwards the bytes and leaves the request as it is."""
+    action = Action()
+    try:
+        for part, one in _shares(weighted(route.route)):
+            cluster = clusters.resolve(index, one.destination, proxy, stream=True)
+            action.note(cluster)
+            outcome = (
+                Failure(NO_CONNECTION, f"the connection is closed: {cluster.missing}")
+                if cluster.missing
+                else _destination(cluster, request.pairs, request.path, request.host)
+            )
+            action.shares.append(Share(part, outcome))
+    except UnknownError as error:
+        action.undecided.append(str(error))
+        action.shares.append(Share(Fraction(1), Undecided()))
+    action.shares = list(_merged(action.shares))
+    return action
+
+
 def _outcomes(
     index: Index, candidate: Candidate, request: Request, proxy: ProxyContext, action: Action
 ) -> Iterator[tuple[Fraction, Outcome]]:
@@ -101,7 +129,10 @@ def _weighted(route: HTTPRoute) -> list[tuple[Fraction, HTTPRouteDestination]]:
     """The destinations, each with its share of the requests."""
     if not route.route:
         raise UnknownError("a route leads nowhere, which Envoy refuses")
-    found = weighted(route.route)
+    return _shares(weighted(route.route))
+
+
+def _shares(found: list[tuple[int, AnyDestination]]) -> list[tuple[Fraction, AnyDestination]]:
     total = sum(weight for weight, _ in found)
     if total == 0:
         raise UnknownError("the weights of a route sum up to 0, which Envoy refuses")

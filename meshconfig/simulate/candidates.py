@@ -43,12 +43,14 @@ class Candidate(NamedTuple):
     Parameters:
         match: None for a route without matches.
         kept_out: why pilot does not give this match to the proxy; `HELD` where it does.
+        port: the port that the routes were made for. At a gateway, each server has the number that its Gateway gives.
     """
 
     ref: RouteRef
     route: HTTPRoute
     match: HTTPMatchRequest | None
     kept_out: MatchResult = HELD
+    port: int | None = None
 
     @property
     def catch_all(self) -> bool:
@@ -60,7 +62,7 @@ def candidates(routes: Iterable[NamedRoute], proxy: ProxyContext) -> Iterator[Ca
     """The matches in order, up to the first that takes every request, because pilot drops all matches behind it."""
     for named in routes:
         if named.ignored is not None:
-            yield Candidate(named.ref, named.route, None, MatchResult((named.ignored,)))
+            yield Candidate(named.ref, named.route, None, MatchResult((named.ignored,)), proxy.port)
             continue
         for candidate in _matches(named, proxy):
             yield candidate
@@ -70,9 +72,10 @@ def candidates(routes: Iterable[NamedRoute], proxy: ProxyContext) -> Iterator[Ca
 
 def _matches(named: NamedRoute, proxy: ProxyContext) -> Iterator[Candidate]:
     if not named.route.match:
-        yield Candidate(named.ref, named.route, None)
+        yield Candidate(named.ref, named.route, None, HELD, proxy.port)
     for index, match in enumerate(named.route.match):
-        yield Candidate(replace(named.ref, match_index=index), named.route, match, _kept_out(match, proxy))
+        ref = replace(named.ref, match_index=index)
+        yield Candidate(ref, named.route, match, _kept_out(match, proxy), proxy.port)
 
 
 def _kept_out(match: HTTPMatchRequest, proxy: ProxyContext) -> MatchResult:

@@ -7,17 +7,18 @@ from meshconfig.istio import Resources
 from meshconfig.istio.matches import refused_in
 from meshconfig.istio.routes import Mismatch, RouteRef
 from meshconfig.simulate import clusters
-from meshconfig.simulate.action import act, to_service
+from meshconfig.simulate.action import act, forward, to_service
 from meshconfig.simulate.at_gateway import listening
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.decision import Decision, Failure, Outcome, Share, Skipped, Undecided
-from meshconfig.simulate.doubts import doubts
+from meshconfig.simulate.doubts import doubts, gateway_api
 from meshconfig.simulate.in_mesh import calling
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.match import MatchResult, evaluate
 from meshconfig.simulate.paths import is_valid, normalized
 from meshconfig.simulate.redirect import to_https
 from meshconfig.simulate.request import Request
+from meshconfig.simulate.streams import StreamChoice
 
 _ALL = Fraction(1)
 NO_ROUTE = "no route"
@@ -44,9 +45,14 @@ def simulate(resources: Resources | Index, request: Request) -> Decision:
 
 def _at_gateway(index: Index, request: Request) -> Decision:
     found = listening(index, request)
-    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    others = gateway_api(index, request.authority_host)
+    undecided = [*found.undecided, *doubts(index, found.proxy), *others]
     if found.failure is not None:
         decision = _answer(found.failure)
+        if found.stream is not None:
+            decision = replace(decision, skipped=_skipped(found.stream))
+    elif found.stream is not None:
+        decision = _forwarded(index, request, found.proxy, found.stream)
     elif found.to_https and request.scheme == "http":
         decision = _answer(to_https(request))
     else:
@@ -55,14 +61,18 @@ def _at_gateway(index: Index, request: Request) -> Decision:
 
 
 def _in_mesh(index: Index, request: Request) -> Decision:
-    request = replace(request, scheme=_believed_scheme(request))
     found = calling(index, request)
-    undecided = [*found.undecided, *doubts(index, found.proxy)]
+    request = replace(request, scheme=_believed_scheme(request))
+    others = gateway_api(index, request.authority_host, found.domain) if found.domain else ()
+    undecided = [*found.undecided, *doubts(index, found.proxy), *others]
     if found.answer is not None:
         decision = _answer(found.answer)
+    elif found.stream is not None and found.stream.taken is not None:
+        decision = _forwarded(index, request, found.proxy, found.stream)
     elif found.service is not None:
-        action = to_service(index, clusters.of_service(index, found.service, found.proxy), request)
-        decision = Decision(None, tuple(action.shares), (), (), tuple(action.undecided), tuple(action.assumed))
+        action = to_service(index, clusters.of_service(index, found.service, found.proxy, found.pod), request)
+        skipped = _skipped(found.stream) if found.stream is not None else ()
+        decision = Decision(None, tuple(action.shares), skipped, (), tuple(action.undecided), tuple(action.assumed))
     else:
         decision = _routed(index, request, found.proxy, found.candidates)
     return _with(decision, undecided, found.assumed, found.domain)
@@ -85,6 +95,19 @@ def _with(decision: Decision, undecided: list[str], assumed: list[str], domain: 
         assumed=tuple(dict.fromkeys([*assumed, *decision.assumed])),
         virtual_host=domain,
     )
+
+
+def _forwarded(index: Index, request: Request, proxy: ProxyContext, stream: StreamChoice) -> Decision:
+    """What becomes of a connection that a `tcp` or `tls` route takes."""
+    assert stream.taken is not None
+    action = forward(index, stream.taken.route, request, proxy)
+    undecided = (*stream.undecided, *action.undecided)
+    ref, skipped = stream.taken.ref, _skipped(stream)
+    return Decision(ref, tuple(action.shares), skipped, (), undecided, tuple(action.assumed))
+
+
+def _skipped(stream: StreamChoice) -> tuple[Skipped, ...]:
+    return tuple(Skipped(ref, reasons) for ref, reasons in stream.skipped)
 
 
 def _routed(index: Index, request: Request, proxy: ProxyContext, tried: list[Candidate]) -> Decision:
@@ -118,7 +141,7 @@ def _acted(
     proxy: ProxyContext,
     skipped: dict[RouteRef, list[tuple[Mismatch, ...]]],
 ) -> Decision:
-    action = act(index, candidate, request, proxy)
+    action = act(index, candidate, request, replace(proxy, port=candidate.port))
     skipped.pop(candidate.ref.route, None)
     return Decision(
         candidate.ref,

@@ -7,6 +7,7 @@ from meshconfig.istio.routes import Mismatch, RouteRef
 from meshconfig.simulate.request import Pairs
 
 Labels = Pairs  # sorted by key
+NO_CONNECTION = 0  # the status where no HTTP comes back: nothing listens, or the connection is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,16 @@ class DirectResponse:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error that the proxy answers by itself: no route (404), no such cluster (503), an injected fault."""
+    """An error that the proxy answers by itself: no route (404), no such cluster (503), an injected fault.
+
+    The status is `NO_CONNECTION` where there is no answer at all.
+    """
 
     status: int
     why: str
 
     def __str__(self) -> str:
-        return f"{self.status} {self.why}"
+        return self.why if self.status == NO_CONNECTION else f"{self.status} {self.why}"
 
 
 @dataclass(frozen=True, slots=True)

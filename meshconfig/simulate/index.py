@@ -10,11 +10,13 @@ from meshconfig.istio.hosts import covering, covers, fqdn, fqdns, is_wildcard
 from meshconfig.istio.resources import by_creation
 from meshconfig.istio.routes import NamedRoute, routes
 from meshconfig.istio.services import Registry
+from meshconfig.simulate.fronts import Fronts, ServerHosts
 
 # Kinds that may change what a proxy does and that the simulation does not model; see `doubts`.
 UNMODELLED = frozenset(
     {"EnvoyFilter", "WasmPlugin", "TrafficExtension", "AuthorizationPolicy", "RequestAuthentication"}
 )
+GATEWAY_API_ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"})
 
 
 class _ByHost:
@@ -48,13 +50,23 @@ class Index:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self.registry = Registry(resources)
+        self.fronts = Fronts(resources, list(self.registry.all_workloads()))
+        self.servers: list[ServerHosts] = []
+        self.servers_by_port: dict[int, list[ServerHosts]] = {}
         self.rules = DestinationRules(resources.destination_rules)
         self.gateways: dict[str, Gateway] = {one.key: one for one in sorted(resources.gateways, key=by_creation)}
+        for gateway in self.gateways.values():
+            for server in self.fronts.servers(gateway):
+                self.servers.append(server)
+                for port in server.ports:
+                    self.servers_by_port.setdefault(port, []).append(server)
         self.sidecars = sorted((one for one in resources.others if one.kind == "Sidecar"), key=by_creation)
         self.unmodelled = [one for one in resources.others if one.kind in UNMODELLED]
+        self.gateway_api_routes = [one for one in resources.others if one.kind in GATEWAY_API_ROUTES]
         self.delegates: dict[str, VirtualService] = {}
         self._by_gateway: dict[str, _ByHost] = {}
         self._routes: dict[str, list[NamedRoute]] = {}
+        self._by_key = {one.key: one for one in resources.virtual_services}
         for virtual_service in resources.virtual_services:
             self._add(virtual_service)
 
@@ -83,6 +95,10 @@ class Index:
             client: the namespace of the gateway's Pods; only VirtualServices that are exported to it are returned.
         """
         return in_order(self._bound(gateway).covering(host), client)
+
+    def named_at_gateway(self, gateway: str, host: str) -> Iterator[VirtualService]:
+        """The VirtualServices that name a Gateway and a host that covers `host`, exported to its Pods or not."""
+        return self._bound(gateway).covering(host)
 
     def of_gateway(self, gateway: str, client: str) -> list[VirtualService]:
         """All VirtualServices bound to a Gateway and exported to the namespace `client`, in pilot's order."""
@@ -118,6 +134,24 @@ class Index:
         # another VirtualService from taking it too.
         patterns = covering(host, self.mesh_wildcards())
         return in_order([*exact, *next((group[:1] for one in patterns if (group := seen(one))), [])], client)
+
+    def first_of(self, names: Iterable[str], client: str) -> str:
+        """Of some VirtualServices by `namespace/name`, the one that pilot takes first for a namespace."""
+        return in_order([self._by_key[name] for name in names], client)[0].key
+
+    def with_streams(
+        self, host: str, client: str, imported: Callable[[VirtualService], bool] = lambda one: True
+    ) -> list[VirtualService]:
+        """The VirtualServices whose `tcp` and `tls` routes apply to a Service: all those with a host that covers it.
+
+        Source: pilot networking/core/tls.go, getConfigsForHost.
+        """
+        names = [host, *covering(host, self.mesh_wildcards())]
+        return [
+            one
+            for one in in_order((o for name in names for o in self._bound(MESH).named(name)), client)
+            if imported(one)
+        ]
 
     def mesh_wildcards(self) -> Iterable[str]:
         """The wildcard hosts in the mesh."""

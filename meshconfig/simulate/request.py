@@ -23,7 +23,8 @@ class Request:
         source_namespace: the namespace of the sending Pod, or of the gateway's Pods. At a gateway it may be empty;
             then the namespace comes from the resources.
         source_labels: the labels of that Pod; None when they are not known.
-        port: the port of the Service or the Gateway; None means the port in `host`, or the scheme's default.
+        port: the port of the Service or the Gateway; None means the port in `host`, or the scheme's default, or where
+            that is not served, the only one that is.
         scheme: `http` or `https`.
         claims: the payload of the verified JWT, for `@request.auth.claims.` matches; None when it is not known.
     """

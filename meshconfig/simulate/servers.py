@@ -5,12 +5,11 @@ Source: pilot model/gateway.go, mergeGateways.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from meshconfig.istio import Gateway, Server
+from meshconfig.istio import Gateway, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
-from meshconfig.istio.gateways import ServedHost, ends_https, is_plain_http, served_hosts
 from meshconfig.istio.hosts import domain_matches, specificity
+from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
 
@@ -30,40 +29,61 @@ class GatewayPods:
     namespace_known: bool
 
 
-class ServerHosts(NamedTuple):
-    """A server of a Gateway and its hosts.
+@dataclass(frozen=True, slots=True)
+class CalledPort:
+    """The port at which a request reaches a gateway.
 
     Parameters:
-        gateway: `namespace/name`.
+        others: where the request names no port and its scheme's own is not served, further ports that would do.
+        found: the port is not the one that was said, or its scheme's own, but one of the servers'.
     """
 
-    gateway: str
-    server: Server
-    hosts: tuple[ServedHost, ...]
+    number: int
+    others: tuple[int, ...] = ()
+    found: bool = False
 
-    @property
-    def redirects(self) -> bool:
-        """Whether the server redirects plain requests to https."""
-        return self.server.tls is not None and self.server.tls.https_redirect
 
-    def hosts_for(self, namespace: str) -> list[str]:
-        """The hosts that VirtualServices of a namespace may bind to."""
-        return [one.host for one in self.hosts if one.open_to(namespace)]
+def called_port(index: Index, request: Request) -> CalledPort:
+    """The port that the request names, else its scheme's own, else the first at which a server takes it.
 
-    def serves(self, host: str) -> bool:
-        """Whether one of the server's hosts covers `host`."""
-        return any(domain_matches(one.host.lower(), host) for one in self.hosts)
+    A Gateway that the request names is reached in any case: where it has no server on the authority's port, that is
+    the port of a load balancer or a port-forward before it.
+    """
+    said = request.port or request.authority_port
+    if said and (request.port or request.gateway == ANY_GATEWAY or any(at_port(index, said, request.gateway))):
+        return CalledPort(said)
+    usual = ports.BY_SCHEME.get(request.scheme, 80)
+    places = [one for one in servers(index, request.gateway) if one.takes(request.scheme)]
+    fitting = [one for one in places if one.serves(request.authority_host)]
+    if not fitting and request.gateway != ANY_GATEWAY:
+        fitting = places
+    if not fitting or any(usual in one.ports for one in fitting):
+        return CalledPort(usual, found=bool(said))
+    number, *others = dict.fromkeys(one.called for one in fitting)
+    return CalledPort(number, tuple(others), found=True)
+
+
+def servers(index: Index, gateway: str | None = ANY_GATEWAY) -> Iterator[ServerHosts]:
+    """All servers, of all Gateways or of one."""
+    return (one for one in index.servers if gateway in (ANY_GATEWAY, one.gateway))
+
+
+def at_port(index: Index, port: int, gateway: str | None = ANY_GATEWAY) -> Iterator[ServerHosts]:
+    """The servers that a client reaches by calling a port, of all Gateways or of one."""
+    return (one for one in index.servers_by_port.get(port, ()) if gateway in (ANY_GATEWAY, one.gateway))
 
 
 def named(index: Index, request: Request, port: int) -> str | None:
-    """The Gateway (`namespace/name`) that the request names, or the first that serves its host; None without one."""
+    """The Gateway (`namespace/name`) that the request names, or the first that serves its host; None without one.
+
+    Of several, one that a VirtualService names for this host goes first.
+    """
     if request.gateway != ANY_GATEWAY:
         return request.gateway if request.gateway in index.gateways else None
     host = request.authority_host
-    for name, gateway in index.gateways.items():
-        if any(place.serves(host) for place in _servers(name, gateway, request.scheme, port)):
-            return name
-    return None
+    fitting = [one.gateway for one in at_port(index, port) if one.takes(request.scheme) and one.serves(host)]
+    bound = (name for name in fitting if any(index.named_at_gateway(name, host)))
+    return next(bound, next(iter(fitting), None))
 
 
 def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
@@ -75,10 +95,8 @@ def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
     selector, namespace = gateway.spec.selector, request.source_namespace
     if request.source_labels is not None:
         return GatewayPods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
-    for workload in index.registry.all_workloads() if selector else ():
-        labels = workload.spec.template.metadata.labels
-        if selector.items() <= labels.items():
-            return GatewayPods(labels, workload.namespace, True, True)
+    if (workload := index.fronts.workload(gateway)) is not None:
+        return GatewayPods(workload.spec.template.metadata.labels, workload.namespace, True, True)
     return GatewayPods(selector, namespace or ROOT_NAMESPACE, False, bool(namespace))
 
 
@@ -86,21 +104,16 @@ def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tup
     """The servers that a request may reach on these Pods, and the doubts that other Gateways of its host cause."""
     places: list[ServerHosts] = []
     doubts: list[str] = []
-    for name, gateway in index.gateways.items():
-        servers = list(_servers(name, gateway, request.scheme, port))
+    for place in at_port(index, port):
+        if not place.takes(request.scheme):
+            continue
+        gateway = index.gateways[place.gateway]
         if gateway.spec.selector.items() <= pods.labels.items():
-            places += servers
-        elif any(place.serves(request.authority_host) for place in servers):
-            doubts += _doubt(name, gateway, pods, request)
+            places.append(place)
+        elif place.serves(request.authority_host):
+            doubts += _doubt(place.gateway, gateway, pods, request)
+    doubts = list(dict.fromkeys(doubts))
     return (_by_sni(places, request.authority_host), doubts) if request.scheme == "https" else (places, doubts)
-
-
-def _servers(name: str, gateway: Gateway, scheme: str, port: int) -> Iterator[ServerHosts]:
-    """The servers of a port: plain HTTP ones, or for https those that terminate TLS."""
-    takes = ends_https if scheme == "https" else is_plain_http
-    for server in gateway.spec.servers:
-        if server.port.number == port and takes(server):
-            yield ServerHosts(name, server, tuple(served_hosts(server, gateway.namespace)))
 
 
 def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> list[str]:

@@ -3,8 +3,9 @@
     python tests/cluster/backend.py --port 9001 --name cat --env gray
 
 Any path answers `{"service", "version", "method", "path", "headers"}`. A request with the header `x-ask: METHOD URL` is
-made from here, through this Pod's own sidecar, with the headers in the JSON list of pairs `x-ask-headers`; the answer
-is that of the URL, as `{"status", "body"}`. Standard library only, so that it runs wherever Python does.
+made from here, through this Pod's own sidecar, with the headers in the JSON list of pairs `x-ask-headers`, and with
+`x-ask-host` in place of the URL's host; the answer is that of the URL, as `{"status", "body"}`, with status 0 where no
+HTTP comes back. Standard library only, so that it runs wherever Python does.
 """
 
 import argparse
@@ -44,14 +45,21 @@ class Handler(BaseHTTPRequestHandler):
     def ask(self, method: str, url: str) -> dict[str, object]:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
-        connection.putrequest(method, parts.path + (f"?{parts.query}" if parts.query else ""))
-        for name, value in json.loads(self.headers.get("x-ask-headers") or "[]"):
-            connection.putheader(name, value)
-        connection.endheaders()
-        response = connection.getresponse()
-        body = response.read().decode()
-        connection.close()
-        return {"status": response.status, "body": body}
+        host = self.headers.get("x-ask-host")
+        try:
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.putrequest(method, path, skip_host=host is not None)
+            for name, value in ([["host", host]] if host else []) + json.loads(
+                self.headers.get("x-ask-headers") or "[]"
+            ):
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            return {"status": response.status, "body": response.read().decode()}
+        except (OSError, http.client.HTTPException) as error:
+            return {"status": 0, "body": repr(error)}
+        finally:
+            connection.close()
 
     def log_request(self, *args: object) -> None:
         pass

@@ -88,6 +88,8 @@ def test_a_command_loads_only_what_it_needs(command, unwanted):
         ("graylane ver", ["version"], NOBODYS | SIMULATION | SPECS),
         ("graylane render --istio", ["--istio-api"], NOBODYS | SIMULATION),
         ("graylane render --istio-api v1b", ["v1beta1"], NOBODYS | SIMULATION),
+        ("graylane explain --all", ["--all-namespaces"], NOBODYS),
+        ("graylane explain --scheme h", ["http", "https"], NOBODYS),
     ],
 )
 def test_a_completion_loads_only_what_it_needs(line, offered, unwanted):

@@ -23,6 +23,7 @@ ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
 PATH = re.compile(
     r"/apis?/(?P<api>.+?)/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(/(?P<name>[^/]+))?(/(?P<sub>.+))?"
 )
+EVERYWHERE = re.compile(r"/apis?/(?P<api>([^/]+/)?v[^/]+)/(?P<plural>[^/]+)")
 
 
 class RefusedError(Exception):
@@ -75,6 +76,8 @@ class FakeApi:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             if fixed := _fixed(method, parts.path, body):
                 return fixed
+            if method == "GET" and (found := EVERYWHERE.fullmatch(parts.path)):
+                return self._list((found["plural"], None), query.get("labelSelector", ""), found["api"])
             found = PATH.fullmatch(parts.path)
             if not found:
                 raise RefusedError(404, "NotFound", f"nothing at {parts.path}")
@@ -118,7 +121,7 @@ class FakeApi:
         items = [
             {name: part for name, part in one.items() if name not in ("kind", "apiVersion")}
             for (plural, space, _), one in sorted(self.objects.items())
-            if (plural, space) == key[:2] and _selected(one["metadata"].get("labels") or {}, selector)
+            if plural == key[0] and key[1] in (None, space) and _selected(one["metadata"].get("labels") or {}, selector)
         ]
         return {"apiVersion": api, "kind": "List", "items": items}
 

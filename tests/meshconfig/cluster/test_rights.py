@@ -8,7 +8,7 @@ import yaml
 
 from meshconfig.backend.kinds import KINDS, OWNED, PUSHED
 from meshconfig.cluster.paths import collection
-from meshconfig.cluster.rights import RIGHTS, account, for_istiod
+from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_istiod, for_root
 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
@@ -16,6 +16,9 @@ MANIFESTS = {
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-rollouts"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
+    "explain/account.yaml": lambda: account("graylane-explain"),
+    "explain/root.yaml": lambda: for_root("graylane-explain"),
+    "explain/everywhere/cluster.yaml": lambda: for_cluster("graylane-explain"),
 }
 
 
@@ -23,6 +26,7 @@ MANIFESTS = {
 def test_a_manifest_is_current_with_the_rights_golden(name):
     text = MANIFESTS[name]()
     if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
+        (K8S / name).parent.mkdir(exist_ok=True)
         (K8S / name).write_text(text)
     assert (K8S / name).read_text() == text
 
@@ -30,9 +34,12 @@ def test_a_manifest_is_current_with_the_rights_golden(name):
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_grants_what_the_table_says(name):
     documents = list(yaml.safe_load_all(MANIFESTS[name]()))
-    (role,) = [one for one in documents if one["kind"] == "Role"]
-    (binding,) = [one for one in documents if one["kind"] == "RoleBinding"]
+    (role,) = [one for one in documents if one["kind"] in ("Role", "ClusterRole")]
+    (binding,) = [one for one in documents if one["kind"].endswith("RoleBinding")]
+    assert binding["kind"] == f"{role['kind']}Binding"
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["roleRef"]["kind"] == role["kind"]
+    assert binding["metadata"].get("namespace") == role["metadata"].get("namespace")
     assert all(rule["verbs"] and rule["resources"] and "*" not in rule["verbs"] for rule in role["rules"])
 
 
@@ -41,10 +48,20 @@ def test_whoever_drives_rollouts_may_delete_no_route():
     assert deleting == {"HorizontalPodAutoscaler", "ConfigMap", "Deployment"}
 
 
+def test_whoever_explains_only_lists():
+    assert {verb for right in RIGHTS["graylane-explain"] for verb in right.verbs} == {"list"}
+    assert "Secret" not in {kind for right in RIGHTS["graylane-explain"] for kind in right.kinds}
+
+
 def test_each_kind_has_a_path_and_a_name_that_kubectl_takes_for_no_other():
     assert collection("Gateway", "demo") == "/apis/networking.istio.io/v1/namespaces/demo/gateways"
     assert collection("VirtualService", "demo", "v1beta1").startswith("/apis/networking.istio.io/v1beta1/")
     assert collection("Pod", "demo") == "/api/v1/namespaces/demo/pods"
+    assert collection("Pod", "") == "/api/v1/pods"
+    assert collection("ServiceEntry", "", "v1beta1") == "/apis/networking.istio.io/v1beta1/serviceentries"
+    assert collection("EnvoyFilter", "demo", "v1beta1").startswith(
+        "/apis/networking.istio.io/v1alpha3/namespaces/demo/"
+    )
     assert collection("Lease", "demo") == "/apis/coordination.k8s.io/v1/namespaces/demo/leases"
     assert KINDS["Gateway"].resource == "gateways.networking.istio.io"
     assert (KINDS["Pod"].resource, KINDS["Pod"].group) == ("pods", "")

@@ -2,12 +2,14 @@
 
 import pytest
 
-from meshconfig.istio import MESH, Resources
+from meshconfig.istio import MESH, Resources, Server
 from meshconfig.istio.gateways import (
+    Handling,
     at_gateways,
     bound_to,
     ends_https,
     gateway_name,
+    handling,
     in_mesh,
     is_plain_http,
     routes_http,
@@ -92,3 +94,25 @@ def test_what_a_server_reads(protocol, tls, plain, https):
     (server,) = Resources.parse([manifest]).gateways[0].spec.servers
     assert (is_plain_http(server), ends_https(server)) == (plain, https)
     assert routes_http(server) is (plain or https)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tls", "expected"),
+    [
+        ("HTTP", None, Handling.HTTP),
+        ("GRPC", {"httpsRedirect": True}, Handling.HTTP),
+        ("HTTPS", {"mode": "SIMPLE"}, Handling.HTTPS),
+        ("HTTPS", {"mode": "MUTUAL"}, Handling.HTTPS),
+        ("HTTPS", {"mode": "PASSTHROUGH"}, Handling.PASSTHROUGH),
+        ("TLS", {"mode": "AUTO_PASSTHROUGH"}, Handling.PASSTHROUGH),
+        ("TLS", {"mode": "SIMPLE"}, Handling.TLS),
+        ("TCP", {"mode": "SIMPLE"}, Handling.TLS),
+        ("TCP", None, Handling.TCP),
+        ("MONGO", None, Handling.TCP),
+    ],
+)
+def test_what_a_server_does_with_connections(protocol, tls, expected):
+    port = {"number": 443, "name": "p", "protocol": protocol}
+    found = handling(Server.model_validate({"port": port, "hosts": ["*"], **({"tls": tls} if tls else {})}))
+    assert found is expected
+    assert found.tls is (expected in (Handling.HTTPS, Handling.PASSTHROUGH, Handling.TLS))

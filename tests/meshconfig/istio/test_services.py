@@ -79,3 +79,34 @@ def test_the_port_of_a_destination_that_is_not_known():
     destination = Destination(host=CAT)
     assert destination_port(destination, None, 80, at_gateway=True) == 80
     assert destination_port(destination, None, None, at_gateway=False) is None
+
+
+def owned(kind, name, owner_kind, owner, api="apps/v1"):
+    reference = {"kind": owner_kind, "name": owner, "controller": True}
+    spec = {"template": {"metadata": {"labels": {"app": "cat"}}}}
+    owners = [reference] if owner else []
+    metadata = {"name": name, "namespace": "demo", "labels": {"app": "cat"}, "ownerReferences": owners}
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def test_what_another_workload_made_does_not_count_beside_it():
+    deployment = owned("Deployment", "cat", "", "")
+    replicas = owned("ReplicaSet", "cat-5d4f", "Deployment", "cat")
+    pod = owned("Pod", "cat-5d4f-x", "ReplicaSet", "cat-5d4f", "v1")
+    alone = owned("Pod", "alone", "", "", "v1")
+    foreign = owned("Pod", "other-1", "StatefulSet", "other", "v1")
+
+    def names(*manifests):
+        return {one.name for one in registry(*manifests).all_workloads()}
+
+    assert names(deployment, replicas, pod, alone, foreign) == {"cat", "alone", "other-1"}
+    assert names(deployment, pod) == {"cat"}
+    assert names(replicas, pod) == {"cat-5d4f"}
+    assert names(pod) == {"cat-5d4f-x"}
+
+
+def test_a_namespace_that_was_read_whole_has_no_other_services():
+    host = "nobody.demo.svc.cluster.local"
+    assert Registry(Resources.parse([])).get(host) is not None
+    assert Registry(Resources.parse([], whole=["demo"])).get(host) is None
+    assert Registry(Resources.parse([], whole=["other"])).get(host) is not None

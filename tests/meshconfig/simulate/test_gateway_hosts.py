@@ -41,7 +41,7 @@ def test_a_virtual_service_with_no_route_for_the_gateway_is_as_good_as_not_there
     ],
 )
 def test_a_host_in_any_case_and_with_any_port(host, expected):
-    assert served(virtual_service("vs", says(201), hosts=(A_HOST,)), host=host, gateway="demo/gw") == expected
+    assert served(virtual_service("vs", says(201), hosts=(A_HOST,)), host=host, port=80, gateway="demo/gw") == expected
 
 
 def test_a_host_that_the_gateway_does_not_serve_is_404():

@@ -145,7 +145,7 @@ REDIRECTS = [
 
 @pytest.mark.parametrize(("redirect", "port", "status", "location"), REDIRECTS)
 def test_redirects(redirect, port, status, location):
-    decision = acted({"redirect": redirect}, path="/x?q=1", host=f"shop.example.com{port}")
+    decision = acted({"redirect": redirect}, path="/x?q=1", host=f"shop.example.com{port}", port=80)
     assert decision.outcome == Redirect(status, location)
 
 
