@@ -10,10 +10,13 @@ Labels = Mapping[str, str]
 
 
 class PodTemplates:
-    """The labels of Pods, and of the Pod templates of Deployments and any other resources."""
+    """The labels of Pods, and of the Pod templates of Deployments and any other resources.
+
+    `gateways` has the workloads of gateways by namespace, each with its labels as text.
+    """
 
     def __init__(self, resources: Resources) -> None:
-        self.gateways: set[str] = set()
+        self.gateways: dict[str, set[str]] = defaultdict(set)
         self._namespaces: set[str] = set()
         self._without_label: set[str] = set()
         self._by_label: dict[tuple[str, str], list[tuple[str, Labels]]] = defaultdict(list)
@@ -47,7 +50,7 @@ class PodTemplates:
         for label in labels.items():
             self._by_label[label].append((resource.namespace, labels))
         if annotations.get("inject.istio.io/templates") == "gateway" or labels.get("istio", "").endswith("gateway"):
-            self.gateways.add(f"{resource} ({_shown(labels.items())})")
+            self.gateways[resource.namespace].add(f"{resource} ({_shown(labels.items())})")
 
 
 def _shown(labels: Iterable[tuple[str, str]]) -> str:

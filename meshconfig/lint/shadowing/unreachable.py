@@ -11,7 +11,7 @@ from meshconfig.lint.shadowing.match_index import MatchIndex
 
 class Reason(Enum):
     CATCH_ALL = "catch-all"  # the earlier match takes every request
-    SAME = "same"  # both matches are equal
+    SAME = "same"  # both matches are equal, and leave some requests
     SWALLOWED = "swallowed"  # the earlier match has fewer conditions
 
 
@@ -78,20 +78,19 @@ def unreachable(owner: VirtualService) -> Unreachable:
     matches: list[UnreachableMatch] = []
     for index, route in enumerate(owner.spec.http):
         alternatives = conditions(owner, route, index)
-        found = [one for one in (_unreachable(place, each, earlier) for place, each in alternatives) if one]
-        if len(found) == len(alternatives):
-            routes.append(UnreachableRoute(index, tuple(found)))
-        if route.delegate is not None:
-            continue
+        found = [_unreachable(place, each, earlier) for place, each in alternatives]
+        dead = [one for one in found if one]
+        if len(dead) == len(alternatives):
+            routes.append(UnreachableRoute(index, tuple(dead)))
         within_route = MatchIndex[MatchPosition](earlier.gateways)
-        for place, each in alternatives:
-            if len(found) < len(alternatives) and (one := _unreachable(place, each, within_route)):
+        for before, (place, each) in zip(found, alternatives, strict=True):
+            # One match is told once: that an earlier route takes its requests says more than that this route does.
+            if len(dead) < len(alternatives) and (one := before or _unreachable(place, each, within_route)):
                 matches.append(one)
             within_route.add(place, each)
-            earlier.add(place, each)
-        if len(found) < len(alternatives):
-            matches += found
-    return Unreachable(tuple(routes), tuple(sorted(set(matches), key=lambda one: (one.at.route, one.at.match or 0))))
+            if route.delegate is None:
+                earlier.add(place, each)
+    return Unreachable(tuple(routes), tuple(matches))
 
 
 def gateways_of(owner: VirtualService) -> frozenset[str]:
@@ -103,8 +102,8 @@ def _unreachable(place: MatchPosition, later: Condition, earlier: MatchIndex[Mat
     if found is None:
         return None
     by, condition_before = found
-    if later == condition_before:
-        reason = Reason.SAME
+    if condition_before.always:
+        reason = Reason.CATCH_ALL
     else:
-        reason = Reason.CATCH_ALL if condition_before.always else Reason.SWALLOWED
+        reason = Reason.SAME if later == condition_before else Reason.SWALLOWED
     return UnreachableMatch(place, by, reason)

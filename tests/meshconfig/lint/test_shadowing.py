@@ -241,10 +241,17 @@ def test_gl201_counts_a_match_for_every_request_as_none(findings, routed):
         assert [(one.code, one.path) for one in found] == [("GL201", "spec.http[2]")]
 
 
-def test_gl201_every_route_behind_it_is_named(findings, routed):
-    found = findings(routed(None, "{uri: {prefix: /a}}", None))
-    assert [one.path for one in found if one.code == "GL201"] == ["spec.http[1]"]
-    assert [one.path for one in found if one.code == "GL202"] == ["spec.http[2]"]
+def test_gl201_every_route_behind_it_is_named_one_for_every_request_too(findings, routed):
+    found = findings(routed(None, "{uri: {prefix: /a}}", None, "{uri: {prefix: /}}"))
+    assert [(one.code, one.path) for one in found] == [("GL201", f"spec.http[{number}]") for number in (1, 2, 3)]
+    assert all("http[0] takes every request" in one.message for one in found)
+
+
+def test_gl201_and_not_gl207_tells_of_shares_in_two_routes(codes, routed):
+    weighted = routed(None, None).replace("}}]}", "}, weight: 50}]}")
+    assert weighted.count("weight") == 2
+    assert codes(weighted) == ["GL201", "GL207"]  # the first route has a weight that does nothing
+    assert codes(weighted.replace("weight: 50", "weight: 100", 1)) == ["GL201"]
 
 
 def test_gl202_a_repeated_match_of_a_living_route_is_named_alone(findings, routed):
@@ -257,3 +264,23 @@ def test_gl204_a_narrower_match_beside_a_wider_one_of_its_own_route(findings, ro
     (finding,) = findings(routed("{headers: {env: {}}}, {headers: {env: {exact: gray}}}", None))
     assert (finding.code, finding.path, finding.level) == ("GL204", "spec.http[0].match[1]", "info")
     assert "match[0]" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("matches", "code", "earlier"),
+    [
+        # Within its route the first match is wider, and so is the route before it, which leads elsewhere.
+        (("{headers: {a: {}}}", "{headers: {b: {}}}, {headers: {a: {exact: x}, b: {exact: y}}}"), "GL204", "http[0]"),
+        (
+            ("{headers: {a: {}}}", "{headers: {a: {exact: x}}}, {headers: {a: {exact: x}}}, {uri: {prefix: /a}}"),
+            "GL204",
+            "http[0]",
+        ),
+        (("{headers: {a: {}}}", "{headers: {a: {}}}, {uri: {prefix: /a}}, {headers: {a: {}}}"), "GL202", "http[0]"),
+    ],
+)
+def test_gl204_and_gl202_tell_of_a_match_once(findings, routed, matches, code, earlier):
+    found = findings(routed(*matches, None))
+    assert len({one.path for one in found}) == len(found) > 0
+    assert {one.code for one in found} == {code}
+    assert all(earlier in one.message for one in found)
