@@ -34,6 +34,7 @@ from meshconfig.lint.names import Names
 from meshconfig.lint.pods import PodTemplates
 from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
 from meshconfig.load import Document, FieldPath
+from meshconfig.simulate import Index as Simulation
 
 T = TypeVar("T")
 KUBERNETES_GATEWAY = "Gateway.gateway.networking.k8s.io"
@@ -153,6 +154,16 @@ class Index:
         )
 
     @cached_property
+    def delegates(self) -> dict[str, VirtualService]:
+        """The VirtualServices without hosts, by `namespace/name`."""
+        return {one.key: one for one in self.resources.virtual_services if not one.spec.hosts}
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """The index of the same resources that requests are simulated with."""
+        return Simulation(self.resources)
+
+    @cached_property
     def pods(self) -> PodTemplates:
         return PodTemplates(self.resources)
 
@@ -160,6 +171,14 @@ class Index:
     def uses(self) -> list[Use]:
         """Every destination of every VirtualService."""
         return [use for one in self.resources.virtual_services for use in _uses(one)]
+
+    @cached_property
+    def _uses_by_owner(self) -> dict[str, list[Use]]:
+        return _grouped((use.owner.key, use) for use in self.uses)
+
+    def uses_of(self, owner: VirtualService) -> list[Use]:
+        """The destinations of one VirtualService."""
+        return self._uses_by_owner.get(owner.key, [])
 
     @cached_property
     def routed_hosts(self) -> set[str]:

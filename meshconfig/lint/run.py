@@ -30,7 +30,8 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
     resources = Resources.parse(given, default_namespace=default_namespace)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
     joined, replaced = one_of_each(resources, made)
-    return Index(joined, tuple(specs), resources, replaced)
+    rollouts = tuple(document for document in own if document.kind == "Rollout")
+    return Index(joined, tuple(specs), resources, replaced, rollouts)
 
 
 def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:

@@ -208,7 +208,7 @@ def test_gl203_a_match_for_one_gateway_leaves_the_others(codes, routed):
 def test_gl203_names_each_route_that_takes_a_part(findings, routed):
     earlier = ("{headers: {env: {prefix: g}}}", "{uri: {prefix: /a}}")
     text = routed(*earlier, "{headers: {env: {exact: gray}}}, {uri: {exact: /a/b}}", None)
-    (finding,) = findings(text)
+    (finding,) = [one for one in findings(text) if one.code != "GL222"]
     assert (finding.code, finding.path) == ("GL203", "spec.http[2]")
     assert "http[0] and http[1] takes" in finding.message
 
@@ -280,7 +280,7 @@ def test_gl204_a_narrower_match_beside_a_wider_one_of_its_own_route(findings, ro
     ],
 )
 def test_gl204_and_gl202_tell_of_a_match_once(findings, routed, matches, code, earlier):
-    found = findings(routed(*matches, None))
+    found = [one for one in findings(routed(*matches, None)) if one.code != "GL222"]
     assert len({one.path for one in found}) == len(found) > 0
     assert {one.code for one in found} == {code}
     assert all(earlier in one.message for one in found)
