@@ -15,7 +15,7 @@ def check(index: Index) -> Iterator[Hit]:
 
 RULE = Rule(
     code="GL110",
-    level=Level.WARNING,
+    level=Level.INFO,
     title="The input contains two different resources of one kind, namespace and name.",
     fix="Keep one of the two, or rename one.",
     why="A cluster has one resource of each name: what is applied last replaces the other. All other rules check the "

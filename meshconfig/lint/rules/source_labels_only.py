@@ -4,12 +4,18 @@ from collections.abc import Iterator
 
 from meshconfig.istio import VirtualService
 from meshconfig.istio.gateways import in_mesh
+from meshconfig.istio.pods import ADDED_LABELS
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.lint.shadowing.unreachable import conditions
 
 OF_THE_CALLER = ("label", "namespace")
+
+
+def _has_everybody(label: str) -> bool:
+    """Whether Istio gives each Pod this label: such routes are for clusters, zones or nodes, and so for all callers."""
+    return label.startswith(ADDED_LABELS)
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -21,7 +27,7 @@ def check(index: Index) -> Iterator[Hit]:
 
 def _open_to_all(owner: VirtualService) -> bool:
     return any(
-        one.gateways is not None or all(kind not in OF_THE_CALLER for kind, _ in one.values)
+        one.gateways is not None or all(kind not in OF_THE_CALLER or _has_everybody(name) for kind, name in one.values)
         for number, route in enumerate(owner.spec.http)
         for _, one in conditions(owner, route, number)
     )

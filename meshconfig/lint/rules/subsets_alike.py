@@ -1,8 +1,9 @@
 """Two subsets of a host that select the same Pods, or of which one selects those of the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from meshconfig.istio import DestinationRule, Subset
+from meshconfig.istio import DestinationRule, Resource, Subset
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.origin import Rendered
@@ -12,7 +13,10 @@ Labels = frozenset[tuple[str, str]]
 
 
 def check(index: Index) -> Iterator[Hit]:
+    labelled = {name for one in index.resources.others for name in _labelled_by(one)}
     for rule in index.resources.destination_rules:
+        if rule.key in labelled:
+            continue
         earlier: dict[Labels, Subset] = {}
         wider = _by_label(rule)
         for number, subset in enumerate(rule.spec.subsets):
@@ -26,6 +30,18 @@ def check(index: Index) -> Iterator[Hit]:
             elif found := _containing(wider, labels):
                 level = Level.WARNING if isinstance(rule.source, Rendered) else Level.INFO
                 yield Hit(rule, path, f"these Pods are {found.name}'s as well, which asks for fewer labels", level)
+
+
+def _labelled_by(resource: Resource[Any]) -> Iterator[str]:
+    """The DestinationRules, as `namespace/name`, whose subsets a Rollout of Argo gives further labels while it runs.
+
+    Source: Argo Rollouts, "Istio", Subset-level Traffic Splitting.
+    """
+    found: Any = resource.manifest if resource.kind == "Rollout" else {}
+    for part in ("spec", "strategy", "canary", "trafficRouting", "istio", "destinationRule", "name"):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    if isinstance(found, str):
+        yield f"{resource.namespace}/{found}"
 
 
 def _by_label(rule: DestinationRule) -> dict[tuple[str, str], list[tuple[Labels, Subset]]]:

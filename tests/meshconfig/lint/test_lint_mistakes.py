@@ -356,6 +356,15 @@ def test_gl305_each_subset_has_pods_of_its_own(of, one, other, level):
         ]
 
 
+@pytest.mark.parametrize(("name", "namespace", "found"), [("cat", "demo", 0), ("dog", "demo", 1), ("cat", "other", 1)])
+def test_gl305_argo_gives_its_subsets_labels_when_they_run(of, name, namespace, found):
+    routing = f"{{istio: {{destinationRule: {{name: {name}, stableSubsetName: prod}}}}}}"
+    rollout = f"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {{name: r, namespace: {namespace}}}\n"
+    rollout += f"spec: {{strategy: {{canary: {{trafficRouting: {routing}}}}}}}\n---\n"
+    alike = rule("cat", "{name: prod, labels: {app: cat}}, {name: gray, labels: {app: cat}}")
+    assert len(of("GL305", rollout + alike)) == found
+
+
 @pytest.mark.parametrize(
     ("prod", "gray", "found"),
     [

@@ -212,6 +212,12 @@ def test_gl215_a_match_for_a_gateway_has_no_labels_to_ask_for(codes, routed):
     assert codes(routed("{sourceLabels: {app: a}}", extra=FRONT, hosts="a.example.com")) == []
 
 
+def test_gl215_labels_that_istio_gives_to_each_pod_are_everybody_s(codes, routed):
+    clusters = [f"{{sourceLabels: {{topology.istio.io/cluster: {name}}}}}" for name in ("east", "west")]
+    assert codes(routed(*clusters)) == []
+    assert codes(routed(clusters[0].replace("{topology", "{app: a, topology"))) == ["GL215"]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "clash"),
     [("'.'", "shop", False), ("'.'", "'*'", True), ("a, b", "b", True), ("'~'", "'*'", False)],
