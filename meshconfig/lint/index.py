@@ -118,6 +118,11 @@ class Index:
         """Every DestinationRule that may apply to a host, in whatever namespace: by its name, or by a wildcard."""
         return [rule for name in (host, *wildcards(host)) for rule in self.destination_rules.get(name, ())]
 
+    def rules_with(self, host: str, subset: str) -> list[DestinationRule]:
+        """Those of them that have a subset of this name."""
+        found = (one for name in (host, *wildcards(host)) for one, _, _ in self.subsets.get((name, subset), ()))
+        return list({one.key: one for one in found}.values())
+
     @cached_property
     def rules_in_force(self) -> DestinationRules:
         """The DestinationRules as pilot finds them for a proxy."""

@@ -7,10 +7,15 @@ from enum import Enum
 from typing import NamedTuple
 
 from meshconfig.istio import DestinationRule
+from meshconfig.istio.destination_rules import Selected
 from meshconfig.istio.exports import ALL, ROOT_NAMESPACE, namespaces, visible
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.lint.index import Index, Use
+
+Known = dict[
+    tuple[str, str], tuple[Selected, bool]
+]  # host and client → the rule in force, and whether that is in doubt
 
 ANYWHERE = ""  # the namespace of a caller of which nothing is known
 
@@ -40,17 +45,17 @@ class Unfound(NamedTuple):
 
 def unfound(index: Index) -> list[Unfound]:
     """Every destination whose subset is missing for some proxy. What the input cannot show is left out."""
-    return [found for use in index.uses if use.destination.subset and (found := _judged(index, use))]
+    known: Known = {}
+    return [found for use in index.uses if use.destination.subset and (found := _judged(index, use, known))]
 
 
-def _judged(index: Index, use: Use) -> Unfound | None:
-    rules = index.rules_of(use.host)
-    having = [rule for rule in rules if any(one.name == use.destination.subset for one in rule.spec.subsets)]
+def _judged(index: Index, use: Use, known: Known) -> Unfound | None:
+    rules, having = index.rules_of(use.host), index.rules_with(use.host, use.destination.subset)
     if not having:
         return Unfound(use, Why.NOWHERE) if rules or _are_known(index, use) else None
-    if rules == having and any(_is_for_all(index, rule, use.host) for rule in having):
+    if len(rules) == len(having) and any(_is_for_all(index, rule, use.host) for rule in having):
         return None
-    missing = [client for client in _clients(use, rules) if not _finds(index, use, client)]
+    missing = [client for client in _clients(use, rules) if not _finds(index, use, client, known)]
     if not missing or (not in_mesh(use.owner.spec.gateways) and len(missing) < len(_clients(use, rules))):
         return None
     return _explained(index, use, missing[0], rules, having)
@@ -87,8 +92,11 @@ def _clients(use: Use, rules: list[DestinationRule]) -> list[str]:
     return list(dict.fromkeys([ANYWHERE, *served, owner.namespace, *(rule.namespace for rule in rules)]))
 
 
-def _finds(index: Index, use: Use, client: str) -> bool:
-    found, doubt = index.rules_in_force.select(use.host, index.service_namespace(use.host), client, None)
+def _finds(index: Index, use: Use, client: str, known: Known) -> bool:
+    key = (use.host, client)
+    if key not in known:
+        known[key] = index.rules_in_force.select(use.host, index.service_namespace(use.host), client, None)
+    found, doubt = known[key]
     return doubt or use.destination.subset in found.subsets
 
 

@@ -1,10 +1,10 @@
 """Weights among versions of a host that is balanced by a hash."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from meshconfig.istio import DestinationRule
+from meshconfig.istio import DestinationRule, fqdn
 from meshconfig.istio.destinations import weighted
+from meshconfig.istio.hosts import wildcards
 from meshconfig.istio.policies import effective
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index, Use
@@ -12,10 +12,13 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
+    hashed = {found for rule in index.resources.destination_rules for found in _hashed(rule)}
     told: set[tuple[int, object]] = set()
-    for use in index.uses:
+    for use in index.uses if hashed else ():
         key = (id(use.owner), use.path[2])
-        if use.http and use.path[3] == "route" and key not in told and _is_drawn(use) and _is_hashed(index, use):
+        if key in told or not use.http or use.path[3] != "route" or not _is_drawn(use):
+            continue
+        if any((name, use.destination.subset) in hashed for name in (use.host, *wildcards(use.host))):
             told.add(key)
             message = f"{use.host} has consistentHash, which acts within the version that the weights have drawn"
             yield Hit(use.owner, ("spec", "http", use.path[2], "route"), message)
@@ -27,14 +30,12 @@ def _is_drawn(use: Use) -> bool:
     return len(route) > 1 and len({one.destination.subset for _, one in weighted(route)}) > 1
 
 
-def _is_hashed(index: Index, use: Use) -> bool:
-    return any(_hashes(rule, use.destination.subset) for rule in index.rules_of(use.host))
-
-
-def _hashes(rule: DestinationRule, name: str) -> bool:
-    subset = next((one for one in rule.spec.subsets if one.name == name), None)
-    balancer: Mapping[str, Any] | Any = effective(rule.spec.traffic_policy, subset).get("loadBalancer")
-    return isinstance(balancer, Mapping) and bool(balancer.get("consistentHash"))
+def _hashed(rule: DestinationRule) -> Iterator[tuple[str, str]]:
+    """The rule's host in full, with each subset that is balanced by a hash."""
+    for subset in rule.spec.subsets:
+        balancer = effective(rule.spec.traffic_policy, subset).get("loadBalancer")
+        if isinstance(balancer, Mapping) and balancer.get("consistentHash"):
+            yield fqdn(rule.spec.host, rule.namespace), subset.name
 
 
 RULE = Rule(
