@@ -27,7 +27,7 @@ from meshconfig.istio import (
 from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
-from meshconfig.istio.hosts import namespace_of, wildcards
+from meshconfig.istio.hosts import is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
 from meshconfig.lint.copies import Replaced
 from meshconfig.lint.names import Names
@@ -116,12 +116,19 @@ class Index:
 
     def rules_of(self, host: str) -> list[DestinationRule]:
         """Every DestinationRule that may apply to a host, in whatever namespace: by its name, or by a wildcard."""
-        return [rule for name in (host, *wildcards(host)) for rule in self.destination_rules.get(name, ())]
+        return [rule for name in self._rule_hosts(host) for rule in self.destination_rules.get(name, ())]
+
+    def _rule_hosts(self, host: str) -> Iterable[str]:
+        return (host, *wildcards(host)) if self._has_wildcard_rules else (host,)
+
+    @cached_property
+    def _has_wildcard_rules(self) -> bool:
+        return any(map(is_wildcard, self.destination_rules))
 
     def rules_with(self, host: str, subset: str) -> list[DestinationRule]:
         """Those of them that have a subset of this name."""
-        found = (one for name in (host, *wildcards(host)) for one, _, _ in self.subsets.get((name, subset), ()))
-        return list({one.key: one for one in found}.values())
+        found = [one for name in self._rule_hosts(host) for one, _, _ in self.subsets.get((name, subset), ())]
+        return found if len(found) < 2 else list({one.key: one for one in found}.values())
 
     @cached_property
     def rules_in_force(self) -> DestinationRules:

@@ -7,6 +7,7 @@ from meshconfig.groups import Group
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.model import Carries
 from meshconfig.simulate import Carrying, loss
 from meshconfig.simulate.request import Pairs
 
@@ -26,6 +27,7 @@ def _lost(group: Group) -> Iterator[tuple[str, str]]:
     services = {one.name: one for one in model.services}
     carrying = Carrying((model.tag,), {one.host: one.carries for one in model.services})
     callees = _Callees(group)
+    steps: dict[tuple[Carries, Pairs], tuple[Pairs, str | None]] = {}  # the same for all services that carry alike
     waiting, seen = [*_entered(group)], set[Reached]()
     while waiting:
         reached = waiting.pop()
@@ -34,9 +36,13 @@ def _lost(group: Group) -> Iterator[tuple[str, str]]:
             continue
         seen.add(reached)
         service = services[name]
-        sent = carrying.sent(service.host, received)
-        if message := loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage):
-            yield name, message
+        step = (service.carries, received)
+        if step not in steps:
+            sent = carrying.sent(service.host, received)
+            steps[step] = sent, loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage)
+        sent, lost = steps[step]
+        if lost:
+            yield name, loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage) or lost
         if sent:
             waiting += [(callee, sent) for callee in callees.new(name, sent)]
 

@@ -12,6 +12,7 @@ from meshconfig.lint.shadowing.condition import Condition, Key, covers
 from meshconfig.lint.shadowing.text import Texts, choices, is_closed, start
 
 T = TypeVar("T")
+FEW = 8  # up to here a list is quicker than the index
 
 
 class Slot(NamedTuple):
@@ -37,13 +38,23 @@ class MatchIndex(Generic[T]):
     def __init__(self, gateways: frozenset[str]) -> None:
         self.gateways = gateways
         self._always: tuple[T, Condition] | None = None
+        self._few: list[tuple[T, Condition]] | None = []
         self._slots: dict[Slot, list[tuple[T, Condition]]] = {}
         self._lengths: dict[tuple[str, Key], set[int]] = {}
 
     def add(self, whose: T, one: Condition) -> None:
         if one.always:
             self._always = self._always or (whose, one)
-            return
+        elif self._few is not None:
+            self._few.append((whose, one))
+            if len(self._few) > FEW:
+                few, self._few = self._few, None
+                for each in few:
+                    self._store(*each)
+        else:
+            self._store(whose, one)
+
+    def _store(self, whose: T, one: Condition) -> None:
         for slot in min(_places(one), key=self._size):
             self._slots.setdefault(slot, []).append((whose, one))
             self._lengths.setdefault((slot.kind, slot.key), set()).add(len(slot.text))
@@ -52,7 +63,8 @@ class MatchIndex(Generic[T]):
         """An earlier condition that takes every request that `later` would, and its owner; preferably a catch-all."""
         if self._always:
             return self._always
-        return next((found for found in self._candidates(later) if covers(found[1], later, self.gateways)), None)
+        candidates = self._candidates(later) if self._few is None else self._few
+        return next((found for found in candidates if covers(found[1], later, self.gateways)), None)
 
     def _size(self, slots: tuple[Slot, ...]) -> int:
         return len(self._slots.get(slots[0], ()))
