@@ -72,7 +72,7 @@ golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	  -k 'golden or bytes or reference or planned or the_table_is'
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
-	@for script in start carry otel_gaps compile lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py

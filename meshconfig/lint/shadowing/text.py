@@ -85,7 +85,7 @@ def may_be_empty(strings: Texts) -> bool:
     return within(exactly(""), strings) or any(one.kind is Kind.OPAQUE for one in strings)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=65536)
 def _texts(exact: str | None, prefix: str | None, pattern: str | None, fold: bool) -> Texts:
     if exact is not None:
         return (Atom(Kind.EXACT, exact, fold and _has_letters(exact)),)

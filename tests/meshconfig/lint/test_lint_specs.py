@@ -124,6 +124,24 @@ def test_gl605_is_no_matter_for_a_service_that_calls_nobody(codes):
     assert codes(fleet().replace("calls: [], carries: both", "calls: [], carries: none")) == []
 
 
+@pytest.mark.parametrize(
+    ("carries", "lost"),
+    [
+        (("both", "both", "both"), set()),
+        (("baggage", "both", "both"), {"a"}),
+        (("both", "baggage", "none"), {"b", "c"}),
+        (("header", "both", "baggage"), {"a", "c"}),  # what c sends is in baggage, and a reads the header
+    ],
+)
+def test_gl605_where_nobody_says_whom_it_calls_each_may_call_each_other(findings, carries, lost):
+    one = "    {0}: {{host: {0}, port: 80, carries: {1}, versions: {{prod: {{labels: {{env: prod}}}}}}}}\n"
+    services = "".join(one.format(name, how) for name, how in zip("abc", carries, strict=True))
+    text = "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: pets, namespace: demo}\nspec:\n"
+    text += f"  lanes: {{prod: {{}}, gray: {{versions: {{a: prod}}}}}}\n  services:\n{services}"
+    found = {one.path.split(".")[2] for one in findings(text) if one.code == "GL605"}
+    assert found == lost
+
+
 def test_gl606_says_what_keeping_costs_and_whom(findings):
     found = [one for one in findings(fleet(entry="baggage: keep")) if one.code == "GL606"]
     assert [(one.path, one.level) for one in found] == [("spec.entries[0].baggage", Level.INFO)]
