@@ -14,11 +14,10 @@ def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
         if not in_mesh(owner.spec.gateways):
             continue
-        destinations = {use.host for use in index.uses_of(owner)}
         for number, written in enumerate(owner.spec.hosts):
-            if fqdn(written, owner.namespace) in destinations:
-                continue  # GL102 says so of the destination
-            if wrong := _wrong(index, owner, fqdn(written, owner.namespace)):
+            host = fqdn(written, owner.namespace)
+            # GL102 says so of a host that is a destination too.
+            if (wrong := _wrong(index, owner, host)) and all(use.host != host for use in index.uses_of(owner)):
                 yield Hit(owner, ("spec", "hosts", number), wrong)
 
 

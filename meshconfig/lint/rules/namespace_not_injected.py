@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import VirtualService
-from meshconfig.istio.exports import ALL, namespaces
+from meshconfig.istio.exports import ALL
+from meshconfig.istio.exports import namespaces as seen_from
 from meshconfig.istio.gateways import in_mesh
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.istio.pods import AMBIENT, INJECTION, REVISION
@@ -13,8 +14,9 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    calling = {name for one in index.resources.virtual_services for name in _callers(one)}
-    for namespace in index.resources.namespaces:
+    namespaces = index.resources.namespaces
+    calling = {name for one in index.resources.virtual_services for name in _callers(one)} if namespaces else set()
+    for namespace in namespaces:
         labels = namespace.metadata.labels
         said = labels.get(INJECTION) or REVISION in labels or labels.get(AMBIENT) == "ambient"
         concerned = namespace.name in calling and namespace.name not in SYSTEM_NAMESPACES
@@ -27,7 +29,7 @@ def _callers(one: VirtualService) -> Iterator[str]:
     """The namespaces whose callers the routes between services are for, as far as the VirtualService shows it."""
     if not in_mesh(one.spec.gateways):
         return
-    seen = namespaces(one.spec.export_to, one.namespace)
+    seen = seen_from(one.spec.export_to, one.namespace)
     named = {match.source_namespace for route in one.spec.http for match in route.match}
     served = {namespace_of(host) or one.namespace for host in hosts_in_full(one)}
     yield from {one.namespace, *served, *named} if ALL in seen else seen

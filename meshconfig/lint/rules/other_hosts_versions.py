@@ -11,8 +11,10 @@ from meshconfig.lint.rule import Hit, Rule
 def check(index: Index) -> Iterator[Hit]:
     told: set[tuple[int, str]] = set()
     for use in index.uses:
+        if not use.http or not use.destination.subset or use.host not in index.services:
+            continue
         key = (id(use.owner), use.host)
-        if use.http and use.destination.subset and key not in told and _is_elsewhere(index, use):
+        if key not in told and _is_elsewhere(index, use):
             told.add(key)
             hosts = ", ".join(hosts_in_full(use.owner))
             message = f"these versions are chosen for callers of {hosts}; who calls {use.host} gets every version"
@@ -23,7 +25,7 @@ def _is_elsewhere(index: Index, use: Use) -> bool:
     """Are both Services there, and is none of the routes for the one that the destinations are of?"""
     hosts = hosts_in_full(use.owner)
     services = index.services.keys()
-    if at_gateways(use.owner.spec.gateways) or use.host not in services or not services >= {*hosts}:
+    if at_gateways(use.owner.spec.gateways) or not services >= {*hosts}:
         return False
     own = any(one.host in hosts for one in index.uses_of(use.owner))
     return not own and use.host not in index.mesh_virtual_services

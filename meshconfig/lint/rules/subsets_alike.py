@@ -18,7 +18,7 @@ def check(index: Index) -> Iterator[Hit]:
         if rule.key in labelled:
             continue
         earlier: dict[Labels, Subset] = {}
-        wider = _by_label(rule)
+        wider = _by_label(rule) if len({len(one.labels) for one in rule.spec.subsets}) > 1 else {}
         for number, subset in enumerate(rule.spec.subsets):
             labels = frozenset(subset.labels.items())
             path = ("spec", "subsets", number, "labels")

@@ -1,5 +1,6 @@
 """Which routes of a VirtualService, and which of their OR-ed matches, no request can reach."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,7 +72,7 @@ def unreachable(owner: VirtualService) -> Unreachable:
 
     A route with a delegate covers nothing, because requests that no route of the delegate matches go to the next route.
     """
-    if len(owner.spec.http) < 2 and all(len(route.match) < 2 for route in owner.spec.http):
+    if _are_plainly_apart(owner.spec.http):
         return Unreachable()
     earlier = MatchIndex[MatchPosition](gateways_of(owner))
     routes: list[UnreachableRoute] = []
@@ -91,6 +92,21 @@ def unreachable(owner: VirtualService) -> Unreachable:
             if route.delegate is None:
                 earlier.add(place, each)
     return Unreachable(tuple(routes), tuple(matches))
+
+
+def _are_plainly_apart(routes: Sequence[HTTPRoute]) -> bool:
+    """Whether each route but the last asks for one header by a value that no other asks for, as most specs render."""
+    asked: set[tuple[str, str]] = set()
+    for number, route in enumerate(routes):
+        if not route.match:
+            return number == len(routes) - 1
+        if len(route.match) > 1 or len(route.match[0].headers) != 1:
+            return len(routes) == 1 and len(route.match) == 1
+        ((name, text),) = route.match[0].headers.items()
+        if text.exact is None or (name.lower(), text.exact) in asked:
+            return len(routes) == 1
+        asked.add((name.lower(), text.exact))
+    return True
 
 
 def gateways_of(owner: VirtualService) -> frozenset[str]:

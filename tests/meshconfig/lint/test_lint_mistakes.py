@@ -1,4 +1,4 @@
-"""GL112, GL113, GL218 to GL225, GL305, GL403 to GL405, GL505: mistakes that Istio takes without a word."""
+"""GL112, GL113, GL218 to GL228, GL305, GL403 to GL405, GL505: mistakes that Istio takes without a word."""
 
 import re
 
@@ -333,6 +333,60 @@ spec:
 """
     (finding,) = findings(spec)
     assert (finding.code, finding.path, finding.location.line) == ("GL225", "spec.entries[0].routes[0]", 12)
+
+
+@pytest.mark.parametrize(
+    ("bound", "asked", "wrong"),
+    [
+        ("", "demo/gw", True),
+        ("demo/gw", "mesh", True),
+        ("gw", "other/gw", True),
+        ("gw", "demo/gw", False),
+        ("demo/gw", "gw, mesh", False),
+        ("", "mesh", False),
+        ("gw, mesh", "mesh", False),
+    ],
+)
+def test_gl226_a_match_is_for_a_gateway_of_its_virtual_service(of, bound, asked, wrong):
+    http = f"{{match: [{{gateways: [{asked}]}}], route: [{to('cat')}]}}, {TO_CAT}"
+    assert (
+        of("GL226", virtual_service("v", http, "a.org", bound)) == [("spec.http[0].match[0].gateways", "error")] * wrong
+    )
+    assert of("GL226", virtual_service("v", http, "", bound)) == []  # a delegate
+
+
+@pytest.mark.parametrize(
+    ("match", "path"),
+    [
+        ("{uri: {prefix: '/api/*'}}", "uri.prefix"),
+        ("{uri: {exact: '/*/items'}}", "uri.exact"),
+        ("{authority: {exact: '*.example.com'}}", "authority.exact"),
+        ("{uri: {regex: '/api/.*'}}", None),
+        ("{headers: {accept: {exact: '*/*'}}}", None),
+        ("{uri: {prefix: /api/}}", None),
+    ],
+)
+def test_gl227_a_star_is_a_character(of, routed, match, path):
+    found = [(f"spec.http[0].match[0].{path}", "warning")] if path else []
+    assert of("GL227", routed(match, None)) == found
+
+
+@pytest.mark.parametrize(
+    ("regex", "only"),
+    [
+        ("^/api", "/api"),
+        (r"^/api/v1\.0", "/api/v1.0"),
+        ("^/api$", None),  # the whole value is what was meant
+        ("^/api.*", None),
+        ("/api", None),
+        ("^/(a|b)", None),
+        ("^/a|/b", None),
+    ],
+)
+def test_gl228_an_expression_is_compared_with_the_whole_value(findings, routed, regex, only):
+    for match in (f"{{uri: {{regex: '{regex}'}}}}", f"{{headers: {{a: {{regex: '{regex}'}}}}}}"):
+        found = [one.message for one in findings(routed(match, None)) if one.code == "GL228"]
+        assert found == ([f"this takes {only} alone, and not what starts with it"] if only else [])
 
 
 @pytest.mark.parametrize(
