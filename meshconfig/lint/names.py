@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from meshconfig.errors import nearest
 
-FEW = 50
+FEW = 20
 _START = 3
 
 

@@ -22,13 +22,15 @@ def check(index: Index) -> Iterator[Hit]:
 
 
 def _is_elsewhere(index: Index, use: Use) -> bool:
-    """Are both Services there, and is none of the routes for the one that the destinations are of?"""
+    """Are both Services there, several versions chosen, and none of the routes for the Service that has them?"""
     hosts = hosts_in_full(use.owner)
     services = index.services.keys()
     if at_gateways(use.owner.spec.gateways) or not services >= {*hosts}:
         return False
-    own = any(one.host in hosts for one in index.uses_of(use.owner))
-    return not own and use.host not in index.mesh_virtual_services
+    uses = index.uses_of(use.owner)
+    versions = {one.destination.subset for one in uses if one.host == use.host}
+    own = any(one.host in hosts for one in uses)
+    return len(versions) > 1 and not own and use.host not in index.mesh_virtual_services
 
 
 RULE = Rule(

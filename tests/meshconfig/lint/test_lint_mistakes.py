@@ -173,6 +173,8 @@ def test_gl219_versions_are_chosen_where_the_called_service_is_the_host(of):
     shifted = f"{{match: [{{uri: {{prefix: /m}}}}], route: [{to('mouse', 'gray')}]}}, {TO_CAT}"
     assert of("GL219", given + virtual_service("mouse", shifted)) == []
     assert of("GL219", wrong) == []  # neither Service is given
+    one_version = f"{{route: [{to('mouse', 'prod')}]}}"
+    assert of("GL219", given + virtual_service("mouse", one_version)) == []
 
 
 def test_gl219_an_outside_host_may_lead_to_an_egress_gateway_s_versions(of):
