@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from meshconfig.istio import Resource, Resources
 from meshconfig.lint.origin import Rendered
@@ -30,6 +30,8 @@ def one_of_each(given: Resources, made: Resources) -> tuple[Resources, tuple[Rep
         part.name: (*getattr(given, part.name), *getattr(made, part.name)) for part in fields(Resources)
     }
     last = {_key(one): one for every in joined.values() for one in every}
+    if len(last) == sum(map(len, joined.values())):
+        return Resources(**cast(dict[str, Any], joined)), ()
     kept: dict[str, Any] = {name: tuple(one for one in every if _lasts(one, last)) for name, every in joined.items()}
     return Resources(**kept), tuple(_replaced(joined.values(), last))
 

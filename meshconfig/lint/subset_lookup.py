@@ -10,7 +10,7 @@ from meshconfig.istio import DestinationRule
 from meshconfig.istio.destination_rules import Selected
 from meshconfig.istio.exports import ALL, ROOT_NAMESPACE, namespaces, visible
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
-from meshconfig.istio.hosts import namespace_of
+from meshconfig.istio.hosts import is_wildcard, namespace_of
 from meshconfig.lint.index import Index, Use
 
 Known = dict[
@@ -46,7 +46,17 @@ class Unfound(NamedTuple):
 def unfound(index: Index) -> list[Unfound]:
     """Every destination whose subset is missing for some proxy. What the input cannot show is left out."""
     known: Known = {}
-    return [found for use in index.uses if use.destination.subset and (found := _judged(index, use, known))]
+    plain = _found_by_all(index)
+    asked = [use for use in index.uses if (name := use.destination.subset) and (use.host, name) not in plain]
+    return [found for use in asked if (found := _judged(index, use, known))]
+
+
+def _found_by_all(index: Index) -> set[tuple[str, str]]:
+    """The hosts and subsets of which nothing more needs to be asked: the host has one rule, which all proxies find."""
+    single = [(host, rules[0]) for host, rules in index.destination_rules.items() if len(rules) == 1]
+    if any(map(is_wildcard, index.destination_rules)):
+        return set()  # a caller's own wildcard goes before the rule of the Service's namespace
+    return {(host, one.name) for host, rule in single if _is_for_all(index, rule, host) for one in rule.spec.subsets}
 
 
 def _judged(index: Index, use: Use, known: Known) -> Unfound | None:
