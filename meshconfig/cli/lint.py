@@ -90,10 +90,9 @@ def command(
         subject = index(documents, default_namespace=namespace)
         rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
-        # Within the block: the collector would scan everything for the first few objects that printing makes.
-        print(report(findings, output), end="")
-        if output is Format.TEXT:
-            stderr().print(summary(findings))
+    print(report(findings, output), end="")
+    if output is Format.TEXT:
+        stderr().print(summary(findings))
     sys.exit(_status(findings, Level(fail_on.value)))
 
 
