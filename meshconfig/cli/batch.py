@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def batch() -> Iterator[None]:
-    """Switch Python's cyclic garbage collector off while the block runs.
+    """Switch Python's cyclic garbage collector off while the block runs, and leave out what there is then for good.
 
     A command creates millions of small objects, frees almost none, and ends. The collector would scan all of them again
-    and again: on 10,000 services it took two thirds of the time. Importing modules is work of the same kind.
+    and again: on 10,000 services it took two thirds of the time. One scan afterwards, for the few objects that printing
+    makes, took a quarter of it. Importing modules is work of the same kind.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -18,4 +19,5 @@ def batch() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()
             gc.enable()

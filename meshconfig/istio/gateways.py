@@ -117,6 +117,18 @@ def ends_https(server: "Server") -> bool:
     )
 
 
+def passes_tls(server: "Server") -> bool:
+    """True for a server that passes TLS through by its server name (SNI), so that `tls` routes apply.
+
+    Source: pkg/config/gateway, IsPassThroughServer; pilot gateway.go, buildGatewayNetworkFiltersFromTLSRoutes.
+    """
+    return (
+        ports.parse(server.port.protocol) in (HTTPS, "tls")
+        and server.tls is not None
+        and "PASSTHROUGH" in server.tls.mode
+    )
+
+
 def routes_http(server: "Server") -> bool:
     """True for a server that reads HTTP, so that `http` routes apply. Any other server forwards bytes."""
     return is_plain_http(server) or ends_https(server)

@@ -4,6 +4,7 @@ Source: istio pkg/config/host (Name), pilot model/config.go (ResolveShortnameToF
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 CLUSTER_DOMAIN = "svc.cluster.local"
@@ -42,6 +43,7 @@ def fqdns(hosts: Iterable[str], namespace: str) -> tuple[str, ...]:
     return tuple(fqdn(host, namespace).lower() for host in hosts)
 
 
+@lru_cache(maxsize=65536)
 def service_name(host: str) -> ServiceName | None:
     """The Service that a full host belongs to; None for a host that is no Service of this cluster."""
     head = host.removesuffix(f".{CLUSTER_DOMAIN}")

@@ -12,7 +12,7 @@ class UnknownError(Exception):
     """A condition that cannot be decided; the message says why."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32768)  # a spec with 10,000 lanes asks for as many, several times
 def compiled(pattern: str) -> Any:
     """The RE2 program of a pattern, or None where RE2 refuses it."""
     import re2  # most resources have no regular expression

@@ -28,8 +28,8 @@ def unmodelled(view: View) -> list[str]:
 class Metadata(View):
     name: str = ""
     namespace: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class StringMatch(View):
@@ -46,19 +46,19 @@ class HTTPMatchRequest(View):
     scheme: StringMatch | None = None
     method: StringMatch | None = None
     authority: StringMatch | None = None
-    headers: dict[str, StringMatch] = {}
-    without_headers: dict[str, StringMatch] = {}
-    query_params: dict[str, StringMatch] = {}
+    headers: dict[str, StringMatch] = Field(default_factory=dict)
+    without_headers: dict[str, StringMatch] = Field(default_factory=dict)
+    query_params: dict[str, StringMatch] = Field(default_factory=dict)
     ignore_uri_case: bool = False
     port: int | None = None
     gateways: tuple[str, ...] = ()
-    source_labels: dict[str, str] = {}
+    source_labels: dict[str, str] = Field(default_factory=dict)
     source_namespace: str = ""
 
 
 class HeaderOperations(View):
-    set: dict[str, str] = {}
-    add: dict[str, str] = {}
+    set: dict[str, str] = Field(default_factory=dict)
+    add: dict[str, str] = Field(default_factory=dict)
     remove: tuple[str, ...] = ()
 
 
@@ -184,7 +184,7 @@ class VirtualServiceSpec(View):
 
 class Subset(View):
     name: str
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     traffic_policy: dict[str, Any] | None = None
 
 
@@ -217,7 +217,7 @@ class Server(View):
 
 
 class GatewaySpec(View):
-    selector: dict[str, str] = {}
+    selector: dict[str, str] = Field(default_factory=dict)
     servers: tuple[Server, ...] = ()
 
 
@@ -231,7 +231,7 @@ class ServicePort(View):
 
 class ServiceSpec(View):
     ports: tuple[ServicePort, ...] = ()
-    selector: dict[str, str] = {}
+    selector: dict[str, str] = Field(default_factory=dict)
     type: str = "ClusterIP"
     cluster_ip: str = Field(default="", alias="clusterIP")
     external_name: str = ""
@@ -244,8 +244,8 @@ class ServiceEntrySpec(View):
 
 
 class PodTemplateMeta(View):
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class PodTemplate(View):

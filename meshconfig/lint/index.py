@@ -4,10 +4,10 @@ A rule about a missing resource checks first that its kind was given: without an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from meshconfig.admission import Kind
 from meshconfig.groups import Group
@@ -25,17 +25,21 @@ from meshconfig.istio import (
     VirtualService,
     fqdn,
 )
+from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
-from meshconfig.istio.hosts import namespace_of, wildcards
+from meshconfig.istio.hosts import is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
+from meshconfig.lint.copies import Replaced
+from meshconfig.lint.names import Names
 from meshconfig.lint.pods import PodTemplates
 from meshconfig.lint.refused import Refused, refused
 from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
-from meshconfig.load import FieldPath
+from meshconfig.load import Document, FieldPath
+from meshconfig.simulate import Index as Simulation
 
 T = TypeVar("T")
-MANY = 500
+KUBERNETES_GATEWAY = "Gateway.gateway.networking.k8s.io"
 SYSTEM_NAMESPACES = frozenset({ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -57,11 +61,25 @@ class Index:
         resources: the given resources, and those that the groups render to.
         groups: the specs.
         given: the given resources alone. Rendered ones do not count, as they do not show what else exists.
+        replaced: resources of the input that others of the same name replace; `resources` is without them.
+        rollouts: the documents of kind Rollout.
     """
 
     resources: Resources
     groups: tuple[Group, ...] = ()
     given: Resources = field(default_factory=Resources)
+    replaced: tuple[Replaced, ...] = ()
+    rollouts: tuple[Document, ...] = ()
+
+    @cached_property
+    def _made(self) -> dict[Callable[["Index"], Any], Any]:
+        return {}
+
+    def once(self, make: Callable[["Index"], T]) -> T:
+        """What a function makes of this index, made once for all rules that need it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast(T, self._made[make])
 
     @cached_property
     def given_namespaces(self) -> dict[str, set[str]]:
@@ -89,9 +107,35 @@ class Index:
         return {one.key: one for one in self.resources.gateways}
 
     @cached_property
+    def kubernetes_gateways(self) -> set[str]:
+        """The Gateways of the Kubernetes Gateway API, each as `namespace/name`."""
+        return {one.key for one in self.resources.others if one.kind == KUBERNETES_GATEWAY}
+
+    @cached_property
     def destination_rules(self) -> dict[str, list[DestinationRule]]:
         """The DestinationRules by fully qualified host."""
         return _grouped((fqdn(one.spec.host, one.namespace), one) for one in self.resources.destination_rules)
+
+    def rules_of(self, host: str) -> list[DestinationRule]:
+        """Every DestinationRule that may apply to a host, in whatever namespace: by its name, or by a wildcard."""
+        return [rule for name in self._rule_hosts(host) for rule in self.destination_rules.get(name, ())]
+
+    def _rule_hosts(self, host: str) -> Iterable[str]:
+        return (host, *wildcards(host)) if self._has_wildcard_rules else (host,)
+
+    @cached_property
+    def _has_wildcard_rules(self) -> bool:
+        return any(map(is_wildcard, self.destination_rules))
+
+    def rules_with(self, host: str, subset: str) -> list[DestinationRule]:
+        """Those of them that have a subset of this name."""
+        found = [one for name in self._rule_hosts(host) for one, _, _ in self.subsets.get((name, subset), ())]
+        return found if len(found) < 2 else list({one.key: one for one in found}.values())
+
+    @cached_property
+    def rules_in_force(self) -> DestinationRules:
+        """The DestinationRules as pilot finds them for a proxy."""
+        return DestinationRules(self.resources.destination_rules)
 
     @cached_property
     def subsets(self) -> dict[tuple[str, str], list[tuple[DestinationRule, int, Subset]]]:
@@ -129,6 +173,16 @@ class Index:
         return refused([*everything(self.resources)], self.resources.unreadable)
 
     @cached_property
+    def delegates(self) -> dict[str, VirtualService]:
+        """The VirtualServices without hosts, by `namespace/name`."""
+        return {one.key: one for one in self.resources.virtual_services if not one.spec.hosts}
+
+    @cached_property
+    def simulation(self) -> Simulation:
+        """The index of the same resources that requests are simulated with."""
+        return Simulation(self.resources)
+
+    @cached_property
     def pods(self) -> PodTemplates:
         return PodTemplates(self.resources)
 
@@ -136,6 +190,14 @@ class Index:
     def uses(self) -> list[Use]:
         """Every destination of every VirtualService."""
         return [use for one in self.resources.virtual_services for use in _uses(one)]
+
+    @cached_property
+    def _uses_by_owner(self) -> dict[str, list[Use]]:
+        return _grouped((use.owner.key, use) for use in self.uses)
+
+    def uses_of(self, owner: VirtualService) -> list[Use]:
+        """The destinations of one VirtualService."""
+        return self._uses_by_owner.get(owner.key, [])
 
     @cached_property
     def routed_hosts(self) -> set[str]:
@@ -149,22 +211,58 @@ class Index:
         return [(one, found) for one, found in judged if found != Unreachable()]
 
     def knows_host(self, host: str) -> bool | None:
-        """Whether a host exists. None: the input does not show it.
+        """Whether a host is a Service or in a ServiceEntry. None: the input does not show it.
 
-        A Service counts as missing if others of its namespace were given, any other host if ServiceEntries were.
+        A ServiceEntry's wildcard is a host of its own: it is no cluster for the hosts that it covers. A Service counts
+        as missing if others of its namespace were given, any other host if ServiceEntries were.
         """
-        if host in self.services or any(name in self.service_entries for name in (host, *wildcards(host))):
+        if host in self.services or host in self.service_entries:
             return True
         namespace = namespace_of(host)
         if not namespace:
-            almost = f"{host}.{CLUSTER_DOMAIN}" in self.services
-            return False if almost or self.is_given("ServiceEntry") else None
+            return False if self.in_full(host) in self.services or self.is_given("ServiceEntry") else None
         return False if self.is_given("Service", namespace) else None
 
-    def hosts_like(self, host: str) -> list[str]:
-        """The hosts that a misspelt host may mean. Among very many hosts, only those with the same start."""
-        known = [*self.services, *self.service_entries]
-        return known if len(known) <= MANY else [one for one in known if one[:3] == host[:3]][:MANY]
+    def has_ports(self, host: str) -> bool:
+        """Whether a host is a Service with ports of its own: one that is given, and no ExternalName."""
+        return host in self.services and self.services[host].spec.type != "ExternalName"
+
+    def ports(self, host: str) -> frozenset[int]:
+        """The ports of a Service; empty where it is not given, or is an ExternalName, which needs none."""
+        return frozenset(one.port for one in self.services[host].spec.ports) if self.has_ports(host) else frozenset()
+
+    def is_covered(self, host: str) -> bool:
+        """Whether a host is within a wildcard of a ServiceEntry."""
+        return any(name in self.service_entries for name in wildcards(host))
+
+    def in_full(self, host: str) -> str:
+        """The Service that half a name may mean (`cat.demo`, `cat.demo.svc`), if the input names it; else empty.
+
+        To Istio such a name is complete, as every name with a dot.
+        """
+        full = f"{host.removesuffix('.svc')}.{CLUSTER_DOMAIN}"
+        known = full in self.services or full in self.named_services
+        return full if "." in host and known else ""
+
+    @cached_property
+    def named_services(self) -> set[str]:
+        """The Services that DestinationRules and destinations name in full."""
+        named = {use.host for use in self.uses} | self.destination_rules.keys()
+        return {host for host in named if namespace_of(host)}
+
+    def service_namespace(self, host: str) -> str | None:
+        """The namespace of a host's Service or ServiceEntry; None if it is not known."""
+        entries = self.service_entries.get(host)
+        return entries[0].namespace if entries else namespace_of(host)
+
+    @cached_property
+    def known_hosts(self) -> Names:
+        """The hosts of Services and ServiceEntries."""
+        return Names((*self.services, *self.service_entries))
+
+    @cached_property
+    def known_gateways(self) -> Names:
+        return Names((*self.gateways, *self.kubernetes_gateways))
 
 
 def hosts_in_full(owner: VirtualService) -> list[str]:

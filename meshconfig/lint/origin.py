@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from meshconfig.backend import Manifest, backend
 from meshconfig.errors import Location
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
-from meshconfig.model import Origin, OwnGateway, Route, RouteTable, Subset, SubsetTable, Table
+from meshconfig.model import Origin, OwnGateway, Route, RouteId, RouteTable, Subset, SubsetTable, Table
 from meshconfig.render import owner
 from meshconfig.spec.istio_policy import Policy
 
@@ -76,14 +77,31 @@ class Rendered:
 
     def route(self, number: int) -> Route:
         """One route of a VirtualService."""
-        assert isinstance(self.table, RouteTable)  # only a VirtualService has routes
-        return self.table.routes[number]
+        return self._routes[number]
 
     def last_of_path(self, number: int) -> int:
         """At an entry, the last HTTP route for the same path."""
-        assert isinstance(self.table, RouteTable)
-        path_route = _origin(self.table.routes[number]).path_route
-        return max(other for other, route in enumerate(self.table.routes) if _origin(route).path_route == path_route)
+        return self._last_of_paths[_origin(self.route(number)).path_route]
+
+    def alike(self, number: int) -> list[int]:
+        """At an entry, which has each of its lanes and admits for every path: the routes with this one's id."""
+        return self._by_id[self.route(number).id]
+
+    @cached_property
+    def _last_of_paths(self) -> dict[int | None, int]:
+        return {_origin(route).path_route: number for number, route in enumerate(self._routes)}
+
+    @cached_property
+    def _by_id(self) -> dict[RouteId, list[int]]:
+        found: dict[RouteId, list[int]] = {}
+        for number, route in enumerate(self._routes):
+            found.setdefault(route.id, []).append(number)
+        return found
+
+    @property
+    def _routes(self) -> tuple[Route, ...]:
+        assert isinstance(self.table, RouteTable)  # only a VirtualService has routes
+        return self.table.routes
 
 
 def _origin(route: Route) -> Origin:

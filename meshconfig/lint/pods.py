@@ -10,11 +10,15 @@ Labels = Mapping[str, str]
 
 
 class PodTemplates:
-    """The labels of Pods, and of the Pod templates of Deployments and any other resources."""
+    """The labels of Pods, and of the Pod templates of Deployments and any other resources.
+
+    `gateways` has the workloads of gateways by namespace, each with its labels as text.
+    """
 
     def __init__(self, resources: Resources) -> None:
-        self.gateways: set[str] = set()
+        self.gateways: dict[str, set[str]] = defaultdict(set)
         self._namespaces: set[str] = set()
+        self._named: dict[tuple[str, str], str] = {}
         self._without_label: set[str] = set()
         self._by_label: dict[tuple[str, str], list[tuple[str, Labels]]] = defaultdict(list)
         for resource in (*resources.workloads, *resources.others):
@@ -40,14 +44,19 @@ class PodTemplates:
         """Whether all Pod templates of the namespace request a sidecar by their own label."""
         return namespace in self._namespaces and namespace not in self._without_label
 
+    def named(self, namespace: str, name: str) -> str:
+        """The workload of this name with its Pods' labels, as text; empty if there is none."""
+        return self._named.get((namespace, name), "")
+
     def _add(self, resource: Resource[Any], labels: Labels, annotations: Labels) -> None:
         self._namespaces.add(resource.namespace)
+        self._named[resource.namespace, resource.name] = f"{resource} ({_shown(labels.items())})"
         if labels.get("sidecar.istio.io/inject") != "true":
             self._without_label.add(resource.namespace)
         for label in labels.items():
             self._by_label[label].append((resource.namespace, labels))
         if annotations.get("inject.istio.io/templates") == "gateway" or labels.get("istio", "").endswith("gateway"):
-            self.gateways.add(f"{resource} ({_shown(labels.items())})")
+            self.gateways[resource.namespace].add(self.named(resource.namespace, resource.name))
 
 
 def _shown(labels: Iterable[tuple[str, str]]) -> str:

@@ -14,11 +14,15 @@ from meshconfig.load import FieldPath
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A mistake that a check found: the resource or group, the field, and a message."""
+    """A mistake that a check found: the resource or group, the field, and a message.
+
+    `level` replaces the rule's own where this case is milder or worse than most.
+    """
 
     owner: Resource[Any] | Group
     path: FieldPath
     message: str
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

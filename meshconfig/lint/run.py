@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from meshconfig.errors import Location, dotted
+from meshconfig.errors import dotted
 from meshconfig.groups import Group, check_kind, groups, is_own
 from meshconfig.istio import Resource, Resources
+from meshconfig.lint.copies import one_of_each
 from meshconfig.lint.finding import Finding
 from meshconfig.lint.index import Index
 from meshconfig.lint.origin import Rendered, rendered
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.load import Document, FieldPath
+from meshconfig.load import Document
 
 
 def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
@@ -26,7 +27,9 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
     given = [(document.value, document) for document in documents if not is_own(document)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
-    return Index(_joined(resources, made), tuple(specs), resources)
+    joined, replaced = one_of_each(resources, made)
+    rollouts = tuple(document for document in own if document.kind == "Rollout")
+    return Index(joined, tuple(specs), resources, replaced, rollouts)
 
 
 def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:
@@ -54,23 +57,7 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
     if isinstance(source, Rendered):
         owner, path = source.group, source.field(path)
     if isinstance(owner, Group):
-        return _found(rule, owner.locate(path), path, hit.message, f"LaneGroup {'/'.join(owner.key)}")
-    return _found(rule, owner.locate(*path), path, hit.message, str(owner))
-
-
-def _found(rule: Rule, location: Location, path: FieldPath, message: str, whose: str) -> Finding:
-    return Finding(location, rule.code, dotted(path), message, whose, rule.level)
-
-
-def _joined(one: Resources, other: Resources) -> Resources:
-    return Resources(
-        virtual_services=one.virtual_services + other.virtual_services,
-        destination_rules=one.destination_rules + other.destination_rules,
-        gateways=one.gateways + other.gateways,
-        services=one.services + other.services,
-        service_entries=one.service_entries + other.service_entries,
-        workloads=one.workloads + other.workloads,
-        namespaces=one.namespaces + other.namespaces,
-        others=one.others + other.others,
-        unreadable=one.unreadable + other.unreadable,
-    )
+        location, whose = owner.locate(path), f"LaneGroup {'/'.join(owner.key)}"
+    else:
+        location, whose = owner.locate(*path), str(owner)
+    return Finding(location, rule.code, dotted(path), hit.message, whose, hit.level or rule.level)

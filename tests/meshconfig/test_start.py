@@ -139,3 +139,15 @@ def test_on_a_terminal_explain_is_in_colour_and_says_the_same(monkeypatch, grayl
     code, coloured, said = graylane("explain", *SPEC, *ASKED)
     assert "\x1b[1m" in coloured
     assert (code, re.sub(r"\x1b\[[0-9;]*m", "", coloured), said) == plain
+
+
+def test_the_collector_searches_no_object_of_a_batch_again():
+    code = (
+        "import gc\nfrom meshconfig.cli.batch import batch\n"
+        "with batch():\n    kept = [[number] for number in range(100_000)]\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 100_000\n"
+        "gc.disable()\nfrozen = gc.get_freeze_count()\n"
+        "with batch():\n    more = [[number] for number in range(100_000)]\n"
+        "assert not gc.isenabled() and gc.get_freeze_count() == frozen\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

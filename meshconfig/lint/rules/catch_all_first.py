@@ -18,7 +18,8 @@ RULE = Rule(
     code="GL201",
     level=Level.ERROR,
     title="A route stands behind one that takes every request.",
-    fix="Put the route without a match last.",
+    fix="Put the route that takes every request last: one without a match, or for the path /. To split requests by "
+    "weights, give one route several destinations.",
     why="Envoy takes the first route that matches: whatever follows a route without a match never answers.",
     istio=("IST0130",),
     resources=check,

@@ -16,9 +16,10 @@ def check(index: Index) -> Iterator[Hit]:
         default = next((number for number, route in enumerate(owner.spec.http) if not route.match), None)
         if default is None:
             continue
-        chosen = _subset_hosts(owner, default)
-        for place, one in enumerate(owner.spec.http[default].route):
-            if not one.destination.subset and fqdn(one.destination.host, owner.namespace) in chosen:
+        whole = [(place, one) for place, one in enumerate(owner.spec.http[default].route) if not one.destination.subset]
+        chosen = _subset_hosts(owner, default) if whole else set()
+        for place, one in whole:
+            if fqdn(one.destination.host, owner.namespace) in chosen:
                 path = ("spec", "http", default, "route", place, "destination")
                 yield Hit(owner, path, f"no subset: untagged requests go to every version of {one.destination.host}")
 

@@ -1,4 +1,4 @@
-"""A destination that stands twice in one route."""
+"""A route with two equal destinations."""
 
 from collections.abc import Iterator
 

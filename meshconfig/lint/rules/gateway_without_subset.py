@@ -11,10 +11,11 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    chosen = _chosen_by_own_routes(index)
-    for use in index.uses:
-        if not use.http or not at_gateways(use.owner.spec.gateways) or use.destination.subset:
-            continue
+    whole = [
+        use for use in index.uses if use.http and not use.destination.subset and at_gateways(use.owner.spec.gateways)
+    ]
+    chosen = _chosen_by_own_routes(index) if whole else {}
+    for use in whole:
         other = next((one.owner for one in chosen.get(use.host, ()) if one.owner is not use.owner), None)
         if other:
             message = f"this leads to every version of {use.host}: {other} chooses among them between services only"

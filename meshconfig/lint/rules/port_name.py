@@ -24,7 +24,7 @@ def check(index: Index) -> Iterator[Hit]:
 
 RULE = Rule(
     code="GL501",
-    level=Level.WARNING,
+    level=Level.INFO,
     title="A port's name does not follow `<protocol>[-suffix]`, and appProtocol does not name the protocol either.",
     fix="Name it http or http-SOMETHING (grpc, tcp, … for others), or set appProtocol.",
     why="Istio guesses from the first bytes. Without HTTP, no route applies; and gateways send HTTP/1.1.",

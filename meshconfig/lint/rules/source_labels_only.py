@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import VirtualService
+from meshconfig.istio import HTTPMatchRequest, VirtualService
 from meshconfig.istio.gateways import in_mesh
+from meshconfig.istio.pods import ADDED_LABELS
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.lint.shadowing.unreachable import conditions
 
-OF_THE_CALLER = ("label", "namespace")
+
+def _has_everybody(label: str) -> bool:
+    """Whether Istio gives each Pod this label: such routes are for clusters, zones or nodes, and so for all callers."""
+    return label.startswith(ADDED_LABELS)
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -20,11 +23,12 @@ def check(index: Index) -> Iterator[Hit]:
 
 
 def _open_to_all(owner: VirtualService) -> bool:
-    return any(
-        one.gateways is not None or all(kind not in OF_THE_CALLER for kind, _ in one.values)
-        for number, route in enumerate(owner.spec.http)
-        for _, one in conditions(owner, route, number)
-    )
+    return any(not route.match or any(map(_is_open, route.match)) for route in owner.spec.http)
+
+
+def _is_open(match: HTTPMatchRequest) -> bool:
+    """Does it take any caller? Istio ignores the caller's labels in a match that names gateways."""
+    return bool(match.gateways) or (not match.source_namespace and all(map(_has_everybody, match.source_labels)))
 
 
 RULE = Rule(

@@ -7,6 +7,7 @@ from meshconfig.groups import Group
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.model import Carries
 from meshconfig.simulate import Carrying, loss
 from meshconfig.simulate.request import Pairs
 
@@ -25,18 +26,25 @@ def _lost(group: Group) -> Iterator[tuple[str, str]]:
     model = group.model
     services = {one.name: one for one in model.services}
     carrying = Carrying((model.tag,), {one.host: one.carries for one in model.services})
+    callees = _Callees(group)
+    steps: dict[tuple[Carries, Pairs], tuple[Pairs, str | None]] = {}  # the same for all services that carry alike
     waiting, seen = [*_entered(group)], set[Reached]()
     while waiting:
         reached = waiting.pop()
         name, received = reached
-        if reached in seen or not (callees := _called(group, name)):
+        if reached in seen or not callees.has_any(name):
             continue
         seen.add(reached)
         service = services[name]
-        sent = carrying.sent(service.host, received)
-        if message := loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage):
-            yield name, message
-        waiting += [(callee, sent) for callee in callees if sent]
+        step = (service.carries, received)
+        if step not in steps:
+            sent = carrying.sent(service.host, received)
+            steps[step] = sent, loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage)
+        sent, lost = steps[step]
+        if lost:
+            yield name, loss(name, service.carries, model.tag, received, sent, in_baggage=model.baggage) or lost
+        if sent:
+            waiting += [(callee, sent) for callee in callees.new(name, sent)]
 
 
 def _entered(group: Group) -> Iterator[Reached]:
@@ -54,11 +62,26 @@ def _entered(group: Group) -> Iterator[Reached]:
         yield from ((name, both) for name in spec.services if name not in called)
 
 
-def _called(group: Group, name: str) -> tuple[str, ...]:
-    """The services that it calls; where no service says so, each of the others may be."""
-    services = group.spec.spec.services
-    said = any(one.calls for one in services.values())
-    return services[name].calls if said else tuple(other for other in services if other != name)
+class _Callees:
+    """The services that each service calls; where no service says so, each of the others may be."""
+
+    def __init__(self, group: Group) -> None:
+        self._calls = {name: one.calls for name, one in group.spec.spec.services.items()}
+        self._said = any(self._calls.values())
+        self._senders: dict[Pairs, str] = {}
+
+    def has_any(self, name: str) -> bool:
+        return bool(self._calls[name]) if self._said else len(self._calls) > 1
+
+    def new(self, name: str, sent: Pairs) -> tuple[str, ...]:
+        """The callees that these headers reach for the first time, as far as that is known.
+
+        Where each service may call each other one, a first sender's headers reach all others, a second one's the first.
+        """
+        if self._said:
+            return self._calls[name]
+        first = self._senders.setdefault(sent, name)
+        return tuple(other for other in self._calls if other != name) if first == name else (first,)
 
 
 RULE = Rule(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from meshconfig.errors import nearest
-from meshconfig.istio import CLUSTER_DOMAIN
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -18,10 +16,11 @@ def check(index: Index) -> Iterator[Hit]:
 
 def hint(index: Index, host: str) -> str:
     """What was meant, perhaps. Istio completes a name without dots only; `cat.demo` is a host of its own to it."""
-    full = f"{host}.{CLUSTER_DOMAIN}"
-    if full in index.services:
+    if full := index.in_full(host):
         return f"; to Istio a name with a dot is complete: write {full}"
-    return nearest(host, index.hosts_like(host))
+    if index.is_covered(host):
+        return "; a ServiceEntry for a wildcard makes no cluster for the hosts within it: add one for this host"
+    return index.known_hosts.nearest(host)
 
 
 RULE = Rule(

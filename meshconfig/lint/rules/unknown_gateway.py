@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from meshconfig.errors import nearest
 from meshconfig.istio import MESH
 from meshconfig.istio.gateways import gateway_name
 from meshconfig.lint.finding import Level
@@ -14,9 +13,10 @@ def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
         for number, name in enumerate(owner.spec.gateways):
             full = gateway_name(name, owner.namespace)
-            if name == MESH or full in index.gateways or not index.is_given("Gateway", full.partition("/")[0]):
+            known = name == MESH or full in index.gateways or full in index.kubernetes_gateways
+            if known or not index.is_given("Gateway", full.partition("/")[0]):
                 continue
-            message = f"there is no Gateway {full}{nearest(full, index.gateways)}"
+            message = f"there is no Gateway {full}{index.known_gateways.nearest(full)}"
             yield Hit(owner, ("spec", "gateways", number), message)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import fqdn
+from meshconfig.istio.hosts import is_wildcard
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -12,7 +13,7 @@ from meshconfig.lint.rules.unknown_destination import hint
 def check(index: Index) -> Iterator[Hit]:
     for rule in index.resources.destination_rules:
         host = fqdn(rule.spec.host, rule.namespace)
-        if not host.startswith("*") and index.knows_host(host) is False:
+        if not is_wildcard(host) and index.knows_host(host) is False and not index.is_covered(host):
             yield Hit(rule, ("spec", "host"), f"there is no Service or ServiceEntry {host}{hint(index, host)}")
 
 

@@ -1,26 +1,46 @@
-"""A route to a subset that no DestinationRule of its host has."""
+"""A route to a subset that the DestinationRule of its host does not have."""
 
 from collections.abc import Iterator
 
-from meshconfig.errors import nearest
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
+from meshconfig.lint.names import Names
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.subset_lookup import Unfound, Why, unfound
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for use in index.uses:
-        subset = use.destination.subset
-        if not subset or (use.host, subset) in index.subsets:
-            continue
-        rules = index.destination_rules.get(use.host, ())
-        if not rules and not index.is_given("DestinationRule"):
-            continue
-        known = [one.name for rule in rules for one in rule.spec.subsets]
-        what = (
-            f"no DestinationRule of {use.host} has a subset {subset}" if rules else f"{use.host} has no DestinationRule"
-        )
-        yield Hit(use.owner, (*use.path, "subset"), what + nearest(subset, known))
+    names: dict[str, Names] = {}
+    for one in index.once(unfound):
+        if one.why is Why.NOWHERE:
+            yield _hit(one, _nowhere(index, one, names))
+        elif one.why is Why.NOT_IN_FORCE:
+            yield _hit(one, _another(one))
+
+
+def _hit(one: Unfound, message: str) -> Hit:
+    return Hit(one.use.owner, (*one.use.path, "subset"), message)
+
+
+def _nowhere(index: Index, one: Unfound, names: dict[str, Names]) -> str:
+    host, subset = one.use.host, one.use.destination.subset
+    if full := index.in_full(host):
+        return f"{host} has no DestinationRule; to Istio a name with a dot is complete: write {full}"
+    rules = index.rules_of(host)
+    if not rules:
+        return f"{host} has no DestinationRule"
+    if host not in names:
+        names[host] = Names(each.name for rule in rules for each in rule.spec.subsets)
+    return f"no DestinationRule of {host} has a subset {subset}{names[host].nearest(subset)}"
+
+
+def _another(one: Unfound) -> str:
+    """Of several rules pilot uses the caller's namespace's own, and of one namespace's the most specific."""
+    where = f"callers in {one.client}" if one.client else "most callers"
+    used = ", ".join(rule.key for rule in one.rules) or "another one"
+    return (
+        f"for {where} the DestinationRule {used} goes before the one that has the subset {one.use.destination.subset}"
+    )
 
 
 RULE = Rule(

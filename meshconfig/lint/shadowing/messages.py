@@ -46,7 +46,7 @@ def _by_construction(owner: VirtualService, number: int, unreachable: frozenset[
     route = source.route(number)
     if last in unreachable or route.id.kind is not RouteKind.ADMIT:
         return number != last
-    same = [other for other in range(len(owner.spec.http)) if source.route(other).id == route.id]
+    same = source.alike(number)
     return number != same[0] or not unreachable.issuperset(same)
 
 

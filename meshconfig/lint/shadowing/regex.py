@@ -34,7 +34,7 @@ class Token:
     depth: int
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)  # what is read from them is kept, as they take much more room
 def tokens(pattern: str) -> tuple[Token, ...] | None:
     """The tokens of a pattern; None if it cannot be read with certainty."""
     if compiled(pattern) is None or _OPAQUE.search(pattern):
@@ -52,6 +52,7 @@ def tokens(pattern: str) -> tuple[Token, ...] | None:
     return tuple(found)
 
 
+@lru_cache(maxsize=65536)
 def literals(pattern: str) -> tuple[str, ...] | None:
     """The strings that a pattern matches, if it is one string or an alternative of strings: `gray|blue`, `^(a|b)$`."""
     parts = tokens(pattern)
@@ -69,6 +70,7 @@ def literals(pattern: str) -> tuple[str, ...] | None:
     return tuple(choices)
 
 
+@lru_cache(maxsize=65536)
 def head(pattern: str) -> tuple[str, bool]:
     """The literal text with which every match starts, and whether exactly `.*` follows it."""
     parts = tokens(pattern)
@@ -85,6 +87,7 @@ def head(pattern: str) -> tuple[str, bool]:
     return text, False
 
 
+@lru_cache(maxsize=65536)
 def before_anything(pattern: str) -> str | None:
     """The pattern without its final `.*`; a final `.+` leaves one `.`. None if the pattern has another end."""
     parts = tokens(pattern)

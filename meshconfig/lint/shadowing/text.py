@@ -25,7 +25,7 @@ class Atom:
     fold: bool = False
 
 
-Texts = tuple[Atom, ...]  # their union
+Texts = tuple[Atom, ...]  # their union: a list of exact strings, or one atom of another kind
 ANYTHING: Texts = (Atom(Kind.PREFIX, ""),)
 
 
@@ -46,16 +46,38 @@ def exactly(value: str) -> Texts:
     return (Atom(Kind.EXACT, value),)
 
 
-def the_one(strings: Texts) -> str | None:
-    """The string, if the set has exactly one."""
-    one = strings[0]
-    return one.value if len(strings) == 1 and one.kind is Kind.EXACT and not one.fold else None
-
-
-@lru_cache(maxsize=16384)
 def within(inner: Texts, outer: Texts) -> bool:
     """Whether every string of `inner` certainly belongs to `outer`."""
-    return outer == ANYTHING or all(any(_within(one, other) for other in outer) for one in inner)
+    if outer == ANYTHING or inner == outer:
+        return True
+    if len(outer) == 1:
+        return all(_within(one, outer[0]) for one in inner)
+    same, others = _parted(outer)
+    return all(one in same or any(_within(one, other) for other in others) for one in inner)
+
+
+@lru_cache(maxsize=1024)
+def _parted(strings: Texts) -> tuple[frozenset[Atom], Texts]:
+    """All atoms, for those that are equal to one; and those that may contain others."""
+    return frozenset(strings), tuple(one for one in strings if one.kind is not Kind.EXACT or one.fold)
+
+
+def choices(strings: Texts) -> tuple[str, ...]:
+    """The strings, if the set is a list of them; else none."""
+    return (
+        tuple(one.value for one in strings) if all(one.kind is Kind.EXACT and not one.fold for one in strings) else ()
+    )
+
+
+def start(strings: Texts) -> str:
+    """The text with which the strings start, in lower case. A set that contains others has a start of theirs."""
+    return _lower(_known_start(strings[0]))
+
+
+def is_closed(strings: Texts) -> bool:
+    """Whether no other set lies within this one as far as `within` can tell, but for lists of strings."""
+    one = strings[0]
+    return one.kind is Kind.OPAQUE or (one.kind is Kind.REGEX and regex.before_anything(one.value) is None)
 
 
 def may_be_empty(strings: Texts) -> bool:
@@ -63,7 +85,7 @@ def may_be_empty(strings: Texts) -> bool:
     return within(exactly(""), strings) or any(one.kind is Kind.OPAQUE for one in strings)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=65536)
 def _texts(exact: str | None, prefix: str | None, pattern: str | None, fold: bool) -> Texts:
     if exact is not None:
         return (Atom(Kind.EXACT, exact, fold and _has_letters(exact)),)

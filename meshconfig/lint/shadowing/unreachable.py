@@ -1,5 +1,6 @@
 """Which routes of a VirtualService, and which of their OR-ed matches, no request can reach."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,7 +12,7 @@ from meshconfig.lint.shadowing.match_index import MatchIndex
 
 class Reason(Enum):
     CATCH_ALL = "catch-all"  # the earlier match takes every request
-    SAME = "same"  # both matches are equal
+    SAME = "same"  # both matches are equal, and leave some requests
     SWALLOWED = "swallowed"  # the earlier match has fewer conditions
 
 
@@ -71,27 +72,41 @@ def unreachable(owner: VirtualService) -> Unreachable:
 
     A route with a delegate covers nothing, because requests that no route of the delegate matches go to the next route.
     """
-    if len(owner.spec.http) < 2 and all(len(route.match) < 2 for route in owner.spec.http):
+    if _are_plainly_apart(owner.spec.http):
         return Unreachable()
     earlier = MatchIndex[MatchPosition](gateways_of(owner))
     routes: list[UnreachableRoute] = []
     matches: list[UnreachableMatch] = []
     for index, route in enumerate(owner.spec.http):
         alternatives = conditions(owner, route, index)
-        found = [one for one in (_unreachable(place, each, earlier) for place, each in alternatives) if one]
-        if len(found) == len(alternatives):
-            routes.append(UnreachableRoute(index, tuple(found)))
-        if route.delegate is not None:
-            continue
+        found = [_unreachable(place, each, earlier) for place, each in alternatives]
+        dead = [one for one in found if one]
+        if len(dead) == len(alternatives):
+            routes.append(UnreachableRoute(index, tuple(dead)))
         within_route = MatchIndex[MatchPosition](earlier.gateways)
-        for place, each in alternatives:
-            if len(found) < len(alternatives) and (one := _unreachable(place, each, within_route)):
+        for before, (place, each) in zip(found, alternatives, strict=True):
+            # One match is told once: that an earlier route takes its requests says more than that this route does.
+            if len(dead) < len(alternatives) and (one := before or _unreachable(place, each, within_route)):
                 matches.append(one)
             within_route.add(place, each)
-            earlier.add(place, each)
-        if len(found) < len(alternatives):
-            matches += found
-    return Unreachable(tuple(routes), tuple(sorted(set(matches), key=lambda one: (one.at.route, one.at.match or 0))))
+            if route.delegate is None:
+                earlier.add(place, each)
+    return Unreachable(tuple(routes), tuple(matches))
+
+
+def _are_plainly_apart(routes: Sequence[HTTPRoute]) -> bool:
+    """Whether each route but the last asks for one header by a value that no other asks for, as most specs render."""
+    asked: set[tuple[str, str]] = set()
+    for number, route in enumerate(routes):
+        if not route.match:
+            return number == len(routes) - 1
+        if len(route.match) > 1 or len(route.match[0].headers) != 1:
+            return len(routes) == 1 and len(route.match) == 1
+        ((name, text),) = route.match[0].headers.items()
+        if text.exact is None or (name.lower(), text.exact) in asked:
+            return len(routes) == 1
+        asked.add((name.lower(), text.exact))
+    return True
 
 
 def gateways_of(owner: VirtualService) -> frozenset[str]:
@@ -103,8 +118,8 @@ def _unreachable(place: MatchPosition, later: Condition, earlier: MatchIndex[Mat
     if found is None:
         return None
     by, condition_before = found
-    if later == condition_before:
-        reason = Reason.SAME
+    if condition_before.always:
+        reason = Reason.CATCH_ALL
     else:
-        reason = Reason.CATCH_ALL if condition_before.always else Reason.SWALLOWED
+        reason = Reason.SAME if later == condition_before else Reason.SWALLOWED
     return UnreachableMatch(place, by, reason)

@@ -82,6 +82,24 @@ def test_gl210_every_place_needs_a_way_without_the_header(codes, routed, matches
     assert codes(routed(*matches)) == found
 
 
+@pytest.mark.parametrize("name", ["claims.groups", "claims[groups]", "claims.a.b"])
+def test_gl210_without_the_claim_404_is_what_was_meant(codes, routed, name):
+    claim = f'"@request.auth.{name}": {{exact: admin}}'
+    assert codes(routed(f"{{headers: {{{claim}}}}}")) == []
+    assert codes(routed(f"{{uri: {{prefix: /a}}, headers: {{{claim}, env: {{exact: gray}}}}}}")) == []
+    assert codes(routed(f"{{withoutHeaders: {{{claim}}}}}")) == []
+    assert codes(routed(f"{{headers: {{{claim}}}}}", "{headers: {env: {exact: gray}}}")) == ["GL210"]
+
+
+def test_gl210_says_that_another_path_s_route_may_take_the_request(findings, routed):
+    env = "{headers: {env: {exact: gray}}}"
+    (alone,) = findings(routed(env))
+    assert alone.message.endswith("gets 404")
+    (beside,) = findings(routed(env, "{uri: {prefix: /a}}"))
+    assert beside.path == "spec.http[0]"
+    assert beside.message.endswith("gets 404, except where the path of another route takes it")
+
+
 def test_gl210_a_delegate_may_leave_the_default_to_its_root(codes, routed):
     assert codes(routed("{headers: {env: {exact: gray}}}", hosts="")) == []
 
@@ -192,6 +210,12 @@ def test_gl215_a_match_for_a_gateway_has_no_labels_to_ask_for(codes, routed):
     both = "  gateways: [mesh, demo/front]\n"
     assert codes(routed("{sourceLabels: {app: a}, gateways: [mesh]}", extra=both)) == []
     assert codes(routed("{sourceLabels: {app: a}}", extra=FRONT, hosts="a.example.com")) == []
+
+
+def test_gl215_labels_that_istio_gives_to_each_pod_are_everybody_s(codes, routed):
+    clusters = [f"{{sourceLabels: {{topology.istio.io/cluster: {name}}}}}" for name in ("east", "west")]
+    assert codes(routed(*clusters)) == []
+    assert codes(routed(clusters[0].replace("{topology", "{app: a, topology"))) == ["GL215"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""GL601 to GL606, and findings in what a spec renders to: they name the spec's field and line."""
+"""GL601 to GL608, and findings in what a spec renders to: they name the spec's field and line."""
 
 import re
 from pathlib import Path
@@ -124,6 +124,24 @@ def test_gl605_is_no_matter_for_a_service_that_calls_nobody(codes):
     assert codes(fleet().replace("calls: [], carries: both", "calls: [], carries: none")) == []
 
 
+@pytest.mark.parametrize(
+    ("carries", "lost"),
+    [
+        (("both", "both", "both"), set()),
+        (("baggage", "both", "both"), {"a"}),
+        (("both", "baggage", "none"), {"b", "c"}),
+        (("header", "both", "baggage"), {"a", "c"}),  # what c sends is in baggage, and a reads the header
+    ],
+)
+def test_gl605_where_nobody_says_whom_it_calls_each_may_call_each_other(findings, carries, lost):
+    one = "    {0}: {{host: {0}, port: 80, carries: {1}, versions: {{prod: {{labels: {{env: prod}}}}}}}}\n"
+    services = "".join(one.format(name, how) for name, how in zip("abc", carries, strict=True))
+    text = "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: pets, namespace: demo}\nspec:\n"
+    text += f"  lanes: {{prod: {{}}, gray: {{versions: {{a: prod}}}}}}\n  services:\n{services}"
+    found = {one.path.split(".")[2] for one in findings(text) if one.code == "GL605"}
+    assert found == lost
+
+
 def test_gl606_says_what_keeping_costs_and_whom(findings):
     found = [one for one in findings(fleet(entry="baggage: keep")) if one.code == "GL606"]
     assert [(one.path, one.level) for one in found] == [("spec.entries[0].baggage", Level.INFO)]
@@ -132,6 +150,56 @@ def test_gl606_says_what_keeping_costs_and_whom(findings):
     (named,) = [one for one in findings(fleet(cat="baggage", entry="baggage: keep")) if one.code == "GL606"]
     assert named.message.endswith("sees no lane: cat")
     assert [one for one in findings(fleet(entry="baggage: replace")) if one.code == "GL606"] == []
+
+
+def circle(**calls):
+    one = "    {0}: {{host: {0}, port: 80, calls: [{1}], versions: {{prod: {{labels: {{env: prod}}}}}}}}\n"
+    services = "".join(one.format(name, ", ".join(callees)) for name, callees in calls.items())
+    head = "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: pets, namespace: demo}\nspec:\n"
+    return f"{head}  lanes: {{prod: {{}}}}\n  services:\n{services}"
+
+
+@pytest.mark.parametrize(
+    ("calls", "told"),
+    [
+        ({"a": "b", "b": "a"}, ["b → a → b"]),
+        ({"a": "b", "b": "c", "c": "b"}, ["c → b → c"]),
+        ({"a": "b", "b": "c", "c": "ab"}, ["c → a → b → c", "c → b → c"]),
+        ({"a": "bc", "b": "d", "c": "d", "d": ""}, []),  # two ways, no circle
+        ({"a": "b", "b": ""}, []),
+    ],
+)
+def test_gl607_a_circle_of_calls_is_told_with_the_services_on_it(findings, calls, told):
+    found = [one for one in findings(circle(**calls)) if one.code == "GL607"]
+    assert sorted(one.message for one in found) == [f"these calls lead in a circle: {text}" for text in told]
+    assert all(one.path == f"spec.services.{one.message.split(' ')[-1]}.calls" for one in found)
+    assert {one.level for one in found} <= {Level.INFO}
+
+
+def test_gl607_a_long_way_is_no_circle_and_no_traceback(codes):
+    chain = {f"s{number}": [f"s{number + 1}"] for number in range(1200)} | {"s1200": []}
+    assert "GL607" not in codes(circle(**chain))
+
+
+ROLLOUT = """\
+---
+apiVersion: graylane/v1
+kind: Rollout
+metadata: {name: cat-gray, namespace: %s}
+spec: {group: %s, services: {cat: {from: prod, to: gray}}, steps: [{weight: 10}, {pause: {}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("namespace", "group", "found"),
+    [("demo", "pets", []), ("demo", "petz", ["GL608"]), ("demo", "shop", ["GL608"]), ("other", "petz", [])],
+)
+def test_gl608_a_rollout_s_group_is_among_those_of_its_namespace(findings, namespace, group, found):
+    text = ROLLOUT % (namespace, group)
+    given = [one for one in findings(spec() + text) if one.code == "GL608"]
+    assert [one.code for one in given] == found
+    assert all(one.resource == "Rollout demo/cat-gray" and one.path == "spec.group" for one in given)
+    assert findings(text.removeprefix("---\n")) == []  # the groups are in other files
 
 
 def found_in(text):
@@ -235,12 +303,12 @@ def test_what_good_specs_render_to_has_no_error_or_warning(folder):
         if one.level != Level.INFO
     }
     # These lanes are strict and refuse, which is what the cases show; one of them has no version at all.
-    meant = {("strict-lane", "GL603"), ("trail", "GL602"), ("trail", "GL603")}
+    meant = {("strict-lane", "GL603"), ("trail", "GL602"), ("trail", "GL603"), ("path-routes", "GL225")}
     assert {(Path(file).parent.name, code) for file, code in found} <= meant
 
 
 # What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
-AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603", "GL605", "GL606"}
+AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603", "GL605", "GL606", "GL607"}
 
 
 @settings(max_examples=100, deadline=None)

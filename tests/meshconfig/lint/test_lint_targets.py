@@ -54,6 +54,25 @@ def test_gl301_a_service_that_selects_another_version_has_no_such_pods(codes):
     assert codes(text + service) == ["GL301"]
 
 
+@pytest.mark.parametrize(
+    ("subsets", "service", "level"),
+    [
+        ("prod gray", "app: cat", "warning"),  # prod is elsewhere: this file is a canary's
+        ("prod", "app: cat", "error"),  # the Service's Pods are here, and no subset has any
+        ("prod", "", "warning"),  # nothing shows that these Pods are the Service's
+        ("prod", "app: dog", "warning"),  # its Pods are elsewhere
+        ("prod gray", "app: cat, env: gray", "error"),  # no Pod anywhere is in the Service and has env: prod
+    ],
+)
+def test_gl301_a_version_that_may_be_elsewhere_is_no_error(findings, subsets, service, level):
+    text = RULE % ("cat", ", ".join(f"{{name: {one}, labels: {{env: {one}}}}}" for one in subsets.split()))
+    text += WORKLOAD % ("apps/v1", "Deployment", "demo", "app: cat, env: gray")
+    if service:
+        text += (SERVICE % ("demo", PORT)).replace("app: cat", service)
+    found = [one for one in findings(text) if one.code == "GL301"]
+    assert [(one.path, one.level) for one in found][:1] == [("spec.subsets[0].labels", level)]
+
+
 def test_gl301_says_nothing_of_a_namespace_whose_workloads_are_not_given(codes):
     assert codes(RULE % ("cat", GRAY) + WORKLOAD % ("apps/v1", "Deployment", "shop", "env: prod")) == []
 
@@ -69,6 +88,18 @@ def test_gl302_a_subset_that_prefers_some_of_all_pods_needs_no_labels(codes):
     assert codes(RULE % ("cat", "{name: gray, trafficPolicy: {loadBalancer: {simple: RANDOM}}}")) == ["GL302"]
     switched_off = policy.replace("[env=gray]", "[env=gray], enabled: false")
     assert codes(RULE % ("cat", f"{{name: gray, trafficPolicy: {switched_off}}}")) == ["GL302"]
+
+
+@pytest.mark.parametrize(
+    ("subsets", "level"),
+    [
+        ("{name: cnn}", "info"),  # as for an egress gateway: the subset is a name for a policy
+        ("{name: cnn}, {name: bbc}", "info"),
+        ("{name: gray}, {name: prod, labels: {env: prod}}", "warning"),
+    ],
+)
+def test_gl302_a_subset_among_versions_is_one(findings, subsets, level):
+    assert {(one.code, one.level) for one in findings(RULE % ("cat", subsets))} == {("GL302", level)}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +175,22 @@ def test_gl402_is_silent_until_a_gateway_s_own_workload_is_given(codes):
     assert codes(gateway + app + proxy) == ["GL402"]
 
 
+TEAM = WORKLOAD % ("apps/v1", "Deployment", "%s", "istio: team-gateway")
+
+
+@pytest.mark.parametrize(
+    "selector", ["istio: ingressgateway", "app: istio-ingressgateway", "istio: ingress", "istio: egressgateway"]
+)
+def test_gl402_the_gateway_that_istio_installs_is_in_nobody_s_files(codes, selector):
+    for place in ("demo", "istio-system"):
+        assert codes(TEAM % place + GATEWAY % ("one", "demo", selector, 80, "a.example.com")) == []
+
+
+@pytest.mark.parametrize(("place", "found"), [("demo", ["GL402"]), ("istio-system", ["GL402"]), ("other", [])])
+def test_gl402_a_gateway_s_workload_of_another_namespace_says_nothing_of_this_one(codes, place, found):
+    assert codes(TEAM % place + GATEWAY % ("one", "demo", "istio: teem-gateway", 80, "a.example.com")) == found
+
+
 @pytest.mark.parametrize(
     ("port", "unknown"),
     [
@@ -161,15 +208,16 @@ def test_gl402_is_silent_until_a_gateway_s_own_workload_is_given(codes):
         ("port: 53, name: dns, protocol: UDP", False),
     ],
 )
-def test_gl501_a_port_says_its_protocol_by_name_or_app_protocol(codes, port, unknown):
-    assert codes(SERVICE % ("demo", f"{{{port}}}")) == ["GL501"] * unknown
+def test_gl501_a_port_says_its_protocol_by_name_or_app_protocol(codes, findings, port, unknown):
+    found = findings(SERVICE % ("demo", f"{{{port}}}"))
+    assert [(one.code, one.level) for one in found] == [("GL501", "info")] * unknown
     assert codes(SERVICE % ("kube-system", f"{{{port}}}")) == []
 
 
 def test_gl502_one_http_port_is_enough(codes, routed):
     tcp, web = "{port: 1, name: tcp-a}", "{port: 2, name: web}"
     assert codes(SERVICE % ("demo", tcp) + routed(None)) == ["GL502"]
-    assert codes(SERVICE % ("demo", f"{tcp}, {PORT}") + routed(None)) == ["GL106"]
+    assert codes(SERVICE % ("demo", f"{tcp}, {PORT}") + routed(None)) == []
     assert "GL502" not in codes(SERVICE % ("demo", web) + routed(None))  # sniffed
     assert codes(SERVICE % ("demo", tcp) + routed(None, extra="  gateways: [demo/front]\n", hosts="a.org")) == []
 
@@ -188,15 +236,38 @@ NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, labels: {%s}}
         ("kube-system", "", []),
     ],
 )
-def test_gl503_a_namespace_says_who_injects(codes, name, labels, found):
-    assert codes(NAMESPACE % (name, labels)) == found
+def test_gl503_a_namespace_says_who_injects(findings, routed, name, labels, found):
+    route = routed(None).replace("demo", name)
+    assert [(one.code, one.level) for one in findings(NAMESPACE % (name, labels) + route)] == [
+        (c, "info") for c in found
+    ]
 
 
-def test_gl503_pods_may_all_ask_for_a_sidecar_themselves(codes):
+@pytest.mark.parametrize(
+    ("extra", "match", "found"),
+    [
+        ("", None, False),  # the routes are for callers of demo and shop
+        ("  exportTo: [tools]\n", None, True),
+        ("  exportTo: ['.']\n", None, False),
+        ("", "{sourceNamespace: tools}", True),
+        ("  gateways: [demo/front]\n", "{sourceNamespace: tools}", False),
+    ],
+)
+def test_gl503_is_about_namespaces_for_whose_callers_routes_are(codes, routed, extra, match, found):
+    host = "cat.shop.svc.cluster.local"
+    text = routed(*([match, None] if match else [None]), hosts=host, extra=extra)
+    assert codes(NAMESPACE % ("tools", "")) == []
+    assert ("GL503" in codes(NAMESPACE % ("tools", "") + text)) is found
+    concerned = not extra
+    assert ("GL503" in codes(NAMESPACE % ("shop", "") + text)) is concerned
+
+
+def test_gl503_pods_may_all_ask_for_a_sidecar_themselves(codes, routed):
     asks = WORKLOAD % ("apps/v1", "Deployment", "demo", 'sidecar.istio.io/inject: "true"')
-    assert codes(NAMESPACE % ("demo", "") + asks) == []
+    given = NAMESPACE % ("demo", "") + routed(None) + "---\n" + asks
+    assert codes(given) == []
     other = (WORKLOAD % ("apps/v1", "Deployment", "demo", "app: cat")).replace("cat-gray", "cat")
-    assert codes(NAMESPACE % ("demo", "") + asks + other) == ["GL503"]
+    assert codes(given + other) == ["GL503"]
 
 
 @pytest.mark.parametrize(

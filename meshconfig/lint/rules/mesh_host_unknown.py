@@ -1,0 +1,45 @@
+"""A host of a VirtualService of the mesh that no Service has."""
+
+from collections.abc import Iterator
+
+from meshconfig.istio import VirtualService, fqdn
+from meshconfig.istio.gateways import in_mesh
+from meshconfig.istio.hosts import is_wildcard, namespace_of
+from meshconfig.lint.finding import Level
+from meshconfig.lint.index import Index, hosts_in_full
+from meshconfig.lint.rule import Hit, Rule
+
+
+def check(index: Index) -> Iterator[Hit]:
+    for owner in index.resources.virtual_services:
+        if not in_mesh(owner.spec.gateways):
+            continue
+        for number, written in enumerate(owner.spec.hosts):
+            host = fqdn(written, owner.namespace)
+            # GL102 says so of a host that is a destination too.
+            if (wrong := _wrong(index, owner, host)) and all(use.host != host for use in index.uses_of(owner)):
+                yield Hit(owner, ("spec", "hosts", number), wrong)
+
+
+def _wrong(index: Index, owner: VirtualService, host: str) -> str:
+    if is_wildcard(host) or index.knows_host(host):
+        return ""
+    if full := index.in_full(host):
+        # The name in full is beside it: then the short spelling is only superfluous.
+        spelt = full in hosts_in_full(owner)
+        return "" if spelt else f"to Istio {host} is a host of its own, and callers of {full} never get these routes"
+    if namespace_of(host) and index.knows_host(host) is False:
+        near = index.known_hosts.nearest(host)
+        return f"there is no Service {host}: its name resolves nowhere, and Istio has its routes on port 80 only{near}"
+    return ""
+
+
+RULE = Rule(
+    code="GL112",
+    level=Level.WARNING,
+    title="A VirtualService between services has a host that is no Service.",
+    fix="Write the Service's full name, NAME.NAMESPACE.svc.cluster.local, or create the Service.",
+    why="Sidecars use a VirtualService for the Service that is its host. Without that Service nothing asks its routes.",
+    needs=("VirtualService",),
+    resources=check,
+)
