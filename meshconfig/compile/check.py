@@ -81,6 +81,20 @@ def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, o
         yield where, "at least one weight has to be above 0"
 
 
+def _baseline_share(where: FieldPath, split: Mapping[str, int], group: LaneGroup) -> Iterator[Wrong]:
+    """A split names the baseline: weights are relative, so `{gray: 5}` alone would send every request to gray."""
+    baseline, given = group.spec.tag.default, sum(split.values())
+    if baseline in split or not given or not {baseline, *split} <= group.spec.lanes.keys():
+        return
+    lanes = " and ".join(lane for lane, weight in split.items() if weight)
+    written = "{" + ", ".join(f"{lane}: {weight}" for lane, weight in [*split.items(), (baseline, max(0, 100 - given))])
+    yield (
+        where,
+        f"gives {baseline} no share, so every untagged request would go to {lanes}: weights are relative to each "
+        f"other; write {written}}}" + (f", or {baseline}: 0 if {lanes} is to get all" if given < 100 else ""),
+    )
+
+
 def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:
     try:
         condition(match)
@@ -149,6 +163,7 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
         yield from _expressible((*where, "admit", index, "match"), admit.match)
     if entry.split is not None:
         yield from _weights((*where, "split"), entry.split, spec.lanes, "lane")
+        yield from _baseline_share((*where, "split"), entry.split, group)
     for index, route in enumerate(entry.routes):
         at = (*where, "routes", index)
         if route.service not in spec.services:
