@@ -1,7 +1,8 @@
 """What the commands that use a cluster share: options, the connection, and the display of a change in progress."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,7 +97,7 @@ class ProgressPrinter:
         from meshconfig.cluster.change import Events, Watcher
 
         events = Events(step=self.step, wrote=self.wrote, barrier=self.barrier, drain=self.drain, ended=self.ended)
-        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events)
+        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events=events)
 
     def planned(self, prepared: "Prepared") -> None:
         """Called after each reading of the cluster, as a change may be planned again; each note is printed once."""
@@ -153,13 +154,19 @@ class ProgressPrinter:
         self._console.print(Text(text, style))
 
 
-def carry_out(client: "Client", one: "Wanted", choices: "Choices") -> "ChangeResult":
-    """Carry out the change of one group and print its progress on standard error."""
+def carry_out(
+    client: "Client", one: "Wanted", choices: "Choices", *, begin: Callable[[], None] = lambda: None
+) -> "ChangeResult":
+    """Carry out the change of one group and print its progress on standard error.
+
+    Parameters:
+        begin: called after all checks, before the first route is written. If it raises, none is.
+    """
     from meshconfig.cluster import change
 
     shown = ProgressPrinter(stderr())
     try:
-        return change.carry_out(client, one, choices, shown.watcher())
+        return change.carry_out(client, one, choices, replace(shown.watcher(), begin=begin))
     finally:
         shown.stop()
 

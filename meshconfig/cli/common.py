@@ -92,6 +92,16 @@ def needs(extra: str) -> Iterator[None]:
         raise GraylaneError(f"{error.name} is not installed: pip install 'graylane[{extra}]'") from None
 
 
+@contextmanager
+def answering_by_exit_status() -> Iterator[None]:
+    """For a command that exits with 1 to give an answer, such as "differs": every error in the block exits with 2."""
+    try:
+        yield
+    except GraylaneError as error:
+        error.exit_status = 2
+        raise
+
+
 def check_seconds(**options: float) -> None:
     """Options in seconds; `inf` and what is longer than any duration of a spec would wait for ever.
 

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 
 from meshconfig.cli import rollout_decide, rollout_run
 from meshconfig.cli.cluster import Context, Namespace, connect
-from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
+from meshconfig.cli.common import Files, Output, OutputFormat, answering_by_exit_status, needs, stderr, stdout
 from meshconfig.cli.rollout_decide import By, Name, Note
 from meshconfig.cli.rollout_files import Written, rollouts
 from meshconfig.cli.rollout_show import RolloutView, name, shown, table
@@ -126,6 +126,7 @@ def _tell(started: "Started") -> None:
 
 
 @app.command("status")
+@answering_by_exit_status()
 def status(
     rollout: Name,
     namespace: Namespace = "default",
@@ -137,8 +138,8 @@ def status(
 ) -> None:
     """Show a rollout: its phase and reason, steps, weights, Pods, measured metrics, and who did what.
 
-    Exit status: 0 while it proceeds or if it succeeded, 1 if it stopped after a failure or is rolled back. In a pipe,
-    --watch prints one block per change, with --output json one line.
+    Exit status: 0 while it proceeds or if it succeeded, 1 if it stopped after a failure or is rolled back, 2 for every
+    error, such as no cluster. In a pipe, --watch prints one block per change, with --output json one line.
 
     Examples:
 
