@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from meshconfig import groups
-from meshconfig.cli.common import needs, stderr
+from meshconfig.cli.common import needs, read_groups, stderr
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.barrier import Progress, Verification
@@ -78,7 +77,7 @@ def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
     """
     from meshconfig.cluster.change import Wanted
 
-    found = [group.spec for group in groups.read(files)]
+    found = [group.spec for group in read_groups(files)]
     action = "delete" if gone else "apply"
     return [Wanted(one.metadata.name, one.metadata.namespace, one, action, gone) for one in found]
 

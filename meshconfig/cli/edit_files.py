@@ -10,9 +10,9 @@ from difflib import unified_diff
 from pathlib import Path
 
 from meshconfig.atomic import Replacement, replace_file
+from meshconfig.cli.common import read_documents
 from meshconfig.edit.files import Texts
 from meshconfig.errors import InputError
-from meshconfig.load import load
 
 
 def read(files: Sequence[str]) -> Texts:
@@ -23,7 +23,7 @@ def read(files: Sequence[str]) -> Texts:
     """
     if "-" in files:
         raise InputError.at("-", "standard input cannot be edited: name the file")
-    names = dict.fromkeys(document.file for document in load(files))
+    names = dict.fromkeys(document.file for document in read_documents(files))
     return Texts({name: _text(Path(name)) for name in names})
 
 

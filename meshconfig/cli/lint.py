@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import stderr
+from meshconfig.cli.common import note_skipped, stderr
 from meshconfig.cli.rollout_files import rollouts
+from meshconfig.cli.sources import default_source, with_sources
 from meshconfig.errors import InputError
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
 from meshconfig.lint.report import Format, report
 from meshconfig.lint.report.text import summary
-from meshconfig.load import load
+from meshconfig.load import Document, empty, load
 
 Inputs = Annotated[
     list[str] | None,
@@ -22,7 +23,7 @@ Inputs = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="Spec, manifests, a directory of either, or - for standard input. Repeatable.",
+        help="Spec, manifests, a directory of either, or - for standard input. Repeatable. Default: ./graylane.yaml.",
         show_default=False,
     ),
 ]
@@ -33,11 +34,9 @@ class FailOn(StrEnum):
     WARNING = "warning"
 
 
+@with_sources
 def command(
     file: Inputs = None,
-    more: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Further files, as with -f.", show_default=False)
-    ] = None,
     output: Annotated[
         Format,
         typer.Option(
@@ -81,12 +80,10 @@ def command(
     if explain_code is not None:
         print(_explained(explain_code), end="")
         return
-    sources = [*(file or ()), *(more or ())]
-    if not sources:
-        raise InputError.at("graylane lint", "needs at least one -f FILE")
+    sources = file or [default_source()]
     ignored = [rule(code).code for code in ignore or ()]
     with batch():
-        documents = load(sources)
+        documents = _to_check(load(sources), sources)
         subject = index(documents, default_namespace=namespace)
         rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
@@ -94,6 +91,22 @@ def command(
     if output is Format.TEXT:
         stderr().print(summary(findings))
     sys.exit(_status(findings, Level(fail_on.value)))
+
+
+def _to_check(documents: list[Document], sources: list[str]) -> list[Document]:
+    """The documents to check; a note counts the others.
+
+    Raises:
+        InputError: there is nothing to check.
+    """
+    if not documents:
+        raise empty(sources)
+    foreign = [document for document in documents if document.foreign]
+    if len(foreign) == len(documents):
+        message = "nothing to check here: no spec of graylane and no Kubernetes resource, as no document has a kind"
+        raise InputError.at(", ".join(sources), message)
+    note_skipped(foreign, "no Kubernetes resource and no spec")
+    return [document for document in documents if not document.foreign]
 
 
 def _status(findings: list[Finding], threshold: Level) -> int:

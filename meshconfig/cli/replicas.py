@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from meshconfig import groups
-from meshconfig.cli.common import Files, Output, OutputFormat, stdout
+from meshconfig.cli.common import Files, Output, OutputFormat, read_groups, stdout
 from meshconfig.errors import InputError, nearest
 from meshconfig.replicas import Count, replica_counts
 from meshconfig.spec import LaneGroup, ServiceInGroup
@@ -36,7 +36,7 @@ def command(
 
         graylane replicas -f graylane.yaml cat --total 10 --prod v1 --gray v2
     """
-    group = _group_of(service, groups.read(file))
+    group = _group_of(service, read_groups(file))
     here = group.service(service)
     counts = replica_counts(_weights(here, _lanes(context.args, here)), total)
     if output is Output.JSON:

@@ -87,7 +87,11 @@ _SPECS: dict[tuple[str, str], type[View]] = {
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`."""
+    """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`.
+
+    A resource that is written several times is one, as in a cluster: the last is there. `repeated` has pairs of it and
+    the first that says something else.
+    """
 
     virtual_services: tuple[VirtualService, ...] = ()
     destination_rules: tuple[DestinationRule, ...] = ()
@@ -97,6 +101,7 @@ class Resources:
     workloads: tuple[Workload, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     others: tuple[Resource[Nothing], ...] = ()
+    repeated: tuple[tuple[Resource[Any], Resource[Any]], ...] = ()
 
     @classmethod
     def parse(
@@ -108,12 +113,14 @@ class Resources:
             InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
         """
         found: dict[str, list[Resource[Any]]] = {}
-        for item in manifests:
-            manifest, source = item if isinstance(item, tuple) else (item, None)
-            for one, place in _opened(manifest, source):
-                resource = _resource(one, place, default_namespace)
-                found.setdefault(resource.kind, []).append(resource)
+        opened = [
+            each for item in manifests for each in (_opened(*item) if isinstance(item, tuple) else _opened(item, None))
+        ]
+        kept, repeated = _each_once(_resource(one, place, default_namespace) for one, place in opened)
+        for resource in kept:
+            found.setdefault(resource.kind, []).append(resource)
         return cls(
+            repeated=repeated,
             virtual_services=tuple(found.pop("VirtualService", ())),
             destination_rules=tuple(found.pop("DestinationRule", ())),
             gateways=tuple(found.pop("Gateway", ())),
@@ -123,6 +130,27 @@ class Resources:
             namespaces=tuple(found.pop("Namespace", ())),
             others=tuple(one for kind in sorted(found) for one in found[kind]),
         )
+
+
+def identity(resource: Resource[Any]) -> tuple[str, str, str, str]:
+    """What makes it one resource in a cluster: API group, kind, namespace and name. The API's version does not."""
+    group = str(resource.manifest.get("apiVersion", "")).rpartition("/")[0]
+    return group, resource.kind, resource.namespace, resource.name
+
+
+def _each_once(
+    resources: Iterable[Resource[Any]],
+) -> tuple[list[Resource[Any]], tuple[tuple[Resource[Any], Resource[Any]], ...]]:
+    """The last of each resource, and pairs of it and the first that differs; one without a name is always another."""
+    found: dict[object, list[Resource[Any]]] = {}
+    for one in resources:
+        found.setdefault(identity(one) if one.name else id(one), []).append(one)
+    repeated = [
+        (same[-1], next(one for one in same if one.manifest != same[-1].manifest))
+        for same in found.values()
+        if any(one.manifest != same[-1].manifest for one in same)
+    ]
+    return [same[-1] for same in found.values()], tuple(repeated)
 
 
 def by_creation(resource: Resource[Any]) -> tuple[str, str, str]:
@@ -149,7 +177,7 @@ class _Item:
 
 def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifest, Source | None]]:
     items = manifest.get("items") if isinstance(manifest, Mapping) else None
-    if not isinstance(items, list):
+    if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
         return [(manifest, source)]
     return [(item, _Item(source, index) if source else None) for index, item in enumerate(items)]
 

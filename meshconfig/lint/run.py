@@ -1,31 +1,34 @@
 """Runs the rules over documents."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, replace
+from typing import Any
 
 from meshconfig.errors import Location, dotted
 from meshconfig.groups import Group, check_kind, groups
 from meshconfig.istio import Resource, Resources
+from meshconfig.istio.resources import identity
 from meshconfig.lint.finding import Finding
-from meshconfig.lint.index import Index
+from meshconfig.lint.index import Index, everything
 from meshconfig.lint.origin import Rendered, rendered
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.load import Document, FieldPath
-
-API = "graylane/"
 
 
 def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
     """Index the input of the rules: manifests, specs, and the resources that the specs render to.
 
     Raises:
-        InputError: a document is neither a manifest nor a spec, or a spec is invalid.
+        InputError: a spec is invalid, or a manifest has a field of a type that Kubernetes refuses. A document that is
+            neither is left out.
     """
-    own = [document for document in documents if _is_own(document)]
+    own = [document for document in documents if document.own]
     for document in own:
         check_kind(document)
     specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
-    given = [(document.value, document) for document in documents if not _is_own(document)]
+    given = [(document.value, document) for document in documents if not (document.own or document.foreign)]
     resources = Resources.parse(given, default_namespace=default_namespace)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
     return Index(_joined(resources, made), tuple(specs), resources)
@@ -64,12 +67,12 @@ def _found(rule: Rule, location: Location, path: FieldPath, message: str, whose:
     return Finding(location, rule.code, dotted(path), message, whose, rule.level)
 
 
-def _is_own(document: Document) -> bool:
-    return isinstance(document.value, dict) and str(document.value.get("apiVersion", "")).startswith(API)
-
-
-def _joined(one: Resources, other: Resources) -> Resources:
+def _joined(given: Resources, made: Resources) -> Resources:
+    """All resources. A given one that a spec renders too, as in a directory beside the spec, is the spec's."""
+    rendered_ones = {identity(one) for one in everything(made)}
+    one, other = _without(given, rendered_ones), made
     return Resources(
+        repeated=given.repeated,
         virtual_services=one.virtual_services + other.virtual_services,
         destination_rules=one.destination_rules + other.destination_rules,
         gateways=one.gateways + other.gateways,
@@ -79,3 +82,13 @@ def _joined(one: Resources, other: Resources) -> Resources:
         namespaces=one.namespaces + other.namespaces,
         others=one.others + other.others,
     )
+
+
+def _without(resources: Resources, identities: AbstractSet[tuple[str, str, str, str]]) -> Resources:
+    def left(found: tuple[Resource[Any], ...]) -> tuple[Any, ...]:
+        return tuple(one for one in found if identity(one) not in identities)
+
+    if not identities:
+        return resources
+    kinds = [each.name for each in fields(Resources) if each.name != "repeated"]
+    return replace(resources, **{kind: left(getattr(resources, kind)) for kind in kinds})
