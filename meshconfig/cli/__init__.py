@@ -23,9 +23,9 @@ def main() -> None:
             stream, io.TextIOWrapper
         ):  # output has arrows: a locale without them must not end the command with UnicodeEncodeError
             stream.reconfigure(errors="backslashreplace")
-    with batch():
-        from meshconfig.cli.commands import app
     try:
+        with batch():
+            from meshconfig.cli.commands import app
         app()
     except GraylaneError as error:
         print(error if isinstance(error, InputError) else f"graylane: {error}", file=sys.stderr)
@@ -38,6 +38,12 @@ def main() -> None:
     except OSError as error:  # a full disk behind `graylane render > FILE`
         print(f"graylane: {error.strerror or error}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        from meshconfig.cli import bare
+
+        if not bare.extra_of(error):
+            raise
+        sys.exit(bare.answer(error))
     except Exception:  # noqa: BLE001  a fault of graylane's own; Python's 1 would be a difference to `graylane diff`
         traceback.print_exc()
         sys.exit(2)

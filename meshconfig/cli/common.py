@@ -139,7 +139,8 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise GraylaneError(f"{error.name} is not installed: pip install 'graylane[{extra}]'") from None
+        module = (error.name or "").partition(".")[0]
+        raise GraylaneError(f"{module} is not installed: pip install 'graylane[{extra}]'") from None
 
 
 @contextmanager

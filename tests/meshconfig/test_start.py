@@ -137,3 +137,41 @@ def test_on_a_terminal_explain_is_in_colour_and_says_the_same(monkeypatch, grayl
     code, coloured, said = graylane("explain", *SPEC, *ASKED)
     assert "\x1b[1m" in coloured
     assert (code, re.sub(r"\x1b\[[0-9;]*m", "", coloured), said) == plain
+
+
+EXTRAS = ("typer", "pydantic", "yaml", "rich", "ruamel", "re2", "kubernetes", "httpx", "watchfiles", "starlette")
+WITHOUT = "import sys; sys.modules.update(dict.fromkeys({names!r})); from meshconfig.cli import main; main()"
+
+
+def without(names, *arguments):
+    """A command where packages are missing."""
+    code = WITHOUT.format(names=names)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+
+class TestWithoutExtras:
+    """`pip install graylane` installs what services need, and the command `graylane`."""
+
+    def test_the_version_is_told(self):
+        assert without(EXTRAS, "--version").stdout == f"graylane {__version__}\n"
+
+    @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+    def test_help_lists_the_commands_and_says_what_they_need(self, words):
+        ended = without(EXTRAS, *words)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "\n  render     Compile specs" in ended.stdout
+        assert "pip install 'graylane[mesh]'" in ended.stdout
+
+    @pytest.mark.parametrize(
+        ("names", "command", "said"),
+        [
+            (EXTRAS, ["render"], "typer is not installed: pip install 'graylane[mesh]'"),
+            (["yaml"], ["render", *SPEC], "yaml is not installed: pip install 'graylane[mesh]'"),
+            (["kubernetes"], ["diff", *SPEC], "kubernetes is not installed: pip install 'graylane[mesh]'"),
+            (["watchfiles"], ["local", "up", *SPEC], "watchfiles is not installed: pip install 'graylane[local]'"),
+        ],
+    )
+    def test_a_command_says_which_extra_to_install(self, names, command, said):
+        ended = without(names, *command)
+        assert ended.returncode in (1, 2)
+        assert ended.stderr == f"graylane: {said}\n"
