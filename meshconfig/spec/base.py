@@ -194,8 +194,8 @@ def _corrected(given: str, pattern: str) -> str:
     host = given.partition("://")[2].partition("/")[0].partition(":")[0]
     bare = given.strip().removesuffix(":").removesuffix("/")
     dashed = re.sub(r"[\s_]+" if re.search(pattern, "a.b") else r"[\s_.]+", "-", bare)
-    tried = (host, given.partition(":")[0], bare, f"/{given}", given.partition("?")[0], given.upper())
-    tried += (given.lower(), dashed, dashed.lower())
+    tried: tuple[str, ...] = (host, given.partition(":")[0], bare, f"/{given}", given.partition("?")[0], given.upper())
+    tried = (*tried, given.lower(), dashed, dashed.lower())
     found = next((one for one in tried if one and one != given and re.search(pattern, one)), None)
     return f"; write {found}" if found else ""
 
