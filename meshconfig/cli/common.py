@@ -19,6 +19,7 @@ from meshconfig.model import Model
 if TYPE_CHECKING:  # what prints plain YAML or JSON needs none of it
     from rich.console import Console
 
+ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
 SHOWN = 3  # files named in a note
 
 Files = Annotated[
@@ -87,6 +88,15 @@ def note_skipped(documents: Sequence[Document], what: str) -> None:
         where = ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more files" if len(files) > SHOWN else "")
         count = "1 document" if len(documents) == 1 else f"{len(documents)} documents"
         print(f"note: {count} skipped, {what}: {where}", file=sys.stderr)
+
+
+def note_header(compiled: Iterable[Model]) -> None:
+    """Services read `env` unless they are told otherwise: where they are not, each of them drops the tag."""
+    for model in compiled:
+        if model.tag != ENV:
+            name = f"{model.namespace}/{model.group}"
+            setting = f"{name}: the tag's header is {model.tag}, so set PROPAGATION_REMOTE_FIELDS={model.tag}"
+            print(f"note: {setting} in each service that uses propagation", file=sys.stderr)
 
 
 def models(files: Sequence[str]) -> list[Model]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.common import Files, Line, Output, OutputFormat, models, print_lines
 from meshconfig.errors import InputError, nearest
@@ -50,6 +51,7 @@ def command(
             metavar="SERVICE",
             help="Service that sends the request. Default: a client outside, through the gateway.",
             show_default=False,
+            autocompletion=completion.services,
         ),
     ] = None,
     chain: Annotated[

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import note_skipped, stderr
+from meshconfig.cli.common import note_header, note_skipped, stderr
 from meshconfig.cli.rollout_files import rollouts
 from meshconfig.cli.sources import default_source, with_sources
 from meshconfig.errors import InputError
@@ -48,7 +49,13 @@ def command(
     ] = FailOn.WARNING,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="CODE", help="Rule to skip, such as GL203. Repeatable.", show_default=False),
+        typer.Option(
+            "--ignore",
+            metavar="CODE",
+            help="Rule to skip, such as GL203. Repeatable.",
+            show_default=False,
+            autocompletion=completion.codes,
+        ),
     ] = None,
     namespace: Annotated[
         str, typer.Option("-n", "--namespace", help="Namespace of manifests that name none.")
@@ -56,7 +63,11 @@ def command(
     explain_code: Annotated[
         str | None,
         typer.Option(
-            "--explain", metavar="CODE", help="Explain one rule, or list all rules with `all`.", show_default=False
+            "--explain",
+            metavar="CODE",
+            help="Explain one rule, or list all rules with `all`.",
+            show_default=False,
+            autocompletion=completion.codes,
         ),
     ] = None,
 ) -> None:
@@ -89,6 +100,7 @@ def command(
         findings = lint(subject, ignored=ignored)
     print(report(findings, output), end="")
     if output is Format.TEXT:
+        note_header(group.model for group in subject.groups)
         stderr().print(summary(findings))
     sys.exit(_status(findings, Level(fail_on.value)))
 

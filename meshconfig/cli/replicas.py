@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from meshconfig import groups
+from meshconfig.cli import completion
 from meshconfig.cli.common import Files, Output, OutputFormat, read_groups, stdout
 from meshconfig.errors import InputError, nearest
 from meshconfig.replicas import Count, replica_counts
@@ -16,7 +17,9 @@ from meshconfig.spec import LaneGroup, ServiceInGroup
 
 def command(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="Service in the spec.", show_default=False)],
+    service: Annotated[
+        str, typer.Argument(help="Service in the spec.", show_default=False, autocompletion=completion.services)
+    ],
     file: Files,
     total: Annotated[
         int,

@@ -243,3 +243,14 @@ class TestFiles:
     def test_a_lane_s_version_is_not_taken_for_a_file(self, graylane, here):
         (here / "gray").write_text("")
         assert graylane("replicas", "cat", "--total", "4", "--prod", "gray")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["lint", "render"])
+@pytest.mark.parametrize("header", ["env", "x-lane"])
+def test_another_header_is_named_with_the_setting_that_services_need(graylane, tmp_path, command, header):
+    file = tmp_path / "spec.yaml"
+    file.write_text(Path(SPEC).read_text().replace("header: env", f"header: {header}"))
+    _, out, err = graylane(command, file)
+    said = "note: demo/pets: the tag's header is x-lane, so set PROPAGATION_REMOTE_FIELDS=x-lane in each service"
+    assert (said in err) == (header == "x-lane")
+    assert "note: " not in out

@@ -139,6 +139,46 @@ def test_on_a_terminal_explain_is_in_colour_and_says_the_same(monkeypatch, grayl
     assert (code, re.sub(r"\x1b\[[0-9;]*m", "", coloured), said) == plain
 
 
+class TestNames:
+    """Tab completes names of the spec and codes of rules."""
+
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path, monkeypatch):
+        spec = Path(SPEC[1]).read_text().replace("gray: {}", "gray: {}\n    green: {}")
+        (tmp_path / "graylane.yaml").write_text(spec)
+        (tmp_path / "other.yaml").write_text(spec.replace("cat:", "dog:").replace("gray: {labels", "blue: {labels"))
+        (tmp_path / "broken.yaml").write_text("a: [")
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("line", "names"),
+        [
+            ("graylane version takeover ", ["cat", "mouse"]),
+            ("graylane version takeover c", ["cat"]),
+            ("graylane version takeover cat ", ["prod", "gray"]),
+            ("graylane version takeover -f other.yaml d", ["dog"]),
+            ("graylane version takeover -f other.yaml mouse ", ["prod", "blue"]),
+            ("graylane version takeover -f broken.yaml ", []),
+            ("graylane version takeover -f none.yaml ", []),
+            ("graylane version add cat v3 --from g", ["gray"]),
+            ("graylane version weights cat p", ["prod="]),
+            ("graylane lane remove gr", ["gray", "green"]),
+            ("graylane lane add -f other.yaml b", ["blue"]),
+            ("graylane replicas m", ["mouse"]),
+            ("graylane explain --from m", ["mouse"]),
+            ("graylane lint --ignore GL20", [f"GL20{number}" for number in range(1, 10)]),
+            ("graylane lint --explain GL601", ["GL601"]),
+        ],
+    )
+    def test_names_are_completed(self, line, names):
+        out, _ = complete(line)
+        assert out.split() == names
+
+    def test_a_name_takes_no_more_than_reading_yaml(self):
+        _, loaded = complete("graylane version takeover ")
+        assert not {"meshconfig.spec.rollout", "meshconfig.simulate", "kubernetes", "asyncio"} & loaded
+
+
 EXTRAS = ("typer", "pydantic", "yaml", "rich", "ruamel", "re2", "kubernetes", "httpx", "watchfiles", "starlette")
 WITHOUT = "import sys; sys.modules.update(dict.fromkeys({names!r})); from meshconfig.cli import main; main()"
 
