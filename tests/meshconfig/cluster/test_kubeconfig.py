@@ -60,7 +60,7 @@ def diff(graylane, tmp_path, monkeypatch):
         ("<html>404</html>\n", "FILE: is no kubeconfig"),
         ("{}\n", "FILE: is no kubeconfig"),
         ("a: [b\n- c\n", "FILE:3: not YAML"),
-        ("clusters: []\n\tusers: []\n", "FILE:2: not YAML"),
+        ("clusters: []\n\tusers: []\n", "FILE:2: a tab indents this line"),
         ("a: b\n".encode("utf-16"), "FILE: a kubeconfig is UTF-8 text"),
         (config(clusters={"one": {}}), "FILE:2: clusters: takes a list"),
         (config(users=["one"]), "FILE:14: users[0]: takes a mapping with name and user"),
