@@ -22,6 +22,7 @@ from meshconfig.errors import ApiError, Conflict, Unauthorized, Unreachable
 
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
+PROXY = "/proxy/"  # in a path that leads to a Pod
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and seconds between two bytes of the answer
 
 T = TypeVar("T")
@@ -105,13 +106,13 @@ class Client:
         except (HTTPError, OSError) as error:
             raise Unreachable(f"no answer from the API server {self.server}: {cause(error, self._source)}") from None
         if 200 <= reply.status < 300:
-            return self._object(data)
+            return self._json(where, data)
         if reply.status == 401:
             raise Unauthorized(self.server, self._source, _message(data))
         raise _refused(reply.status, data)
 
-    def _object(self, data: bytes) -> Any:
-        """The JSON object of an answer.
+    def _json(self, where: str, data: bytes) -> Any:
+        """The JSON of an answer: an object, or whatever a Pod answers through the API server's proxy.
 
         Raises:
             Unreachable: the answer is something else, such as the login page of a proxy.
@@ -120,13 +121,15 @@ class Client:
             found = json.loads(data) if data else {}
         except ValueError:
             found = None
-        if not isinstance(found, dict):
-            start = " ".join(data[:40].decode(errors="replace").split())
-            raise Unreachable(
-                f"{self.server} answers with {start!r} and is no Kubernetes API server: "
-                f"correct the cluster's server in {self._source}, or log in at the proxy before it"
-            )
+        if not isinstance(found, dict) and (found is None or PROXY not in where):
+            raise self._no_api_server(data.decode(errors="replace"))
         return found
+
+    def _no_api_server(self, answer: str) -> Unreachable:
+        return Unreachable(
+            f"{self.server} answers with {' '.join(answer[:40].split())!r} and is no Kubernetes API server: "
+            f"correct the cluster's server in {self._source}, or log in at the proxy before it"
+        )
 
     def get(self, where: str, query: Mapping[str, str] | None = None) -> Any | None:
         """GET a path. None if the server answers 404."""
@@ -184,11 +187,8 @@ class Client:
         found = self.get(collection(kind, namespace, istio_api), query)
         if found is None:  # the cluster does not have this kind, such as an Istio API version that it does not serve
             return []
-        if "apiVersion" not in found or not isinstance(found.get("items"), list | None):
-            raise Unreachable(
-                f"{self.server} answers without a list of {kind}: "
-                f"correct the cluster's server in {self._source}, as this is no Kubernetes API server"
-            )
+        if not ("apiVersion" in found and isinstance(found.get("items"), list | None)):
+            raise self._no_api_server(json.dumps(found))
         return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found.get("items") or ()]
 
 

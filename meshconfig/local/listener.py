@@ -38,7 +38,6 @@ def listener(one: Listener, routes: str, tags: Sequence[str], port: int = 0) -> 
     return {
         "name": one.name,
         "address": {"socket_address": {"address": LOCALHOST, "port_value": port}},
-        "enable_reuse_port": False,  # otherwise the Envoys of two meshes share one port, and requests go to either
         "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
     }
 
