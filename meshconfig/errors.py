@@ -6,7 +6,8 @@ GraylaneError            root: anything this package raises by itself
 └── ClusterError         the cluster was unreachable, refused a request, or was too slow
     ├── Unreachable      the API server did not answer, also after retries
     └── ApiError         the API server answered with an error: forbidden, invalid, not found …
-        └── Conflict     another manager owns the fields, or the resource changed in between
+        ├── Conflict     another manager owns the fields, or the resource changed in between
+        └── Unauthorized the API server does not accept the credentials
 """
 
 from collections.abc import Iterable
@@ -39,7 +40,9 @@ class Problem:
 
 
 class GraylaneError(Exception):
-    """The base of every error that this package raises."""
+    """The base of every error that this package raises. The command line exits with `exit_status`."""
+
+    exit_status = 1
 
 
 class InputError(GraylaneError):
@@ -48,6 +51,8 @@ class InputError(GraylaneError):
     Parameters:
         problems: at least one; each is printed as one line `file:line: path: message`.
     """
+
+    exit_status = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -85,6 +90,20 @@ class ApiError(ClusterError):
 
 class Conflict(ApiError):  # noqa: N818  Kubernetes' word
     """Another manager owns the fields (server-side apply), or the resource changed in between."""
+
+
+class Unauthorized(ApiError):  # noqa: N818  HTTP's word
+    """The API server does not accept the credentials.
+
+    Parameters:
+        source: where the credentials are from.
+        message: the server's own words.
+    """
+
+    def __init__(self, server: str, source: str, message: str) -> None:
+        said = f"the API server {server} refuses the credentials of {source} (401 {message or 'Unauthorized'})"
+        hint = "the token or certificate has ended or is another cluster's: log in again"
+        super().__init__(401, "Unauthorized", f"{said}; {hint}")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

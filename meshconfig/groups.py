@@ -6,14 +6,13 @@ from typing import Any
 
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError, Location, nearest
-from meshconfig.load import Document, FieldPath, load
+from meshconfig.load import OWN, Document, FieldPath, empty, load
 from meshconfig.model import Model
 from meshconfig.spec import Envelope, LaneGroup
 from meshconfig.spec.base import validate
 
 GROUP = "LaneGroup"
-KINDS = (GROUP, "LocalMesh", "Rollout")
-API = "graylane/"
+KINDS = OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +47,42 @@ def read(sources: Iterable[str]) -> list[Group]:
 
 
 def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[Group]:
-    """Compiles the groups among documents. Other kinds of graylane are skipped.
+    """Compiles the groups among documents. Other kinds of graylane, and what is not meant for it, are skipped.
 
     Parameters:
         sources: the names of the files, for the error where no document is a group.
 
     Raises:
-        InputError: as for `read`; also for a document of an unknown kind.
+        InputError: as for `read`; also for a document of graylane whose kind is unknown.
     """
+    given = list(documents)
     found: dict[tuple[str, str], list[Document]] = {}
-    for document in documents:
+    for document in (one for one in given if one.own):
         check_kind(document)
         if document.kind == GROUP:
             found.setdefault(_key(document), []).append(document)
     if not found:
-        raise InputError.at(", ".join(sources) or "input", f"no document of kind {GROUP} here")
+        raise _no_group(given, sources)
     return [_group(tuple(parts)) for parts in found.values()]
 
 
-def is_own(document: Document) -> bool:
-    """True for a document of one of graylane's kinds, by its `apiVersion`; any other is a manifest."""
-    return isinstance(document.value, dict) and str(document.value.get("apiVersion", "")).startswith(API)
+def _no_group(documents: Sequence[Document], sources: Iterable[str]) -> InputError:
+    if not documents:
+        return empty(sources)
+    for document in documents:
+        if isinstance(document.value, dict) and "spec" in document.value and not document.kind:
+            return InputError([document.problem(("kind",), f"this field is required: {' or '.join(KINDS)}")])
+    kinds = sorted({document.kind or "documents without a kind" for document in documents})
+    shown = ", ".join(kinds[:5]) + (" …" if len(kinds) > 5 else "")
+    return InputError.at(", ".join(sources) or "input", f"no document of kind {GROUP} here, but {shown}")
 
 
 def check_kind(document: Document) -> None:
     """Checks that a document is of one of graylane's kinds.
 
     Raises:
-        InputError: the document is not a mapping, or its kind is unknown.
+        InputError: it has no kind, or an unknown one.
     """
-    if not isinstance(document.value, dict):
-        raise InputError([document.problem((), "takes a mapping with apiVersion, kind, metadata, spec")])
     if "kind" not in document.value:
         raise InputError([document.problem(("kind",), f"this field is required: {' or '.join(KINDS)}")])
     if document.kind not in KINDS:

@@ -1,10 +1,7 @@
-"""Reads YAML files into documents and finds the line of any field.
-
-PyYAML's C composer returns nodes with their positions. This module builds the values from them, for two reasons. The
-stock constructor silently takes the last of two equal keys. And a position is looked up only after an error.
-"""
+"""Reads YAML files into documents that find the line of any field."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,41 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
 
 from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose
 
-try:
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:  # a PyYAML built without libyaml
-    from yaml import SafeLoader  # type: ignore[assignment]  # same interface, no common base
+__all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse"]
 
-FieldPath = tuple[str | int, ...]
 SUFFIXES = (".yaml", ".yml", ".json")
-
-_TAG = "tag:yaml.org,2002:"
-_SCALARS = SafeConstructor()
-_RESOLVER = Resolver()
-
-
-@lru_cache(maxsize=65536)
-def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
-    return str(_RESOLVER.resolve(yaml.ScalarNode, value, implicit))  # type: ignore[no-untyped-call]  # so in the stubs
-
-
-class Loader(SafeLoader):
-    """A loader that caches the type of each scalar text, because a large spec repeats the same words very often."""
-
-    def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
-        if kind is yaml.ScalarNode:
-            return _scalar_tag(value, implicit)
-        return _TAG + ("map" if kind is yaml.MappingNode else "seq")
+OWN = ("LaneGroup", "LocalMesh", "Rollout")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its value as plain dicts, lists and scalars, and the position of each field."""
+    """One YAML document: its value as plain dicts, lists and scalars, and the position of each field.
+
+    The value is None where a foreign document cannot be built, such as one with CloudFormation's tags.
+    """
 
     file: str
     value: Any
@@ -57,6 +35,19 @@ class Document:
     def kind(self) -> str:
         """The document's `kind`; empty if it has none."""
         return str(self.value.get("kind", "")) if isinstance(self.value, dict) else ""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is meant for graylane: by its apiVersion, or by a kind that no other API group has claimed."""
+        if not isinstance(self.value, dict):
+            return False
+        version = str(self.value.get("apiVersion", ""))
+        return version.startswith(("graylane/", "graylane.dev/")) or (self.kind in OWN and "/" not in version)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is neither graylane's nor a Kubernetes resource, such as a CI workflow or a chart's values."""
+        return not self.own and not (isinstance(self.value, dict) and isinstance(self.value.get("kind"), str))
 
     def has(self, path: Sequence[str | int]) -> bool:
         """Whether the document has a field at this path."""
@@ -89,7 +80,8 @@ def load(sources: Iterable[str]) -> list[Document]:
 
     Parameters:
         sources: paths of files or directories; `-` is standard input. Of a directory, the files *.yaml, *.yml and
-            *.json are read, but no directories below. A file that is named twice, or also by a link, is read once.
+            *.json are read, but no directories below (`folders` lists those). A file that is named twice, or also by a
+            link, is read once.
 
     Raises:
         InputError: a file cannot be read or is not YAML; the message has the line where reading stopped.
@@ -99,34 +91,89 @@ def load(sources: Iterable[str]) -> list[Document]:
     return [document for file in files for document in parse(_read(file), file)]
 
 
+def folders(directory: str) -> Iterator[str]:
+    """The directories below one that have YAML files, in order; those whose names begin with a dot are left out."""
+    for path, below, files in os.walk(directory):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if path != directory and any(name.endswith(SUFFIXES) for name in files):
+            yield path
+
+
+def empty(sources: Iterable[str]) -> InputError:
+    """The error for sources without any document."""
+    names = ["standard input" if name == "-" else name for name in sources]
+    return InputError.at(", ".join(names) or "input", "is empty: there is no YAML document in it")
+
+
 def parse(text: str, file: str) -> list[Document]:
     """The documents of one YAML text, without empty ones.
+
+    Documents of graylane and of Kubernetes have to be right. What is wrong in the others, such as a key that is given
+    twice, is nobody's business here.
 
     Parameters:
         file: the name of the file, for errors.
 
     Raises:
-        InputError: the text is not YAML, a key is repeated or is not a string, or an alias contains itself.
+        InputError: the text is not YAML, a key is repeated, or an alias contains itself. In a document of graylane,
+            also a key that is not a string.
     """
     try:
-        roots = [node for node in yaml.compose_all(text, Loader=Loader) if node is not None]
+        roots = compose(text)
+        return [found for root in roots if (found := _document(root, file)) is not None]
+    except InputError as error:
+        raise _template(text, file, error.problems[0].location.line) or error from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise InputError.at(file, f"not YAML: {what}", line=mark.line + 1 if mark else 0) from None
+        line = mark.line + 1 if mark else 0
+        raise (
+            _template(text, file, line) or _tab(text, file, line) or InputError.at(file, f"not YAML: {what}", line=line)
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.encode()[: error.position].count(b"\n") + 1
         raise InputError.at(file, f"not YAML: a control character, #x{error.character:04x}", line=line) from None
     except yaml.YAMLError as error:
         raise InputError.at(file, f"not YAML: {_one_line(error)}") from None
-    return [Document(file, value, root) for root in roots if (value := _built(root, file)) is not None]
 
 
-def _built(root: yaml.Node, file: str) -> Any:
+def _document(root: yaml.Node, file: str) -> Document | None:
+    pairs = root.value if isinstance(root, yaml.MappingNode) else ()
+    names = {key.value: value.value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
+    bare = Document(file, {name: str(names[name]) for name in ("apiVersion", "kind") if name in names}, root)
     try:
-        return _Builder(file).value(root, ())
+        value = Builder(file, strict=bare.own).value(root, ())
     except RecursionError:
         raise InputError.at(file, "nested too deeply", line=root.start_mark.line + 1) from None
+    except InputError:
+        if not bare.foreign:
+            raise
+        return Document(file, None, root)
+    return None if value is None else Document(file, value, root)
+
+
+_TEMPLATE = re.compile(r"^[^#\"'\n]*?(?:^\s*|[:,\[{-]\s+)(\{\{[^\n]*?\}\}|\{%[^\n]*?%\})", re.MULTILINE)
+
+
+def _template(text: str, file: str, line: int) -> InputError | None:
+    """The error for a text with placeholders of Helm or Jinja: at the last one before a line, or else at the first."""
+    found = [(text.count("\n", 0, one.start(1)) + 1, one[1]) for one in _TEMPLATE.finditer(text)]
+    if not found:
+        return None
+    at, shown = next((one for one in reversed(found) if one[0] <= line), found[0])
+    message = (
+        f"a template and not YAML yet, because of {shown}: render it first, such as: helm template CHART | graylane"
+    )
+    return InputError.at(file, f"{message} … -f -", line=at)
+
+
+def _tab(text: str, file: str, line: int) -> InputError | None:
+    """The error for a tab that indents the line where reading stopped, or one beside it."""
+    lines = text.splitlines()
+    for at in (line, line - 1, line + 1):
+        if 0 < at <= len(lines) and "\t" in lines[at - 1][: -len(lines[at - 1].lstrip()) or None]:
+            return InputError.at(file, "a tab indents this line: YAML takes spaces only", line=at)
+    return None
 
 
 def _first_time(file: str, seen: set[Path]) -> bool:
@@ -143,7 +190,8 @@ def _files(name: str) -> Iterator[str]:
         return
     files = sorted(str(file) for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
     if not files:
-        raise InputError.at(name, "no *.yaml file in this directory")
+        below = f"; -R reads the folders below, such as {found}" if (found := next(folders(name), None)) else ""
+        raise InputError.at(name, f"no *.yaml file in this directory{below}")
     yield from files
 
 
@@ -164,77 +212,16 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+@lru_cache(maxsize=64)
+def _fields(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """A mapping's key and value nodes by the key's text; looked up for each finding about one of 10,000 services."""
+    return {key.value: (key, value) for key, value in reversed(node.value) if isinstance(key, yaml.ScalarNode)}
+
+
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     """The key node and the value node of one field."""
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == part:
-                return key, value
-    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+        return _fields(node).get(str(part))
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
         return node.value[part], node.value[part]
     return None
-
-
-class _Builder:
-    """Builds the value of one document. An alias gets the same object as its anchor, not a copy."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.done: dict[int, Any] = {}
-        self.open: set[int] = set()
-
-    def value(self, node: yaml.Node, path: FieldPath) -> Any:
-        if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node, path)
-        if id(node) in self.done:
-            return self.done[id(node)]
-        if id(node) in self.open:
-            raise self.error(node, path, "an alias that contains itself")
-        if node.tag not in (_TAG + "map", _TAG + "seq"):
-            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
-        self.open.add(id(node))
-        value = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
-        self.open.discard(id(node))
-        self.done[id(node)] = value
-        return value
-
-    def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
-        tag = node.tag.removeprefix(_TAG)
-        if tag in ("str", "timestamp", "value"):  # Kubernetes reads a date and a plain `=` as strings
-            return node.value
-        build = getattr(_SCALARS, f"construct_yaml_{tag}", None) if tag in ("int", "float", "bool", "null") else None
-        if build is None:
-            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
-        try:
-            return build(node)
-        except (ValueError, LookupError):  # such as `!!int foo`, or a number with more digits than Python converts
-            raise self.error(node, path, f"{node.value[:40]!r} is no {tag}") from None
-
-    def sequence(self, node: yaml.Node, path: FieldPath) -> list[Any]:
-        return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
-
-    def mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
-        value: dict[str, Any] = {}
-        merged: list[yaml.Node] = []
-        for key, child in node.value:
-            if key.tag == _TAG + "merge":
-                merged += child.value if isinstance(child, yaml.SequenceNode) else [child]
-                continue
-            if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
-                raise self.error(key, path, f"the key {_shown(key)} is not a string; quote it")
-            if key.value in value:
-                raise self.error(key, (*path, key.value), "this key is given twice")
-            value[key.value] = self.value(child, (*path, key.value))
-        for other in merged:
-            base = self.value(other, path)
-            if not isinstance(base, dict):
-                raise self.error(other, path, "`<<` takes a mapping")
-            value = {**base, **value}
-        return value
-
-    def error(self, node: yaml.Node, path: FieldPath, message: str) -> InputError:
-        return InputError.at(self.file, message, line=node.start_mark.line + 1, path=dotted(path))
-
-
-def _shown(key: yaml.Node) -> str:
-    return str(key.value) if isinstance(key, yaml.ScalarNode) else "of this mapping"

@@ -180,3 +180,10 @@ def test_a_spec_that_a_page_shows_is_one(text):
 def test_the_propagator_for_go_is_the_one_that_the_interop_tests_run():
     page = (ROOT / "docs" / "other-languages.md").read_text()
     assert (ROOT / "tests" / "interop" / "go" / "tagheader.go").read_text() in page
+
+
+def test_the_files_of_the_readme_s_commands_are_in_a_clone():
+    """Typed from the clone's folder, each of them works."""
+    named = re.findall(r"graylane [^`\n|]*?(?:-f )?([\w./-]+\.yaml)", (ROOT / "README.md").read_text())
+    assert len(named) >= 4
+    assert [name for name in named if not (ROOT / name).is_file()] == []

@@ -1,12 +1,14 @@
 """The command `graylane`: parses arguments, calls the packages below, and prints. It contains no routing logic.
 
-Exit 0 done, 1 findings or differences, 2 bad input or usage.
+Exit 0 done, 1 findings, differences or a failed change, 2 bad input or usage. A command whose 1 is an answer, such as
+`diff`, exits with 2 for every error.
 """
 
 import atexit
 import gc
 import io
 import sys
+import traceback
 
 from meshconfig.cli.batch import batch
 from meshconfig.errors import GraylaneError, InputError
@@ -21,16 +23,13 @@ def main() -> None:
             stream, io.TextIOWrapper
         ):  # output has arrows: a locale without them must not end the command with UnicodeEncodeError
             stream.reconfigure(errors="backslashreplace")
-    with batch():
-        from meshconfig.cli.commands import app
     try:
+        with batch():
+            from meshconfig.cli.commands import app
         app()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
     except GraylaneError as error:
-        print(f"graylane: {error}", file=sys.stderr)
-        sys.exit(1)
+        print(error if isinstance(error, InputError) else f"graylane: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `graylane render | head`
@@ -38,4 +37,13 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:  # a full disk behind `graylane render > FILE`
         print(f"graylane: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        from meshconfig.cli import bare
+
+        if not bare.extra_of(error):
+            raise
+        sys.exit(bare.answer(error))
+    except Exception:  # noqa: BLE001  a fault of graylane's own; Python's 1 would be a difference to `graylane diff`
+        traceback.print_exc()
         sys.exit(2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshconfig.cli.change_options import ApplyOptions, ChangeOptions, with_options
 from meshconfig.cli.cluster import as_json, carry_out, connect, summary, wanted
-from meshconfig.cli.common import Files, Output
+from meshconfig.cli.common import Files, GivenFiles, Output
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Wanted
@@ -36,7 +36,7 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
 
 
 @with_options(ChangeOptions)
-def delete(file: Files, *, how: ChangeOptions) -> None:
+def delete(file: GivenFiles, *, how: ChangeOptions) -> None:
     """Delete everything that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
     The Services and Deployments stay. Without routes, Kubernetes sends each request to any version. `graylane history`

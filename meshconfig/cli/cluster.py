@@ -1,7 +1,8 @@
 """What the commands that use a cluster share: options, the connection, and the display of a change in progress."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from meshconfig import groups
-from meshconfig.cli.common import needs, stderr
+from meshconfig.cli.common import needs, read_groups, stderr
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.barrier import Progress, Verification
@@ -86,7 +86,7 @@ def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
     """
     from meshconfig.cluster.change import Wanted
 
-    found = [group.spec for group in groups.read(files)]
+    found = [group.spec for group in read_groups(files)]
     action = "delete" if gone else "apply"
     return [Wanted(one.metadata.name, one.metadata.namespace, one, action, gone) for one in found]
 
@@ -105,7 +105,7 @@ class ProgressPrinter:
         from meshconfig.cluster.change import Events, Watcher
 
         events = Events(step=self.step, wrote=self.wrote, barrier=self.barrier, drain=self.drain, ended=self.ended)
-        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events, self.noted)
+        return Watcher(self.planned, self.warned, self.adopting, self.waiting, events=events, noted=self.noted)
 
     def planned(self, prepared: "Prepared") -> None:
         """Called after each reading of the cluster, as a change may be planned again; each note is printed once."""
@@ -165,13 +165,19 @@ class ProgressPrinter:
         self._console.print(Text(text, style))
 
 
-def carry_out(client: "Client", one: "Wanted", choices: "Choices") -> "ChangeResult":
-    """Carry out the change of one group and print its progress on standard error."""
+def carry_out(
+    client: "Client", one: "Wanted", choices: "Choices", *, begin: Callable[[], None] = lambda: None
+) -> "ChangeResult":
+    """Carry out the change of one group and print its progress on standard error.
+
+    Parameters:
+        begin: called after all checks, before the first route is written. If it raises, none is.
+    """
     from meshconfig.cluster import change
 
     shown = ProgressPrinter(stderr())
     try:
-        return change.carry_out(client, one, choices, shown.watcher())
+        return change.carry_out(client, one, choices, replace(shown.watcher(), begin=begin))
     finally:
         shown.stop()
 

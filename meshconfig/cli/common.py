@@ -12,12 +12,30 @@ import typer
 from meshconfig import groups
 from meshconfig.duration import LONGEST
 from meshconfig.errors import GraylaneError, InputError
+from meshconfig.groups import Group
+from meshconfig.load import Document, empty, load
 from meshconfig.model import Model
 
 if TYPE_CHECKING:  # what prints plain YAML or JSON needs none of it
     from rich.console import Console
 
+ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
+SHOWN = 3  # files named in a note
+
 Files = Annotated[
+    list[str],
+    typer.Option(
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="Spec file, directory of specs, or - for standard input. Repeatable. Default: ./graylane.yaml.",
+        show_default=False,
+    ),
+]
+
+
+# For a command that does nothing by default, because it deletes.
+GivenFiles = Annotated[
     list[str],
     typer.Option(
         "-f",
@@ -39,13 +57,55 @@ class Output(StrEnum):
 OutputFormat = Annotated[Output, typer.Option("--output", help="Output format: text for people, JSON for programs.")]
 
 
+def read_groups(files: Sequence[str]) -> list[Group]:
+    """The groups in the files; a note on standard error counts the documents that were skipped.
+
+    Raises:
+        InputError: a file cannot be read, or a spec in it is invalid.
+    """
+    documents = read_documents(files)
+    return groups.groups(documents, files)
+
+
+def read_documents(files: Sequence[str]) -> list[Document]:
+    """All documents of the files; a note on standard error counts those that are not meant for graylane.
+
+    Raises:
+        InputError: a file cannot be read or is not YAML, or there is no document in any.
+    """
+    documents = load(files)
+    if not documents:
+        raise empty(files)
+    if any(document.own for document in documents):  # otherwise an error says what the files have in place of a spec
+        note_skipped([document for document in documents if not document.own], "no spec of graylane")
+    return documents
+
+
+def note_skipped(documents: Sequence[Document], what: str) -> None:
+    """Print one line about documents that are not read, if there are any: how many, and where."""
+    if documents:
+        files = list(dict.fromkeys(document.file for document in documents))
+        where = ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more files" if len(files) > SHOWN else "")
+        count = "1 document" if len(documents) == 1 else f"{len(documents)} documents"
+        print(f"note: {count} skipped, {what}: {where}", file=sys.stderr)
+
+
+def note_header(compiled: Iterable[Model]) -> None:
+    """Services read `env` unless they are told otherwise: where they are not, each of them drops the tag."""
+    for model in compiled:
+        if model.tag != ENV:
+            name = f"{model.namespace}/{model.group}"
+            setting = f"{name}: the tag's header is {model.tag}, so set PROPAGATION_REMOTE_FIELDS={model.tag}"
+            print(f"note: {setting} in each service that uses propagation", file=sys.stderr)
+
+
 def models(files: Sequence[str]) -> list[Model]:
     """The models of all groups in the files.
 
     Raises:
         InputError: a file cannot be read, or a spec in it is invalid.
     """
-    return [group.model for group in groups.read(files)]
+    return [group.model for group in read_groups(files)]
 
 
 def stdout() -> "Console":
@@ -89,7 +149,18 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise GraylaneError(f"{error.name} is not installed: pip install 'graylane[{extra}]'") from None
+        module = (error.name or "").partition(".")[0]
+        raise GraylaneError(f"{module} is not installed: pip install 'graylane[{extra}]'") from None
+
+
+@contextmanager
+def answering_by_exit_status() -> Iterator[None]:
+    """For a command that exits with 1 to give an answer, such as "differs": every error in the block exits with 2."""
+    try:
+        yield
+    except GraylaneError as error:
+        error.exit_status = 2
+        raise
 
 
 def check_seconds(**options: float) -> None:
@@ -101,3 +172,19 @@ def check_seconds(**options: float) -> None:
     for name, given in options.items():
         if not 0 <= given <= LONGEST:
             raise InputError.at(f"--{name}", f"takes seconds, from 0 to {LONGEST} (366 days), not {given:g}")
+
+
+def readable(documents: Sequence[Document], sources: Sequence[str]) -> list[Document]:
+    """The specs and Kubernetes resources among documents; a note counts the others.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not documents:
+        raise empty(sources)
+    foreign = [document for document in documents if document.foreign]
+    if len(foreign) == len(documents):
+        message = "nothing to read here: no spec of graylane and no Kubernetes resource, as no document has a kind"
+        raise InputError.at(", ".join(sources), message)
+    note_skipped(foreign, "no Kubernetes resource and no spec")
+    return [document for document in documents if not document.foreign]

@@ -14,6 +14,9 @@ def command(
             "-f", "--file", metavar="FILE", help="Spec file to use in place of the example's.", show_default=False
         ),
     ] = None,
+    more: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="The spec file, as with -f.", show_default=False)
+    ] = None,
 ) -> None:
     """Run the services cat and mouse, each as prod and gray, behind a real Envoy, and show which version answers.
 
@@ -26,5 +29,5 @@ def command(
     """
     with needs("demo"):
         from meshconfig.cli.demo_run import run
-    if not run(file):
+    if not run(file or more):
         raise typer.Exit(1)

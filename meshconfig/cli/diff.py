@@ -8,7 +8,7 @@ from rich.text import Text
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context, Fast, connect, wanted
-from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
+from meshconfig.cli.common import Files, Output, OutputFormat, answering_by_exit_status, needs, stderr, stdout
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Prepared
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
+@answering_by_exit_status()
 def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEXT) -> None:
     """Show what an apply would change, as a unified diff of the fields that graylane manages.
 
-    Exit status: 0 if nothing differs, else 1.
+    Exit status: 0 if nothing differs, 1 if something does, 2 for every error, such as no cluster.
 
     Examples:
 

@@ -10,9 +10,9 @@ from difflib import unified_diff
 from pathlib import Path
 
 from meshconfig.atomic import Replacement, replace_file
+from meshconfig.cli.common import read_documents
 from meshconfig.edit.files import Texts
 from meshconfig.errors import InputError
-from meshconfig.load import load
 
 
 def read(files: Sequence[str]) -> Texts:
@@ -23,7 +23,7 @@ def read(files: Sequence[str]) -> Texts:
     """
     if "-" in files:
         raise InputError.at("-", "standard input cannot be edited: name the file")
-    names = dict.fromkeys(document.file for document in load(files))
+    names = dict.fromkeys(document.file for document in read_documents(files))
     return Texts({name: _text(Path(name)) for name in names})
 
 
@@ -59,6 +59,7 @@ class Staged:
     def __init__(self, changes: Sequence[FileChange]) -> None:
         self._changes = changes
         self._new: list[Replacement] = []
+        self.committed = False
 
     def stage(self) -> None:
         """Write the temporary files. What can fail, such as a full disk or a missing permission, fails here."""
@@ -66,11 +67,13 @@ class Staged:
             self._new.append(Replacement(Path(one.file), one.after.encode(), durable=True))
 
     def commit(self) -> None:
-        """Replace every file by its new content.
+        """Replace every file by its new content. A second call does nothing.
 
         Raises:
             InputError: another process changed a file in the meantime; then no file is replaced.
         """
+        if self.committed:
+            return
         for one in self._changes:
             path = Path(one.file)
             found = path.read_bytes().decode() if path.exists() else None
@@ -85,6 +88,7 @@ class Staged:
             for one in done:
                 _restore(one)
             raise
+        self.committed = bool(done)
 
     def discard(self) -> None:
         for new in self._new:

@@ -12,7 +12,7 @@ from meshconfig.cli import cluster
 from meshconfig.cli.change_options import ApplyOptions
 from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.diff import COLOURS
-from meshconfig.cli.edit_files import FileChange, changes, staged
+from meshconfig.cli.edit_files import FileChange, Staged, changes, staged
 from meshconfig.edit.draft import Draft
 from meshconfig.edit.files import Texts
 from meshconfig.errors import GraylaneError, InputError, nearest
@@ -100,13 +100,25 @@ def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOpt
         if job.last:
             outcome = _routes(client, job, after, choices)
             job.last(client)
-            files.commit()
-            return outcome
+        else:
+            outcome = _routes_and_files(client, job, after, choices, files)
         files.commit()
+        return outcome
+
+
+def _routes_and_files(
+    client: "Client", job: EditJob, after: Texts, choices: "Choices", files: Staged
+) -> "ChangeResult":
+    """Change the cluster. The files are written once the API server has agreed, before the first route.
+
+    Raises:
+        UnfinishedError: the change stopped after its first step had begun; `graylane apply` continues it.
+        GraylaneError: the change could not begin, and nothing was written.
+    """
     try:
-        return _routes(client, job, after, choices)
+        return _routes(client, job, after, choices, begin=files.commit)
     except GraylaneError as error:
-        if not found:
+        if not files.committed:
             raise
         written = " ".join(f"-f {file}" for file in job.texts.by_file)
         raise UnfinishedError(f"{error}\nthe files are written; to continue: graylane apply {written}") from None
@@ -116,12 +128,14 @@ class UnfinishedError(GraylaneError):
     """The files are written, but the cluster was not changed to match them."""
 
 
-def _routes(client: "Client", job: EditJob, after: Texts, choices: "Choices") -> "ChangeResult":
+def _routes(
+    client: "Client", job: EditJob, after: Texts, choices: "Choices", *, begin: Callable[[], None] = lambda: None
+) -> "ChangeResult":
     from meshconfig.cluster.change import Wanted
 
     (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
     wanted = Wanted(spec.metadata.name, spec.metadata.namespace, spec, job.action)
-    return cluster.carry_out(client, wanted, choices)
+    return cluster.carry_out(client, wanted, choices, begin=begin)
 
 
 def _new_findings(before: Texts, after: Texts) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from meshconfig.cli import explain_text
+from meshconfig.cli import completion, explain_text
 from meshconfig.cli.batch import batch
 from meshconfig.cli.common import Output, OutputFormat, needs, print_lines
 from meshconfig.cli.explain_input import NOTHING, Cluster, read
 from meshconfig.cli.explain_request import Asked, Hop, Names, request, unknown_lanes
+from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
 from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, follow, near_misses, simulate
 
@@ -31,7 +32,8 @@ Files = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="Specs, manifests, a directory of either, or - for standard input. Repeatable.",
+        help="Specs, manifests, a directory of either, or - for standard input. Repeatable. "
+        "Default: ./graylane.yaml, or none with --live.",
         show_default=False,
     ),
 ]
@@ -67,6 +69,7 @@ def command(
             help="Who sends the request: a service, NAMESPACE/WORKLOAD, or NAMESPACE/ for any of its Pods. "
             "Default: a client outside, or any Pod for a host that no Gateway has.",
             show_default=False,
+            autocompletion=completion.services,
         ),
     ] = None,
     port: Annotated[
@@ -149,7 +152,7 @@ def command(
     if everywhere and not live:
         raise InputError.at("--all-namespaces", "is for --live")
     if not file and not live:
-        raise InputError.at("graylane explain", "needs at least one -f FILE, or --live")
+        file = [default_source()]
     cluster = _cluster(context, None if everywhere else namespace or "default") if live else NOTHING
     with batch():
         given = read(file or (), namespace or "default", cluster)

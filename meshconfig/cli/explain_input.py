@@ -1,16 +1,19 @@
 """What `graylane explain` reads: specs and manifests from files, and the resources of a live cluster."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meshconfig.cli.common import readable
 from meshconfig.errors import InputError
-from meshconfig.groups import GROUP, Group, check_kind, groups, is_own
+from meshconfig.groups import GROUP, Group, check_kind, groups
 from meshconfig.istio import Resources
 from meshconfig.load import Document, load
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.simulate import Index
+
+Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,43 +71,21 @@ def read(files: Sequence[str], namespace: str, cluster: Cluster = NOTHING) -> Gi
     Raises:
         InputError: a file cannot be read, or a document in it is neither a manifest nor a valid spec.
     """
-    documents = load(files)
-    own = [one for one in documents if is_own(one)]
+    documents = readable(load(files), files) if files else []
+    own = [one for one in documents if one.own]
     for one in own:
         check_kind(one)
     specs = groups(own) if any(one.kind == GROUP for one in own) else []
-    others = [one for one in documents if not is_own(one)]
+    others = [one for one in documents if not one.own]
     if not specs and not others and not cluster.manifests and not cluster.notes:
         raise InputError.at(", ".join(files) or "--live", f"no document of kind {GROUP} and no manifest here")
     made = render([one.model for one in specs])
-    pairs = [*((one, None) for one in made), *((one.value, one) for one in others)]
-    resources = Resources.parse(
-        [*(one if place is None else (one, place) for one, place in _latest(cluster.manifests, pairs, namespace))],
-        default_namespace=namespace,
-        whole=cluster.whole,
-    )
+    # Of one resource the last counts: what a spec renders to, then what a file says, then what the cluster has.
+    given: list[Manifest | tuple[Manifest, Document]] = [
+        *cluster.manifests,
+        *((one.value, one) for one in others),
+        *made,
+    ]
+    resources = Resources.parse(given, default_namespace=namespace, whole=cluster.whole)
     only_specs = bool(specs) and not others and cluster is NOTHING
     return Given(tuple(specs), resources, ", ".join(files), only_specs, cluster.notes)
-
-
-_Pair = tuple[Any, Document | None]
-
-
-def _latest(live: Iterable[Any], files: Sequence[_Pair], namespace: str) -> Iterator[_Pair]:
-    """The cluster's resources but for those that a file has too, and then the files'."""
-    given = {key for one, _ in files for each in _opened(one) if (key := _key(each, namespace))}
-    yield from ((one, None) for one in live if _key(one, namespace) not in given)
-    yield from files
-
-
-def _opened(manifest: Any) -> list[Any]:
-    items = manifest.get("items") if isinstance(manifest, Mapping) else None
-    return items if isinstance(items, list) else [manifest]
-
-
-def _key(manifest: Any, namespace: str) -> tuple[str, str, str, str] | None:
-    metadata = manifest.get("metadata") if isinstance(manifest, Mapping) else None
-    if not isinstance(metadata, Mapping):
-        return None
-    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
-    return group, str(manifest.get("kind")), str(metadata.get("namespace") or namespace), str(metadata.get("name"))

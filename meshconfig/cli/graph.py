@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from meshconfig import graph, groups
-from meshconfig.cli.common import Files
+from meshconfig import graph
+from meshconfig.cli.common import Files, read_groups
 
 
 class Format(StrEnum):
@@ -29,4 +29,4 @@ def command(
         graylane graph -f graylane.yaml --format svg > lanes.svg
     """
     draw = graph.mermaid if picture is Format.MERMAID else graph.svg
-    print("\n".join(draw(group.spec) for group in groups.read(file)), end="")
+    print("\n".join(draw(group.spec) for group in read_groups(file)), end="")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files
 from meshconfig.cli.edit_files import read
@@ -13,7 +14,14 @@ from meshconfig.edit import lanes
 from meshconfig.errors import InputError
 
 app = typer.Typer(help="Add a lane to a spec, or remove one.", no_args_is_help=True)
-Lane = Annotated[str, typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False)]
+Lane = Annotated[
+    str,
+    typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False, autocompletion=completion.lanes),
+]
+NewLane = Annotated[
+    str,
+    typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False, autocompletion=completion.new_lanes),
+]
 
 
 class Mode(StrEnum):
@@ -29,7 +37,7 @@ def group_() -> None:
 @app.command("add")
 @with_options(EditOptions)
 def add(
-    lane: Lane,
+    lane: NewLane,
     file: Files,
     versions: Annotated[
         str | None,

@@ -31,14 +31,19 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> TyperCommand | TyperGroup:
         """Import the module and build the command, as Typer builds one that is registered from the start."""
+        from meshconfig.cli.sources import with_sources
+
         name, target, settings = self._target
         module, _, attribute = target.partition(":")
         found = getattr(import_module(f"meshconfig.cli.{module}"), attribute)
         parent = typer.Typer(rich_markup_mode=MARKUP)
         if isinstance(found, typer.Typer):
+            for one in found.registered_commands:
+                if one.callback:
+                    one.callback = with_sources(one.callback)
             parent.add_typer(found, name=name)
         else:
-            parent.command(name, context_settings=settings)(found)
+            parent.command(name, context_settings=settings)(with_sources(found))
         command = get_group(parent).commands[name]
         assert isinstance(command, TyperCommand | TyperGroup)
         return command

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import stderr
+from meshconfig.cli.common import note_header, readable, stderr
 from meshconfig.cli.rollout_files import rollouts
-from meshconfig.errors import InputError
+from meshconfig.cli.sources import default_source, with_sources
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
 from meshconfig.lint.report import Format, report
@@ -22,7 +23,7 @@ Inputs = Annotated[
         "-f",
         "--file",
         metavar="FILE",
-        help="Spec, manifests, a directory of either, or - for standard input. Repeatable.",
+        help="Spec, manifests, a directory of either, or - for standard input. Repeatable. Default: ./graylane.yaml.",
         show_default=False,
     ),
 ]
@@ -33,11 +34,9 @@ class FailOn(StrEnum):
     WARNING = "warning"
 
 
+@with_sources
 def command(
     file: Inputs = None,
-    more: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="Further files, as with -f.", show_default=False)
-    ] = None,
     output: Annotated[
         Format,
         typer.Option(
@@ -49,7 +48,13 @@ def command(
     ] = FailOn.WARNING,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="CODE", help="Rule to skip, such as GL203. Repeatable.", show_default=False),
+        typer.Option(
+            "--ignore",
+            metavar="CODE",
+            help="Rule to skip, such as GL203. Repeatable.",
+            show_default=False,
+            autocompletion=completion.codes,
+        ),
     ] = None,
     namespace: Annotated[
         str, typer.Option("-n", "--namespace", help="Namespace of manifests that name none.")
@@ -57,7 +62,11 @@ def command(
     explain_code: Annotated[
         str | None,
         typer.Option(
-            "--explain", metavar="CODE", help="Explain one rule, or list all rules with `all`.", show_default=False
+            "--explain",
+            metavar="CODE",
+            help="Explain one rule, or list all rules with `all`.",
+            show_default=False,
+            autocompletion=completion.codes,
         ),
     ] = None,
 ) -> None:
@@ -81,17 +90,16 @@ def command(
     if explain_code is not None:
         print(_explained(explain_code), end="")
         return
-    sources = [*(file or ()), *(more or ())]
-    if not sources:
-        raise InputError.at("graylane lint", "needs at least one -f FILE")
+    sources = file or [default_source()]
     ignored = [rule(code).code for code in ignore or ()]
     with batch():
-        documents = load(sources)
+        documents = readable(load(sources), sources)
         subject = index(documents, default_namespace=namespace)
         rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
     print(report(findings, output), end="")
     if output is Format.TEXT:
+        note_header(group.model for group in subject.groups)
         stderr().print(summary(findings))
     sys.exit(_status(findings, Level(fail_on.value)))
 

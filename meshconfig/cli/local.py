@@ -1,6 +1,7 @@
 """`graylane local up`: run a mesh on one machine, routed by the spec."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -17,7 +18,9 @@ def group() -> None:
 
 
 @app.command("up")
-def up(file: Files) -> None:
+def up(
+    file: Files, logs: Annotated[bool, typer.Option("--logs", help="Also print what the processes print.")] = False
+) -> None:
     """Run a mesh until Ctrl-C: apply each saved change of the spec, and print each request's path.
 
     A document of kind LocalMesh, in the files or in local.yaml beside them, describes the processes.
@@ -28,4 +31,4 @@ def up(file: Files) -> None:
     """
     with needs("local"):
         from meshconfig.cli.local_up import until_stopped
-    asyncio.run(until_stopped(file))
+    asyncio.run(until_stopped(file, logs=logs))

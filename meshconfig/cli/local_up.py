@@ -5,11 +5,12 @@ import shlex
 import signal
 import time
 from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from meshconfig.cli.common import stderr, stdout
+from meshconfig.cli.common import note_skipped, stderr, stdout
 from meshconfig.errors import GraylaneError
 from meshconfig.local import mesh as meshes
 from meshconfig.local import plan as plans
@@ -17,32 +18,56 @@ from meshconfig.local.mesh import Events, Mesh, MeshChange
 from meshconfig.local.trace import RequestTrace
 from meshconfig.local.watch import Saves
 
+_LOOK = 0.1  # seconds between two reads of the processes' output
 
-async def until_stopped(sources: Sequence[str]) -> None:
-    """Run the mesh until SIGINT or SIGTERM. An Envoy that ends by itself is an error."""
+
+async def until_stopped(sources: Sequence[str], *, logs: bool = False) -> None:
+    """Run the mesh until SIGINT or SIGTERM. An Envoy that ends by itself is an error.
+
+    Parameters:
+        logs: also print what the processes print.
+    """
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await _first(_serve(sources, stdout(), stderr()), stopped.wait())
+    await _first(_serve(sources, stdout(), stderr(), logs=logs), stopped.wait())
 
 
-async def _serve(sources: Sequence[str], out: Console, errors: Console) -> None:
+async def _serve(sources: Sequence[str], out: Console, errors: Console, *, logs: bool) -> None:
     saves = Saves(
         lambda: plans.files(sources)
     )  # taken before the files are read, so that a save in between is seen as a change
-    plan = plans.plan(plans.documents(sources))
+    documents = plans.documents(sources)
+    note_skipped([one for one in documents if not one.own], "no spec of graylane")
+    plan = plans.plan(documents)
     events = Events(
-        trace=lambda trace: out.print(_trace(trace)), died=lambda message: errors.print(_plain(message, "red"))
+        trace=lambda trace: _print_trace(trace, out), died=lambda message: errors.print(_plain(message, "red"))
     )
     errors.print("starting Envoy and the services …")
     async with meshes.running(plan, events) as mesh:
         _show(mesh, out, errors)
-        await _first(_follow(mesh, sources, saves, out, errors), mesh.failed())
+        await _first(
+            _follow(mesh, sources, saves, out, errors), mesh.failed(), *([_print_logs(mesh, out)] if logs else [])
+        )
+
+
+async def _print_logs(mesh: Mesh, out: Console) -> None:
+    """Print each line that a process prints, with the process's name before it."""
+    read: dict[Path, int] = {}
+    while True:
+        for name, file in mesh.fleet.logs().items():
+            with file.open("rb") as log:
+                log.seek(read.get(file, 0))
+                lines, newline, _ = log.read().rpartition(b"\n")
+            read[file] = read.get(file, 0) + len(lines) + len(newline)
+            for line in lines.decode(errors="replace").split("\n") if newline else ():
+                out.print(_plain(f"{name} | {line}", "dim"))
+        await asyncio.sleep(_LOOK)
 
 
 async def _follow(mesh: Mesh, sources: Sequence[str], saves: Saves, out: Console, errors: Console) -> None:
     """Apply each saved change. An invalid one is reported, and the last valid routes stay in force."""
-    async for saved in saves.times():
+    async for saved in saves.times(lambda: mesh.fleet.has_dead):
         try:
             change = await mesh.change(plans.plan(plans.documents(sources)))
         except GraylaneError as error:
@@ -104,9 +129,12 @@ def _changed(change: MeshChange, seconds: float) -> Text:
     return _plain(f"{what}, live after {seconds * 1000:.0f} ms" if parts else what, "green")
 
 
-def _trace(trace: RequestTrace) -> Text:
+def _print_trace(trace: RequestTrace, out: Console) -> None:
+    """A line for the request, and for each of Envoy's flags in it a line that says it in words."""
     failed = any(hop.status >= 500 or hop.status == 0 for hop in trace.hops)
-    return _plain(str(trace), "red" if failed else "")
+    out.print(_plain(str(trace), "red" if failed else ""))
+    for reason in trace.reasons():
+        out.print(_plain(f"    {reason}", "dim"))
 
 
 def _plain(text: str, style: str = "") -> Text:

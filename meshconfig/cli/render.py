@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, models, stderr, stdout
+from meshconfig.cli.common import Files, models, note_header, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
@@ -16,7 +16,6 @@ from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render,
 if TYPE_CHECKING:
     from meshconfig.cli.render_files import Comparison
 
-ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
 _STYLES = {"-": "red", "+": "green", "@": "cyan"}
 
 
@@ -90,7 +89,7 @@ def command(
         if with_ingress:
             manifests += _ingresses(compiled, ingress_service)
         _check_names(manifests, ", ".join(file))
-        _tell_header(compiled)
+        note_header(compiled)
         if directory is None:
             print(to_yaml(manifests), end="")
             return
@@ -122,15 +121,6 @@ def _check_names(manifests: list[Manifest], files: str) -> None:
             whose = f"groups {other} and {group} both make" if other != group else f"group {group} makes twice"
             raise InputError.at(files, f"{whose} the {name}")
         groups[name] = group
-
-
-def _tell_header(compiled: list[Model]) -> None:
-    """Services read `env` unless they are told otherwise: where they are not, each of them drops the tag."""
-    for model in compiled:
-        if model.tag != ENV:
-            name = f"{model.namespace}/{model.group}"
-            setting = f"{name}: the tag's header is {model.tag}, so set PROPAGATION_REMOTE_FIELDS={model.tag}"
-            stderr().print(f"note: {setting} in each service that uses propagation", markup=False)
 
 
 def _write(comparison: "Comparison") -> None:

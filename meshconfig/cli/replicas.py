@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from meshconfig import groups
-from meshconfig.cli.common import Files, Output, OutputFormat, stdout
+from meshconfig.cli import completion
+from meshconfig.cli.common import Files, Output, OutputFormat, read_groups, stdout
 from meshconfig.errors import InputError, nearest
 from meshconfig.replicas import Count, replica_counts
 from meshconfig.spec import LaneGroup, ServiceInGroup
@@ -16,7 +17,9 @@ from meshconfig.spec import LaneGroup, ServiceInGroup
 
 def command(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(help="Service in the spec.", show_default=False)],
+    service: Annotated[
+        str, typer.Argument(help="Service in the spec.", show_default=False, autocompletion=completion.services)
+    ],
     file: Files,
     total: Annotated[
         int,
@@ -36,7 +39,7 @@ def command(
 
         graylane replicas -f graylane.yaml cat --total 10 --prod v1 --gray v2
     """
-    group = _group_of(service, groups.read(file))
+    group = _group_of(service, read_groups(file))
     here = group.service(service)
     counts = replica_counts(_weights(here, _lanes(context.args, here)), total)
     if output is Output.JSON:

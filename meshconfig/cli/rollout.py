@@ -12,14 +12,23 @@ from rich.console import RenderableType
 
 from meshconfig.cli import rollout_decide, rollout_run
 from meshconfig.cli.cluster import Context, Namespace, connect
-from meshconfig.cli.common import Files, Output, OutputFormat, needs, stderr, stdout
+from meshconfig.cli.common import (
+    Files,
+    Output,
+    OutputFormat,
+    answering_by_exit_status,
+    needs,
+    read_documents,
+    stderr,
+    stdout,
+)
 from meshconfig.cli.rollout_decide import By, Name, Note
 from meshconfig.cli.rollout_files import Written, rollouts
 from meshconfig.cli.rollout_show import RolloutView, name, shown, table
 from meshconfig.cli.watch import View, follow
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
-from meshconfig.load import Document, load
+from meshconfig.load import Document
 from meshconfig.rollout.actions import changed_by
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.status import status as as_json
@@ -65,7 +74,7 @@ def start(
 
         graylane rollout start -f cat-v2.yaml --by eva --note "ticket 4711"
     """
-    found = _written(load(file), file)
+    found = _written(read_documents(file), file)
     client = connect(context)
     with needs("mesh"):
         from meshconfig.cluster.lease import operator
@@ -84,7 +93,7 @@ def start(
 
 
 def _written(documents: Sequence[Document], sources: Sequence[str]) -> list[Written]:
-    for document in documents:
+    for document in (one for one in documents if one.own):
         check_kind(document)
     known = groups(documents) if any(document.kind == GROUP for document in documents) else []
     found = rollouts(documents, known)
@@ -126,6 +135,7 @@ def _tell(started: "Started") -> None:
 
 
 @app.command("status")
+@answering_by_exit_status()
 def status(
     rollout: Name,
     namespace: Namespace = "default",
@@ -137,8 +147,8 @@ def status(
 ) -> None:
     """Show a rollout: its phase and reason, steps, weights, Pods, measured metrics, and who did what.
 
-    Exit status: 0 while it proceeds or if it succeeded, 1 if it stopped after a failure or is rolled back. In a pipe,
-    --watch prints one block per change, with --output json one line.
+    Exit status: 0 while it proceeds or if it succeeded, 1 if it stopped after a failure or is rolled back, 2 for every
+    error, such as no cluster. In a pipe, --watch prints one block per change, with --output json one line.
 
     Examples:
 

@@ -32,7 +32,7 @@ def rollouts(documents: Iterable[Document], groups: Sequence[Group]) -> list[Wri
     known = {group.key: group.spec for group in groups}
     found: dict[str, Written] = {}
     problems: list[Problem] = []
-    for document in (one for one in documents if one.kind == check.KIND):
+    for document in (one for one in documents if one.own and one.kind == check.KIND):
         try:
             one = _written(document, known)
         except InputError as error:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from meshconfig.cli.cluster import Context, GroupName, Istiod, Namespace, connect
-from meshconfig.cli.common import Output, OutputFormat, needs
+from meshconfig.cli.common import Output, OutputFormat, answering_by_exit_status, needs
 from meshconfig.cli.history import STYLES, known, when, who
 from meshconfig.cli.watch import View, follow
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 
 
+@answering_by_exit_status()
 def command(
     group: GroupName,
     namespace: Namespace = "default",
@@ -33,8 +34,8 @@ def command(
     Also shows which resources differ from the last apply and who changed them, and whether every proxy has acknowledged
     the configuration that istiod sent to it.
 
-    Exit status: 1 if a resource has drifted, Pods are missing or the last apply did not succeed, else 0. In a pipe,
-    --watch prints one block per change, with --output json one line.
+    Exit status: 0 if all is well, 1 if a resource has drifted, Pods are missing or the last apply did not succeed, 2
+    for every error, such as no cluster. In a pipe, --watch prints one block per change, with --output json one line.
 
     Examples:
 

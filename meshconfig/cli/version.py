@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from meshconfig.cli import completion
 from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files, needs
 from meshconfig.cli.edit_files import read
@@ -18,8 +19,18 @@ from meshconfig.load import FieldPath
 from meshconfig.spec import Autoscale
 
 app = typer.Typer(help="Add a version of a service, set weights, promote it, or retire it.", no_args_is_help=True)
-Service = Annotated[str, typer.Argument(metavar="SERVICE", help="Service in the spec.", show_default=False)]
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version of the service.", show_default=False)]
+Service = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERVICE", help="Service in the spec.", show_default=False, autocompletion=completion.services
+    ),
+]
+Version = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERSION", help="Version of the service.", show_default=False, autocompletion=completion.versions
+    ),
+]
 
 
 @app.callback()
@@ -33,7 +44,16 @@ def add(
     service: Service,
     version: Version,
     file: Files,
-    old: Annotated[str, typer.Option("--from", metavar="OLD", help="Existing version to copy.", show_default=False)],
+    old: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="OLD",
+            help="Existing version to copy.",
+            show_default=False,
+            autocompletion=completion.versions,
+        ),
+    ],
     image: Annotated[
         str | None,
         typer.Option(
@@ -140,7 +160,12 @@ def weigh(
     service: Service,
     given: Annotated[
         list[str],
-        typer.Argument(metavar="VERSION=N…", help="Every version that gets untagged requests.", show_default=False),
+        typer.Argument(
+            metavar="VERSION=N…",
+            help="Every version that gets untagged requests.",
+            show_default=False,
+            autocompletion=completion.weights,
+        ),
     ],
     file: Files,
     group: GroupOption = None,

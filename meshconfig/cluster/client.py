@@ -13,27 +13,18 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
-from urllib3.util.retry import Retry
 
+from meshconfig.cluster import kubeconfig
 from meshconfig.cluster.guarded import Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
-from meshconfig.errors import ApiError, ClusterError, Conflict, Unreachable
+from meshconfig.cluster.retries import PatientRetry, cause
+from meshconfig.errors import ApiError, Conflict, Unauthorized, Unreachable
 
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
-# Retries for about 25 seconds in all. Sending a request twice does no harm: writes are idempotent or compare-and-swap.
-RETRIES = Retry(
-    total=8,
-    backoff_factor=0.2,
-    backoff_max=8,
-    status_forcelist=(429, 502, 503, 504),
-    allowed_methods=None,
-    raise_on_status=False,
-)
+PROXY = "/proxy/"  # in a path that leads to a Pod
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and seconds between two bytes of the answer
 
 T = TypeVar("T")
@@ -45,10 +36,12 @@ class Client:
 
     Parameters:
         api: the Kubernetes package's client, configured with the server's address and the user's credentials.
+        source: where the configuration is from, for error messages.
     """
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, source: str = "the kubeconfig") -> None:
         self._api = api
+        self._source = source
         self._lock = threading.Lock()
         self._calls = [0]  # of this client and its sessions
         self._checks: tuple[Check, ...] = ()
@@ -58,19 +51,16 @@ class Client:
         """Connect by KUBECONFIG or ~/.kube/config; inside a Pod without either, by its service account.
 
         Raises:
-            ClusterError: there is no configuration, or it cannot be used.
+            InputError: the configuration is not valid.
+            ClusterError: there is no configuration.
         """
-        configuration = Configuration(retries=RETRIES, connection_pool_maxsize=WORKERS)
-        try:
-            load_kube_config(context=context, client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError) as error:
-            if context is not None or not _in_cluster(configuration):
-                raise ClusterError(f"no cluster: {KUBE_CONFIG_DEFAULT_LOCATION}: {error}") from None
+        configuration = Configuration(retries=PatientRetry.of_a_client(), connection_pool_maxsize=WORKERS)
+        source = kubeconfig.configure(configuration, context)
         if not configuration.verify_ssl:
             urllib3.disable_warnings(
                 InsecureRequestWarning
             )  # the kubeconfig switches verification off, so a warning for each request is noise
-        return cls(ApiClient(configuration))
+        return cls(ApiClient(configuration), source)
 
     @property
     def configuration(self) -> Configuration:
@@ -129,8 +119,8 @@ class Client:
             The answer's JSON.
 
         Raises:
-            ApiError: the server answered with a status other than 2xx; Conflict for 409.
-            Unreachable: the server did not answer, also after retries.
+            ApiError: the server answered with a status other than 2xx; Conflict for 409, Unauthorized for 401.
+            Unreachable: the server did not answer, also after retries, or something else answered in its place.
         """
         with self._lock:
             self._calls[0] += 1
@@ -147,10 +137,32 @@ class Client:
                 reply = self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
             data: bytes = reply.read()  # type: ignore[no-untyped-call]
         except (HTTPError, OSError) as error:
-            raise Unreachable(f"no answer from the API server {self.server}: {_cause(error)}") from None
+            raise Unreachable(f"no answer from the API server {self.server}: {cause(error, self._source)}") from None
         if 200 <= reply.status < 300:
-            return json.loads(data) if data else {}
+            return self._json(where, data)
+        if reply.status == 401:
+            raise Unauthorized(self.server, self._source, _message(data))
         raise _refused(reply.status, data)
+
+    def _json(self, where: str, data: bytes) -> Any:
+        """The JSON of an answer: an object, or whatever a Pod answers through the API server's proxy.
+
+        Raises:
+            Unreachable: the answer is something else, such as the login page of a proxy.
+        """
+        try:
+            found = json.loads(data) if data else {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) and (found is None or PROXY not in where):
+            raise self._no_api_server(data.decode(errors="replace"))
+        return found
+
+    def _no_api_server(self, answer: str) -> Unreachable:
+        return Unreachable(
+            f"{self.server} answers with {' '.join(answer[:40].split())!r} and is no Kubernetes API server: "
+            f"correct the cluster's server in {self._source}, or log in at the proxy before it"
+        )
 
     def get(self, where: str, query: Mapping[str, str] | None = None) -> Any | None:
         """GET a path. None if the server answers 404."""
@@ -208,31 +220,26 @@ class Client:
         found = self.get(collection(kind, namespace, istio_api), query)
         if found is None:  # the cluster does not have this kind, such as an Istio API version that it does not serve
             return []
-        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found["items"]]
+        if not ("apiVersion" in found and isinstance(found.get("items"), list | None)):
+            raise self._no_api_server(json.dumps(found))
+        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found.get("items") or ()]
 
 
-def _in_cluster(configuration: Configuration) -> bool:
-    try:
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except ConfigException:
-        return False
-    return True
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason of an urllib3 error."""
-    reason = getattr(error, "reason", None) or error
-    inner = getattr(reason, "reason", None) or reason
-    return str(inner).partition(": ")[2] if str(inner).startswith("<") else str(inner)
-
-
-def _refused(status: int, data: bytes) -> ApiError:
+def _said(data: bytes) -> dict[str, Any]:
+    """Kubernetes' `Status` object of an answer; for another answer, one with its text as the message."""
     try:
         said = json.loads(data)
     except ValueError:
-        said = {"message": data.decode(errors="replace").strip()}
-    if not isinstance(said, dict):
-        said = {"message": str(said)}
+        return {"message": data.decode(errors="replace").strip()}
+    return said if isinstance(said, dict) else {"message": str(said)}
+
+
+def _message(data: bytes) -> str:
+    return str(_said(data).get("message") or "")
+
+
+def _refused(status: int, data: bytes) -> ApiError:
+    said = _said(data)
     causes = [
         (cause.get("field", ""), cause.get("message", "")) for cause in (said.get("details") or {}).get("causes") or ()
     ]

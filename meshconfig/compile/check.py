@@ -58,6 +58,9 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
                 f"and services drop a tag of over {LONGEST_TAG} characters"
             )
             yield (*SPEC, "lanes", name), message
+    for index, entry in enumerate(group.spec.entries):
+        if entry.split is not None:
+            yield from _baseline_share((*SPEC, "entries", index, "split"), entry.split, group)
 
 
 def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:
@@ -100,6 +103,20 @@ def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, o
         yield from _unknown((*where, name), name, valid, what)
     if not any(weights.values()):
         yield where, "at least one weight has to be above 0"
+
+
+def _baseline_share(where: FieldPath, split: Mapping[str, int], group: LaneGroup) -> Iterator[Wrong]:
+    """A split names the baseline: weights are relative, so `{gray: 5}` alone would send every request to gray."""
+    baseline, given = group.spec.tag.default, sum(split.values())
+    if baseline in split or not given or not {baseline, *split} <= group.spec.lanes.keys():
+        return
+    lanes = " and ".join(lane for lane, weight in split.items() if weight)
+    written = "{" + ", ".join(f"{lane}: {weight}" for lane, weight in [*split.items(), (baseline, max(0, 100 - given))])
+    yield (
+        where,
+        f"gives {baseline} no share, so every untagged request would go to {lanes}: weights are relative to each "
+        f"other; write {written}}}" + (f", or {baseline}: 0 if {lanes} is to get all" if given < 100 else ""),
+    )
 
 
 def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:

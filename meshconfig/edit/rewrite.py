@@ -14,6 +14,7 @@ from meshconfig.edit.layout import laid_out
 from meshconfig.edit.roundtrip import changed
 from meshconfig.errors import InputError
 from meshconfig.load import Document, Loader, parse
+from meshconfig.yaml_nodes import hide_colons
 
 MARK = "\ufeff"  # a byte order mark is not part of the YAML
 
@@ -26,7 +27,7 @@ def documents(text: str, file: str) -> list[Document]:
 def span(text: str, document: Document) -> slice:
     """The part of a text (without its byte order mark) that is one of its `documents`, with the comments around it."""
     here, start = document.root.start_mark.index, 0
-    for token in yaml.scan(text, Loader=Loader):
+    for token in yaml.scan(hide_colons(text)[0], Loader=Loader):
         if isinstance(token, yaml.DocumentStartToken | yaml.DocumentEndToken):
             if token.start_mark.index > here:
                 return slice(start, token.start_mark.index)

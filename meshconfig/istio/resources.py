@@ -93,6 +93,9 @@ _SPECS: dict[tuple[str, str], type[View]] = {
 }
 
 
+Identity = tuple[str, str, str, str]  # API group, kind, namespace, name
+
+
 class UnreadableError(InputError):
     """A resource has a field of a type that Istio's or Kubernetes' API refuses.
 
@@ -122,7 +125,9 @@ class Unreadable:
 class Resources:
     """A set of resources, sorted by what they are; kinds that no routing decision reads are in `others`.
 
-    `whole` are namespaces of which nothing is left out, as they were read from a cluster.
+    A resource that is written several times is one, as in a cluster: the last is there. `repeated` has pairs of it and
+    the first that says something else. `whole` are namespaces of which nothing is left out, as they were read from a
+    cluster.
     """
 
     virtual_services: tuple[VirtualService, ...] = ()
@@ -133,6 +138,7 @@ class Resources:
     workloads: tuple[Workload, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     others: tuple[Resource[Nothing], ...] = ()
+    repeated: tuple[tuple[Resource[Any], Resource[Any]], ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     whole: frozenset[str] = frozenset()
 
@@ -156,19 +162,22 @@ class Resources:
             InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
         """
         found: dict[str, list[Resource[Any]]] = {}
+        read: list[Resource[Any]] = []
         unreadable: list[Unreadable] = []
         for item in manifests:
             manifest, source = item if isinstance(item, tuple) else (item, None)
             for one, place in _opened(manifest, source):
                 try:
-                    resource = _resource(one, place, default_namespace)
+                    read.append(_resource(one, place, default_namespace))
                 except UnreadableError as error:
                     if not keep_unreadable:
                         raise
                     unreadable.append(Unreadable(_unread(one, place, default_namespace), error.faults))
-                else:
-                    found.setdefault(resource.kind, []).append(resource)
+        kept, repeated = _each_once(read)
+        for resource in kept:
+            found.setdefault(resource.kind, []).append(resource)
         return cls(
+            repeated=repeated,
             virtual_services=tuple(found.pop("VirtualService", ())),
             destination_rules=tuple(found.pop("DestinationRule", ())),
             gateways=tuple(found.pop("Gateway", ())),
@@ -180,6 +189,27 @@ class Resources:
             unreadable=tuple(unreadable),
             whole=frozenset(whole),
         )
+
+
+def identity(resource: Resource[Any]) -> Identity:
+    """What makes it one resource in a cluster: API group, kind, namespace and name. The API's version does not."""
+    group = str(resource.manifest.get("apiVersion", "")).rpartition("/")[0]
+    return group, resource.kind, resource.namespace, resource.name
+
+
+def _each_once(
+    resources: Iterable[Resource[Any]],
+) -> tuple[list[Resource[Any]], tuple[tuple[Resource[Any], Resource[Any]], ...]]:
+    """The last of each resource, and pairs of it and the first that differs; one without a name is always another."""
+    found: dict[object, list[Resource[Any]]] = {}
+    for one in resources:
+        found.setdefault(identity(one) if one.name else id(one), []).append(one)
+    repeated = [
+        (same[-1], next(one for one in same if one.manifest != same[-1].manifest))
+        for same in found.values()
+        if any(one.manifest != same[-1].manifest for one in same)
+    ]
+    return [same[-1] for same in found.values()], tuple(repeated)
 
 
 def by_creation(resource: Resource[Any]) -> tuple[str, str, str]:
@@ -206,7 +236,7 @@ class _Item:
 
 def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifest, Source | None]]:
     items = manifest.get("items") if isinstance(manifest, Mapping) else None
-    if not isinstance(items, list):
+    if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
         return [(manifest, source)]
     return [(item, _Item(source, index) if source else None) for index, item in enumerate(items)]
 

@@ -5,12 +5,12 @@ from dataclasses import fields, replace
 from typing import Any, NamedTuple, cast
 
 from meshconfig.istio import Resource, Resources
+from meshconfig.istio.resources import Identity, identity
 from meshconfig.lint.origin import Rendered
 from meshconfig.render import GROUP, MANAGED_BY
 
-Key = tuple[str, str, str, str]  # API group, kind, namespace, name
 Each = tuple[Resource[Any], ...]
-_EACH = tuple(part.name for part in fields(Resources) if part.name not in ("unreadable", "whole"))
+_EACH = tuple(part.name for part in fields(Resources) if part.name not in ("repeated", "unreadable", "whole"))
 
 
 class Replaced(NamedTuple):
@@ -28,20 +28,25 @@ def one_of_each(given: Resources, made: Resources) -> tuple[Resources, tuple[Rep
         made: those that its specs render to, which are applied after all others.
     """
     joined: dict[str, Each] = {name: (*getattr(given, name), *getattr(made, name)) for name in _EACH}
-    last = {_key(one): one for every in joined.values() for one in every}
+    last = {identity(one): one for every in joined.values() for one in every}
     if len(last) == sum(map(len, joined.values())):
-        return replace(given, **cast(dict[str, Any], joined)), ()
+        return replace(given, **cast(dict[str, Any], joined)), _within(given)
     kept: dict[str, Any] = {name: tuple(one for one in every if _lasts(one, last)) for name, every in joined.items()}
-    return replace(given, **kept), tuple(_replaced(joined.values(), last))
+    return replace(given, **kept), (*_within(given), *_replaced(joined.values(), last))
 
 
-def _lasts(one: Resource[Any], last: Mapping[Key, Resource[Any]]) -> bool:
-    return not one.name or last[_key(one)] is one  # without a name of its own it gets one from the API server
+def _within(given: Resources) -> tuple[Replaced, ...]:
+    """The resources of the input that a later one of the input replaces."""
+    return tuple(Replaced(other, kept) for kept, other in given.repeated)
 
 
-def _replaced(joined: Iterable[Each], last: Mapping[Key, Resource[Any]]) -> Iterator[Replaced]:
+def _lasts(one: Resource[Any], last: Mapping[Identity, Resource[Any]]) -> bool:
+    return not one.name or last[identity(one)] is one  # without a name of its own it gets one from the API server
+
+
+def _replaced(joined: Iterable[Each], last: Mapping[Identity, Resource[Any]]) -> Iterator[Replaced]:
     for one in (one for every in joined for one in every if not _lasts(one, last)):
-        by = last[_key(one)]
+        by = last[identity(one)]
         if by.manifest != one.manifest and not _is_an_earlier_state(one, by):
             yield Replaced(one, by)
 
@@ -51,8 +56,3 @@ def _is_an_earlier_state(one: Resource[Any], by: Resource[Any]) -> bool:
     labels = one.metadata.labels
     mine = isinstance(by.source, Rendered) and labels.get(GROUP) == by.source.group.key[1]
     return mine and labels.get(MANAGED_BY) == "graylane"
-
-
-def _key(one: Resource[Any]) -> Key:
-    group = str(one.manifest.get("apiVersion", "")).rpartition("/")[0]
-    return group, one.kind, one.namespace, one.name

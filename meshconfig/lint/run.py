@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from meshconfig.errors import dotted
-from meshconfig.groups import Group, check_kind, groups, is_own
+from meshconfig.groups import Group, check_kind, groups
 from meshconfig.istio import Resource, Resources
 from meshconfig.lint.copies import one_of_each
 from meshconfig.lint.finding import Finding
@@ -18,13 +18,14 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
     """Index the input of the rules: manifests, specs, and the resources that the specs render to.
 
     Raises:
-        InputError: a document is neither a manifest nor a spec, or a spec is invalid.
+        InputError: a spec is invalid, or a manifest has a field of a type that Kubernetes refuses. A document that is
+            neither is left out.
     """
-    own = [document for document in documents if is_own(document)]
+    own = [document for document in documents if document.own]
     for document in own:
         check_kind(document)
     specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
-    given = [(document.value, document) for document in documents if not is_own(document)]
+    given = [(document.value, document) for document in documents if not (document.own or document.foreign)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
     joined, replaced = one_of_each(resources, made)

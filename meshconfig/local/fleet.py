@@ -120,8 +120,19 @@ class Fleet:
         """End all of them."""
         await self._stop([*(running for _, running in self.current.processes.values()), *self.leaving])
 
+    @property
+    def has_dead(self) -> bool:
+        """Whether a process of the current plan has ended by itself."""
+        return any(running.dead for _, running in self.current.processes.values())
+
+    def logs(self) -> dict[str, Path]:
+        """The file with the output of each process that graylane started, by the process's name."""
+        return {one.name: one.child.log for _, one in self.current.processes.values() if one.child}
+
     def _definition(self, key: Key) -> Definition | None:
-        return self.current.processes[key][1].definition if key in self.current.processes else None
+        """How the living process of a version was started; a dead one is started again."""
+        running = self.current.processes[key][1] if key in self.current.processes else None
+        return running.definition if running and not running.dead else None
 
     async def _start(self, workload: Workload, definition: Definition) -> Running:
         if definition.address:

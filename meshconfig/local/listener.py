@@ -32,7 +32,7 @@ def listener(one: Listener, routes: str, tags: Sequence[str], port: int = 0) -> 
         generate_request_id=one.kind == "gateway",
         normalize_path=True,
         stream_idle_timeout="0s",
-        http_protocol_options={"accept_http_10": True},
+        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": LOCALHOST},
         upgrade_configs=[{"upgrade_type": "websocket"}],
     )
     return {
@@ -46,6 +46,23 @@ def with_first_hop_id(configuration: Json) -> Json:
     """A mesh listener's route configuration that sets an id on requests without one."""
     value = {"header": {"key": REQUEST_ID, "value": _FIRST_HOP}, "append_action": "ADD_IF_ABSENT"}
     return {**configuration, "request_headers_to_add": [value]}
+
+
+def with_local_hosts(configuration: Json, hosts: Sequence[str]) -> Json:
+    """A gateway's route configuration that takes requests to this machine itself for its first host.
+
+    `curl http://127.0.0.1:PORT/`, a browser and a client of HTTP/1.0 name no host of the spec.
+
+    Parameters:
+        hosts: the gateway's hosts, in the order of the spec.
+    """
+    found = {one["name"]: one for one in configuration["virtual_hosts"]}
+    first = next((host for host in hosts if host in found), None)
+    if first is None or "*" in found:
+        return configuration
+    local = [name for name in (LOCALHOST, "localhost") if name not in found]
+    found[first] = {**found[first], "domains": [*found[first]["domains"], *local]}
+    return {**configuration, "virtual_hosts": list(found.values())}
 
 
 def files(path: str) -> Json:

@@ -66,7 +66,7 @@ class Mesh:
         self.events = events
         self.proxy = EnvoyProcess(folder, reaper)
         self.fleet = Fleet(folder, reaper, self._died)
-        self.traces = TraceAssembler(self._answerer)
+        self.traces = TraceAssembler(self._answerer, self._calls)
         self.plan = LocalPlan((), (), Resources(), ())
         self.config = EnvoyConfig()
         self.lock = asyncio.Lock()
@@ -103,7 +103,7 @@ class Mesh:
             return MeshChange(
                 _differing(old, plan),
                 tuple(one.name for one in prepared.started),
-                tuple(one.name for one in gone),
+                tuple(one.name for one in gone if not one.dead),
                 tuple(self._new_addresses(before)),
             )
 
@@ -160,7 +160,8 @@ class Mesh:
 
     async def _died(self, one: Running) -> None:
         if one.child:
-            self.events.died(f"{one.name} {one.child.fate()}; the rest goes on{one.child.tail()}")
+            hint = "the rest goes on, and the next save starts it again"
+            self.events.died(f"{one.name} {one.child.fate()}; {hint}{one.child.tail()}")
         async with self.lock:
             with contextlib.suppress(
                 LocalMeshError
@@ -189,6 +190,11 @@ class Mesh:
         pairs = self.fleet.current.processes.values()
         there = [one.version for one, process in pairs if one.host == host and process.authority == upstream]
         return name, there[0] if len(there) == 1 else subset
+
+    def _calls(self, service: str) -> frozenset[str]:
+        """The services that a service calls, by their names in the spec."""
+        specs = [group.spec.spec.services.get(service) for group in self.plan.groups]
+        return frozenset(called for spec in specs if spec for called in spec.calls)
 
     def _new_addresses(self, before: Mapping[str, str]) -> Iterator[str]:
         urls = self.urls()

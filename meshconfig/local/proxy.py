@@ -14,7 +14,8 @@ from pathlib import Path
 from meshconfig.errors import LocalMeshError
 from meshconfig.local.admin import Admin, Before
 from meshconfig.local.config import EnvoyConfig, Json, Listener
-from meshconfig.local.listener import LOCALHOST, listener, with_first_hop_id
+from meshconfig.local.listener import LOCALHOST, listener, with_first_hop_id, with_local_hosts
+from meshconfig.local.ports import check_free
 from meshconfig.local.processes import Child, Reaper, accepts
 from meshconfig.local.xds import Files, Written
 
@@ -83,6 +84,9 @@ class EnvoyProcess:
             asked = {one.name: (one, ports.get(one.name, 0)) for one in config.listeners}
             moved = {name: pair for name, pair in asked.items() if self._port(name) != pair[1]}
             new = [one for one, _ in moved.values() if one.name not in self.listeners]
+            for one, port in moved.values():
+                if port and port not in self.addresses.values():
+                    check_free(port, f"for {'the gateway' if one.kind == 'gateway' else one.hosts[0]}")
             if moved:
                 await self._put({**config.clusters, **self.clusters}, {**self.listeners, **moved}, new, config)
                 await asyncio.gather(*(self._listening(name, port) for name, (_, port) in moved.items()))
@@ -165,7 +169,7 @@ class EnvoyProcess:
             await self.admin.taken(written, before)
 
     def _write_routes(self, one: Listener, configuration: Json) -> Written | None:
-        routes = with_first_hop_id(configuration) if one.kind == "mesh" else configuration
+        routes = with_first_hop_id(configuration) if one.kind == "mesh" else with_local_hosts(configuration, one.hosts)
         return self.files.write_routes(one.name, one.kind, routes)
 
     def _write_listeners(self, listeners: Mapping[str, tuple[Listener, int]]) -> Written | None:

@@ -1,8 +1,8 @@
 """Assembles Envoy's request log into one trace per request. No I/O: log lines and the time in, traces out."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # Seconds to wait after the outermost hop: it is logged last, but another thread of Envoy may write a moment later.
@@ -11,7 +11,32 @@ _SETTLED = 0.05
 _ORPHANED = 30.0
 _KEPT = 2000
 _GATEWAY = "gateway|"
+_ROUNDED = 1e-3  # seconds: a duration is logged in whole milliseconds
 Answerer = Callable[[str, str], tuple[str, str]]  # cluster, address → service, version
+Callees = Callable[[str], Collection[str]]  # service → the services that it calls
+
+# Source: Envoy, "Response flags", https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage
+FLAGS = {
+    "DC": "the client closed the connection before it had the answer",
+    "DI": "a fault delayed it, as the spec's policy asks",
+    "DPE": "the client did not speak valid HTTP",
+    "FI": "a fault answered it, as the spec's policy asks",
+    "IH": "a header of the request is not valid",
+    "LR": "Envoy reset the connection",
+    "NC": "the route leads to a version that no process and no address stands for",
+    "NFCF": "no filter configuration was found",
+    "NR": "no route matches its host, path and headers",
+    "SI": "no byte came for too long, and the stream was ended",
+    "UC": "the process closed the connection before it answered; did it end, or does it close idle connections early?",
+    "UF": "the process does not accept connections at its port",
+    "UH": "no process of this version is running",
+    "UMSDR": "its maximum duration is over",
+    "UO": "there are more requests at once than the trafficPolicy allows",
+    "UPE": "the process did not answer in valid HTTP",
+    "UR": "the process reset the connection",
+    "URX": "it was tried again as often as the retry policy allows",
+    "UT": "the process took longer than the route's timeout",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +47,45 @@ class Hop:
     version: str
     status: int
     flags: str = ""
+    calls: "tuple[Hop, ...]" = ()
 
     def __str__(self) -> str:
         who = f"{self.service}/{self.version}" if self.version else self.service
         how = "" if 0 < self.status < 400 else " ".join(filter(None, (str(self.status), self.flags)))
         return " ".join(filter(None, (who, how)))
 
+    @property
+    def tree(self) -> str:
+        """The hop and all that it called: `a → b → c`, or `a → (b, c → d)` where it called several."""
+        below = ", ".join(one.tree for one in self.calls)
+        return f"{self} → {f'({below})' if len(self.calls) > 1 else below}" if below else str(self)
+
 
 @dataclass(frozen=True, slots=True)
 class RequestTrace:
-    """One request: its tags on arrival, where it entered the mesh, its hops in order, and its duration."""
+    """One request: its tags on arrival, where it entered the mesh, its hops as a tree, and its duration."""
 
     tags: Mapping[str, str]
     origin: str
-    hops: tuple[Hop, ...]
+    roots: tuple[Hop, ...]
     milliseconds: int
 
     def __str__(self) -> str:
         tags = " ".join(f"{name}={value}" for name, value in self.tags.items()) or "untagged"
-        return f"{tags}  {' → '.join([self.origin, *map(str, self.hops)])}  {self.milliseconds} ms"
+        return f"{tags}  {' → '.join([self.origin, *(one.tree for one in self.roots)])}  {self.milliseconds} ms"
+
+    @property
+    def hops(self) -> Iterator[Hop]:
+        """All hops, each before those that it called."""
+        left = list(self.roots)
+        while left:
+            yield (hop := left.pop(0))
+            left[:0] = hop.calls
+
+    def reasons(self) -> list[str]:
+        """What Envoy's flags of the failed hops say, each once: `UH: no process of this version is running`."""
+        flags = [flag for hop in self.hops for flag in hop.flags.split(",") if hop.status == 0 or hop.status >= 400]
+        return [f"{flag}: {FLAGS[flag]}" for flag in dict.fromkeys(flags) if flag in FLAGS]
 
 
 @dataclass(slots=True)
@@ -56,10 +101,12 @@ class TraceAssembler:
 
     Parameters:
         answerer: gives the service and the version for a cluster and an upstream address.
+        callees: gives the services that a service calls. The log does not say who called.
     """
 
-    def __init__(self, answerer: Answerer) -> None:
+    def __init__(self, answerer: Answerer, callees: Callees = lambda service: ()) -> None:
         self.answerer = answerer
+        self.callees = callees
         self.open: dict[str, _Open] = {}
 
     def add(self, line: bytes, now: float) -> None:
@@ -86,15 +133,31 @@ class TraceAssembler:
             yield self._trace(self.open.pop(name).entries)
 
     def _trace(self, entries: list[Mapping[str, Any]]) -> RequestTrace:
-        ordered = sorted(entries, key=lambda entry: float(entry.get("start") or 0))
+        ordered = sorted(entries, key=_start)
         first = ordered[0]
         inside = not str(first["listener"]).startswith(_GATEWAY)
         return RequestTrace(
             tags={name: value for name, value in (first.get("tags") or {}).items() if value},
             origin="(mesh)" if inside else f"{first['host']}{str(first['path']).partition('?')[0]}",
-            hops=tuple(map(self._hop, ordered)),
+            roots=self._tree(ordered),
             milliseconds=int(first.get("ms") or 0),
         )
+
+    def _tree(self, ordered: list[Mapping[str, Any]]) -> tuple[Hop, ...]:
+        """Puts each hop below its caller: the latest that was still waiting when it began, and calls its service."""
+        hops = [self._hop(entry) for entry in ordered]
+        below: dict[int, list[int]] = {}
+        for number, entry in enumerate(ordered):
+            began = _start(entry)
+            waiting = [one for one in range(number - 1, -1, -1) if began <= _end(ordered[one])]
+            known = [one for one in waiting if hops[number].service in self.callees(hops[one].service)]
+            # Without `calls` in the spec, or where a clock was off, the latest one is as good a guess as any.
+            below.setdefault(next(iter(known or waiting or ([number - 1] if number else [])), -1), []).append(number)
+
+        def built(number: int) -> Hop:
+            return replace(hops[number], calls=tuple(map(built, below.get(number, ()))))
+
+        return tuple(map(built, below.get(-1, ())))
 
     def _hop(self, entry: Mapping[str, Any]) -> Hop:
         service, version = self.answerer(str(entry.get("cluster") or ""), str(entry.get("upstream") or ""))
@@ -102,6 +165,14 @@ class TraceAssembler:
         if not service:  # no cluster: no route matched, or the route answers by itself
             service = "no route" if flags == "NR" else "(answered by its route)"
         return Hop(service, version, int(entry.get("status") or 0), flags)
+
+
+def _start(entry: Mapping[str, Any]) -> float:
+    return float(entry.get("start") or 0)
+
+
+def _end(entry: Mapping[str, Any]) -> float:
+    return _start(entry) + float(entry.get("ms") or 0) / 1000 + _ROUNDED
 
 
 def _outermost(entry: Mapping[str, Any]) -> bool:

@@ -1,7 +1,8 @@
-"""Watches files for saves. Only a changed content counts, not a changed time."""
+"""Watches files for saves. A changed time alone counts only where somebody waits for any save."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from watchfiles import awatch
@@ -22,9 +23,14 @@ class Saves:
     def __init__(self, sources: Callable[[], Iterable[str]]) -> None:
         self.sources = sources
         self.content = _contents(sources())
+        self.stamps = _stamps(self.content)
 
-    async def times(self) -> AsyncIterator[float]:
-        """The time (as of `time.time`) of each save with a new content."""
+    async def times(self, anyway: Callable[[], bool] = lambda: False) -> AsyncIterator[float]:
+        """The time (as of `time.time`) of each save with a new content.
+
+        Parameters:
+            anyway: whether a save with the old content counts too.
+        """
         folders = {path if path.is_dir() else path.parent for path in map(Path, self.sources()) if str(path) != "-"}
         if not folders:
             return
@@ -32,12 +38,23 @@ class Saves:
         watch = awatch(*folders, recursive=False, debounce=_SETTLE, step=20, rust_timeout=500, yield_on_timeout=True)
         async for _ in watch:
             noticed, before, self.content = time.time(), self.content, _contents(self.sources())
+            old, self.stamps = self.stamps, _stamps(self.content)
             if self.content != before:
                 yield _saved([path for path in self.content if self.content[path] != before.get(path)], noticed)
+            elif self.stamps != old and anyway():
+                yield _saved([path for path in self.stamps if self.stamps[path] != old.get(path)], noticed)
 
 
 def _contents(sources: Iterable[str]) -> dict[Path, bytes]:
     return {path: content for path in _files(sources) if (content := _read(path)) is not None}
+
+
+def _stamps(content: Iterable[Path]) -> dict[Path, int]:
+    found: dict[Path, int] = {}
+    for path in content:
+        with suppress(OSError):
+            found[path] = path.stat().st_mtime_ns
+    return found
 
 
 def _files(sources: Iterable[str]) -> set[Path]:

@@ -1,5 +1,6 @@
 """What all documents of a spec share: strict, frozen models, and errors as `file:line: path: message`."""
 
+import re
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,15 +40,43 @@ T = TypeVar("T")
 # YAML has lists; the frozen models keep tuples.
 Items = Annotated[tuple[T, ...], BeforeValidator(_tuple)]
 
+_WORDS: dict[str, str] = {}  # pattern → what it allows
+
+
+def said(pattern: str, words: str) -> str:
+    """Notes what a pattern allows, for the error of a value that does not match it.
+
+    Parameters:
+        words: completes "is not allowed here: takes …".
+
+    Returns:
+        The pattern.
+    """
+    _WORDS[pattern] = words
+    return pattern
+
+
+def words_of(pattern: str) -> str | None:
+    """What a pattern allows, if somebody has noted it."""
+    return _WORDS.get(pattern)
+
+
 LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DnsLabel = Annotated[str, StringConstraints(pattern=LABEL)]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", to_lower=True)]
+_HEADER = said(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a header, such as x-lane, without a space or colon")
+HeaderName = Annotated[str, StringConstraints(pattern=_HEADER, to_lower=True)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-WorkloadName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+_WORKLOAD = said(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", "the name of a Deployment: lower-case letters, digits, - and .")
+WorkloadName = Annotated[str, StringConstraints(pattern=_WORKLOAD, max_length=253)]
 # Kubernetes, "Labels and Selectors": the API server refuses others.
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-LabelKey = Annotated[str, StringConstraints(pattern=rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}$")]
-LabelValue = Annotated[str, StringConstraints(pattern=rf"^({_LABEL_NAME})?$")]
+_KEY = said(
+    rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}$",
+    "the key of a label, such as version or example.com/version: letters, digits, -, _ and ., at most 63",
+)
+LabelKey = Annotated[str, StringConstraints(pattern=_KEY)]
+_VALUE = said(rf"^({_LABEL_NAME})?$", "the value of a label: letters, digits, -, _ and . between them, at most 63")
+LabelValue = Annotated[str, StringConstraints(pattern=_VALUE)]
 Labels = dict[LabelKey, LabelValue]
 
 
@@ -134,9 +163,12 @@ def _message(model: type[BaseModel], path: Sequence[str | int], details: ErrorDe
         case "missing":
             return "this field is required"
         case "string_pattern_mismatch" if details["ctx"]["pattern"] == LABEL:
-            return f"{given!r} is not a DNS label: lower-case letters, digits and -, at most 63 characters"
+            words = "lower-case letters, digits and -, at most 63 characters"
+            return f"{given!r} is not a DNS label: {words}{_corrected(given, LABEL)}"
         case "string_pattern_mismatch":
-            return f"{given!r} is not allowed here: it has to match {details['ctx']['pattern']}"
+            pattern = details["ctx"]["pattern"]
+            words = words_of(pattern) or f"what matches {pattern}"
+            return f"{given!r} is not allowed here: takes {words}{_corrected(given, pattern)}"
         case "string_type":
             return f"takes a string, not {shown(given)}{_quote_hint(given)}"
         case (
@@ -155,6 +187,17 @@ def _message(model: type[BaseModel], path: Sequence[str | int], details: ErrorDe
             return str(details["ctx"]["error"])
         case _:
             return f"{details['msg'].removeprefix('Input ')} (given: {shown(given)})"
+
+
+def _corrected(given: str, pattern: str) -> str:
+    """What the user probably meant, if one of the usual slips makes all the difference."""
+    host = given.partition("://")[2].partition("/")[0].partition(":")[0]
+    bare = given.strip().removesuffix(":").removesuffix("/")
+    dashed = re.sub(r"[\s_]+" if re.search(pattern, "a.b") else r"[\s_.]+", "-", bare)
+    tried: tuple[str, ...] = (host, given.partition(":")[0], bare, f"/{given}", given.partition("?")[0], given.upper())
+    tried = (*tried, given.lower(), dashed, dashed.lower())
+    found = next((one for one in tried if one and one != given and re.search(pattern, one)), None)
+    return f"; write {found}" if found else ""
 
 
 def _quote_hint(value: Any) -> str:

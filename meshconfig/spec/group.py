@@ -15,17 +15,28 @@ from meshconfig.spec.base import (
     PortNumber,
     Strict,
     WorkloadName,
+    said,
 )
-from meshconfig.spec.match import AnyPath, EntryMatch, Match
+from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match
 from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Weights = dict[str, Weight]
 # A tag's value is LANE or LANE.GENERATION, so a lane's name has no dot.
-LaneName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
+_LANE = said(
+    r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$",
+    "a name of letters, digits, - and _, at most 63, without a dot",
+)
+LaneName = Annotated[str, StringConstraints(pattern=_LANE)]
 HOST = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*)$"
-ServiceHost = Annotated[str, StringConstraints(pattern=HOST.replace(r"\*|(\*\.)?", ""), max_length=253)]
+said(HOST, "a host such as shop.example.com, *.example.com or *, in lower case, without http://, port and path")
+_NAME = said(
+    HOST.replace(r"\*|(\*\.)?", ""),
+    "the name of a Service, such as cat-svc or cat-svc.demo.svc.cluster.local, in lower case, without a port or path",
+)
+ServiceHost = Annotated[str, StringConstraints(pattern=_NAME, max_length=253)]
 EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
+_GATEWAY = said(r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9.]*$", "NAMESPACE/NAME of a Gateway, such as istio-system/shop")
 
 # The given fields, under the names that Istio has for them.
 PolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:Policy")]
@@ -123,7 +134,7 @@ class GatewayRef(Strict):
     selector: Labels = {"istio": "ingressgateway"}
     port: PortNumber | None = None
     tls: GatewayTls | None = None
-    use: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9.]*$")] | None = None
+    use: Annotated[str, StringConstraints(pattern=_GATEWAY)] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "GatewayRef":
@@ -146,8 +157,8 @@ class PathRoute(Strict):
 
     path: AnyPath
     service: str
-    method: str | None = Field(default=None, pattern="^[A-Z]+$")
-    rewrite: str | None = Field(default=None, pattern="^/")
+    method: str | None = Field(default=None, pattern=METHOD)
+    rewrite: str | None = Field(default=None, pattern=SLASH)
 
 
 class Entry(Strict):

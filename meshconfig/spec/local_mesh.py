@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict
+from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict, said
+from meshconfig.spec.match import SLASH
 
 
 def _words(value: Any) -> Any:
@@ -19,7 +20,8 @@ def _words(value: Any) -> Any:
 
 
 Command = Annotated[tuple[str, ...], BeforeValidator(_words, json_schema_input_type=str | list[str])]
-Address = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$")]
+_ADDRESS = said(r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$", "HOST:PORT, such as 127.0.0.1:9105")
+Address = Annotated[str, StringConstraints(pattern=_ADDRESS)]
 
 
 class Workload(Strict):
@@ -62,7 +64,7 @@ class LocalMeshSpec(Strict):
     workloads: Annotated[dict[str, dict[DnsLabel, Workload]], Field(min_length=1)]
     ports: dict[str, PortNumber] = {}
     gateway_port: PortNumber | None = None
-    example_path: Annotated[str, StringConstraints(pattern="^/")] = "/"
+    example_path: Annotated[str, StringConstraints(pattern=SLASH)] = "/"
 
 
 class LocalMesh(Strict):

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from meshconfig.spec.base import HeaderName, Strict
+from meshconfig.spec.base import HeaderName, Strict, said
 
 MAX_REGEX = 1024  # Istio refuses longer ones
-PATH = "^/[^?#]*$"  # no query: the field `query` matches that
+PATH = said("^/[^?#]*$", "a path that begins with /, without ? and #")  # the field `query` matches the query
+METHOD = said("^[A-Z]+$", "an HTTP method in capitals, such as GET")
+SLASH = said("^/", "a path that begins with /")
 
 
 class StringMatch(Strict):
@@ -83,7 +85,7 @@ class Match(Strict):
     cookies: dict[Name, AnyString] = {}
     query: dict[Name, AnyString] = {}
     path: AnyPath | None = None
-    method: str | None = Field(default=None, pattern="^[A-Z]+$")
+    method: str | None = Field(default=None, pattern=METHOD)
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Match":

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from meshconfig.errors import nearest
-from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, Strict, WorkloadName
+from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, Strict, WorkloadName, said
 from meshconfig.spec.duration import Duration, DurationOrZero
 from meshconfig.spec.group import EntryHost
 
@@ -27,7 +27,13 @@ def _replicas(value: Any) -> Any:
     raise ValueError(f"takes a number of Pods from 1 to {MOST_PODS}, or a share from '1%' to '100%', not {value!r}")
 
 
-_Count = Annotated[int, Field(ge=1, le=MOST_PODS)] | Annotated[str, StringConstraints(pattern="^[0-9]{1,3}%$")]
+_PERCENT = said("^[0-9]{1,3}%$", "a number of Pods, or a share of them such as 25%")
+# The pattern of a lane's name, and its words.
+_METRIC = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
+_SERVER = said(r"^https?://[^/?#\s]+[^?#\s]*$", "the URL of Prometheus, such as http://prometheus.monitoring:9090")
+_SECRET = said(r"^[-._a-zA-Z0-9]+$", "the key of a Secret: letters, digits, -, _ and .")
+_URL = said(r"^https?://[^/?#\s]+\S*$", "a URL that begins with http:// or https://")
+_Count = Annotated[int, Field(ge=1, le=MOST_PODS)] | Annotated[str, StringConstraints(pattern=_PERCENT)]
 Replicas = Annotated[int | str, BeforeValidator(_replicas, json_schema_input_type=_Count)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -103,7 +109,7 @@ class RolloutStep(Strict):
 
 
 Preset = Literal["istio-success", "istio-p99", "otel-success", "otel-p99", "envoy-success", "envoy-p99"]
-MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$")]
+MetricName = Annotated[str, StringConstraints(pattern=_METRIC)]
 Limit = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -149,7 +155,7 @@ class Metric(Strict):
 class Analysis(Strict):
     """The address of Prometheus and the metrics to measure there."""
 
-    prometheus: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+[^?#\s]*$")]
+    prometheus: Annotated[str, StringConstraints(pattern=_SERVER)]
     metrics: Annotated[Items[Metric], Field(min_length=1)]
 
     @field_validator("metrics")
@@ -165,13 +171,13 @@ class SecretRef(Strict):
     """A key of a Secret in the rollout's namespace."""
 
     name: WorkloadName
-    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = "secret"
+    key: Annotated[str, StringConstraints(pattern=_SECRET, max_length=253)] = "secret"
 
 
 class Webhook(Strict):
     """A URL that gets each transition of the rollout; with `secretRef`, graylane signs the messages."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#\s]+\S*$")]
+    url: Annotated[str, StringConstraints(pattern=_URL)]
     secret_ref: SecretRef | None = None
 
 

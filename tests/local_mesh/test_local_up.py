@@ -4,6 +4,7 @@ import itertools
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -183,3 +184,66 @@ def test_workloads_and_addresses_follow_the_files(up, files, free_tcp_port):
     assert ask(free_tcp_port, "/hello", headers).who == ["cat/prod", "mouse/prod"]
     eventually(lambda: not any("blue" in command for command in up.processes().values()))
     assert "mouse/blue was ended" not in up.output
+
+
+def test_a_dead_process_is_started_again_by_any_save(up, files):
+    for number, change in enumerate(("", "# changed\n"), start=1):
+        (mouse,) = [pid for pid, command in up.processes().items() if "mouse gray" in command]
+        os.kill(mouse, signal.SIGKILL)
+        up.until("the next save starts it again", times=number)
+        eventually(lambda: ask(up.port("mouse"), "/hello", [("env", "gray")]).status == 503)
+        save(files / "graylane.yaml", (files / "graylane.yaml").read_text() + change)
+        up.until("mouse/gray started", times=number)
+        assert ask(up.port("gateway"), "/hello", GRAY).who == ["cat/gray", "mouse/gray"]
+    assert "mouse/gray stops" not in up.output
+
+
+def test_a_port_of_another_mesh_is_refused_with_its_holder(graylane, files, tmp_path, free_tcp_port):
+    local = files / "local.yaml"
+    local.write_text(local.read_text().replace("  examplePath", f"  gatewayPort: {free_tcp_port}\n  examplePath"))
+    first = graylane("local", "up", "-f", str(files))
+    first.until("Ctrl-C stops")
+    second = graylane("local", "up", "-f", str(files))
+    said = second.until("in use")
+    assert said.startswith(f"graylane: port {free_tcp_port}, for the gateway, is in use by process ")
+    assert "(the Envoy of another `graylane local up`): end it, or give another port" in said
+    assert second.process.wait(20) == 1
+    assert {tuple(ask(free_tcp_port, "/hello", GRAY).who) for _ in range(8)} == {("cat/gray", "mouse/gray")}
+
+
+def test_a_port_of_another_program_is_refused_and_a_saved_one_leaves_the_mesh_as_it_is(up, files):
+    local, port = files / "local.yaml", up.port("gateway")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        save(local, local.read_text().replace("  examplePath", f"  ports: {{mouse: {number}}}\n  examplePath"))
+        assert f"port {number}, for mouse-svc.demo.svc.cluster.local, is in use by process {os.getpid()} " in up.until(
+            "in use"
+        )
+    assert ask(port, "/hello", GRAY).who == ["cat/gray", "mouse/gray"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:80", "localhost:1234", "localhost"])
+def test_a_request_to_this_machine_itself_is_one_for_the_entry_s_host(up, host):
+    port = up.port("gateway")
+    assert ask(port, "/hello", [("host", host), ("env", "gray")]).who == ["cat/gray", "mouse/gray"]
+    assert ask(port, "/hello", [("host", "127.0.0.2")]).status == 404
+
+
+def test_a_request_without_a_host_is_one_for_the_entry_s_host(up):
+    with socket.create_connection(("127.0.0.1", up.port("gateway")), 20) as one:
+        one.sendall(b"GET /hello HTTP/1.0\r\nenv: gray\r\n\r\n")
+        head = one.makefile("rb").readline()
+    assert b" 200 " in head
+    up.until("env=gray  127.0.0.1/hello → cat/gray")
+
+
+def test_a_failure_is_said_in_words(up):
+    assert ask(up.port("gateway"), "/", [("host", "nobody.example.com")]).status == 404
+    up.until("no route 404 NR")
+    up.until("    NR: no route matches its host, path and headers")
+
+
+def test_with_logs_it_prints_what_the_processes_print(graylane, files):
+    up = graylane("local", "up", "--logs", "-f", str(files))
+    for name in ("cat/prod", "cat/gray", "mouse/prod", "mouse/gray"):
+        assert up.until(f"{name} | {name} listens on ")

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +38,8 @@ def line(listener=GATEWAY, cluster="outbound|9001|gray|cat", **fields):
 INNER = {"listener": MESH, "cluster": "outbound|9001|gray|mouse", "start": "10.001", "ms": 1}
 
 
-def traces(*lines, until=1.0):
-    one = TraceAssembler(answerer)
+def traces(*lines, until=1.0, callees=lambda service: ()):
+    one = TraceAssembler(answerer, callees)
     for text in lines:
         one.add(text, 0.0)
     return [str(trace) for trace in one.done(until)]
@@ -84,6 +85,88 @@ def test_a_version_that_the_cluster_does_not_name_is_the_processs():
     assert traces(line(cluster="outbound|9001||cat")) == [
         "env=gray  cat.example.com/sayHello → cat/127.0.0.1:4001  3 ms"
     ]
+
+
+def hop(service, start, ms, **fields):
+    cluster = f"outbound|9001|gray|{service}"
+    return line(listener=f"mesh|9001|{service}", cluster=cluster, start=f"{start:.6f}", ms=ms, **fields)
+
+
+CALLS = {"cat": {"a", "b"}, "b": {"c"}, "x": {"a"}}
+
+
+@pytest.mark.parametrize(
+    ("hops", "callees", "tree"),
+    [
+        # One after the other: what has ended by then did not call.
+        ([("a", 10.001, 2), ("b", 10.005, 2)], {}, "cat/gray → (a/gray, b/gray)"),
+        ([("a", 10.001, 2), ("b", 10.005, 9), ("c", 10.006, 2)], {}, "cat/gray → (a/gray, b/gray → c/gray)"),
+        ([("a", 10.001, 9), ("b", 10.002, 7), ("c", 10.003, 5)], {}, "cat/gray → a/gray → b/gray → c/gray"),
+        # At once: the spec knows who calls whom.
+        ([("a", 10.001, 9), ("b", 10.002, 9), ("c", 10.003, 5)], CALLS, "cat/gray → (a/gray, b/gray → c/gray)"),
+        ([("b", 10.001, 9), ("a", 10.002, 9), ("c", 10.003, 5)], CALLS, "cat/gray → (b/gray → c/gray, a/gray)"),
+        # The spec does not know of this call: the latest that was waiting made it.
+        ([("b", 10.001, 9), ("d", 10.002, 2)], CALLS, "cat/gray → b/gray → d/gray"),
+        ([("a", 10.001, 2), ("a", 10.005, 2), ("a", 10.009, 2)], CALLS, "cat/gray → (a/gray, a/gray, a/gray)"),
+    ],
+)
+def test_a_service_that_calls_several_is_a_tree(hops, callees, tree):
+    lines = [hop(*one) for one in hops]
+    found = traces(*lines, line(ms=20), callees=lambda service: callees.get(service, ()))
+    assert found == [f"env=gray  cat.example.com/sayHello → {tree}  20 ms"]
+
+
+def test_a_call_that_outlives_its_caller_is_below_it_all_the_same():
+    assert traces(hop("a", 10.5, 900), line(ms=20)) == ["env=gray  cat.example.com/sayHello → cat/gray → a/gray  20 ms"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        ("UH", 503, ["UH: no process of this version is running"]),
+        ("NR", 404, ["NR: no route matches its host, path and headers"]),
+        ("UF,URX", 503, ["UF: the process does not accept", "URX: it was tried again"]),
+        ("DC", 0, ["DC: the client closed the connection"]),
+        ("NC", 503, ["NC: the route leads to a version that no process"]),
+        ("ZZ", 503, []),
+        ("-", 503, []),
+        ("-", 200, []),
+    ],
+)
+def test_the_flags_of_a_failure_are_said_in_words(flags, status, words):
+    one = TraceAssembler(answerer)
+    one.add(line(**INNER, flags=flags, status=status), 0.0)
+    one.add(line(flags=flags, status=status), 0.0)
+    (trace,) = one.done(1.0)
+    found = trace.reasons()
+    assert len(found) == len(words)
+    assert all(reason.startswith(word) for reason, word in zip(found, words, strict=True))
+
+
+def entry(*fields):
+    names = ("id", "listener", "start", "ms", "cluster")
+    return json.dumps({"host": "h", "path": "/", **dict(zip(names, fields, strict=True))}).encode()
+
+
+ENTRIES = st.builds(
+    entry,
+    st.just("one"),
+    st.sampled_from([GATEWAY, MESH]),
+    st.floats(0, 1).map(str),
+    st.integers(0, 1000),
+    st.sampled_from("abc").map(lambda name: f"outbound|1||{name}"),
+)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=8))
+def test_every_hop_is_in_the_tree_once(lines):
+    one = TraceAssembler(answerer, lambda service: {"a": "bc", "b": "c"}.get(service, ""))
+    for text in lines:
+        one.add(text, 0.0)
+    (trace,) = one.done(100.0)
+    assert len(trace.roots) == 1
+    wanted = sorted(json.loads(text)["cluster"][-1] for text in lines)
+    assert sorted(hop.service for hop in trace.hops) == wanted
 
 
 @given(st.lists(st.binary() | st.sampled_from([line(), line(**INNER), line(id="two"), b"{}", b"[1]", b"7"])))

@@ -7,6 +7,7 @@ import json
 
 import pytest
 import yaml
+from fake_api import RefusedError
 from rollout_world import GROUP, rollout
 from runner_world import NOWHERE, cluster, mesh
 
@@ -197,6 +198,24 @@ def test_without_an_api_server_it_is_one_line(graylane, spec, tmp_path, monkeypa
     assert err.startswith("graylane: no cluster: ")
 
 
+@pytest.mark.parametrize(
+    "command", ["diff -f {spec}", "status pets -n demo", "rollout status pets -n demo", "status pets --context none"]
+)
+def test_a_command_that_answers_by_exit_1_exits_with_2_for_an_error(graylane, spec, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    code, out, err = graylane(*command.format(spec=spec()).split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_fault_of_graylane_is_no_difference_to_a_script(graylane, spec, cluster, monkeypatch):
+    def broken(*given, **named):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("meshconfig.cluster.change.prepare", broken)
+    code, _, err = graylane("diff", "-f", spec())
+    assert (code, err.splitlines()[-1]) == (2, "RuntimeError: a fault")
+
+
 @pytest.mark.parametrize("option", ["--timeout", "--drain", "--wait"])
 @pytest.mark.parametrize("value", ["inf", "1e300", "31622401"])
 def test_a_time_that_would_never_end_is_refused_before_anything_is_asked(graylane, cluster, spec, option, value):
@@ -238,6 +257,55 @@ class TestVersions:
         assert code == 1
         assert "cat-v3" in err
         assert (file.read_text(), cluster.routes()) == (text, routes)
+
+    @pytest.mark.parametrize(
+        ("method", "part", "status"),
+        [
+            ("GET", "", 401),
+            ("GET", "virtualservices", 403),
+            ("PATCH", "dryRun=All", 422),
+            ("PUT", "leases", 403),
+            ("POST", "configmaps", 403),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["version add cat v3 --from v2", "version takeover cat v2", "lane add blue"])
+    def test_what_the_api_server_refuses_is_not_written_and_the_same_command_works_later(
+        self, graylane, run, cluster, spec, method, part, status, command
+    ):
+        file = spec()
+        run("apply", "-f", file, *NOW)
+        text = file.read_text()
+
+        def refuse(asked, url):
+            if asked == method and part in url:
+                raise RefusedError(status, "Forbidden", "not you")
+
+        cluster.api.before.append(refuse)
+        for _ in range(2):
+            code, _, err = graylane(*command.split(), "-f", file, "--apply", *NOW)
+            assert (code, "not you" in err, "files are written" in err) == (1, True, False)
+            assert file.read_text() == text
+        cluster.api.before.clear()
+        run(*command.split(), "-f", file, "--apply", *NOW)
+        assert file.read_text() != text
+        assert run("diff", "-f", file, "--output", "json") == []
+
+    def test_a_change_that_stops_half_way_has_written_the_file_and_says_how_to_go_on(
+        self, graylane, run, cluster, spec
+    ):
+        file = spec()
+        run("apply", "-f", file, *NOW)
+
+        def refuse(asked, url):
+            if asked == "PATCH" and "virtualservices" in url and "dryRun" not in url:
+                raise RefusedError(403, "Forbidden", "not you")
+
+        cluster.api.before.append(refuse)
+        code, _, err = graylane("version", "takeover", "cat", "v2", "-f", file, "--apply", *NOW)
+        assert (code, err.splitlines()[-1]) == (1, f"the files are written; to continue: graylane apply -f {file}")
+        cluster.api.before.clear()
+        run("apply", "-f", file, *NOW)
+        assert run("diff", "-f", file, "--output", "json") == []
 
     def test_a_workload_of_somebody_else_is_left_alone(self, graylane, run, cluster, spec):
         file = spec()

@@ -188,3 +188,69 @@ def test_a_chain_names_the_service_that_loses_the_tag_and_what_to_set(graylane, 
 def test_a_chain_that_is_not_met_says_so(graylane):
     _, out, _ = graylane("explain", "-f", SPEC, "--host", "cat.example.com", "--chain", "mouse,cat")
     assert out.splitlines()[-1] == "   100 % cat / prod   it never comes to cat"
+
+
+class TestFiles:
+    """`-f FILE`, FILE without `-f`, and graylane.yaml in the current folder."""
+
+    @pytest.fixture
+    def here(self, tmp_path, monkeypatch):
+        """A current folder with the example's spec as graylane.yaml."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+        (tmp_path / "graylane.yaml").write_text(Path(SPEC).read_text())
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "render",
+            "lint",
+            "graph",
+            "explain --host cat.example.com",
+            "replicas cat --total 3",
+            "diff",
+            "plan",
+            "apply",
+            "lane add blue --dry-run",
+            "version takeover cat gray --dry-run",
+            "version weights cat gray=1 prod=2 --dry-run",
+        ],
+    )
+    def test_a_file_is_named_in_three_ways(self, graylane, here, words):
+        answers = [graylane(*words.split(), *more) for more in (["-f", "graylane.yaml"], ["graylane.yaml"], [])]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0][1] or "no cluster" in answers[0][2] or "nothing found" in answers[0][2]
+
+    def test_files_of_both_forms_are_read(self, graylane, here):
+        other = here / "other.yaml"
+        other.write_text(Path(SPEC).read_text().replace("name: pets, namespace: demo", "name: two, namespace: x"))
+        _, out, _ = graylane("render", "graylane.yaml", other)
+        assert out == graylane("render", "-f", "graylane.yaml", other)[1]
+        assert len(out) > len(graylane("render")[1])
+
+    def test_without_any_file_it_says_what_to_name(self, graylane, here):
+        (here / "graylane.yaml").unlink()
+        for command in ("render", "lint", "apply", "graph"):
+            code, out, err = graylane(command)
+            assert (code, out) == (2, "")
+            assert err.startswith("FILE: is missing, and there is no graylane.yaml in the current folder: name a file")
+
+    def test_delete_takes_no_file_by_default(self, graylane, here):
+        code, _, err = graylane("delete")
+        assert (code, err) == (2, "FILE: is missing: name a file, a folder, or - for standard input\n")
+
+    def test_a_lane_s_version_is_not_taken_for_a_file(self, graylane, here):
+        (here / "gray").write_text("")
+        assert graylane("replicas", "cat", "--total", "4", "--prod", "gray")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["lint", "render"])
+@pytest.mark.parametrize("header", ["env", "x-lane"])
+def test_another_header_is_named_with_the_setting_that_services_need(graylane, tmp_path, command, header):
+    file = tmp_path / "spec.yaml"
+    file.write_text(Path(SPEC).read_text().replace("header: env", f"header: {header}"))
+    _, out, err = graylane(command, file)
+    said = "note: demo/pets: the tag's header is x-lane, so set PROPAGATION_REMOTE_FIELDS=x-lane in each service"
+    assert (said in err) == (header == "x-lane")
+    assert "note: " not in out

@@ -43,6 +43,19 @@ def test_the_spec_itself_is_right():
     assert groups(parse(SPEC, "graylane.yaml"))
 
 
+@pytest.mark.parametrize("split", ["{gray: 5, prod: 95}", "{gray: 100, prod: 0}", "{prod: 5}"])
+def test_a_split_that_names_the_baseline_is_right(split: str):
+    assert groups(parse(SPEC.replace("routes:", f"split: {split}\n      routes:"), "graylane.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("split", "said"), [("{gray: 0}", "at least one weight"), ("{grey: 5}", "there is no lane grey; did you mean")]
+)
+def test_a_split_with_another_mistake_has_that_mistake_alone(split: str, said: str):
+    (problem,) = problems(SPEC.replace("routes:", f"split: {split}\n      routes:"))
+    assert said in problem
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
@@ -127,6 +140,18 @@ def test_the_spec_itself_is_right():
             "routes:",
             "split: {grey: 1}\n      routes:",
             "20: spec.entries[0].split.grey: there is no lane grey; did you mean gray?",
+        ),
+        (
+            "routes:",
+            "split: {gray: 5}\n      routes:",
+            "20: spec.entries[0].split: gives prod no share, so every untagged request would go to gray: weights are "
+            "relative to each other; write {gray: 5, prod: 95}, or prod: 0 if gray is to get all",
+        ),
+        (
+            "routes:",
+            "split: {gray: 100}\n      routes:",
+            "20: spec.entries[0].split: gives prod no share, so every untagged request would go to gray: weights are "
+            "relative to each other; write {gray: 100, prod: 0}",
         ),
         (
             "routes:",

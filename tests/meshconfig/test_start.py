@@ -151,3 +151,81 @@ def test_the_collector_searches_no_object_of_a_batch_again():
         "assert not gc.isenabled() and gc.get_freeze_count() == frozen\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestNames:
+    """Tab completes names of the spec and codes of rules."""
+
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path, monkeypatch):
+        spec = Path(SPEC[1]).read_text().replace("gray: {}", "gray: {}\n    green: {}")
+        (tmp_path / "graylane.yaml").write_text(spec)
+        (tmp_path / "other.yaml").write_text(spec.replace("cat:", "dog:").replace("gray: {labels", "blue: {labels"))
+        (tmp_path / "broken.yaml").write_text("a: [")
+        monkeypatch.chdir(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("line", "names"),
+        [
+            ("graylane version takeover ", ["cat", "mouse"]),
+            ("graylane version takeover c", ["cat"]),
+            ("graylane version takeover cat ", ["prod", "gray"]),
+            ("graylane version takeover -f other.yaml d", ["dog"]),
+            ("graylane version takeover -f other.yaml mouse ", ["prod", "blue"]),
+            ("graylane version takeover -f broken.yaml ", []),
+            ("graylane version takeover -f none.yaml ", []),
+            ("graylane version add cat v3 --from g", ["gray"]),
+            ("graylane version weights cat p", ["prod="]),
+            ("graylane lane remove gr", ["gray", "green"]),
+            ("graylane lane add -f other.yaml b", ["blue"]),
+            ("graylane replicas m", ["mouse"]),
+            ("graylane explain --from m", ["mouse"]),
+            ("graylane lint --ignore GL20", [f"GL20{number}" for number in range(1, 10)]),
+            ("graylane lint --explain GL601", ["GL601"]),
+        ],
+    )
+    def test_names_are_completed(self, line, names):
+        out, _ = complete(line)
+        assert out.split() == names
+
+    def test_a_name_takes_no_more_than_reading_yaml(self):
+        _, loaded = complete("graylane version takeover ")
+        assert not {"meshconfig.spec.rollout", "meshconfig.simulate", "kubernetes", "asyncio"} & loaded
+
+
+EXTRAS = ("typer", "pydantic", "yaml", "rich", "ruamel", "re2", "kubernetes", "httpx", "watchfiles", "starlette")
+WITHOUT = "import sys; sys.modules.update(dict.fromkeys({names!r})); from meshconfig.cli import main; main()"
+
+
+def without(names, *arguments):
+    """A command where packages are missing."""
+    code = WITHOUT.format(names=names)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+
+class TestWithoutExtras:
+    """`pip install graylane` installs what services need, and the command `graylane`."""
+
+    def test_the_version_is_told(self):
+        assert without(EXTRAS, "--version").stdout == f"graylane {__version__}\n"
+
+    @pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+    def test_help_lists_the_commands_and_says_what_they_need(self, words):
+        ended = without(EXTRAS, *words)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "\n  render     Compile specs" in ended.stdout
+        assert "pip install 'graylane[mesh]'" in ended.stdout
+
+    @pytest.mark.parametrize(
+        ("names", "command", "said"),
+        [
+            (EXTRAS, ["render"], "typer is not installed: pip install 'graylane[mesh]'"),
+            (["yaml"], ["render", *SPEC], "yaml is not installed: pip install 'graylane[mesh]'"),
+            (["kubernetes"], ["diff", *SPEC], "kubernetes is not installed: pip install 'graylane[mesh]'"),
+            (["watchfiles"], ["local", "up", *SPEC], "watchfiles is not installed: pip install 'graylane[local]'"),
+        ],
+    )
+    def test_a_command_says_which_extra_to_install(self, names, command, said):
+        ended = without(names, *command)
+        assert ended.returncode in (1, 2)
+        assert ended.stderr == f"graylane: {said}\n"

@@ -55,13 +55,15 @@ class ChangeResult:
 class Watcher:
     """Callbacks that display progress: the plan, warnings of preflight, fields taken over, waits, and each step.
 
-    `noted` gets each sentence about what is stored and does not count, once.
+    `begin` is called after all checks, before the first route is written; if it raises, none is. `noted` gets each
+    sentence about what is stored and does not count, once.
     """
 
     planned: Callable[[Prepared], None] = lambda prepared: None
     warned: Callable[[Sequence[Finding]], None] = lambda findings: None
     adopting: Callable[[Sequence[Refusal]], None] = lambda refusals: None
     waiting: Callable[[str], None] = lambda what: None
+    begin: Callable[[], None] = lambda: None
     events: Events = field(default_factory=Events)
     noted: Callable[[str], None] = lambda note: None
 
@@ -100,6 +102,7 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)
         revision = _begin(client, prepared)
         try:
+            watcher.begin()
             verdict = Run(writer, prepared, barrier, settings, held, watcher.events).steps()
         except BaseException as error:
             reason = str(error) or type(error).__name__

@@ -1,0 +1,75 @@
+"""What the shell completes besides commands and options: names in the spec at hand, and the codes of lint's rules.
+
+The spec is the one that the line names so far, or ./graylane.yaml. A shell waits for the answer at every Tab, so the
+spec is read as YAML alone, and not checked; whatever is wrong with it, the line is simply not completed.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from meshconfig.errors import GraylaneError
+
+
+def services(context: typer.Context, incomplete: str) -> list[str]:
+    """Services of the spec."""
+    return _beginning(incomplete, (name for spec in _specs(context) for name in _mapping(spec, "services")))
+
+
+def versions(context: typer.Context, incomplete: str) -> list[str]:
+    """Versions of the service that the line names; of all services where it names none yet."""
+    return _beginning(incomplete, _versions(context))
+
+
+def weights(context: typer.Context, incomplete: str) -> list[str]:
+    """`VERSION=`, to be followed by a number."""
+    return _beginning(incomplete, (f"{name}=" for name in _versions(context)))
+
+
+def lanes(context: typer.Context, incomplete: str) -> list[str]:
+    """Lanes of the spec."""
+    return _beginning(incomplete, (name for spec in _specs(context) for name in _mapping(spec, "lanes")))
+
+
+def new_lanes(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of versions that are no lane yet: a lane selects the versions of its name."""
+    there = {name for spec in _specs(context) for name in _mapping(spec, "lanes")}
+    return _beginning(incomplete, (name for name in _versions(context) if name not in there))
+
+
+def codes(incomplete: str) -> list[tuple[str, str]]:
+    """The codes of lint's rules, with their titles."""
+    from meshconfig.lint import rules
+
+    return [(one.code, one.title) for one in rules() if one.code.startswith(incomplete)]
+
+
+def _versions(context: typer.Context) -> Iterable[str]:
+    wanted = context.params.get("service")
+    for spec in _specs(context):
+        for name, service in _mapping(spec, "services").items():
+            if wanted in (None, name):
+                yield from _mapping(service, "versions")
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _specs(context: typer.Context) -> list[Any]:
+    from meshconfig.cli.sources import DEFAULT
+    from meshconfig.load import load
+
+    given = [*(context.params.get("file") or ()), *(context.params.get("more") or ())]
+    files = [name for name in given if name != "-"] or ([DEFAULT] if Path(DEFAULT).is_file() else [])
+    with suppress(GraylaneError):
+        return [one.value.get("spec") for one in load(files) if one.own and one.kind == "LaneGroup"]
+    return []
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
