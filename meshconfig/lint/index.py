@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from meshconfig.admission import Kind
 from meshconfig.groups import Group
@@ -36,7 +36,9 @@ from meshconfig.lint.pods import PodTemplates
 from meshconfig.lint.refused import Refused, refused
 from meshconfig.lint.shadowing.unreachable import Unreachable, unreachable
 from meshconfig.load import Document, FieldPath
-from meshconfig.simulate import Index as Simulation
+
+if TYPE_CHECKING:
+    from meshconfig.simulate import Index as Simulation
 
 T = TypeVar("T")
 KUBERNETES_GATEWAY = "Gateway.gateway.networking.k8s.io"
@@ -178,8 +180,10 @@ class Index:
         return {one.key: one for one in self.resources.virtual_services if not one.spec.hosts}
 
     @cached_property
-    def simulation(self) -> Simulation:
+    def simulation(self) -> "Simulation":
         """The index of the same resources that requests are simulated with."""
+        from meshconfig.simulate import Index as Simulation  # few inputs need it, and commands start without it
+
         return Simulation(self.resources)
 
     @cached_property

@@ -137,8 +137,13 @@ def test_what_is_given_both_ways_and_is_the_same_is_taken(explain):
     assert explain(OUTSIDE, *given)[0] == 0
 
 
-def test_without_files_and_a_cluster_there_is_nothing_to_read(graylane):
-    assert graylane("explain", "--host", "x") == (2, "", "graylane explain: needs at least one -f FILE, or --live\n")
+def test_without_files_and_a_cluster_the_spec_of_the_folder_is_read(graylane, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = graylane("explain", "--host", "x")
+    assert (code, out) == (2, "")
+    assert err.startswith("FILE: is missing, and there is no graylane.yaml in the current folder")
+    (tmp_path / "graylane.yaml").write_text((ROOT / "examples" / "cat-mouse" / "graylane.yaml").read_text())
+    assert answer(graylane("explain", "--host", "cat.example.com", "--path", "/sayHello")[1]).startswith("→ cat")
 
 
 LABELLED = in_mesh(
@@ -302,7 +307,7 @@ def test_what_is_neither_a_spec_nor_a_manifest(explain):
 def cluster(tmp_path, monkeypatch):
     """An API server with a mesh: `forbidden` are the (plural, namespace) that the account may not list."""
     with api_server() as api:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(api.kubeconfig(tmp_path)))
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
         api.put(*MESH[:3], gateway(port=8080, namespace="istio-system"))
         api.put(deployment_with_containers("cat", "gray"), deployment_with_containers("web", "prod"))
         shop = virtual_service("shop", to("gray", GRAY), to("prod"), gateways=("istio-system/gw",))

@@ -9,8 +9,9 @@ from meshconfig.istio import Resource
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.istio.pods import INJECTION, REVISION
 from meshconfig.lint import rule
+from meshconfig.lint.rules.namespace_not_injected import not_injected, without_sidecars
 
-NOT_INJECTED, TWO_LABELS = "GL503", "GL504"
+TWO_LABELS = "GL504"
 
 
 def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
@@ -19,11 +20,12 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
             yield error(f"Namespace {name}", "does not exist", f"kubectl create namespace {name}")
     # Callers' sidecars carry out the routes between services. A group with entries alone needs only the gateway.
     injected = {namespace_of(service.host) for service in snapshot.model.services}
-    for name, message in _hits(NOT_INJECTED, snapshot):
-        if name in injected:
-            yield warning(f"Namespace {name}", message, _label(name))
     for namespace in snapshot.index.resources.namespaces:
-        if namespace.name in injected and namespace.metadata.labels.get(INJECTION) == "disabled":
+        if namespace.name not in injected:
+            continue
+        if not_injected(snapshot.index, namespace):
+            yield warning(f"Namespace {namespace.name}", without_sidecars(namespace), _label(namespace.name))
+        elif namespace.metadata.labels.get(INJECTION) == "disabled":
             message = f"{INJECTION} is disabled: routes do not hold for calls from {namespace.name}"
             yield warning(f"Namespace {namespace.name}", message, _label(namespace.name, "--overwrite "))
     for name, message in _hits(TWO_LABELS, snapshot):

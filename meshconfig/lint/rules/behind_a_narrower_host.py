@@ -94,7 +94,7 @@ RULE = Rule(
     code="GL224",
     level=Level.WARNING,
     title="Routes for a wildcard host do not apply to a host that another VirtualService names.",
-    fix="Name the host here too, so that the gateway merges the routes, or repeat the routes there.",
+    fix="Give the routes a VirtualService of that host as well: a gateway merges those of one host.",
     why="A gateway takes the most specific host that fits a request, and its routes alone. What they do not match gets "
     "404.",
     resources=check,

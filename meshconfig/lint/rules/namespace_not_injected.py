@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import VirtualService
+from meshconfig.istio import Namespace, VirtualService
 from meshconfig.istio.exports import ALL
 from meshconfig.istio.exports import namespaces as seen_from
 from meshconfig.istio.gateways import in_mesh
@@ -17,12 +17,19 @@ def check(index: Index) -> Iterator[Hit]:
     namespaces = index.resources.namespaces
     calling = {name for one in index.resources.virtual_services for name in _callers(one)} if namespaces else set()
     for namespace in namespaces:
-        labels = namespace.metadata.labels
-        said = labels.get(INJECTION) or REVISION in labels or labels.get(AMBIENT) == "ambient"
-        concerned = namespace.name in calling and namespace.name not in SYSTEM_NAMESPACES
-        if concerned and not said and not index.pods.all_inject(namespace.name):
-            message = f"neither {INJECTION} nor {REVISION}: routes do not hold for calls from {namespace.name}"
-            yield Hit(namespace, ("metadata", "labels"), message)
+        if namespace.name in calling and not_injected(index, namespace):
+            yield Hit(namespace, ("metadata", "labels"), without_sidecars(namespace))
+
+
+def not_injected(index: Index, namespace: Namespace) -> bool:
+    """Whether nothing gives the Pods of a namespace a sidecar, and nobody said that this is meant."""
+    labels = namespace.metadata.labels
+    said = labels.get(INJECTION) or REVISION in labels or labels.get(AMBIENT) == "ambient"
+    return not said and namespace.name not in SYSTEM_NAMESPACES and not index.pods.all_inject(namespace.name)
+
+
+def without_sidecars(namespace: Namespace) -> str:
+    return f"neither {INJECTION} nor {REVISION}: routes do not hold for calls from {namespace.name}"
 
 
 def _callers(one: VirtualService) -> Iterator[str]:

@@ -13,7 +13,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 def check(index: Index) -> Iterator[Hit]:
-    labelled = {name for one in index.resources.others for name in _labelled_by(one)}
+    labelled = {name for one in index.resources.workloads for name in _labelled_by(one)}
     for rule in index.resources.destination_rules:
         if rule.key in labelled:
             continue

@@ -326,7 +326,7 @@ spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTT
 
 def test_gl104_a_gateway_of_the_kubernetes_gateway_api_is_one(codes):
     given = GATEWAY % ("demo", "'*'") + KUBERNETES % "public"
-    for name in ("public", "demo/public", "./public"):
+    for name in ("public", "demo/public"):
         assert codes(given + BOUND % ("a.example.com", name)) == []
     assert codes(given + BOUND % ("a.example.com", "demo/private")) == ["GL104"]
 

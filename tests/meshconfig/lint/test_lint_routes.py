@@ -85,10 +85,11 @@ def test_gl210_every_place_needs_a_way_without_the_header(codes, routed, matches
 @pytest.mark.parametrize("name", ["claims.groups", "claims[groups]", "claims.a.b"])
 def test_gl210_without_the_claim_404_is_what_was_meant(codes, routed, name):
     claim = f'"@request.auth.{name}": {{exact: admin}}'
-    assert codes(routed(f"{{headers: {{{claim}}}}}")) == []
-    assert codes(routed(f"{{uri: {{prefix: /a}}, headers: {{{claim}, env: {{exact: gray}}}}}}")) == []
-    assert codes(routed(f"{{withoutHeaders: {{{claim}}}}}")) == []
-    assert codes(routed(f"{{headers: {{{claim}}}}}", "{headers: {env: {exact: gray}}}")) == ["GL210"]
+    at_gateway = {"hosts": "a.example.com", "extra": FRONT}
+    assert codes(routed(f"{{headers: {{{claim}}}}}", **at_gateway)) == []
+    assert codes(routed(f"{{uri: {{prefix: /a}}, headers: {{{claim}, env: {{exact: gray}}}}}}", **at_gateway)) == []
+    assert codes(routed(f"{{withoutHeaders: {{{claim}}}}}", **at_gateway)) == []
+    assert codes(routed(f"{{headers: {{{claim}}}}}", "{headers: {env: {exact: gray}}}", **at_gateway)) == ["GL210"]
 
 
 def test_gl210_says_that_another_path_s_route_may_take_the_request(findings, routed):
