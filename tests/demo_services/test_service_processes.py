@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., AbstractContextManager[Any]]
 
 ANSWERS: dict[str, tuple[int, bytes]] = {

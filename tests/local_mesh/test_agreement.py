@@ -19,7 +19,7 @@ from meshconfig.local.envoy import translate
 from meshconfig.local.surroundings import resources
 from meshconfig.simulate import ANY_GATEWAY, Index, Request, simulate
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 GATEWAY = "gateway|80|istio=ingressgateway"
 EXAMPLES = 1000 if os.environ.get("GRAYLANE_FUZZ") else 40

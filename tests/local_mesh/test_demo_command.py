@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 CHAINS = """\
 env: gray gray gray gray

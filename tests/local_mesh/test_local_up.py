@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from local_lab import ask, eventually
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.slow]
 
 BACKEND = Path(__file__).with_name("backend.py")
 GRAY = (("host", "cat.example.com"), ("env", "gray"))

@@ -18,6 +18,8 @@ from runner_world import NOWHERE, cluster, mesh
 from meshconfig.rollout.events import Approve
 from meshconfig.rollout.state import Phase, Stage
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["cluster", "mesh"]
 
 SHORT = [{"weight": 10}, {"pause": {}}, {"weight": 100}]

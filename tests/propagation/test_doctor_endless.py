@@ -12,6 +12,8 @@ from doctor_lines import marks
 
 from propagation import WSGIMiddleware
 
+pytestmark = pytest.mark.slow  # it waits for what never ends
+
 ENDLESS = {
     "an import": ("while True:\n    try:\n        time.sleep(60)\n    except Exception:\n        pass", 2),
     "a WSGI request": (

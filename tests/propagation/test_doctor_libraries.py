@@ -8,6 +8,7 @@ from doctor_lines import marks
 
 from propagation import instrument, uninstrument
 
+pytestmark = pytest.mark.slow  # each starts the doctor as a process
 APP = """
 import propagation
 {before}

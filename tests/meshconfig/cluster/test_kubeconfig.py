@@ -192,6 +192,7 @@ class TestAnswers:
         assert "it does not speak TLS; correct the cluster's server in context one of FILE" in said
 
 
+@pytest.mark.slow
 def test_once_it_has_answered_a_server_that_restarts_is_waited_for(tmp_path, monkeypatch):
     file = tmp_path / "config"
     monkeypatch.setenv("KUBECONFIG", str(file))
@@ -203,6 +204,7 @@ def test_once_it_has_answered_a_server_that_restarts_is_waited_for(tmp_path, mon
         assert len(server.seen) == 8
 
 
+@pytest.mark.slow
 def test_before_it_has_answered_a_server_that_is_down_is_given_up_on(tmp_path, monkeypatch):
     file = tmp_path / "config"
     monkeypatch.setenv("KUBECONFIG", str(file))

@@ -16,6 +16,8 @@ from meshconfig.cluster.lease import DURATION, Holder, parse
 from meshconfig.cluster.lock import Lock, LockLost
 from meshconfig.errors import ApiError, ClusterError
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["cluster"]
 
 

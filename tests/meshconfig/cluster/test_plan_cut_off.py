@@ -7,6 +7,8 @@ import pytest
 from changing_specs import compiled, hints, plan
 from plan_world import Asked, Moment, cut, lost, mixed
 
+pytestmark = pytest.mark.slow
+
 
 def service(host, **more):
     return {"host": host, "port": 9001, "versions": {name: {"labels": {"env": name}} for name in VERSIONS}, **more}

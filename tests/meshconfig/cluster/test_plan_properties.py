@@ -101,11 +101,12 @@ def test_lint_finds_nothing_on_the_way_that_neither_end_has(history):
     known = findings(live) | findings(wanted)
     joining = {str(name) for name in wanted if name not in live}
     for step, state in zip(made.steps, made.states(live), strict=True):
-        # A service that joins goes on as before it did, to all of its Pods, until all change: that is GL211.
-        new = {
-            (code, resource) for code, resource in findings(state) - known if code != "GL211" or resource not in joining
-        }
-        assert not new, step.title
+        # A service that joins goes on as before it did, to all of its Pods, until all change: that is GL211. A subset
+        # that gets other Pods stands under a second name until then: that is GL305.
+        new = findings(state) - known
+        assert not {one for one in new if one[0] != "GL305" and (one[0] != "GL211" or one[1] not in joining)}, (
+            step.title
+        )
 
 
 def findings(state):

@@ -109,6 +109,7 @@ def request_for(rng, match, gateways):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_request_reaches_what_is_reported_as_swallowed_fuzz(seed):
     """Plain random numbers: Hypothesis makes a tenth as many cases in the time, and these need no shrinking."""

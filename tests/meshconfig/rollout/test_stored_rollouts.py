@@ -34,6 +34,8 @@ from meshconfig.rollout.runner.worker import Worker
 from meshconfig.rollout.state import LONGEST_WHO, LONGEST_WHY, Phase, Stage, State
 from meshconfig.spec.rollout import Rollout
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["cluster", "mesh"]
 
 SHORT = [{"weight": 10}, {"pause": {}}, {"weight": 100}]

@@ -20,6 +20,8 @@ from meshconfig.rollout.machine import allows, resume
 from meshconfig.rollout.runner import measuring, worker
 from meshconfig.rollout.state import Phase, State
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["cluster", "mesh"]
 
 BEGUN = {"cat-v1": 8, "cat-v2": 1, "mouse-v1": 4, "mouse-v2": 1}
