@@ -40,3 +40,9 @@ def routed() -> Callable[..., str]:
         )
 
     return text
+
+
+@pytest.fixture
+def of(findings):
+    """The paths and levels of one rule's findings."""
+    return lambda code, text: [(one.path, str(one.level)) for one in findings(text) if one.code == code]
