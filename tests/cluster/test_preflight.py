@@ -6,7 +6,6 @@ import pytest
 import yaml
 from account import account
 from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import kube_config
 from mesh_cluster import PORT, deployment, kubectl, service
 
 from meshconfig.cluster.client import Client
@@ -120,7 +119,7 @@ def as_account(monkeypatch, tmp_path):
     """A client with the rights of k8s/rbac, or some of them."""
 
     def connect(keep=lambda resource, verb: True):
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(account(NAMESPACE, tmp_path, keep)))
+        monkeypatch.setenv("KUBECONFIG", str(account(NAMESPACE, tmp_path, keep)))
         return Client.connect()
 
     return connect

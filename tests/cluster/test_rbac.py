@@ -7,7 +7,6 @@ import asked
 import pytest
 import yaml
 from account import account, rights
-from kubernetes.config import kube_config
 from mesh_cluster import ISTIOD, PORT, kubectl
 
 from meshconfig.cli import main
@@ -50,7 +49,7 @@ def use(monkeypatch, tmp_path):
     """This process is the account from now on, with the rights that are kept."""
 
     def become(keep=lambda resource, verb: True):
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(account(NAMESPACE, tmp_path, keep)))
+        monkeypatch.setenv("KUBECONFIG", str(account(NAMESPACE, tmp_path, keep)))
 
     return become
 

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from account import CONTROLLER, OPERATOR, account, rights
 from canned import answering
-from kubernetes.config import kube_config
 from load_mesh import GRAYLANE
 from mesh_cluster import ISTIOD, PORT, kubectl
 
@@ -110,7 +109,7 @@ def connect(monkeypatch, tmp_path):
 
     def client(of):
         config = account(NAMESPACE, tmp_path, of=of)
-        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(config))
+        monkeypatch.setenv("KUBECONFIG", str(config))
         return Client.connect()
 
     return client
@@ -126,7 +125,7 @@ class Operator:
 
     def __init__(self, client, folder):
         self.client, self.folder = client, folder
-        self.environment = {**os.environ, "KUBECONFIG": kube_config.KUBE_CONFIG_DEFAULT_LOCATION}
+        self.environment = dict(os.environ)
 
     def apply(self, spec):
         file = self.folder / "graylane.yaml"

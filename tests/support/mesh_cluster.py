@@ -35,10 +35,14 @@ WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a na
 
 Manifest = dict[str, Any]
 Headers = Sequence[tuple[str, str]]
+ADMIN = {name: value for name, value in os.environ.items() if name == "KUBECONFIG"}
 
 
 def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=400)
+    """kubectl with the rights of whoever started the tests, also where KUBECONFIG is a lesser account's by now."""
+    environment = {**os.environ, **ADMIN}
+    command = ["kubectl", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=400, env=environment)
     assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
     return done
 

@@ -108,7 +108,6 @@ def cluster(tmp_path, monkeypatch):
     """The namespace without anything applied."""
     with api_server() as api:
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
         api.put(*[service(f"{name}-svc") for name in ("cat", "mouse", "dog")])
         for name, count in SIZES.items():
             api.put(deployment(f"{name}-v1", {"v": "v1"}, count), deployment(f"{name}-v2", {"v": "v2"}, 1))
