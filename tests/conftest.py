@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import sys
 
 from hypothesis import settings
@@ -9,6 +10,12 @@ settings.register_profile("graylane", deadline=None)
 # Of `make test`; `make coverage` tries as many as Hypothesis does by itself.
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("graylane")
+
+
+def pytest_runtest_teardown():
+    """A command leaves what it made to the end of its process (`meshconfig.cli.batch`), and here all tests have one:
+    sockets in cycles would stay open until `select` refuses their numbers."""
+    gc.unfreeze()
 
 
 def pytest_unconfigure():

@@ -100,22 +100,29 @@ class OtherRouteDestination(View):
     weight: int | None = None
 
 
-class OtherMatch(View):
-    """A match of a `tcp` or `tls` route: `L4MatchAttributes` or `TLSMatchAttributes`, which adds `sniHosts`."""
+class L4Match(View):
+    """A match of a `tcp` route. Source: Istio, L4MatchAttributes."""
 
-    sni_hosts: tuple[str, ...] = ()
     destination_subnets: tuple[str, ...] = ()
     port: int | None = None
-    source_labels: dict[str, str] = {}
+    source_labels: dict[str, str] = Field(default_factory=dict)
     gateways: tuple[str, ...] = ()
     source_namespace: str = ""
 
 
-class OtherRoute(View):
-    """A route of `tcp` or `tls`."""
+class TLSMatch(L4Match):
+    """A match of a `tls` route. Source: Istio, TLSMatchAttributes."""
 
-    match: tuple[OtherMatch, ...] = ()
+    sni_hosts: tuple[str, ...] = ()
+
+
+class TCPRoute(View):
+    match: tuple[L4Match, ...] = ()
     route: tuple[OtherRouteDestination, ...] = ()
+
+
+class TLSRoute(TCPRoute):
+    match: tuple[TLSMatch, ...] = ()
 
 
 class RegexRewrite(View):
@@ -177,8 +184,8 @@ class VirtualServiceSpec(View):
     hosts: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     http: tuple[HTTPRoute, ...] = ()
-    tcp: tuple[OtherRoute, ...] = ()
-    tls: tuple[OtherRoute, ...] = ()
+    tcp: tuple[TCPRoute, ...] = ()
+    tls: tuple[TLSRoute, ...] = ()
     export_to: tuple[str, ...] = ()
 
 

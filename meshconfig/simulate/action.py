@@ -15,7 +15,7 @@ from meshconfig.istio.destinations import (
     weighted,
 )
 from meshconfig.istio.strings import UnknownError
-from meshconfig.istio.types import OtherRoute, unmodelled
+from meshconfig.istio.types import TCPRoute, unmodelled
 from meshconfig.simulate import clusters, headers, paths
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
@@ -89,7 +89,7 @@ def to_service(index: Index, cluster: Cluster, request: Request) -> Action:
     return action
 
 
-def forward(index: Index, route: OtherRoute, request: Request, proxy: ProxyContext) -> Action:
+def forward(index: Index, route: TCPRoute, request: Request, proxy: ProxyContext) -> Action:
     """The outcomes of a `tcp` or `tls` route: the proxy forwards the bytes and leaves the request as it is."""
     action = Action()
     try:

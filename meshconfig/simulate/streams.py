@@ -14,7 +14,7 @@ from meshconfig.istio import VirtualService
 from meshconfig.istio.gateways import gateway_name
 from meshconfig.istio.hosts import domain_matches, fqdn, specificity
 from meshconfig.istio.routes import Mismatch, RouteRef
-from meshconfig.istio.types import OtherMatch, OtherRoute, OtherRouteDestination
+from meshconfig.istio.types import L4Match, OtherRouteDestination, TCPRoute, TLSMatch
 from meshconfig.simulate.candidates import ProxyContext
 
 Kind = Literal["tcp", "tls"]
@@ -24,7 +24,7 @@ class StreamRoute(NamedTuple):
     """A `tcp` or `tls` route, its destinations with their hosts in full."""
 
     ref: RouteRef
-    route: OtherRoute
+    route: TCPRoute
 
 
 @dataclass(slots=True)
@@ -65,14 +65,15 @@ def by_server_name(virtual_services: Iterable[VirtualService], proxy: ProxyConte
         name: the server name that the client asks for (SNI); empty where it sends none, as in plain HTTP.
     """
     choice = StreamChoice()
-    found: list[tuple[str, StreamRoute, OtherMatch]] = []
+    found: list[tuple[str, StreamRoute, TLSMatch]] = []
     for one in _routes(virtual_services, "tls"):
-        kept_out = [_kept_out(match, one, proxy) for match in one.route.match]
+        matches = [match for match in one.route.match if isinstance(match, TLSMatch)]  # all of them: it is a tls route
+        kept_out = [_kept_out(match, one, proxy) for match in matches]
         choice.closed |= not all(kept_out)
-        reasons = [why or _other_name(match, name) for why, match in zip(kept_out, one.route.match, strict=True)]
+        reasons = [why or _other_name(match, name) for why, match in zip(kept_out, matches, strict=True)]
         if all(reasons):
             choice.skipped.append((one.ref, tuple(reasons)))
-        for match, reason in zip(one.route.match, reasons, strict=True):
+        for match, reason in zip(matches, reasons, strict=True):
             found += [(sni, one, match) for sni in match.sni_hosts if not reason and domain_matches(sni.lower(), name)]
     if found:
         # Of two matches with one name, pilot drops the later, as Envoy refuses it.
@@ -81,7 +82,7 @@ def by_server_name(virtual_services: Iterable[VirtualService], proxy: ProxyConte
     return choice
 
 
-def _unknown(one: StreamRoute, matches: Iterable[OtherMatch], proxy: ProxyContext) -> Iterator[str]:
+def _unknown(one: StreamRoute, matches: Iterable[L4Match], proxy: ProxyContext) -> Iterator[str]:
     """What the matches ask for and the simulation does not know."""
     if any(match.destination_subnets for match in matches):
         yield f"{one.ref} asks for the address that is called (destinationSubnets)"
@@ -97,19 +98,19 @@ def _routes(virtual_services: Iterable[VirtualService], kind: Kind) -> Iterator[
                 yield StreamRoute(RouteRef(owner.key, index, kind=kind), _resolved(route, owner.namespace))
 
 
-def _resolved(route: OtherRoute, namespace: str) -> OtherRoute:
+def _resolved(route: TCPRoute, namespace: str) -> TCPRoute:
     def full(one: OtherRouteDestination) -> OtherRouteDestination:
         host = fqdn(one.destination.host, namespace)
         return one.model_copy(update={"destination": one.destination.model_copy(update={"host": host})})
 
-    def named(match: OtherMatch) -> OtherMatch:
+    def named(match: L4Match) -> L4Match:
         return match.model_copy(update={"gateways": tuple(gateway_name(one, namespace) for one in match.gateways)})
 
     update = {"route": tuple(map(full, route.route)), "match": tuple(map(named, route.match))}
     return route.model_copy(update=update)
 
 
-def _kept_out(match: OtherMatch, one: StreamRoute, proxy: ProxyContext) -> tuple[Mismatch, ...]:
+def _kept_out(match: L4Match, one: StreamRoute, proxy: ProxyContext) -> tuple[Mismatch, ...]:
     mismatches = []
     if match.port and match.port != proxy.port:
         mismatches.append(Mismatch("port", str(match.port), str(proxy.port)))
@@ -127,7 +128,7 @@ def _kept_out(match: OtherMatch, one: StreamRoute, proxy: ProxyContext) -> tuple
     return tuple(mismatches)
 
 
-def _other_name(match: OtherMatch, name: str) -> tuple[Mismatch, ...]:
+def _other_name(match: TLSMatch, name: str) -> tuple[Mismatch, ...]:
     if any(domain_matches(sni.lower(), name) for sni in match.sni_hosts):
         return ()
     return (Mismatch("sniHosts", ", ".join(match.sni_hosts), name or None),)
