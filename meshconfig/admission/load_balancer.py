@@ -64,7 +64,7 @@ def _check_cookie(cookie: Part, at: At, out: Refusals) -> None:
         if name == "":
             out.missing(((at, "attributes"), number), "the attribute has no name")
         elif name in seen:
-            out.repeated(((at, "attributes"), number), f"the attribute {name} stands twice: delete one")
+            out.repeated(((at, "attributes"), number), f"the attribute {name} is repeated: delete one")
         elif name:
             seen.add(name)
 

@@ -136,7 +136,7 @@ def check_export_to(names: Sequence[str], namespace: str, at: At, out: Refusals,
     for number, name in enumerate(names):
         key = namespace if name == "." else name
         if key in seen:
-            out.repeated((at, number), f"{name} stands twice" + (f": . is {namespace}" if key != name else ""))
+            out.repeated((at, number), f"{name} is repeated" + (f": . is {namespace}" if key != name else ""))
         elif not (nobody and name == "~") and key not in (".", "*") and not formats.is_dns_label(key):
             out.bad((at, number), f"{name!r} is not a namespace: write one's name, . or *")
         else:

@@ -15,7 +15,7 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL706",
     level=Level.ERROR,
-    title="A host, a port or a name stands twice in one resource.",
+    title="A resource repeats a host, a port or a name.",
     fix="Delete one of the two.",
     why="The API server or Istio refuses the resource. The mesh goes on without it, or with its old form.",
     istio=("IST0106",),
