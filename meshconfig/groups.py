@@ -46,6 +46,17 @@ def read(sources: Iterable[str]) -> list[Group]:
     return groups(load(sources), sources)
 
 
+def groups_among(documents: Sequence[Document]) -> list[Group]:
+    """The groups among documents of any kind; empty where there is none.
+
+    Raises:
+        InputError: as for `groups`.
+    """
+    for document in (one for one in documents if one.own):
+        check_kind(document)
+    return groups(documents) if any(one.own and one.kind == GROUP for one in documents) else []
+
+
 def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[Group]:
     """Compiles the groups among documents. Other kinds of graylane, and what is not meant for it, are skipped.
 

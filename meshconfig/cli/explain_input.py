@@ -1,19 +1,17 @@
 """What `graylane explain` reads: specs and manifests from files, and the resources of a live cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from meshconfig.cli.common import readable
 from meshconfig.errors import InputError
-from meshconfig.groups import GROUP, Group, check_kind, groups
+from meshconfig.groups import GROUP, Group, groups_among
 from meshconfig.istio import Resources
+from meshconfig.istio.resources import Manifest
 from meshconfig.load import Document, load
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.simulate import Index
-
-Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Cluster:
         notes: what could not be read, one sentence each.
     """
 
-    manifests: Sequence[Mapping[str, Any]] = ()
+    manifests: Sequence[Manifest] = ()
     whole: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
@@ -72,15 +70,12 @@ def read(files: Sequence[str], namespace: str, cluster: Cluster = NOTHING) -> Gi
         InputError: a file cannot be read, or a document in it is neither a manifest nor a valid spec.
     """
     documents = readable(load(files), files) if files else []
-    own = [one for one in documents if one.own]
-    for one in own:
-        check_kind(one)
-    specs = groups(own) if any(one.kind == GROUP for one in own) else []
+    specs = groups_among(documents)
     others = [one for one in documents if not one.own]
     if not specs and not others and not cluster.manifests and not cluster.notes:
         raise InputError.at(", ".join(files) or "--live", f"no document of kind {GROUP} and no manifest here")
     made = render([one.model for one in specs])
-    # Of one resource the last counts: what a spec renders to, then what a file says, then what the cluster has.
+    # The last of a resource counts: a file's replaces the cluster's, and what a spec renders to replaces both.
     given: list[Manifest | tuple[Manifest, Document]] = [
         *cluster.manifests,
         *((one.value, one) for one in others),

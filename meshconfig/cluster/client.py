@@ -16,7 +16,7 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from meshconfig.cluster import kubeconfig
-from meshconfig.cluster.guarded import Check, is_guarded, send
+from meshconfig.cluster.guarded import ANSWER, CONNECT, Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.retries import PatientRetry, cause
@@ -25,7 +25,6 @@ from meshconfig.errors import ApiError, Conflict, Unauthorized, Unreachable
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
 PROXY = "/proxy/"  # in a path that leads to a Pod
-TIMEOUT = (5.0, 60.0)  # seconds to connect, and seconds between two bytes of the answer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -134,7 +133,7 @@ class Client:
             if self._checks and is_guarded(method, where, url):
                 reply = send(self._api, method, url, headers, body, self._checks)
             else:
-                reply = self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+                reply = self._api.call_api(method, url, headers, body, _request_timeout=(CONNECT, ANSWER))
             data: bytes = reply.read()  # type: ignore[no-untyped-call]
         except (HTTPError, OSError) as error:
             raise Unreachable(f"no answer from the API server {self.server}: {cause(error, self._source)}") from None

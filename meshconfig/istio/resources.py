@@ -1,7 +1,7 @@
 """Manifests of any origin as typed resources. What their fields mean stands in the modules beside this one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -161,7 +161,6 @@ class Resources:
         Raises:
             InputError: a field of a type that Istio's or Kubernetes' API would refuse, with its place.
         """
-        found: dict[str, list[Resource[Any]]] = {}
         read: list[Resource[Any]] = []
         unreadable: list[Unreadable] = []
         for item in manifests:
@@ -173,7 +172,13 @@ class Resources:
                     if not keep_unreadable:
                         raise
                     unreadable.append(Unreadable(_unread(one, place, default_namespace), error.faults))
-        kept, repeated = _each_once(read)
+        return replace(cls.of(read), unreadable=tuple(unreadable), whole=frozenset(whole))
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource[Any]]) -> "Resources":
+        """A set of resources that were read already; of several with one identity the last."""
+        found: dict[str, list[Resource[Any]]] = {}
+        kept, repeated = _each_once(resources)
         for resource in kept:
             found.setdefault(resource.kind, []).append(resource)
         return cls(
@@ -186,8 +191,6 @@ class Resources:
             workloads=tuple(one for kind in WORKLOADS for one in found.pop(kind, ())),
             namespaces=tuple(found.pop("Namespace", ())),
             others=tuple(one for kind in sorted(found) for one in found[kind]),
-            unreadable=tuple(unreadable),
-            whole=frozenset(whole),
         )
 
 

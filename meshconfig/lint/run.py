@@ -1,13 +1,14 @@
 """Runs the rules over documents."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from meshconfig.errors import dotted
-from meshconfig.groups import Group, check_kind, groups
+from meshconfig.groups import Group, groups_among
 from meshconfig.istio import Resource, Resources
-from meshconfig.lint.copies import one_of_each
+from meshconfig.lint.copies import replaced
 from meshconfig.lint.finding import Finding
-from meshconfig.lint.index import Index
+from meshconfig.lint.index import Index, everything
 from meshconfig.lint.origin import Rendered, rendered
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
@@ -21,16 +22,13 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
         InputError: a spec is invalid, or a manifest has a field of a type that Kubernetes refuses. A document that is
             neither is left out.
     """
-    own = [document for document in documents if document.own]
-    for document in own:
-        check_kind(document)
-    specs = groups(own) if any(document.kind == "LaneGroup" for document in own) else []
+    specs = groups_among(documents)
     given = [(document.value, document) for document in documents if not (document.own or document.foreign)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = Resources.parse(pair for group in specs for pair in rendered(group))
-    joined, replaced = one_of_each(resources, made)
-    rollouts = tuple(document for document in own if document.kind == "Rollout")
-    return Index(joined, tuple(specs), resources, replaced, rollouts)
+    joined = replace(Resources.of((*everything(resources), *everything(made))), unreadable=resources.unreadable)
+    rollouts = tuple(document for document in documents if document.own and document.kind == "Rollout")
+    return Index(joined, tuple(specs), resources, replaced(resources, joined), rollouts)
 
 
 def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:
