@@ -5,6 +5,7 @@ the CRDs that a cluster has. A field that is null is not there, as for the API s
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -35,7 +36,7 @@ TOP_FIELDS: Mapping[str, Any] = {"apiVersion": _TEXT, "kind": _TEXT, "metadata":
 _PYTHON = {"string": str, "boolean": bool}
 
 
-class Node:
+class Node(ABC):
     """A place in a schema. Called with a value, it reports what is wrong with it."""
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
@@ -45,8 +46,9 @@ class Node:
         self.takes: type | None = None
         self.formats = [FORMATS[name] for name in entry.get("formats", ())]
 
+    @abstractmethod
     def __call__(self, value: Any, at: At, out: Refusals) -> None:
-        raise NotImplementedError
+        """Report what is wrong with a value at this place."""
 
     def wrong_type(self, value: Any, at: At, out: Refusals) -> None:
         out.add(Kind.WRONG_TYPE, at, words.wrong_type(self, at, value))

@@ -21,6 +21,7 @@ from meshconfig.istio import (
     Resources,
     Service,
     ServiceEntry,
+    StringMatch,
     Subset,
     VirtualService,
     fqdn,
@@ -271,6 +272,20 @@ class Index:
 
 def hosts_in_full(owner: VirtualService) -> list[str]:
     return [fqdn(host, owner.namespace) for host in owner.spec.hosts]
+
+
+def header_matches(index: Index, header: str) -> Iterator[tuple[VirtualService, FieldPath, StringMatch]]:
+    """All matches of HTTP routes on one header, with their VirtualServices and fields.
+
+    Parameters:
+        header: the header's name in lower case.
+    """
+    for owner in index.resources.virtual_services:
+        for number, route in enumerate(owner.spec.http):
+            for place, match in enumerate(route.match):
+                for name, text in match.headers.items():
+                    if name.lower() == header:
+                        yield owner, ("spec", "http", number, "match", place, "headers", name), text
 
 
 def everything(resources: Resources) -> Iterator[Resource[Any]]:

@@ -7,7 +7,7 @@ from meshconfig.baggage import HEADER
 from meshconfig.istio import StringMatch
 from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index
+from meshconfig.lint.index import Index, header_matches
 from meshconfig.lint.rule import Hit, Rule
 
 _BETWEEN = re.compile(r"\\[sb][*+?]?| \*")  # what may stand around a member and its parts
@@ -15,12 +15,9 @@ _MEMBER = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                for name, text in match.headers.items():
-                    if name.lower() == HEADER and (wrong := _wrong(text)):
-                        yield Hit(owner, ("spec", "http", number, "match", place, "headers", name), wrong)
+    for owner, path, text in header_matches(index, HEADER):
+        if wrong := _wrong(text):
+            yield Hit(owner, path, wrong)
 
 
 def _wrong(text: StringMatch) -> str:

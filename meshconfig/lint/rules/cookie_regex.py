@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from meshconfig.istio import StringMatch
 from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index
+from meshconfig.lint.index import Index, header_matches
 from meshconfig.lint.rule import Hit, Rule
 
 HEADER = "cookie"
@@ -14,13 +14,9 @@ _COOKIE = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                for name, text in match.headers.items():
-                    if name.lower() == HEADER and (missed := _missed(text)):
-                        path = ("spec", "http", number, "match", place, "headers", name)
-                        yield Hit(owner, path, f"this misses `cookie: {missed}`")
+    for owner, path, text in header_matches(index, HEADER):
+        if missed := _missed(text):
+            yield Hit(owner, path, f"this misses `cookie: {missed}`")
 
 
 def _missed(text: StringMatch) -> str:
