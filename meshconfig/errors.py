@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from meshconfig.printable import escape_line
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
@@ -36,7 +38,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.location), self.path, self.message) if part)
+        return escape_line(": ".join(part for part in (str(self.location), self.path, self.message) if part))
 
 
 class GraylaneError(Exception):

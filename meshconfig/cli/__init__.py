@@ -9,9 +9,14 @@ import gc
 import io
 import sys
 import traceback
+from typing import TYPE_CHECKING, Any
 
 from meshconfig.cli.batch import batch
 from meshconfig.errors import GraylaneError, InputError
+from meshconfig.printable import escape, put, say
+
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
@@ -26,9 +31,9 @@ def main() -> None:
     try:
         with batch():
             from meshconfig.cli.commands import app
-        app()
+        sys.exit(_status(app))
     except GraylaneError as error:
-        print(error if isinstance(error, InputError) else f"graylane: {error}", file=sys.stderr)
+        _say_error(error)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -36,7 +41,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:  # a full disk behind `graylane render > FILE`
-        print(f"graylane: {error.strerror or error}", file=sys.stderr)
+        say(f"graylane: {error.strerror or error}", error=True)
         sys.exit(2)
     except ModuleNotFoundError as error:
         from meshconfig.cli import bare
@@ -45,5 +50,33 @@ def main() -> None:
             raise
         sys.exit(bare.answer(error))
     except Exception:  # noqa: BLE001  a fault of graylane's own; Python's 1 would be a difference to `graylane diff`
-        traceback.print_exc()
+        put(escape(traceback.format_exc()), error=True)
         sys.exit(2)
+
+
+def _status(app: "typer.Typer") -> int:
+    """Run a command. Typer prints usage errors, with the user's words in them escaped. Returns the exit status."""
+    import typer
+
+    usage_error: Any = typer.BadParameter.__base__  # Typer does not export it by its name
+    try:
+        status = app(standalone_mode=False)
+    except usage_error as error:
+        from typer.rich_utils import rich_format_error
+
+        message = escape(error.format_message())
+        error.format_message = lambda: message
+        rich_format_error(error)
+        return int(error.exit_code)
+    except typer.Abort:
+        say("Aborted.", error=True)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _say_error(error: GraylaneError) -> None:
+    """An error as lines: those of its problems, or its own text."""
+    if isinstance(error, InputError):
+        say(*map(str, error.problems), error=True)
+    else:
+        say(*f"graylane: {error}".split("\n"), error=True)

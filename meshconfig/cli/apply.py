@@ -1,12 +1,12 @@
 """`graylane apply` and `graylane delete`: change a cluster to match a spec, without losing a request."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meshconfig.cli.change_options import ApplyOptions, ChangeOptions, with_options
 from meshconfig.cli.cluster import as_json, carry_out, connect, summary, wanted
 from meshconfig.cli.common import Files, GivenFiles, Output
+from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Wanted
@@ -56,7 +56,7 @@ def each(client: "Client", groups: "Sequence[Wanted]", how: ChangeOptions) -> No
     for one in groups:
         outcome = carry_out(client, one, choices)
         if how.output is Output.TEXT:
-            print(summary(outcome, dry_run=how.dry_run))
+            say(*summary(outcome, dry_run=how.dry_run))
         done.append(as_json(outcome, dry_run=how.dry_run))
     if how.output is Output.JSON:
-        print(json.dumps(done, indent=2))
+        say_json(done)

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from meshconfig.printable import put, say
 from meshconfig.version import version
 
 # Top-level module → the extra of the package `graylane` that installs it.
@@ -31,13 +32,13 @@ def answer(error: ModuleNotFoundError) -> int:
     words = sys.argv[1:]
     advice = f"pip install 'graylane[{extra_of(error)}]'"
     if "--version" in words[:1]:
-        print(f"graylane {version()}")
+        say(f"graylane {version()}")
         return 0
     if not words or words[0] in ("--help", "-h"):
-        print(_help(advice))
+        put(_help(advice))
         return 0
     module = (error.name or "").partition(".")[0]
-    print(f"graylane: {module} is not installed: {advice}", file=sys.stderr)
+    say(f"graylane: {module} is not installed: {advice}", error=True)
     return 2
 
 
@@ -49,5 +50,5 @@ def _help(advice: str) -> str:
         "Only what services need is installed here (the package propagation). The commands above need more:\n"
         f"  {advice}           the commands above\n"
         "  pip install 'graylane[local]'          and `graylane local up`\n"
-        "  pip install 'graylane[demo]'           and `graylane demo`"
+        "  pip install 'graylane[demo]'           and `graylane demo`\n"
     )

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.status import Status
-from rich.text import Text
 
 from meshconfig.cli.common import needs, read_groups, stderr
+from meshconfig.cli.console import Console, Text
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.barrier import Progress, Verification
@@ -197,14 +196,14 @@ def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]
     }
 
 
-def summary(outcome: "ChangeResult", *, dry_run: bool = False) -> str:
+def summary(outcome: "ChangeResult", *, dry_run: bool = False) -> list[str]:
     """The result for one group: a line for each changed resource, then a line for the group."""
     wanted = outcome.prepared.wanted
     name = f"group {wanted.namespace}/{wanted.group}"
     lines = [str(one) for one in outcome.prepared.differences]
     if outcome.revision is None and not (lines and dry_run):
-        return f"{name}: no change"
+        return [f"{name}: no change"]
     if dry_run:
-        return "\n".join([*lines, f"{name}: dry run, nothing was written"])
+        return [*lines, f"{name}: dry run, nothing was written"]
     end = f"{name}: revision {outcome.revision} in {outcome.seconds:.1f} s, {outcome.calls} API calls"
-    return "\n".join([*lines, f"{end}, barriers {outcome.verdict}"])
+    return [*lines, f"{end}, barriers {outcome.verdict}"]

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.lazy import MARKUP, LazyCommand
+from meshconfig.printable import say
 
 # What a user types, and where it is. Summaries are in summaries.json: `make golden` writes it from the commands' help.
 COMMANDS = {
@@ -65,7 +66,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from meshconfig.version import version  # reading the installed package's metadata takes a while
 
-        print(f"graylane {version()}")
+        say(f"graylane {version()}")
         raise typer.Exit
 
 

@@ -15,9 +15,10 @@ from meshconfig.errors import GraylaneError, InputError
 from meshconfig.groups import Group
 from meshconfig.load import Document, empty, load
 from meshconfig.model import Model
+from meshconfig.printable import say
 
 if TYPE_CHECKING:  # what prints plain YAML or JSON needs none of it
-    from rich.console import Console
+    from meshconfig.cli.console import Console
 
 ENV = "env"  # the field of propagation where PROPAGATION_REMOTE_FIELDS is not set
 SHOWN = 3  # files named in a note
@@ -87,7 +88,7 @@ def note_skipped(documents: Sequence[Document], what: str) -> None:
         files = list(dict.fromkeys(document.file for document in documents))
         where = ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more files" if len(files) > SHOWN else "")
         count = "1 document" if len(documents) == 1 else f"{len(documents)} documents"
-        print(f"note: {count} skipped, {what}: {where}", file=sys.stderr)
+        say(f"note: {count} skipped, {what}: {where}", error=True)
 
 
 def note_header(compiled: Iterable[Model]) -> None:
@@ -96,7 +97,7 @@ def note_header(compiled: Iterable[Model]) -> None:
         if model.tag != ENV:
             name = f"{model.namespace}/{model.group}"
             setting = f"{name}: the tag's header is {model.tag}, so set PROPAGATION_REMOTE_FIELDS={model.tag}"
-            print(f"note: {setting} in each service that uses propagation", file=sys.stderr)
+            say(f"note: {setting} in each service that uses propagation", error=True)
 
 
 def models(files: Sequence[str]) -> list[Model]:
@@ -110,10 +111,9 @@ def models(files: Sequence[str]) -> list[Model]:
 
 def stdout() -> "Console":
     """A console for results: colours and tables on a terminal, plain unwrapped text in a pipe."""
-    from rich.console import Console
+    from meshconfig.cli.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+    return Console()
 
 
 Line = tuple[str, str]  # the text and its rich style; an empty style is plain text
@@ -122,18 +122,20 @@ Line = tuple[str, str]  # the text and its rich style; an empty style is plain t
 def print_lines(lines: Iterable[Line]) -> None:
     """Print lines: with their styles on a terminal, as plain text in a pipe, where rich is not imported."""
     if not sys.stdout.isatty() and not any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE")):
-        print(*(text for text, _ in lines), sep="\n")
+        say(*(text for text, _ in lines))
         return
-    from rich.text import Text
+    from meshconfig.cli.console import Text
 
-    stdout().print(Text("\n").join(Text(text, style) for text, style in lines))
+    console = stdout()
+    for text, style in lines:
+        console.print(Text(text, style))
 
 
 def stderr() -> "Console":
     """A console for progress and notes, so that standard output holds the result alone."""
-    from rich.console import Console
+    from meshconfig.cli.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(error=True)
 
 
 @contextmanager

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from meshconfig.cli.common import stderr, stdout
+from meshconfig.cli.console import Console, Table
 from meshconfig.errors import LocalMeshError
 from meshconfig.local import demo, mesh
 from meshconfig.local import plan as plans
@@ -26,7 +25,7 @@ def run(file: str | None) -> bool:
     answers = asyncio.run(_within_limit(file or str(_example()), stdout()))
     wrong = list(demo.failures(answers))
     for line in wrong:
-        stderr().print(line, style="red", markup=False)
+        stderr().print(line, style="red")
     return not wrong
 
 
@@ -58,7 +57,7 @@ async def _demo(file: str, out: Console) -> list[Answer]:
     plan = plans.plan(documents)
     demo.check(plan, file)
     progress.print(f"starting {len(plan.workloads)} processes and Envoy …")
-    async with mesh.running(plan, Events(died=lambda message: progress.print(message, markup=False))) as running:
+    async with mesh.running(plan, Events(died=lambda message: progress.print(message))) as running:
         first = await demo.ask(running, demo.WITH_BOTH)
         _print(out, "Requests to the gateway", [one for one in first if not one.question.direct])
         _print(out, "Requests from cat directly to mouse", [one for one in first if one.question.direct])
@@ -78,7 +77,7 @@ def _print(out: Console, title: str, answers: Sequence[Answer]) -> None:
     out.print(table)
     for one in answers:
         if one.trail:
-            out.print(f"  {_asked(one.question)}: {demo.TRAIL} {' → '.join(one.trail)}", highlight=False, markup=False)
+            out.print(f"  {_asked(one.question)}: {demo.TRAIL} {' → '.join(one.trail)}")
 
 
 def _row(one: Answer) -> Iterable[str]:

@@ -1,14 +1,13 @@
 """`graylane diff` and `graylane plan`: what an apply would change, and in which steps."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
-
-from rich.text import Text
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context, Fast, connect, wanted
 from meshconfig.cli.common import Files, Output, OutputFormat, answering_by_exit_status, needs, stderr, stdout
+from meshconfig.cli.console import Text
+from meshconfig.printable import say_json
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Prepared
@@ -32,7 +31,7 @@ def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEX
     prepared = _prepared(file, context)
     found = [one for each in prepared for one in each.differences]
     if output is Output.JSON:
-        print(json.dumps([one.as_json() for one in found], indent=2))
+        say_json([one.as_json() for one in found])
     else:
         out = stdout()
         for one in found:
@@ -57,7 +56,7 @@ def plan(file: Files, fast: Fast = False, context: Context = None, output: Outpu
     for one in prepared:
         check_states(one)
     if output is Output.JSON:
-        print(json.dumps([_as_json(one) for one in prepared], indent=2))
+        say_json([_as_json(one) for one in prepared])
         return
     out = stdout()
     for one in prepared:

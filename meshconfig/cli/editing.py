@@ -1,16 +1,15 @@
 """What the commands that edit a spec share: options, and carrying out an edit in the files and in the cluster."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from meshconfig.cli import cluster
 from meshconfig.cli.change_options import ApplyOptions
 from meshconfig.cli.common import Output, stderr, stdout
+from meshconfig.cli.console import Text
 from meshconfig.cli.diff import COLOURS
 from meshconfig.cli.edit_files import FileChange, Staged, changes, staged
 from meshconfig.edit.draft import Draft
@@ -18,6 +17,7 @@ from meshconfig.edit.files import Texts
 from meshconfig.errors import GraylaneError, InputError, nearest
 from meshconfig.groups import Group
 from meshconfig.lint import Finding, Level, index, lint
+from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import ChangeResult, Choices
@@ -79,9 +79,9 @@ def carry_out(job: EditJob, how: EditOptions) -> None:
         _show([*job.shown, *found], notes)
     outcome = _write(job, after, found, how)
     if how.output is Output.JSON:
-        print(json.dumps(_as_json([*job.shown, *found], notes, outcome, how), indent=2))
+        say_json(_as_json([*job.shown, *found], notes, outcome, how))
     elif outcome is not None:
-        print(cluster.summary(outcome, dry_run=how.dry_run))
+        say(*cluster.summary(outcome, dry_run=how.dry_run))
 
 
 def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOptions) -> "ChangeResult | None":

@@ -1,6 +1,5 @@
 """`graylane explain`: which route takes a request, which version answers, and why the earlier routes do not."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -16,6 +15,7 @@ from meshconfig.cli.explain_input import NOTHING, Cluster, read
 from meshconfig.cli.explain_request import Asked, Hop, Names, request, unknown_lanes
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
+from meshconfig.printable import say_json
 from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, follow, near_misses, simulate
 
 FAILED = 1
@@ -166,7 +166,7 @@ def command(
     steps = _steps(given.index, made, hops, names)
     if output is Output.JSON:
         shown = [_json_step(step, names, hops) for step in steps] if chain else _json(decision, misses, notes)
-        print(json.dumps(shown, indent=2, default=_plain))
+        say_json(shown, default=_plain)
     else:
         origin = "" if given.only_specs else origin
         text = explain_text.lines(made, origin, decision, misses, notes, names)

@@ -7,6 +7,7 @@ import typer
 
 from meshconfig import graph
 from meshconfig.cli.common import Files, read_groups
+from meshconfig.printable import escape, put
 
 
 class Format(StrEnum):
@@ -29,4 +30,4 @@ def command(
         graylane graph -f graylane.yaml --format svg > lanes.svg
     """
     draw = graph.mermaid if picture is Format.MERMAID else graph.svg
-    print("\n".join(draw(group.spec) for group in read_groups(file)), end="")
+    put(escape("\n".join(draw(group.spec) for group in read_groups(file))))

@@ -1,18 +1,17 @@
 """`graylane history`: the revisions of a group."""
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from meshconfig.cli.cluster import Context, GroupName, Namespace, connect
 from meshconfig.cli.common import Output, OutputFormat, needs, stdout
+from meshconfig.cli.console import Table, Text
 from meshconfig.errors import InputError, nearest
+from meshconfig.printable import put, say, say_json
 from meshconfig.render import to_yaml
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
@@ -53,14 +52,14 @@ def command(
         from meshconfig.cluster.history import as_json
     past = known(client, namespace, group)
     if show is not None:
-        print(_spec(past, show), end="")
+        put(_spec(past, show))
         return
     for error in past.unreadable:
-        print(f"graylane: {error}", file=sys.stderr)
+        say(f"graylane: {error}", error=True)
     found = past.revisions
     holder = lock.holder(lock.read(client, namespace, group))
     if output is Output.JSON:
-        print(json.dumps([as_json(one, holder) for one in found], indent=2))
+        say_json([as_json(one, holder) for one in found])
     else:
         stdout().print(_table(found, holder))
 

@@ -16,6 +16,7 @@ from meshconfig.lint.explain import explain
 from meshconfig.lint.report import Format, report
 from meshconfig.lint.report.text import summary
 from meshconfig.load import load
+from meshconfig.printable import put
 
 Inputs = Annotated[
     list[str] | None,
@@ -88,7 +89,7 @@ def command(
         graylane lint --explain GL203
     """
     if explain_code is not None:
-        print(_explained(explain_code), end="")
+        put(_explained(explain_code))
         return
     sources = file or [default_source()]
     ignored = [rule(code).code for code in ignore or ()]
@@ -97,7 +98,7 @@ def command(
         subject = index(documents, default_namespace=namespace)
         rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
-    print(report(findings, output), end="")
+    put(report(findings, output))
     if output is Format.TEXT:
         note_header(group.model for group in subject.groups)
         stderr().print(summary(findings))

@@ -7,10 +7,8 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from meshconfig.cli.common import note_skipped, stderr, stdout
+from meshconfig.cli.console import Console, Text
 from meshconfig.errors import GraylaneError
 from meshconfig.local import mesh as meshes
 from meshconfig.local import plan as plans

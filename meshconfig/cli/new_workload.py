@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.text import Text
-
 from meshconfig.cli import cluster
 from meshconfig.cli.common import stderr
+from meshconfig.cli.console import Text
 from meshconfig.cli.edit_files import FileChange
 from meshconfig.cli.editing import EditJob, EditOptions
 from meshconfig.cluster.client import Client

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from rich.text import Text
-
 from meshconfig.cli.common import stderr
+from meshconfig.cli.console import Text
 from meshconfig.cli.editing import EditJob
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key

@@ -11,6 +11,7 @@ from meshconfig.cli.batch import batch
 from meshconfig.cli.common import Files, models, note_header, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
+from meshconfig.printable import put
 from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def command(
         _check_names(manifests, ", ".join(file))
         note_header(compiled)
         if directory is None:
-            print(to_yaml(manifests), end="")
+            put(to_yaml(manifests))
             return
         from meshconfig.cli.render_files import compare
 
@@ -129,15 +130,12 @@ def _write(comparison: "Comparison") -> None:
     write(comparison)
     removed = len(comparison.superfluous)
     written = len(comparison.files) - removed
-    stderr().print(
-        f"{comparison.directory}: {written} written, {comparison.unchanged} unchanged, {removed} removed", markup=False
-    )
+    stderr().print(f"{comparison.directory}: {written} written, {comparison.unchanged} unchanged, {removed} removed")
     _tell_left(comparison)
 
 
 def _check(comparison: "Comparison") -> None:
-    from rich.text import Text
-
+    from meshconfig.cli.console import Text
     from meshconfig.cli.render_files import differences
 
     console = stdout()
@@ -145,7 +143,7 @@ def _check(comparison: "Comparison") -> None:
         console.print(Text(line, style=_STYLES.get(line[:1], "")))
     _tell_left(comparison)
     if not comparison.files:
-        stderr().print(f"{comparison.directory} is up to date: {comparison.unchanged} files", markup=False)
+        stderr().print(f"{comparison.directory} is up to date: {comparison.unchanged} files")
         return
     counts = {
         "missing": comparison.missing,
@@ -153,9 +151,7 @@ def _check(comparison: "Comparison") -> None:
         "superfluous": comparison.superfluous,
     }
     said = ", ".join(f"{len(files)} {what}" for what, files in counts.items() if files)
-    stderr().print(
-        f"{comparison.directory} is out of date: {said}; run render without --check to update it", markup=False
-    )
+    stderr().print(f"{comparison.directory} is out of date: {said}; run render without --check to update it")
     sys.exit(1)
 
 
@@ -163,4 +159,4 @@ def _tell_left(comparison: "Comparison") -> None:
     if comparison.left:
         names = ", ".join(path.name for path in comparison.left)
         message = f"left alone, a group of the same name in another namespace may have written it: {names}"
-        stderr().print(message, markup=False)
+        stderr().print(message)

@@ -1,16 +1,16 @@
 """`graylane replicas`: the plain Kubernetes canary, which splits requests by numbers of Pods."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from meshconfig import groups
 from meshconfig.cli import completion
 from meshconfig.cli.common import Files, Output, OutputFormat, read_groups, stdout
+from meshconfig.cli.console import Table
 from meshconfig.errors import InputError, nearest
+from meshconfig.printable import say_json
 from meshconfig.replicas import Count, replica_counts
 from meshconfig.spec import LaneGroup, ServiceInGroup
 
@@ -43,7 +43,7 @@ def command(
     here = group.service(service)
     counts = replica_counts(_weights(here, _lanes(context.args, here)), total)
     if output is Output.JSON:
-        print(json.dumps([_json(count) for count in counts], indent=2))
+        say_json([_json(count) for count in counts])
     else:
         stdout().print(_table(counts))
 

@@ -1,6 +1,5 @@
 """`graylane rollout`: start, watch, decide on and run rollouts, which replace a version step by step."""
 
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,6 +28,7 @@ from meshconfig.cli.watch import View, follow
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
 from meshconfig.load import Document
+from meshconfig.printable import say, say_json
 from meshconfig.rollout.actions import changed_by
 from meshconfig.rollout.state import Phase
 from meshconfig.rollout.status import status as as_json
@@ -89,7 +89,7 @@ def start(
             _tell(started)
         done.append({**as_json(started.record.state), "superseded": list(started.superseded)})
     if output is Output.JSON:
-        print(json.dumps(done, indent=2))
+        say_json(done)
 
 
 def _written(documents: Sequence[Document], sources: Sequence[str]) -> list[Written]:
@@ -129,9 +129,9 @@ def _tell(started: "Started") -> None:
     metadata, steps = state.rollout.metadata, len(state.rollout.spec.steps)
     counted = f"{steps} step{'s' if steps > 1 else ''}"
     drives = f"graylane rollout run -n {metadata.namespace} drives it, unless a controller does"
-    print(f"{name(state)}: {state.phase}, {counted}; {drives}")
+    say(f"{name(state)}: {state.phase}, {counted}; {drives}")
     for other in started.superseded:
-        print(f"rollout {metadata.namespace}/{other} is superseded: it rolls back first")
+        say(f"rollout {metadata.namespace}/{other} is superseded: it rolls back first")
 
 
 @app.command("status")
@@ -200,7 +200,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
         from meshconfig.rollout import store
     found = [one.state for one in store.records(client, namespace, wrong=_unreadable)]
     if output is Output.JSON:
-        print(json.dumps([{key: as_json(state)[key] for key in LISTED} for state in found], indent=2))
+        say_json([{key: as_json(state)[key] for key in LISTED} for state in found])
     elif found:
         stdout().print(table(found))
     else:
@@ -208,7 +208,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
 
 
 def _unreadable(error: GraylaneError) -> None:
-    print(f"graylane: {error}", file=sys.stderr)
+    say(f"graylane: {error}", error=True)
 
 
 rollout_decide.register(app)

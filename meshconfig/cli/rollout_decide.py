@@ -1,6 +1,5 @@
 """The decisions about a rollout: `graylane rollout approve`, `pause`, `resume`, `abort` and `rollback`."""
 
-import json
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from meshconfig.cli.cluster import Context, Namespace, connect
 from meshconfig.cli.common import Output, OutputFormat, needs
 from meshconfig.cli.rollout_show import line
+from meshconfig.printable import say, say_json
 from meshconfig.rollout import events
 from meshconfig.rollout.status import status
 
@@ -79,6 +79,9 @@ def _command(event: type[events.Decision]) -> Callable[..., None]:
             from meshconfig.cluster.lease import operator
             from meshconfig.rollout import store
         state = store.say(client, namespace, rollout, event(by or operator(), note))
-        print(json.dumps(status(state), indent=2) if output is Output.JSON else line(state))
+        if output is Output.JSON:
+            say_json(status(state))
+        else:
+            say(line(state))
 
     return command

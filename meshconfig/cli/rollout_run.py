@@ -14,6 +14,7 @@ import typer
 
 from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Namespace, Timeout, Wait, connect
 from meshconfig.cli.common import check_seconds, needs
+from meshconfig.printable import escape_line, put
 
 Metrics = Annotated[
     int | None,
@@ -92,9 +93,9 @@ def stopped() -> Iterator[threading.Event]:
 
 def _tell(text: str) -> None:
     """Print a line with one write, because several threads print at the same time."""
-    sys.stderr.write("".join(map(_line, text.splitlines())))
+    put(_line(text), error=True)
     sys.stderr.flush()
 
 
 def _line(text: str) -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape_line(text)}\n"

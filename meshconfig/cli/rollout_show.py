@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
+from meshconfig.cli.console import Table, Text
 from meshconfig.cli.history import when
 from meshconfig.duration import written
 from meshconfig.rollout.analysis import Answer
@@ -117,7 +116,7 @@ def _left(state: State, now: datetime) -> Text | None:
 
 
 def _steps(state: State) -> Table:
-    found = Table.grid(padding=(0, 2, 0, 0))
+    found = Table(box=None, show_header=False, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     found.add_column()
     found.add_column(justify="right")
     found.add_column()

@@ -1,12 +1,12 @@
 """`graylane schema`: the JSON Schema of the spec, for editors."""
 
-import json
 from importlib.resources import files
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, TypeAdapter
 
+from meshconfig.printable import say_json
 from meshconfig.spec import LaneGroup, LocalMesh, Rollout
 
 
@@ -21,7 +21,7 @@ def command() -> None:
 
         # yaml-language-server: $schema=graylane.schema.json
     """
-    print(json.dumps(json_schema(), indent=2))
+    say_json(json_schema())
 
 
 def json_schema() -> dict[str, Any]:

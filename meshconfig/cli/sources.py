@@ -4,7 +4,6 @@ A command declares `file: Files` alone. `with_sources` adds the rest to it, so t
 """
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
@@ -16,6 +15,7 @@ from typer.models import ArgumentInfo
 from meshconfig.cli.common import GivenFiles
 from meshconfig.errors import InputError
 from meshconfig.load import SUFFIXES, folders
+from meshconfig.printable import say
 
 DEFAULT = "graylane.yaml"
 
@@ -92,7 +92,7 @@ def _expanded(sources: Iterable[str], *, recursive: bool) -> Iterator[str]:
             yield from [name, *found] if here or not found else found
             continue
         if here and (first := next(below, None)):
-            print(f"note: the folders below {name} were not read, such as {first}; -R reads them", file=sys.stderr)
+            say(f"note: the folders below {name} were not read, such as {first}; -R reads them", error=True)
         yield name
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from meshconfig.cli.cluster import Context, GroupName, Istiod, Namespace, connect
 from meshconfig.cli.common import Output, OutputFormat, answering_by_exit_status, needs
+from meshconfig.cli.console import Table, Text
 from meshconfig.cli.history import STYLES, known, when, who
 from meshconfig.cli.watch import View, follow
 

@@ -1,6 +1,5 @@
 """Shows a value once, or with `--watch` after each change."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -8,11 +7,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
 from meshconfig.cli.common import Output, stdout
+from meshconfig.cli.console import Console
 from meshconfig.errors import ClusterError
+from meshconfig.printable import say, say_json
 
 EVERY = 2.0  # seconds
 
@@ -36,7 +37,8 @@ class View(Generic[T]):
     def print(self, one: T, output: Output, *, indent: int | None = 2) -> None:
         """Print to standard output; `indent=None` prints JSON on one line, or text as one block of several."""
         if output is Output.JSON:
-            print(json.dumps(self.as_json(one), indent=indent), flush=True)
+            say_json(self.as_json(one), indent=indent)
+            sys.stdout.flush()
             return
         console = stdout()
         console.print(self.text(one, ""))
@@ -52,7 +54,7 @@ def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
         one: the first value.
         look: reads it again. While that raises ClusterError, the last value is shown with the reason.
     """
-    console = Console(highlight=False)  # the screen folds long lines rather than cutting them off
+    console = Console(fold=True)  # the screen folds long lines rather than cutting them off
     on_screen = console.is_terminal and output is Output.TEXT
     try:
         with Live(view.text(one, ""), console=console, auto_refresh=False) if on_screen else nullcontext() as screen:
@@ -64,7 +66,7 @@ def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
                 if screen:
                     screen.update(view.text(newer, error), refresh=True)
                 elif error:
-                    print(f"graylane: {error}", file=sys.stderr)
+                    say(f"graylane: {error}", error=True)
                 elif newer != one and view.as_json(newer) != view.as_json(one):
                     view.print(newer, output, indent=None)
                 one = newer

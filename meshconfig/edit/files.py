@@ -6,7 +6,7 @@ from functools import cached_property
 
 from meshconfig.edit.draft import Draft
 from meshconfig.edit.rewrite import MARK, documents, rewrite, span
-from meshconfig.errors import InputError
+from meshconfig.errors import InputError, Location, Problem
 from meshconfig.groups import Group, groups
 from meshconfig.load import Document
 
@@ -50,8 +50,8 @@ class Texts:
         try:
             _ = after.groups
         except InputError as error:
-            hint = "nothing was written, as the spec would be wrong (lines are those after the edit)"
-            raise InputError.at(hint, f"\n{error}") from None
+            hint = Location("nothing was written, as the spec would be wrong (lines are those after the edit):")
+            raise InputError([Problem(hint, "", ""), *error.problems]) from None
         return after
 
     def changed(self, after: "Texts") -> Mapping[str, tuple[str, str]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from meshconfig.errors import Location
+from meshconfig.printable import escape_line
 
 
 class Level(StrEnum):
@@ -38,4 +39,4 @@ class Finding:
     level: Level
 
     def __str__(self) -> str:
-        return f"{self.location}: {self.level} {self.code}: {self.path}: {self.message}"
+        return escape_line(f"{self.location}: {self.level} {self.code}: {self.path}: {self.message}")

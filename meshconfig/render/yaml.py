@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from meshconfig.printable import escape_quoted
+
 # Text that needs no quotes: it starts with a letter or `/` and has no character that means something in YAML.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
 _RESOLVE = yaml.SafeLoader.yaml_implicit_resolvers
@@ -89,12 +91,7 @@ def _string(text: str) -> str:
         return text
     # A JSON string is also a double-quoted string of YAML, except for characters that are not printable: JSON escapes
     # some of them as surrogate pairs, which YAML does not have.
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if quoted.isprintable() else "".join(map(_escaped, quoted))
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else f"\\U{ord(character):08x}"
+    return escape_quoted(json.dumps(text, ensure_ascii=False), lambda code: f"\\U{code:08x}")
 
 
 def _resolves(text: str) -> bool:

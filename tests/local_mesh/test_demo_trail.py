@@ -1,16 +1,16 @@
 """What the demo makes of the trail in an answer: shown caller first, and wrong where it tells of another chain."""
 
 import pytest
-from rich.console import Console
 
 from meshconfig.cli import demo_run
+from meshconfig.cli.console import Console
 from meshconfig.local.demo import Answer, Chain, Question, failures
 
 GRAY = Question(("gray",), Chain("gray", "prod", "gray"))
 
 
 def printed(*answers):
-    console = Console(width=80, record=True)
+    console = Console()
     with console.capture() as found:
         demo_run._print(console, "Asked of the gateway", list(answers))
     return found.get()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from meshconfig.lint.finding import Finding, Level
 from meshconfig.lint.registry import rule
+from meshconfig.printable import escape
 
 _COMMANDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 
@@ -25,7 +26,7 @@ def _one(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escape(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

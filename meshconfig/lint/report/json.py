@@ -1,14 +1,14 @@
 """Findings as one JSON object, `{"findings": […]}`."""
 
-import json
 from collections.abc import Sequence
 
 from meshconfig.lint.finding import Finding
 from meshconfig.lint.registry import rule
+from meshconfig.printable import json_text
 
 
 def report(findings: Sequence[Finding]) -> str:
-    return json.dumps({"findings": [_one(finding) for finding in findings]}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"findings": [_one(finding) for finding in findings]}, ascii_only=False) + "\n"
 
 
 def _one(finding: Finding) -> dict[str, object]:

@@ -3,7 +3,7 @@
 Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
 """
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from meshconfig.lint.finding import Finding, Level
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Rule
+from meshconfig.printable import escape_line, json_text
 from meshconfig.version import version
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,7 +27,7 @@ def report(findings: Sequence[Finding]) -> str:
         "results": [_result(finding, places[finding.code]) for finding in findings],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json_text(log, ascii_only=False) + "\n"
 
 
 def _driver() -> dict[str, Any]:
@@ -48,14 +49,21 @@ def _result(finding: Finding, place: int) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.location.file)}}
     if finding.location.line:
         physical["region"] = {"startLine": finding.location.line}
-    logical = {"name": finding.path, "fullyQualifiedName": f"{finding.resource}: {finding.path}", "kind": "member"}
+    path = escape_line(finding.path)
+    logical = {"name": path, "fullyQualifiedName": escape_line(f"{finding.resource}: {path}"), "kind": "member"}
     return {
         "ruleId": finding.code,
         "ruleIndex": place,
         "level": _LEVELS[finding.level],
-        "message": {"text": finding.message},
+        "message": {"text": _message(finding.message)},
         "locations": [{"physicalLocation": physical, "logicalLocations": [logical]}],
     }
+
+
+def _message(text: str) -> str:
+    """A message as SARIF's plain text, in which `[text](target)` is a link (3.11.6), even in a regex: `[a-z](x)`."""
+    text = escape_line(text)
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", text) if "](" in text else text
 
 
 def _uri(file: str) -> str:

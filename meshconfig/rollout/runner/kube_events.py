@@ -6,6 +6,7 @@ from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import collection
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import ClusterError, Conflict
+from meshconfig.printable import escape_line
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.state import LogEntry, Phase
@@ -49,7 +50,7 @@ def event(record: Record, entry: LogEntry, name: Key, uid: str) -> dict[str, Any
     """
     at = f"{entry.at:%Y-%m-%dT%H:%M:%SZ}"
     done = f"{entry.action} by {entry.who}" + (f": {entry.why}" if entry.why else "")
-    text = f"rollout {record.name}: {done}; now {entry.phase} ({entry.stage}), weight {entry.weight}"
+    text = escape_line(f"rollout {record.name}: {done}; now {entry.phase} ({entry.stage}), weight {entry.weight}")
     bad = entry.phase is Phase.DEGRADED or entry.action.kind.failure
     return {
         "apiVersion": "v1",

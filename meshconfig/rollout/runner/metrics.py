@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from meshconfig.errors import InputError
+from meshconfig.printable import escape_line
 from meshconfig.rollout.analysis import Reading
 from meshconfig.rollout.state import LogEntry, Phase, State
 
@@ -103,7 +104,7 @@ class Metrics:
         self._transitions.labels(*_name(state), entry.action.kind.value).inc()
 
     def measured(self, reading: Reading) -> None:
-        self._measurements.labels(reading.metric, reading.answer.value).inc()
+        self._measurements.labels(escape_line(reading.metric), reading.answer.value).inc()
 
     def failed(self, what: Tried) -> None:
         self._errors.labels(what.value).inc()
@@ -178,7 +179,7 @@ def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[Stat
 
 
 def _name(state: State) -> Name:
-    return state.rollout.metadata.namespace, state.name
+    return escape_line(state.rollout.metadata.namespace), escape_line(state.name)
 
 
 def _age(state: State) -> tuple[datetime, int]:
