@@ -106,7 +106,9 @@ def _rows(service: "ServiceState") -> "Iterator[tuple[str | Text, ...]]":
             yield (service.name, name, share.version, *cells, _how(lane))
         if not lane.shares:
             yield (service.name, name, "", "", "", _how(lane))
-    used = {share.version for lane in service.lanes for share in lane.shares}
+    for copy in service.copies:
+        yield (service.name, "(copies)", copy.version, _percent(copy.percent), _pods(pods.get(copy.version)), "")
+    used = {share.version for lane in service.lanes for share in lane.shares} | {one.version for one in service.copies}
     for version in [name for name in pods if name not in used]:
         yield (service.name, "", version, _percent(0), _pods(pods[version]), "")
 

@@ -189,14 +189,57 @@ def weigh(
     carry_out(EditJob(texts, draft, f"version weights {service} {' '.join(given)}"), how)
 
 
+@app.command("mirror")
+@with_options(EditOptions)
+def mirror(
+    service: Service,
+    file: Files,
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]",
+            help="Version that gets the copies.",
+            show_default=False,
+            autocompletion=completion.versions,
+        ),
+    ] = None,
+    percent: Annotated[
+        float | None, typer.Option(metavar="N", help="Share of the requests that is copied. Default: all of them.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Copy no more requests.")] = False,
+    group: GroupOption = None,
+    *,
+    how: EditOptions,
+) -> None:
+    """Copy requests of no lane to a version, whose answers are thrown away: a rehearsal before it gets real requests.
+
+    Requests of the baseline and untagged ones are copied. Copies carry no lane's tag: what the version calls is the
+    baseline's.
+
+    Examples:
+
+        graylane version mirror cat v2 --percent 10 -f graylane.yaml --apply
+
+        graylane version mirror cat --off -f graylane.yaml --apply
+    """
+    if off == (version is not None):
+        raise InputError.at("VERSION", "give either a version that gets the copies, or --off")
+    if off and percent is not None:
+        raise InputError.at("--percent", "has no meaning with --off")
+    texts = read(file)
+    draft = versions.mirror(group_with(texts, service, group), service, version, percent)
+    said = "--off" if version is None else version
+    carry_out(EditJob(texts, draft, f"version mirror {service} {said}"), how)
+
+
 @app.command("takeover")
 @with_options(EditOptions)
 def takeover(service: Service, version: Version, file: Files, group: GroupOption = None, *, how: EditOptions) -> None:
     """Promote a version: it gets all untagged requests, and those of lanes that name no version of the service.
 
-    The service's weights are removed; its default and the baseline lane name the version. A rule that named a version
-    which served untagged requests so far now names this one. Lanes, rules and splits that name another version are kept
-    and reported.
+    The service's weights are removed, and its mirror to this version; its default and the baseline lane name the
+    version. A rule that named a version which served untagged requests so far now names this one. Lanes, rules, splits
+    and a mirror that name another version are kept and reported.
 
     Examples:
 

@@ -95,7 +95,24 @@ def _service(service: ServiceInGroup) -> Iterator[Wrong]:
     for index, rule in enumerate(spec.rules):
         yield from _weights((*where, "rules", index, "weights"), rule.weights, spec.versions, f"version of {name}")
         yield from _expressible((*where, "rules", index, "match"), rule.match)
+    if spec.mirror:
+        yield from _mirror((*where, "mirror"), service)
     yield from _runtime(service, where)
+
+
+def _mirror(where: FieldPath, service: ServiceInGroup) -> Iterator[Wrong]:
+    spec, mirror = service.spec, service.spec.mirror
+    if mirror is None:
+        return
+    yield from _unknown((*where, "version"), mirror.version, spec.versions, f"version of {service.name}")
+    for name in ("mirror", "mirrors"):
+        if spec.policy.get(name) is not None:
+            yield where, f"policy.{name} is given too, and Istio takes one of the two: keep one of them"
+    tag = service.group.spec.tag
+    for index, rule in enumerate(spec.rules):
+        if tag.header in rule.match.headers or (tag.baggage and BAGGAGE in rule.match.headers):
+            message = "asks for a tag, as the routes of lanes do, and mirror copies only requests of no lane: drop one"
+            yield (*where[:-1], "rules", index, "match"), message
 
 
 def _weights(where: FieldPath, weights: Mapping[str, int], valid: Mapping[str, object], what: str) -> Iterator[Wrong]:

@@ -14,6 +14,7 @@ from meshconfig.compile.services import (
     rule_routes,
     weighed,
     with_fields,
+    with_mirror,
     with_trail,
 )
 from meshconfig.load import FieldPath
@@ -119,15 +120,24 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
     destinations = Destinations(service, service.host)
     if trusted:
         for lane, _ in service.lanes:
-            yield lane_route(service, lane, destinations.entering(lane, _tagged(lane)))
+            yield with_mirror(service, lane_route(service, lane, destinations.entering(lane, _tagged(lane))), lane)
     for index, admit in enumerate(spec.admit):
         route_id = RouteId(RouteKind.ADMIT, str(index + 1))
         targets = destinations.entering(admit.lane, _tagged(admit.lane))
         origin = Origin((*field, "admit", index), service.name)
-        yield lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
-    yield from rule_routes(service, nobody)
+        admitted = lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
+        yield with_mirror(service, admitted, admit.lane)
+    for route in rule_routes(service, nobody):
+        yield with_mirror(service, route)
     split = with_trail(service, _split(spec, destinations))
-    yield Route(RouteId(RouteKind.DEFAULT), (), weighed(split or destinations.untagged(nobody)), origin=default)
+    rest = Route(RouteId(RouteKind.DEFAULT), (), weighed(split or destinations.untagged(nobody)), origin=default)
+    # Istio mirrors by the route, not by its targets: with a split, a lane's requests would be copied with its tag.
+    yield rest if splits(spec, service.group) else with_mirror(service, rest)
+
+
+def splits(spec: EntrySpec, group: LaneGroup) -> bool:
+    """Whether an entry's split gives untagged requests to a lane other than the baseline."""
+    return any(share and lane != group.spec.tag.default for lane, share in (spec.split or {}).items())
 
 
 def _tagged(lane: str) -> SetTag:

@@ -135,7 +135,7 @@ def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
 
 def with_fields(route: Route, fields: IstioFields) -> Route:
     """A route with its service's policy. A refusal sends no request on, so it gets no policy."""
-    return replace(route, fields=fields) if fields and not route.refusal else route
+    return replace(route, fields={**fields, **route.fields}) if fields and not route.refusal else route
 
 
 def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
@@ -145,13 +145,43 @@ def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
     for lane, _ in one.lanes:
         targets = destinations.lane(lane)
         if targets or one.refuses(lane):
-            yield with_fields(lane_route(one, lane, targets), fields)
+            yield with_fields(with_mirror(one, lane_route(one, lane, targets), lane), fields)
     for route in rule_routes(one):
-        yield from _falling_back(one, with_fields(route, fields))
+        yield from _untagged(one, with_fields(route, fields))
     said = "weights" if one.spec.weights else "default" if one.spec.default else ""
     origin = Origin((*SERVICES, one.name, said) if said else (*SERVICES, one.name), one.name)
     targets = weighed(destinations.untagged())
-    yield from _falling_back(one, Route(RouteId(RouteKind.DEFAULT), (), targets, fields=fields, origin=origin))
+    yield from _untagged(one, Route(RouteId(RouteKind.DEFAULT), (), targets, fields=fields, origin=origin))
+
+
+def _untagged(one: ServiceInGroup, route: Route) -> Iterator[Route]:
+    """A route for requests of no lane. With `mirror`, a route before it takes those of lanes that have no version here:
+    a copy of such a request would carry the lane's tag to whatever the mirrored version calls."""
+    falling = [lane for lane, _ in one.lanes if one.version_in(lane) is None]
+    tag = one.group.spec.tag
+    if one.spec.mirror and falling:
+        asking = [each for lane in falling for each in tagged(tag.header, lane, baggage=tag.baggage)]
+        asked = route.conditions or (Condition(),)
+        conditions = tuple(met for each in asked for lane in asking if (met := both(lane, each)))
+        yield replace(route, conditions=conditions, targets=with_trail(one, route.targets))
+    yield from _falling_back(one, with_mirror(one, route))
+
+
+def with_mirror(one: ServiceInGroup, route: Route, lane: str | None = None) -> Route:
+    """A route; copies of its requests go to the version that `mirror` names, unless that version answers them all.
+
+    Parameters:
+        lane: the lane of the requests; None for requests without a tag. Only those of the baseline are copied.
+    """
+    mirror = one.spec.mirror
+    others = lane not in (None, one.group.spec.tag.default)
+    if mirror is None or others or all(target.subset == mirror.version for target in route.targets):
+        return route
+    copied = {
+        "destination": {"host": one.host, "port": {"number": one.spec.port}, "subset": mirror.version},
+        "percentage": {"value": mirror.percent},
+    }
+    return replace(route, fields={**route.fields, "mirrors": [copied]})
 
 
 def _falling_back(one: ServiceInGroup, route: Route) -> Iterator[Route]:

@@ -33,6 +33,8 @@ def of_version(group: Group, service: str, version: str) -> Iterator[Use]:
             field = ("versions", service) if said else ()
             how = "uses it" if said else f"uses it by its name; give lanes.{name}.versions.{service} another one"
             yield ("spec", "lanes", name, *field), f"lane {name} {how}"
+    if one.spec.mirror and one.spec.mirror.version == version:
+        yield (*where, "mirror"), "it gets copies of requests"
     yield from _mirrors(group, one, version)
 
 

@@ -89,11 +89,35 @@ def _weigh(draft: Draft, service: str, given: Mapping[str, int]) -> None:
     draft.drop((*where, "default"))
 
 
+def mirror(group: Group, service: str, version: str | None, percent: float | None = None) -> Draft:
+    """Copy requests of no lane to a version, or to none any more.
+
+    Parameters:
+        version: the version that gets the copies; None ends the copying.
+        percent: the share of the requests that is copied, above 0 up to 100; None for all of them.
+
+    Raises:
+        InputError: the service or version does not exist, or the share is not possible.
+    """
+    draft = _draft(group, service)
+    where: FieldPath = (*SERVICES, service)
+    if version is None:
+        draft.drop((*where, "mirror"))
+        return draft
+    _known(draft, service, version)
+    if percent is not None and not 0 < percent <= WHOLE:
+        raise InputError.at("--percent", f"takes a number above 0, up to 100, not {percent:g}")
+    share = {} if percent is None else {"percent": int(percent) if percent.is_integer() else percent}
+    draft.put((*where, "mirror"), {"version": version, **share})
+    return draft
+
+
 def takeover(group: Group, service: str, version: str) -> Draft:
     """Give all untagged requests, and those of lanes that name no version of the service, to one version.
 
-    `weights` are removed. `default`, if given, and the baseline lane name the version. A rule that named a version
-    which served untagged requests so far now names this one. Lanes and rules that name another version are kept.
+    `weights` are removed, and a `mirror` that copies to this version. `default`, if given, and the baseline lane name
+    the version. A rule that named a version which served untagged requests so far now names this one. Lanes and rules
+    that name another version are kept.
 
     Raises:
         InputError: the service or version does not exist.
@@ -107,6 +131,9 @@ def takeover(group: Group, service: str, version: str) -> Draft:
     if one.spec.default or one.version_in(spec.tag.default) is None:
         draft.put((*where, "default"), version, after="weights" if one.spec.weights else "versions")
     draft.drop((*where, "weights"))
+    if one.spec.mirror and one.spec.mirror.version == version:
+        draft.drop((*where, "mirror"))
+        draft.note((*where, "mirror"), f"no more copies: {version} answers the requests itself")
     _baseline(draft, service, version)
     for index, rule in enumerate(one.spec.rules):
         if old & {name for name, weight in rule.weights.items() if weight}:
@@ -145,8 +172,10 @@ def _take_rule(draft: Draft, service: str, index: int, version: str, old: set[st
 
 
 def _tell_others(draft: Draft, service: str, version: str, old: set[str]) -> None:
-    """Note the lanes, rules and splits that keep another version."""
+    """Note the lanes, rules, splits and copies that keep another version."""
     one, spec = draft.group.spec.service(service), draft.group.spec.spec
+    if one.spec.mirror and one.spec.mirror.version != version:
+        draft.note((*SERVICES, service, "mirror"), f"copies still go to {one.spec.mirror.version}")
     for lane in spec.lanes:
         own = one.version_in(lane)
         if lane != spec.tag.default and own is not None and own != version:

@@ -17,7 +17,7 @@ from meshconfig.spec.base import (
     WorkloadName,
     said,
 )
-from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match
+from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match, PathMatch
 from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -99,6 +99,13 @@ class Rule(Strict):
     weights: Weights
 
 
+class CopiedTo(Strict):
+    """A version that gets copies of the requests of no lane; its answers are thrown away."""
+
+    version: str
+    percent: Annotated[float, Field(gt=0, le=100, strict=False)] = 100
+
+
 class ServiceSpec(Strict):
     """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests.
 
@@ -113,6 +120,7 @@ class ServiceSpec(Strict):
     default: str | None = None
     weights: Weights | None = None
     rules: Items[Rule] = ()
+    mirror: CopiedTo | None = None
     policy: PolicyFields = {}
     traffic_policy: TrafficPolicyFields = {}
 
@@ -153,9 +161,9 @@ class Admit(Strict):
 
 
 class PathRoute(Strict):
-    """The service that answers a path; `rewrite` replaces the matched prefix or the whole exact path."""
+    """The service that answers a path (default: every path); `rewrite` replaces the matched prefix or exact path."""
 
-    path: AnyPath
+    path: AnyPath = PathMatch.model_construct(prefix="/")
     service: str
     method: str | None = Field(default=None, pattern=METHOD)
     rewrite: str | None = Field(default=None, pattern=SLASH)

@@ -150,6 +150,17 @@ def service_rules(draw, spec):
     match = st.one_of(matches(), tagged.map(lambda value: {"headers": {"env": value}}))
     rules = st.fixed_dictionaries({"match": match, "weights": weights(sorted(service["versions"]))})
     service["rules"] = draw(st.lists(rules, max_size=2))
+    service.pop("mirror", None)  # refused beside a rule that asks for the tag
+
+
+def service_mirror(draw, spec):
+    service = _one(draw, spec["services"])
+    if not any("env" in rule["match"].get("headers", {}) for rule in service.get("rules", ())):
+        service["mirror"] = {"version": draw(st.sampled_from(sorted(service["versions"])))}
+
+
+def mirror_ends(draw, spec):
+    _one(draw, spec["services"]).pop("mirror", None)
 
 
 def version_comes(draw, spec):
@@ -160,7 +171,10 @@ def version_comes(draw, spec):
 def version_goes(draw, spec):
     service = _one(draw, spec["services"])
     if len(service["versions"]) > 1:
-        del service["versions"][draw(st.sampled_from(sorted(service["versions"])))]
+        gone = draw(st.sampled_from(sorted(service["versions"])))
+        del service["versions"][gone]
+        if service.get("mirror", {}).get("version") == gone:
+            del service["mirror"]
 
 
 def version_labels(draw, spec):
@@ -226,6 +240,8 @@ EDITS = (
     service_weights,
     every_service_moves,
     service_rules,
+    service_mirror,
+    mirror_ends,
     version_comes,
     version_goes,
     version_labels,

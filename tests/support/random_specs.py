@@ -73,6 +73,8 @@ def services(draw: st.DrawFn, name: str, lanes: list[str], port: int) -> Value:
         spec["default"] = draw(st.sampled_from(versions))
     rules = st.fixed_dictionaries({"match": matches(), "weights": weights(versions)})
     spec["rules"] = draw(st.lists(rules, max_size=2))
+    if draw(st.integers(0, 3)) == 0:
+        spec["mirror"] = {"version": draw(st.sampled_from(versions)), "percent": draw(st.sampled_from((100, 12.5)))}
     spec["carries"] = draw(st.sampled_from(("both", "both", "header", "baggage", "none")))
     return spec
 
@@ -92,9 +94,8 @@ def lane_specs(draw: st.DrawFn, names: list[str], found: dict[str, Value]) -> Va
 @st.composite
 def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> Value:
     paths = st.sampled_from(PATHS).flatmap(lambda path: st.sampled_from(({"prefix": path}, {"exact": path})))
-    routes = draw(
-        st.lists(st.fixed_dictionaries({"path": paths, "service": st.sampled_from(names)}), min_size=1, max_size=3)
-    )
+    route = st.fixed_dictionaries({"service": st.sampled_from(names)}, optional={"path": paths})
+    routes = draw(st.lists(route, min_size=1, max_size=3))
     spec: Value = {
         "hosts": [host],
         "gateway": {"selector": {"istio": "ingressgateway"}, "port": 80},

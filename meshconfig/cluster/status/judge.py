@@ -7,7 +7,7 @@ from meshconfig.cluster.lease import Standing
 from meshconfig.cluster.revision import RevisionStatus
 from meshconfig.cluster.status.drift import drift
 from meshconfig.cluster.status.pods import Workloads
-from meshconfig.cluster.status.shares import entry, lanes
+from meshconfig.cluster.status.shares import copies, entry, lanes
 from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import Drift, Held, How, ServiceState, Status
 from meshconfig.model import RoutingState
@@ -41,7 +41,8 @@ def _services(snapshot: GroupSnapshot, live: RoutingState) -> Iterator[ServiceSt
     workloads = Workloads(snapshot)
     for service in snapshot.model.services:
         spec = snapshot.spec.service(service.name)
-        yield ServiceState(service.name, service.host, workloads.versions(spec), lanes(service, spec, live))
+        routed, copied = lanes(service, spec, live), copies(service, live)
+        yield ServiceState(service.name, service.host, workloads.versions(spec), routed, copied)
 
 
 def _held(snapshot: GroupSnapshot) -> Held | None:

@@ -1,9 +1,10 @@
 """A status as JSON."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from meshconfig.cluster import revision
-from meshconfig.cluster.status.status import Drift, Held, Lane, ServiceState, Status
+from meshconfig.cluster.status.status import Drift, Held, ServiceState, Share, Status
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -14,7 +15,8 @@ def as_json(status: Status) -> dict[str, Any]:
     lock: null or {holder, since, expired},
     barrier: {state: verified | pending | unverified, acknowledged, proxies, reason}; numbers are null if unverified,
     services: [{service, host, versions: [{version, workload, ready, wanted}],
-                lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}]}];
+                lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}],
+                copies: [{version, percent}]}];
                 lane is null for untagged requests; ready and wanted are null where Pods cannot be read,
     entries: [{hosts, split: [{lane, percent}]}],
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
@@ -69,13 +71,13 @@ def _service(one: ServiceState) -> dict[str, Any]:
             }
             for version in one.versions
         ],
-        "lanes": [_lane(lane) for lane in one.lanes],
+        "lanes": [{"lane": lane.name, "how": lane.how.value, "shares": _shares(lane.shares)} for lane in one.lanes],
+        "copies": _shares(one.copies),
     }
 
 
-def _lane(lane: Lane) -> dict[str, Any]:
-    shares = [{"version": share.version, "percent": round(share.percent, 4)} for share in lane.shares]
-    return {"lane": lane.name, "how": lane.how.value, "shares": shares}
+def _shares(shares: Iterable[Share]) -> list[dict[str, Any]]:
+    return [{"version": share.version, "percent": round(share.percent, 4)} for share in shares]
 
 
 def _drift(one: Drift) -> dict[str, Any]:

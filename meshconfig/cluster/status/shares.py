@@ -31,6 +31,17 @@ def _lane(name: str, route: Route | None, runtime: Mapping[str, str], untagged: 
     return Lane(name, how, _shares(route, runtime))
 
 
+def copies(service: Service, live: RoutingState) -> tuple[Share, ...]:
+    """The versions that get copies of untagged requests, each with the share that is copied."""
+    table = live.mesh.get(service.resource)
+    route = next((one for one in table.routes if not one.conditions), None) if table else None
+    mirrors = route.fields.get("mirrors") or () if route else ()
+    return tuple(
+        Share((one.get("destination") or {}).get("subset") or "any", (one.get("percentage") or {}).get("value", 100))
+        for one in mirrors
+    )
+
+
 def entry(one: Entry, live: RoutingState) -> EntryState:
     """How the entry's first path splits untagged requests over lanes; empty where it does not."""
     table = live.entries.get(one.resource)

@@ -56,10 +56,13 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
+    """One service of a group. `copies`: the versions that get copies of untagged requests, with the share copied."""
+
     name: str
     host: str
     versions: tuple[VersionState, ...]
     lanes: tuple[Lane, ...]
+    copies: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

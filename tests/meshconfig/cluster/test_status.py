@@ -160,6 +160,15 @@ def test_each_lane_and_the_untagged_have_their_versions():
     assert lanes(found["mouse"])["gray"] == (How.FALLBACK, {"prod": 100})
 
 
+def test_versions_that_get_copies_are_shown_with_their_share():
+    copied = SPEC.replace(
+        "      weights: {prod: 90", "      mirror: {version: gray, percent: 5}\n      weights: {prod: 90"
+    )
+    found = services(judge(seen(copied)))
+    assert [(one.version, one.percent) for one in found["cat"].copies] == [("gray", 5)]
+    assert found["mouse"].copies == ()
+
+
 def test_shares_are_those_of_the_cluster_not_of_the_spec():
     def untagged(*weights):
         def change(one):

@@ -139,6 +139,28 @@ def test_a_version_that_others_send_copies_to_is_in_use():
     assert said == "f.yaml:24: spec.services.cat.policy.mirror: cat v3 is in use: the policy of cat sends copies there"
 
 
+def test_copies_begin_change_and_end():
+    text, notes = edited(SPEC, versions.mirror, "cat", "v2", 12.5)
+    assert yaml.safe_load(text)["spec"]["services"]["cat"]["mirror"] == {"version": "v2", "percent": 12.5}
+    assert notes == []
+    every, _ = edited(text, versions.mirror, "cat", "v2")
+    assert yaml.safe_load(every)["spec"]["services"]["cat"]["mirror"] == {"version": "v2"}
+    assert "cat v2 is in use: it gets copies of requests" in "\n".join(refused(text, versions.retire, "cat", "v2"))
+    assert edited(every, versions.mirror, "cat", None)[0] == SPEC
+    assert refused(SPEC, versions.mirror, "cat", "v9") == [
+        "f.yaml:14: spec.services.cat.versions: there is no version of cat v9; there is v1, v2"
+    ]
+    assert refused(SPEC, versions.mirror, "cat", "v2", 0.0) == ["--percent: takes a number above 0, up to 100, not 0"]
+
+
+def test_a_version_that_takes_over_gets_no_more_copies():
+    text, _ = edited(SPEC, versions.mirror, "cat", "v2")
+    taken, notes = edited(text, versions.takeover, "cat", "v2")
+    assert taken == edited(SPEC, versions.takeover, "cat", "v2")[0]
+    assert any("no more copies: v2 answers the requests itself" in note for note in notes)
+    assert "mirror: {version: v2}" in edited(text, versions.takeover, "cat", "v1")[0]
+
+
 def test_the_only_version_is_not_retired():
     text = (EXAMPLES / "ack-weights" / "graylane-3-v2-takes-over.yaml").read_text()
     only = text.replace("        v1: {labels: {app: product, version: v1}}\n", "")
@@ -322,13 +344,15 @@ def test_after_a_take_over_the_others_can_be_retired_or_their_uses_are_told(valu
     for other in set(spec.versions) - {version}:
         lanes_of = [name for name, lane in after.spec.spec.lanes.items() if lane.versions.get(service, name) == other]
         rules = [rule for rule in spec.rules if rule.weights.get(other)]
+        copies = [spec.mirror] if spec.mirror and spec.mirror.version == other else []
         try:
             edited(taken, versions.retire, service, other)
         except InputError as error:
-            assert len(str(error).splitlines()) == len(lanes_of) + len(rules) > 0  # noqa: PT017
+            assert len(str(error).splitlines()) == len(lanes_of) + len(rules) + len(copies) > 0  # noqa: PT017
         else:
             assert not lanes_of
             assert not rules
+            assert not copies
 
 
 def service(**versions_):

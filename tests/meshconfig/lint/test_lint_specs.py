@@ -1,4 +1,4 @@
-"""GL601 to GL608, and findings in what a spec renders to: they name the spec's field and line."""
+"""GL601 to GL611, and findings in what a spec renders to: they name the spec's field and line."""
 
 import re
 from pathlib import Path
@@ -307,8 +307,35 @@ def test_what_good_specs_render_to_has_no_error_or_warning(folder):
     assert {(Path(file).parent.name, code) for file, code in found} <= meant
 
 
+def test_gl610_a_mirrored_version_that_calls_others(findings):
+    dog = "    dog: {host: dog, port: 9001, versions: {prod: {labels: {env: prod}}}}\n"
+    (finding,) = findings(spec(service=", calls: [dog], mirror: {version: gray}", more=dog))
+    assert (finding.code, finding.path, finding.location.line) == ("GL610", "spec.services.cat.mirror", 9)
+    assert "calls dog for each" in finding.message
+    assert findings(spec(service=", mirror: {version: gray}", more=dog)) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "service", "path"),
+    [
+        ("      split: {gray: 1, prod: 9}\n", "mirror: {version: gray}", "spec.entries[0].split"),
+        ("      split: {gray: 0, prod: 9}\n", "mirror: {version: gray}", None),
+        ("      split: {gray: 1, prod: 9}\n", "calls: []", None),
+        ("", "mirror: {version: prod}", "spec.services.cat.mirror.version"),
+        ("", "mirror: {version: gray}, weights: {gray: 1}", "spec.services.cat.mirror.version"),
+        ("", "mirror: {version: gray}, weights: {gray: 0, prod: 1}", None),
+        ("", "mirror: {version: gray}, weights: {gray: 1, prod: 1}", None),
+    ],
+)
+def test_gl611_a_mirror_that_gets_nothing(findings, entry, service, path):
+    found = [
+        one for one in findings(spec(entry or "      tag: trusted\n", service=f", {service}")) if one.code != "GL211"
+    ]
+    assert [(one.code, one.path) for one in found] == ([("GL611", path)] if path else [])
+
+
 # What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
-AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603", "GL605", "GL606", "GL607"}
+AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603", "GL605", "GL606", "GL607", "GL610", "GL611"}
 
 
 @settings(max_examples=100, deadline=None)
