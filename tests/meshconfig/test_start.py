@@ -101,7 +101,7 @@ def test_a_completion_loads_only_what_it_needs(line, offered, unwanted):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("graylane version ", ["add", "weights", "takeover", "retire"]),
+        ("graylane version ", ["add", "weights", "mirror", "takeover", "retire"]),
         ("graylane lane add --m", ["--mode"]),
         ("graylane rollout st", ["start", "status"]),
     ],

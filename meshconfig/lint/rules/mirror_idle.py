@@ -25,10 +25,10 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
 
 def _answering_mirror(service: ServiceInGroup) -> str | None:
     """The mirrored version, if it gets all untagged requests that no rule takes; else None."""
-    weights = service.spec.weights or {}
-    answering = {name for name, weight in weights.items() if weight} or {service.baseline}
+    weights = service.spec.weights
+    answering = [service.baseline] if weights is None else [name for name, weight in weights.items() if weight]
     mirror = service.spec.mirror
-    return mirror.version if mirror and answering == {mirror.version} else None
+    return mirror.version if mirror and answering == [mirror.version] else None
 
 
 RULE = Rule(
