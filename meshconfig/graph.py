@@ -188,6 +188,7 @@ def _ways_in(group: LaneGroup, entry: Entry) -> dict[str, str]:
             ways.append("admit")
         if entry.tag == "trusted":
             ways.append("tag")
+        ways += [way for way, offered in (("cookie", entry.cookie), ("host", entry.lane_hosts)) if offered]
     return {lane: ", ".join(ways) for lane, ways in found.items() if ways}
 
 

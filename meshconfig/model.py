@@ -119,6 +119,8 @@ class RouteKind(StrEnum):
     """What a route is for."""
 
     LANE = "lane"  # requests with the lane's tag
+    LINK = "link"  # an entry's link into a lane, which sets the lane's cookie; without a key, a link into no lane
+    COOKIE = "cookie"  # requests with the lane's cookie
     ADMIT = "admit"  # requests that match an item of an entry's `admit`
     RULE = "rule"  # requests that match a service's rule
     DEFAULT = "default"  # all other requests
@@ -129,7 +131,8 @@ class RouteId(NamedTuple):
     """The identity of a route within its table.
 
     Parameters:
-        key: the lane's name, the number of an admit or a rule (from 1), or the name of an unknown route.
+        key: the lane's name, the number of an admit or a rule (from 1), or the name of an unknown route; empty for the
+            default route and for links into no lane.
         generation: the tag generation (`next` in `gray.next`) to which the route is limited; empty for plain tags.
     """
 
@@ -160,7 +163,7 @@ class Route:
         conditions: one of them must hold; empty for a route that takes every request.
         targets: where the requests go; empty for a refusal.
         refusal: the text of a 503 that the proxy answers instead, for a strict lane that has no version here; empty
-            for a route that sends requests on.
+            for any other route.
         rewrite: what replaces the matched path; None to leave the path.
         fields: further fields of Istio's HTTPRoute: the service's policy, or what a live resource has.
         origin: None for a route of a live resource.
@@ -368,12 +371,23 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneHost:
+    """A host of an entry whose requests are all in one lane."""
+
+    resource: Name
+    host: str
+    lane: str
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry: where traffic from outside comes in.
 
     Parameters:
         gateway: `namespace/name` of its Gateway.
         own: that Gateway, where graylane makes it; None for one that exists.
+        lane_hosts: a host for each lane, beside `hosts`; empty where the spec asks for none.
     """
 
     resource: Name
@@ -381,14 +395,18 @@ class Entry:
     gateway: str
     routes: tuple[Route, ...]
     own: OwnGateway | None = None
+    lane_hosts: tuple[LaneHost, ...] = ()
 
     @property
     def namespace(self) -> str:
         return self.resource.namespace
 
     @property
-    def route_table(self) -> RouteTable:
-        return RouteTable(self.resource, self.hosts, (self.gateway,), self.routes)
+    def route_tables(self) -> tuple[RouteTable, ...]:
+        """The table of the entry's hosts, then one for each lane's host."""
+        own = RouteTable(self.resource, self.hosts, (self.gateway,), self.routes)
+        others = (RouteTable(one.resource, (one.host,), (self.gateway,), one.routes) for one in self.lane_hosts)
+        return (own, *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +433,7 @@ class Model:
         """The group's tables, each under the name of its resource."""
         return RoutingState(
             mesh={one.resource: one.route_table for one in self.services},
-            entries={one.resource: one.route_table for one in self.entries},
+            entries={table.name: table for one in self.entries for table in one.route_tables},
             subsets={one.resource: one.subset_table for one in self.services},
             gateways={one.own.name: one.own for one in self.entries if one.own},
             autoscalers={one.name: one for service in self.services for one in service.autoscalers},

@@ -97,9 +97,9 @@ def test_an_ambiguous_kind_is_seen(line, ambiguous):
 
 
 COMMANDS = [
-    *("render", "lint", "explain", "graph", "replicas"),
+    *("render", "lint", "explain", "graph", "links", "replicas"),
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
-    *("version", "version add", "version weights", "version takeover", "version retire"),
+    *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove"),
     *("rollout", "rollout start", "rollout status", "rollout list"),
     *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),

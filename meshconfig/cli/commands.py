@@ -17,6 +17,7 @@ COMMANDS = {
     "lint": "lint:command",
     "explain": "explain:command",
     "graph": "graph:command",
+    "links": "links:command",
     "replicas": "replicas:command",
     "diff": "diff:diff",
     "plan": "diff:plan",

@@ -135,4 +135,5 @@ def _pods(pods: "PodCount | None") -> Text:
 
 def _entry(one: "EntryState") -> Text:
     split = ", ".join(f"{_percent(share)} {lane}" for lane, share in one.split) or "no split"
-    return Text(f"entry {', '.join(one.hosts)}: {split}")
+    doors = "".join(f"; by {way}: {', '.join(lanes)}" for way, lanes in one.doors.items())
+    return Text(f"entry {', '.join(one.hosts)}: {split}{doors}")

@@ -1,18 +1,21 @@
 """Checks that no single field can make: whether names in a spec exist, and whether Istio can express the routes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import regex
 from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
-from meshconfig.compile.names import entry_resources, service_resource
+from meshconfig.compile.names import entry_resources, lane_host_resources, lane_hosts, service_resource
 from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition
 from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
+from meshconfig.spec.group import HOST
 from meshconfig.spec.match import MAX_REGEX
 
+_HOST = re.compile(HOST)
 Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
 LONGEST_GENERATION = ".next99"  # what a consistent change adds to a tag
@@ -192,6 +195,11 @@ def _same_names(group: LaneGroup, services: Iterable[ServiceInGroup]) -> Iterato
                 f"its VirtualService would be called {name.name}, as service {taken[name]}'s: put another host first"
             )
             yield (*SPEC, "entries", index, "hosts"), message
+    for index, entry in enumerate(group.spec.entries):
+        for host in lane_hosts(group, entry).values():
+            if (name := lane_host_resources(group)[host]) in taken:
+                message = f"the VirtualService of {host} would be called {name.name}, as service {taken[name]}'s"
+                yield (*SPEC, "entries", index, "laneHosts"), message
 
 
 def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
@@ -199,6 +207,7 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
     for host, times in Counter(entry.hosts).items():
         if times > 1:
             yield (*where, "hosts"), f"{host} is listed twice"
+    yield from _lane_hosts(group, entry, where)
     for index, admit in enumerate(entry.admit):
         yield from _unknown((*where, "admit", index, "lane"), admit.lane, spec.lanes, "lane")
         yield from _expressible((*where, "admit", index, "match"), admit.match)
@@ -210,6 +219,20 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
             yield from _unknown((*at, "service"), route.service, spec.services, "service")
         else:
             yield from _route(group, entry, index, where)
+
+
+def _lane_hosts(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
+    hosts = lane_hosts(group, entry)
+    for lane, host in hosts.items():
+        if not _HOST.fullmatch(host):
+            yield (
+                (*where, "laneHosts"),
+                f"lane {lane} would make the host {host}: a host has lower-case letters, digits and -, at most 63 to a "
+                "dot; rename the lane, or leave laneHosts away",
+            )
+    taken = {host for other in group.spec.entries for host in other.hosts}
+    if clash := sorted(taken & {*hosts.values()}):
+        yield (*where, "laneHosts"), f"{clash[0]} is a host of an entry already: give the lanes hosts of their own"
 
 
 def _route(group: LaneGroup, entry: Entry, index: int, where: FieldPath) -> Iterator[Wrong]:

@@ -106,6 +106,11 @@ def foreign_baggage(header: str) -> Condition:
     )
 
 
+def cookie_condition(name: str, value: str) -> Condition:
+    """The condition for requests that have a cookie with this value, as one of several."""
+    return Condition(headers=(("cookie", StringMatch("regex", cookie_regex({name: StringMatchSpec(exact=value)}))),))
+
+
 def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
     """A regex for a `Cookie` header that has all of these cookies, in any order.
 

@@ -1,11 +1,13 @@
 """Entries: each path repeats the routes of its service, and every route sets or removes the tag for later hops."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.compile.conditions import both, condition, foreign_baggage, path
+from meshconfig.compile.doors import has_cookie, link_routes
+from meshconfig.compile.names import lane_host_resources, lane_hosts
 from meshconfig.compile.services import (
     Destinations,
     istio_fields,
@@ -21,6 +23,7 @@ from meshconfig.load import FieldPath
 from meshconfig.model import (
     Condition,
     Entry,
+    LaneHost,
     Listener,
     Name,
     Origin,
@@ -48,13 +51,27 @@ def entry(group: LaneGroup, index: int, resource: Name, services: Mapping[str, S
     """
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
-    routes = [
-        route
-        for number, one in enumerate(spec.routes)
-        for route in _path_routes(spec, one, services[one.service], field, number)
-    ]
-    own = None if spec.gateway.use else _own_gateway(spec.gateway, resource, spec.hosts)
-    return Entry(resource, spec.hosts, spec.gateway.use or "/".join(resource), tuple(routes), own)
+    hosts, names = lane_hosts(group, spec), lane_host_resources(group)
+    own = None if spec.gateway.use else _own_gateway(spec.gateway, resource, (*spec.hosts, *hosts.values()))
+    return Entry(
+        resource,
+        spec.hosts,
+        spec.gateway.use or "/".join(resource),
+        (*link_routes(spec, group, field), *_routes(spec, services, field)),
+        own,
+        tuple(
+            LaneHost(names[host], host, lane, tuple(_routes(spec, services, field, lane)))
+            for lane, host in hosts.items()
+        ),
+    )
+
+
+def _routes(
+    spec: EntrySpec, services: Mapping[str, ServiceInGroup], field: FieldPath, lane: str | None = None
+) -> Iterator[Route]:
+    """The routes of all paths. `lane`: that of a host whose requests are all in one lane."""
+    for number, one in enumerate(spec.routes):
+        yield from _path_routes(spec, services[one.service], field, number, lane)
 
 
 def _own_gateway(spec: GatewayRef, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
@@ -68,13 +85,15 @@ def _own_gateway(spec: GatewayRef, resource: Name, hosts: tuple[str, ...]) -> Ow
 
 
 def _path_routes(
-    spec: EntrySpec, one: PathRoute, service: ServiceInGroup, field: FieldPath, number: int
+    spec: EntrySpec, service: ServiceInGroup, field: FieldPath, number: int, lane: str | None
 ) -> Iterator[Route]:
     """The routes of one path: the service's routes, without those that contradict the path or the method."""
+    one = spec.routes[number]
     here = Condition(path=path(one.path), method=one.method)
     default = Origin((*field, "routes", number), service.name)
     fields = istio_fields(service.spec.policy)
-    for route in _settled_routes(spec, service, field, default):
+    offered = [_of_lane(service, lane, field)] if lane else _service_routes(spec, service, field, default)
+    for route in _settled_routes(spec, service, offered):
         conditions = route.conditions or (Condition(),)
         met = [joined for each in conditions if (joined := both(here, each))]
         if met:
@@ -88,10 +107,10 @@ def _path_routes(
             yield with_fields(narrowed, fields)
 
 
-def _settled_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
-    """The routes of `_service_routes`. `baggage: keep` adds a copy of each for requests with foreign baggage alone."""
+def _settled_routes(spec: EntrySpec, service: ServiceInGroup, offered: Iterable[Route]) -> Iterator[Route]:
+    """The offered routes. `baggage: keep` adds a copy of each for requests with foreign baggage alone."""
     foreign = foreign_baggage(service.group.spec.tag.header)
-    for route in _service_routes(spec, service, field, default):
+    for route in offered:
         if spec.baggage == "keep" and not route.refusal:
             # A condition on the tag's member never holds for a request that has foreign members alone.
             plain = [one for one in route.conditions or (Condition(),) if BAGGAGE not in dict(one.headers)]
@@ -113,6 +132,14 @@ def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
     return one.rewrite + narrowed.path.value.removeprefix(one.path.prefix)
 
 
+def _of_lane(service: ServiceInGroup, lane: str, field: FieldPath) -> Route:
+    """The route of a host whose requests are all in one lane, whatever tag they bring."""
+    targets = Destinations(service, service.host).entering(lane, _tagged(lane))
+    origin = Origin((*field, "laneHosts"), service.name)
+    route = lane_or_refusal(service, lane, RouteId(RouteKind.LANE, lane), (), targets, origin)
+    return with_mirror(service, route, lane)
+
+
 def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
     trusted = spec.tag == "trusted"
     # For requests in no lane: a tag from outside that no lane has must not take effect at a later service.
@@ -121,6 +148,11 @@ def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, 
     if trusted:
         for lane, _ in service.lanes:
             yield with_mirror(service, lane_route(service, lane, destinations.entering(lane, _tagged(lane))), lane)
+    for lane, _ in service.lanes if spec.cookie else ():
+        route_id, origin = RouteId(RouteKind.COOKIE, lane), Origin((*field, "cookie"), service.name)
+        targets = destinations.entering(lane, _tagged(lane))
+        chosen = lane_or_refusal(service, lane, route_id, has_cookie(spec, lane), targets, origin)
+        yield with_mirror(service, chosen, lane)
     for index, admit in enumerate(spec.admit):
         route_id = RouteId(RouteKind.ADMIT, str(index + 1))
         targets = destinations.entering(admit.lane, _tagged(admit.lane))

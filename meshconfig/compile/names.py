@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import Name
 from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
+from meshconfig.spec.group import LANE
 
 LONGEST = 58  # a DNS label has 63 characters; the rest is for a number such as `--2`
 
@@ -22,16 +24,33 @@ def entry_resources(group: LaneGroup) -> list[Name]:
     A name comes from the entry's first host, so that a new entry renames no other. It is a DNS label, because Istio
     accepts only those as the name of a Gateway (`istioctl analyze` reports IST0106 for `cat.example.com`).
     """
+    return _named(group, (entry.hosts[0] for entry in group.spec.entries))
+
+
+def lane_host_resources(group: LaneGroup) -> dict[str, Name]:
+    """The name of each lane host's resource, by host."""
+    hosts = [host for entry in group.spec.entries for host in lane_hosts(group, entry).values()]
+    entries = [entry.hosts[0] for entry in group.spec.entries]
+    return dict(zip(hosts, _named(group, (*entries, *hosts))[len(entries) :], strict=True))
+
+
+def lane_hosts(group: LaneGroup, entry: Entry) -> dict[str, str]:
+    """The host of each lane at an entry, by the lanes' names, sorted; empty where the entry has none."""
+    if entry.lane_hosts is None:
+        return {}
+    return {lane: entry.lane_hosts.replace(LANE, lane) for lane in sorted(group.spec.lanes)}
+
+
+def _named(group: LaneGroup, hosts: Iterable[str]) -> list[Name]:
     names: list[str] = []
-    for entry in group.spec.entries:
-        name = _label(entry)
+    for host in hosts:
+        name = _label(host)
         earlier = sum(other.partition("--")[0] == name for other in names)
         names.append(f"{name}--{earlier + 1}" if earlier else name)
     return [Name(group.metadata.namespace, name) for name in names]
 
 
-def _label(entry: Entry) -> str:
-    host = entry.hosts[0]
+def _label(host: str) -> str:
     words = ["any-host"] if host == "*" else host.replace("*", "wildcard").split(".")
     name = re.sub("-+", "-", "-".join(words))  # two dashes stand before a number
     if len(name) <= LONGEST:

@@ -8,7 +8,7 @@ from meshconfig.backend import Manifest, backend
 from meshconfig.errors import Location
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
-from meshconfig.model import Origin, OwnGateway, Route, RouteId, RouteTable, Subset, SubsetTable, Table
+from meshconfig.model import Origin, OwnGateway, Route, RouteId, RouteKind, RouteTable, Subset, SubsetTable, Table
 from meshconfig.render import owner
 from meshconfig.spec.istio_policy import Policy
 
@@ -57,6 +57,10 @@ class Rendered:
     def _entry_field(self, entry: int, path: FieldPath) -> FieldPath:
         at = (*ENTRIES, entry)
         match path[1:]:
+            case ("hosts", int(number)) | ("servers", int(), "hosts", int(number)):
+                own = isinstance(self.table, RouteTable) and self.table.name != self.group.model.entries[entry].resource
+                made = own or number >= len(self.group.model.entries[entry].hosts)
+                return (*at, "laneHosts" if made else "hosts")
             case ("hosts", *_) | ("servers", int(), "hosts", *_):
                 return (*at, "hosts")
             case ("gateways", *_):
@@ -69,7 +73,9 @@ class Rendered:
 
     def _route_field(self, route: Route, rest: FieldPath) -> FieldPath:
         origin = _origin(route)
-        if rest and rest[0] in _POLICY:
+        if rest[:1] == ("mirrors",) and self.group.spec.spec.services[origin.service].mirror:
+            return (*SERVICES, origin.service, "mirror")
+        if rest and rest[0] in _POLICY and route.id.kind is not RouteKind.LINK:
             return (*SERVICES, origin.service, "policy", *rest)
         if "destination" in rest:
             return (*SERVICES, origin.service, "host" if rest[-1] == "host" else "port")
@@ -125,4 +131,4 @@ def _sources(group: Group) -> Iterator[Rendered]:
     for index, entry in enumerate(group.model.entries):
         if entry.own:
             yield Rendered(group, entry.own, entry=index)
-        yield Rendered(group, entry.route_table, entry=index)
+        yield from (Rendered(group, one, entry=index) for one in entry.route_tables)

@@ -42,6 +42,15 @@ _GATEWAY = said(r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9.]*$", "NAMESPACE/NAME of 
 PolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:Policy")]
 TrafficPolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:TrafficPolicy")]
 
+LANE = "{lane}"  # stands for a lane's name in `laneHosts`
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_LANE_HOSTS = said(
+    rf"^([-a-z0-9]*\{{lane\}}[-a-z0-9]*)(\.{_LABEL})+$",
+    "a host with {lane} in its first part, such as {lane}.shop.example.com or shop-{lane}.example.com",
+)
+_COOKIE = said(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a cookie, such as lane, without a space, = or ;")
+_LINKS = said(r"^(/[A-Za-z0-9._~-]+)+$", "a path such as /.lane, without / at its end")
+
 # These headers cannot carry the tag: an entry overwrites and removes the tag's header, which would break their use.
 TAKEN = ("host", "cookie", "baggage", "traceparent", "tracestate", "authorization", "content-type", "content-length")
 
@@ -173,15 +182,25 @@ class Entry(Strict):
     """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths.
 
     `baggage`: `replace` sets W3C baggage to the tag alone or removes it; `keep` lets members of others in.
+    `cookie`, `links` and `laneHosts` are a browser's ways into a lane.
     """
 
     hosts: Annotated[Items[EntryHost], Field(min_length=1)]
     gateway: GatewayRef = GatewayRef.model_construct()
     tag: Literal["trusted", "untrusted"] = "trusted"
     baggage: Literal["replace", "keep"] = "replace"
+    cookie: Annotated[str, StringConstraints(pattern=_COOKIE, max_length=64)] | None = None
+    links: Annotated[str, StringConstraints(pattern=_LINKS, max_length=128)] | None = None
+    lane_hosts: Annotated[str, StringConstraints(pattern=_LANE_HOSTS, max_length=253)] | None = None
     admit: Items[Admit] = ()
     split: Weights | None = None
     routes: Annotated[Items[PathRoute], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _links_set_a_cookie(self) -> "Entry":
+        if self.links and not self.cookie:
+            raise ValueError("links needs cookie: a link sets the cookie that puts a browser into a lane")
+        return self
 
 
 class GroupSpec(Strict):

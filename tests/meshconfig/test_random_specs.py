@@ -35,4 +35,5 @@ def test_a_spec_compiles_or_says_why_with_a_line(value):
         for route in service.spec.http:
             for one in route.route:
                 assert (one.destination.host, one.destination.subset) in subsets
-            assert route.direct_response or len(route.route) == 1 or sum(one.weight or 0 for one in route.route) > 0
+            sends = route.direct_response or route.redirect
+            assert sends or len(route.route) == 1 or sum(one.weight or 0 for one in route.route) > 0

@@ -24,6 +24,16 @@ BAGGAGE = (
     "a=b",
     "",
 )
+COOKIES = (
+    "beta=alice",
+    "team=bob; beta=a.b",
+    "xbeta=alice; team=alice2",
+    "beta=; team=b",
+    "lane=gray",
+    "beta=alice; lane=blue; team=bob",
+    "lane=prod;beta=alice",
+    "lane=gray2; xlane=gray",
+)
 HOSTS = ("a.example.com", "b.example.com")
 
 
@@ -103,6 +113,11 @@ def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> V
         "baggage": draw(st.sampled_from(("replace", "replace", "keep"))),
         "routes": routes,
     }
+    if draw(st.integers(0, 2)) == 0:
+        spec["cookie"] = "lane"
+        spec |= draw(st.sampled_from(({}, {"links": "/.lane"})))
+    if draw(st.integers(0, 3)) == 0:
+        spec["laneHosts"] = f"{{lane}}.{host}"
     admit = st.fixed_dictionaries({"lane": st.sampled_from(["prod", *lanes]), "match": matches()})
     spec["admit"] = draw(st.lists(admit, max_size=2))
     if draw(st.booleans()):
@@ -139,7 +154,7 @@ def asked(draw: st.DrawFn, hosts: tuple[str, ...] = HOSTS) -> Asked:
     """One request: host, method, path with its query, and headers, some of them twice."""
     tags = st.sampled_from(("gray", "blue", "canary", "prod", "daily", "gray,prod", "Gray"))
     baggage = st.sampled_from(BAGGAGE)
-    cookies = st.sampled_from(("beta=alice", "team=bob; beta=a.b", "xbeta=alice; team=alice2", "beta=; team=b"))
+    cookies = st.sampled_from(COOKIES)
     header = st.one_of(
         st.tuples(st.just("env"), tags),
         st.tuples(st.just("env"), tags),
@@ -148,5 +163,11 @@ def asked(draw: st.DrawFn, hosts: tuple[str, ...] = HOSTS) -> Asked:
     )
     headers = draw(st.lists(header, max_size=4)) + [("cookie", one) for one in draw(st.lists(cookies, max_size=1))]
     query = draw(st.sampled_from(("", "?q=alice", "?v=bob&q=a.b", "?qq=alice", "?q=")))
-    path = draw(st.sampled_from((*PATHS, "/api/v1/x", "/c")))
-    return draw(st.sampled_from(hosts)), draw(st.sampled_from(METHODS)), path + query, tuple(headers)
+    path = draw(st.sampled_from((*PATHS, "/api/v1/x", "/c", "/.lane/gray", "/.lane/prod", "/.lane/gray/x")))
+    lane_hosts = [f"{lane}.{host}" for host in hosts for lane in ("gray", "prod")]
+    return (
+        draw(st.sampled_from((*hosts, *hosts, *hosts, *lane_hosts))),
+        draw(st.sampled_from(METHODS)),
+        path + query,
+        tuple(headers),
+    )

@@ -18,7 +18,8 @@ def as_json(status: Status) -> dict[str, Any]:
                 lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}],
                 copies: [{version, percent}]}];
                 lane is null for untagged requests; ready and wanted are null where Pods cannot be read,
-    entries: [{hosts, split: [{lane, percent}]}],
+    entries: [{hosts, split: [{lane, percent}], doors: {cookie, link, host}}]; each a list of lanes,
+             and absent where the entry has none,
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
     """
     holder = f"{status.revision.process}/" if status.outcome == revision.RevisionStatus.RUNNING else ""
@@ -37,7 +38,11 @@ def as_json(status: Status) -> dict[str, Any]:
         },
         "services": [_service(one) for one in status.services],
         "entries": [
-            {"hosts": list(one.hosts), "split": [{"lane": lane, "percent": share} for lane, share in one.split]}
+            {
+                "hosts": list(one.hosts),
+                "split": [{"lane": lane, "percent": share} for lane, share in one.split],
+                "doors": {way: list(lanes) for way, lanes in one.doors.items()},
+            }
             for one in status.entries
         ],
         "drift": [_drift(one) for one in status.drift],

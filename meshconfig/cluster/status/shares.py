@@ -43,14 +43,24 @@ def copies(service: Service, live: RoutingState) -> tuple[Share, ...]:
 
 
 def entry(one: Entry, live: RoutingState) -> EntryState:
-    """How the entry's first path splits untagged requests over lanes; empty where it does not."""
+    """How the entry's first path splits untagged requests over lanes, and which ways a browser has into lanes."""
     table = live.entries.get(one.resource)
     route = _routes(table).get(DEFAULT) if table else None
     targets = route.targets if route else ()
     tags = [target.tag.value for target in targets if isinstance(target.tag, SetTag)]
-    if len({*tags}) < 2 or len(tags) < len(targets):
-        return EntryState(one.hosts, ())
-    return EntryState(one.hosts, tuple(_summed(zip(tags, _percents(targets), strict=True)).items()))
+    splits = len({*tags}) > 1 and len(tags) == len(targets)
+    split = _summed(zip(tags, _percents(targets), strict=True)) if splits else {}
+    return EntryState(one.hosts, tuple(split.items()), _doors(one, table, live))
+
+
+def _doors(one: Entry, table: RouteTable | None, live: RoutingState) -> dict[str, tuple[str, ...]]:
+    found = {
+        kind.value: tuple(dict.fromkeys(route.id.key for route in table.routes if route.id.kind is kind))
+        for kind in (RouteKind.COOKIE, RouteKind.LINK)
+        if table
+    }
+    found["host"] = tuple(host.lane for host in one.lane_hosts if host.resource in live.entries)
+    return {way: named for way, lanes in found.items() if (named := tuple(lane for lane in lanes if lane))}
 
 
 def _routes(table: RouteTable) -> dict[RouteId, Route]:

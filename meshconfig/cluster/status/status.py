@@ -1,6 +1,7 @@
 """A group's status as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -67,10 +68,17 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """An entry that splits untagged requests: a share for each lane."""
+    """An entry: the share of untagged requests for each lane, and a browser's ways into lanes.
+
+    Parameters:
+        split: empty where untagged requests are not split.
+        doors: for `cookie`, `link` and `host`, the lanes that this way leads to now; without those that the entry does
+            not have.
+    """
 
     hosts: tuple[str, ...]
     split: tuple[tuple[str, float], ...]
+    doors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,20 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
     # Without entries, whoever calls these services sets the tag.
     for lane in spec.lanes if spec.entries else ():
         if lane != spec.tag.default and not any(_enters(entry, lane) for entry in spec.entries):
-            message = f"no entry leads into {lane}: none honours its tag, admits into it or splits to it"
+            message = (
+                f"no entry leads into {lane}: none honours its tag, has a cookie or a host for it, admits into it or "
+                "splits to it"
+            )
             yield Hit(group, ("spec", "lanes", lane), message)
 
 
 def _enters(entry: Entry, lane: str) -> bool:
     admitted = any(admit.lane == lane for admit in entry.admit)
-    return entry.tag == "trusted" or admitted or bool((entry.split or {}).get(lane))
+    return entry.tag == "trusted" or _browsers(entry) or admitted or bool((entry.split or {}).get(lane))
+
+
+def _browsers(entry: Entry) -> bool:
+    return entry.cookie is not None or entry.lane_hosts is not None
 
 
 RULE = Rule(

@@ -193,6 +193,17 @@ def test_an_entry_shows_its_split_by_lane():
     ]
 
 
+def test_an_entry_shows_the_ways_that_browsers_have_into_lanes():
+    doors = '      cookie: lane\n      links: /.lane\n      laneHosts: "{lane}.b.example.com"\n      tag: untrusted\n'
+    text = SPEC.replace("      tag: untrusted\n", doors)
+    plain, browsers = judge(seen(text)).entries
+    lanes = ("gray", "hard", "prod", "soft")
+    assert plain.doors == {}
+    assert browsers.doors == {"cookie": lanes, "link": lanes, "host": lanes}
+    gone = raw_with(Key("VirtualService", "demo", "b-example-com"), lambda one: one["spec"].update(http=[]))
+    assert "cookie" not in judge(seen(raw=gone)).entries[1].doors
+
+
 def test_pods_are_counted_by_the_deployment_else_by_labels():
     found = services(judge(seen()))
     assert {one.name: one.pods for one in found["cat"].versions} == {"prod": PodCount(1, 1), "gray": PodCount(2, 2)}

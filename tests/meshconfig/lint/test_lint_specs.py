@@ -335,7 +335,21 @@ def test_gl611_a_mirror_that_gets_nothing(findings, entry, service, path):
 
 
 # What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
-AUTHORS = {"GL201", "GL202", "GL203", "GL211", "GL601", "GL602", "GL603", "GL605", "GL606", "GL607", "GL610", "GL611"}
+AUTHORS = {
+    "GL201",
+    "GL202",
+    "GL203",
+    "GL211",
+    "GL601",
+    "GL602",
+    "GL603",
+    "GL605",
+    "GL606",
+    "GL607",
+    "GL610",
+    "GL611",
+    "GL612",
+}
 
 
 @settings(max_examples=100, deadline=None)

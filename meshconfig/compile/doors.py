@@ -1,0 +1,50 @@
+"""A browser's ways into a lane: its cookie, and the links that set the cookie."""
+
+from collections.abc import Iterator
+
+from meshconfig.compile.conditions import cookie_condition
+from meshconfig.load import FieldPath
+from meshconfig.model import Condition, Origin, Route, RouteId, RouteKind, StringMatch
+from meshconfig.spec import Entry, LaneGroup
+
+NOT_FOUND = 404
+FOUND = 302
+
+
+def has_cookie(spec: Entry, lane: str) -> tuple[Condition, ...]:
+    """The condition for requests with the lane's cookie; none where the entry has no cookie."""
+    return (cookie_condition(spec.cookie, lane),) if spec.cookie else ()
+
+
+def link_routes(spec: Entry, group: LaneGroup, field: FieldPath) -> Iterator[Route]:
+    """The routes of an entry's links: one for each lane, and one that answers 404 for what is no lane.
+
+    Parameters:
+        field: the entry's path in the spec.
+    """
+    if spec.links is None:
+        return
+    # A link leads to no service; an origin names the one of the first path, for whoever asks what an entry leads to.
+    origin = Origin((*field, "links"), spec.routes[0].service)
+    lanes = sorted(group.spec.lanes)
+    for lane in lanes:
+        leads = Condition(path=StringMatch("exact", f"{spec.links}/{lane}"))
+        fields = {"redirect": {"uri": "/", "redirectCode": FOUND}, "headers": _sets(_cookie(spec, group, lane))}
+        yield Route(RouteId(RouteKind.LINK, lane), (leads,), fields=fields, origin=origin)
+    text = f"graylane: no such lane. Links: {', '.join(f'{spec.links}/{lane}' for lane in lanes)}\n"
+    fields = {"directResponse": {"status": NOT_FOUND, "body": {"string": text}}}
+    below = (StringMatch("exact", spec.links), StringMatch("prefix", f"{spec.links}/"))
+    yield Route(RouteId(RouteKind.LINK), tuple(Condition(path=one) for one in below), fields=fields, origin=origin)
+
+
+def _sets(cookie: str) -> dict[str, object]:
+    # A redirect that a cache kept would not set the cookie anew after the browser has dropped it.
+    return {"response": {"add": {"set-cookie": cookie}, "set": {"cache-control": "no-store"}}}
+
+
+def _cookie(spec: Entry, group: LaneGroup, lane: str) -> str:
+    """What a link sets: the lane's cookie until the browser is closed. The baseline's link takes the cookie away."""
+    gone = lane == group.spec.tag.default
+    attributes = ["Path=/", *(["Max-Age=0"] if gone else []), "HttpOnly", "SameSite=Lax"]
+    secure = ["Secure"] if spec.gateway.tls else []
+    return "; ".join([f"{spec.cookie}={'' if gone else lane}", *attributes, *secure])
