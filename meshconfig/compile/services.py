@@ -157,14 +157,15 @@ def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
 def _untagged(one: ServiceInGroup, route: Route) -> Iterator[Route]:
     """A route for requests of no lane. With `mirror`, a route before it takes those of lanes that have no version here:
     a copy of such a request would carry the lane's tag to whatever the mirrored version calls."""
+    mirrored = with_mirror(one, route)
     falling = [lane for lane, _ in one.lanes if one.version_in(lane) is None]
     tag = one.group.spec.tag
-    if one.spec.mirror and falling:
+    if mirrored is not route and falling:
         asking = [each for lane in falling for each in tagged(tag.header, lane, baggage=tag.baggage)]
         asked = route.conditions or (Condition(),)
         conditions = tuple(met for each in asked for lane in asking if (met := both(lane, each)))
         yield replace(route, conditions=conditions, targets=with_trail(one, route.targets))
-    yield from _falling_back(one, with_mirror(one, route))
+    yield from _falling_back(one, mirrored)
 
 
 def with_mirror(one: ServiceInGroup, route: Route, lane: str | None = None) -> Route:
