@@ -334,6 +334,16 @@ def test_gl611_a_mirror_that_gets_nothing(findings, entry, service, path):
     assert [(one.code, one.path) for one in found] == ([("GL611", path)] if path else [])
 
 
+def test_gl612_a_door_of_an_entry_that_trusts_no_tag(findings):
+    doors = "      cookie: lane\n      laneHosts: '{lane}.cat.example.com'\n"
+    found = findings(spec("      tag: untrusted\n" + doors))
+    assert [(one.code, one.path) for one in found] == [
+        ("GL612", "spec.entries[0].cookie"),
+        ("GL612", "spec.entries[0].laneHosts"),
+    ]
+    assert findings(spec("      tag: trusted\n" + doors)) == []
+
+
 # What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
 AUTHORS = {
     "GL201",
