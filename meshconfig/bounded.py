@@ -1,16 +1,27 @@
-"""Text and JSON within bounds: what other people stored is read in bounded memory, and what is stored always fits."""
+"""Files, text and JSON within bounds: what others wrote is read in bounded memory, and what is stored always fits.
+
+docs/limits.md lists the bounds for users.
+"""
 
 import json
 import re
 import zlib
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NoReturn
 
 UNPACKED = 8 << 20  # bytes of a gzip member once unpacked; the spec of 10,000 services has half of that
 VALUES = 500_000  # of a JSON text: in Python, each takes many times the bytes that it has in JSON
 DEPTH = 100  # of lists and mappings in each other; a spec has a dozen
+# Of all files that a command reads together. 10,000 services are 230,000 values in 1.6 MB; each takes half a kilobyte.
+FILE_BYTES = 64 << 20
+FILE_VALUES = 2_000_000
+FILE_DOCUMENTS = 100_000
 GZIP = 31  # zlib's `wbits` for one gzip member with its header and checksum
 
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^][{}"]+', re.DOTALL)
+
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def clip(text: str, limit: int) -> str:
@@ -51,7 +62,7 @@ def decode(data: bytes) -> Any:
     """Reads JSON.
 
     Raises:
-        ValueError: it is no JSON by RFC 8259, or too deep or too large to be read.
+        ValueError: it is no JSON by RFC 8259, has half of a surrogate pair, or is too deep or too large.
     """
     if data.count(b",") + data.count(b"[") + data.count(b"{") > VALUES:
         raise ValueError(f"more than {VALUES} values")
@@ -62,7 +73,43 @@ def decode(data: bytes) -> Any:
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
     if brackets:
         raise ValueError(f"no JSON, or deeper than {DEPTH}")
-    return json.loads(data.decode(), parse_constant=_refuse)
+    found = json.loads(data.decode(), parse_constant=_refuse)
+    if _SURROGATE.search(data):
+        json.dumps(found, ensure_ascii=False).encode()  # half of a pair is no character: UnicodeEncodeError
+    return found
+
+
+@dataclass(slots=True)
+class Room:
+    """What is left of the bounds while a command reads its files."""
+
+    bytes: int = FILE_BYTES
+    values: int = FILE_VALUES
+    documents: int = FILE_DOCUMENTS
+
+
+class TooMuchError(ValueError):
+    """Input is beyond a bound. `line` counts from 1; 0 where no line is known."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read_all(stream: BinaryIO, room: Room) -> bytes:
+    """Reads a file to its end, and no more of it than there is room for.
+
+    Raises:
+        TooMuchError: it has more bytes; the line is the one that they end in.
+        OSError: as `stream.read`.
+    """
+    data = stream.read(room.bytes + 1)
+    if len(data) > room.bytes:
+        whole = "" if room.bytes == FILE_BYTES else ", together with the files before it"
+        message = f"has more than {FILE_BYTES >> 20} MiB{whole}: read it in parts"
+        raise TooMuchError(message, data.count(b"\n", 0, room.bytes) + 1)
+    room.bytes -= len(data)
+    return data
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -17,6 +17,8 @@ from typing import Any
 
 from meshconfig.printable import escape_line
 
+LONGEST = 1000  # characters of a field's path, and of a message
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
@@ -38,7 +40,13 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return escape_line(": ".join(part for part in (str(self.location), self.path, self.message) if part))
+        parts = (str(self.location), _start(self.path), _start(self.message))
+        return escape_line(": ".join(part for part in parts if part))
+
+
+def _start(text: str) -> str:
+    """A text that may repeat what somebody wrote, cut to what people read in one line."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 class GraylaneError(Exception):
@@ -111,7 +119,7 @@ class Unauthorized(ApiError):  # noqa: N818  HTTP's word
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The end of a message about an unknown name: the most similar valid name, or all names if none is similar."""
     names = sorted(valid)
-    if close := get_close_matches(name, names, n=1, cutoff=0.6):
+    if len(name) <= LONGEST and (close := get_close_matches(name, names, n=1, cutoff=0.6)):
         return f"; did you mean {close[0]}?"
     return f"; there is {', '.join(names)}" if 0 < len(names) <= 12 else ""
 

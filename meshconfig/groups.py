@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meshconfig.compile import compile_group
-from meshconfig.errors import InputError, Location, nearest
+from meshconfig.errors import InputError, Location, nearest, shown
 from meshconfig.load import OWN, Document, FieldPath, empty, load
 from meshconfig.model import Model
 from meshconfig.spec import Envelope, LaneGroup
@@ -96,6 +96,10 @@ def check_kind(document: Document) -> None:
     """
     if "kind" not in document.value:
         raise InputError([document.problem(("kind",), f"this field is required: {' or '.join(KINDS)}")])
+    if isinstance(document.value["kind"], dict | list):
+        raise InputError(
+            [document.problem(("kind",), f"takes {' or '.join(KINDS)}, not {shown(document.value['kind'])}")]
+        )
     if document.kind not in KINDS:
         raise InputError([document.problem(("kind",), f"unknown kind {document.kind}{nearest(document.kind, KINDS)}")])
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
+from meshconfig.bounded import Room, TooMuchError, read_all
 from meshconfig.errors import InputError, Location, Problem, dotted
 from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose
 
-__all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse"]
+__all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse", "read_text"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 OWN = ("LaneGroup", "LocalMesh", "Rollout")
@@ -34,14 +35,14 @@ class Document:
     @property
     def kind(self) -> str:
         """The document's `kind`; empty if it has none."""
-        return str(self.value.get("kind", "")) if isinstance(self.value, dict) else ""
+        return _word(self.value.get("kind")) if isinstance(self.value, dict) else ""
 
     @property
     def own(self) -> bool:
         """Whether it is meant for graylane: by its apiVersion, or by a kind that no other API group has claimed."""
         if not isinstance(self.value, dict):
             return False
-        version = str(self.value.get("apiVersion", ""))
+        version = _word(self.value.get("apiVersion"))
         return version.startswith(("graylane/", "graylane.dev/")) or (self.kind in OWN and "/" not in version)
 
     @property
@@ -88,7 +89,8 @@ def load(sources: Iterable[str]) -> list[Document]:
     """
     seen: set[Path] = set()
     files = [file for name in sources for file in _files(name) if file == "-" or _first_time(file, seen)]
-    return [document for file in files for document in parse(_read(file), file)]
+    room = Room()
+    return [document for file in files for document in parse(read_text(file, room), file, room)]
 
 
 def folders(directory: str) -> Iterator[str]:
@@ -105,7 +107,7 @@ def empty(sources: Iterable[str]) -> InputError:
     return InputError.at(", ".join(names) or "input", "is empty: there is no YAML document in it")
 
 
-def parse(text: str, file: str) -> list[Document]:
+def parse(text: str, file: str, room: Room | None = None) -> list[Document]:
     """The documents of one YAML text, without empty ones.
 
     Documents of graylane and of Kubernetes have to be right. What is wrong in the others, such as a key that is given
@@ -113,14 +115,17 @@ def parse(text: str, file: str) -> list[Document]:
 
     Parameters:
         file: the name of the file, for errors.
+        room: what is left of the bounds for this text and further ones; default: all.
 
     Raises:
-        InputError: the text is not YAML, a key is repeated, or an alias contains itself. In a document of graylane,
-            also a key that is not a string.
+        InputError: the text is not YAML, a key is repeated, an alias contains itself, or it is beyond a bound. In a
+            document of graylane, also a key that is not a string.
     """
     try:
-        roots = compose(text)
+        roots = compose(text, room or Room())
         return [found for root in roots if (found := _document(root, file)) is not None]
+    except TooMuchError as error:
+        raise InputError.at(file, str(error), line=error.line) from None
     except InputError as error:
         raise _template(text, file, error.problems[0].location.line) or error from None
     except yaml.MarkedYAMLError as error:
@@ -139,12 +144,11 @@ def parse(text: str, file: str) -> list[Document]:
 
 def _document(root: yaml.Node, file: str) -> Document | None:
     pairs = root.value if isinstance(root, yaml.MappingNode) else ()
-    names = {key.value: value.value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
-    bare = Document(file, {name: str(names[name]) for name in ("apiVersion", "kind") if name in names}, root)
+    names = {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
+    kinds = {name: names[name].value for name in ("apiVersion", "kind") if isinstance(names.get(name), yaml.ScalarNode)}
+    bare = Document(file, kinds, root)
     try:
         value = Builder(file, strict=bare.own).value(root, ())
-    except RecursionError:
-        raise InputError.at(file, "nested too deeply", line=root.start_mark.line + 1) from None
     except InputError:
         if not bare.foreign:
             raise
@@ -152,12 +156,16 @@ def _document(root: yaml.Node, file: str) -> Document | None:
     return None if value is None else Document(file, value, root)
 
 
-_TEMPLATE = re.compile(r"^[^#\"'\n]*?(?:^\s*|[:,\[{-]\s+)(\{\{[^\n]*?\}\}|\{%[^\n]*?%\})", re.MULTILINE)
+# In the start of a line: the time that it takes grows with the square of the length.
+_TEMPLATE = re.compile(r"[^#\"']{0,200}?(?:^\s*|[:,\[{-]\s+)(\{\{.{0,200}?\}\}|\{%.{0,200}?%\})")
 
 
 def _template(text: str, file: str, line: int) -> InputError | None:
     """The error for a text with placeholders of Helm or Jinja: at the last one before a line, or else at the first."""
-    found = [(text.count("\n", 0, one.start(1)) + 1, one[1]) for one in _TEMPLATE.finditer(text)]
+    if "{{" not in text and "{%" not in text:
+        return None
+    marked = ((at, one) for at, one in enumerate(text.split("\n"), 1) if "{{" in one or "{%" in one)
+    found = [(at, match[1]) for at, one in marked if (match := _TEMPLATE.match(one))]
     if not found:
         return None
     at, shown = next((one for one in reversed(found) if one[0] <= line), found[0])
@@ -195,10 +203,23 @@ def _files(name: str) -> Iterator[str]:
     yield from files
 
 
-def _read(file: str) -> str:
+def read_text(file: str, room: Room | None = None) -> str:
+    """The text of a file, or of standard input for `-`.
+
+    Parameters:
+        room: what is left of the bounds for this file and further ones; default: all.
+
+    Raises:
+        InputError: it cannot be read, is not UTF-8, or has too many bytes.
+    """
+    room = room or Room()
     try:
-        # Read bytes, because the encoding of sys.stdin depends on the locale.
-        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
+        if file == "-":
+            return read_all(sys.stdin.buffer, room).decode()  # bytes: the encoding of sys.stdin depends on the locale
+        with Path(file).open("rb") as stream:
+            return read_all(stream, room).decode()
+    except TooMuchError as error:
+        raise InputError.at(file, str(error), line=error.line) from None
     except FileNotFoundError:
         raise InputError.at(file, "no such file") from None
     except UnicodeDecodeError as error:
@@ -206,6 +227,11 @@ def _read(file: str) -> str:
         raise InputError.at(file, "not UTF-8 text", line=line) from None
     except OSError as error:
         raise InputError.at(file, error.strerror or str(error)) from None
+
+
+def _word(value: Any) -> str:
+    """A scalar as text; empty for a list, a mapping or nothing."""
+    return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
 def _one_line(error: BaseException) -> str:

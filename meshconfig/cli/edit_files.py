@@ -13,6 +13,7 @@ from meshconfig.atomic import Replacement, replace_file
 from meshconfig.cli.common import read_documents
 from meshconfig.edit.files import Texts
 from meshconfig.errors import InputError
+from meshconfig.load import read_text
 
 
 def read(files: Sequence[str]) -> Texts:
@@ -24,14 +25,7 @@ def read(files: Sequence[str]) -> Texts:
     if "-" in files:
         raise InputError.at("-", "standard input cannot be edited: name the file")
     names = dict.fromkeys(document.file for document in read_documents(files))
-    return Texts({name: _text(Path(name)) for name in names})
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.at(str(path), str(error)) from None
+    return Texts({name: read_text(name) for name in names})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from meshconfig.cluster.workloads.clone import Wish, clone, mentions, overlaps
 from meshconfig.edit.files import piece
 from meshconfig.edit.rewrite import documents, rewrite
 from meshconfig.errors import ClusterError, InputError
-from meshconfig.load import Document, load
+from meshconfig.load import Document, load, read_text
 from meshconfig.render import GROUP, MANAGED_BY, to_yaml
 
 
@@ -109,7 +109,7 @@ def from_directory(directory: Path, old: Key, wish: Wish) -> Made:
     """
     document = _find(directory, old)
     file = Path(document.file)
-    text = file.read_bytes().decode()
+    text = read_text(document.file)
     made = clone(document.value, wish)
     written = rewrite(piece(text, document), str(file), [made]).lstrip("\r\n")
     target = file.with_name(_file_name(file.name, old.name, wish.name))
@@ -121,7 +121,7 @@ def from_directory(directory: Path, old: Key, wish: Wish) -> Made:
 
 def _find(directory: Path, old: Key) -> Document:
     for file in dict.fromkeys(one.file for one in load([str(directory)])):
-        for document in documents(Path(file).read_bytes().decode(), file):
+        for document in documents(read_text(file), file):
             metadata = document.value.get("metadata") if isinstance(document.value, Mapping) else None
             if document.kind != "Deployment" or not isinstance(metadata, Mapping) or metadata.get("name") != old.name:
                 continue

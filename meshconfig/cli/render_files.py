@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meshconfig.atomic import replace_file
+from meshconfig.bounded import Room, TooMuchError, read_all
 from meshconfig.errors import InputError, Location, Problem
 from meshconfig.load import parse
 from meshconfig.model import Model
@@ -131,14 +132,23 @@ def _judged(path: Path, wanted: bytes, groups: frozenset[str]) -> File | Problem
         return File(path, None, wanted)
     if not stat.S_ISREG(status.st_mode):
         return Problem(Location(str(path)), "", "is no plain file, and would be overwritten: move it away")
-    found = path.read_bytes()
+    found = _content(path)
     if found == wanted:
         return None
-    if not _may_overwrite(path, found, groups):
+    if found is None or not _may_overwrite(path, found, groups):
         whose = " or ".join(sorted(groups))
         message = f"was not written by graylane for the group {whose}, and would be overwritten: move it away"
         return Problem(Location(str(path)), "", message)
     return File(path, found, wanted)
+
+
+def _content(path: Path) -> bytes | None:
+    """A file's bytes; None for one that is larger than what graylane reads or writes."""
+    try:
+        with path.open("rb") as stream:
+            return read_all(stream, Room())
+    except TooMuchError:
+        return None
 
 
 def _may_overwrite(path: Path, found: bytes, groups: frozenset[str]) -> bool:
@@ -178,7 +188,7 @@ def _owned(directory: Path) -> Iterator[Owned]:
 
 def _read(path: Path) -> Owned | None:
     try:
-        found = path.read_bytes()
+        found = _content(path) or b""
         documents = parse(found.decode(), str(path)) if GROUP.encode() in found else []
     except (OSError, UnicodeDecodeError, InputError):
         return None

@@ -21,6 +21,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+from meshconfig.bounded import Room, TooMuchError, read_all
 from meshconfig.errors import ClusterError, InputError, nearest
 from meshconfig.load import parse
 
@@ -78,7 +79,10 @@ def _read(file: str) -> dict[str, Any]:
         InputError: it cannot be read, or has another shape.
     """
     try:
-        text = Path(file).read_bytes().decode()
+        with Path(file).open("rb") as stream:
+            text = read_all(stream, Room()).decode()
+    except TooMuchError as error:
+        raise InputError.at(file, str(error), line=error.line) from None
     except UnicodeDecodeError:
         raise InputError.at(file, "a kubeconfig is UTF-8 text, and this file is not: save it as UTF-8") from None
     except OSError as error:

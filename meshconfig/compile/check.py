@@ -12,7 +12,7 @@ from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition
 from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
-from meshconfig.spec.group import HOST
+from meshconfig.spec.group import HOST, TAKEN, of_its_own
 from meshconfig.spec.match import MAX_REGEX
 
 _HOST = re.compile(HOST)
@@ -20,6 +20,8 @@ Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
 LONGEST_GENERATION = ".next99"  # what a consistent change adds to a tag
 OF_THE_BASELINE = "-default"  # what it adds to that, in the tag of untagged requests
+MOST = 2**31 - 1  # Kubernetes: numbers of Pods are int32
+LONGEST_SUBSET = 63  # characters; Istio takes a DNS label
 LONGEST_TAG = 64  # characters; services that read a tag by `propagation` drop a longer one
 
 
@@ -53,6 +55,10 @@ def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
 
 def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
     """The problems by rules that not every version of graylane had, so that a stored spec may have them."""
+    if (header := group.spec.tag.header) in TAKEN:
+        yield (*SPEC, "tag", "header"), of_its_own(header)
+    for name in group.spec.services:
+        yield from _beyond_kubernetes(group.service(name))
     for name in group.spec.lanes:
         added = LONGEST_GENERATION + (OF_THE_BASELINE if name == group.spec.tag.default else "")
         if (most := LONGEST_TAG - len(added)) < len(name):
@@ -64,6 +70,24 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
     for index, entry in enumerate(group.spec.entries):
         if entry.split is not None:
             yield from _baseline_share((*SPEC, "entries", index, "split"), entry.split, group)
+
+
+def _beyond_kubernetes(service: ServiceInGroup) -> Iterator[Wrong]:
+    """Numbers and derived names that the API server or Istio would refuse in the middle of an apply."""
+    where = (*SPEC, "services", service.name, "versions")
+    for name, version in service.spec.versions.items():
+        if scale := version.autoscale:
+            for field, number in (("min", scale.min), ("max", scale.max), ("cpu", scale.cpu)):
+                if number > MOST:
+                    yield (*where, name, "autoscale", field), f"takes a number up to {MOST}"
+    for lane in service.group.spec.lanes if service.baseline else ():
+        version_there = service.failover_version(lane)
+        if version_there and len(subset := service.failover_subset(version_there)) > LONGEST_SUBSET:
+            message = (
+                f"lane {lane} falls back at run time by a subset {subset}, whose name has {len(subset)} characters "
+                f"and may have {LONGEST_SUBSET}: shorten the names of the two versions"
+            )
+            yield (*where, version_there), message
 
 
 def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
+from meshconfig.bounded import FILE_BYTES
 from meshconfig.load import SUFFIXES
 
 _SETTLE = 30  # milliseconds: events within this time belong to one save
@@ -66,7 +67,8 @@ def _files(sources: Iterable[str]) -> set[Path]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return stream.read(FILE_BYTES + 1)  # what is longer is refused when it is read
     except OSError:  # an editor may move the file away before it writes the new one
         return None
 

@@ -201,7 +201,7 @@ def test_a_split_with_another_mistake_has_that_mistake_alone(split: str, said: s
         ("port: 9001\n", "port: !!int x\n", "12: spec.services.cat.port: 'x' is no int"),
         ("port: 9001\n", f"port: {'9' * 5000}\n", "12: spec.services.cat.port: '999"),
         ("cat-svc", "cat\0svc", "11: not YAML: a control character, #x0000"),
-        ("port: 9001\n", f"port: {'[' * 2000}{']' * 2000}\n", "1: nested too deeply"),
+        ("port: 9001\n", f"port: {'[' * 2000}{']' * 2000}\n", "12: nested too deeply"),
         (
             "port: 9001\n",
             "port: 9001\n      traffic_policy: {}\n",

@@ -202,6 +202,63 @@ def test_gl608_a_rollout_s_group_is_among_those_of_its_namespace(findings, names
     assert findings(text.removeprefix("---\n")) == []  # the groups are in other files
 
 
+NAMED = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: %s, namespace: demo}
+spec:
+  lanes: {prod: {}}
+  services:
+    %s
+%s---
+"""
+ENTRY = "  entries: [{hosts: [%s], tag: trusted, routes: [{path: {prefix: /}, service: %s}]}]\n"
+
+
+def versions(**workloads):
+    """A service's versions, each with its workload, which may have an autoscaler: `prod="cat-dp+"`."""
+    each = [f"{name.replace('_', '-')}: {{labels: {{v: {name}}}{_workload(of)}}}" for name, of in workloads.items()]
+    return f"port: 80, versions: {{{', '.join(each)}}}"
+
+
+def _workload(of):
+    name = of.removesuffix("+")
+    return f", workload: {name}" * bool(name) + ", autoscale: {min: 1, max: 2}" * of.endswith("+")
+
+
+@pytest.mark.parametrize(
+    ("cat", "kid", "found"),
+    [
+        (versions(prod="", a_b=""), versions(prod="", b=""), ["spec.services.cat-a.versions.b"]),
+        (versions(prod="", a_b=""), versions(prod="", b="other"), []),
+        # One Deployment may serve two Services, where its name is given.
+        (versions(prod="one"), versions(prod="one"), []),
+        (versions(prod="one+"), versions(prod="one"), []),
+        (versions(prod="one+"), versions(prod="one+"), ["spec.services.cat-a.versions.prod"]),
+        (versions(prod="", a_prod="+"), versions(prod="+"), ["spec.services.cat-a.versions.prod"] * 2),
+    ],
+)
+def test_gl609_derived_names_that_meet(findings, cat, kid, found):
+    text = NAMED % ("pets", f"cat: {{host: cat, {cat}}}\n    cat-a: {{host: kid, {kid}}}", "")
+    assert [one.path for one in findings(text) if one.code == "GL609"] == found
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("cat.example.com", "cat-example.com", ["entry cat.example.com of group demo/pets"]),
+        ("cat.example.com", "dog.example.com", []),
+        ("dog", "cat.example.com", ["entry dog of group demo/pets"]),  # as the Service of the other group
+    ],
+)
+def test_gl609_resources_of_two_groups_that_meet(findings, first, second, found):
+    cat, dog = (f"{name}: {{host: {name}, {versions(prod='')}}}" for name in ("cat", "dog"))
+    text = NAMED % ("pets", cat, ENTRY % (first, "cat")) + NAMED % ("zoo", dog, ENTRY % (second, "dog"))
+    given = [one for one in findings(text) if one.code == "GL609"]
+    assert [one.resource for one in given] == ["LaneGroup demo/zoo"] * len(found)
+    assert [one.message.partition("which ")[2].removesuffix(" has too") for one in given] == found
+
+
 def found_in(text):
     return [(one.code, one.path, one.location.line) for one in lint(index(parse(text, "in.yaml")))]
 
