@@ -95,7 +95,7 @@ class ApiError(ClusterError):
 
     def __init__(self, status: int, reason: str, message: str, causes: Iterable[tuple[str, str]] = ()) -> None:
         self.status, self.reason, self.message, self.causes = status, reason, message, tuple(causes)
-        super().__init__(message or reason or f"HTTP {status}")
+        super().__init__(escape_line(message or reason or f"HTTP {status}"))
 
 
 class Conflict(ApiError):  # noqa: N818  Kubernetes' word

@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from propagation.config import PropagationConfig, default_config
 from propagation.doctor import app, libraries, opentelemetry
-from propagation.doctor.finding import NOTE, OK, WRONG, Finding, UsageError
+from propagation.doctor.finding import NOTE, OK, WRONG, Finding, UsageError, one_line
 from propagation.errors import PropagationError
 
 
@@ -16,13 +17,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         wrong = [_print(title, found) for title, found in _sections(options)]
     except PropagationError as error:
-        print(f"propagation doctor: {error}", file=sys.stderr)
+        print(one_line(f"propagation doctor: {error}"), file=sys.stderr)
         return 2
     return int(any(wrong))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its errors repeat the user's words."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m propagation")
+    parser = _Parser(prog="python -m propagation")
     doctor = parser.add_subparsers(required=True, metavar="command").add_parser(
         "doctor", help="what carries the tag in this environment, and where it would be lost"
     )
@@ -68,11 +76,11 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _print(title: str, findings: Iterator[Finding]) -> bool:
-    print(title)
+    print(one_line(title))
     wrong = False
     for mark, text in findings:
         wrong |= mark in WRONG
-        print(f"  {mark:<5} {text}")
+        print(f"  {mark:<5} {one_line(text)}")
     return wrong
 
 

@@ -1,5 +1,6 @@
 """What the doctor says: a line with a mark."""
 
+import re
 from typing import NamedTuple
 
 from propagation.errors import PropagationError
@@ -18,6 +19,18 @@ class Finding(NamedTuple):
 
     mark: str
     text: str
+
+
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#[A-Za-z]*\[)")
+
+
+def one_line(text: str) -> str:
+    """A text of others as a line that no terminal and no CI runner obeys, with escapes as `repr` writes them.
+
+    meshconfig.printable does the same for the command line of graylane; the two packages share no code.
+    """
+    shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    return _COMMAND.sub(lambda found: f"{found[1]}\\x3a" if found[1] is not None else "\\x23", shown)
 
 
 class UsageError(PropagationError):

@@ -18,6 +18,7 @@ from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
 from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
+from meshconfig.cluster.plan.steps import too_large
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import digest, document
 from meshconfig.compile import compile_group, newer_problems
@@ -53,6 +54,10 @@ class Wanted:
     @property
     def model(self) -> Model:
         return compile_group(self.spec, stored=self.stored)
+
+
+class OversizedError(ClusterError):
+    """A resource of the group is larger than what an API server stores; nothing was written."""
 
 
 class NotAllowedError(ClusterError):
@@ -128,6 +133,7 @@ def prepare(
     Raises:
         NotOurs: a resource with the name of a wanted one belongs to others.
         NotAllowedError: a stored spec has resources in another namespace.
+        OversizedError: a resource is larger than what an API server stores.
         ClusterError: the cluster cannot be read.
     """
     model = wanted.model
@@ -154,6 +160,8 @@ def prepare(
         fast=fast,
         settled=_settled(past) and not _fresh(past, drain),
     )
+    if large := next(too_large(steps.steps), None):
+        raise OversizedError(f"nothing was changed: the spec makes {large}: spread the routes over several entries")
     return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past, found - known)
 
 

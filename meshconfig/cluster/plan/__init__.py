@@ -13,7 +13,7 @@ from meshconfig.cluster.plan.depth import called, depths
 from meshconfig.cluster.plan.direct import direct
 from meshconfig.cluster.plan.flow import Flow
 from meshconfig.cluster.plan.routing_change import routing_change
-from meshconfig.cluster.plan.steps import Assembly, Draft, Lower, NewSubset, Plan, Step
+from meshconfig.cluster.plan.steps import Assembly, Draft, Lower, NewSubset, Plan, Step, too_large
 from meshconfig.cluster.plan.why import fast_risks, risks, why_mixed, why_safe
 from meshconfig.model import RoutingState
 
@@ -56,10 +56,17 @@ def plan(
     reasons = why_mixed(change)
     long = why_too_long(flow) if reasons and not fast else ()
     if reasons and not fast and not long:
-        return Plan(_assembled(assembly, consistent(flow)), True, reasons, risks(change, consistent=True))
+        drafted = _assembled(Assembly.start(live.tables, lower, settled=settled), consistent(flow))
+        if not (long := why_too_large(drafted)):
+            return Plan(drafted, True, reasons, risks(change, consistent=True))
     steps = _assembled(assembly, direct(flow, fast=fast or bool(long)))
     limits = fast_risks(reasons) if reasons else risks(change, consistent=False)
     return Plan(steps, False, (*reasons, *long) or why_safe(change), limits)
+
+
+def why_too_large(steps: Iterable[Step]) -> tuple[str, ...]:
+    """Why the API server would refuse a consistent change half-way, which has the routes of both states at once."""
+    return tuple(f"a consistent change would on its way write {said}" for said in too_large(steps))
 
 
 def _assembled(assembly: Assembly, drafts: Iterable[Draft]) -> tuple[Step, ...]:

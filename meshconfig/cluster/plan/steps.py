@@ -1,6 +1,7 @@
 """The steps of a plan, and how drafts become steps that wait for each other."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -49,6 +50,21 @@ class Step:
         """The resources in the cluster after the step."""
         written = {key(manifest): manifest for wave in self.waves for manifest in wave}
         return {name: one for name, one in {**state, **written}.items() if name not in self.deletes}
+
+
+# Bytes of one resource as JSON. etcd takes requests of 1.5 MiB, with what the API server adds to a resource.
+LARGEST = 1_500_000
+
+
+def too_large(steps: Iterable[Step]) -> Iterator[str]:
+    """The resources that no API server would store, each once, with its size."""
+    sizes: dict[Key, int] = {}
+    for manifest in (one for step in steps for wave in step.waves for one in wave):
+        size = len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
+        sizes[key(manifest)] = max(size, sizes.get(key(manifest), 0))
+    for name, size in sizes.items():
+        if size > LARGEST:
+            yield f"{name} of {size // 1000} kB, more than the {LARGEST // 1000} kB that the API server takes"
 
 
 @dataclass(frozen=True, slots=True)
