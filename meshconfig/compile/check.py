@@ -57,8 +57,7 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
     """The problems by rules that not every version of graylane had, so that a stored spec may have them."""
     if (header := group.spec.tag.header) in TAKEN:
         yield (*SPEC, "tag", "header"), of_its_own(header)
-    for name in group.spec.services:
-        yield from _beyond_kubernetes(group.service(name))
+    yield from _beyond_kubernetes(group)
     for name in group.spec.lanes:
         added = LONGEST_GENERATION + (OF_THE_BASELINE if name == group.spec.tag.default else "")
         if (most := LONGEST_TAG - len(added)) < len(name):
@@ -72,22 +71,28 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
             yield from _baseline_share((*SPEC, "entries", index, "split"), entry.split, group)
 
 
-def _beyond_kubernetes(service: ServiceInGroup) -> Iterator[Wrong]:
+def _beyond_kubernetes(group: LaneGroup) -> Iterator[Wrong]:
     """Numbers and derived names that the API server or Istio would refuse in the middle of an apply."""
-    where = (*SPEC, "services", service.name, "versions")
-    for name, version in service.spec.versions.items():
-        if scale := version.autoscale:
-            for field, number in (("min", scale.min), ("max", scale.max), ("cpu", scale.cpu)):
-                if number > MOST:
-                    yield (*where, name, "autoscale", field), f"takes a number up to {MOST}"
-    for lane in service.group.spec.lanes if service.baseline else ():
-        version_there = service.failover_version(lane)
-        if version_there and len(subset := service.failover_subset(version_there)) > LONGEST_SUBSET:
-            message = (
-                f"lane {lane} falls back at run time by a subset {subset}, whose name has {len(subset)} characters "
-                f"and may have {LONGEST_SUBSET}: shorten the names of the two versions"
-            )
-            yield (*where, version_there), message
+    for name, service in group.spec.services.items():
+        for version, one in service.versions.items():
+            if scale := one.autoscale:
+                at = (*SPEC, "services", name, "versions", version, "autoscale")
+                for field, number in (("min", scale.min), ("max", scale.max), ("cpu", scale.cpu)):
+                    if number > MOST:
+                        yield (*at, field), f"takes a number up to {MOST}"
+    for lane in [name for name, lane in group.spec.lanes.items() if lane.fallback == "runtime"]:
+        for service_there in map(group.service, group.spec.services):
+            yield from _long_subset(service_there, lane)
+
+
+def _long_subset(service: ServiceInGroup, lane: str) -> Iterator[Wrong]:
+    version = service.failover_version(lane) if service.baseline else None
+    if version and len(subset := service.failover_subset(version)) > LONGEST_SUBSET:
+        message = (
+            f"lane {lane} falls back at run time by a subset {subset}, whose name has {len(subset)} characters "
+            f"and may have {LONGEST_SUBSET}: shorten the names of the two versions"
+        )
+        yield (*SPEC, "services", service.name, "versions", version), message
 
 
 def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str) -> Iterator[Wrong]:

@@ -1,7 +1,7 @@
 """Two parts of specs from which graylane derives the same name of a resource."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshconfig.compile.names import entry_resources, service_resource
@@ -10,19 +10,29 @@ from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.load import FieldPath
-from meshconfig.model import Name
+
+Resource = tuple[str, str, str]  # the kind, namespace and name
+
+
+DEPLOYMENT, AUTOSCALER, ROUTES = "Deployment", "HorizontalPodAutoscaler", "VirtualService"
 
 
 class Part(NamedTuple):
-    """A part of a spec that makes or uses a resource, and the field that the resource's name comes from."""
+    """A part of a spec that makes or uses a resource: the field that the resource's name comes from."""
 
     group: Group
     path: FieldPath
-    words: str
     given: bool = False  # the field is the name itself
 
-
-Parts = dict[tuple[str, Name], list[Part]]
+    def __str__(self) -> str:
+        match self.path:
+            case ("spec", "services", service, "versions", version):
+                words = f"version {version} of {service}"
+            case ("spec", "services", service, *_):
+                words = f"service {service}"
+            case _:
+                words = f"entry {self.group.spec.spec.entries[int(self.path[2])].hosts[0]}"
+        return f"{words} of group {'/'.join(self.group.key)}"
 
 
 def check(group: Group, index: Index) -> Iterable[Hit]:
@@ -32,47 +42,47 @@ def check(group: Group, index: Index) -> Iterable[Hit]:
 def _hits(index: Index) -> dict[tuple[str, str], list[Hit]]:
     """By group. Of several parts that have one resource, each but the first gets a hit."""
     found: dict[tuple[str, str], list[Hit]] = defaultdict(list)
-    for (kind, name), (first, *others) in _named(index.groups).items():
-        if others and _is_wrong(kind, [first, *others]):
-            theirs = f"{first.words} of group {'/'.join(first.group.key)}"
-            message = f"its {kind} is {name.namespace}/{name.name}, which {theirs} has too"
+    for (kind, namespace, name), (first, *others) in _shared(index.groups).items():
+        if _is_wrong(kind, [first, *others]):
+            message = f"its {kind} is {namespace}/{name}, which {first} has too"
             for part in others:
                 found[part.group.key].append(Hit(part.group, part.path, message))
     return found
 
 
 def _is_wrong(kind: str, parts: list[Part]) -> bool:
-    """Versions may share a Deployment that each of them names; graylane scales it for them only once."""
+    """Versions may share a Deployment that each of them names; graylane scales it for only one of them."""
     return kind != DEPLOYMENT or sum(not part.given for part in parts) > 1
 
 
-DEPLOYMENT, AUTOSCALER = "Deployment", "HorizontalPodAutoscaler"
-
-
-def _named(groups: Iterable[Group]) -> Parts:
-    found: Parts = defaultdict(list)
+def _shared(groups: Sequence[Group]) -> dict[Resource, list[Part]]:
+    """The resources of more than one part. Routes within one group are compared where it is compiled."""
+    first: dict[Resource, Part] = {}
+    shared: dict[Resource, list[Part]] = {}
     for group in groups:
-        for key, part in (*_services(group), *_entries(group)):
-            found[key].append(part)
-    return found
+        for resource, part in (*_workloads(group), *(_routes(group) if len(groups) > 1 else ())):
+            if first.setdefault(resource, part) is not part:
+                shared.setdefault(resource, [first[resource]]).append(part)
+    return shared
 
 
-def _services(group: Group) -> Iterator[tuple[tuple[str, Name], Part]]:
+def _workloads(group: Group) -> Iterator[tuple[Resource, Part]]:
     for name in group.spec.spec.services:
-        service, path = group.spec.service(name), ("spec", "services", name)
-        yield ("VirtualService", service_resource(service)), Part(group, (*path, "host"), f"service {name}")
+        service = group.spec.service(name)
+        namespace = service.namespace
         for version, one in service.spec.versions.items():
-            workload = Name(service.namespace, service.workload(version))
-            part = Part(group, (*path, "versions", version), f"version {version} of {name}", one.workload is not None)
-            yield (DEPLOYMENT, workload), part
+            part = Part(group, ("spec", "services", name, "versions", version), one.workload is not None)
+            workload = service.workload(version)
+            yield (DEPLOYMENT, namespace, workload), part
             if one.autoscale:
-                yield (AUTOSCALER, workload), part
+                yield (AUTOSCALER, namespace, workload), part
 
 
-def _entries(group: Group) -> Iterator[tuple[tuple[str, Name], Part]]:
-    for number, name in enumerate(entry_resources(group.spec)):
-        host = group.spec.spec.entries[number].hosts[0]
-        yield ("VirtualService", name), Part(group, ("spec", "entries", number, "hosts"), f"entry {host}")
+def _routes(group: Group) -> Iterator[tuple[Resource, Part]]:
+    for name in group.spec.spec.services:
+        yield (ROUTES, *service_resource(group.spec.service(name))), Part(group, ("spec", "services", name, "host"))
+    for number, resource in enumerate(entry_resources(group.spec)):
+        yield (ROUTES, *resource), Part(group, ("spec", "entries", number, "hosts"))
 
 
 RULE = Rule(
