@@ -137,6 +137,7 @@ READERS = [
     ("graph", "--output", "mermaid"),
     ("replicas", "cat", "--total", "3"),
     ("schema",),
+    ("links",),
 ]
 
 

@@ -199,7 +199,7 @@ def test_a_split_with_another_mistake_has_that_mistake_alone(split: str, said: s
             "20: spec.entries[0].gateway: httpsRedirect listens on port 80: give TLS another port",
         ),
         ("port: 9001\n", "port: !!int x\n", "12: spec.services.cat.port: 'x' is no int"),
-        ("port: 9001\n", f"port: {'9' * 5000}\n", "12: spec.services.cat.port: '999"),
+        ("port: 9001\n", f"port: {'9' * 5000}\n", "12: spec.services.cat.port: 999"),
         ("cat-svc", "cat\0svc", "11: not YAML: a control character, #x0000"),
         ("port: 9001\n", f"port: {'[' * 2000}{']' * 2000}\n", "12: nested too deeply"),
         (

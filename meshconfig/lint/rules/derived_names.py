@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from meshconfig.compile.names import entry_resources, service_resource
+from meshconfig.compile.names import entry_resources, lane_host_resources, lane_hosts, service_resource
 from meshconfig.groups import Group
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
@@ -83,6 +83,10 @@ def _routes(group: Group) -> Iterator[tuple[Resource, Part]]:
         yield (ROUTES, *service_resource(group.spec.service(name))), Part(group, ("spec", "services", name, "host"))
     for number, resource in enumerate(entry_resources(group.spec)):
         yield (ROUTES, *resource), Part(group, ("spec", "entries", number, "hosts"))
+    resources = lane_host_resources(group.spec)
+    for number, entry in enumerate(group.spec.spec.entries):
+        for host in lane_hosts(group.spec, entry).values():
+            yield (ROUTES, *resources[host]), Part(group, ("spec", "entries", number, "laneHosts"))
 
 
 RULE = Rule(

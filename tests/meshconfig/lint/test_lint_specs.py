@@ -1,4 +1,4 @@
-"""GL601 to GL611, and findings in what a spec renders to: they name the spec's field and line."""
+"""GL601 to GL612, and findings in what a spec renders to: they name the spec's field and line."""
 
 import re
 from pathlib import Path
@@ -257,6 +257,18 @@ def test_gl609_resources_of_two_groups_that_meet(findings, first, second, found)
     given = [one for one in findings(text) if one.code == "GL609"]
     assert [one.resource for one in given] == ["LaneGroup demo/zoo"] * len(found)
     assert [one.message.partition("which ")[2].removesuffix(" has too") for one in given] == found
+
+
+def test_gl609_hosts_of_lanes_that_meet(findings):
+    cat, dog = (f"{name}: {{host: {name}, {versions(prod='')}}}" for name in ("cat", "dog"))
+    lanes = (ENTRY % ("cat.example.com", "cat")).replace(
+        "tag: trusted", "tag: trusted, laneHosts: '{lane}.example.com'"
+    )
+    text = NAMED % ("pets", cat, lanes) + NAMED % ("zoo", dog, ENTRY % ("prod-example.com", "dog"))
+    (one,) = [one for one in findings(text) if one.code == "GL609"]
+    assert one.message == (
+        "its VirtualService is demo/prod-example-com, which entry cat.example.com of group demo/pets has too"
+    )
 
 
 def found_in(text):
