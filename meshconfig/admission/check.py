@@ -41,25 +41,34 @@ def is_checked(manifest: Any) -> bool:
     return str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
 
 
-def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
+def check(manifest: Mapping[str, Any], namespace: str, *, well_formed: bool = False) -> list[Refusal]:
     """Everything for which a resource would be refused, in no order.
 
     Parameters:
         manifest: a resource of which `is_checked` is true, as YAML gave it.
         namespace: the resource's namespace, with the default where it names none.
+        well_formed: whoever made the resource wrote no field and no type that its schema does not have.
     """
     kind = str(manifest["kind"])
     if kind not in _RULES:
         return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind)}")]
-    schema: Node = table().resource(kind)
-    shape = Refusals()
-    schema(manifest, None, shape)
-    _check_version(manifest, kind, shape)
-    shape.found = [_worded(one, schema, manifest) for one in shape.found]
     rules = Refusals()
-    _check_rules(repaired(schema, manifest, shape.found) if shape.found else manifest, kind, namespace, rules)
-    consequences = Consequences(shape.found)
-    return shape.found + [one for one in rules.found if one not in consequences]
+    shape = [] if well_formed else _shape(manifest, kind)
+    if not shape:
+        _check_rules(manifest, kind, namespace, rules)
+        return rules.found
+    _check_rules(repaired(table().resource(kind), manifest, shape), kind, namespace, rules)
+    consequences = Consequences(shape)
+    return shape + [one for one in rules.found if one not in consequences]
+
+
+def _shape(manifest: Mapping[str, Any], kind: str) -> list[Refusal]:
+    """What the schema refuses: fields, types and the version."""
+    schema: Node = table().resource(kind)
+    out = Refusals()
+    schema(manifest, None, out)
+    _check_version(manifest, kind, out)
+    return [_worded(one, schema, manifest) for one in out.found]
 
 
 def _nearest(kind: str) -> str:

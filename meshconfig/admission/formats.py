@@ -29,6 +29,7 @@ _MILLISECOND = Decimal("0.001")
 _LONGEST_DURATION = Decimal(2**63) / 10**9  # seconds; Go counts nanoseconds in 64 bits
 
 
+@lru_cache(maxsize=4096)  # names of lanes, versions and namespaces stand in each resource of a mesh again
 def is_dns_label(text: str) -> bool:
     """Istio's DNS label, which unlike Kubernetes' may have upper-case letters."""
     return len(text) <= LONGEST_LABEL and bool(_IS_LABEL.fullmatch(text))
@@ -126,12 +127,14 @@ def _not_a_host(text: str, label: str) -> str:
     return f"{text!r} is not a host name because of {shown}: labels have letters, digits and -"
 
 
+@lru_cache(maxsize=4096)
 def label_key(key: str) -> str:
     found = _IS_LABEL_KEY.fullmatch(key)
     fits = found and len(found[1] or "") <= LONGEST_PREFIX + 1 and len(found[2]) <= LONGEST_LABEL
     return "" if fits else f"{key!r} is not a label's name: letters, digits, -, _ and ., as in app.kubernetes.io/name"
 
 
+@lru_cache(maxsize=4096)
 def label_value(value: str) -> str:
     return "" if _IS_LABEL_VALUE.fullmatch(value) else f"{value!r} is not a label's value: letters, digits, -, _ and ."
 

@@ -6,6 +6,7 @@ Source: istio pkg/config/validation, validation.go (ValidateHTTPHeader…) and h
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from meshconfig.admission.refusals import At, Refusals
@@ -19,6 +20,7 @@ _AUTHORITY = frozenset({":authority", "host"})
 EMPTY = "a header's name is missing"
 
 
+@lru_cache(maxsize=4096)  # routes ask for the same few again and again
 def matched_name(name: str) -> str:
     """The name of a header, a pseudo-header or a JWT's claim in a match."""
     if not name:

@@ -4,7 +4,7 @@ Source: istio pkg/config/validation, virtualservice.go and validation.go.
 """
 
 import http
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from meshconfig.admission import formats
@@ -24,6 +24,7 @@ from meshconfig.admission.parts import (
 from meshconfig.admission.refusals import At, Refusals
 from meshconfig.admission.words import listed, not_of
 
+Check = Callable[..., None]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*")
 RETRY_ON = (
     "5xx gateway-error reset reset-before-request connect-failure retriable-4xx refused-stream retriable-status-codes "
@@ -43,21 +44,16 @@ _STATUS_CODES = frozenset(one.value for one in http.HTTPStatus)  # the same as G
 def check_http_route(route: Part, at: At, out: Refusals, *, delegate: bool) -> None:
     """`delegate`: the VirtualService has no hosts, so that another one's routes lead to this."""
     _check_what_it_does(route, at, out, delegate=delegate)
-    for number, match in enumerate(items(route, "match")):
-        _check_match(match, ((at, "match"), number), out)
-    check_operations(route.get("headers"), (at, "headers"), out)
-    check_one_authority(route, at, out)
-    check_destinations(items(route, "route"), (at, "route"), out, check_operations)
-    check_durations(route, ("timeout",), at, out)
-    for name, value in route.items():
-        if name in _PARTS and value is not None:
-            _PARTS[name](value, (at, name), out)
+    _check_fields(route, _PARTS, at, out)
+    if route.get("headers") is not None:
+        check_one_authority(route, at, out)
     if (redirect := route.get("redirect")) is not None:
         _check_redirect(redirect, items(route, "match"), (at, "redirect"), out)
 
 
 def _check_what_it_does(route: Part, at: At, out: Refusals, *, delegate: bool) -> None:
-    given = [name for name in ("route", "redirect", "directResponse") if _does(route, name)]
+    answers = [name for name in ("redirect", "directResponse") if route.get(name) is not None]
+    given = ["route", *answers] if route.get("route") else answers
     if route.get("delegate") is not None:
         if delegate:
             out.contradiction(
@@ -66,7 +62,6 @@ def _check_what_it_does(route: Part, at: At, out: Refusals, *, delegate: bool) -
         else:
             _check_root(route, at, out)
             return
-    answers = [name for name in given if name != "route"]
     if not given:
         matched = " (a dash too many before route?)" if route.get("match") else ""
         out.missing(at, f"route, redirect or directResponse is missing{matched}: the route does nothing")
@@ -74,8 +69,8 @@ def _check_what_it_does(route: Part, at: At, out: Refusals, *, delegate: bool) -
         out.contradiction(
             (at, given[1]), f"takes one of route, redirect and directResponse, not {listed(given, 'and')}"
         )
-    for other in ("fault", "rewrite"):
-        if answers and route.get(other) is not None:
+    for other in ("fault", "rewrite") if answers else ():
+        if route.get(other) is not None:
             out.contradiction((at, other), f"has no effect beside {answers[0]}, which Istio refuses: delete one")
     if route.get("mirror") is not None and items(route, "mirrors"):
         out.contradiction((at, "mirror"), "takes mirror or mirrors, not both: put it into mirrors")
@@ -88,34 +83,62 @@ def _check_root(route: Part, at: At, out: Refusals) -> None:
             out.contradiction((at, other), "the delegate decides where requests go: delete this or delegate")
 
 
-def _does(route: Part, name: str) -> bool:
-    return bool(route.get(name)) if name == "route" else route.get(name) is not None
+def _check_fields(value: Part, checks: Mapping[str, Check], at: At, out: Refusals) -> None:
+    """Checks the fields that are given. Most routes and matches have two or three of all that Istio knows."""
+    for name, given in value.items():
+        if given is not None and (check := checks.get(name)) is not None:
+            check(given, (at, name), out)
 
 
-def _check_match(match: Part, at: At, out: Refusals) -> None:
-    for field in ("headers", "withoutHeaders"):
-        for name, text in part(match, field).items():
-            place = ((at, field), name)
-            out.bad(place, matched_name(name))
-            # Without the header, whatever its value: the one place for which Istio takes `regex: "*"`.
-            if field == "headers" or (text or {}).get("regex") != "*":
-                check_string(text, place, out)
-    check_string(match.get("uri"), (at, "uri"), out, empty_prefix=True)
-    for field in ("scheme", "method", "authority"):
-        check_string(match.get(field), (at, field), out)
-    for name, text in part(match, "queryParams").items():
-        check_string(text, ((at, "queryParams"), name), out)
-    check_where(match, at, out)
-    if (namespace := match.get("sourceNamespace")) and not formats.is_dns_label(namespace):
-        out.bad((at, "sourceNamespace"), f"{namespace!r} is not a namespace's name")
+def _check_matches(matches: Sequence[Part], at: At, out: Refusals) -> None:
+    for number, match in enumerate(matches):
+        _check_fields(match, _IN_MATCH, (at, number), out)
+
+
+def _check_headers(headers: Part, at: At, out: Refusals) -> None:
+    for name, text in headers.items():
+        out.bad((at, name), matched_name(name))
+        check_string(text, (at, name), out)
+
+
+def _check_absent(headers: Part, at: At, out: Refusals) -> None:
+    for name, text in headers.items():
+        out.bad((at, name), matched_name(name))
+        # Without the header, whatever its value: the one place for which Istio takes `regex: "*"`.
+        if (text or {}).get("regex") != "*":
+            check_string(text, (at, name), out)
+
+
+def _check_query(query: Part, at: At, out: Refusals) -> None:
+    for name, text in query.items():
+        check_string(text, (at, name), out)
+
+
+def _check_uri(uri: Part, at: At, out: Refusals) -> None:
+    check_string(uri, at, out, empty_prefix=True)
+
+
+def _check_source_namespace(namespace: str, at: At, out: Refusals) -> None:
+    if namespace and not formats.is_dns_label(namespace):
+        out.bad(at, f"{namespace!r} is not a namespace's name")
+
+
+def _check_port(port: float, at: At, out: Refusals) -> None:
+    if port:
+        out.bad(at, formats.port(port))
 
 
 def check_where(match: Part, at: At, out: Refusals) -> None:
     """What the matches of http, tls and tcp have in common: the port, the callers and the Gateways."""
-    if port := match.get("port"):
-        out.bad((at, "port"), formats.port(port))
-    check_labels(match.get("sourceLabels"), (at, "sourceLabels"), out)
-    check_gateways(items(match, "gateways"), (at, "gateways"), out)
+    _check_fields(match, _WHERE, at, out)
+
+
+def _check_destinations(routes: Sequence[Part], at: At, out: Refusals) -> None:
+    check_destinations(routes, at, out, check_operations)
+
+
+def _check_timeout(text: str, at: At, out: Refusals) -> None:
+    out.bad(at, formats.whole_milliseconds(text))
 
 
 def _check_percentage(value: Part | None, at: At, out: Refusals) -> None:
@@ -254,7 +277,21 @@ def _check_rewrite(rewrite: Part, at: At, out: Refusals) -> None:
             check_regex(regex["match"], ((at, "uriRegexRewrite"), "match"), out)
 
 
-_PARTS: dict[str, Any] = {
+_WHERE: dict[str, Check] = {"port": _check_port, "sourceLabels": check_labels, "gateways": check_gateways}
+_IN_MATCH: dict[str, Check] = {
+    **_WHERE,
+    **dict.fromkeys(("scheme", "method", "authority"), check_string),
+    "headers": _check_headers,
+    "withoutHeaders": _check_absent,
+    "queryParams": _check_query,
+    "uri": _check_uri,
+    "sourceNamespace": _check_source_namespace,
+}
+_PARTS: dict[str, Check] = {
+    "match": _check_matches,
+    "route": _check_destinations,
+    "headers": check_operations,
+    "timeout": _check_timeout,
     "corsPolicy": _check_cors,
     "fault": _check_fault,
     "mirror": check_destination,

@@ -67,15 +67,15 @@ def check_destination(destination: Part | None, at: At, out: Refusals) -> None:
     host = destination.get("host") or ""
     if host == "*":
         out.bad((at, "host"), "a request goes to one host: write its name instead of *")
-    else:
-        out.bad((at, "host"), formats.wildcard_domain(host))
+    elif why := formats.wildcard_domain(host):
+        out.bad((at, "host"), why)
     if subset := destination.get("subset"):
         check_subset_name(subset, (at, "subset"), out)
     if (port := destination.get("port")) is not None:
         if port.get("number") is None:
             out.missing((at, "port"), f"the port has no number{example_of('number')}")
-        else:
-            out.bad(((at, "port"), "number"), formats.port(port["number"]))
+        elif why := formats.port(port["number"]):
+            out.bad(((at, "port"), "number"), why)
 
 
 def check_subset_name(name: str, at: At, out: Refusals) -> None:

@@ -1,4 +1,4 @@
-"""Work without Python's cyclic garbage collector."""
+"""Work without Python's cyclic garbage collector, and without freeing what is needed until the process ends."""
 
 import gc
 from collections.abc import Iterator
@@ -21,3 +21,13 @@ def batch() -> Iterator[None]:
         if enabled:
             gc.freeze()
             gc.enable()
+
+
+def keep(*values: object) -> None:
+    """Keep values until the process ends, and spare Python to free them one by one then.
+
+    That took a tenth of the time of `graylane lint` on 10,000 services. Called within `batch`, by a command that ends
+    soon: the values become part of a reference cycle, and after `batch` no collector looks for it.
+    """
+    cycle: list[object] = [*values]
+    cycle.append(cycle)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meshconfig.cli import completion
-from meshconfig.cli.batch import batch
+from meshconfig.cli.batch import batch, keep
 from meshconfig.cli.common import note_header, readable, stderr
 from meshconfig.cli.rollout_files import rollouts
 from meshconfig.cli.sources import default_source, with_sources
@@ -98,6 +98,7 @@ def command(
         subject = index(documents, default_namespace=namespace)
         rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
+        keep(documents, subject)
     put(report(findings, output))
     if output is Format.TEXT:
         note_header(group.model for group in subject.groups)

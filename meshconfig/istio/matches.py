@@ -3,7 +3,7 @@
 Source: Istio, HTTPMatchRequest; pilot route.go (TranslateRouteMatch, IsCatchAllRoute), pkg/jwt (ToRoutingClaim).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from meshconfig.istio.strings import refused
 from meshconfig.istio.types import HTTPMatchRequest, StringMatch
@@ -13,16 +13,27 @@ FieldPath = tuple[str | int, ...]
 CLAIMS = "@request.auth.claims"
 
 
+# The fields of `HTTPMatchRequest` that ask for strings, each with its name in a manifest.
+STRING_FIELDS = {
+    **{name: name for name in ("uri", "method", "authority", "scheme")},
+    "headers": "headers",
+    "without_headers": "withoutHeaders",
+    "query_params": "queryParams",
+}
+
+
+def strings_of(match: HTTPMatchRequest, field: str) -> Iterable[tuple[FieldPath, StringMatch]]:
+    """The strings that one of `STRING_FIELDS` asks for, each after its place in the match as it is written."""
+    value = getattr(match, field)
+    if value is None:
+        return ()
+    written = STRING_FIELDS[field]
+    return [((written, name), text) for name, text in value.items()] if type(value) is dict else [((written,), value)]
+
+
 def string_matches(match: HTTPMatchRequest) -> Iterator[tuple[FieldPath, StringMatch]]:
     """Every string that a match asks for, each after its place in the match as it is written."""
-    plain = {"uri": match.uri, "method": match.method, "authority": match.authority, "scheme": match.scheme}
-    for field, text in plain.items():
-        if text is not None:
-            yield (field,), text
-    named = {"headers": match.headers, "withoutHeaders": match.without_headers, "queryParams": match.query_params}
-    for field, texts in named.items():
-        for name, text in texts.items():
-            yield (field, name), text
+    return (one for field in STRING_FIELDS for one in strings_of(match, field))
 
 
 def is_catch_all(match: HTTPMatchRequest | None) -> bool:

@@ -21,7 +21,6 @@ from meshconfig.istio import (
     Resources,
     Service,
     ServiceEntry,
-    StringMatch,
     Subset,
     VirtualService,
     fqdn,
@@ -32,6 +31,7 @@ from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
 from meshconfig.istio.hosts import is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
 from meshconfig.lint.copies import Replaced
+from meshconfig.lint.http_fields import HttpFields
 from meshconfig.lint.names import Names
 from meshconfig.lint.pods import PodTemplates
 from meshconfig.lint.refused import Refused, refused
@@ -176,6 +176,11 @@ class Index:
         return refused([*everything(self.resources)], self.resources.unreadable)
 
     @cached_property
+    def http(self) -> HttpFields:
+        """The HTTP routes and matches of all VirtualServices by their fields."""
+        return HttpFields(self.resources.virtual_services)
+
+    @cached_property
     def delegates(self) -> dict[str, VirtualService]:
         """The VirtualServices without hosts, by `namespace/name`."""
         return {one.key: one for one in self.resources.virtual_services if not one.spec.hosts}
@@ -197,6 +202,11 @@ class Index:
         return [use for one in self.resources.virtual_services for use in _uses(one)]
 
     @cached_property
+    def uses_of_whole_hosts(self) -> list[Use]:
+        """The destinations of HTTP routes that name no subset."""
+        return [use for use in self.uses if use.http and not use.destination.subset]
+
+    @cached_property
     def _uses_by_owner(self) -> dict[str, list[Use]]:
         return _grouped((use.owner.key, use) for use in self.uses)
 
@@ -208,6 +218,11 @@ class Index:
     def routed_hosts(self) -> set[str]:
         """The fully qualified hosts of all destinations of HTTP routes."""
         return {use.host for use in self.uses if use.http}
+
+    @cached_property
+    def bound_to_gateways(self) -> list[VirtualService]:
+        """The VirtualServices with a Gateway among their gateways, be it beside `mesh`."""
+        return [one for one in self.resources.virtual_services if at_gateways(one.spec.gateways)]
 
     @cached_property
     def unreachable(self) -> list[tuple[VirtualService, Unreachable]]:
@@ -227,6 +242,11 @@ class Index:
         if not namespace:
             return False if self.in_full(host) in self.services or self.is_given("ServiceEntry") else None
         return False if self.is_given("Service", namespace) else None
+
+    @cached_property
+    def shows_hosts(self) -> bool:
+        """Whether the input shows of any host that there is none: it has Services or ServiceEntries."""
+        return bool(self.services) or self.is_given("Service") or self.is_given("ServiceEntry")
 
     def has_ports(self, host: str) -> bool:
         """Whether a host is a Service with ports of its own: one that is given, and no ExternalName."""
@@ -274,20 +294,6 @@ def hosts_in_full(owner: VirtualService) -> list[str]:
     return [fqdn(host, owner.namespace) for host in owner.spec.hosts]
 
 
-def header_matches(index: Index, header: str) -> Iterator[tuple[VirtualService, FieldPath, StringMatch]]:
-    """All matches of HTTP routes on one header, with their VirtualServices and fields.
-
-    Parameters:
-        header: the header's name in lower case.
-    """
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                for name, text in match.headers.items():
-                    if name.lower() == header:
-                        yield owner, ("spec", "http", number, "match", place, "headers", name), text
-
-
 def everything(resources: Resources) -> Iterator[Resource[Any]]:
     kinds: Sequence[Sequence[Resource[Any]]] = (
         resources.virtual_services,
@@ -305,26 +311,26 @@ def everything(resources: Resources) -> Iterator[Resource[Any]]:
 
 def _uses(owner: VirtualService) -> Iterator[Use]:
     for number, route in enumerate(owner.spec.http):
-        for path, destination in _destinations(route):
+        for place, one in enumerate(route.route):
+            yield _use(owner, ("spec", "http", number, "route", place, "destination"), one.destination, http=True)
+        for path, destination in _mirrors(route):
             yield _use(owner, ("spec", "http", number, *path), destination, http=True)
     for kind, routes in (("tcp", owner.spec.tcp), ("tls", owner.spec.tls)):
         for number, other in enumerate(routes):
-            for index, one in enumerate(other.route):
-                path = ("spec", kind, number, "route", index, "destination")
-                yield _use(owner, path, one.destination, http=False)
+            for place, to in enumerate(other.route):
+                path = ("spec", kind, number, "route", place, "destination")
+                yield _use(owner, path, to.destination, http=False)
 
 
 def _use(owner: VirtualService, path: FieldPath, destination: Destination, *, http: bool) -> Use:
     return Use(owner, path, destination, fqdn(destination.host, owner.namespace), http)
 
 
-def _destinations(route: HTTPRoute) -> Iterator[tuple[FieldPath, Destination]]:
-    for number, one in enumerate(route.route):
-        yield ("route", number, "destination"), one.destination
-    if route.mirror:
-        yield ("mirror",), route.mirror
+def _mirrors(route: HTTPRoute) -> list[tuple[FieldPath, Destination]]:
+    found: list[tuple[FieldPath, Destination]] = [(("mirror",), route.mirror)] if route.mirror else []
     for number, mirror in enumerate(route.mirrors):
-        yield ("mirrors", number, "destination"), mirror.destination
+        found.append((("mirrors", number, "destination"), mirror.destination))
+    return found
 
 
 K = TypeVar("K")

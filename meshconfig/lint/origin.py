@@ -32,6 +32,19 @@ class Rendered:
     service: str = ""
     entry: int | None = None
 
+    @property
+    def is_graylanes_own(self) -> bool:
+        """Whether graylane chose each field of the resource: no policy of a service is passed through to it.
+
+        Weights of an entry are multiplied and may become too large for Istio's type, so that an entry's are not.
+        """
+        match self.table:
+            case RouteTable(routes=routes):
+                return self.entry is None and not any(route.fields for route in routes)
+            case SubsetTable(policy=policy):
+                return not policy
+        return False
+
     def locate(self, path: Sequence[str | int]) -> Location:
         return self.group.locate(self.field(path))
 

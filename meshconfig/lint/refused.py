@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from meshconfig.admission import Kind, Refusal, check, is_checked
 from meshconfig.istio import Resource
 from meshconfig.istio.resources import Unreadable
+from meshconfig.lint.origin import Rendered
 from meshconfig.load import FieldPath
 
 
@@ -39,4 +40,5 @@ def refused(resources: Iterable[Resource[Any]], unreadable: Iterable[Unreadable]
 
 def _refusals(owner: Resource[Any]) -> Iterator[Refusal]:
     if is_checked(owner.manifest):
-        yield from check(owner.manifest, owner.namespace)
+        well_formed = isinstance(owner.source, Rendered) and owner.source.is_graylanes_own
+        yield from check(owner.manifest, owner.namespace, well_formed=well_formed)

@@ -47,16 +47,16 @@ def unfound(index: Index) -> list[Unfound]:
     """Every destination whose subset is missing for some proxy. What the input cannot show is left out."""
     known: Known = {}
     plain = _found_by_all(index)
-    asked = [use for use in index.uses if (name := use.destination.subset) and (use.host, name) not in plain]
+    asked = [use for use in index.uses if (name := use.destination.subset) and name not in plain.get(use.host, ())]
     return [found for use in asked if (found := _judged(index, use, known))]
 
 
-def _found_by_all(index: Index) -> set[tuple[str, str]]:
-    """The hosts and subsets of which nothing more needs to be asked: the host has one rule, which all proxies find."""
+def _found_by_all(index: Index) -> dict[str, set[str]]:
+    """The subsets, by host, of which nothing more needs to be asked: the host has one rule, which all proxies find."""
     single = [(host, rules[0]) for host, rules in index.destination_rules.items() if len(rules) == 1]
     if any(map(is_wildcard, index.destination_rules)):
-        return set()  # a caller's own wildcard goes before the rule of the Service's namespace
-    return {(host, one.name) for host, rule in single if _is_for_all(index, rule, host) for one in rule.spec.subsets}
+        return {}  # a caller's own wildcard goes before the rule of the Service's namespace
+    return {host: {one.name for one in rule.spec.subsets} for host, rule in single if _is_for_all(index, rule, host)}
 
 
 def _judged(index: Index, use: Use, known: Known) -> Unfound | None:

@@ -7,7 +7,7 @@ from meshconfig.baggage import HEADER
 from meshconfig.istio import StringMatch
 from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index, header_matches
+from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
 _BETWEEN = re.compile(r"\\[sb][*+?]?| \*")  # what may stand around a member and its parts
@@ -15,7 +15,7 @@ _MEMBER = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner, path, text in header_matches(index, HEADER):
+    for owner, path, text in index.http.header_matches(HEADER):
         if wrong := _wrong(text):
             yield Hit(owner, path, wrong)
 

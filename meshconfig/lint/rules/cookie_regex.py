@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from meshconfig.istio import StringMatch
 from meshconfig.istio.strings import is_present_match, matches, refused
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index, header_matches
+from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
 HEADER = "cookie"
@@ -14,7 +14,7 @@ _COOKIE = re.compile(r"((?:[\w-]|\\[.-])+)=((?:[\w-]|\\[.-])+)")
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner, path, text in header_matches(index, HEADER):
+    for owner, path, text in index.http.header_matches(HEADER):
         if missed := _missed(text):
             yield Hit(owner, path, f"this misses `cookie: {missed}`")
 

@@ -6,13 +6,14 @@ from meshconfig.compile.services import Destinations
 from meshconfig.groups import Group
 from meshconfig.istio import VirtualService, fqdn
 from meshconfig.lint.finding import Level
+from meshconfig.lint.http_fields import distinct
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
     """Among routes to subsets, a default to none of them: it goes to every version's Pods."""
-    for owner in index.resources.virtual_services:
+    for owner in distinct(use.owner for use in index.uses_of_whole_hosts):
         default = next((number for number, route in enumerate(owner.spec.http) if not route.match), None)
         if default is None:
             continue
@@ -31,6 +32,8 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
     """
     lane, lanes = group.spec.spec.tag.default, group.spec.spec.lanes
     for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
+        if not service.default and not service.weights:
+            continue  # the baseline's version is what they go to then
         here = group.spec.service(name)
         version = here.version_in(lane)
         if version and all(target.subset != version for target in Destinations(here, here.host).untagged()):

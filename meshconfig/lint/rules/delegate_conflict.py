@@ -10,9 +10,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(index: Index) -> Iterator[Hit]:
     delegates = index.delegates
-    for root in index.resources.virtual_services:
-        if not any(route.delegate for route in root.spec.http):
-            continue
+    for root in index.http.owners_of_routes("delegate"):
         for one in routes(root, delegates):
             if one.ignored is not None and one.ref.delegate_index is not None:
                 place = f"{root} http[{one.ref.index}]"

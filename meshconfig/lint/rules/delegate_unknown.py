@@ -11,18 +11,19 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    others = {one.key: one for one in index.resources.virtual_services}
+    delegating = index.http.routes("delegate")
+    others = {one.key: one for one in index.resources.virtual_services} if delegating else {}
     names = Names(index.delegates)
     places = {one.namespace for one in index.delegates.values()}
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            if route.delegate is not None:
-                name = f"{route.delegate.namespace or owner.namespace}/{route.delegate.name}"
-                if wrong := _wrong(owner, name, others):
-                    yield Hit(owner, ("spec", "http", number, "delegate"), wrong)
-                elif name not in others and name.partition("/")[0] in places:
-                    message = f"there is no VirtualService {name} without hosts{names.nearest(name)}"
-                    yield Hit(owner, ("spec", "http", number, "delegate"), message)
+    for at in delegating:
+        owner, delegate = at.owner, at.route.delegate
+        if delegate is not None:
+            name = f"{delegate.namespace or owner.namespace}/{delegate.name}"
+            if wrong := _wrong(owner, name, others):
+                yield Hit(owner, (*at.path, "delegate"), wrong)
+            elif name not in others and name.partition("/")[0] in places:
+                message = f"there is no VirtualService {name} without hosts{names.nearest(name)}"
+                yield Hit(owner, (*at.path, "delegate"), message)
 
 
 def _wrong(owner: VirtualService, name: str, others: Mapping[str, VirtualService]) -> str:

@@ -9,16 +9,15 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            first: dict[tuple[object, ...], int] = {}
-            for place, one in enumerate(route.route if len(route.route) > 1 else ()):
-                target = one.destination
-                # The same version with other headers is another thing: a split that sets the tag.
-                key = (fqdn(target.host, owner.namespace), target.subset, target.port.number, repr(one.headers))
-                if (earlier := first.setdefault(key, place)) != place:
-                    path = ("spec", "http", number, "route", place)
-                    yield Hit(owner, path, f"the same destination as route[{earlier}]: their weights add up")
+    for at in index.http.forked:
+        first: dict[tuple[object, ...], int] = {}
+        for place, one in enumerate(at.route.route):
+            target = one.destination
+            # The same version with other headers is another thing: a split that sets the tag.
+            key = (fqdn(target.host, at.owner.namespace), target.subset, target.port.number, repr(one.headers))
+            if (earlier := first.setdefault(key, place)) != place:
+                path = (*at.path, "route", place)
+                yield Hit(at.owner, path, f"the same destination as route[{earlier}]: their weights add up")
 
 
 RULE = Rule(

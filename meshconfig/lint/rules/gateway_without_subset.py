@@ -11,9 +11,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    whole = [
-        use for use in index.uses if use.http and not use.destination.subset and at_gateways(use.owner.spec.gateways)
-    ]
+    whole = [use for use in index.uses_of_whole_hosts if at_gateways(use.owner.spec.gateways)]
     chosen = _chosen_by_own_routes(index) if whole else {}
     for use in whole:
         other = next((one.owner for one in chosen.get(use.host, ()) if one.owner is not use.owner), None)

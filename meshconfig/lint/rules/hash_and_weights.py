@@ -33,6 +33,8 @@ def _is_drawn(use: Use) -> bool:
 def _hashed(rule: DestinationRule) -> Iterator[tuple[str, str]]:
     """The rule's host in full, with each subset that is balanced by a hash."""
     for subset in rule.spec.subsets:
+        if not rule.spec.traffic_policy and not subset.traffic_policy:
+            continue
         balancer = effective(rule.spec.traffic_policy, subset).get("loadBalancer")
         if isinstance(balancer, Mapping) and balancer.get("consistentHash"):
             yield fqdn(rule.spec.host, rule.namespace), subset.name

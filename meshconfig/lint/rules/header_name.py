@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import HeaderOperations, HTTPRoute
+from meshconfig.istio import HeaderOperations, VirtualService
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -10,22 +10,27 @@ from meshconfig.load import FieldPath
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for path, name in _names(route):
-                if not name.startswith("@") and (name != name.lower() or "_" in name):
-                    message = f"{name}: write {name.lower().replace('_', '-')}, and send that"
-                    yield Hit(owner, ("spec", "http", number, *path), message)
+    for owner, path, name in _names(index):
+        message = f"{name}: write {name.lower().replace('_', '-')}, and send that"
+        yield Hit(owner, path, message)
 
 
-def _names(route: HTTPRoute) -> Iterator[tuple[FieldPath, str]]:
-    for number, match in enumerate(route.match):
-        for field, names in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
-            for name in names:
-                yield ("match", number, field, name), name
-    yield from _changed(("headers", "request"), route.headers.request)
-    for number, one in enumerate(route.route):
-        yield from _changed(("route", number, "headers", "request"), one.headers.request)
+def _names(index: Index) -> Iterator[tuple[VirtualService, FieldPath, str]]:
+    """The names that do not survive, with their fields."""
+    for at in index.http.matches("headers"):
+        for name in filter(_is_altered, at.match.headers):
+            yield at.owner, (*at.path, "headers", name), name
+    for at in index.http.matches("without_headers"):
+        for name in filter(_is_altered, at.match.without_headers):
+            yield at.owner, (*at.path, "withoutHeaders", name), name
+    for owner, path, headers in index.http.headers:
+        for place, name in _changed((*path, "request"), headers.request):
+            if _is_altered(name):
+                yield owner, place, name
+
+
+def _is_altered(name: str) -> bool:
+    return not name.startswith("@") and (name != name.lower() or "_" in name)
 
 
 def _changed(path: FieldPath, change: HeaderOperations) -> Iterator[tuple[FieldPath, str]]:

@@ -12,7 +12,7 @@ from meshconfig.lint.shadowing.unreachable import gateways_of
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner in index.bound_to_gateways:
         names = [name for name in gateways_of(owner) if name != MESH]
         gateways = [index.gateways[name] for name in names if name in index.gateways]
         # A Gateway that is not here may serve what the others do not.

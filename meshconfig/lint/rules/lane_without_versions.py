@@ -10,8 +10,8 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(group: Group, _index: Index) -> Iterator[Hit]:
     spec = group.spec.spec
-    services = [group.spec.service(name) for name in spec.services]
     for lane in spec.lanes:
+        services = (group.spec.service(name) for name in spec.services)
         if lane != spec.tag.default and not any(service.version_in(lane) for service in services):
             yield Hit(
                 group, ("spec", "lanes", lane), f"no service has a version {lane}, and versions names none for it"

@@ -8,14 +8,11 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                for field, text in (("uri", match.uri), ("authority", match.authority)):
-                    for kind in ("exact", "prefix") if text is not None else ():
-                        if "*" in (getattr(text, kind) or ""):
-                            path = ("spec", "http", number, "match", place, field, kind)
-                            yield Hit(owner, path, f"{getattr(text, kind)}: only requests with this very * match")
+    for at in index.http.matches("uri", "authority"):
+        for field, text in (("uri", at.match.uri), ("authority", at.match.authority)):
+            for kind in ("exact", "prefix") if text is not None else ():
+                if "*" in (written := getattr(text, kind) or ""):
+                    yield Hit(at.owner, (*at.path, field, kind), f"{written}: only requests with this very * match")
 
 
 RULE = Rule(

@@ -10,17 +10,14 @@ from meshconfig.lint.shadowing.unreachable import gateways_of
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        if not owner.spec.hosts:
+    for at in index.http.matches("gateways"):
+        owner, named = at.owner, at.match.gateways
+        if not named or not owner.spec.hosts:
             continue  # a delegate has the gateways of its root
         bound = gateways_of(owner)
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                if match.gateways and bound.isdisjoint(gateway_name(one, owner.namespace) for one in match.gateways):
-                    path = ("spec", "http", number, "match", place, "gateways")
-                    yield Hit(
-                        owner, path, f"this never holds: the VirtualService is bound to {', '.join(sorted(bound))}"
-                    )
+        if bound.isdisjoint(gateway_name(one, owner.namespace) for one in named):
+            message = f"this never holds: the VirtualService is bound to {', '.join(sorted(bound))}"
+            yield Hit(owner, (*at.path, "gateways"), message)
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import VirtualService, fqdn
+from meshconfig.istio import VirtualService
 from meshconfig.istio.gateways import in_mesh
 from meshconfig.istio.hosts import is_wildcard, namespace_of
 from meshconfig.lint.finding import Level
@@ -14,11 +14,12 @@ def check(index: Index) -> Iterator[Hit]:
     for owner in index.resources.virtual_services:
         if not in_mesh(owner.spec.gateways):
             continue
-        for number, written in enumerate(owner.spec.hosts):
-            host = fqdn(written, owner.namespace)
-            # GL102 says so of a host that is a destination too.
-            if (wrong := _wrong(index, owner, host)) and all(use.host != host for use in index.uses_of(owner)):
-                yield Hit(owner, ("spec", "hosts", number), wrong)
+        hosts = enumerate(hosts_in_full(owner))
+        wrong = [(number, host, why) for number, host in hosts if (why := _wrong(index, owner, host))]
+        destinations = {use.host for use in index.uses_of(owner)} if wrong else set()
+        for number, host, why in wrong:
+            if host not in destinations:  # of a destination GL102 says so
+                yield Hit(owner, ("spec", "hosts", number), why)
 
 
 def _wrong(index: Index, owner: VirtualService, host: str) -> str:

@@ -9,12 +9,11 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            anywhere = next((place for place, match in enumerate(route.match) if _is_of_headers(match)), None)
-            if anywhere is not None and any(_is_of_path(match) for match in route.match):
-                path = ("spec", "http", number, "match", anywhere)
-                yield Hit(owner, path, "the items of match are alternatives: this one takes requests for every path")
+    for at in index.http.alternatives:
+        anywhere = next((place for place, match in enumerate(at.route.match) if _is_of_headers(match)), None)
+        if anywhere is not None and any(map(_is_of_path, at.route.match)):
+            path = (*at.path, "match", anywhere)
+            yield Hit(at.owner, path, "the items of match are alternatives: this one takes requests for every path")
 
 
 def _is_of_headers(match: HTTPMatchRequest) -> bool:

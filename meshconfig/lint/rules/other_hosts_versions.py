@@ -10,7 +10,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(index: Index) -> Iterator[Hit]:
     told: set[tuple[int, str]] = set()
-    for use in index.uses:
+    for use in index.uses if index.services else ():
         if not use.http or not use.destination.subset or use.host not in index.services:
             continue
         key = (id(use.owner), use.host)

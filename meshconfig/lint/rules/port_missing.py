@@ -9,7 +9,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for use in index.uses:
+    for use in index.uses if index.services else ():
         # Between services the request has the port that the caller used, and the called Service has it.
         if use.destination.port.number is not None or not at_gateways(use.owner.spec.gateways):
             continue

@@ -9,10 +9,10 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for use in index.uses:
-        port, ports = use.destination.port.number, index.ports(use.host)
+    for use in index.uses if index.services else ():
         if not index.has_ports(use.host):
             continue
+        port, ports = use.destination.port.number, index.ports(use.host)
         shown = ", ".join(map(str, sorted(ports))) or "none"
         if port is not None and port not in ports:
             yield Hit(use.owner, (*use.path, "port", "number"), f"{use.host} has no port {port}, it has {shown}")

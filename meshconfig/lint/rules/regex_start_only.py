@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from meshconfig.istio import StringMatch
-from meshconfig.istio.matches import string_matches
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -11,17 +9,12 @@ from meshconfig.lint.shadowing.regex import literals
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            for place, match in enumerate(route.match):
-                for path, text in string_matches(match):
-                    if only := _only(text):
-                        at = ("spec", "http", number, "match", place, *path, "regex")
-                        yield Hit(owner, at, f"this takes {only} alone, and not what starts with it")
+    for at, path, text in index.http.strings():
+        if text.regex and (only := _only(text.regex)):
+            yield Hit(at.owner, (*at.path, *path, "regex"), f"this takes {only} alone, and not what starts with it")
 
 
-def _only(text: StringMatch) -> str:
-    pattern = text.regex or ""
+def _only(pattern: str) -> str:
     if not pattern.startswith("^") or pattern.endswith("$"):
         return ""
     found = literals(pattern)

@@ -14,7 +14,7 @@ REST = "items"
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner in index.http.owners_of_routes("rewrite"):
         earlier: set[str] = set()
         for number, route in enumerate(owner.spec.http):
             wrong = _first_wrong(route, earlier)

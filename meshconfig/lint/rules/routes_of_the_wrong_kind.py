@@ -12,7 +12,7 @@ from meshconfig.lint.shadowing.unreachable import gateways_of
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner in index.bound_to_gateways:
         names = [name for name in gateways_of(owner) if name != MESH]
         if in_mesh(owner.spec.gateways) or any(name not in index.gateways for name in names):
             continue  # its routes may be for sidecars, or for a Gateway that is not here

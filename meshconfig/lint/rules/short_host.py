@@ -13,20 +13,21 @@ from meshconfig.load import FieldPath
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner, path, host in _named(index):
-        if is_short(host):
-            full = fqdn(host, owner.namespace)
-            yield Hit(owner, path, f"{host} is short for {full}, because this resource is in {owner.namespace}")
+    for owner, path, host in _short(index):
+        full = fqdn(host, owner.namespace)
+        yield Hit(owner, path, f"{host} is short for {full}, because this resource is in {owner.namespace}")
 
 
-def _named(index: Index) -> Iterator[tuple[Resource[Any], FieldPath, str]]:
+def _short(index: Index) -> Iterator[tuple[Resource[Any], FieldPath, str]]:
     for use in index.uses:
-        yield use.owner, (*use.path, "host"), use.destination.host
+        if is_short(use.destination.host):
+            yield use.owner, (*use.path, "host"), use.destination.host
     for rule in index.resources.destination_rules:
-        yield rule, ("spec", "host"), rule.spec.host
+        if is_short(rule.spec.host):
+            yield rule, ("spec", "host"), rule.spec.host
     for one in index.resources.virtual_services:
-        if in_mesh(one.spec.gateways):
-            for number, host in enumerate(one.spec.hosts):
+        for number, host in enumerate(one.spec.hosts):
+            if is_short(host) and in_mesh(one.spec.gateways):
                 yield one, ("spec", "hosts", number), host
 
 

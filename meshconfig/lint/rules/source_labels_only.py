@@ -16,7 +16,7 @@ def _has_everybody(label: str) -> bool:
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner in index.http.owners_of_matches("source_labels", "source_namespace"):
         if in_mesh(owner.spec.gateways) and owner.spec.hosts and owner.spec.http and not _open_to_all(owner):
             message = "every route asks for labels or a namespace of the caller: for others none of this holds"
             yield Hit(owner, ("spec", "http"), message)

@@ -10,8 +10,9 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(group: Group, _index: Index) -> Iterator[Hit]:
     spec = group.spec.spec
-    services = [group.spec.service(name) for name in spec.services]
-    for lane in spec.lanes:
+    strict = [name for name, lane in spec.lanes.items() if lane.mode == "strict"]
+    services = [group.spec.service(name) for name in spec.services] if strict else []
+    for lane in strict:
         if missing := [service.name for service in services if service.refuses(lane)]:
             message = f"{lane} has no version of {', '.join(missing)}: its requests there are answered 503"
             yield Hit(group, ("spec", "lanes", lane, "mode"), message)

@@ -10,11 +10,13 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(index: Index) -> Iterator[Hit]:
     for rule in index.resources.destination_rules:
+        bare = [number for number, subset in enumerate(rule.spec.subsets) if not subset.labels]
         # A rule none of whose subsets has labels tells no versions apart: it names policies, as for egress gateways.
-        level = None if any(subset.labels for subset in rule.spec.subsets) else Level.INFO
-        for number, subset in enumerate(rule.spec.subsets):
+        level = None if len(bare) < len(rule.spec.subsets) else Level.INFO
+        for number in bare:
+            subset = rule.spec.subsets[number]
             # A lane with `fallback: runtime` chooses among all Pods by their order.
-            if not subset.labels and not failover_priority(subset.traffic_policy or {}):
+            if not failover_priority(subset.traffic_policy or {}):
                 message = f"subset {subset.name} has no labels: it is every Pod of {rule.spec.host}"
                 yield Hit(rule, ("spec", "subsets", number), message, level)
 

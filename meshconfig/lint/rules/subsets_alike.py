@@ -21,10 +21,10 @@ def check(index: Index) -> Iterator[Hit]:
         wider = _by_label(rule) if len({len(one.labels) for one in rule.spec.subsets}) > 1 else {}
         for number, subset in enumerate(rule.spec.subsets):
             labels = frozenset(subset.labels.items())
-            path = ("spec", "subsets", number, "labels")
             if not labels:
                 continue
             other = earlier.setdefault(labels, subset)
+            path = ("spec", "subsets", number, "labels")
             if other is not subset and other.traffic_policy == subset.traffic_policy:
                 yield Hit(rule, path, f"{subset.name} has the labels of {other.name}: they are the same Pods")
             elif found := _containing(wider, labels):

@@ -8,7 +8,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for use in index.uses:
+    for use in index.uses if index.shows_hosts else ():
         if index.knows_host(use.host) is False:
             message = f"there is no Service or ServiceEntry {use.host}{hint(index, use.host)}"
             yield Hit(use.owner, (*use.path, "host"), message)

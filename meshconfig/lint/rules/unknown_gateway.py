@@ -10,7 +10,7 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner in index.bound_to_gateways:
         for number, name in enumerate(owner.spec.gateways):
             full = gateway_name(name, owner.namespace)
             known = name == MESH or full in index.gateways or full in index.kubernetes_gateways

@@ -11,7 +11,7 @@ from meshconfig.lint.rules.unknown_destination import hint
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for rule in index.resources.destination_rules:
+    for rule in index.resources.destination_rules if index.shows_hosts else ():
         host = fqdn(rule.spec.host, rule.namespace)
         if not is_wildcard(host) and index.knows_host(host) is False and not index.is_covered(host):
             yield Hit(rule, ("spec", "host"), f"there is no Service or ServiceEntry {host}{hint(index, host)}")

@@ -11,13 +11,12 @@ ALL = 100
 
 def check(index: Index) -> Iterator[Hit]:
     unreachable = {(id(owner), route.route) for owner, found in index.unreachable for route in found.routes}
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            weight = route.route[0].weight if len(route.route) == 1 else None
-            # Of a route that never answers GL201 to GL203 say so.
-            if weight is not None and weight != ALL and (id(owner), number) not in unreachable:
-                path = ("spec", "http", number, "route", 0, "weight")
-                yield Hit(owner, path, f"{weight} has no effect: the only destination gets every request")
+    for at in index.http.weighted:
+        weight = at.route.route[0].weight if len(at.route.route) == 1 else None
+        # Of a route that never answers GL201 to GL203 say so.
+        if weight is not None and weight != ALL and (id(at.owner), at.number) not in unreachable:
+            path = (*at.path, "route", 0, "weight")
+            yield Hit(at.owner, path, f"{weight} has no effect: the only destination gets every request")
 
 
 RULE = Rule(

@@ -8,15 +8,13 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
-        for number, route in enumerate(owner.spec.http):
-            if len(route.route) < 2 or not any(one.weight for one in route.route):
-                continue
-            for place, one in enumerate(route.route):
-                if one.weight is None:
-                    target = one.destination.subset or one.destination.host
-                    path = ("spec", "http", number, "route", place)
-                    yield Hit(owner, path, f"{target} has no weight beside others, so it gets no request")
+    for at in index.http.weighted:
+        # Where no weight is above 0, GL206 says so.
+        for place, one in enumerate(at.route.route if any(one.weight for one in at.route.route) else ()):
+            if one.weight is None:
+                target = one.destination.subset or one.destination.host
+                path = (*at.path, "route", place)
+                yield Hit(at.owner, path, f"{target} has no weight beside others, so it gets no request")
 
 
 RULE = Rule(
