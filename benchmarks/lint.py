@@ -2,9 +2,9 @@
 
     python benchmarks/lint.py [--small 1000 --large 10000]
 
-Each row is one kind of input: services, lanes or paths of a spec, routes of a VirtualService, alternatives of one route
-or of one expression. A ratio of 10 is linear, 100 is quadratic; above 20 the run fails. CPU time counts, since other
-work on the machine disturbs it less. The last line is the command as a user runs it, with 10,000 services.
+Each row is one kind of input: what a spec has many of, what a VirtualService, a DestinationRule or a Gateway has many
+of, and many resources in one file. A ratio of 10 is linear, 100 is quadratic; above 20 the run fails. CPU time counts,
+since other work on the machine disturbs it less. The last line is the command as a user runs it, with 10,000 services.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from math import isqrt
 from pathlib import Path
 
 from meshconfig.cli.batch import batch
@@ -64,9 +65,23 @@ def as_a_user(text: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def spec(services: int = 2, lanes: int = 2, paths: int = 1, tag: str = "{}") -> str:
+def spec(
+    services: int = 2,
+    lanes: int = 2,
+    paths: int = 1,
+    tag: str = "{}",
+    rules: int = 0,
+    versions: int = 0,
+    hosts: int = 1,
+    entries: int = 1,
+) -> str:
+    """A spec. Each service has a version for each lane, and `versions` others; each has the `rules`."""
     names = ["prod", *(f"lane-{number}" for number in range(1, lanes))]
-    versions = ", ".join(f"{name}: {{labels: {{env: {name}}}}}" for name in names)
+    every = [*names, *(f"v{number}" for number in range(versions))]
+    labelled = ", ".join(f"{name}: {{labels: {{env: {name}}}}}" for name in every)
+    ruled = ", ".join(f"{{match: {{headers: {{user: u{one}}}}}, weights: {{prod: 1}}}}" for one in range(rules))
+    own = f"port: 80, versions: {{{labelled}}}, rules: [{ruled}]"
+    routes = [f"        - {{path: {{prefix: /p{number}/}}, service: s0}}" for number in range(paths)]
     return "\n".join(
         [
             "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
@@ -74,20 +89,83 @@ def spec(services: int = 2, lanes: int = 2, paths: int = 1, tag: str = "{}") -> 
             "  lanes:",
             *(f"    {name}: {{}}" for name in names),
             "  services:",
-            *(f"    s{one}: {{host: s{one}-svc, port: 80, versions: {{{versions}}}}}" for one in range(services)),
-            "  entries:\n    - hosts: [shop.example.com]\n      tag: trusted\n      routes:",
-            *(f"        - {{path: {{prefix: /p{number}/}}, service: s0}}" for number in range(paths)),
+            *(f"    s{one}: {{host: s{one}-svc, {own}}}" for one in range(services)),
+            "  entries:",
+            *(line for one in range(entries) for line in (entry(f"e{one}", hosts), *routes)),
             "",
         ]
     )
 
 
+def entry(name: str, hosts: int) -> str:
+    names = ", ".join(f"h{number}.{name}.example.com" for number in range(hosts))
+    return f"    - hosts: [{names}]\n      tag: trusted\n      routes:"
+
+
+CAT = "cat.demo.svc.cluster.local"
+
+
+def istio(kind: str, spec: str, name: str = "cat") -> str:
+    head = f"---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: demo}}\n"
+    return f"{head}spec: {spec}\n"
+
+
+def service(name: str) -> str:
+    head = f"---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: demo}}\n"
+    return f"{head}spec: {{ports: [{{port: 80, name: http}}]}}\n"
+
+
 def routed(matches: Iterator[str]) -> str:
     """A VirtualService with a route for each match, and a last one without."""
-    to = "route: [{destination: {host: cat.demo.svc.cluster.local}}]"
-    head = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: cat, namespace: demo}\n"
+    to = f"route: [{{destination: {{host: {CAT}}}}}]"
     routes = "".join(f"    - {{match: [{match}], {to}}}\n" for match in matches)
-    return f"{head}spec:\n  hosts: [cat.demo.svc.cluster.local]\n  http:\n{routes}    - {{{to}}}\n"
+    return istio("VirtualService", f"\n  hosts: [{CAT}]\n  http:\n{routes}    - {{{to}}}")
+
+
+def to_subsets(size: int) -> str:
+    """A DestinationRule, and a VirtualService with a route to each of its subsets."""
+    subsets = ", ".join(f"{{name: v{one}, labels: {{v: v{one}}}}}" for one in range(size))
+    to = f"route: [{{destination: {{host: {CAT}, subset: v%d}}}}]"
+    routes = "".join(f"\n    - {{match: [{header(f'{{exact: v{one}}}')}], {to % one}}}" for one in range(size))
+    return istio("DestinationRule", f"{{host: {CAT}, subsets: [{subsets}]}}") + istio(
+        "VirtualService", f"\n  hosts: [{CAT}]\n  http:{routes}"
+    )
+
+
+def of_hosts(size: int) -> str:
+    """Services, and a VirtualService for all of them, with a route to each."""
+    names = [f"h{one}.demo.svc.cluster.local" for one in range(size)]
+    routes = "".join(f"\n    - {{match: [{header(f'{{exact: {one}}}')}], {to_host(one)}}}" for one in names)
+    return "".join(service(f"h{one}") for one in range(size)) + istio(
+        "VirtualService", f"\n  hosts: [{', '.join(names)}]\n  http:{routes}"
+    )
+
+
+def to_host(host: str) -> str:
+    return f"route: [{{destination: {{host: {host}}}}}]"
+
+
+def at_a_gateway(size: int) -> str:
+    """A Gateway with as many servers, and a VirtualService for each of their hosts."""
+    servers = ", ".join(
+        f"{{port: {{number: {one % 60000 + 1}, name: http-{one}, protocol: HTTP}}, hosts: [h{one}.example.com]}}"
+        for one in range(size)
+    )
+    bound = "{gateways: [shop], hosts: [h%d.example.com], http: [{%s}]}"
+    return istio("Gateway", f"{{selector: {{istio: ingressgateway}}, servers: [{servers}]}}", "shop") + "".join(
+        istio("VirtualService", bound % (one, to_host(CAT)), f"shop-{one}") for one in range(size)
+    )
+
+
+def documents(size: int) -> str:
+    """Services, each with a DestinationRule and a VirtualService, in a document each."""
+    rule, routes = "{host: c%d, subsets: [{name: a, labels: {v: a}}]}", "{hosts: [c%d], http: [{%s}]}"
+    return "".join(
+        service(f"c{one}")
+        + istio("DestinationRule", rule % one, f"c{one}")
+        + istio("VirtualService", routes % (one, to_host(f"c{one}")), f"c{one}")
+        for one in range(size)
+    )
 
 
 def header(value: str) -> str:
@@ -99,8 +177,21 @@ INPUTS: dict[str, Callable[[int], str]] = {
     "lanes": lambda size: spec(lanes=size),
     "lanes, in baggage too": lambda size: spec(lanes=size, tag="{baggage: true}"),
     "paths": lambda size: spec(paths=size),
+    "paths times as many lanes": lambda size: spec(paths=isqrt(size), lanes=isqrt(size)),
+    "rules": lambda size: spec(services=1, rules=size),
+    "versions": lambda size: spec(services=1, versions=size),
+    "hosts of an entry": lambda size: spec(hosts=size),
+    "entries": lambda size: spec(entries=size),
+    "subsets, with a route to each": to_subsets,
+    "hosts, with a route to each": of_hosts,
+    "servers of a Gateway": at_a_gateway,
+    "services as manifests": documents,
     "routes, exact": lambda size: routed(header(f"{{exact: v{one}}}") for one in range(size)),
     "routes, by path": lambda size: routed(f"{{uri: {{prefix: /p{one}/}}}}" for one in range(size)),
+    "routes, by two headers": lambda size: routed(
+        f"{{headers: {{a: {{exact: v{one % isqrt(size)}}}, b: {{exact: v{one // isqrt(size)}}}}}}}"
+        for one in range(size)
+    ),
     "routes, by expression": lambda size: routed(header(f"{{regex: 'v{one}[0-9]+'}}") for one in range(size)),
     "routes, by expression without start": lambda size: routed(header(f"{{regex: '.*v{one}'}}") for one in range(size)),
     "alternatives in match": lambda size: routed(

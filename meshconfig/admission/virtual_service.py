@@ -4,11 +4,13 @@ Source: istio pkg/config/validation, validation.go (ValidateVirtualService).
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from meshconfig.admission import formats
 from meshconfig.admission.http_route import check_http_route, check_where
 from meshconfig.admission.parts import Part, check_destinations, check_export_to, check_gateways, items, part
 from meshconfig.admission.refusals import At, Refusals
+from meshconfig.istio.hosts import wildcards_above
 from meshconfig.istio.matches import claim_path
 
 MESH = "mesh"
@@ -90,9 +92,7 @@ def _check_apart(hosts: Sequence[str], at: At, out: Refusals) -> None:
 
 def _covering(host: str) -> Iterator[str]:
     """Every text that covers a host: its own, and the wildcard of each ending. Source: pkg/config/host, SubsetOf."""
-    yield host
-    plain = host.removeprefix("*")
-    yield from (f"*{plain[start:]}" for start in range(len(plain) + 1))
+    return chain((host,), wildcards_above(host))
 
 
 def _check_claims(route: Part, at: At, out: Refusals) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from meshconfig.istio.hosts import service_name
@@ -43,10 +44,11 @@ def lane_hosts(group: LaneGroup, entry: Entry) -> dict[str, str]:
 
 def _named(group: LaneGroup, hosts: Iterable[str]) -> list[Name]:
     names: list[str] = []
+    earlier = Counter[str]()
     for host in hosts:
         name = _label(host)
-        earlier = sum(other.partition("--")[0] == name for other in names)
-        names.append(f"{name}--{earlier + 1}" if earlier else name)
+        names.append(f"{name}--{earlier[name] + 1}" if earlier[name] else name)
+        earlier[name] += 1
     return [Name(group.metadata.namespace, name) for name in names]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from meshconfig.istio.exports import ROOT_NAMESPACE
-from meshconfig.istio.hosts import fqdn, is_wildcard, most_specific
+from meshconfig.istio.hosts import fqdn, is_wildcard, wildcards_above
 from meshconfig.istio.resources import DestinationRule, by_creation
 from meshconfig.istio.types import Subset
 
@@ -54,16 +54,25 @@ class _Group:
 
     exact: dict[str, list[DestinationRule]] = field(default_factory=dict)
     wildcards: dict[str, list[DestinationRule]] = field(default_factory=dict)
+    # What was found: each destination of a route asks for the rule of its host.
+    merged: dict[tuple[str, Callable[[DestinationRule], bool]], list[_Merged]] = field(default_factory=dict)
 
     def add(self, host: str, rule: DestinationRule) -> None:
         (self.wildcards if is_wildcard(host) else self.exact).setdefault(host, []).append(rule)
 
     def find(self, host: str, wanted: Callable[[DestinationRule], bool]) -> list[_Merged]:
         """The rules of the most specific host that has any of those wanted, merged."""
+        if (host, wanted) not in self.merged:
+            self.merged[host, wanted] = self._find(host, wanted)
+        return self.merged[host, wanted]
+
+    def _find(self, host: str, wanted: Callable[[DestinationRule], bool]) -> list[_Merged]:
         if kept := [one for one in self.exact.get(host, ()) if wanted(one)]:
             return _merge(kept)
-        wildcards = {name: kept for name, every in self.wildcards.items() if (kept := [o for o in every if wanted(o)])}
-        return _merge(most_specific(host, wildcards) or [])
+        for name in wildcards_above(host) if self.wildcards else ():
+            if kept := [one for one in self.wildcards.get(name, ()) if wanted(one)]:
+                return _merge(kept)
+        return []
 
 
 class DestinationRules:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshconfig.istio import ports
+from meshconfig.istio.hosts import HostMap
 
 if TYPE_CHECKING:
     from meshconfig.istio.types import Server
@@ -71,6 +72,17 @@ def served_host(entry: str, namespace: str) -> ServedHost:
 def served_hosts(server: "Server", namespace: str) -> Iterator[ServedHost]:
     """The hosts of a server of a Gateway in `namespace`."""
     return (served_host(entry, namespace) for entry in server.hosts)
+
+
+def servers_by_host(servers: Iterable["Server"], gateway: str, namespace: str) -> HostMap[int]:
+    """The indices of a Gateway's servers by those of their hosts that VirtualServices of a namespace may use.
+
+    Parameters:
+        gateway: the namespace of the Gateway.
+        namespace: that of the VirtualServices.
+    """
+    hosts = ((one, number) for number, server in enumerate(servers) for one in served_hosts(server, gateway))
+    return HostMap((one.host, number) for one, number in hosts if one.open_to(namespace))
 
 
 class Handling(StrEnum):

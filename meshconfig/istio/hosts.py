@@ -3,9 +3,10 @@
 Source: istio pkg/config/host (Name), pilot model/config.go (ResolveShortnameToFQDN, MostSpecificHostMatch).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 CLUSTER_DOMAIN = "svc.cluster.local"
 EVERY_HOST = "*"
@@ -98,6 +99,36 @@ def intersection(ours: Iterable[str], theirs: Sequence[str]) -> list[str]:
     return list(result)
 
 
+class HostMap(Generic[T]):
+    """Values by hosts and wildcards, found by the hosts that overlap with them, without a look at all others."""
+
+    def __init__(self, pairs: Iterable[tuple[str, T]]) -> None:
+        self._exact: dict[str, list[T]] = {}
+        self._endings: dict[str, list[T]] = {}
+        self._reversed: list[tuple[str, int]] = []
+        self._values: list[T] = []
+        for host, value in pairs:
+            names, name = (self._endings, host[1:]) if is_wildcard(host) else (self._exact, host)
+            names.setdefault(name, []).append(value)
+            self._reversed.append((name[::-1], len(self._values)))
+            self._values.append(value)
+        self._reversed.sort()
+
+    def overlapping(self, host: str) -> Iterator[T]:
+        """The values whose host includes this one, or the other way round; one may come several times."""
+        if not is_wildcard(host):
+            yield from self._exact.get(host, ())
+        rest = host[1:] if is_wildcard(host) else host
+        for start in range(len(rest) + 1) if self._endings else ():
+            yield from self._endings.get(rest[start:], ())
+        if is_wildcard(host):
+            ending = rest[::-1]
+            for name, number in self._reversed[bisect_left(self._reversed, (ending, -1)) :]:
+                if not name.startswith(ending):
+                    break
+                yield self._values[number]
+
+
 def domain_matches(domain: str, host: str) -> bool:
     """True where an Envoy virtual host with this domain takes this host. A `*` is at least one character."""
     if domain == EVERY_HOST:
@@ -117,10 +148,10 @@ def covering(host: str, patterns: Iterable[str]) -> list[str]:
     return sorted((pattern for pattern in patterns if covers(pattern, host)), key=len, reverse=True)
 
 
-def most_specific(host: str, wildcards: Mapping[str, T]) -> T | None:
-    """The value under the longest wildcard that covers a host.
+def wildcards_above(host: str) -> Iterator[str]:
+    """Every wildcard that covers a host, the most specific first. To Istio a `*` may stand for a part of a label.
 
     Source: pilot model/config.go, MostSpecificHostMatch.
     """
-    found = covering(host, wildcards)
-    return wildcards[found[0]] if found else None
+    rest = host[1:] if is_wildcard(host) else host
+    return (f"*{rest[start:]}" for start in range(len(rest) + 1))

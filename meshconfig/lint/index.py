@@ -27,8 +27,8 @@ from meshconfig.istio import (
 )
 from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ROOT_NAMESPACE
-from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
-from meshconfig.istio.hosts import is_wildcard, namespace_of, wildcards
+from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh, servers_by_host
+from meshconfig.istio.hosts import HostMap, is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
 from meshconfig.lint.copies import Replaced
 from meshconfig.lint.http_fields import HttpFields
@@ -47,13 +47,27 @@ SYSTEM_NAMESPACES = frozenset({ROOT_NAMESPACE, "kube-system", "kube-public", "ku
 
 
 class Use(NamedTuple):
-    """A destination in a VirtualService, with its path and fully qualified host. `http`: not of a tcp or tls route."""
+    """A destination in a VirtualService.
+
+    Parameters:
+        path: its field.
+        host: its host, fully qualified.
+        http: it is not of a tcp or tls route.
+    """
 
     owner: VirtualService
     path: FieldPath
     destination: Destination
     host: str
     http: bool
+
+
+class Uses(NamedTuple):
+    """All destinations of one VirtualService. `hosts`: its own hosts, fully qualified."""
+
+    owner: VirtualService
+    hosts: frozenset[str]
+    all: list[Use]
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,18 @@ class Index:
     @cached_property
     def gateways(self) -> dict[str, Gateway]:
         return {one.key: one for one in self.resources.gateways}
+
+    @cached_property
+    def _servers(self) -> dict[tuple[str, str], HostMap[int]]:
+        return {}
+
+    def servers(self, gateway: str, namespace: str) -> HostMap[int]:
+        """The indices of the servers of a Gateway (`namespace/name`) by host, for VirtualServices of a namespace."""
+        key = (gateway, namespace)
+        if key not in self._servers:
+            found = self.gateways[gateway]
+            self._servers[key] = servers_by_host(found.spec.servers, found.namespace, namespace)
+        return self._servers[key]
 
     @cached_property
     def kubernetes_gateways(self) -> set[str]:
@@ -197,22 +223,19 @@ class Index:
         return PodTemplates(self.resources)
 
     @cached_property
+    def uses_by_owner(self) -> list[Uses]:
+        """The destinations of each VirtualService."""
+        return [Uses(one, frozenset(hosts_in_full(one)), [*_uses(one)]) for one in self.resources.virtual_services]
+
+    @cached_property
     def uses(self) -> list[Use]:
         """Every destination of every VirtualService."""
-        return [use for one in self.resources.virtual_services for use in _uses(one)]
+        return [use for uses in self.uses_by_owner for use in uses.all]
 
     @cached_property
     def uses_of_whole_hosts(self) -> list[Use]:
         """The destinations of HTTP routes that name no subset."""
         return [use for use in self.uses if use.http and not use.destination.subset]
-
-    @cached_property
-    def _uses_by_owner(self) -> dict[str, list[Use]]:
-        return _grouped((use.owner.key, use) for use in self.uses)
-
-    def uses_of(self, owner: VirtualService) -> list[Use]:
-        """The destinations of one VirtualService."""
-        return self._uses_by_owner.get(owner.key, [])
 
     @cached_property
     def routed_hosts(self) -> set[str]:
@@ -254,7 +277,12 @@ class Index:
 
     def ports(self, host: str) -> frozenset[int]:
         """The ports of a Service; empty where it is not given, or is an ExternalName, which needs none."""
-        return frozenset(one.port for one in self.services[host].spec.ports) if self.has_ports(host) else frozenset()
+        return self._ports.get(host, frozenset())
+
+    @cached_property
+    def _ports(self) -> dict[str, frozenset[int]]:
+        given = {host: one.spec.ports for host, one in self.services.items() if self.has_ports(host)}
+        return {host: frozenset(one.port for one in ports) for host, ports in given.items()}
 
     def is_covered(self, host: str) -> bool:
         """Whether a host is within a wildcard of a ServiceEntry."""

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from meshconfig.istio import fqdn
 from meshconfig.istio.gateways import at_gateways
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index, Use
@@ -23,10 +22,10 @@ def check(index: Index) -> Iterator[Hit]:
 def _chosen_by_own_routes(index: Index) -> dict[str, list[Use]]:
     """For each host, the destinations with a subset in the host's own VirtualServices."""
     found: dict[str, list[Use]] = defaultdict(list)
-    for use in index.uses:
-        own = any(fqdn(host, use.owner.namespace) == use.host for host in use.owner.spec.hosts)
-        if own and use.destination.subset:
-            found[use.host].append(use)
+    for _, hosts, uses in index.uses_by_owner:
+        for use in uses:
+            if use.host in hosts and use.destination.subset:
+                found[use.host].append(use)
     return found
 
 

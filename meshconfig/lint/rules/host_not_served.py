@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import MESH, Gateway, VirtualService
-from meshconfig.istio.gateways import in_mesh, served_hosts
-from meshconfig.istio.hosts import overlap
+from meshconfig.istio.gateways import in_mesh
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -17,25 +16,18 @@ def check(index: Index) -> Iterator[Hit]:
         gateways = [index.gateways[name] for name in names if name in index.gateways]
         # A Gateway that is not here may serve what the others do not.
         if gateways and len(gateways) == len(names):
-            yield from _unserved(owner, gateways)
+            yield from _unserved(index, owner, gateways)
 
 
-def _unserved(owner: VirtualService, gateways: list[Gateway]) -> Iterator[Hit]:
-    served = [any(_serves(one, host, owner.namespace) for one in gateways) for host in owner.spec.hosts]
+def _unserved(index: Index, owner: VirtualService, gateways: list[Gateway]) -> Iterator[Hit]:
+    servers = [index.servers(one.key, owner.namespace) for one in gateways]
+    served = [any(any(True for _ in one.overlapping(host)) for one in servers) for host in owner.spec.hosts]
     if in_mesh(owner.spec.gateways) and any(served):
         return  # the others are for sidecars
     names = ", ".join(one.key for one in gateways)
     for number, host in enumerate(owner.spec.hosts):
         if not served[number]:
             yield Hit(owner, ("spec", "hosts", number), f"no server of Gateway {names} has the host {host}")
-
-
-def _serves(gateway: Gateway, host: str, namespace: str) -> bool:
-    return any(
-        one.open_to(namespace) and overlap(one.host, host)
-        for server in gateway.spec.servers
-        for one in served_hosts(server, gateway.namespace)
-    )
 
 
 RULE = Rule(

@@ -11,12 +11,12 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for owner in index.resources.virtual_services:
+    for owner, _, uses in index.uses_by_owner:
         if not in_mesh(owner.spec.gateways):
             continue
         hosts = enumerate(hosts_in_full(owner))
         wrong = [(number, host, why) for number, host in hosts if (why := _wrong(index, owner, host))]
-        destinations = {use.host for use in index.uses_of(owner)} if wrong else set()
+        destinations = {use.host for use in uses} if wrong else set()
         for number, host, why in wrong:
             if host not in destinations:  # of a destination GL102 says so
                 yield Hit(owner, ("spec", "hosts", number), why)

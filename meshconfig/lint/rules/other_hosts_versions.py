@@ -4,33 +4,37 @@ from collections.abc import Iterator
 
 from meshconfig.istio.gateways import at_gateways
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index, Use, hosts_in_full
+from meshconfig.lint.index import Index, Use, Uses, hosts_in_full
 from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    told: set[tuple[int, str]] = set()
-    for use in index.uses if index.services else ():
-        if not use.http or not use.destination.subset or use.host not in index.services:
-            continue
-        key = (id(use.owner), use.host)
-        if key not in told and _is_elsewhere(index, use):
-            told.add(key)
+    for uses in index.uses_by_owner if index.services else ():
+        for use in _elsewhere(index, uses):
             hosts = ", ".join(hosts_in_full(use.owner))
             message = f"these versions are chosen for callers of {hosts}; who calls {use.host} gets every version"
             yield Hit(use.owner, use.path, message)
 
 
-def _is_elsewhere(index: Index, use: Use) -> bool:
-    """Are both Services there, several versions chosen, and none of the routes for the Service that has them?"""
-    hosts = hosts_in_full(use.owner)
+def _elsewhere(index: Index, uses: Uses) -> Iterator[Use]:
+    """The first destination of each Service of which several versions are chosen, and that has no routes of its own.
+
+    Both Services have to be there, and none of the routes leads to the Service that they are for.
+    """
     services = index.services.keys()
-    if at_gateways(use.owner.spec.gateways) or not services >= {*hosts}:
-        return False
-    uses = index.uses_of(use.owner)
-    versions = {one.destination.subset for one in uses if one.host == use.host}
-    own = any(one.host in hosts for one in uses)
-    return len(versions) > 1 and not own and use.host not in index.mesh_virtual_services
+    if at_gateways(uses.owner.spec.gateways) or not services >= uses.hosts:
+        return
+    if any(use.host in uses.hosts for use in uses.all):
+        return
+    versions: dict[str, set[str]] = {}
+    first: dict[str, Use] = {}
+    for use in uses.all:
+        versions.setdefault(use.host, set()).add(use.destination.subset)
+        if use.http and use.destination.subset:
+            first.setdefault(use.host, use)
+    for host, use in first.items():
+        if host in services and len(versions[host]) > 1 and host not in index.mesh_virtual_services:
+            yield use
 
 
 RULE = Rule(

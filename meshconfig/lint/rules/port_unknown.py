@@ -4,31 +4,40 @@ from collections.abc import Iterator
 
 from meshconfig.istio.gateways import in_mesh
 from meshconfig.lint.finding import Level
-from meshconfig.lint.index import Index, Use, hosts_in_full
+from meshconfig.lint.index import Index, Use, Uses
 from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
-    for use in index.uses if index.services else ():
-        if not index.has_ports(use.host):
-            continue
-        port, ports = use.destination.port.number, index.ports(use.host)
-        shown = ", ".join(map(str, sorted(ports))) or "none"
-        if port is not None and port not in ports:
-            yield Hit(use.owner, (*use.path, "port", "number"), f"{use.host} has no port {port}, it has {shown}")
-        elif port is None and (called := _called_in_vain(index, use, ports)):
-            message = f"requests to port {called} go on to this port of {use.host}, which has {shown}"
-            yield Hit(use.owner, use.path, message)
+    for uses in index.uses_by_owner if index.services else ():
+        checked = [use for use in uses.all if index.has_ports(use.host)]
+        called = _called(index, uses) if any(use.destination.port.number is None for use in checked) else frozenset()
+        for use in checked:
+            if hit := _wrong(use, index.ports(use.host), called):
+                yield hit
 
 
-def _called_in_vain(index: Index, use: Use, ports: frozenset[int]) -> str:
-    """The ports of the called Services, where the destination has none of them: a sidecar keeps the caller's port."""
-    if not in_mesh(use.owner.spec.gateways):
-        return ""
-    hosts = hosts_in_full(use.owner)
-    called = {port for host in hosts for port in index.ports(host)}
-    known = all(index.has_ports(host) for host in hosts)
-    return ", ".join(map(str, sorted(called))) if known and called and not called & ports else ""
+def _wrong(use: Use, ports: frozenset[int], called: frozenset[int]) -> Hit | None:
+    port = use.destination.port.number
+    if port is not None and port not in ports:
+        message = f"{use.host} has no port {port}, it has {_shown(ports)}"
+        return Hit(use.owner, (*use.path, "port", "number"), message)
+    # A sidecar keeps the caller's port.
+    if port is None and called and ports.isdisjoint(called):
+        message = f"requests to port {_shown(called)} go on to this port of {use.host}, which has {_shown(ports)}"
+        return Hit(use.owner, use.path, message)
+    return None
+
+
+def _called(index: Index, uses: Uses) -> frozenset[int]:
+    """The ports of the called Services; empty where not all of them are known."""
+    if not in_mesh(uses.owner.spec.gateways) or not all(map(index.has_ports, uses.hosts)):
+        return frozenset()
+    return frozenset(port for host in uses.hosts for port in index.ports(host))
+
+
+def _shown(ports: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(ports))) or "none"
 
 
 RULE = Rule(

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from meshconfig.istio import MESH, Server, VirtualService
-from meshconfig.istio.gateways import in_mesh, passes_tls, routes_http, served_hosts
-from meshconfig.istio.hosts import overlap
+from meshconfig.istio.gateways import in_mesh, passes_tls, routes_http
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -25,13 +24,11 @@ def check(index: Index) -> Iterator[Hit]:
             yield Hit(owner, ("spec", "tls"), message)
 
 
-def _serving(index: Index, owner: VirtualService, name: str) -> Iterator[Server]:
+def _serving(index: Index, owner: VirtualService, name: str) -> list[Server]:
     """The servers of a Gateway for the hosts of a VirtualService."""
-    gateway = index.gateways[name]
-    for server in gateway.spec.servers:
-        open_to = [one.host for one in served_hosts(server, gateway.namespace) if one.open_to(owner.namespace)]
-        if any(overlap(one, host) for one in open_to for host in owner.spec.hosts):
-            yield server
+    servers = index.servers(name, owner.namespace)
+    found = {number for host in owner.spec.hosts for number in servers.overlapping(host)}
+    return [index.gateways[name].spec.servers[number] for number in sorted(found)]
 
 
 def _shown(servers: list[Server]) -> str:

@@ -1,11 +1,13 @@
 """An index of earlier matches by their conditions.
 
 Each match is stored under one of its conditions, the one that the fewest others share, so that a later match is
-compared only with the few that could cover it. Without it, a VirtualService with many lanes or paths would take
-quadratic time.
+compared only with the few that could cover it. Where many share it, as with paths times lanes, they are stored below it
+by their other conditions. Without it, a VirtualService with many lanes or paths would take quadratic time.
 """
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from meshconfig.lint.shadowing.condition import Condition, Key, covers
@@ -38,43 +40,83 @@ class MatchIndex(Generic[T]):
     def __init__(self, gateways: frozenset[str]) -> None:
         self.gateways = gateways
         self._always: tuple[T, Condition] | None = None
-        self._few: list[tuple[T, Condition]] | None = []
-        self._slots: dict[Slot, list[tuple[T, Condition]]] = {}
-        self._lengths: dict[tuple[str, Key], set[int]] = {}
+        self._count = 0
+        self._level = _Level[T](frozenset())
 
     def add(self, whose: T, one: Condition) -> None:
         if one.always:
             self._always = self._always or (whose, one)
-        elif self._few is not None:
-            self._few.append((whose, one))
-            if len(self._few) > FEW:
-                few, self._few = self._few, None
-                for each in few:
-                    self._store(*each)
         else:
-            self._store(whose, one)
-
-    def _store(self, whose: T, one: Condition) -> None:
-        for slot in min(_places(one), key=self._size):
-            self._slots.setdefault(slot, []).append((whose, one))
-            self._lengths.setdefault((slot.kind, slot.key), set()).add(len(slot.text))
+            self._count += 1
+            self._level.add((self._count, whose, one))
 
     def covering(self, later: Condition) -> tuple[T, Condition] | None:
         """An earlier condition that takes every request that `later` would, and its owner; preferably a catch-all."""
         if self._always:
             return self._always
-        candidates = self._candidates(later) if self._few is None else self._few
-        return next((found for found in candidates if covers(found[1], later, self.gateways)), None)
+        candidates = self._level.candidates(later)
+        return next(((whose, one) for _, whose, one in candidates if covers(one, later, self.gateways)), None)
 
-    def _size(self, slots: tuple[Slot, ...]) -> int:
-        return len(self._slots.get(slots[0], ()))
 
-    def _candidates(self, later: Condition) -> Iterator[tuple[T, Condition]]:
-        for slot in self._looked_at(later):
-            yield from self._slots.get(slot, ())
+class _Level(Generic[T]):
+    """Conditions, each with its number and owner: first a list, then slots, of which each is a further level.
+
+    Parameters:
+        used: the keys of the slots around this one, by which its conditions cannot be told apart again.
+    """
+
+    def __init__(self, used: frozenset[Key]) -> None:
+        self.size = 0
+        self._used = used
+        self._plain: list[tuple[int, T, Condition]] = []
+        self._slots: dict[Slot, _Level[T]] = {}
+        self._lengths: dict[tuple[str, Key], set[int]] = {}
+
+    def add(self, entry: tuple[int, T, Condition]) -> None:
+        self.size += 1
+        if self.size <= FEW:
+            self._plain.append(entry)
+        elif self.size == FEW + 1:
+            few, self._plain = [*self._plain, entry], []
+            for each in few:
+                self._store(each)
+        else:
+            self._store(entry)
+
+    def candidates(self, later: Condition) -> Iterator[tuple[int, T, Condition]]:
+        """Those that may cover `later`: slot by slot, and within a slot in their order."""
+        yield from self._plain
+        for level in self._levels(later):
+            yield from level._in_order(later)
+
+    def _in_order(self, later: Condition) -> Iterable[tuple[int, T, Condition]]:
+        """The same by number."""
+        if not self._slots:
+            return self._plain
+        return heapq.merge(self._plain, *(one._in_order(later) for one in self._levels(later)), key=itemgetter(0))
+
+    def _store(self, entry: tuple[int, T, Condition]) -> None:
+        places = [slots for slots in _places(entry[2]) if slots[0].key not in self._used]
+        if not places:
+            self._plain.append(entry)
+            return
+        for slot in min(places, key=self._size_of):
+            if slot not in self._slots:
+                self._slots[slot] = _Level(self._used | {slot.key})
+                self._lengths.setdefault((slot.kind, slot.key), set()).add(len(slot.text))
+            self._slots[slot].add(entry)
+
+    def _size_of(self, slots: tuple[Slot, ...]) -> int:
+        return self._slots[slots[0]].size if slots[0] in self._slots else 0
+
+    def _levels(self, later: Condition) -> "Iterator[_Level[T]]":
+        if self._slots:
+            yield from (self._slots[slot] for slot in self._looked_at(later) if slot in self._slots)
 
     def _looked_at(self, later: Condition) -> Iterator[Slot]:
         for key, value in later.values.items():
+            if key in self._used:
+                continue
             strings = choices(value)
             if strings:
                 yield Slot("exact", key, strings[0])

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from random_specs import specs
 
 from meshconfig.admission import Kind, check, is_checked
+from meshconfig.admission.check import _shape
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
 from meshconfig.lint import index, lint
+from meshconfig.lint.origin import rendered
 from meshconfig.load import parse
 from meshconfig.render import render
 
@@ -30,6 +32,38 @@ def test_what_graylane_renders_is_never_refused(value: Any) -> None:
     made = [one for one in render([compile_group(group.spec)]) if is_checked(one)]
     assert made
     assert [found for one in made for found in check(one, one["metadata"]["namespace"])] == []
+
+
+POLICIES: list[Manifest] = [{}, {"policy": {"timeout": "3s"}}, {"trafficPolicy": {"tls": {"mode": "DISABLE"}}}]
+
+
+@settings(max_examples=60, deadline=None)
+@given(specs(), st.sampled_from(POLICIES), st.sampled_from(("compiled", "runtime")))
+def test_where_graylane_chose_each_field_the_schema_has_nothing_to_refuse(
+    value: Any, policy: Manifest, fallback: str
+) -> None:
+    for service in value["spec"]["services"].values():
+        service |= policy
+    for name, lane in value["spec"]["lanes"].items():
+        lane |= {"fallback": fallback} if name != "prod" else {}
+    try:
+        group = groups(parse(yaml.safe_dump(value), "random.yaml"))[0]
+    except InputError:
+        assume(False)
+    made = [(one, source) for one, source in rendered(group) if is_checked(one)]
+    own = [one for one, source in made if source.is_graylanes_own]
+    passed = policy or any("mirror" in one for one in value["spec"]["services"].values())
+    assert passed or len(own) == 2 * len(group.spec.spec.services)
+    for one in own:
+        assert _shape(one, one["kind"]) == []
+    theirs = [one for one, source in made if not source.is_graylanes_own and source.service]
+    assert all(map(_has_passed_fields, theirs))
+
+
+def _has_passed_fields(one: Manifest) -> bool:
+    """Whether a resource has a part of its service's `policy`, `trafficPolicy` or `mirror`."""
+    parts = (one["spec"], *one["spec"].get("http", ()))
+    return any(part.keys() & {"trafficPolicy", "timeout", "mirrors"} for part in parts)
 
 
 @pytest.mark.parametrize("one", styles(), ids=lambda one: f"{one['kind']}-{json.dumps(one['spec'])[:50]}")

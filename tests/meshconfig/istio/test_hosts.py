@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshconfig.istio.hosts import (
+    HostMap,
     ServiceName,
     covering,
     covers,
@@ -12,12 +13,13 @@ from meshconfig.istio.hosts import (
     fqdn,
     fqdns,
     intersection,
-    most_specific,
+    is_wildcard,
     namespace_of,
     overlap,
     service_name,
     specificity,
     wildcards,
+    wildcards_above,
 )
 
 LABELS = st.text("abc-0", min_size=1, max_size=4)
@@ -130,8 +132,14 @@ def test_a_host_falls_under_each_of_its_patterns_the_most_specific_first(host):
     assert sorted(found, key=specificity, reverse=True) == found
 
 
-def test_of_several_patterns_the_longest_decides():
-    rules = {"*": 1, "*.demo.svc.cluster.local": 2, "*.cluster.local": 3, "*.other.svc.cluster.local": 4}
-    assert most_specific("cat.demo.svc.cluster.local", rules) == 2
-    assert most_specific("api.example.com", rules) == 1
-    assert most_specific("api.example.com", {"*.org": 1}) is None
+@given(PATTERNS_OR_HOSTS, PATTERNS_OR_HOSTS)
+def test_the_wildcards_above_a_host_are_those_that_cover_it_the_longest_first(host, pattern):
+    found = list(wildcards_above(host))
+    assert covering(host, found) == found
+    assert not is_wildcard(pattern) or (pattern in found) == covers(pattern, host)
+
+
+@given(st.lists(PATTERNS_OR_HOSTS, max_size=8), PATTERNS_OR_HOSTS)
+def test_a_map_by_hosts_finds_whatever_overlaps(hosts, host):
+    found = HostMap((one, number) for number, one in enumerate(hosts)).overlapping(host)
+    assert {*found} == {number for number, one in enumerate(hosts) if overlap(one, host)}

@@ -144,6 +144,25 @@ def test_gl705_what_a_spec_asks_of_istio_is_told_at_the_spec_s_field(findings):
     assert found == {("GL705", f"spec.services.{name}.policy.retries.attempts", "LaneGroup")}
 
 
+def test_gl704_a_number_too_large_for_istio_is_told_at_the_spec_s_field(findings):
+    spec = yaml.safe_load(SPEC)
+    name, service = next(iter(spec["spec"]["services"].items()))
+    service["trafficPolicy"] = {"connectionPool": {"http": {"http1MaxPendingRequests": 2**31}}}
+    path = f"spec.services.{name}.trafficPolicy.connectionPool.http.http1MaxPendingRequests"
+    assert said(findings, yaml.safe_dump(spec)) == [f"GL704 {path}: takes a number of 32 bits, not {2**31}"]
+
+
+def test_gl704_an_entry_s_shares_times_a_service_s_weights_may_be_too_large(findings):
+    spec = yaml.safe_load(SPEC)
+    entry = spec["spec"]["entries"][0]
+    entry["split"] = {"prod": 2**31 - 1, "gray": 1}
+    service = spec["spec"]["services"][entry["routes"][0]["service"]]
+    service["versions"] = {"one": {"labels": {"env": "one"}}, "two": {"labels": {"env": "two"}}}
+    service["weights"] = {"one": 1, "two": 2}
+    found = {one.split(":")[0] for one in said(findings, yaml.safe_dump(spec)) if "a number of 32 bits" in one}
+    assert found == {"GL704 spec.entries[0].routes[0]"}
+
+
 def test_gl706_a_wildcard_over_another_host_is_told_at_the_host(findings):
     text = f"{VIRTUAL_SERVICE}  -{ROUTE[3:]}".replace("[cat.demo", "[a.example.com, '*.example.com', cat.demo")
     assert [(one.code, one.path) for one in findings(text)] == [("GL706", "spec.hosts[0]")]

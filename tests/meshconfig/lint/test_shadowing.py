@@ -248,6 +248,13 @@ def many(form, count=1000):
             for lane in "ab"
             for path in range(500)
         ],
+        # As many paths as lanes: each path and each lane is one that many matches share.
+        [
+            f"{{uri: {{prefix: /p{path}/}}, headers: {{env: {{exact: l{lane}}}}}}}"
+            for path in range(32)
+            for lane in range(31)
+        ]
+        + many("{uri: {prefix: /q/}, headers: {env: {exact: mN}}}", 8),
     ],
     ids=lambda matches: matches[0],
 )
