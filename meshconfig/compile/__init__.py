@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from meshconfig.compile.check import newer_problems, problems
 from meshconfig.compile.entries import entry
-from meshconfig.compile.names import entry_resources
+from meshconfig.compile.names import entry_resources, lane_host_resources
 from meshconfig.compile.services import service
 from meshconfig.errors import InputError, Location, Problem, dotted
 from meshconfig.model import Model
@@ -30,13 +30,14 @@ def compile_group(group: LaneGroup, locate: Locate | None = None, *, stored: boo
     if found := [Problem(where(path), dotted(path), message) for path, message in problems(group, stored=stored)]:
         raise InputError(sorted(set(found)))
     services = {name: group.service(name) for name in sorted(group.spec.services)}
+    names = lane_host_resources(group)
     return Model(
         group=group.metadata.name,
         namespace=group.metadata.namespace,
         tag=group.spec.tag.header,
         baseline=group.spec.tag.default,
         services=tuple(map(service, services.values())),
-        entries=tuple(entry(group, index, name, services) for index, name in enumerate(entry_resources(group))),
+        entries=tuple(entry(group, index, name, services, names) for index, name in enumerate(entry_resources(group))),
         baggage=group.spec.tag.baggage,
     )
 

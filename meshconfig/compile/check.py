@@ -224,9 +224,10 @@ def _same_names(group: LaneGroup, services: Iterable[ServiceInGroup]) -> Iterato
                 f"its VirtualService would be called {name.name}, as service {taken[name]}'s: put another host first"
             )
             yield (*SPEC, "entries", index, "hosts"), message
+    names_of_lanes = lane_host_resources(group)
     for index, entry in enumerate(group.spec.entries):
         for host in lane_hosts(group, entry).values():
-            if (name := lane_host_resources(group)[host]) in taken:
+            if (name := names_of_lanes[host]) in taken:
                 message = f"the VirtualService of {host} would be called {name.name}, as service {taken[name]}'s"
                 yield (*SPEC, "entries", index, "laneHosts"), message
 
@@ -259,7 +260,7 @@ def _lane_hosts(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wr
                 f"lane {lane} would make the host {host}: a host has lower-case letters, digits and -, at most 63 to a "
                 "dot; rename the lane, or leave laneHosts away",
             )
-    taken = {host for other in group.spec.entries for host in other.hosts}
+    taken = {host for other in group.spec.entries for host in other.hosts} if hosts else set()
     if clash := sorted(taken & {*hosts.values()}):
         yield (*where, "laneHosts"), f"{clash[0]} is a host of an entry already: give the lanes hosts of their own"
 

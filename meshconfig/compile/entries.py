@@ -7,7 +7,7 @@ from dataclasses import replace
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.compile.conditions import both, condition, foreign_baggage, path
 from meshconfig.compile.doors import has_cookie, link_routes
-from meshconfig.compile.names import lane_host_resources, lane_hosts
+from meshconfig.compile.names import lane_hosts
 from meshconfig.compile.services import (
     Destinations,
     istio_fields,
@@ -41,17 +41,24 @@ from meshconfig.spec import GatewayRef, LaneGroup, PathRoute, ServiceInGroup
 from meshconfig.spec.group import REDIRECTED
 
 
-def entry(group: LaneGroup, index: int, resource: Name, services: Mapping[str, ServiceInGroup]) -> Entry:
+def entry(
+    group: LaneGroup,
+    index: int,
+    resource: Name,
+    services: Mapping[str, ServiceInGroup],
+    names: Mapping[str, Name],
+) -> Entry:
     """Compiles one entry: its Gateway and its routes, path by path in the spec's order.
 
     Parameters:
         index: the entry's index in the spec.
         resource: the namespace and name of the entry's resources.
         services: the group's services by name.
+        names: the namespace and name of each lane host's resource, by host.
     """
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
-    hosts, names = lane_hosts(group, spec), lane_host_resources(group)
+    hosts = lane_hosts(group, spec)
     own = None if spec.gateway.use else _own_gateway(spec.gateway, resource, (*spec.hosts, *hosts.values()))
     return Entry(
         resource,
