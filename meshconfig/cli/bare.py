@@ -10,10 +10,10 @@ from meshconfig.version import version
 # Top-level module → the extra of the package `graylane` that installs it.
 EXTRAS = {
     **dict.fromkeys(
-        ("typer", "pydantic", "yaml", "rich", "ruamel", "re2", "kubernetes", "urllib3", "httpx", "prometheus_client"),
+        ("typer", "pydantic", "yaml", "rich", "ruamel", "re2", "kubernetes", "urllib3", "certifi", "prometheus_client"),
         "mesh",
     ),
-    "watchfiles": "local",
+    **dict.fromkeys(("httpx", "watchfiles"), "local"),
     **dict.fromkeys(("starlette", "uvicorn", "flask", "gunicorn"), "demo"),
 }
 

@@ -4,6 +4,7 @@ Source: Kubernetes API concepts (server-side apply, Status), https://kubernetes.
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +14,24 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient, Configuration
-from urllib3.exceptions import HTTPError, InsecureRequestWarning
+from urllib3.exceptions import InsecureRequestWarning
 
+from meshconfig.bounded import one_line
 from meshconfig.cluster import kubeconfig
-from meshconfig.cluster.guarded import ANSWER, CONNECT, Check, is_guarded, send
+from meshconfig.cluster.guarded import Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.retries import PatientRetry, cause
 from meshconfig.errors import ApiError, Conflict, Unauthorized, Unreachable
+from meshconfig.exchange.connections import bounded
+from meshconfig.exchange.send import NoAnswerError
+from meshconfig.exchange.urls import shown_url
 
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
 PROXY = "/proxy/"  # in a path that leads to a Pod
+# The paths of an object, with or without its name, whose answer is that object.
+_OBJECT = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+/[^/]+(?P<name>/[^/]+)?")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,6 +48,7 @@ class Client:
     def __init__(self, api: ApiClient, source: str = "the kubeconfig") -> None:
         self._api = api
         self._source = source
+        self._answered = threading.Event()  # of this client and its sessions
         self._lock = threading.Lock()
         self._calls = [0]  # of this client and its sessions
         self._checks: tuple[Check, ...] = ()
@@ -53,13 +61,16 @@ class Client:
             InputError: the configuration is not valid.
             ClusterError: there is no configuration.
         """
-        configuration = Configuration(retries=PatientRetry.of_a_client(), connection_pool_maxsize=WORKERS)
+        configuration = Configuration(connection_pool_maxsize=WORKERS)
         source = kubeconfig.configure(configuration, context)
         if not configuration.verify_ssl:
             urllib3.disable_warnings(
                 InsecureRequestWarning
             )  # the kubeconfig switches verification off, so a warning for each request is noise
-        return cls(ApiClient(configuration), source)
+        api = ApiClient(configuration)
+        if set(api.rest_client.pool_manager.pool_classes_by_scheme) == {"http", "https"}:  # SOCKS has its own
+            bounded(api.rest_client.pool_manager)
+        return cls(api, source)
 
     @property
     def configuration(self) -> Configuration:
@@ -69,7 +80,8 @@ class Client:
 
     @property
     def server(self) -> str:
-        return str(self._api.configuration.host)
+        """The server's URL, for messages."""
+        return shown_url(str(self._api.configuration.host), path=True)
 
     @property
     def calls(self) -> int:
@@ -129,37 +141,40 @@ class Client:
         )
         if query:
             url = f"{url}?{urlencode(query)}"
+        checks = self._checks if is_guarded(method, where, url) else ()
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        pool = self._api.rest_client.pool_manager
         try:
-            if self._checks and is_guarded(method, where, url):
-                reply = send(self._api, method, url, headers, body, self._checks)
-            else:
-                reply = self._api.call_api(method, url, headers, body, _request_timeout=(CONNECT, ANSWER))
-            data: bytes = reply.read()  # type: ignore[no-untyped-call]
-        except (HTTPError, OSError) as error:
+            reply = send(pool, method, url, headers, text, checks, PatientRetry(self._answered))
+        except NoAnswerError as error:
             raise Unreachable(f"no answer from the API server {self.server}: {cause(error, self._source)}") from None
         if 200 <= reply.status < 300:
-            return self._json(where, data)
+            return self._json(method, where, reply.data)
+        if reply.location:
+            raise self._no_api_server(f"a redirect to {shown_url(reply.location, path=True)}")
         if reply.status == 401:
-            raise Unauthorized(self.server, self._source, _message(data))
-        raise _refused(reply.status, data)
+            raise Unauthorized(self.server, self._source, _message(reply.data))
+        raise _refused(reply.status, reply.data)
 
-    def _json(self, where: str, data: bytes) -> Any:
+    def _json(self, method: str, where: str, data: bytes) -> Any:
         """The JSON of an answer: an object, or whatever a Pod answers through the API server's proxy.
 
         Raises:
             Unreachable: the answer is something else, such as the login page of a proxy.
         """
         try:
-            found = json.loads(data) if data else {}
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) and (found is None or PROXY not in where):
-            raise self._no_api_server(data.decode(errors="replace"))
+            found = json.loads(data) if data else None
+        except (ValueError, RecursionError):
+            found = _NO_JSON
+        if PROXY in where and found is not _NO_JSON:
+            return {} if found is None else found
+        if not isinstance(found, dict) or not _is_answer(method, where, found):
+            raise self._no_api_server(repr(" ".join(data[:160].decode(errors="replace")[:40].split())))
         return found
 
     def _no_api_server(self, answer: str) -> Unreachable:
         return Unreachable(
-            f"{self.server} answers with {' '.join(answer[:40].split())!r} and is no Kubernetes API server: "
+            f"{self.server} answers with {one_line(answer)} and is no Kubernetes API server: "
             f"correct the cluster's server in {self._source}, or log in at the proxy before it"
         )
 
@@ -220,27 +235,53 @@ class Client:
         if found is None:  # the cluster does not have this kind, such as an Istio API version that it does not serve
             return []
         if not ("apiVersion" in found and isinstance(found.get("items"), list | None)):
-            raise self._no_api_server(json.dumps(found))
+            raise self._no_api_server(repr(json.dumps(found)[:40]))
+        if not all(isinstance(item, dict) and _is_object(item) for item in found.get("items") or ()):
+            raise self._no_api_server(f"a list of {kind} whose items are no objects")
         return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found.get("items") or ()]
+
+
+_NO_JSON = object()
+
+
+def _is_answer(method: str, where: str, found: dict[str, Any]) -> bool:
+    """Whether this may be an API server's answer: to a request about one object, it is that object."""
+    path_of_object = _OBJECT.fullmatch(where)
+    if not path_of_object or method == "DELETE" or (method == "GET" and not path_of_object["name"]):
+        return True
+    return _is_object(found)
+
+
+def _is_object(found: dict[str, Any]) -> bool:
+    metadata = found.get("metadata")
+    return isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
 
 
 def _said(data: bytes) -> dict[str, Any]:
     """Kubernetes' `Status` object of an answer; for another answer, one with its text as the message."""
     try:
         said = json.loads(data)
-    except ValueError:
-        return {"message": data.decode(errors="replace").strip()}
-    return said if isinstance(said, dict) else {"message": str(said)}
+    except (ValueError, RecursionError):
+        return {"message": one_line(data[:4096].decode(errors="replace"))}
+    return said if isinstance(said, dict) else {"message": one_line(str(said))}
 
 
 def _message(data: bytes) -> str:
-    return str(_said(data).get("message") or "")
+    return _text(_said(data).get("message"))
 
 
 def _refused(status: int, data: bytes) -> ApiError:
     said = _said(data)
+    details = said.get("details")
+    found = details.get("causes") if isinstance(details, dict) else None
     causes = [
-        (cause.get("field", ""), cause.get("message", "")) for cause in (said.get("details") or {}).get("causes") or ()
+        (_text(cause.get("field")), _text(cause.get("message")))
+        for cause in (found if isinstance(found, list) else ())
+        if isinstance(cause, dict)
     ]
     kind = Conflict if status == 409 else ApiError
-    return kind(status, said.get("reason", ""), said.get("message", ""), causes)
+    return kind(status, _text(said.get("reason")), _text(said.get("message")), causes)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else one_line(str(value)) if value else ""

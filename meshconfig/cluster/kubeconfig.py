@@ -22,7 +22,8 @@ from kubernetes.config import ConfigException, load_incluster_config
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
 from meshconfig.bounded import Room, TooMuchError, read_all
-from meshconfig.errors import ClusterError, InputError, nearest
+from meshconfig.errors import ClusterError, InputError, nearest, shown
+from meshconfig.exchange.urls import shown_url
 from meshconfig.load import parse
 
 DEFAULT = "~/.kube/config"
@@ -150,7 +151,8 @@ def _check_server(file: str, cluster: dict[str, Any], name: Any) -> None:
     except ValueError:
         usable = False
     if not usable:
-        said = f"not {server!r}" if server else "and is missing"
+        said = f"not {shown_url(server, path=True)!r}" if isinstance(server, str) else f"not {shown(server)}"
+        said = said if server else "and is missing"
         raise InputError.at(file, f"takes a URL such as https://HOST:6443, {said}", path=f"cluster {name}: server")
 
 

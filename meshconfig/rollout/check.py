@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from meshconfig.compile import problems
 from meshconfig.compile.check import Wrong
 from meshconfig.errors import InputError, Problem, dotted, nearest
+from meshconfig.exchange.urls import parse_url
 from meshconfig.load import Document, FieldPath
 from meshconfig.rollout import steps
 from meshconfig.rollout.canary_lane import NoCanaryLaneError, canary_lane, version_of
@@ -13,6 +14,7 @@ from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 KIND = "Rollout"
+MOST_WEBHOOKS = 20
 SPEC: FieldPath = ("spec",)
 
 
@@ -35,9 +37,23 @@ def fits(rollout: Rollout, group: LaneGroup, document: Document) -> None:
 
 def check(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
     """Yields each problem that a rollout has with this group: the path of a field, and a message."""
-    found = list(_names(rollout, group))
+    found = [*_names(rollout, group), *_urls(rollout)]
     found = found or [*_untagged(rollout, group), *_entry(rollout, group), *_needed(rollout, group)]
     yield from found or _on_the_way(rollout, group)
+
+
+def _urls(rollout: Rollout) -> Iterator[Wrong]:
+    """What the schema does not ask of a URL. The schema cannot: rollouts that are stored already have to be read."""
+    analysis, notify = rollout.spec.analysis, rollout.spec.notify
+    found: list[tuple[FieldPath, str]] = [(("notify", index, "url"), one.url) for index, one in enumerate(notify)]
+    found += [(("analysis", "prometheus"), analysis.prometheus)] if analysis else []
+    for path, url in found:
+        try:
+            parse_url(url)
+        except ValueError as error:
+            yield (*SPEC, *path), str(error)
+    if len(notify) > MOST_WEBHOOKS:
+        yield (*SPEC, "notify"), f"takes at most {MOST_WEBHOOKS} webhooks, not {len(notify)}"
 
 
 def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:

@@ -3,19 +3,23 @@
 https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
 """
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-import httpx
-
+from meshconfig.bounded import decode, one_line
+from meshconfig.exchange.allowed import Allowed
+from meshconfig.exchange.connections import AddressRefusedError, restricted
+from meshconfig.exchange.send import Limits, NoAnswerError, send
+from meshconfig.exchange.urls import Url, parse_url, shown_url
 from meshconfig.rollout.analysis import Reading, judge
 from meshconfig.rollout.queries import query
 from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.rollout import Metric, Rollout
 
-TIMEOUT = 10.0
+LIMITS = Limits(seconds=10.0, size=2 << 20)  # one number takes 200 bytes; an error may name many series
 STALE = 60.0  # seconds; a cache or a proxy in between may give an old answer
+FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
 
 
 class Sample(NamedTuple):
@@ -29,11 +33,19 @@ class Prometheus:
     """A Prometheus server.
 
     Parameters:
-        timeout: seconds, for connecting and for each part of an answer.
+        url: may have a user name and a password, which are sent as a header.
+        allowed: the hosts that may be reached beside public ones.
+        limits: of each query.
     """
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
-        self._client = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout)
+    def __init__(self, url: str, allowed: Allowed, *, limits: Limits = LIMITS) -> None:
+        self._name, self._limits = shown_url(url), limits
+        self._url: Url | None = None
+        try:
+            self._url = parse_url(url)
+        except ValueError as error:
+            self._wrong = str(error)
+        self._pool = restricted(allowed)
 
     def read(self, metric: Metric, rollout: Rollout, group: LaneGroup, service: str, now: datetime) -> Reading:
         """Makes one measurement. Any error on the way to a number gives "no data", with the reason."""
@@ -41,29 +53,36 @@ class Prometheus:
         return judge(metric, service, value, why)
 
     def sample(self, promql: str, now: datetime) -> Sample:
+        if self._url is None:
+            return Sample(None, f"{self._name}: {self._wrong}")
+        url = f"{self._url.origin}{self._url.path.rstrip('/')}/api/v1/query"
+        headers = {**FORM, **self._url.authorization}
         try:
             # By POST, because a proxy may refuse a URL as long as a query can be.
-            answer = self._client.post("api/v1/query", data={"query": promql})
-        except httpx.HTTPError as error:
-            return Sample(None, f"{self._client.base_url}: {str(error) or type(error).__name__}")
-        return parse(answer.status_code, answer.text, now)
+            body = urlencode({"query": promql})
+            answer = send(self._pool, "POST", url, limits=self._limits, headers=headers, body=body)
+        except (NoAnswerError, AddressRefusedError) as error:
+            return Sample(None, f"{self._name}: {error}")
+        if answer.location:
+            return Sample(None, f"HTTP {answer.status}: a redirect to {shown_url(answer.location)} is not followed")
+        return parse(answer.status, answer.data, now)
 
     def close(self) -> None:
-        self._client.close()
+        self._pool.clear()
 
 
-def parse(status: int, text: str, now: datetime) -> Sample:
+def parse(status: int, data: bytes, now: datetime) -> Sample:
     """Reads the number from an answer of the API."""
     try:
-        answer = json.loads(text)
+        answer = decode(data)
     except ValueError:
         return Sample(None, f"HTTP {status}, and not Prometheus' JSON")
     if not isinstance(answer, dict) or answer.get("status") != "success":
         error = answer.get("error") if isinstance(answer, dict) else None
-        return Sample(None, f"HTTP {status}: {error or 'not an answer of Prometheus'}")
+        return Sample(None, f"HTTP {status}: {one_line(str(error)) if error else 'not an answer of Prometheus'}")
     try:
         return _number(answer["data"], now)
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
         return Sample(None, "not an answer of Prometheus to an instant query")
 
 
@@ -71,7 +90,7 @@ def _number(data: Any, now: datetime) -> Sample:
     if data["resultType"] == "scalar":
         return _fresh(data["result"], now)
     if data["resultType"] != "vector":
-        return Sample(None, f"the query gives a {data['resultType']}, not one number")
+        return Sample(None, f"the query gives a {one_line(str(data['resultType']), 80)}, not one number")
     if not data["result"]:
         return Sample(None, "the query gives nothing")
     if len(data["result"]) > 1:
@@ -82,6 +101,6 @@ def _number(data: Any, now: datetime) -> Sample:
 def _fresh(pair: Any, now: datetime) -> Sample:
     at, value = pair
     age = now.timestamp() - float(at)
-    if age > STALE:
+    if not age <= STALE:  # neither is NaN
         return Sample(None, f"the answer is {age:.0f} s old by this clock")
     return Sample(float(value))

@@ -20,11 +20,13 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import path
 from meshconfig.errors import ApiError
+from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.rollout import begin, check, store
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
 from meshconfig.rollout.runner import Runner, Settings
+from meshconfig.rollout.runner.secrets import ANNOTATION
 from meshconfig.rollout.state import Phase, Stage
 
 pytestmark = pytest.mark.cluster
@@ -162,7 +164,8 @@ def running(client, said):
         return request(method, where, *arguments, **more)
 
     client.request = record
-    runner = Runner(client, NAMESPACE, Settings(istiod=ISTIOD, drain=0.0, wait=1.0), tell=said.append)
+    settings = Settings(istiod=ISTIOD, drain=0.0, wait=1.0, hosts=Allowed.of(["127.0.0.1"]))
+    runner = Runner(client, NAMESPACE, settings, tell=said.append)
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
@@ -186,6 +189,7 @@ def test_rollouts_live_their_whole_life_and_use_every_right(connect, operator):
 def to_its_end(operator, hook):
     """By more weights than revisions are kept; and while it pauses, somebody takes away what is the group's."""
     notify = [{"url": hook.url, "secretRef": {"name": "rollout-hook"}}]
+    kubectl("annotate", "secret", "rollout-hook", "-n", NAMESPACE, "--overwrite", f"{ANNOTATION}={hook.url}/")
     steps = [{"weight": 10, "replicas": "100%"}, {"pause": {}}, *({"weight": one} for one in range(20, 101, 10))]
     moves = {"cat": ("v1", "v2"), "mouse": ("v1", "v2")}
     operator.start(rollout("pets-v2", moves, steps, keepOld="1s", notify=notify))
@@ -210,7 +214,7 @@ def told_all(operator, hook):
     for entry, (_, _, headers, body) in zip(log, hook.seen, strict=True):
         assert json.loads(body)["data"]["number"] == entry.number
         name, stamp = headers["webhook-id"], headers["webhook-timestamp"]
-        assert headers["webhook-signature"] == signature(SECRET, name, stamp, body)
+        assert headers["webhook-signature"] == signature(SECRET.encode(), name, stamp, body)
 
 
 def back(operator):

@@ -110,7 +110,7 @@ class Runner:
     def begin(self) -> None:
         self.begun += 1
         with self.log.open("ab") as log:
-            command = [GRAYLANE, "rollout", "run", "-n", NAMESPACE, *MESH]
+            command = [GRAYLANE, "rollout", "run", "-n", NAMESPACE, *MESH, "--allow-host", "127.0.0.1"]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     def killed(self, seconds: float) -> str:

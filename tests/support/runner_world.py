@@ -10,6 +10,7 @@ from stand_in import StandIn
 from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 from meshconfig.cluster.client import Client
 from meshconfig.compile import compile_group
+from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.rollout import begin, store
@@ -18,7 +19,7 @@ from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.worker import Worker
 
 NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
-SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0)
+SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0, hosts=Allowed.of(["127.0.0.1"]))
 DOCUMENT = parse("spec: {}", "cat-v2.yaml")[0]
 SIZES = {"cat": 8, "mouse": 4}
 

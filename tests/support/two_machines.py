@@ -13,14 +13,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
-import urllib3.util.retry
 from stand_in import StandIn
 from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
-from urllib3.util.retry import Retry
 
 from meshconfig.cluster import lease, lock
 from meshconfig.cluster.guarded import send
+from meshconfig.cluster.retries import PatientRetry
 from meshconfig.errors import ApiError, Conflict, Unreachable
+from meshconfig.exchange import backoff
+from meshconfig.exchange.send import NoAnswerError
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = threading.local()  # `machine`: the one on which this thread runs
@@ -132,12 +133,13 @@ class Machine(StandIn):  # in place of a Client
 
     def write(self):
         """A write of routes, by the product's own loop, to a server that keeps to `timeout` in the URL."""
-        pool = SimpleNamespace(request=self._attempt, connection_from_url=lambda url: None)
-        retries = Retry(total=8, backoff_factor=0.2, backoff_max=8, status_forcelist=(503,), allowed_methods=None)
-        api = SimpleNamespace(
-            rest_client=SimpleNamespace(pool_manager=pool), configuration=SimpleNamespace(retries=retries)
-        )
-        return send(cast(Any, api), "PATCH", "http://api/routes", {}, "x", self._checks if self._guarded else ())
+        pool = cast(Any, SimpleNamespace(request=self._attempt))
+        checks, answered = self._checks if self._guarded else (), threading.Event()
+        answered.set()
+        try:
+            return send(pool, "PATCH", "http://api/routes", {}, "x", checks, PatientRetry(answered))
+        except NoAnswerError as error:
+            raise Unreachable(str(error)) from None
 
     def _attempt(self, method, url, **settings):
         timeout = parse_qs(urlsplit(url).query).get("timeout", ["60s"])[0]
@@ -147,9 +149,7 @@ class Machine(StandIn):  # in place of a Client
             raise ConnectTimeoutError(None, "cannot connect")
         if self.world.random.random() < 0.2:
             self._travel()
-            return SimpleNamespace(
-                status=503, headers={}, drain_conn=lambda: None, reason="", data=b"", get_redirect_location=bool
-            )
+            return _answer(503)
         self.world.sleep(2.0 * self.world.random.random())
         needs = self.world.random.choice((0.1, 1.0, 5.0, 20.0)) * self.world.random.random()
         self.world.sleep(min(needs, given))
@@ -159,13 +159,18 @@ class Machine(StandIn):  # in place of a Client
         self._travel()
         if self._is_away():
             raise ReadTimeoutError(None, url, "the answer is lost")
-        return SimpleNamespace(status=200, headers={}, reason="", data=b"{}")
+        return _answer(200)
 
     def _travel(self):
         self.world.sleep(self.slow * self.world.random.random())
 
     def _is_away(self):
         return any(begin <= self.world.now < end for begin, end in self.away)
+
+
+def _answer(status):
+    nothing: Any = lambda *given, **more: None  # noqa: E731
+    return SimpleNamespace(status=status, headers={}, read=nothing, release_conn=nothing, close=nothing)
 
 
 @contextmanager
@@ -224,5 +229,6 @@ def living_in(world, monkeypatch):
         patched.setattr(lock, "time", SimpleNamespace(sleep=world.sleep))
         patched.setattr(lock, "_clock", lambda: world.now + machine().clock)
         patched.setattr(lock, "now", lambda: BEGIN + timedelta(seconds=world.now + machine().wall))
-        patched.setattr(urllib3.util.retry, "time", SimpleNamespace(sleep=world.sleep))
+        patched.setattr(backoff, "sleep", world.sleep)
+        patched.setattr(backoff, "clock", lambda: world.now + machine().clock)
         yield

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import Evidence, SubsetPods
 from meshconfig.cluster.barrier.change import ProxyRefused
+from meshconfig.cluster.barrier.istiod import of_istiod
 from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
 from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
 from meshconfig.cluster.barrier.push_detector import PushDetector
@@ -68,8 +69,11 @@ class Follower:
 
         Raises:
             ProxyRefused: a proxy rejected the change.
-            Unreadable: a debug page could not be read.
+            Unreadable: a debug page could not be read, or is none of istiod's.
         """
+        return of_istiod(self.name, lambda: self._look(now))
+
+    def _look(self, now: float) -> Look:
         if self._detector is None:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
             if late:

@@ -7,21 +7,27 @@ Source: istio/istio `pilot/pkg/xds/debug.go`, allowAuthenticatedOrLocalhost, sin
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 import urllib3
 
+from meshconfig.bounded import one_line
 from meshconfig.cluster.barrier.forward import Forward
 from meshconfig.cluster.barrier.pages import Page
 from meshconfig.cluster.client import Client
-from meshconfig.errors import ApiError, ClusterError
+from meshconfig.errors import ClusterError, InputError
+from meshconfig.exchange.connections import bounded
+from meshconfig.exchange.send import Limits, NoAnswerError, send
+from meshconfig.exchange.urls import parse_url, shown_url
 from meshconfig.istio.pods import is_ready
 
+T = TypeVar("T")
+
 PORT = 15014  # istiod's port for metrics and debug pages
-SECONDS = 20.0  # to wait for an answer
+LIMITS = Limits(seconds=20.0, size=256 << 20)  # the configuration of a proxy in a large mesh has some 50 MB
 
 
 class Unreadable(ClusterError):  # noqa: N818  what happened, as people say it
@@ -69,26 +75,47 @@ def parsed(name: str, status: int, data: bytes) -> Page:
     if status == 404:
         return None
     if status != 200:
-        said = data.decode(errors="replace").strip()
-        raise Unreadable(f"{name} answers {status} to its debug pages{f': {said[:200]}' if said else ''}")
+        said = one_line(data[:1000].decode(errors="replace"), 200)
+        raise Unreadable(f"{name} answers {status} to its debug pages{f': {said}' if said else ''}")
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable(f"{name}: what answers there is no debug page of istiod") from None
+
+
+def of_istiod(name: str, interpret: Callable[[], T]) -> T:
+    """What pages say; `interpret` reads them.
+
+    Raises:
+        Unreadable: they are JSON of another shape than istiod's.
+    """
+    try:
+        return interpret()
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise Unreadable(f"{name}: what answers there is no debug page of istiod") from error
 
 
 class ByAddress:
     """An istiod whose debug pages are at `http://host:port`, such as the local end of a port-forward."""
 
     def __init__(self, address: str) -> None:
-        self.name = address.rstrip("/")
-        self._pool = urllib3.PoolManager(retries=False, timeout=SECONDS)
+        """
+        Raises:
+            InputError: the address is no URL.
+        """
+        self.name = shown_url(address.rstrip("/"), path=True)
+        try:
+            self._url = parse_url(address)
+        except ValueError as error:
+            raise InputError.at("--istiod", f"{error}, not {self.name}") from None
+        self._pool = urllib3.PoolManager()
+        bounded(self._pool)
 
     def read(self, page: str, query: Mapping[str, str]) -> Page:
-        url = f"{self.name}/debug/{page}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self._url.origin}{self._url.path.rstrip('/')}/debug/{page}" + (f"?{urlencode(query)}" if query else "")
         try:
-            reply = self._pool.request("GET", url)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            reply = send(self._pool, "GET", url, limits=LIMITS, headers=self._url.authorization)
+        except NoAnswerError as error:
             raise Unreadable(f"{self.name} does not answer: {error}") from None
         return parsed(self.name, reply.status, reply.data)
 
@@ -102,7 +129,7 @@ class ByPod:
     def __init__(self, client: Client, namespace: str, name: str) -> None:
         self.name = name
         self._client, self._namespace = client, namespace
-        self._forward: Forward | None = Forward(client, namespace, name, PORT, SECONDS)
+        self._forward: Forward | None = Forward(client, namespace, name, PORT, LIMITS)
 
     def read(self, page: str, query: Mapping[str, str]) -> Page:
         path = f"/debug/{page}" + (f"?{urlencode(query)}" if query else "")
@@ -114,7 +141,7 @@ class ByPod:
                 reasons.append(str(error))
         try:
             found = self._client.get(f"/api/v1/namespaces/{self._namespace}/pods/{self.name}:{PORT}/proxy{path}")
-        except (ApiError, ValueError) as error:
+        except (ClusterError, ValueError) as error:
             reasons.append(f"by the API server's pod proxy: {error}")
             raise Unreadable(f"{self.name} cannot be read: {'; '.join(reasons)}") from None
         self._forward = None  # the other way works

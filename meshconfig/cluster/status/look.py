@@ -1,10 +1,11 @@
 """Reads what a status needs: about ten API calls for a group in one namespace, most of them concurrent."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from meshconfig.cluster import history, lock, owned
-from meshconfig.cluster.barrier.istiod import Istiods, Unreadable
+from meshconfig.cluster.barrier.istiod import Istiod, Istiods, Unreadable, of_istiod
 from meshconfig.cluster.barrier.pages import Proxy, proxies
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import Past
@@ -106,13 +107,17 @@ def follow(istiods: Istiods) -> Followed:
     reasons = []
     for istiod in there:
         try:
-            found += proxies(istiod.read("syncz", {}))
+            found += of_istiod(istiod.name, partial(_connected, istiod))
         except ClusterError as error:
             reasons.append(str(error))
     if len(reasons) == len(there):
         return Followed(None, None, "; ".join(reasons))
     acknowledged = sum(all(sent.acknowledged for sent in proxy.sent.values()) for proxy in found)
     return Followed(acknowledged, len(found), "; ".join(reasons))
+
+
+def _connected(istiod: Istiod) -> tuple[Proxy, ...]:
+    return proxies(istiod.read("syncz", {}))
 
 
 def _standing(record: Record | None) -> Standing:

@@ -8,6 +8,7 @@ from threading import Event
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock, LockLost
 from meshconfig.errors import ClusterError, GraylaneError
+from meshconfig.exchange.allowed import Allowed
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.store import Record
@@ -41,6 +42,7 @@ class Settings:
         istiod: URL of istiod's debug pages.
         timeout, drain, wait: seconds.
         allowed: namespaces beside that of the rollouts in which a rollout may change resources and Deployments.
+        hosts: where Prometheus and webhooks may be, beside public https hosts.
     """
 
     istiod: str | None = None
@@ -48,6 +50,7 @@ class Settings:
     drain: float = 5.0
     wait: float = 10.0
     allowed: frozenset[str] = frozenset()
+    hosts: Allowed = field(default_factory=Allowed)
 
 
 @dataclass(frozen=True, slots=True)

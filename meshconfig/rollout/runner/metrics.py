@@ -40,6 +40,14 @@ class Tried(StrEnum):
     WORKER = "worker"
 
 
+class Delivery(StrEnum):
+    """What became of a message to a webhook. The values of the label `outcome`."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
 class Metrics:
     """The metrics of one runner. Each method may be called from any thread.
 
@@ -73,9 +81,17 @@ class Metrics:
             ("what",),
             registry=self.registry,
         )
+        self._webhooks = Counter(
+            "graylane_rollout_webhooks",
+            "Messages to webhooks, by outcome: delivered, failed (after the last try), dropped (never tried).",
+            ("outcome",),
+            registry=self.registry,
+        )
         # Each is there from the start: a counter that appears with its first error shows no increase.
         for what in Tried:
             self._errors.labels(what.value)
+        for outcome in Delivery:
+            self._webhooks.labels(outcome.value)
 
     def alive(self) -> None:
         """The runner's loop has gone round once more."""
@@ -108,6 +124,12 @@ class Metrics:
 
     def failed(self, what: Tried) -> None:
         self._errors.labels(what.value).inc()
+
+    def delivery(self, outcome: Delivery, messages: int = 1) -> None:
+        """Counts what became of messages; each one that did not arrive is an error too."""
+        self._webhooks.labels(outcome.value).inc(messages)
+        if outcome is not Delivery.DELIVERED:
+            self._errors.labels(Tried.WEBHOOK.value).inc(messages)
 
     def _forget(self, gone: Iterable[Name]) -> None:
         for namespace, name in gone:

@@ -1,77 +1,160 @@
-"""Sends each entry of a rollout's log to its webhooks, in a thread of its own: a slow receiver delays nothing.
+"""Sends each entry of a rollout's log to its webhooks, in a thread for each: a slow receiver delays nothing.
 
 An entry may be sent twice, by a runner that was killed and by the next one. Both messages have the same `webhook-id`.
 """
 
-import base64
 import threading
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.paths import path
-from meshconfig.errors import ClusterError
+from meshconfig.errors import GraylaneError
+from meshconfig.exchange.connections import restricted
+from meshconfig.exchange.urls import Url, parse_url, shown_url
 from meshconfig.rollout.actions import Notify
+from meshconfig.rollout.check import MOST_WEBHOOKS
 from meshconfig.rollout.events import Published
-from meshconfig.rollout.notify import message, send
-from meshconfig.rollout.runner.context import RunnerContext
-from meshconfig.rollout.runner.metrics import Tried
+from meshconfig.rollout.notify import KeyUnusableError, message, send, signing_key
+from meshconfig.rollout.runner import secrets
+from meshconfig.rollout.runner.context import RunnerContext, UnwantedError
+from meshconfig.rollout.runner.metrics import Delivery
 from meshconfig.rollout.state import LogEntry
 from meshconfig.rollout.store import Record, now
 from meshconfig.spec.rollout import Webhook
 
+BACKLOG = 50  # entries that wait for one webhook; of more, the oldest are dropped
+
 
 class WebhookSender:
-    """Sends the entries of one rollout, the oldest first."""
+    """Sends the entries of one rollout to all of its webhooks."""
 
     def __init__(self, context: RunnerContext) -> None:
         self._context = context
-        self._thread: threading.Thread | None = None
-        self._told = 0
+        self._receivers: list[Receiver] | None = None
 
     def offer(self, record: Record, notices: Sequence[Notify]) -> Published | None:
-        """Starts to send these entries, unless it is still sending.
+        """Has these entries sent, as far as that is not under way.
 
         Returns:
-            How far it has come, to be stored; None where that is stored already.
+            The entry up to which every webhook is done, to be stored; None where that is stored already.
         """
-        if self._thread is not None and self._thread.is_alive():
-            return None
-        if self._told > record.state.told:
-            return Published(self._told)
-        if numbers := {one.number for one in notices}:
-            entries = [entry for entry in record.state.log if entry.number in numbers]
-            self._thread = threading.Thread(target=self._tell, args=(record, entries), daemon=True)
-            self._thread.start()
-        return None
+        if self._receivers is None:
+            self._receivers = self._made(record)
+        numbers = {one.number for one in notices}
+        entries = [entry for entry in record.state.log if entry.number in numbers]
+        for receiver in self._receivers:
+            receiver.offer(record, entries)
+        last = entries[-1].number if entries else record.state.told
+        done = min((receiver.done for receiver in self._receivers), default=last)
+        return Published(done) if done > record.state.told else None
 
-    def _tell(self, record: Record, entries: Iterable[LogEntry]) -> None:
-        for entry in entries:
-            for webhook in record.state.rollout.spec.notify:
-                if self._context.stop.is_set():
+    def _made(self, record: Record) -> "list[Receiver]":
+        webhooks = record.state.rollout.spec.notify
+        if len(webhooks) > MOST_WEBHOOKS:
+            self._context.note(
+                f"{record.name}: only the first {MOST_WEBHOOKS} of its {len(webhooks)} webhooks are sent to"
+            )
+        told = record.state.told
+        return [Receiver(self._context, index, one, told) for index, one in enumerate(webhooks[:MOST_WEBHOOKS])]
+
+
+class Receiver:
+    """One webhook, and the entries that wait for it, the oldest first.
+
+    After a message that did not arrive, each of the next ones is tried once, until one arrives. So what waits behind a
+    receiver that is down waits seconds, and not minutes.
+
+    Parameters:
+        index: its place in the rollout's `notify`.
+        told: the last entry that was sent before.
+    """
+
+    def __init__(self, context: RunnerContext, index: int, webhook: Webhook, told: int) -> None:
+        self._context, self._webhook = context, webhook
+        self._name = f"webhook notify[{index}] {shown_url(webhook.url)}"
+        self._pool = restricted(context.settings.hosts)
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Record, LogEntry]] = deque()  # the first one is under way
+        self._last, self._down = told, False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def done(self) -> int:
+        """The entry up to which each was delivered, failed or was dropped."""
+        with self._lock:
+            return self._waiting[0][1].number - 1 if self._waiting else self._last
+
+    def offer(self, record: Record, entries: Sequence[LogEntry]) -> None:
+        """Queues those of the entries that are new, and has them sent."""
+        with self._lock:
+            lost = 0
+            for entry in entries:
+                if entry.number > self._last:
+                    lost += entry.number - self._last - 1  # the log keeps so many entries, and no more
+                    self._waiting.append((record, entry))
+                    self._last = entry.number
+            while len(self._waiting) > BACKLOG + 1:
+                del self._waiting[1]
+                lost += 1
+            if self._waiting and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+        if lost:
+            self._context.metrics.delivery(Delivery.DROPPED, lost)
+            self._context.tell(f"{self._name}: {lost} entries dropped, because it is too slow for them")
+
+    def _work(self) -> None:
+        """Sends what waits, until nothing does or the runner stops. The next runner sends the rest."""
+        while True:
+            with self._lock:
+                if not self._waiting or self._context.stop.is_set():
+                    self._thread = None
                     return
-                self._webhook(record, entry, webhook)
-            self._told = entry.number
+                record, entry = self._waiting[0]
+            try:
+                wrong = self._sent(record, entry)
+            except UnwantedError:
+                continue
+            except Exception as error:  # noqa: BLE001  a bug that one message meets stops none of the next ones
+                wrong = f"{type(error).__name__}"
+            self._down = bool(wrong)
+            self._context.metrics.delivery(Delivery.FAILED if wrong else Delivery.DELIVERED)
+            if wrong:
+                self._context.tell(f"{self._name}: entry {entry.number} was not delivered: {wrong}")
+            with self._lock:
+                self._waiting.popleft()
 
-    def _webhook(self, record: Record, entry: LogEntry, webhook: Webhook) -> None:
+    def _sent(self, record: Record, entry: LogEntry) -> str:
+        """Why a message did not arrive; empty if it did. What is to be signed is not sent unsigned.
+
+        Raises:
+            UnwantedError: the runner stops.
+        """
         try:
-            secret = self._secret(record, webhook)
-        except ClusterError as error:
-            self._failed(f"secret of webhook {webhook.url}: {error}")
-            return
-        sent = message(record.state, entry, secret=secret, now=now())
-        if wrong := send(webhook, sent, sleep=self._context.stop.wait):
-            self._failed(f"webhook {wrong}")
+            url = parse_url(self._webhook.url)
+            key = self._key(record, url)
+        except (GraylaneError, ValueError) as error:
+            return str(error)
+        sent = message(record.state, entry, key=key, now=now())
+        return send(self._pool, url, sent, sleep=self._pause, patient=not self._down)
 
-    def _secret(self, record: Record, webhook: Webhook) -> str | None:
-        """Raises: ClusterError: there is no such Secret. A message that is to be signed is not sent unsigned."""
-        if webhook.secret_ref is None:
+    def _key(self, record: Record, url: Url) -> bytes | None:
+        """
+        Raises:
+            ClusterError: the Secret cannot be read, or is not for this URL.
+            KeyUnusableError: it has no key, or one that cannot be used.
+        """
+        if (wanted := self._webhook.secret_ref) is None:
             return None
-        name, key = Key("Secret", record.namespace, webhook.secret_ref.name), webhook.secret_ref.key
-        found = self._context.client.get(path(name))
-        if found is None or key not in (found.get("data") or {}):
-            raise ClusterError(f"there is no {name} with a key {key}")
-        return base64.b64decode(found["data"][key]).decode(errors="replace")
+        data = secrets.read(self._context.client, record.namespace, wanted.name, url)
+        where = f"{Key('Secret', record.namespace, wanted.name)}, key {wanted.key}"
+        if wanted.key not in data:
+            raise KeyUnusableError(f"there is no {where}")
+        try:
+            return signing_key(data[wanted.key])
+        except KeyUnusableError as error:
+            raise KeyUnusableError(f"{where}: {error}") from None
 
-    def _failed(self, said: str) -> None:
-        self._context.metrics.failed(Tried.WEBHOOK)
-        self._context.tell(said)
+    def _pause(self, seconds: float) -> None:
+        if self._context.stop.wait(seconds):
+            raise UnwantedError("the runner stops")

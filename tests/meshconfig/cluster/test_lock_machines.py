@@ -206,7 +206,7 @@ def test_a_session_has_guards_of_its_own(cluster, api):
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503, 504, 409, 422])
 def test_a_guarded_write_is_retried_as_any_other(cluster, api, code, monkeypatch):
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("meshconfig.exchange.backoff.sleep", lambda seconds: None)
     checks = []
     cluster.client.guard(lambda: checks.append(1))
     left = refuse(api, code, times=2, when=lambda method, path: method == "PATCH")

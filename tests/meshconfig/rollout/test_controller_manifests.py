@@ -12,6 +12,8 @@ from account import CONTROLLER, OPERATOR, rights
 from meshconfig.cli.commands import app
 from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
+from meshconfig.exchange.allowed import Allowed
+from meshconfig.exchange.urls import parse_url
 from meshconfig.rollout.runner.metrics import SILENCE
 from meshconfig.rollout.runner.runner import GOODBYE
 
@@ -35,7 +37,8 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 def command():
     """What `graylane` makes of the container's arguments, with its variables filled in."""
-    arguments = [one.replace("$(NAMESPACE)", NAMESPACE) for one in CONTAINER["args"]]
+    variables = {f"$({one['name']})": one["value"] for one in CONTAINER["env"]}
+    arguments = [variables.get(one, one) for one in CONTAINER["args"]]
     found: Any = typer.main.get_command(app)
     while arguments[0] in getattr(found, "commands", ()):
         found = found.commands[arguments.pop(0)]
@@ -62,7 +65,17 @@ def test_the_deployment_selects_its_pods_and_they_are_the_accounts():
 def test_it_runs_a_command_that_there_is_for_the_namespace_of_the_groups():
     name, given = command()
     assert (name, given["namespace"]) == ("run", NAMESPACE)
-    assert CONTAINER["env"] == [{"name": "NAMESPACE", "value": NAMESPACE}]
+    assert CONTAINER["env"][0] == {"name": "NAMESPACE", "value": NAMESPACE}
+
+
+def test_it_may_call_the_prometheus_of_the_shipped_example_and_no_other_private_host():
+    allowed = Allowed.of(command()[1]["allow_host"])
+    example = yaml.safe_load((ROOT / "examples" / "rollout" / "cat-v2.yaml").read_text())
+    url = parse_url(example["spec"]["analysis"]["prometheus"])
+    assert allowed.names(url.host, url.port)
+    assert not allowed.names(url.host, 80)
+    assert not allowed.names("alertmanager.monitoring", url.port)
+    assert allowed.networks == frozenset()
 
 
 def test_probes_and_prometheus_ask_the_port_of_the_command():

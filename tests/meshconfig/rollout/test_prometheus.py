@@ -9,8 +9,10 @@ import pytest
 from canned import answering
 from rollout_world import NOW, group, rollout
 
+from meshconfig.exchange.allowed import Allowed
+from meshconfig.exchange.send import Limits
 from meshconfig.rollout.analysis import Answer
-from meshconfig.rollout.prometheus import Prometheus
+from meshconfig.rollout.prometheus import LIMITS, Prometheus
 from meshconfig.spec.rollout import Metric
 
 METRIC = Metric(name="success", preset="istio-success", min=0.99)
@@ -23,8 +25,8 @@ def vector(*values, at=AT):
 
 
 @contextmanager
-def prometheus(url, timeout=5.0):
-    client = Prometheus(url, timeout=timeout)
+def prometheus(url, seconds=5.0):
+    client = Prometheus(url, Allowed.of(["127.0.0.1"]), limits=Limits(seconds, LIMITS.size))
     try:
         yield client
     finally:
@@ -90,7 +92,7 @@ def test_nobody_there_is_no_data():
 def test_nobody_who_answers_is_no_data():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with prometheus(url, timeout=0.05) as client:
+        with prometheus(url, seconds=0.05) as client:
             found = client.read(METRIC, rollout(), group(), "cat", NOW)
     assert found.answer is Answer.NO_DATA
     assert "timed out" in found.why

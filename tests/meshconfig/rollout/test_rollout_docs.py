@@ -26,7 +26,7 @@ def test_the_rollout_that_it_shows_is_one():
 
 def test_the_message_that_it_shows_has_the_fields_of_a_real_one():
     state = Run().start().state
-    real = json.loads(message(state, state.log[-1], secret=None, now=NOW).body)
+    real = json.loads(message(state, state.log[-1], key=None, now=NOW).body)
     shown = json.loads(block("json"))
     assert (list(shown), list(shown["data"])) == (list(real), list(real["data"]))
 
