@@ -30,8 +30,11 @@ from meshconfig.exchange.urls import shown_url
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
 PROXY = "/proxy/"  # in a path that leads to a Pod
-# The paths of an object, with or without its name, whose answer is that object.
-_OBJECT = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+/[^/]+(?P<name>/[^/]+)?")
+# Paths whose answer is an object: of one, of a Namespace, and of a kind if something is created there.
+_OBJECT = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+(/[^/]+/[^/]+)?")
+_KIND = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+/[^/]+")
+# Paths whose answer is the list of a group's versions, or of a version's kinds.
+_VERSIONS, _RESOURCES = re.compile("/apis/[^/]+"), re.compile("/apis/[^/]+/[^/]+")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,6 +55,10 @@ class Client:
         self._lock = threading.Lock()
         self._calls = [0]  # of this client and its sessions
         self._checks: tuple[Check, ...] = ()
+        if not api.configuration.proxy or not api.configuration.proxy.startswith(
+            "socks"
+        ):  # these have pools of their own
+            bounded(api.rest_client.pool_manager)
 
     @classmethod
     def connect(cls, context: str | None = None) -> "Client":
@@ -67,10 +74,7 @@ class Client:
             urllib3.disable_warnings(
                 InsecureRequestWarning
             )  # the kubeconfig switches verification off, so a warning for each request is noise
-        api = ApiClient(configuration)
-        if set(api.rest_client.pool_manager.pool_classes_by_scheme) == {"http", "https"}:  # SOCKS has its own
-            bounded(api.rest_client.pool_manager)
-        return cls(api, source)
+        return cls(ApiClient(configuration), source)
 
     @property
     def configuration(self) -> Configuration:
@@ -245,11 +249,22 @@ _NO_JSON = object()
 
 
 def _is_answer(method: str, where: str, found: dict[str, Any]) -> bool:
-    """Whether this may be an API server's answer: to a request about one object, it is that object."""
-    path_of_object = _OBJECT.fullmatch(where)
-    if not path_of_object or method == "DELETE" or (method == "GET" and not path_of_object["name"]):
-        return True
-    return _is_object(found)
+    """Whether this may be an API server's answer: to a request about one object, it is an object."""
+    if method == "GET":
+        if _VERSIONS.fullmatch(where):
+            return _has_list(found, "versions", "version")
+        if _RESOURCES.fullmatch(where):
+            return _has_list(found, "resources", "kind")
+    elif where.startswith("/apis/") and "/selfsubject" in where:
+        return isinstance(found.get("status"), dict)
+    elif _KIND.fullmatch(where) and method == "POST":
+        return _is_object(found)
+    return method == "DELETE" or not _OBJECT.fullmatch(where) or _is_object(found)
+
+
+def _has_list(found: dict[str, Any], field: str, name: str) -> bool:
+    items = found.get(field)
+    return isinstance(items, list) and all(isinstance(one, dict) and isinstance(one.get(name), str) for one in items)
 
 
 def _is_object(found: dict[str, Any]) -> bool:

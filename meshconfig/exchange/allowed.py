@@ -16,16 +16,24 @@ OPTION = "--allow-host"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Azure's platform service: a public address that every virtual machine there reaches.
-# Source: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
-_PLATFORM = frozenset({ipaddress.ip_address("168.63.129.16")})
+# Not public, although `is_global` of some Python versions says so: special-purpose networks of IANA's registries, and
+# the address of Azure's platform service, which every virtual machine there reaches.
+# Source: https://www.iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry;
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+_SPECIAL = tuple(
+    ipaddress.ip_network(one)
+    for one in (
+        *("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24"),
+        *("64:ff9b:1::/48", "100::/64", "3fff::/20", "5f00::/16", "fec0::/10"),
+    )
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SERVICE = re.compile(r"\.svc(\.cluster\.local)?$")
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet. An IPv6 address that holds an IPv4 one is judged by both."""
-    if address in _PLATFORM or address.is_multicast or not address.is_global:
+    if any(address in one for one in _SPECIAL) or address.is_multicast or not address.is_global:
         # `::ffff:8.8.8.8` is not global for Python 3.13, and reaches what 8.8.8.8 reaches.
         inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         return inner is not None and is_public(inner)

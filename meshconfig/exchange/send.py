@@ -85,7 +85,7 @@ def send(
             method,
             url,
             body=body,
-            headers={"Accept-Encoding": "identity", **headers},
+            headers={"User-Agent": "graylane", "Accept-Encoding": "identity", **headers},
             timeout=timeout,
             retries=False,
             redirect=False,

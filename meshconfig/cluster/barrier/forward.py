@@ -2,6 +2,8 @@
 
 import contextlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -55,30 +57,15 @@ class Forward:
         Raises:
             ClusterError: the user may not forward a port, or the API server takes too long to answer.
         """
-        opened: list[Any] = []
-        # The package's websocket has no time-out of its own.
-        opener = threading.Thread(target=self._forward, args=(opened,), name="port-forward", daemon=True)
-        opener.start()
-        opener.join(self._limits.seconds)
-        if not opened:
+        opening = _Opening(partial(_port_forward, self._client, self._namespace, self._pod, self._port))
+        found = opening.wait(self._limits.seconds)
+        if found is None:
             raise ClusterError(f"by port-forward: timed out: not open within {self._limits.seconds:g} s")
-        if isinstance(opened[0], Exception):
-            said = getattr(opened[0], "reason", "") or str(opened[0])
+        if isinstance(found, Exception):
+            said = getattr(found, "reason", "") or str(found)
             first = next(iter(str(said).strip().splitlines()), "")
-            raise ClusterError(f"by port-forward: {one_line(first) or type(opened[0]).__name__}")
-        return opened[0].socket(self._port)
-
-    def _forward(self, opened: list[Any]) -> None:
-        """Opens a port-forward; adds it to the list, or the error."""
-        from kubernetes.client import CoreV1Api  # takes about a second to import, so only a port-forward does it
-        from kubernetes.stream import portforward
-
-        # `portforward` replaces a method of the ApiClient for a moment, so other requests must not share that client.
-        ask = CoreV1Api(ApiClient(self._client.configuration)).connect_get_namespaced_pod_portforward
-        try:
-            opened.append(portforward(ask, self._pod, self._namespace, ports=str(self._port)))
-        except Exception as error:  # noqa: BLE001  told by the thread that waits
-            opened.append(error)
+            raise ClusterError(f"by port-forward: {one_line(first) or type(found).__name__}")
+        return found.socket(self._port)
 
     def _ask(self, connection: HTTPConnection, path: str) -> tuple[int, bytes]:
         """
@@ -100,3 +87,54 @@ class Forward:
         if self._open:
             self._open.close()
         self._open = None
+
+
+def _port_forward(client: Client, namespace: str, pod: str, port: int) -> Any:
+    """Opens a port-forward; the package's own function imports all of its API first, which takes about a second."""
+    from kubernetes.stream import ws_client
+    from websocket import WebSocketException
+
+    stream: Any = ws_client  # it has no types
+
+    class PortForward(stream.PortForward):  # type: ignore[misc]
+        def _proxy(self) -> None:
+            """Runs in a thread. Without this, each connection that ends badly would print a traceback."""
+            try:
+                super()._proxy()
+            except (OSError, RuntimeError, ValueError, WebSocketException):
+                self.websocket.shutdown()
+                for one in self.local_ports.values():
+                    one.python.close()
+
+    where = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
+    api = ApiClient(client.configuration)
+    _, url, headers, _, _ = api.param_serialize("GET", where, header_params={}, auth_settings=["BearerToken"])
+    url = stream.get_websocket_url(url, [("ports", str(port))])
+    return PortForward(stream.create_websocket(client.configuration, url, headers), [port])
+
+
+class _Opening:
+    """Opens a port-forward in a thread of its own: the package's websocket has no time-out."""
+
+    def __init__(self, open_one: Callable[[], Any]) -> None:
+        self._open, self._found, self._given_up = open_one, None, False
+        self._lock, self._done = threading.Lock(), threading.Event()
+        threading.Thread(target=self._work, name="port-forward", daemon=True).start()
+
+    def wait(self, seconds: float) -> Any:
+        """What was opened, or the error; None where it takes too long. What is opened later is closed again."""
+        self._done.wait(seconds)
+        with self._lock:
+            self._given_up = self._found is None
+            return self._found
+
+    def _work(self) -> None:
+        try:
+            found = self._open()
+        except Exception as error:  # noqa: BLE001  told by the thread that waits
+            found = error
+        with self._lock:
+            self._found = found
+            if self._given_up and not isinstance(found, Exception):
+                found.close()
+        self._done.set()

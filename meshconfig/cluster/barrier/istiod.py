@@ -117,6 +117,10 @@ class ByAddress:
             reply = send(self._pool, "GET", url, limits=LIMITS, headers=self._url.authorization)
         except NoAnswerError as error:
             raise Unreadable(f"{self.name} does not answer: {error}") from None
+        if reply.location:
+            raise Unreadable(
+                f"{self.name} answers with a redirect to {shown_url(reply.location)}, which is not followed"
+            )
         return parsed(self.name, reply.status, reply.data)
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import pytest
 from kubernetes.client import ApiClient, Configuration
 
-from meshconfig.cluster.barrier import Barrier, Reach, StepChange, Verification
+from meshconfig.cluster.barrier import Barrier, Reach, StepChange, Verification, istiod
 from meshconfig.cluster.client import Client
+from meshconfig.exchange.send import Limits
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 PAGES = {"/debug/syncz": [], "/debug/configz": []}
@@ -38,11 +39,15 @@ class Cluster(BaseHTTPRequestHandler):
     pods: ClassVar[list[dict[str, Any]]] = []
     ways: ClassVar[set[str]] = set()
     seen: ClassVar[list[str]] = []
+    released: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.seen.append(path)
-        if path.endswith("/portforward"):
+        if path.endswith("/portforward") and "hang" in self.ways:
+            self.released.wait(60)
+            self.close_connection = True
+        elif path.endswith("/portforward"):
             self._forward() if "forward" in self.ways else self._say(
                 403, {"message": "pods/portforward is not allowed"}
             )
@@ -70,8 +75,23 @@ class Cluster(BaseHTTPRequestHandler):
         for channel in (b"\0", b"\1"):
             self._frame(channel + struct.pack("<H", 15014))
         while (request := self._request()) is not None:
-            page = json.dumps(PAGES[request]).encode()
+            if "drip" in self.ways:
+                self._drip()
+                break
+            if "redirect" in self.ways:
+                self._frame(b"\0HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+                continue
+            page = b"[" * 200_000 if "deep" in self.ways else json.dumps(PAGES[request]).encode()
+            page = b" " * 50_000 if "large" in self.ways else page[:60_000]
             self._frame(b"\0HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page))
+        self.close_connection = True
+
+    def _drip(self) -> None:
+        self._frame(b"\0HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            if self.released.wait(0.02):
+                break
+            self._frame(b"\0 ")
         self.close_connection = True
 
     def _frame(self, data: bytes) -> None:
@@ -96,7 +116,8 @@ class Cluster(BaseHTTPRequestHandler):
 
 @contextmanager
 def cluster(*ways: str, pods: list[dict[str, Any]]) -> Iterator[Client]:
-    handler = type("Handler", (Cluster,), {"pods": pods, "ways": set(ways), "seen": []})
+    settings = {"pods": pods, "ways": set(ways), "seen": [], "released": threading.Event()}
+    handler: Any = type("Handler", (Cluster,), settings)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -104,6 +125,7 @@ def cluster(*ways: str, pods: list[dict[str, Any]]) -> Iterator[Client]:
     try:
         yield Client(api)
     finally:
+        handler.released.set()
         api.rest_client.pool_manager.clear()
         server.shutdown()
         thread.join()
@@ -134,6 +156,26 @@ def test_a_refusal_says_how_it_was_tried_and_is_waited_out() -> None:
         assert "istiod-1 cannot be read: by port-forward" in reach.reason
         assert "by the API server's pod proxy" in reach.reason
         assert barrier.holds(StepChange((SIDECAR,))) is Verification.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        (("hang",), "by port-forward: timed out: not open within 1 s"),
+        (("forward", "drip"), "by port-forward: timed out: no complete answer within 1 s"),
+        (("forward", "large"), "by port-forward: the answer has more than 16 KiB"),
+        (("forward", "deep"), "what answers there is no debug page of istiod"),
+        (("forward", "redirect"), "answers 307 to its debug pages"),
+    ],
+)
+def test_a_port_forward_that_hangs_drips_or_floods_is_given_up(ways: tuple[str, ...], said: str) -> None:
+    with cluster(*ways, pods=ALL[:1]) as client, pytest.MonkeyPatch.context() as patch:
+        size = 1 << 20 if "deep" in ways else 1 << 14
+        patch.setattr(istiod, "LIMITS", Limits(1.0 if {"hang", "drip"} & set(ways) else 30.0, size))
+        reach = Barrier(client).reach()
+    assert reach.istiods == ()
+    assert said in reach.reason
+    assert reach.reason.isprintable()
 
 
 def test_without_istiod_the_reason_names_the_label_and_namespace() -> None:

@@ -73,6 +73,11 @@ def diff(graylane, tmp_path, monkeypatch):
         (config({"server": "10.0.0.1:6443"}), "FILE: cluster one: server: takes a URL such as https://HOST:6443, not"),
         (config({"server": 6443}), "FILE: cluster one: server: takes a URL such as https://HOST:6443, not 6443"),
         (config({"server": "https://x:y"}), "FILE: cluster one: server: takes a URL"),
+        (config({"server": "https://u:s3cret@x:y"}), "FILE: cluster one: server: takes a URL"),
+        (
+            config({"server": "u:s3cret@h:6443"}),
+            "FILE: cluster one: server: takes a URL such as https://HOST:6443, not 'h:",
+        ),
         (
             config({"server": "https://127.0.0.1:1", "certificate-authority-data": "!!!notbase64"}),
             "FILE: context one cannot be used: ",
@@ -99,7 +104,9 @@ def diff(graylane, tmp_path, monkeypatch):
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used_is_one_line(diff, content, said):
-    assert diff(content).startswith(said)
+    found = diff(content)
+    assert found.startswith(said)
+    assert "s3cret" not in found
 
 
 @pytest.mark.parametrize(
@@ -174,7 +181,19 @@ class TestAnswers:
 
         return asked
 
-    @pytest.mark.parametrize("body", ["<html>log in</html>", "[]", "null", '"ok"'])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "<html>log in</html>",
+            "",
+            "[]",
+            "null",
+            '"ok"',
+            "{}",
+            '{"items": [1]}',
+            '{"apiVersion": "v1", "items": [{}]}',
+        ],
+    )
     def test_a_login_page_is_named_as_none(self, asked, body):
         said, _ = asked(200, body)
         assert "no Kubernetes API server" in said
@@ -186,6 +205,19 @@ class TestAnswers:
         assert "refuses the credentials of context one of FILE (401 " in said
         assert said.endswith("log in again")
         assert times == 1
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("<html>\n<b>who\x1b[2J are you</html>", "graylane: <html> <b>who [2J are you</html>"),
+            ("[1]", "graylane: [1]"),
+            ('{"message": {"a": [1]}, "details": [1]}', "graylane: {'a': [1]}"),
+            ('{"reason": 5, "details": {"causes": {"a": 1}}}', "graylane: 5"),
+            ("", "graylane: HTTP 403"),
+        ],
+    )
+    def test_a_refusal_of_any_shape_is_one_line(self, asked, body, said):
+        assert asked(403, body) == (said, 1)
 
     def test_a_server_without_tls_is_named_so(self, asked):
         said, _ = asked(200, "{}", scheme="https")

@@ -5,20 +5,25 @@ import hashlib
 import hmac
 import json
 import socket
+from datetime import UTC, datetime
 
 import pytest
 from canned import answering
+from hypothesis import example, given
+from hypothesis import strategies as st
 from rollout_world import NOW, Run, rollout
+from standardwebhooks import Webhook as Library
+from standardwebhooks import WebhookVerificationError
 
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.connections import restricted
 from meshconfig.exchange.urls import parse_url
-from meshconfig.rollout.notify import PAUSES, message, send, signature, signing_key
+from meshconfig.rollout.notify import PAUSES, KeyUnusableError, message, send, signature, signing_key
 
 
-def sent(key=b"s3cret"):
+def sent(key=b"s3cret", now=NOW):
     run = Run(rollout(notify=[{"url": "https://hooks.example.com"}])).start()
-    return message(run.state, run.state.log[-1], key=key, now=NOW)
+    return message(run.state, run.state.log[-1], key=key, now=now)
 
 
 def deliver(url, sleep, *, patient=True):
@@ -95,3 +100,64 @@ def test_nobody_there_is_said_and_nothing_is_raised():
     assert slept == [1, 2, 4, 8]
     assert deliver(url, slept.append, patient=False) == "connection refused"
     assert slept == [1, 2, 4, 8]
+
+
+KEYS = st.binary(min_size=1, max_size=64).filter(bytes.strip)
+
+
+def in_a_secret(value):
+    """A value as `data` of a Secret has it."""
+    return base64.b64encode(value).decode()
+
+
+def verified(library_key, one):
+    Library(library_key).verify(one.body, one.headers)
+
+
+@given(KEYS.filter(lambda key: not key.startswith((b"whsec_", b"whsk_"))))
+@example(bytes(range(128, 160)))
+@example(b"\xff\xfe\x00")
+@example(b"line break at the end\n")
+def test_the_standard_library_of_webhooks_verifies_what_is_signed_with_any_bytes(key):
+    assert signing_key(in_a_secret(key)) == key
+    verified(key, sent(key=signing_key(in_a_secret(key)), now=datetime.now(UTC)))
+
+
+@given(KEYS, st.booleans(), st.sampled_from(["", "\n", " \n"]))
+def test_it_verifies_by_a_key_as_receivers_show_it(key, padded, end):
+    shown = "whsec_" + (base64.b64encode(key).decode() if padded else base64.b64encode(key).decode().rstrip("="))
+    verified(shown, sent(key=signing_key(in_a_secret((shown + end).encode())), now=datetime.now(UTC)))
+
+
+@given(KEYS, KEYS)
+def test_it_refuses_another_key_another_body_another_id_and_another_time(key, other):
+    one = sent(key=key, now=datetime.now(UTC))
+    changed = {**one.headers, "webhook-id": "x"}
+    later = {**one.headers, "webhook-timestamp": str(int(one.headers["webhook-timestamp"]) + 1)}
+    for body, headers in ((one.body + b" ", one.headers), (one.body, changed), (one.body, later)):
+        with pytest.raises(WebhookVerificationError):
+            Library(key).verify(body, headers)
+    if other != key:
+        with pytest.raises(WebhookVerificationError):
+            verified(other, one)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "it is empty"),
+        (in_a_secret(b"\n"), "it is empty"),
+        (in_a_secret(b"whsec_"), "it is empty"),
+        (in_a_secret(b"whsec_\n"), "it is empty"),
+        (in_a_secret(b"whsec_T0K3N!"), "what follows whsec_ is no base64"),
+        (in_a_secret(b"whsec_T0K3N-_-"), "what follows whsec_ is no base64"),
+        (in_a_secret(b"whsec_T0K3N"), "what follows whsec_ is no base64"),
+        (in_a_secret(b"whsk_T0K3N"), "whsk_ begins a private key"),
+        ("T0K3N!", "it is no base64"),
+        ("\ud800", "it is no base64"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused_without_being_shown(value, said):
+    with pytest.raises(KeyUnusableError, match=said) as error:
+        signing_key(value)
+    assert "T0K3N" not in str(error.value)

@@ -2,11 +2,15 @@
 
 import base64
 import json
+import shlex
 
+import pytest
 from canned import answering
 from rollout_world import rollout
 from runner_world import Patient, cluster, mesh
+from standardwebhooks import Webhook as Library
 
+from meshconfig.exchange.urls import covers, parse_url
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
 from meshconfig.rollout.runner.secrets import ANNOTATION
@@ -100,3 +104,85 @@ def test_the_metrics_count_what_happened_whoever_did_it(mesh):
     assert value("graylane_rollout_transitions_total", {**labels, "action": "pods ready"}) == 2
     assert value("graylane_rollout_transitions_total", {**labels, "action": "taken over"}) == 1
     assert value("graylane_rollout_transitions_total", {**labels, "action": "approve"}) == 1
+
+
+BINARY = bytes(range(128, 160))
+
+
+def told_once(mesh, hook, **more):
+    """One rollout whose webhook is signed; gives what was sent, and the lines about what was not."""
+    where = {"name": "s", **more}
+    mesh.start(
+        rollout(STRAIGHT, keepOld=None, notify=[{"url": f"{hook.url}/rollouts?token=T0K3N", "secretRef": where}])
+    )
+    state = mesh.run(stop=Patient(2000))
+    assert state.phase is Phase.SUCCEEDED, "no rollout waits for its webhooks"
+    assert state.told == len(state.log)
+    lines = [line.partition("was not delivered: ")[2] for line in mesh.said if "was not delivered" in line]
+    assert len(hook.seen) + len(lines) == len(state.log)
+    assert "T0K3N" not in "\n".join(mesh.said)
+    return [(headers, body) for _, _, headers, body in hook.seen], sorted(set(lines))
+
+
+@pytest.mark.parametrize("prefix", ["{url}", "{url}/", "{url}/rollouts", "https://other.example.com/ {url}/rollouts"])
+def test_a_secret_signs_for_the_urls_of_its_annotation_whatever_bytes_it_has(mesh, prefix):
+    with answering((200, "")) as hook:
+        put_secret(mesh, prefix.format(url=hook.url), secret=BINARY)
+        sent, lines = told_once(mesh, hook)
+    assert lines == []
+    for headers, body in sent:
+        Library(BINARY).verify(body, headers)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said", "overwrite"),
+    [
+        (None, "Secret demo/s has no annotation graylane.dev/url-prefix, so it is for no URL; to allow this one: ", ""),
+        (" ", "Secret demo/s has no annotation graylane.dev/url-prefix, so it is for no URL; to allow this one: ", ""),
+        (
+            "{url}/roll",
+            "the annotation graylane.dev/url-prefix of Secret demo/s does not cover this URL; to allow it: ",
+            "x",
+        ),
+        (
+            "http://127.0.0.1:1/",
+            "the annotation graylane.dev/url-prefix of Secret demo/s does not cover this URL; to allow it: ",
+            "x",
+        ),
+        ("hooks/", "Secret demo/s, annotation graylane.dev/url-prefix: takes a URL such as https://HOST/PATH, ", "x"),
+    ],
+)
+def test_a_secret_signs_for_no_other_url_and_the_log_has_the_command_that_mends_it(mesh, prefix, said, overwrite):
+    with answering((200, "")) as hook:
+        put_secret(mesh, prefix and prefix.format(url=hook.url), secret=BINARY)
+        sent, (line,) = told_once(mesh, hook)
+        assert sent == []
+        assert line.startswith(said)
+        command = f"kubectl annotate secret s -n demo graylane.dev/url-prefix={hook.url}/"
+        assert line.endswith(command + (" --overwrite" if overwrite else ""))
+
+
+def test_the_command_that_the_log_has_is_one_that_mends_it(mesh):
+    with answering((200, "")) as hook:
+        put_secret(mesh, None, secret=BINARY)
+        _, (line,) = told_once(mesh, hook)
+        words = shlex.split(line.partition("to allow this one: ")[2])
+    assert words[:6] == ["kubectl", "annotate", "secret", "s", "-n", "demo"]
+    name, _, value = words[6].partition("=")
+    assert name == ANNOTATION
+    assert covers(value, parse_url(hook.url + "/rollouts?token=T0K3N"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"secret": b""}, "Secret demo/s, key secret: it is empty, and anybody could sign with an empty key"),
+        ({"secret": b"whsec_%"}, "Secret demo/s, key secret: what follows whsec_ is no base64"),
+        ({"other": b"x"}, "there is no Secret demo/s, key secret"),
+        ({}, "there is no Secret demo/s, key secret"),
+    ],
+)
+def test_without_a_key_that_can_be_used_nothing_is_sent(mesh, keys, said):
+    with answering((200, "")) as hook:
+        put_secret(mesh, hook.url, **keys)
+        assert told_once(mesh, hook) == ([], [said])
