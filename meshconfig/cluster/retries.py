@@ -6,7 +6,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError, SSLError
 
 from meshconfig.exchange.backoff import AGAIN, TOO_MANY, Backoff
 from meshconfig.exchange.reasons import NO_TLS, innermost, is_timeout, tls
-from meshconfig.exchange.send import NoAnswerError, Reply
+from meshconfig.exchange.send import BodyError, NoAnswerError, Reply
 
 SECONDS = 25.0  # in sum, for all retries of one request
 PAUSES = (0.0, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0)
@@ -40,6 +40,8 @@ class PatientRetry:
         if isinstance(outcome, Reply) and outcome.status not in AGAIN:
             self._answered.set()
             return None
+        if isinstance(outcome, NoAnswerError) and isinstance(outcome.cause, BodyError):
+            return None  # the next answer would be as large
         if not self._answered.is_set() and self._hopeless(outcome):
             return None
         return self._backoff.pause(outcome.headers.get("retry-after", "") if isinstance(outcome, Reply) else "")

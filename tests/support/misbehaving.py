@@ -120,6 +120,7 @@ class _Peer(socketserver.BaseRequestHandler):
 
     def say(self, data):
         self.request.sendall(data)
+        self.server.sent += len(data)
 
     def drip(self, data):
         for _ in range(PATIENCE):
@@ -129,7 +130,8 @@ class _Peer(socketserver.BaseRequestHandler):
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """`seen`: the requests; `released` ends what hangs; `elsewhere`: the port to which it redirects."""
+    """`seen`: the requests; `sent`: the bytes of the answers; `released` ends what hangs; `elsewhere`: the port to which
+    it redirects."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -137,6 +139,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, fault, tls=None):
         super().__init__(("127.0.0.1", 0), _Peer)
         self.fault, self.tls, self.seen, self.released, self.elsewhere = fault, tls, [], threading.Event(), 0
+        self.sent = 0  # bytes
         self.target: Any = None
 
     @property

@@ -26,6 +26,7 @@ from meshconfig.rollout.prometheus import Prometheus
 
 PASSWORD = "p4ssw0rd"
 SIZE = 1 << 20
+MOST = 32 << 20  # bytes: what three requests read, and what the sockets' buffers hold
 SLOW = {"hang", "drip headers", "drip body", "drip interim answers"}
 LARGE = {"endless", "gzip bomb"}
 
@@ -125,6 +126,7 @@ def test_a_peer_that_misbehaves_is_one_line_without_secrets(settings, peer, faul
         said = PEERS[peer](settings, "http", server.port)
         assert server.seen, "nothing was asked"
         assert server.target.seen == [], "the redirect was followed"
+        assert server.sent <= MOST, "more was read than what is too much"
     # A webhook's receiver says all with its status.
     if peer == "webhook" and said == "":
         assert fault in {*LARGE, "drip body", "html", "empty", "truncated", "other JSON", "deep JSON", "other packing",
