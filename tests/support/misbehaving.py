@@ -130,8 +130,8 @@ class _Peer(socketserver.BaseRequestHandler):
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """`seen`: the requests; `sent`: the bytes of the answers; `released` ends what hangs; `elsewhere`: the port to which
-    it redirects."""
+    """`seen`: the requests; `sent`: the bytes of the answers; `released` ends what hangs;
+    `elsewhere`: the port to which it redirects."""
 
     allow_reuse_address = True
     daemon_threads = True
