@@ -18,7 +18,7 @@ from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose
 __all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse", "read_text"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
-OWN = ("LaneGroup", "LocalMesh", "Rollout")
+OWN = ("LaneGroup", "LocalMesh", "Rollout", "RouteTest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from meshconfig.cli import main
 from meshconfig.cli.commands import app
 from meshconfig.groups import groups
 from meshconfig.load import parse
+from meshconfig.route_tests import cases
 from meshconfig.spec import LocalMesh
 from meshconfig.spec.base import validate
 
@@ -97,7 +98,7 @@ def test_an_ambiguous_kind_is_seen(line, ambiguous):
 
 
 COMMANDS = [
-    *("render", "lint", "explain", "graph", "links", "replicas"),
+    *("render", "lint", "explain", "test", "graph", "links", "replicas"),
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
     *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove"),
@@ -163,7 +164,7 @@ def specs():
     """Every whole document of ours that a page shows."""
     for page in PAGES:
         for block in re.findall(
-            r"^```yaml\n(apiVersion: graylane/v1\n.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE
+            r"^```yaml\n(apiVersion: graylane(?:\.dev)?/v1\n.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE
         ):
             yield pytest.param(block, id=str(page.relative_to(ROOT)))
 
@@ -173,6 +174,8 @@ def test_a_spec_that_a_page_shows_is_one(text):
     (document,) = parse(text, "page")
     if document.kind == "LocalMesh":
         validate(LocalMesh, document.value, document.locate)
+    elif document.kind == "RouteTest":
+        assert cases([document])
     else:
         assert groups([document])
 

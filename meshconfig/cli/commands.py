@@ -16,6 +16,7 @@ COMMANDS = {
     "render": "render:command",
     "lint": "lint:command",
     "explain": "explain:command",
+    "test": "route_test:command",
     "graph": "graph:command",
     "links": "links:command",
     "replicas": "replicas:command",

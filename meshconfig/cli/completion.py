@@ -13,6 +13,8 @@ import typer
 
 from meshconfig.errors import GraylaneError
 
+TESTS = "tests.yaml"  # the file with routing tests that is read where none is named
+
 
 def services(context: typer.Context, incomplete: str) -> list[str]:
     """Services of the spec."""
@@ -40,6 +42,15 @@ def new_lanes(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(incomplete, (name for name in _versions(context) if name not in there))
 
 
+def cases(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of the cases of routing tests."""
+    given = [name for name in context.params.get("tests") or ([TESTS] if Path(TESTS).is_file() else []) if name != "-"]
+    found = [one.value.get("spec") for one in _documents(given, "RouteTest")]
+    every = (case for spec in found if isinstance(spec, Mapping) for case in spec.get("cases") or ())
+    names = (case.get("name") for case in every if isinstance(case, Mapping))
+    return _beginning(incomplete, (name for name in names if isinstance(name, str)))
+
+
 def codes(incomplete: str) -> list[tuple[str, str]]:
     """The codes of lint's rules, with their titles."""
     from meshconfig.lint import rules
@@ -61,12 +72,17 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 
 def _specs(context: typer.Context) -> list[Any]:
     from meshconfig.cli.sources import DEFAULT
-    from meshconfig.load import load
 
     given = [*(context.params.get("file") or ()), *(context.params.get("more") or ())]
     files = [name for name in given if name != "-"] or ([DEFAULT] if Path(DEFAULT).is_file() else [])
+    return [one.value.get("spec") for one in _documents(files, "LaneGroup")]
+
+
+def _documents(files: Iterable[str], kind: str) -> list[Any]:
+    from meshconfig.load import load
+
     with suppress(GraylaneError):
-        return [one.value.get("spec") for one in load(files) if one.own and one.kind == "LaneGroup"]
+        return [one for one in load(files) if one.own and one.kind == kind]
     return []
 
 

@@ -1,24 +1,59 @@
 """`graylane diff` and `graylane plan`: what an apply would change, and in which steps."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context, Fast, connect, wanted
-from meshconfig.cli.common import Files, Output, OutputFormat, answering_by_exit_status, needs, stderr, stdout
+from meshconfig.cli.common import Files, answering_by_exit_status, needs, stderr, stdout
 from meshconfig.cli.console import Text
-from meshconfig.printable import say_json
+from meshconfig.errors import InputError
+from meshconfig.printable import put, say_json
 
 if TYPE_CHECKING:
+    from meshconfig.cli.against import Earlier
     from meshconfig.cluster.change import Prepared
     from meshconfig.cluster.plan import Step
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="OLD",
+        help="Compare with this and ask no cluster: a spec, a rendered directory, git:REVISION for the same files in "
+        "that revision, or git:REVISION:PATH.",
+        show_default=False,
+    ),
+]
+OutputFormat = Annotated[
+    Format,
+    typer.Option(
+        "--output", help="Output format: text for people, JSON for programs, Markdown for a comment on a pull request."
+    ),
+]
+ASSUMED = "that a cluster has exactly this, that no change is under way, and that new versions have ready Pods"
+
+
 @answering_by_exit_status()
-def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEXT) -> None:
+def diff(file: Files, against: Against = None, context: Context = None, output: OutputFormat = Format.TEXT) -> None:
     """Show what an apply would change, as a unified diff of the fields that graylane manages.
+
+    --against compares with earlier files in place of a cluster: docs/plan.md. Markdown shows who answers before and
+    after.
 
     Exit status: 0 if nothing differs, 1 if something does, 2 for every error, such as no cluster.
 
@@ -27,53 +62,119 @@ def diff(file: Files, context: Context = None, output: OutputFormat = Output.TEX
         graylane diff -f graylane.yaml
 
         graylane diff -f graylane.yaml --output json
+
+        graylane diff -f graylane.yaml --against git:main
+
+        graylane diff -f graylane.yaml --against k8s/mesh --output markdown
     """
-    prepared = _prepared(file, context)
-    found = [one for each in prepared for one in each.differences]
-    if output is Output.JSON:
+    change = _change(file, against, context)
+    found = [one for each in change.prepared for one in each.differences]
+    if output is not Format.MARKDOWN:
+        _print_notes(change)
+    if output is Format.JSON:
         say_json([one.as_json() for one in found])
+    elif output is Format.MARKDOWN:
+        put(_markdown("diff", change))
     else:
         out = stdout()
         for one in found:
-            for line in one.unified().splitlines():
+            for line in one.unified(change.before).splitlines():
                 out.print(Text(line, COLOURS.get(line[:1], "")))
         stderr().print(f"{len(found)} resources differ" if found else "no difference")
     sys.exit(1 if found else 0)
 
 
-def plan(file: Files, fast: Fast = False, context: Context = None, output: OutputFormat = Output.TEXT) -> None:
+def plan(
+    file: Files,
+    fast: Fast = False,
+    against: Against = None,
+    context: Context = None,
+    output: OutputFormat = Format.TEXT,
+) -> None:
     """Show the steps of an apply and their reasons. Lint checks the state of the routes after each step.
+
+    --against plans from earlier files in place of a cluster: docs/plan.md. Markdown shows who answers before and after.
 
     Examples:
 
         graylane plan -f graylane.yaml
 
         graylane plan -f graylane.yaml --fast --output json
+
+        graylane plan -f graylane.yaml --against git:origin/main --output markdown
     """
     from meshconfig.cluster.change import check_states
 
-    prepared = _prepared(file, context, fast=fast)
-    for one in prepared:
+    change = _change(file, against, context, fast=fast)
+    for one in change.prepared:
         check_states(one)
-    if output is Output.JSON:
-        say_json([_as_json(one) for one in prepared])
-        return
-    out = stdout()
-    for one in prepared:
-        for line, style in _lines(one):
-            out.print(Text(line, style))
+    if output is not Format.MARKDOWN:
+        _print_notes(change)
+    if output is Format.JSON:
+        say_json([_as_json(one) for one in change.prepared])
+    elif output is Format.MARKDOWN:
+        put(_markdown("plan", change))
+    else:
+        out = stdout()
+        for one in change.prepared:
+            for line, style in _lines(one):
+                out.print(Text(line, style))
 
 
-def _prepared(file: list[str], context: str | None, *, fast: bool = False) -> "list[Prepared]":
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is to be shown. `earlier`: what stands for the cluster; None where a cluster was asked."""
+
+    prepared: "Sequence[Prepared]"
+    earlier: "Earlier | None" = None
+
+    @property
+    def before(self) -> str:
+        """What the state before the change is called."""
+        return "old" if self.earlier else "live"
+
+    def notes(self) -> list[str]:
+        """What there is to know about the comparison, one sentence each."""
+        found = [note for one in self.prepared for note in one.notes]
+        if self.earlier is not None:
+            found += [*self.earlier.notes, *self.earlier.left([one.wanted for one in self.prepared])]
+            found.append(f"compared with {self.earlier.name} and no cluster: it is assumed {ASSUMED}")
+        return list(dict.fromkeys(found))
+
+
+def _change(file: list[str], against: str | None, context: str | None, *, fast: bool = False) -> _Change:
+    if against is not None and context is not None:
+        raise InputError.at("--against", "asks no cluster, so that --context is for nothing")
     with needs("mesh"):
         from meshconfig.cluster.change import prepare
     with batch():
         groups = wanted(file)
-        client = connect(context)
-        found = [prepare(client, one, fast=fast) for one in groups]
-    for note in dict.fromkeys(note for one in found for note in one.notes):
+        if against is not None:
+            from meshconfig.cli.against import read_against
+
+            earlier = read_against(against, file)
+            change = _Change(earlier.prepare(groups, fast=fast), earlier)
+        else:
+            client = connect(context)
+            change = _Change([prepare(client, one, fast=fast) for one in groups])
+    return change
+
+
+def _print_notes(change: _Change) -> None:
+    for note in change.notes():
         stderr().print(Text(note, "yellow"))
-    return found
+
+
+def _markdown(command: str, change: _Change) -> str:
+    from meshconfig.cli import markdown
+
+    earlier = change.earlier.groups if change.earlier else {}
+    sections = []
+    for one in change.prepared:
+        found = markdown.preview_of(one, earlier.get((one.wanted.namespace, one.wanted.group)))
+        section = markdown.plan_markdown(one, found) if command == "plan" else ""
+        sections.append(section or markdown.diff_markdown(one, found, change.before))
+    return markdown.comment(command, sections, change.notes())
 
 
 def _lines(prepared: "Prepared") -> list[tuple[str, str]]:
@@ -87,11 +188,12 @@ def _lines(prepared: "Prepared") -> list[tuple[str, str]]:
     lines += [(f"  {reason}", "dim") for reason in prepared.plan.reasons]
     for number, step in enumerate(steps, 1):
         lines.append((f"{number}. {step.title}: {step.why}", ""))
-        lines += [(f"     {what}", "dim") for what in _parts(step)]
+        lines += [(f"     {what}", "dim") for what in parts_of(step)]
     return lines + [(f"risk: {risk}", "yellow") for risk in prepared.plan.risks]
 
 
-def _parts(step: "Step") -> list[str]:
+def parts_of(step: "Step") -> list[str]:
+    """What a step does, in order, one line each."""
     parts = [f"write {name}" for wave in _names(step) for name in wave]
     parts += [f"delete {name}" for name in step.deletes]
     parts += [f"wait for a ready endpoint of {one.host} {one.name}" for one in step.new_subsets]

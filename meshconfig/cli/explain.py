@@ -10,11 +10,11 @@ import typer
 
 from meshconfig.cli import completion, explain_text
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Output, OutputFormat, needs, print_lines
-from meshconfig.cli.explain_input import NOTHING, Cluster, read
-from meshconfig.cli.explain_request import Asked, Hop, Names, request, unknown_lanes
+from meshconfig.cli.common import Output, OutputFormat, print_lines
+from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
+from meshconfig.explain import NOTHING, Asked, Hop, Names, request, unknown_lanes
 from meshconfig.printable import say_json
 from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, follow, near_misses, simulate
 
@@ -34,6 +34,27 @@ Files = Annotated[
         metavar="FILE",
         help="Specs, manifests, a directory of either, or - for standard input. Repeatable. "
         "Default: ./graylane.yaml, or none with --live.",
+        show_default=False,
+    ),
+]
+
+
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--namespace",
+        help="Namespace of manifests and of short names that name none; with --live, the one to read.",
+        show_default=False,
+    ),
+]
+AllNamespaces = Annotated[bool, typer.Option("-A", "--all-namespaces", help="With --live, read all namespaces.")]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="With --live, context in the kubeconfig. Default: its current context.",
         show_default=False,
     ),
 ]
@@ -102,30 +123,12 @@ def command(
             show_default=False,
         ),
     ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(
-            "-n",
-            "--namespace",
-            help="Namespace of manifests and of short names that name none; with --live, the one to read.",
-            show_default=False,
-        ),
-    ] = None,
+    namespace: Namespace = None,
     live: Annotated[
         bool, typer.Option("--live", help="Read what the cluster has now; files then take the place of what they name.")
     ] = False,
-    everywhere: Annotated[
-        bool, typer.Option("-A", "--all-namespaces", help="With --live, read all namespaces.")
-    ] = False,
-    context: Annotated[
-        str | None,
-        typer.Option(
-            "--context",
-            metavar="NAME",
-            help="With --live, context in the kubeconfig. Default: its current context.",
-            show_default=False,
-        ),
-    ] = None,
+    everywhere: AllNamespaces = False,
+    context: Context = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Show how Istio and Envoy would route one request, by specs, manifests of any origin, or what a cluster has.
@@ -153,7 +156,7 @@ def command(
         raise InputError.at("--all-namespaces", "is for --live")
     if not file and not live:
         file = [default_source()]
-    cluster = _cluster(context, None if everywhere else namespace or "default") if live else NOTHING
+    cluster = read_cluster(context, None if everywhere else namespace or "default") if live else NOTHING
     with batch():
         given = read(file or (), namespace or "default", cluster)
     names, headers = Names(given), _headers(header or ())
@@ -162,7 +165,7 @@ def command(
     decision = simulate(given.index, made)
     misses = near_misses(given.index, made, decision)
     notes = [*given.notes, *unknown_lanes(given, headers)]
-    hops = [names.hop(name.strip(), namespace) for name in chain.split(",")] if chain else []
+    hops = [_hop(names, name.strip(), namespace) for name in chain.split(",")] if chain else []
     steps = _steps(given.index, made, hops, names)
     if output is Output.JSON:
         shown = [_json_step(step, names, hops) for step in steps] if chain else _json(decision, misses, notes)
@@ -175,15 +178,10 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _cluster(context: str | None, namespace: str | None) -> Cluster:
-    """What a cluster has: one namespace and Istio's own, or all of them for None."""
-    from meshconfig.cli.cluster import connect
-
-    client = connect(context)
-    with needs("mesh"):
-        from meshconfig.cluster.snapshot import read_routing
-    found = read_routing(client, namespace)
-    return Cluster(found.manifests, found.whole, found.notes)
+def _hop(names: Names, name: str, namespace: str | None) -> Hop:
+    if (hop := names.hop(name, namespace)) is None:
+        raise InputError.at("--chain", names.unknown(name))
+    return hop
 
 
 def _steps(index: Index, made: Request, hops: Sequence[Hop], names: Names) -> tuple[Step, ...]:

@@ -1,62 +1,10 @@
-"""What `graylane explain` reads: specs and manifests from files, and the resources of a live cluster."""
+"""What `graylane explain` and `graylane test` read: files, and what a cluster has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from meshconfig.cli.common import readable
-from meshconfig.errors import InputError
-from meshconfig.groups import GROUP, Group, groups_among
-from meshconfig.istio import Resources
-from meshconfig.istio.resources import Manifest
-from meshconfig.load import Document, load
-from meshconfig.model import Model
-from meshconfig.render import render
-from meshconfig.simulate import Index
-
-
-@dataclass(frozen=True)
-class Given:
-    """All that a request is explained by.
-
-    Parameters:
-        groups: the specs.
-        resources: what the specs render to, the manifests, and what a cluster has.
-        files: the names of the files, for messages.
-        only_specs: nothing but specs was given, so that what they name is known to exist.
-        notes: what of a cluster could not be read, one sentence each.
-    """
-
-    groups: tuple[Group, ...]
-    resources: Resources
-    files: str
-    only_specs: bool
-    notes: tuple[str, ...] = ()
-    index: Index = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "index", Index(self.resources))
-
-    @property
-    def models(self) -> list[Model]:
-        return [one.model for one in self.groups]
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """What was read from a cluster.
-
-    Parameters:
-        manifests: its resources.
-        whole: the namespaces of which everything was read.
-        notes: what could not be read, one sentence each.
-    """
-
-    manifests: Sequence[Manifest] = ()
-    whole: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
-
-
-NOTHING = Cluster()
+from meshconfig.cli.common import needs, readable
+from meshconfig.explain import NOTHING, Cluster, Given, given_by
+from meshconfig.load import load
 
 
 def read(files: Sequence[str], namespace: str, cluster: Cluster = NOTHING) -> Given:
@@ -69,18 +17,15 @@ def read(files: Sequence[str], namespace: str, cluster: Cluster = NOTHING) -> Gi
     Raises:
         InputError: a file cannot be read, or a document in it is neither a manifest nor a valid spec.
     """
-    documents = readable(load(files), files) if files else []
-    specs = groups_among(documents)
-    others = [one for one in documents if not one.own]
-    if not specs and not others and not cluster.manifests and not cluster.notes:
-        raise InputError.at(", ".join(files) or "--live", f"no document of kind {GROUP} and no manifest here")
-    made = render([one.model for one in specs])
-    # The last of a resource counts: a file's replaces the cluster's, and what a spec renders to replaces both.
-    given: list[Manifest | tuple[Manifest, Document]] = [
-        *cluster.manifests,
-        *((one.value, one) for one in others),
-        *made,
-    ]
-    resources = Resources.parse(given, default_namespace=namespace, whole=cluster.whole)
-    only_specs = bool(specs) and not others and cluster is NOTHING
-    return Given(tuple(specs), resources, ", ".join(files), only_specs, cluster.notes)
+    return given_by(readable(load(files), files) if files else [], files, namespace, cluster)
+
+
+def read_cluster(context: str | None, namespace: str | None) -> Cluster:
+    """What a cluster has: one namespace and Istio's own, or all of them for None."""
+    from meshconfig.cli.cluster import connect
+
+    client = connect(context)
+    with needs("mesh"):
+        from meshconfig.cluster.snapshot import read_routing
+    found = read_routing(client, namespace)
+    return Cluster(found.manifests, found.whole, found.notes)

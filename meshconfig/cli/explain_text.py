@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from meshconfig.cli.common import Line
-from meshconfig.cli.explain_request import Hop, Names
+from meshconfig.explain import Hop, Names
 from meshconfig.simulate import Decision, Destination, NearMiss, Outcome, Request, RouteRef, Step, loss
 
 # Of a spec it is known that what it names exists, so that only these are told.

@@ -7,7 +7,7 @@ import yaml
 from pydantic import Field, TypeAdapter
 
 from meshconfig.printable import say_json
-from meshconfig.spec import LaneGroup, LocalMesh, Rollout
+from meshconfig.spec import LaneGroup, LocalMesh, Rollout, RouteTest
 
 
 def command() -> None:
@@ -26,7 +26,7 @@ def command() -> None:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every document of a spec satisfies, with a description of each field."""
-    documents = Annotated[LaneGroup | LocalMesh | Rollout, Field(discriminator="kind")]
+    documents = Annotated[LaneGroup | LocalMesh | Rollout | RouteTest, Field(discriminator="kind")]
     schema = TypeAdapter[Any](documents).json_schema(by_alias=True)
     texts = yaml.safe_load(files("meshconfig.spec").joinpath("descriptions.yaml").read_text("utf-8"))
     for name, model in schema["$defs"].items():

@@ -47,11 +47,15 @@ class ResourceDiff:
         """The fields that differ. Lists of equal length are compared item by item, others as a whole."""
         return list(_fields(_said(self.live), _said(self.wanted), ()))
 
-    def unified(self) -> str:
-        """A unified diff of the live and the wanted resource as YAML."""
+    def unified(self, live: str = "live") -> str:
+        """A unified diff of the live and the wanted resource as YAML.
+
+        Parameters:
+            live: what the first of the two is called.
+        """
         before, after = (to_yaml([one]).splitlines(keepends=True) if one else [] for one in (self.live, self.wanted))
         name = f"{self.key.kind}/{self.key.namespace}/{self.key.name}"
-        return "".join(difflib.unified_diff(before, after, f"live/{name}", f"wanted/{name}"))
+        return "".join(difflib.unified_diff(before, after, f"{live}/{name}", f"wanted/{name}"))
 
     def as_json(self) -> dict[str, Any]:
         """{"kind", "namespace", "name", "change", "fields": [{"path", "live", "wanted"}]}"""

@@ -1,7 +1,7 @@
 """The spec that a user writes, as pydantic models. docs/spec.md describes its fields.
 
-The models of Rollout, LocalMesh and Istio's policies are imported when they are first named. Building them takes time,
-and compiling a group without a policy needs none of them.
+The models of Rollout, LocalMesh, RouteTest and Istio's policies are imported when they are first named. Building them
+takes time, and compiling a group without a policy needs none of them.
 """
 
 from importlib import import_module
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshconfig.spec.istio_policy import Policy, TrafficPolicy
     from meshconfig.spec.local_mesh import LocalMesh
     from meshconfig.spec.rollout import Rollout
+    from meshconfig.spec.route_test import RouteTest
 
 __all__ = [
     "API_VERSION",
@@ -42,6 +43,7 @@ __all__ = [
     "PathRoute",
     "Policy",
     "Rollout",
+    "RouteTest",
     "ServiceInGroup",
     "ServiceSpec",
     "StringMatch",
@@ -52,6 +54,7 @@ _ON_DEMAND = {
     "LocalMesh": "meshconfig.spec.local_mesh",
     "Policy": "meshconfig.spec.istio_policy",
     "Rollout": "meshconfig.spec.rollout",
+    "RouteTest": "meshconfig.spec.route_test",
     "TrafficPolicy": "meshconfig.spec.istio_policy",
 }
 

@@ -16,12 +16,12 @@ from foreign_styles import cases
 from kubernetes.client import ApiClient
 from mesh_cluster import acknowledged, gateway_address, kubectl, until
 
-from meshconfig.cli.explain_input import Cluster, read
-from meshconfig.cli.explain_request import Asked, Names, request
+from meshconfig.cli.explain_input import read
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.rights import Account, account, for_cluster, for_root
 from meshconfig.cluster.snapshot import read_routing
 from meshconfig.errors import ApiError, ClusterError
+from meshconfig.explain import Asked, Cluster, Names, request
 from meshconfig.simulate import Destination, DirectResponse, Failure, Passthrough, Redirect, simulate
 
 pytestmark = pytest.mark.cluster

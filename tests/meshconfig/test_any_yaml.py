@@ -153,7 +153,8 @@ class TestForeignDocuments:
         file = folder / "z-service.yaml"
         file.write_text(SPEC.replace("kind: LaneGroup\n", "").replace("apiVersion: graylane/v1\n", ""))
         code, _, err = graylane("render", file)
-        assert (code, err) == (2, f"{file}:1: kind: this field is required: LaneGroup or LocalMesh or Rollout\n")
+        kinds = "LaneGroup or LocalMesh or Rollout or RouteTest"
+        assert (code, err) == (2, f"{file}:1: kind: this field is required: {kinds}\n")
 
     def test_the_rollout_of_another_controller_is_not_taken_for_ours(self, graylane, folder):
         argo = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: cat}\nspec: {replicas: 1}\n"

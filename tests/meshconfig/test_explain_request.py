@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from istio_world import gateway, in_mesh, says, service, virtual_service
 
 from meshconfig.cli.explain_input import read
-from meshconfig.cli.explain_request import Asked, Names, request
 from meshconfig.errors import InputError
+from meshconfig.explain import Asked, Names, request
 from meshconfig.simulate import near_misses, simulate
 
 LABEL = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)

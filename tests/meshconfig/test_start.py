@@ -69,6 +69,8 @@ def under(loaded, names):
         (["render", *SPEC], NOBODYS | SIMULATION),
         (["explain", *SPEC, *ASKED], NOBODYS),
         (["explain", *SPEC, *ASKED, "--output", "json"], NOBODYS),
+        (["test", *SPEC, "-t", str(ROOT / "examples" / "cat-mouse" / "tests.yaml")], NOBODYS),
+        (["test", *SPEC, "-t", str(ROOT / "examples" / "cat-mouse" / "tests.yaml"), "--output", "junit"], NOBODYS),
         (["--help"], (NOBODYS | SIMULATION | SPECS) - HELP),
         (["render", "--help"], (NOBODYS | SIMULATION) - HELP),
         (["--version"], NOBODYS | SIMULATION | SPECS),
@@ -162,6 +164,9 @@ class TestNames:
         (tmp_path / "graylane.yaml").write_text(spec)
         (tmp_path / "other.yaml").write_text(spec.replace("cat:", "dog:").replace("gray: {labels", "blue: {labels"))
         (tmp_path / "broken.yaml").write_text("a: [")
+        tests = "apiVersion: graylane.dev/v1\nkind: RouteTest\nspec: {cases: [%s]}\n"
+        (tmp_path / "tests.yaml").write_text(tests % "{name: alpha}, {name: axis}, {}, 1, {name: 2}")
+        (tmp_path / "more.yaml").write_text(tests % "{name: beta}")
         monkeypatch.chdir(tmp_path)
 
     @pytest.mark.parametrize(
@@ -180,6 +185,10 @@ class TestNames:
             ("graylane lane add -f other.yaml b", ["blue"]),
             ("graylane replicas m", ["mouse"]),
             ("graylane explain --from m", ["mouse"]),
+            ("graylane test --output j", ["json", "junit"]),
+            ("graylane test --case a", ["alpha", "axis"]),
+            ("graylane test -t more.yaml --case b", ["beta"]),
+            ("graylane plan --output m", ["markdown"]),
             ("graylane lint --ignore GL20", [f"GL20{number}" for number in range(1, 10)]),
             ("graylane lint --explain GL601", ["GL601"]),
         ],

@@ -1,6 +1,7 @@
 """Changes a cluster to match a spec: prepare (read, compare, plan), check, then run the steps."""
 
 from meshconfig.cluster.change.check import Refusal, check_states
+from meshconfig.cluster.change.offline import group_of, prepare_offline
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
 from meshconfig.cluster.change.prepare import NotAllowedError, Prepared, Wanted, prepare
 from meshconfig.cluster.change.rollback_target import rollback_target
@@ -17,6 +18,8 @@ __all__ = [
     "Watcher",
     "carry_out",
     "check_states",
+    "group_of",
     "prepare",
+    "prepare_offline",
     "rollback_target",
 ]

@@ -149,8 +149,23 @@ def prepare(
     known = frozenset(name for name in found if name.namespace in places)
     live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
     owned.check_free(live, resources, wanted.group)
+    settled = _settled(past) and not _fresh(past, drain)
+    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=settled)
+    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past, found - known)
+
+
+def steps_to(tables: RoutingState, live: State, model: Model, lower: Lower, *, fast: bool, settled: bool) -> Plan:
+    """The plan from live resources to tables.
+
+    Parameters:
+        model: that of the wanted spec.
+        fast, settled: as for `plan`.
+
+    Raises:
+        OversizedError: a resource is larger than what an API server stores.
+    """
     steps = plan(
-        backend().lift(live.state.values(), model.tag),
+        backend().lift(live.values(), model.tag),
         tables,
         lower=lower,
         tag=model.tag,
@@ -158,11 +173,11 @@ def prepare(
         depth=depths(model),
         called=called(model),
         fast=fast,
-        settled=_settled(past) and not _fresh(past, drain),
+        settled=settled,
     )
     if large := next(too_large(steps.steps), None):
         raise OversizedError(f"nothing was changed: the spec makes {large}: spread the routes over several entries")
-    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past, found - known)
+    return steps
 
 
 def _namespaces(described: RoutingState, lower: Lower) -> set[str]:
