@@ -41,8 +41,11 @@ def replica_counts(weights: Mapping[str, int], total: int) -> list[Count]:
         raise InputError.at("--total", f"{total} Pods are too few for {len(serving)} versions with a weight")
     whole = sum(serving.values())
     wanted = {version: Fraction(weights[version], whole) for version in weights}
-    counts = {version: int(version in serving) for version in weights}
-    for _ in range(total - len(serving)):
+    # What each version gets in any case; the neediest get the rest one by one. At the end no version misses as many as
+    # there are versions, so that no start is too high, and the time does not grow with `total`.
+    sure = {version: int(wanted[version] * total) - len(serving) for version in weights}
+    counts = {version: max(1, sure[version]) if version in serving else 0 for version in weights}
+    for _ in range(total - sum(counts.values())):
         neediest = max(serving, key=lambda version: (wanted[version] * total - counts[version], serving[version]))
         counts[neediest] += 1
     return [Count(version, counts[version], wanted[version], Fraction(counts[version], total)) for version in weights]

@@ -41,3 +41,10 @@ def test_the_error_that_is_left_is_told():
 def test_too_few_pods_are_refused():
     with pytest.raises(InputError, match="1 Pods are too few for 2 versions"):
         replica_counts({"v1": 90, "v2": 10}, 1)
+
+
+@given(WEIGHTS, st.integers(3, 10**40))
+def test_any_number_of_pods_is_shared_at_once(weights, total):
+    counts = replica_counts(weights, total)
+    assert sum(count.replicas for count in counts) == total
+    assert all(abs(count.got - count.wanted) * total < len(counts) + 1 for count in counts)
