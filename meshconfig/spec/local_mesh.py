@@ -3,7 +3,7 @@
 import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict, said
 from meshconfig.spec.match import SLASH
@@ -21,7 +21,15 @@ def _words(value: Any) -> Any:
 
 Command = Annotated[tuple[str, ...], BeforeValidator(_words, json_schema_input_type=str | list[str])]
 _ADDRESS = said(r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$", "HOST:PORT, such as 127.0.0.1:9105")
-Address = Annotated[str, StringConstraints(pattern=_ADDRESS)]
+
+
+def _has_port(address: str) -> str:
+    if not 1 <= (port := int(address.rpartition(":")[2])) <= 65535:
+        raise ValueError(f"takes a port from 1 to 65535, not {port}")
+    return address
+
+
+Address = Annotated[str, StringConstraints(pattern=_ADDRESS), AfterValidator(_has_port)]
 
 
 class Workload(Strict):

@@ -359,6 +359,19 @@ def test_a_local_mesh_and_a_kubeconfig_are_read_within_the_bounds(graylane, tmp_
     assert (code, err.partition(": ")[0]) == (2, "config:7")
 
 
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+def test_an_address_of_a_local_process_has_a_port(graylane, tmp_path, monkeypatch, port):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "graylane.yaml").write_text(SPEC)
+    (tmp_path / "local.yaml").write_text(
+        "apiVersion: graylane/v1\nkind: LocalMesh\nmetadata: {name: pets, namespace: demo}\n"
+        f'spec:\n  workloads: {{cat: {{prod: {{address: "127.0.0.1:{port}"}}}}}}\n'
+    )
+    code, _, err = graylane("local", "up")
+    said_ = f"local.yaml:5: spec.workloads.cat.prod.address: takes a port from 1 to 65535, not {port}"
+    assert (code, err.splitlines()[-1]) == (2, said_)
+
+
 def test_completion_of_a_hostile_spec_is_silent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "graylane.yaml").write_text(HOSTILE["laughs in kind"])
