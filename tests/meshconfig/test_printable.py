@@ -132,7 +132,7 @@ PACKAGE = Path(meshconfig.__file__).parent
 HOMES = {"printable.py", "cli/console.py"}
 PRINTERS = {"print", "echo", "secho", "print_exc", "rprint"}
 # What gives text that its own format has escaped.
-WRITERS = {"escape", "to_yaml", "report", "_spec", "_line", "_help", "_explained", "json_text"}
+WRITERS = {"escape", "to_yaml", "report", "junit", "_markdown", "_spec", "_line", "_help", "_explained", "json_text"}
 RICH = {"Text", "Table", "Console", "Markdown", "Panel", "print"}
 
 
