@@ -52,7 +52,7 @@ def said(pattern: str, words: str) -> str:
     Returns:
         The pattern.
     """
-    _WORDS[pattern] = words
+    assert _WORDS.setdefault(pattern, words) == words, f"{pattern} is said in other words: write one of the two anew"
     return pattern
 
 

@@ -48,7 +48,7 @@ _LANE_HOSTS = said(
     rf"^([-a-z0-9]*\{{lane\}}[-a-z0-9]*)(\.{_LABEL})+$",
     "a host with {lane} in its first part, such as {lane}.shop.example.com or shop-{lane}.example.com",
 )
-_COOKIE = said(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "the name of a cookie, such as lane, without a space, = or ;")
+_COOKIE = said(r"^[!#$%&'*+.^_`|~A-Za-z0-9-]+$", "the name of a cookie, such as lane, without a space, = or ;")
 _LINKS = said(r"^(/[A-Za-z0-9._~-]+)+$", "a path such as /.lane, without / at its end")
 
 # These headers cannot carry the tag: an entry overwrites and removes the tag's header, which would break their use. A
