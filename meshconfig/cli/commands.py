@@ -13,6 +13,8 @@ from meshconfig.printable import say
 
 # What a user types, and where it is. Summaries are in summaries.json: `make golden` writes it from the commands' help.
 COMMANDS = {
+    "init": "init:command",
+    "import": "import_:command",
     "render": "render:command",
     "lint": "lint:command",
     "explain": "explain:command",

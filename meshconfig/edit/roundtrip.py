@@ -74,7 +74,7 @@ class _Change:
             elif name not in old or old[name] != value:  # a new field, or one that came from a merge key
                 like = node[before] if before is not None else next(iter(node.values()))
                 place = list(node).index(before) + 1 if before is not None else 0
-                node.insert(place, _scalar(name), self._made(value, like))
+                node.insert(place, scalar(name), self._made(value, like))
             else:
                 continue
             before = name
@@ -90,13 +90,13 @@ class _Change:
                 items.fa.set_flow_style()
             return items
         if not isinstance(value, dict):
-            return _scalar(value, like)
+            return scalar(value, like)
         if not isinstance(like, CommentedMap) or not like or (_is_leaf(value) and not _is_leaf(like)):
             like = CommentedMap()
             like.fa.set_flow_style() if self.braces else like.fa.set_block_style()
         made = CommentedMap()
         for name, part in value.items():
-            made[_scalar(name)] = self._made(part, like.get(name, next(iter(like.values()), None)))
+            made[scalar(name)] = self._made(part, like.get(name, next(iter(like.values()), None)))
         if like.fa.flow_style():
             made.fa.set_flow_style()
         return made
@@ -106,7 +106,12 @@ def _is_leaf(value: dict[str, Any]) -> bool:
     return not any(isinstance(part, dict | list) for part in value.values())
 
 
-def _scalar(value: Any, like: Any = None) -> Any:
+def scalar(value: Any, like: Any = None) -> Any:
+    """A value as ruamel.yaml writes it, so that every YAML version reads it as it is.
+
+    Parameters:
+        like: the scalar whose quotes it takes.
+    """
     if not isinstance(value, str):
         return PlainScalarString(json.dumps(value))
     if isinstance(like, SingleQuotedScalarString) and value.isprintable():

@@ -23,11 +23,11 @@ from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 Weight = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Weights = dict[str, Weight]
 # A tag's value is LANE or LANE.GENERATION, so a lane's name has no dot.
-_LANE = said(
+LANE_NAME = said(
     r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$",
     "a name of letters, digits, - and _, at most 63, without a dot",
 )
-LaneName = Annotated[str, StringConstraints(pattern=_LANE)]
+LaneName = Annotated[str, StringConstraints(pattern=LANE_NAME)]
 HOST = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*)$"
 said(HOST, "a host such as shop.example.com, *.example.com or *, in lower case, without http://, port and path")
 _NAME = said(

@@ -1,0 +1,203 @@
+"""`graylane import`: a spec from the VirtualServices, DestinationRules and Gateways that are there."""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from meshconfig.cli.batch import batch
+from meshconfig.cli.cluster import Context
+from meshconfig.cli.explain_input import read, read_cluster
+from meshconfig.explain import NOTHING, Given
+from meshconfig.cli.new_file import Force, put
+from meshconfig.errors import InputError
+from meshconfig.importing import Difference, Imported, NothingToSayError, import_group
+from meshconfig.importing.text import text
+from meshconfig.istio import VirtualService
+from meshconfig.load import FieldPath
+from meshconfig.render import MANAGED_BY
+from meshconfig.simulate import Decision, Request
+from meshconfig.spec.base import LABEL
+
+SHOWN = 20  # differences that are printed
+FAILED = 1
+
+
+def command(
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Manifest, directory of manifests, or - for standard input. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Read what the cluster has in the namespace -n.")] = False,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            "--namespace",
+            help="Namespace of the group, and of manifests that name none. Default: that of most VirtualServices.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="NAME", help="Name of the group. Default: its namespace.", show_default=False),
+    ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            "--tag",
+            metavar="HEADER",
+            help="Header that carries the tag. Default: the one by which most routes tell subsets apart.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output-file", metavar="FILE", help="Write the spec to FILE.", show_default=False),
+    ] = None,
+    force: Force = False,
+    context: Context = None,
+) -> None:
+    """Make a spec from existing VirtualServices, DestinationRules and Gateways, and compare both.
+
+    Give the Services and Deployments too: they tell ports and Pods. What a spec cannot say is listed with its place and
+    left alone. Then generated requests are asked of the resources as they are and of those with the spec's in place.
+    `graylane apply --adopt` takes the group over.
+
+    Exit status: 1 if a request would be answered in another way, else 0.
+
+    Examples:
+
+        graylane import -f k8s/ -o graylane.yaml
+
+        graylane import --live -n demo --group shop -o graylane.yaml
+
+        graylane import -f k8s/ --tag x-version
+    """
+    if not file and not live:
+        raise InputError.at("FILE", "is missing: name manifests by -f, or give --live for those of the cluster")
+    if live and not namespace:
+        raise InputError.at("--live", "needs -n NAMESPACE, the one to import")
+    cluster = read_cluster(context, namespace) if live else NOTHING
+    with batch():
+        given = read(file or (), namespace or "default", cluster)
+        _check(given)
+        where = namespace or _namespace(given)
+        try:
+            found = import_group(
+                given.resources, group_name(group or where), where, tag, _wanted(where) if live else _every
+            )
+        except NothingToSayError as error:
+            lines = "".join(f"\n  {one}" for one in error.unsaid)
+            raise InputError.at(given.files or "--live", f"nothing here that a spec can say{lines}") from None
+    for note in given.notes:
+        print(f"note: {note}", file=sys.stderr)
+    put(written(found, given.files or f"the cluster, namespace {where}"), output, force=force)
+    for line in report(found):
+        print(line, file=sys.stderr)
+    if found.proof.wrong:
+        raise typer.Exit(FAILED)
+
+
+def _every(resource: VirtualService) -> bool:
+    return True
+
+
+def _wanted(namespace: str) -> Callable[[VirtualService], bool]:
+    """Whether a resource of the cluster is to be imported: it is of this namespace and of no group yet."""
+    return lambda one: one.namespace == namespace and one.metadata.labels.get(MANAGED_BY) != "graylane"
+
+
+def _check(given: Given) -> None:
+    if given.groups:
+        raise InputError.at(given.files, "has a spec of graylane already: import takes manifests alone")
+    if not given.resources.virtual_services:
+        raise InputError.at(given.files or "--live", "has no VirtualService; `graylane init` makes a spec without any")
+
+
+def _namespace(given: Given) -> str:
+    found = Counter(one.namespace for one in given.resources.virtual_services)
+    return min(found, key=lambda name: (-found[name], name))
+
+
+def group_name(name: str) -> str:
+    """The name of a group, as an option gives it.
+
+    Raises:
+        InputError: a group cannot have this name.
+    """
+    if not re.search(LABEL, name):
+        raise InputError.at("--group", f"takes a name of lower-case letters, digits and -, not {name!r}")
+    return name
+
+
+def written(found: Imported, source: str) -> str:
+    """The spec as YAML.
+
+    Parameters:
+        source: where the resources come from, for the heading.
+    """
+    comments: dict[FieldPath, list[str]] = {}
+    if found.fitted.found.choices:
+        comments["spec", "lanes"] = found.fitted.found.choices
+    for service in found.fitted.found.services.values():
+        if service.choices:
+            comments["spec", "services", service.name] = service.choices
+    if found.fitted.found.entries:
+        tag = found.fitted.model.tag
+        comments["spec", "entries"] = [
+            f"Entries set and remove the header {tag} and W3C baggage: docs/compile.md, At an entry."
+        ]
+    return text(found.fitted.value, [f"Imported by `graylane import` from {source}."], comments)
+
+
+def report(found: Imported) -> Iterator[str]:
+    """What was left alone, what the group replaces, and the result of the comparison, a line each."""
+    for one in found.fitted.unsaid:
+        yield f"left alone: {one}"
+    for name in found.assumed:
+        yield f"assumed: Gateway {name}, which is not given, serves every host on port 80"
+    yield f"replaces: {', '.join(map(str, found.replaced)) or 'nothing'}"
+    proof = found.proof
+    if proof.tags:
+        tag = found.fitted.model.tag
+        yield f"header: {proof.tags} requests leave an entry with another {tag} or baggage; no later service minds"
+    yield from _differences("new", [one for one in proof.differences if one.new_tag])
+    yield from _differences("differs", proof.wrong)
+    result = f"{sum(one.count for one in proof.wrong)} differ" if proof.wrong else "all decided as before"
+    undecided = f", {proof.undecided} of them undecided before and after" if proof.undecided else ""
+    yield f"compared: {proof.asked} requests, {result}{undecided}"
+
+
+def _differences(word: str, found: Sequence[Difference]) -> Iterator[str]:
+    for one in found[:SHOWN]:
+        more = f" (and {one.count - 1} more like it)" if one.count > 1 else ""
+        yield f"{word}: {_asked(one.request)}: {one.what}{more}"
+        yield f"  before: {_answer(one.before)}"
+        yield f"  after:  {_answer(one.after)}"
+    if len(found) > SHOWN:
+        yield f"{word}: {len(found) - SHOWN} more kinds of requests"
+
+
+def _asked(request: Request) -> str:
+    headers = "".join(f" -H {name}:{value}" for name, value in request.pairs)
+    sender = f"at Gateway {request.gateway}" if request.gateway else f"from namespace {request.source_namespace}"
+    port = f":{request.port}" if request.port else ""
+    return f"{request.method} {request.scheme}://{request.host}{port}{request.path}{headers} {sender}"
+
+
+def _answer(decision: Decision) -> str:
+    shares = [
+        f"{one.outcome}" + (f" {float(one.probability):.0%}" if len(decision.shares) > 1 else "")
+        for one in decision.shares
+    ]
+    return f"{', '.join(shares)} by {decision.route or 'no route'}"

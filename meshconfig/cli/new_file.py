@@ -1,0 +1,48 @@
+"""Files that a command makes anew: written whole or not at all, and never over one that is there without --force."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshconfig.atomic import replace_file
+from meshconfig.errors import InputError
+
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+
+
+def check_free(*paths: Path, force: bool) -> None:
+    """Check that no file is replaced unasked.
+
+    Raises:
+        InputError: a file is there already, or its directory is not.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise InputError.at(str(path), "is there already; --force replaces it")
+        if path.is_dir():
+            raise InputError.at(str(path), "is a directory; name a file")
+        if not path.parent.is_dir():
+            raise InputError.at(str(path), f"there is no directory {path.parent}")
+
+
+def put(text: str, file: str | None, *, force: bool) -> None:
+    """Print a text, or write it to a file.
+
+    Parameters:
+        file: None or `-` for standard output.
+
+    Raises:
+        InputError: the file is there already, or cannot be written.
+    """
+    if file in (None, "-"):
+        print(text, end="")
+        return
+    path = Path(str(file))
+    check_free(path, force=force)
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise InputError.at(str(path), error.strerror or str(error)) from None
+    print(f"{path} written", file=sys.stderr)

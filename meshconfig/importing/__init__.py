@@ -1,0 +1,26 @@
+"""Turns existing resources of Istio into a spec, and compares what both do to requests. Pure.
+
+resources → tables (a VirtualService as mesh and Gateways see it; said: what a spec cannot say)
+          → mesh, entries, services (what they say of a group) → fit (until all that is left can be said)
+          → lanes, spec (the document) → text (YAML with comments)
+replaced: the resources whose place the group takes
+requests, samples → proof: the same requests to both, and where the answers differ
+"""
+
+from meshconfig.importing.fit import Fitted, NothingToSayError
+from meshconfig.importing.importer import Imported, import_group
+from meshconfig.importing.proof import Difference, Proof, compare
+from meshconfig.importing.replaced import replaced
+from meshconfig.importing.said import Unsaid
+
+__all__ = [
+    "Difference",
+    "Fitted",
+    "Imported",
+    "NothingToSayError",
+    "Proof",
+    "Unsaid",
+    "compare",
+    "import_group",
+    "replaced",
+]

@@ -1,0 +1,44 @@
+"""What a spec renders to, imported again, decides as before."""
+
+from pathlib import Path
+
+import pytest
+
+from meshconfig.groups import read
+from meshconfig.importing import import_group
+from meshconfig.istio import Resources
+from meshconfig.render import render
+
+ROOT = Path(__file__).parents[3]
+SPECS = sorted([*ROOT.glob("examples/*/graylane*.yaml"), *(ROOT / "tests" / "golden").glob("*/in.yaml")])
+OUTSIDE = "api.example.org"  # a service outside the cluster, of which import makes none
+
+
+def imported(group):
+    resources = Resources.parse(render([group.model]))
+    return import_group(resources, group.spec.metadata.name, group.spec.metadata.namespace)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_a_spec_renders_to_is_imported_and_decides_alike(spec: Path):
+    for group in read([str(spec)]):
+        found = imported(group)
+        assert found.proof.asked > 0
+        assert [one.what for one in found.proof.wrong] == []
+        assert all(OUTSIDE in one.why for one in found.fitted.unsaid)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_imported_spec_has_the_same_services_versions_lanes_and_entries(spec: Path):
+    for group in read([str(spec)]):
+        was, found = group.spec.spec, imported(group).fitted.value["spec"]
+        hosts = {one.host for one in was.services.values() if one.host != OUTSIDE}
+        assert {one["host"] for one in found["services"].values()} == hosts
+        assert [one["hosts"] for one in found.get("entries", [])] == [list(one.hosts) for one in was.entries]
+        inside = [one for one in was.services.values() if one.host != OUTSIDE]
+        for service in inside:
+            same = next(one for one in found["services"].values() if one["host"] == service.host)
+            assert {name: one["labels"] for name, one in same["versions"].items()} == {
+                name: one.labels for name, one in service.versions.items()
+            }
+        assert set(was.lanes) <= {*found["lanes"], was.tag.default}
