@@ -98,6 +98,7 @@ def test_an_ambiguous_kind_is_seen(line, ambiguous):
 
 
 COMMANDS = [
+    *("init", "import"),
     *("render", "lint", "explain", "test", "graph", "links", "replicas"),
     *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
     *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),

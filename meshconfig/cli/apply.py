@@ -27,6 +27,8 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
 
         graylane apply -f graylane.yaml --dry-run
 
+        graylane apply -f graylane.yaml --adopt
+
         kubectl -n istio-system port-forward deploy/istiod 15014 &
 
         graylane apply -f graylane.yaml --istiod http://127.0.0.1:15014 --drain 30

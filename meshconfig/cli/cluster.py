@@ -36,7 +36,13 @@ Fast = Annotated[
         "--fast", help="Skip the consistent change: fewer steps, but one request may meet both old and new routes."
     ),
 ]
-Adopt = Annotated[bool, typer.Option("--adopt", help="Take over fields and resources that other field managers own.")]
+Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt",
+        help="Take over fields and resources that others own, and replace those that route the group's hosts.",
+    ),
+]
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take over the group's lock from a process that has stopped running.")
 ]

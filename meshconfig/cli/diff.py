@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.cluster import Context, Fast, connect, wanted
+from meshconfig.cli.cluster import Adopt, Context, Fast, connect, wanted
 from meshconfig.cli.common import Files, answering_by_exit_status, needs, stderr, stdout
 from meshconfig.cli.console import Text
 from meshconfig.errors import InputError
@@ -49,7 +49,13 @@ ASSUMED = "that a cluster has exactly this, that no change is under way, and tha
 
 
 @answering_by_exit_status()
-def diff(file: Files, against: Against = None, context: Context = None, output: OutputFormat = Format.TEXT) -> None:
+def diff(
+    file: Files,
+    against: Against = None,
+    adopt: Adopt = False,
+    context: Context = None,
+    output: OutputFormat = Format.TEXT,
+) -> None:
     """Show what an apply would change, as a unified diff of the fields that graylane manages.
 
     --against compares with earlier files in place of a cluster: docs/plan.md. Markdown shows who answers before and
@@ -67,7 +73,7 @@ def diff(file: Files, against: Against = None, context: Context = None, output: 
 
         graylane diff -f graylane.yaml --against k8s/mesh --output markdown
     """
-    change = _change(file, against, context)
+    change = _change(file, against, context, adopt=adopt)
     found = [one for each in change.prepared for one in each.differences]
     if output is not Format.MARKDOWN:
         _print_notes(change)
@@ -88,6 +94,7 @@ def plan(
     file: Files,
     fast: Fast = False,
     against: Against = None,
+    adopt: Adopt = False,
     context: Context = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:
@@ -101,11 +108,13 @@ def plan(
 
         graylane plan -f graylane.yaml --fast --output json
 
+        graylane plan -f graylane.yaml --adopt
+
         graylane plan -f graylane.yaml --against git:origin/main --output markdown
     """
     from meshconfig.cluster.change import check_states
 
-    change = _change(file, against, context, fast=fast)
+    change = _change(file, against, context, fast=fast, adopt=adopt)
     for one in change.prepared:
         check_states(one)
     if output is not Format.MARKDOWN:
@@ -142,9 +151,13 @@ class _Change:
         return list(dict.fromkeys(found))
 
 
-def _change(file: list[str], against: str | None, context: str | None, *, fast: bool = False) -> _Change:
+def _change(
+    file: list[str], against: str | None, context: str | None, *, fast: bool = False, adopt: bool = False
+) -> _Change:
     if against is not None and context is not None:
         raise InputError.at("--against", "asks no cluster, so that --context is for nothing")
+    if against is not None and adopt:
+        raise InputError.at("--against", "asks no cluster, so that --adopt finds nothing to take over")
     with needs("mesh"):
         from meshconfig.cluster.change import prepare
     with batch():
@@ -156,7 +169,7 @@ def _change(file: list[str], against: str | None, context: str | None, *, fast: 
             change = _Change(earlier.prepare(groups, fast=fast), earlier)
         else:
             client = connect(context)
-            change = _Change([prepare(client, one, fast=fast) for one in groups])
+            change = _Change([prepare(client, one, fast=fast, adopt=adopt) for one in groups])
     return change
 
 

@@ -19,7 +19,8 @@ def command(
         typer.Option(
             "--to",
             metavar="N",
-            help="Revision number from `graylane history`. Default: the last success before the current one.",
+            help="Revision number from `graylane history`; 0 gives back what --adopt took over. "
+            "Default: the last success before the current one.",
         ),
     ] = None,
     *,

@@ -77,6 +77,9 @@ def _head(status: "Status") -> Iterator[Text]:
     count = "" if followed.proxies is None else f": {followed.acknowledged} of {followed.proxies} proxies have it all"
     reason = f" ({followed.reason})" if followed.reason else ""
     yield Text.assemble("barrier ", (state, BARRIER[state]), f"{count}{reason}")
+    if one.adopted:
+        back = f"graylane rollback {one.group} -n {one.namespace} --to 0"
+        yield Text(f"adopted: {len(one.adopted)} resources of others, which `{back}` gives back", "dim")
     if held := status.lock:
         since = f" since {when(held.since)}" if held.since else ""
         expired = ", expired: make sure that nobody is at it, then apply with --break-lock" if held.expired else ""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lease import operator, process
-from meshconfig.cluster.objects import Key, UnreadableError
+from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.revision import (
     DELETE,
@@ -124,6 +124,7 @@ def begin(
     past: Sequence[Revision],
     newest: int = 0,
     keep: int = KEEP,
+    adopted: Iterable[Manifest] = (),
 ) -> Revision:
     """Store a new revision as running, before the change's first write, and delete the oldest ones.
 
@@ -133,6 +134,7 @@ def begin(
         changed: `str` of each `diff.ResourceDiff`.
         past: the group's revisions, as returned by `revisions`.
         newest: the number of the newest revision that is there, if that one cannot be read.
+        adopted: the resources of others that the group has taken over, as they were before.
 
     Raises:
         TooLargeError: the revision does not fit into a ConfigMap; nothing was written.
@@ -155,6 +157,7 @@ def begin(
         outcome=RevisionStatus.RUNNING,
         message="",
         version=version(),
+        adopted=tuple(adopted),
     )
     one = _created(client, one)
     with suppress(ApiError):  # forbidden or already gone: the next apply tries again

@@ -78,4 +78,4 @@ def _taken(name: Key, stranger: Manifest, group: str) -> str:
         f"kubectl label {KINDS[name.kind].resource} {name.name} -n {name.namespace} "
         f"{MANAGED_BY}=graylane {GROUP}={group}"
     )
-    return f"  {name} is there already and is nobody's; to hand it over: {hand_over}"
+    return f"  {name} is there already and is nobody's; --adopt takes it over, or label it: {hand_over}"

@@ -20,8 +20,9 @@ from enum import StrEnum
 from sys import intern
 from typing import Any
 
+from meshconfig.backend.kinds import OWNED
 from meshconfig.bounded import UNPACKED, clip, decode, unpack
-from meshconfig.cluster.objects import Key, Manifest, UnreadableError
+from meshconfig.cluster.objects import Key, Manifest, UnreadableError, key
 from meshconfig.errors import ClusterError, Location
 from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec import LaneGroup
@@ -35,7 +36,9 @@ MOST = 40_000  # resources of a group, and changes: in memory, each takes a hund
 LONGEST_MESSAGE = 10_000  # bytes
 LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
+RESTORE = "rollback to 0"  # gives back what `apply --adopt` took over
 _NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
+_ADOPTED = {kind.name: kind.group for kind in OWNED}
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 
@@ -58,6 +61,7 @@ class Revision:
 
     `inventory` lists the resources that the group may own after it. `changed` lists the planned changes, each as
     `created|changed|deleted KIND namespace/name`. `document` is the spec as JSON. `ended` is None while it runs.
+    `adopted` lists the resources of others that the group has taken over, as they were before.
     """
 
     namespace: str
@@ -76,6 +80,7 @@ class Revision:
     outcome: RevisionStatus
     message: str
     version: str
+    adopted: tuple[Manifest, ...] = field(default=(), repr=False)
 
     @property
     def spec(self) -> LaneGroup:
@@ -89,8 +94,8 @@ class Revision:
 
     @property
     def gone(self) -> bool:
-        """Whether this revision deleted the group."""
-        return self.action == DELETE
+        """Whether this revision deleted the group, or gave its place back to what it had replaced."""
+        return self.action in (DELETE, RESTORE)
 
     @property
     def key(self) -> Key:
@@ -168,6 +173,7 @@ def _packed(one: Revision, changed: Sequence[str]) -> dict[str, bytes]:
         "spec": one.document,
         "inventory": json.dumps(sorted(one.inventory)).encode(),
         "changed": json.dumps(changed).encode(),
+        **({"adopted": json.dumps(one.adopted).encode()} if one.adopted else {}),
     }
     return {name: gzip.compress(part, mtime=0) for name, part in parts.items()}
 
@@ -209,6 +215,7 @@ def _parsed(config_map: Manifest) -> Revision:
         hash=digest(document),
         inventory=frozenset(map(_key, _listed(config_map, "inventory"))),
         changed=tuple(map(_text, _listed(config_map, "changed"))),
+        adopted=tuple(map(_original, _listed(config_map, "adopted"))) if "adopted" in config_map["binaryData"] else (),
         started=started,
         ended=ended,
         outcome=RevisionStatus(data["outcome"]),
@@ -232,6 +239,16 @@ def _listed(config_map: Manifest, name: str) -> list[Any]:
 def _key(value: Any) -> Key:
     kind, namespace, name = value
     return Key(intern(_text(kind)), intern(_text(namespace)), _text(name))
+
+
+def _original(value: Any) -> Manifest:
+    """A resource that was taken over: one of the kinds that a backend writes, so that a revision can bring no other."""
+    kind, api, metadata = _text(value["kind"]), _text(value["apiVersion"]), value["metadata"]
+    if kind not in _ADOPTED or api.partition("/")[0] != _ADOPTED[kind]:
+        raise ValueError(f"it lists a {kind} of {api} among what was taken over")
+    named = {name: _text(metadata[name]) for name in ("name", "namespace")}
+    notes = {name: dict(metadata[name]) for name in ("labels", "annotations") if name in metadata}
+    return {"apiVersion": api, "kind": kind, "metadata": {**named, "labels": {}, **notes}, "spec": dict(value["spec"])}
 
 
 def _text(value: Any) -> str:
@@ -302,6 +319,7 @@ def as_json(one: Revision, holder: str) -> Mapping[str, Any]:
         "hash": one.hash,
         "changed": list(one.changed),
         "version": one.version,
+        "adopted": [str(key(each)) for each in one.adopted],
     }
 
 

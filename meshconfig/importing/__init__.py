@@ -8,10 +8,11 @@ requests, samples → proof: the same requests to both, and where the answers di
 """
 
 from meshconfig.importing.fit import Fitted, NothingToSayError
-from meshconfig.importing.importer import Imported, import_group
+from meshconfig.importing.importer import Imported, import_group, in_place
 from meshconfig.importing.proof import Difference, Proof, compare
 from meshconfig.importing.replaced import replaced
 from meshconfig.importing.said import Unsaid
+from meshconfig.importing.tables import tables
 
 __all__ = [
     "Difference",
@@ -22,5 +23,7 @@ __all__ = [
     "Unsaid",
     "compare",
     "import_group",
+    "in_place",
     "replaced",
+    "tables",
 ]

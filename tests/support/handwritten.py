@@ -35,7 +35,10 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: %(name)s-%(version)s, namespace: demo}
 spec:
-  template: {metadata: {labels: {app: %(name)s, version: %(version)s}}}
+  replicas: 1
+  template:
+    metadata: {labels: {app: %(name)s, version: %(version)s}}
+    spec: {containers: [{name: app, image: app}]}
 """
 
 VERSIONS = {"page": ("v1",), "reviews": ("v1", "v2", "v3"), "ratings": ("v1",)}

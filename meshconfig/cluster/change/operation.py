@@ -113,7 +113,7 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
 
 
 def _prepared(client: Client, wanted: Wanted, choices: Choices) -> Prepared:
-    return prepare(client, wanted, fast=choices.fast, drain=choices.drain, allowed=choices.allowed)
+    return prepare(client, wanted, fast=choices.fast, drain=choices.drain, allowed=choices.allowed, adopt=choices.adopt)
 
 
 def _begin(client: Client, prepared: Prepared) -> history.Revision:
@@ -126,6 +126,7 @@ def _begin(client: Client, prepared: Prepared) -> history.Revision:
         changed=[str(one) for one in prepared.differences],
         past=prepared.history,
         newest=prepared.past.number,
+        adopted=prepared.originals,
     )
 
 

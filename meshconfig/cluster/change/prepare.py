@@ -5,17 +5,18 @@ reaches another namespace only where the caller names it, by the caller's own sp
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from meshconfig.backend import backend
 from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
+from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
 from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
-from meshconfig.cluster.objects import Key, State, state
+from meshconfig.cluster.objects import Key, Manifest, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.plan.steps import too_large
@@ -41,6 +42,7 @@ class Wanted:
         gone: delete all resources of the group.
         by_rollout: the change comes from the group's rollout. While one is active, only it may change the group.
         stored: the spec is not the caller's own but was read from the cluster, so it may name no other namespace.
+        restored: resources of others that the group took over, to be written again in its place.
     """
 
     group: str
@@ -50,6 +52,7 @@ class Wanted:
     gone: bool = False
     by_rollout: bool = False
     stored: bool = False
+    restored: tuple[Manifest, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -70,7 +73,7 @@ class Prepared:
 
     `history` holds the group's revisions, oldest first. `inventory` lists what they and this change write. `elsewhere`
     lists what earlier revisions wrote in namespaces that the caller does not name; it is left alone, and remembered.
-    `notes` says what is stored and does not count, a sentence each.
+    `notes` says what is stored and does not count, a sentence each. `adoption` is what is taken over from others.
     """
 
     wanted: Wanted
@@ -81,10 +84,24 @@ class Prepared:
     plan: Plan
     past: Past
     elsewhere: frozenset[Key] = frozenset()
+    adoption: Adoption = NOTHING
 
     @property
     def history(self) -> Sequence[Revision]:
         return self.past.revisions
+
+    @property
+    def adopts(self) -> bool:
+        """Whether the change takes over resources of others, or gives them back."""
+        return bool(self.adoption.reasons or self.wanted.restored)
+
+    @property
+    def originals(self) -> tuple[Manifest, ...]:
+        """The resources of others that the group has taken over so far, as they were before."""
+        if self.wanted.restored:
+            return ()
+        kept = self.past.last.adopted if self.past.last else ()
+        return tuple({**state(kept), **state(self.adoption.originals)}.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,6 +139,7 @@ def prepare(
     fast: bool = False,
     drain: float = 5.0,
     allowed: frozenset[str] = frozenset(),
+    adopt: bool = False,
 ) -> Prepared:
     """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
 
@@ -129,6 +147,7 @@ def prepare(
         fast: skip the consistent change.
         drain: seconds after which requests that ran during the last change have ended.
         allowed: namespaces that the caller names by an option, beside the group's own and those of the caller's spec.
+        adopt: take over resources of others that have a wanted name or route the group's hosts.
 
     Raises:
         NotOurs: a resource with the name of a wanted one belongs to others.
@@ -140,7 +159,7 @@ def prepare(
     api = istio_version(client)
     lower = partial(backend().lower, owner=owner(model, api))
     described = model.routing()
-    tables = RoutingState() if wanted.gone else described
+    tables = _tables(wanted, model, described)
     resources = state(manifest for table in tables.tables for manifest in lower(table))
     named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
     places = _places(wanted, named, allowed)
@@ -148,18 +167,33 @@ def prepare(
     found = inventory(past.revisions)
     known = frozenset(name for name in found if name.namespace in places)
     live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
+    adoption = NOTHING
+    if adopt and not wanted.gone:
+        live, adoption = take_over(live, resources, model)
     owned.check_free(live, resources, wanted.group)
     settled = _settled(past) and not _fresh(past, drain)
-    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=settled)
-    return Prepared(wanted, model, resources, live, differences(live.state, resources), steps, past, found - known)
+    adopted = adoption.reasons or tuple(f"gives back {name}" for name in resources if wanted.restored)
+    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=settled, adopted=adopted)
+    steps = replace(steps, risks=(*steps.risks, *adoption.risks))
+    changes = differences(live.state, resources)
+    return Prepared(wanted, model, resources, live, changes, steps, past, found - known, adoption)
 
 
-def steps_to(tables: RoutingState, live: State, model: Model, lower: Lower, *, fast: bool, settled: bool) -> Plan:
+def steps_to(
+    tables: RoutingState,
+    live: State,
+    model: Model,
+    lower: Lower,
+    *,
+    fast: bool,
+    settled: bool,
+    adopted: Sequence[str] = (),
+) -> Plan:
     """The plan from live resources to tables.
 
     Parameters:
         model: that of the wanted spec.
-        fast, settled: as for `plan`.
+        fast, settled, adopted: as for `plan`.
 
     Raises:
         OversizedError: a resource is larger than what an API server stores.
@@ -174,10 +208,18 @@ def steps_to(tables: RoutingState, live: State, model: Model, lower: Lower, *, f
         called=called(model),
         fast=fast,
         settled=settled,
+        adopted=adopted,
     )
     if large := next(too_large(steps.steps), None):
         raise OversizedError(f"nothing was changed: the spec makes {large}: spread the routes over several entries")
     return steps
+
+
+def _tables(wanted: Wanted, model: Model, described: RoutingState) -> RoutingState:
+    """The tables that are to be there: the spec's, those of restored resources, or none."""
+    if wanted.restored:
+        return backend().lift(wanted.restored, model.tag)
+    return RoutingState() if wanted.gone else described
 
 
 def _namespaces(described: RoutingState, lower: Lower) -> set[str]:

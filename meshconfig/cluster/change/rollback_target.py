@@ -4,6 +4,7 @@ from meshconfig.cluster import history
 from meshconfig.cluster.change.prepare import Wanted
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import Past, Revision
+from meshconfig.cluster.revision import RESTORE
 from meshconfig.errors import InputError
 
 
@@ -11,13 +12,21 @@ def rollback_target(client: Client, namespace: str, group: str, to: int | None) 
     """The state of a group at an earlier revision.
 
     Parameters:
-        to: the revision's number; None for the newest success with a spec other than the last applied.
+        to: the revision's number; 0 for what `apply --adopt` took over; None for the newest success with a spec other
+            than the last applied, or without one for what was taken over.
 
     Raises:
-        InputError: there is no such revision, or no earlier success.
+        InputError: there is no such revision, no earlier success, or nothing to give back.
         UnreadableError: the revision cannot be read.
     """
     past = history.read(client, namespace, group)
+    last = past.last
+    if last and last.adopted and (to == 0 or (to is None and history.before_last(past.revisions) is None)):
+        spec = last.spec
+        return Wanted(group, namespace, spec, RESTORE, gone=True, stored=True, restored=last.adopted)
+    if to == 0:
+        said = f"group {namespace}/{group} has nothing that --adopt took over and that was not given back"
+        raise InputError.at("--to", said)
     one = _numbered(past, to) if to is not None else _before_last(past)
     return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone, stored=True)
 

@@ -1,13 +1,14 @@
 """Plans a change: the steps that lead from the tables in a cluster to the wanted ones and lose no request. Pure.
 
 routing_change (which lanes get other routes, and in which services) → why (which flow the change needs)
-→ direct | consistent (the flow's drafts, as tables)
+→ direct | consistent | adoption (the flow's drafts, as tables)
 → steps (the drafts that still have something to do, with their waits, lowered to resources) → Plan
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshconfig.cluster.objects import key
+from meshconfig.cluster.plan.adoption import adoption
 from meshconfig.cluster.plan.consistent import consistent, why_too_long
 from meshconfig.cluster.plan.depth import called, depths
 from meshconfig.cluster.plan.direct import direct
@@ -31,6 +32,7 @@ def plan(
     called: frozenset[str] | None = None,
     fast: bool = False,
     settled: bool = False,
+    adopted: Sequence[str] = (),
 ) -> Plan:
     """Plans the steps from the live tables to the wanted ones; no steps where the resources are equal.
 
@@ -47,12 +49,16 @@ def plan(
         fast: take the direct flow even if one request may meet both old and new routes.
         settled: the last change is complete, and the requests that were running then have ended. If False, the plan
             first waits for proxies and requests wherever a step could harm them.
+        adopted: what the change takes over from others, or gives back to them, a sentence each; these resources are
+            among the live or the wanted tables. Empty for a change of the group's own resources.
     """
     assembly = Assembly.start(live.tables, lower, settled=settled)
     if assembly.now == {key(one): one for table in wanted.tables for one in lower(table)}:
         return Plan((), False, ("nothing differs",), ())
     change = routing_change(live, wanted, tag, called)
     flow = Flow(change, baseline, depth)
+    if adopted:
+        return Plan(_assembled(assembly, adoption(flow)), False, tuple(adopted), ())
     reasons = why_mixed(change)
     long = why_too_long(flow) if reasons and not fast else ()
     if reasons and not fast and not long:

@@ -11,7 +11,8 @@ def as_json(status: Status) -> dict[str, Any]:
     """The status as JSON. All of these keys are always present:
 
     group, namespace, healthy (bool), problems (lines for people),
-    revision: {revision, action, outcome, started, ended, who, host, message, hash, changed, version},
+    revision: {revision, action, outcome, started, ended, who, host, message, hash, changed, version,
+        adopted},
     lock: null or {holder, since, expired},
     barrier: {state: verified | pending | unverified, acknowledged, proxies, reason}; numbers are null if unverified,
     services: [{service, host, versions: [{version, workload, ready, wanted}],

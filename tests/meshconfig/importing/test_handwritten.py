@@ -60,7 +60,7 @@ def test_the_tag_can_be_named():
     )
     assert spec(*ALL_V1[::2], two, tag="x-team")["lanes"].keys() == {"prod", "red"}
     other = imported(*ALL_V1[::2], two, tag="X-Lane")
-    assert other.fitted.value["spec"]["lanes"].keys() == {"v1", "gray"}
+    assert other.fitted.value["spec"]["lanes"].keys() == {"prod", "gray"}
     # A lane comes before every rule, and here the rule came first.
     assert {one.request.pairs for one in other.proof.wrong} == {(("x-lane", "gray"), ("x-team", "red"))}
 
