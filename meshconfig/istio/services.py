@@ -45,8 +45,8 @@ class KnownService:
         return ports.may_be_http(self.protocol(port))
 
     def protocol(self, port: int | None) -> str:
-        """The protocol of one of its ports; `http` where the Service is only assumed, or the port is not known."""
-        return "http" if self.ports is None or port is None else self.ports[port]
+        """The protocol of one of its ports; `http` where the Service is only assumed, or has no such port."""
+        return "http" if self.ports is None or port is None else self.ports.get(port, "http")
 
     @property
     def only_port(self) -> int | None:

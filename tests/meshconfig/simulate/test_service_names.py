@@ -50,6 +50,13 @@ def test_an_external_name_of_an_external_name():
     assert "leads back to it" in from_pod(loop, "a").outcome.why
 
 
+@pytest.mark.parametrize("ports", [(), ((8080, "http"),)])
+def test_an_external_name_called_on_a_port_that_its_service_lacks(ports):
+    outcome = from_pod(world(alias(ports=ports), service("cat", ports=((80, "http"),))), "legacy", port=8080).outcome
+    assert isinstance(outcome, Passthrough)
+    assert outcome.why == "the Service has no port 8080, but 80"
+
+
 def test_an_external_name_of_what_the_mesh_does_not_know():
     index = world(alias(of="example.org", ports=((80, "http"),)))
     outcome = from_pod(index, "legacy", port=80).outcome
