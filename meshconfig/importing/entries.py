@@ -7,7 +7,7 @@ from math import gcd
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.compile.conditions import NotExpressibleError, both, foreign_baggage
-from meshconfig.importing.group import CannotSayError, Entry, Found, PathRoute, Rule, Service, Weights
+from meshconfig.importing.group import CannotSayError, Entry, Found, PathRoute, Rule, Service, Weights, settle_policy
 from meshconfig.importing.mesh import (
     lane_asked,
     lane_version,
@@ -153,16 +153,8 @@ def _sets(line: Line) -> str:
 
 
 def _policy(line: Line, service: Service) -> None:
-    if line.route.refusal:
-        return
-    if service.policy is None:
-        service.policy = line.route.fields
-    if line.route.fields != service.policy:
-        given, had = line.route.fields, service.policy
-        names = sorted(name for name in {**given, **had} if given.get(name) != had.get(name))
-        raise CannotSayError(
-            f"routes to this service differ in {', '.join(names)}; a spec has one policy for a service"
-        )
+    if not line.route.refusal:
+        settle_policy(service, line.route.fields)
 
 
 def _read_lane(lane: str, line: Line, service: Service, one: _Reading) -> None:

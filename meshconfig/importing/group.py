@@ -1,11 +1,11 @@
 """What import has found of a group so far: services with their versions, lanes and entries. Built up, then written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from meshconfig.istio.hosts import ServiceName
-from meshconfig.model import Condition, Route, StringMatch
+from meshconfig.model import Condition, StringMatch
 
 Weights = Mapping[str, int]
 Fields = Mapping[str, Any]
@@ -30,6 +30,8 @@ class Service:
         strict: the lanes that get a 503 here.
         failover: the subset of a lane that falls back at run time → its version; `fallback_labels` are such a subset's.
         policy, traffic_policy: as in a spec.
+        mirror: a version that gets copies of the requests of no lane, and of how many percent.
+        uncopied: the lanes whose routes between services have no copies.
         choices: what was chosen where the resources leave it open, a sentence each.
     """
 
@@ -47,6 +49,8 @@ class Service:
     runtime: set[str] = field(default_factory=set)
     policy: Fields | None = None
     traffic_policy: Fields = field(default_factory=dict)
+    mirror: tuple[str, float] | None = None
+    uncopied: set[str] = field(default_factory=set)
     choices: list[str] = field(default_factory=list)
 
     @property
@@ -109,19 +113,38 @@ class CannotSayError(Exception):
     """A spec cannot say this; the message says why."""
 
 
-def one_policy(routes: Iterable[Route]) -> Fields:
-    """The policy that all routes of a service share.
+Copies = tuple[str, float]  # a version and the percentage of requests of which it gets copies
+
+
+def without_copies(fields: Fields, host: str) -> tuple[Fields, Copies | None]:
+    """A route's policy without the copies for a subset of the same Service, and these copies."""
+    rest = {name: value for name, value in fields.items() if name not in ("mirror", "mirrorPercentage", "mirrors")}
+    listed = list(fields.get("mirrors") or ())
+    if target := fields.get("mirror"):
+        listed.append({"destination": target, "percentage": fields.get("mirrorPercentage")})
+    if len(listed) != 1:
+        return fields, None
+    destination, percentage = listed[0].get("destination") or {}, listed[0].get("percentage") or {"value": 100}
+    if destination.get("host") != host or not destination.get("subset") or not percentage.get("value"):
+        return fields, None
+    return rest, (str(destination["subset"]), float(percentage["value"]))
+
+
+def settle_policy(service: Service, fields: Fields) -> None:
+    """Takes a route's policy for the service's, or compares it with that. Routes may differ in copies for a version.
 
     Raises:
-        CannotSayError: they differ.
+        CannotSayError: it is another policy than that of an earlier route.
     """
-    found: list[Fields] = []
-    for route in routes:
-        if not route.refusal and route.fields not in found:
-            found.append(route.fields)
-    if len(found) > 1:
-        names = sorted({name for one in found for name in one if any(other.get(name) != one[name] for other in found)})
+    if service.policy is None:
+        service.policy = fields
+    if fields == service.policy:
+        return
+    (bare, copies), (known, earlier) = (without_copies(one, service.host) for one in (fields, service.policy))
+    found = {one for one in (copies, earlier, service.mirror) if one}
+    if bare != known or len(found) != 1:
+        names = sorted(name for name in {**bare, **known} if bare.get(name) != known.get(name)) or ["mirrors"]
         raise CannotSayError(
-            f"routes of one service differ in {', '.join(names)}, and a spec has one policy for a service"
+            f"routes to this service differ in {', '.join(names)}, and a spec has one policy for a service"
         )
-    return found[0] if found else {}
+    service.policy, service.mirror = known, found.pop()

@@ -1,12 +1,13 @@
 """Reads a route table between services: lanes, then rules, then the versions of all other requests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import asks_for
 from meshconfig.compile.conditions import tagged
-from meshconfig.importing.group import CannotSayError, Found, Rule, Service
+from meshconfig.importing.group import CannotSayError, Found, Rule, Service, settle_policy, without_copies
 from meshconfig.importing.services import Services
 from meshconfig.importing.tables import Line, Table
 from meshconfig.importing.tag import is_lane
@@ -81,13 +82,13 @@ def read_mesh(table: Table, host: ServiceName, found: Found, services: Services)
         if is_trail_copy(line, found.tag):
             continue
         try:
-            if service.policy is None and not line.route.refusal:
-                service.policy = line.route.fields
-            if not line.route.refusal and line.route.fields != service.policy:
-                raise CannotSayError(_differing(line.route.fields, service.policy or {}))
+            if not line.route.refusal:
+                settle_policy(service, line.route.fields)
             if line.route.rewrite is not None:
                 raise CannotSayError("a rewrite between services is not part of a spec, only one at an entry")
             if _read_line(line, service, found, services):
+                if service.mirror:
+                    _drop_uncopied(service, found.tag)
                 return
         except CannotSayError as error:
             yield line, str(error)
@@ -96,9 +97,20 @@ def read_mesh(table: Table, host: ServiceName, found: Found, services: Services)
     yield None, f"requests to {service.host} that match no route get 404, and a spec has a version for all of them"
 
 
-def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> str:
-    names = sorted(name for name in {**one, **other} if one.get(name) != other.get(name))
-    return f"routes to this service differ in {', '.join(names)}, and a spec has one policy for a service"
+def _drop_uncopied(service: Service, tag: str) -> None:
+    """Leaves out the routes that `mirror` brings by itself, for requests of lanes that have no version here."""
+    service.rules = [rule for rule in service.rules if not _is_uncopied(rule, service.rules, tag)]
+    falling = [lane for lane in service.uncopied if service.lanes[lane] == service.default != lane]
+    service.lanes = {lane: version for lane, version in service.lanes.items() if lane not in falling}
+
+
+def _is_uncopied(rule: Rule, rules: Sequence[Rule], tag: str) -> bool:
+    """Whether a rule is one that `mirror` puts before another, so that requests with a lane's tag are not copied."""
+    headers = dict(rule.condition.headers)
+    if headers.get(tag, StringMatch("present")).kind != "exact":
+        return False
+    rest = replace(rule.condition, headers=tuple(one for one in rule.condition.headers if one[0] != tag))
+    return any(one.condition == rest and one.weights == rule.weights for one in rules)
 
 
 def _read_line(line: Line, service: Service, found: Found, services: Services) -> bool:
@@ -115,6 +127,8 @@ def _read_line(line: Line, service: Service, found: Found, services: Services) -
     one = lane_version(line, service, services) if asked else None
     found.trail |= bool(asked and any(target.trail for target in line.route.targets))
     if asked and one:
+        if asked.lane not in service.lanes and without_copies(line.route.fields, service.host)[1] is None:
+            service.uncopied.add(asked.lane)
         service.lanes.setdefault(asked.lane, one[0])
         service.runtime |= {asked.lane} if one[1] else set()
         return False

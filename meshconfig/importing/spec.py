@@ -74,6 +74,10 @@ def _service(one: Service, base: str, namespace: str, found: Found) -> Value:
         value["default"] = one.default
     if one.rules:
         value["rules"] = [_rule(rule) for rule in one.rules]
+    if one.mirror:
+        version, percent = one.mirror
+        share = {"percent": int(percent) if percent.is_integer() else percent} if percent != 100 else {}
+        value["mirror"] = {"version": version, **share}
     if one.policy:
         value["policy"] = istio_fields(one.policy)
     if one.traffic_policy:

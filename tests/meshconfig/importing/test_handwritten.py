@@ -74,6 +74,17 @@ def test_policies_that_all_routes_share_are_the_services():
     assert found["trafficPolicy"] == {"connectionPool": {"http": {"idleTimeout": "5s"}}}
 
 
+def test_copies_of_the_untagged_alone_are_a_mirror_and_copies_of_all_a_policy():
+    copied = {"mirror": {"host": "reviews", "subset": "v3"}, "mirrorPercentage": {"value": 5}}
+    gray, rest = to("reviews", "v2", match=header("env", "gray")), to("reviews", "v1", **copied)
+    found = spec(*ALL_V1[::2], routes("reviews", gray, rest))["services"]["reviews"]
+    assert found["mirror"] == {"version": "v3", "percent": 5}
+    assert "policy" not in found
+    every = spec(*ALL_V1[::2], routes("reviews", {**gray, **copied}, rest))["services"]["reviews"]
+    assert "mirror" not in every
+    assert every["policy"]["mirrorPercentage"] == {"value": 5}
+
+
 JASON = header("end-user", "jason")
 UNSAID = {
     "fault of one route": (
