@@ -1,7 +1,6 @@
 """`graylane import`: a spec from the VirtualServices, DestinationRules and Gateways that are there."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
@@ -11,13 +10,14 @@ import typer
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context
 from meshconfig.cli.explain_input import read, read_cluster
+from meshconfig.cli.new_file import Force, write
+from meshconfig.errors import InputError, Location, Problem
 from meshconfig.explain import NOTHING, Given
-from meshconfig.cli.new_file import Force, put
-from meshconfig.errors import InputError
 from meshconfig.importing import Difference, Imported, NothingToSayError, import_group
 from meshconfig.importing.text import text
 from meshconfig.istio import VirtualService
 from meshconfig.load import FieldPath
+from meshconfig.printable import say
 from meshconfig.render import MANAGED_BY
 from meshconfig.simulate import Decision, Request
 from meshconfig.spec.base import LABEL
@@ -97,13 +97,13 @@ def command(
                 given.resources, group_name(group or where), where, tag, _wanted(where) if live else _every
             )
         except NothingToSayError as error:
-            lines = "".join(f"\n  {one}" for one in error.unsaid)
-            raise InputError.at(given.files or "--live", f"nothing here that a spec can say{lines}") from None
+            nothing = Problem(Location(given.files or "--live"), "", "nothing here that a spec can say")
+            raise InputError([nothing, *(Problem(*one) for one in error.unsaid)]) from None
     for note in given.notes:
-        print(f"note: {note}", file=sys.stderr)
-    put(written(found, given.files or f"the cluster, namespace {where}"), output, force=force)
+        say(f"note: {note}", error=True)
+    write(written(found, given.files or f"the cluster, namespace {where}"), output, force=force)
     for line in report(found):
-        print(line, file=sys.stderr)
+        say(line, error=True)
     if found.proof.wrong:
         raise typer.Exit(FAILED)
 

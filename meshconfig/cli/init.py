@@ -1,6 +1,5 @@
 """`graylane init`: a first spec and a local mesh from Services and Deployments."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,14 @@ from meshconfig.cli.batch import batch
 from meshconfig.cli.common import GivenFiles
 from meshconfig.cli.explain_input import read
 from meshconfig.cli.import_ import group_name
-from meshconfig.cli.new_file import Force, check_free, put
+from meshconfig.cli.new_file import Force, check_free, write
 from meshconfig.cli.sources import DEFAULT
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
 from meshconfig.importing.first_spec import FirstSpec, first_spec
 from meshconfig.importing.text import text
 from meshconfig.load import parse
+from meshconfig.printable import say
 
 LOCAL = "local.yaml"
 
@@ -63,10 +63,10 @@ def command(
         spec, mesh = texts(found, given.files)
         groups(parse(spec, str(files[0])))
     for path, content in zip(files, (spec, mesh), strict=True):
-        put(content, str(path), force=force)
+        write(content, str(path), force=force)
     for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(f"next: graylane local up -f {files[0]}", file=sys.stderr)
+        say(f"note: {note}", error=True)
+    say(f"next: graylane local up -f {files[0]}", error=True)
 
 
 def _namespace(found: list[str], files: str) -> str:

@@ -1,6 +1,5 @@
 """Files that a command makes anew: written whole or not at all, and never over one that is there without --force."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from meshconfig.atomic import replace_file
 from meshconfig.errors import InputError
+from meshconfig.printable import escape, put, say
 
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
@@ -27,7 +27,7 @@ def check_free(*paths: Path, force: bool) -> None:
             raise InputError.at(str(path), f"there is no directory {path.parent}")
 
 
-def put(text: str, file: str | None, *, force: bool) -> None:
+def write(text: str, file: str | None, *, force: bool) -> None:
     """Print a text, or write it to a file.
 
     Parameters:
@@ -37,7 +37,7 @@ def put(text: str, file: str | None, *, force: bool) -> None:
         InputError: the file is there already, or cannot be written.
     """
     if file in (None, "-"):
-        print(text, end="")
+        put(escape(text))
         return
     path = Path(str(file))
     check_free(path, force=force)
@@ -45,4 +45,4 @@ def put(text: str, file: str | None, *, force: bool) -> None:
         replace_file(path, text.encode())
     except OSError as error:
         raise InputError.at(str(path), error.strerror or str(error)) from None
-    print(f"{path} written", file=sys.stderr)
+    say(f"{path} written", error=True)

@@ -8,7 +8,7 @@ from meshconfig.backend.kinds import ROUTING
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import Key, Manifest, State
 from meshconfig.cluster.owned import Live, NotOurs, label
-from meshconfig.importing import compare, in_place, replaced, tables
+from meshconfig.importing import asks_for, compare, in_place, replaced, tables
 from meshconfig.istio import MESH, Resource, Resources, fqdn
 from meshconfig.model import Model
 from meshconfig.simulate import Decision, Index, Request
@@ -118,7 +118,9 @@ def _risks(resources: Resources, model: Model, taken: Iterable[Key]) -> Iterator
     every = (*resources.virtual_services, *resources.destination_rules, *resources.gateways)
     after = in_place(resources, model, [one for one in every if _key(one) in names])
     lanes = sorted({route.id.key for one in model.services for route in one.routes if route.id.kind == "lane"})
-    found = compare(Index(resources), Index(after), model.tag, lanes, model.baseline).wrong
+    before = Index(resources)
+    new = None if asks_for(before, model.tag, model.baseline) else model.baseline
+    found = compare(before, Index(after), model.tag, lanes, new).wrong
     for one in found[:SHOWN]:
         yield f"{_asked(one.request)} is answered in another way: {_said(one.before)} before, {_said(one.after)} after"
     if len(found) > SHOWN:

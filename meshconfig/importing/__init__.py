@@ -12,7 +12,7 @@ from meshconfig.importing.importer import Imported, import_group, in_place
 from meshconfig.importing.proof import Difference, Proof, compare
 from meshconfig.importing.replaced import replaced
 from meshconfig.importing.said import Unsaid
-from meshconfig.importing.tables import tables
+from meshconfig.importing.tables import asks_for, tables
 
 __all__ = [
     "Difference",
@@ -21,6 +21,7 @@ __all__ = [
     "NothingToSayError",
     "Proof",
     "Unsaid",
+    "asks_for",
     "compare",
     "import_group",
     "in_place",

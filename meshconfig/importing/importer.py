@@ -7,6 +7,7 @@ from typing import Any
 from meshconfig.importing.fit import Fitted, fit
 from meshconfig.importing.proof import Proof, compare
 from meshconfig.importing.replaced import replaced, without
+from meshconfig.importing.tables import asks_for
 from meshconfig.importing.tag import DEFAULT, tag_header
 from meshconfig.istio import Resource, Resources, VirtualService
 from meshconfig.model import Model
@@ -60,8 +61,7 @@ def import_group(
     index = Index(given) if assumed else index
     going = [one for one in replaced(index, fitted.model) if one.kind != "VirtualService" or wanted(one)]
     after = in_place(given, fitted.model, going)
-    asked_before = any(fitted.model.baseline in one.lanes for one in fitted.found.services.values())
-    new = None if asked_before else fitted.model.baseline
+    new = None if asks_for(index, tag, fitted.model.baseline) else fitted.model.baseline
     proof = compare(index, Index(after), tag, sorted({*fitted.value["spec"]["lanes"]}), new)
     return Imported(fitted, tuple(going), assumed, proof)
 

@@ -61,6 +61,22 @@ def tables(index: Index, tag: str) -> list[Table]:
     return [table for one in owners for table in of_virtual_service(index, one, tag)]
 
 
+def asks_for(index: Index, tag: str, value: str) -> bool:
+    """Whether any route asks for this value of the tag's header, also one that a spec cannot say."""
+    lines = (line for table in tables(index, tag) for line in table.lines)
+    matches = (one for line in lines for name, one in (*line.condition.headers, *line.condition.absent) if name == tag)
+    return any(_may_be(one, value) for one in matches)
+
+
+def _may_be(match: StringMatch, value: str) -> bool:
+    """Whether a value may fulfil a match that says something of it: presence alone says nothing of a new value."""
+    if match.kind == "exact":
+        return match.value == value
+    if match.kind == "prefix":
+        return value.startswith(match.value)
+    return match.kind != "present"
+
+
 def of_virtual_service(index: Index, one: VirtualService, tag: str) -> Iterator[Table]:
     """The tables of one VirtualService: `mesh` and its Gateways each see the matches that are meant for them."""
     routes = index.routes(one)

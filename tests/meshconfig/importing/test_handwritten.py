@@ -187,6 +187,18 @@ def test_a_baseline_that_no_route_asks_for_gets_a_name_that_changes_nothing():
     assert found.fitted.found.choices == ["No route asks for the baseline by its tag, so env: prod is new."]
 
 
+def test_a_name_that_a_route_left_alone_asks_for_is_no_new_one():
+    """The baseline's tag is set at entries, so it must not mean something to a route that stays."""
+    asks = header("env", "prod")
+    stays = routes(
+        "ratings",
+        to("ratings", "v1", match=asks, fault={"abort": {"httpStatus": 500, "percentage": {"value": 100}}}),
+        to("ratings", "v1"),
+    )
+    found = imported(*ALL_V1[:1], routes("reviews", to("reviews", ("v1", 1), ("v2", 1))), stays, tag="env")
+    assert not any(one.new_tag for one in found.proof.differences)
+
+
 def test_nothing_that_can_be_said_says_why():
     with pytest.raises(NothingToSayError) as error:
         imported(routes("page", to("page", "v1", match=JASON)), every=False)
