@@ -51,8 +51,11 @@ coverage: $(VENV)/.dev ## every test that needs no cluster and no other language
 test-pythons: $(VENV)/.dev ## propagation's tests on the other Pythons, 3.11 to 3.14, that this machine has
 	@$(BIN)/python tests/other_pythons.py
 
-fuzz: $(VENV)/.dev ## the property tests at length: a million inputs
-	@GRAYLANE_FUZZ=1 $(BIN)/pytest -n 2 -q tests -k fuzz
+# SECONDS: for so long in sum, each test for its share. REPLAY: what that test found. By itself: a million inputs.
+FUZZ := $(BIN)/python tests/fuzz/fuzz_runner.py
+fuzz: $(VENV)/.dev ## the property tests at length: a million inputs, or SECONDS=3600; REPLAY=TEST for what it found
+	@$(if $(REPLAY),$(FUZZ) --replay '$(REPLAY)',$(if $(SECONDS),$(FUZZ) --seconds $(SECONDS), \
+	  GRAYLANE_FUZZ=1 $(BIN)/pytest -n 2 -q tests -m 'fuzz and not cluster and not interop' --hypothesis-profile=long))
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

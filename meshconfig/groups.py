@@ -94,7 +94,7 @@ def check_kind(document: Document) -> None:
     Raises:
         InputError: it has no kind, or an unknown one.
     """
-    if "kind" not in document.value:
+    if not document.kind:
         raise InputError([document.problem(("kind",), f"this field is required: {' or '.join(KINDS)}")])
     if isinstance(document.value["kind"], dict | list):
         raise InputError(

@@ -9,6 +9,8 @@ from hypothesis import settings
 settings.register_profile("graylane", deadline=None)
 # Of `make test`; `make coverage` tries as many as Hypothesis does by itself.
 settings.register_profile("quick", deadline=None, max_examples=20)
+# Of `make fuzz`, where it is not for a time (tests/fuzz).
+settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("graylane")
 
 

@@ -6,12 +6,13 @@ Source: Kubernetes API reference, coordination.k8s.io/v1 Lease; the fields' use 
 import os
 import platform
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from getpass import getuser
 from pathlib import Path
+from typing import Any
 
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.render import GROUP, MANAGED_BY
@@ -39,7 +40,7 @@ class Record:
     def id(self) -> tuple[int, str] | None:
         """The holder's process id, and the start of that process in the kernel's clock ticks."""
         match self.holder.rsplit("/", 3):
-            case [_, pid, start, _] if pid.isdecimal():
+            case [_, pid, start, _] if pid.isdecimal() and len(pid) < 10:  # no kernel counts further
                 return int(pid), start
         return None
 
@@ -89,15 +90,25 @@ def judge(record: Record | None, now: datetime, me: Holder, running: Callable[[i
 
 
 def parse(lease: Manifest) -> Record:
-    spec, metadata = lease.get("spec") or {}, lease["metadata"]
+    """Reads a Lease. Anybody may have written it, so what is no time or no number in it counts as not given."""
+    spec, annotations = _mapping(lease.get("spec")), _mapping(_mapping(lease.get("metadata")).get("annotations"))
     return Record(
-        holder=spec.get("holderIdentity") or "",
-        machine=(metadata.get("annotations") or {}).get(MACHINE, ""),
+        holder=str(spec.get("holderIdentity") or ""),
+        machine=str(annotations.get(MACHINE, "")),
         acquired=_time(spec.get("acquireTime")),
         renewed=_time(spec.get("renewTime")),
-        duration=spec.get("leaseDurationSeconds") or DURATION,
-        transitions=spec.get("leaseTransitions") or 0,
+        duration=_number(spec.get("leaseDurationSeconds")) or DURATION,
+        transitions=_number(spec.get("leaseTransitions")),
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> int:
+    """A number as Kubernetes takes it there (int32, not negative); otherwise 0."""
+    return value if isinstance(value, int) and 0 <= value < 1 << 31 else 0
 
 
 def manifest(key: Key, group: str, record: Record, version: str = "") -> Manifest:
@@ -180,8 +191,11 @@ def _stat(pid: int) -> list[str] | None:
         return None
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _text(time: datetime | None) -> str | None:

@@ -1,11 +1,11 @@
 """For random specs and requests, `simulate` and the real Envoy decide alike: who answers, and what reaches it."""
 
-import os
 from functools import partial
 
 import pytest
 import yaml
 from agreement import agree
+from fuzzing import LONG
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from random_specs import asked, specs
@@ -19,10 +19,10 @@ from meshconfig.local.envoy import translate
 from meshconfig.local.surroundings import resources
 from meshconfig.simulate import ANY_GATEWAY, Index, Request, simulate
 
-pytestmark = [pytest.mark.envoy, pytest.mark.slow]
+pytestmark = [pytest.mark.envoy, pytest.mark.slow, pytest.mark.fuzz]
 
 GATEWAY = "gateway|80|istio=ingressgateway"
-EXAMPLES = 1000 if os.environ.get("GRAYLANE_FUZZ") else 40
+EXAMPLES = 1000 if LONG else 40
 
 
 def compiled(value):

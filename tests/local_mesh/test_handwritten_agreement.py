@@ -1,12 +1,12 @@
 """Resources that no spec of ours renders to, and still: `simulate` and the real Envoy decide alike."""
 
 import itertools
-import os
 from functools import partial
 
 import pytest
 import yaml
 from agreement import agree
+from fuzzing import LONG
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -165,8 +165,9 @@ ASKED = st.tuples(
 )
 
 
+@pytest.mark.fuzz
 @settings(
-    max_examples=1000 if os.environ.get("GRAYLANE_FUZZ") else 60,
+    max_examples=1000 if LONG else 60,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # what fails is printed whole; to shrink it takes minutes
 )

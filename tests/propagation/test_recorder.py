@@ -148,6 +148,7 @@ def test_asyncio_by_name_and_by_address():
     assert len(found.take()) == 2
 
 
+@pytest.mark.fuzz
 @given(st.binary(max_size=60))
 def test_fuzz_what_is_no_request_line_is_no_http(begun):
     line = begun.partition(b"\n")[0].rstrip(b"\r")

@@ -74,6 +74,7 @@ class TestAnswers:
         tracemalloc.stop()
         assert peak < 1_000_000
 
+    @pytest.mark.fuzz
     @given(st.lists(st.text() | st.from_regex(r"[a-z]+/[a-z]+", fullmatch=True), max_size=80))
     def test_fuzz_whatever_comes_in_nothing_that_is_no_hop_gets_out(self, values):
         trail = Trail()

@@ -156,9 +156,9 @@ def _time(text: str) -> datetime | None:
     """An RFC 3339 time with the nanoseconds that Go writes; None for Go's zero time or for no time."""
     try:
         time = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo and time.year > 1 else None
+    except (ValueError, OverflowError):  # the last day of the calendar, in another time zone
         return None
-    return time.astimezone(UTC) if time.tzinfo and time.year > 1 else None
 
 
 def pushed(dump: Page) -> Version | None:

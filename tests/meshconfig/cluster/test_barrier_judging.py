@@ -97,7 +97,10 @@ def test_versions_are_in_order_also_after_a_restart_of_istiod() -> None:
     assert len(found) == 4
 
 
-@pytest.mark.parametrize("text", ["", "43", "yesterday/43", "2026-11-21T14:23:51Z/", "2026-11-21T14:23:51Z"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "43", "yesterday/43", "2026-11-21T14:23:51Z/", "2026-11-21T14:23:51Z", "9999-12-31T23:59:59-10:00/1"],
+)
 def test_what_is_no_version_is_none(text: str) -> None:
     assert version(text) is None
 

@@ -62,6 +62,30 @@ def test_a_record_survives_the_api_server(record, version):
     assert written["metadata"]["resourceVersion"] == version
 
 
+ODD = {
+    "no time": ("renewTime", "soon"),
+    "a time that is a number": ("renewTime", 5),
+    "a time beyond the calendar": ("renewTime", "9999-12-31T23:59:59-10:00"),
+    "a duration that is a text": ("leaseDurationSeconds", "15"),
+    "a duration that is none": ("leaseDurationSeconds", -1),
+    "a duration of ages": ("leaseDurationSeconds", 10**300),
+    "a process of too many digits": ("holderIdentity", f"a@b/{'9' * 5000}/1/x"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_lease_with_anything_in_it_is_judged(name):
+    """It counts as not given: a Lease without a time was never renewed, and one without a duration has ours."""
+    field, value = ODD[name]
+    lease_now = manifest(
+        KEY, "pets", replace(OTHER, machine=machine() if field == "holderIdentity" else "elsewhere"), "7"
+    )
+    lease_now["spec"][field] = value
+    record = parse(lease_now)
+    assert record.duration == lease.DURATION
+    assert judge(record, NOW, myself(), running) is (Standing.EXPIRED if field == "renewTime" else Standing.HELD)
+
+
 def test_this_process_runs_and_one_that_was_killed_does_not_even_before_it_is_reaped():
     pid, start = Record(holder=myself().name).id
     assert pid == os.getpid()
