@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz lint format bench golden fields cluster-test interop-test dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ fuzz: $(VENV)/.dev ## the property tests at length: a million inputs, or SECONDS
 	@$(if $(REPLAY),$(FUZZ) --replay '$(REPLAY)',$(if $(SECONDS),$(FUZZ) --seconds $(SECONDS), \
 	  GRAYLANE_FUZZ=1 $(BIN)/pytest -n 2 -q tests -m 'fuzz and not cluster and not interop' --hypothesis-profile=long))
 
+faults: $(VENV)/.dev ## 200 schedules of an API server's faults and 160 runs with kills, and their figures
+	@PYTHONPATH=tests/support $(BIN)/python tests/fuzz/fault_schedules.py
+
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -80,6 +83,7 @@ fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
 	@$(BIN)/python tests/support/admission_fields.py $(CRDS)
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
+	@PYTHONPATH=tests/support $(BIN)/python benchmarks/hostile_store.py
 	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.

@@ -13,6 +13,7 @@ from meshconfig.cluster.revision import (
     DELETE,
     KEEP,
     REVISION,
+    Parts,
     Revision,
     RevisionStatus,
     TooLargeError,
@@ -99,7 +100,7 @@ def read(client: Client, namespace: str, group: str) -> Past:
         try:
             found.append(parse(one))
         except UnreadableError as error:
-            unreadable.append(error)
+            unreadable.append(error.alone())
     return Past(namespace, group, tuple(sorted(found, key=lambda one: one.number)), tuple(unreadable))
 
 
@@ -144,10 +145,8 @@ def begin(
         namespace=spec.metadata.namespace,
         group=spec.metadata.name,
         number=max(newest, past[-1].number if past else 0),
-        document=written,
+        parts=Parts.of(written, inventory, changed, tuple(adopted)),
         hash=digest(written),
-        inventory=frozenset(inventory),
-        changed=tuple(changed),
         who=user(client),
         host=operator(),
         process=process(),
@@ -157,7 +156,6 @@ def begin(
         outcome=RevisionStatus.RUNNING,
         message="",
         version=version(),
-        adopted=tuple(adopted),
     )
     one = _created(client, one)
     with suppress(ApiError):  # forbidden or already gone: the next apply tries again
@@ -181,13 +179,15 @@ def _created(client: Client, one: Revision) -> Revision:
 
 def _same(one: Revision, other: Revision) -> bool:
     """Whether they are the same attempt of the same process."""
-    return replace(one, inventory=other.inventory, changed=other.changed, who=other.who, host=other.host) == other
+    return replace(one, parts=other.parts, who=other.who, host=other.host) == other
 
 
 def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "") -> Revision:
     """Store the result of a revision. If that fails after a failed change, the revision shows as interrupted."""
-    kept = left(one.inventory, one.changed) if outcome is RevisionStatus.SUCCEEDED else one.inventory
-    ended = replace(one, outcome=outcome, message=message, ended=_now(), inventory=kept)
+    ended = replace(one, outcome=outcome, message=message, ended=_now())
+    if outcome is RevisionStatus.SUCCEEDED:
+        kept = Parts.of(b"", left(one.inventory, one.changed)).inventory
+        ended = replace(ended, parts=one.parts._replace(inventory=kept))
     try:
         client.request("PUT", path(one.key), manifest(ended))
     except ClusterError:

@@ -105,6 +105,7 @@ class Lock:
         self._record, self._version = Record(), ""
         self._renewed = 0.0
         self._lost = ""
+        self._taking = False  # whether a request to take the Lease has no certain answer
         self._left = "no answer yet"  # why the Lease is not given back; empty once it is
         self._unguard: Callable[[], None] = lambda: None
         self._writing = threading.Lock()
@@ -112,7 +113,12 @@ class Lock:
         self._keeper = threading.Thread(target=self._keep, name="graylane-lease", daemon=True)
 
     def __enter__(self) -> Self:
-        self._acquire()
+        try:
+            self._acquire()
+        except BaseException:
+            if self._taking:  # the server may have carried it out, and only its answer was lost
+                self._give_back()
+            raise
         self._unguard = self._client.guard(self.check)
         self._keeper.start()
         return self
@@ -122,6 +128,15 @@ class Lock:
     ) -> None:
         self._unguard()
         self._stop.set()
+        self._given_back()
+
+    def _give_back(self) -> None:
+        """Releases a Lease that is not kept."""
+        self._stop.set()
+        self._keeper.start()
+        self._given_back()
+
+    def _given_back(self) -> None:
         self._keeper.join(GOODBYE)
         if self._left and not self._lost:
             self._tell(_not_released(self._key, self._left))
@@ -162,8 +177,9 @@ class Lock:
             try:
                 return self._take(record, lease["metadata"]["resourceVersion"] if lease else "")
             except ApiError as error:
-                if error.status not in (404, 409):  # another process wrote the Lease first, or deleted it
+                if error.status not in (404, 409):
                     raise
+                self._taking = False  # another process wrote the Lease first, or deleted it
         raise LockHeld(f"the lease {self._key} changed hands {ATTEMPTS} times while this waited for it")
 
     def _may_break(self, record: Record, standing: Standing) -> None:
@@ -187,7 +203,9 @@ class Lock:
         moment = now()
         old = record or Record(transitions=-1)
         transitions = old.transitions + (old.holder != self.me.name)
-        self._put(Record(self.me.name, self.me.machine, moment, moment, DURATION, transitions), version)
+        self._record = Record(self.me.name, self.me.machine, moment, moment, DURATION, transitions)
+        self._version, self._taking = version, True
+        self._put(self._record, version)
 
     def _put(self, record: Record, version: str) -> None:
         """One compare-and-swap. The Lease counts as renewed from before the request, as others may count from then."""

@@ -48,6 +48,11 @@ class UnreadableError(ClusterError):
             f"to go on without it: kubectl delete {key.kind.lower()} {key.name} -n {key.namespace}"
         )
 
+    def alone(self) -> Self:
+        """The error without the frames and errors that led to it, which would keep all that was read in memory."""
+        self.__context__ = self.__cause__ = None
+        return self.with_traceback(None)
+
     @classmethod
     def of(cls, record: Manifest, what: str, error: Exception) -> Self:
         """For an error of reading `record`, which has the metadata that every object of an API server has."""

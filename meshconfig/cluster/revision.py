@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from meshconfig.backend.kinds import OWNED
-from meshconfig.bounded import UNPACKED, clip, decode, unpack
+from meshconfig.bounded import clip, decode, pack, unpack
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError, key
 from meshconfig.errors import ClusterError, Location
 from meshconfig.render import GROUP, MANAGED_BY
@@ -51,6 +51,35 @@ class RevisionStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Parts(NamedTuple):
+    """The large parts of a revision, as it is stored: each as JSON, packed by gzip.
+
+    They stay packed in memory. Ten revisions that somebody filled to every limit would take hundreds of megabytes.
+    """
+
+    spec: bytes
+    inventory: bytes
+    changed: bytes
+    adopted: bytes = b""  # empty where nothing was adopted
+
+    @classmethod
+    def of(
+        cls,
+        document: bytes,
+        inventory: Iterable[Key] = (),
+        changed: Iterable[str] = (),
+        adopted: Sequence[Manifest] = (),
+    ) -> Self:
+        """Packs the spec as JSON, the resources that the group may own, the planned changes, and adopted resources."""
+        listed = json.dumps(sorted(inventory)).encode(), json.dumps(list(changed)).encode()
+        taken = pack(json.dumps(adopted).encode()) if adopted else b""
+        return cls(pack(document), pack(listed[0]), pack(listed[1]), taken)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self))
+
+
 class TooLargeError(ClusterError):
     """A group is too large for one ConfigMap."""
 
@@ -59,18 +88,14 @@ class TooLargeError(ClusterError):
 class Revision:
     """One apply, rollback or delete of a group.
 
-    `inventory` lists the resources that the group may own after it. `changed` lists the planned changes, each as
-    `created|changed|deleted KIND namespace/name`. `document` is the spec as JSON. `ended` is None while it runs.
-    `adopted` lists the resources of others that the group has taken over, as they were before.
+    `ended` is None while it runs. What `parts` hold is unpacked each time that it is asked for.
     """
 
     namespace: str
     group: str
     number: int
-    document: bytes = field(repr=False)
+    parts: Parts = field(repr=False)
     hash: str
-    inventory: frozenset[Key]
-    changed: tuple[str, ...]
     who: str
     host: str
     process: str
@@ -80,7 +105,26 @@ class Revision:
     outcome: RevisionStatus
     message: str
     version: str
-    adopted: tuple[Manifest, ...] = field(default=(), repr=False)
+
+    @property
+    def document(self) -> bytes:
+        """The spec as JSON."""
+        return unpack(self.parts.spec)
+
+    @property
+    def inventory(self) -> frozenset[Key]:
+        """The resources that the group may own after it."""
+        return frozenset(map(_key, _listed("inventory", self.parts.inventory)))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The planned changes, each as `created|changed|deleted KIND namespace/name`."""
+        return tuple(map(_text, _listed("changed", self.parts.changed)))
+
+    @property
+    def adopted(self) -> tuple[Manifest, ...]:
+        """The resources of others that the group has taken over, as they were before."""
+        return tuple(map(_original, _listed("adopted", self.parts.adopted))) if self.parts.adopted else ()
 
     @property
     def spec(self) -> LaneGroup:
@@ -156,30 +200,31 @@ def manifest(one: Revision) -> Manifest:
 
 def _binary(one: Revision) -> dict[str, str]:
     """The packed parts. Where the list of changes is too much, it is left out: no group is too large to go back."""
-    packed = _packed(one, one.changed)
-    if _size(packed) > LARGEST or len(one.changed) > MOST:
-        packed = _packed(one, (f"{len(one.changed)} changes, too many to be listed",))
-    size, largest = _size(packed), LARGEST + (ROOM if one.action.startswith(_NOT_HELD_UP) else 0)
-    if size > largest or len(one.document) > UNPACKED or len(one.inventory) > MOST:
+    packed, largest = one.parts, LARGEST + (ROOM if one.action.startswith(_NOT_HELD_UP) else 0)
+    changes = _count(packed.changed)
+    if packed.size > LARGEST or changes > MOST:
+        said = [f"{changes} changes, too many to be listed"]
+        packed = packed._replace(changed=pack(json.dumps(said).encode()))
+    if packed.size > largest or not _is_readable(packed):
         raise TooLargeError(
-            f"group {one.namespace}/{one.group} is too large for its history: {size // 1000} kB compressed, and a "
-            f"ConfigMap takes {LARGEST // 1000} kB; nothing was changed; split it into several groups"
+            f"group {one.namespace}/{one.group} is too large for its history: {packed.size // 1000} kB compressed, and "
+            f"a ConfigMap takes {LARGEST // 1000} kB; nothing was changed; split it into several groups"
         )
-    return {name: base64.b64encode(part).decode() for name, part in packed.items()}
+    return {name: base64.b64encode(part).decode() for name, part in packed._asdict().items() if part}
 
 
-def _packed(one: Revision, changed: Sequence[str]) -> dict[str, bytes]:
-    parts = {
-        "spec": one.document,
-        "inventory": json.dumps(sorted(one.inventory)).encode(),
-        "changed": json.dumps(changed).encode(),
-        **({"adopted": json.dumps(one.adopted).encode()} if one.adopted else {}),
-    }
-    return {name: gzip.compress(part, mtime=0) for name, part in parts.items()}
+def _count(packed: bytes) -> int:
+    """The items of a packed list; more than can be read counts too."""
+    return len(json.loads(gzip.decompress(packed)))
 
 
-def _size(packed: Mapping[str, bytes]) -> int:
-    return sum(map(len, packed.values()))
+def _is_readable(parts: Parts) -> bool:
+    """Whether what is written can be read again: within the limits of reading."""
+    try:
+        decode(unpack(parts.spec))
+    except ValueError:
+        return False
+    return _count(parts.inventory) <= MOST
 
 
 def parse(config_map: Manifest) -> Revision:
@@ -199,7 +244,10 @@ def _parsed(config_map: Manifest) -> Revision:
     namespace, group, number = metadata["namespace"], metadata["labels"][GROUP], metadata["labels"][REVISION]
     if not _NUMBER.fullmatch(number) or metadata["name"] != _name(group, int(number)):
         raise ValueError(f"its labels are those of revision {number} of {group}")
-    document = _unpacked(config_map, "spec")
+    binary = config_map["binaryData"]
+    needed = {name: base64.b64decode(binary[name]) for name in ("spec", "inventory", "changed")}
+    parts = Parts(**needed, adopted=base64.b64decode(binary.get("adopted", "")))
+    document = unpack(parts.spec)
     about = decode(document)["metadata"]
     owner = about.get("namespace", "default"), about["name"]
     if owner != (namespace, group):
@@ -207,28 +255,23 @@ def _parsed(config_map: Manifest) -> Revision:
     started, ended = _time(data["started"]), _time(data["ended"])
     if started is None:
         raise ValueError("it never began")
-    return Revision(
+    one = Revision(
         namespace=namespace,
         group=group,
         number=int(number),
-        document=document,
+        parts=parts,
         hash=digest(document),
-        inventory=frozenset(map(_key, _listed(config_map, "inventory"))),
-        changed=tuple(map(_text, _listed(config_map, "changed"))),
-        adopted=tuple(map(_original, _listed(config_map, "adopted"))) if "adopted" in config_map["binaryData"] else (),
         started=started,
         ended=ended,
         outcome=RevisionStatus(data["outcome"]),
         **{name: _text(data[name]) for name in ("who", "host", "process", "action", "message", "version")},
     )
+    _ = one.inventory, one.changed, one.adopted  # whether they can be read
+    return one
 
 
-def _unpacked(config_map: Manifest, name: str) -> bytes:
-    return unpack(base64.b64decode(config_map["binaryData"][name]))
-
-
-def _listed(config_map: Manifest, name: str) -> list[Any]:
-    found = decode(_unpacked(config_map, name))
+def _listed(name: str, packed: bytes) -> list[Any]:
+    found = decode(unpack(packed))
     if not isinstance(found, list):
         raise ValueError(f"its {name} is no list")
     if len(found) > MOST:

@@ -5,7 +5,6 @@ namespace of its ConfigMap, and whatever is wrong in it is an `UnreadableError`.
 """
 
 import base64
-import gzip
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,7 +37,7 @@ class Stored:
 
     Parameters:
         state: the state as JSON. `shown` repeats parts of it in readable form (`phase: Paused`).
-        base: the group's spec from before the rollout, as JSON; empty until a runner has begun the rollout.
+        packed: `base`, packed by gzip as it is stored.
         version: the resourceVersion that was read; empty for a new rollout.
     """
 
@@ -48,8 +47,13 @@ class Stored:
     standing: Standing
     state: str
     shown: Mapping[str, str] = field(default_factory=dict)
-    base: bytes = field(default=b"", repr=False)
+    packed: bytes = field(default=b"", repr=False)
     version: str = ""
+
+    @property
+    def base(self) -> bytes:
+        """The group's spec from before the rollout, as JSON; empty until a runner has begun the rollout."""
+        return unpack(self.packed) if self.packed else b""
 
     @property
     def key(self) -> Key:
@@ -88,7 +92,7 @@ def stored(
         except UnreadableError as error:
             if wrong is None:
                 raise
-            wrong(error)
+            wrong(error.alone())
     return found
 
 
@@ -105,7 +109,7 @@ def write(client: Client, one: Stored) -> Stored:
 def manifest(one: Stored) -> Manifest:
     labels = {MANAGED_BY: "graylane", GROUP: one.group, ROLLOUT: one.standing.value}
     metadata = {"name": one.key.name, "namespace": one.namespace, "labels": labels}
-    packed = {"group": base64.b64encode(_packed(one.base)).decode()} if one.base else {}
+    packed = {"group": base64.b64encode(one.packed).decode()} if one.packed else {}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -115,13 +119,9 @@ def manifest(one: Stored) -> Manifest:
     }
 
 
-def _packed(base: bytes) -> bytes:
-    return gzip.compress(base, mtime=0) if base else b""
-
-
 def size(one: Stored) -> int:
     """The bytes that count against the limit of a ConfigMap: those of all values, binary ones as they are packed."""
-    return len(one.state.encode()) + sum(len(text.encode()) for text in one.shown.values()) + len(_packed(one.base))
+    return len(one.state.encode()) + sum(len(text.encode()) for text in one.shown.values()) + len(one.packed)
 
 
 def parse(config_map: Manifest) -> Stored:
@@ -141,7 +141,10 @@ def _parsed(config_map: Manifest) -> Stored:
     labels = metadata.get("labels") or {}
     if not metadata["name"].startswith(PREFIX):
         raise ValueError(f"its name does not begin with {PREFIX}")
-    packed = (config_map.get("binaryData") or {}).get("group", "")
+    text = (config_map.get("binaryData") or {}).get("group", "")
+    packed = base64.b64decode(text)
+    if text:
+        unpack(packed)  # `base` is read only where there is any
     one = Stored(
         namespace=metadata["namespace"],
         name=metadata["name"].removeprefix(PREFIX),
@@ -149,7 +152,7 @@ def _parsed(config_map: Manifest) -> Stored:
         standing=Standing(labels[ROLLOUT]),
         state=data["state"],
         shown={name: text for name, text in data.items() if name != "state"},
-        base=unpack(base64.b64decode(packed)) if packed else b"",
+        packed=packed,
         version=metadata.get("resourceVersion", ""),
     )
     _check_owner(one)
@@ -170,8 +173,8 @@ def _check_owner(one: Stored) -> None:
         raise ValueError(f"stored state of a rollout: {type(error).__name__}: {error}") from None
     if named != (one.namespace, one.name, one.group):
         raise ValueError(f"its state is that of rollout {named[1]} of group {named[0]}/{named[2]}")
-    if one.base:
-        about = decode(one.base)["metadata"]
+    if base := one.base:
+        about = decode(base)["metadata"]
         owner = about.get("namespace", "default"), about["name"]
         if owner != (one.namespace, one.group):
             raise ValueError(f"its group is {'/'.join(map(str, owner))}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from meshconfig.bounded import pack
 from meshconfig.cluster import history, lock
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import RevisionStatus
@@ -65,7 +66,7 @@ def start(client: Client, rollout: Rollout, document: Document, *, who: str, not
     _check_deployments(client, rollout, base)
     generation = before.state.generation + 1 if before else 1
     first = pending(rollout, who=who, now=store.now(), generation=generation, note=note)
-    store.fitting(first, written(base), room=GROWTH + GROWTH_OF_A_SERVICE * len(rollout.spec.services))
+    store.fitting(first, pack(written(base)), room=GROWTH + GROWTH_OF_A_SERVICE * len(rollout.spec.services))
     try:
         record = store.create(client, first, before)
     except Conflict:

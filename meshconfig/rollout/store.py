@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
-from meshconfig.bounded import one_line
+from meshconfig.bounded import one_line, pack
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import UnreadableError
@@ -25,17 +26,19 @@ from meshconfig.spec.group import LaneGroup
 ATTEMPTS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
-    """A rollout as it was read.
-
-    Parameters:
-        base: the group as it was before the rollout; None until a runner takes the rollout up.
-    """
+    """A rollout as it was read."""
 
     stored: Stored
     state: State
-    base: LaneGroup | None
+
+    @cached_property
+    def base(self) -> LaneGroup | None:
+        """The group as it was before the rollout; None until a runner takes the rollout up."""
+        text = self.stored.base
+        where = Location("the group that it began from")
+        return validate(LaneGroup, json.loads(text), lambda path: where) if text else None
 
     @property
     def namespace(self) -> str:
@@ -105,7 +108,7 @@ def records(
         except UnreadableError as error:
             if wrong is None:
                 raise
-            wrong(error)
+            wrong(error.alone())
     return sorted(found, key=lambda one: one.age)
 
 
@@ -119,7 +122,7 @@ def save(client: Client, before: Record, state: State, base: LaneGroup | None = 
         Conflict: somebody else wrote in between.
         TooLargeError: it does not fit into a ConfigMap.
     """
-    kept = document(base) if base is not None else before.stored.base
+    kept = pack(document(base)) if base is not None else before.stored.packed
     return _record(rollouts.write(client, replace(fitting(state, kept), version=before.stored.version)))
 
 
@@ -166,17 +169,18 @@ class TooLargeError(ClusterError):
     """A rollout does not fit into one ConfigMap."""
 
 
-def fitting(state: State, base: bytes, *, room: int = 0) -> Stored:
+def fitting(state: State, packed: bytes, *, room: int = 0) -> Stored:
     """A state as it is stored: within the limit of a ConfigMap.
 
     Parameters:
+        packed: the group's spec as JSON, packed.
         room: bytes to leave free.
 
     Raises:
         TooLargeError: the rollout and its group are too large, also without its log.
     """
     for one in trimmed(state):
-        stored = _stored(one, base)
+        stored = _stored(one, packed)
         if (size := rollouts.size(stored) + room) <= rollouts.LARGEST:
             return stored
     metadata = state.rollout.metadata
@@ -186,7 +190,7 @@ def fitting(state: State, base: bytes, *, room: int = 0) -> Stored:
     )
 
 
-def _stored(state: State, base: bytes) -> Stored:
+def _stored(state: State, packed: bytes) -> Stored:
     metadata = state.rollout.metadata
     return Stored(
         namespace=metadata.namespace,
@@ -195,17 +199,17 @@ def _stored(state: State, base: bytes) -> Stored:
         standing=standing(state),
         state=state.to_json(),
         shown={"phase": state.phase.value, "stage": state.stage.value, "weight": str(state.applied), "why": state.why},
-        base=base,
+        packed=packed,
     )
 
 
 def _record(one: Stored) -> Record:
-    where = Location("the group that it began from")
+    """A rollout whose parts can all be read. Its group is read again when it is asked for, and not kept till then."""
     try:
-        base = validate(LaneGroup, json.loads(one.base), lambda path: where) if one.base else None
-        record = Record(one, State.from_json(one.state), base)
+        record = Record(one, State.from_json(one.state))
         # What the state asks for is looked at here, because a state that somebody edited may contradict itself.
         resume(record.state)
+        _ = Record(one, record.state).base
     except Exception as error:  # noqa: BLE001  whatever is wrong with one rollout, the others are read
         reason = f"{type(error).__name__}: {error}" if not str(error) else str(error)
         raise UnreadableError(one.key, "rollout", one_line(reason)) from None

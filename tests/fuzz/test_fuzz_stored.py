@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mutations import WORDS, as_json, mutated_values
 from rollout_world import GROUP, Run, group, rollout
 
+from meshconfig.bounded import pack as zipped
 from meshconfig.cluster import history, lease, lock, revision, rollouts
 from meshconfig.cluster.lease import DURATION, judge, myself
 from meshconfig.cluster.objects import Key, UnreadableError
@@ -31,9 +32,10 @@ STATES = [Run(rollout()).start().state.to_json()] + [
     file.read_text()
     for file in sorted((Path(__file__).parents[1] / "meshconfig" / "rollout" / "stored").glob("*.json"))
 ]
+PARTS = revision.Parts.of(revision.document(group()), [Key("VirtualService", "demo", "cat-svc")], ["created x"])
 REVISION = revision.Revision(
-    "demo", "pets", 3, revision.document(group()), "", frozenset({Key("VirtualService", "demo", "cat-svc")}),
-    ("created x",), "eva", "eva@here", "eva@here/1/1/x", NOW, NOW, "apply", revision.RevisionStatus.SUCCEEDED, "", "0",
+    "demo", "pets", 3, PARTS, "", "eva", "eva@here", "eva@here/1/1/x", NOW, NOW, "apply",
+    revision.RevisionStatus.SUCCEEDED, "", "0",
 )  # fmt: skip
 SPEC, INVENTORY = json.loads(revision.document(group())), [["VirtualService", "demo", "cat-svc"]]
 LEASE = lease.manifest(
@@ -41,7 +43,7 @@ LEASE = lease.manifest(
 )
 
 
-def pack(data):
+def packed_text(data):
     return base64.b64encode(gzip.compress(data, 1)).decode()
 
 
@@ -65,10 +67,10 @@ def packed(draw, value):
         case "text":
             return draw(st.sampled_from(WORDS))
         case "bytes":
-            return pack(draw(st.binary(max_size=20)))
+            return packed_text(draw(st.binary(max_size=20)))
         case "plain":
             return base64.b64encode(data).decode()
-    return pack(data)
+    return packed_text(data)
 
 
 @st.composite
@@ -118,7 +120,7 @@ def stored(draw):
     name = state["rollout"]["metadata"]["name"]
     owner = state["rollout"]["spec"]["group"], state["rollout"]["metadata"].get("namespace", "default")
     base = revision.document(group(GROUP.replace("name: pets", f"name: {owner[0]}").replace("demo}", f"{owner[1]}}}")))
-    one = rollouts.Stored(owner[1], name, owner[0], rollouts.Standing.ACTIVE, "", {"phase": "Paused"}, base)
+    one = rollouts.Stored(owner[1], name, owner[0], rollouts.Standing.ACTIVE, "", {"phase": "Paused"}, zipped(base))
     config_map = texts(draw(mutated_values([rollouts.manifest(one)], most=1)))
     if isinstance(config_map.get("data"), dict):
         config_map["data"]["state"] = as_json(draw(mutated_values([state]))).decode()

@@ -9,10 +9,13 @@ import base64
 import json
 import re
 import threading
+from collections import deque
+from collections.abc import Callable
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from serving import LoopbackServer, serving
@@ -39,6 +42,10 @@ class FakeApi:
         self.objects, self.seen, self.stuck = {}, [], set()
         self.lock, self.version = threading.RLock(), 0
         self.before = []  # called with (method, path) before each request
+        self.fault: Callable[[str, str], Any] = lambda method, path: None  # a `faults.Fault` answers in its place
+        self.past = deque(
+            maxlen=1
+        )  # `objects` as they were before the last few writes; `in_the_past` needs a longer one
         self.url = ""
 
     def kubeconfig(self, folder):
@@ -112,6 +119,16 @@ class FakeApi:
                 return self.objects.pop(key) if self._there(key) else None
         raise RefusedError(405, "MethodNotAllowed", f"{method} of {place}")
 
+    def in_the_past(self, do):
+        """What `do` gives while the server has again what it had some writes ago."""
+        with self.lock:
+            now = self.objects
+            self.objects = dict(self.past[0]) if self.past else now
+            try:
+                return do()
+            finally:
+                self.objects = now
+
     def _there(self, key):
         if key not in self.objects:
             raise RefusedError(404, "NotFound", f"{key[0]} {key[2]} not found")
@@ -134,6 +151,7 @@ class FakeApi:
 
     def _store(self, key, one):
         self.version += 1
+        self.past.append(dict(self.objects))
         one = deepcopy(one)
         old = (self.objects.get(key) or {}).get("metadata", {})
         metadata = one["metadata"]
@@ -217,15 +235,26 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
-        api = self.server.api
+        fault = self.server.api.fault(self.command, self.path)
+        if fault:
+            fault.serve(self, body)
+        else:
+            self.reply(*self.answer(body))
+
+    def answer(self, body):
+        """Carries the request out: (status, the answer's bytes)."""
         try:
-            status, answer = 200, api.answer(self.command, self.path, body)
+            status, answer = 200, self.server.api.answer(self.command, self.path, body)
         except RefusedError as error:
             status, answer = error.status, {"kind": "Status", "reason": error.reason, "message": str(error)}
-        data = json.dumps(answer).encode()
+        return status, json.dumps(answer).encode()
+
+    def reply(self, status, data, *, length=None, **headers):
+        """`length`: what the header Content-Length says, if that is not the truth."""
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
+        for name, value in {"Content_Type": "application/json", **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data) if length is None else length))
         self.end_headers()
         self.wfile.write(data)
 

@@ -18,7 +18,7 @@ from meshconfig.cluster import history, revision
 from meshconfig.cluster.history import RevisionStatus, TooLargeError, before_last, begin, end, inventory, last_succeeded
 from meshconfig.cluster.lease import process
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.revision import Revision, digest, document, manifest, parse, surplus
+from meshconfig.cluster.revision import Parts, Revision, digest, document, manifest, parse, surplus
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, Unreachable
 from meshconfig.load import parse as documents
@@ -44,10 +44,8 @@ def a_revision(number, outcome="succeeded", spec="a", *, action="apply", keys=()
         namespace="demo",
         group="pets",
         number=number,
-        document=written,
+        parts=Parts.of(written, keys),
         hash=digest(written),
-        inventory=frozenset(keys),
-        changed=(),
         who="ann",
         host="ann@laptop",
         process="ann@laptop/7/8",
@@ -123,7 +121,7 @@ def test_a_spec_comes_back_as_it_was(spec):
         model = compile_group(group)
     except InputError:  # a combination that graylane refuses
         assume(False)
-    one = replace(a_revision(1), group=group.metadata.name, document=document(group))
+    one = replace(a_revision(1), group=group.metadata.name, parts=Parts.of(document(group)))
     again = parse(manifest(one)).spec
     assert again == group
     assert compile_group(again) == model

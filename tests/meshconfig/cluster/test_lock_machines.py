@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 from fake_api import RefusedError
+from faults import KINDS, Fault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from runner_world import cluster
@@ -132,6 +133,39 @@ def test_what_is_left_is_told_with_the_command_that_mends_it(cluster, api):
     del api.objects["leases", "demo", "graylane-pets"]  # as that command does
     with Lock(cluster.client, "demo", "pets"):
         pass
+
+
+@pytest.mark.parametrize("kind", [kind for kind, done in KINDS.items() if done and kind not in ("slow", "stale")])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_lease_that_was_taken_though_its_answer_says_otherwise_is_given_back(cluster, api, kind, there, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    if there:
+        with Lock(cluster.client, "demo", "pets", me=Holder("b@two/1/1/y", "two")):
+            pass
+    told, left = [], [20]
+
+    def fault(method, path):
+        taking = method in ("PUT", "POST") and "/leases" in path and left[0]
+        left[0] -= bool(taking)
+        return Fault(kind) if taking else None
+
+    api.fault = fault
+    with suppress(ClusterError), Lock(cluster.client, "demo", "pets", tell=told.append, me=PETS):
+        pass
+    assert holder(api) == "" or [line for line in told if "kubectl delete leases" in line]
+    api.fault = lambda method, path: None
+    if not told:
+        assert holder(api) == ""
+
+
+def test_a_lease_whose_taking_failed_and_cannot_be_given_back_is_told(cluster, api):
+    told = []
+    api.fault = lambda method, path: Fault("500 after it was done") if "/leases" in path and method == "POST" else None
+    refuse(api, 403, times=100, when=lambda method, path: method == "PUT" and "/leases/" in path)
+    with pytest.raises(ApiError), Lock(cluster.client, "demo", "pets", tell=told.append, me=PETS):
+        pytest.fail("it was not taken")
+    assert holder(api) == PETS.name
+    assert told[0].endswith("kubectl delete leases.coordination.k8s.io graylane-pets -n demo")
 
 
 @pytest.mark.parametrize("other", [None, "b@two/1/1/y"])

@@ -16,7 +16,7 @@ from meshconfig.cluster import fields, status
 from meshconfig.cluster.lease import Record, Standing
 from meshconfig.cluster.objects import Key, key, state
 from meshconfig.cluster.owned import Live
-from meshconfig.cluster.revision import Revision, RevisionStatus, digest, document
+from meshconfig.cluster.revision import Parts, Revision, RevisionStatus, digest, document
 from meshconfig.cluster.status import Followed, GroupSnapshot, How, PodCount, as_json, judge
 from meshconfig.compile import compile_group
 from meshconfig.errors import ApiError
@@ -80,7 +80,7 @@ def revision(spec, outcome=RevisionStatus.SUCCEEDED, **more):
         "version": "1",
     }
     who: Any = {"who": "ann", "host": "ann@laptop", "process": "ann@laptop/7/8"}
-    one = Revision("demo", "pets", 3, written, digest(written), frozenset(), (), **who, **known)
+    one = Revision("demo", "pets", 3, Parts.of(written), digest(written), **who, **known)
     return replace(one, **more)
 
 
@@ -393,7 +393,11 @@ def whole():
     kinds = {"Deployment": one.deployments, "Pod": one.pods, "Service": one.services}
     parts = [{"kind": kind, **part} for kind, found in kinds.items() for part in found["demo"]]
     parts = [{**part, "metadata": {"namespace": "demo", **part["metadata"]}} for part in parts]
-    return [config_map(replace(one.revision, inventory=frozenset(one.wanted))), *parts, *one.live.raw.values()]
+    return [
+        config_map(replace(one.revision, parts=Parts.of(one.revision.document, one.wanted))),
+        *parts,
+        *one.live.raw.values(),
+    ]
 
 
 def test_a_reader_sees_a_table(graylane):

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from rollout_world import GROUP, Run, group, rollout
 from runner_world import DOCUMENT, NOWHERE, SETTINGS, Held, Impatient, cluster, mesh
 
+from meshconfig.bounded import pack
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.cluster.revision import document
@@ -80,7 +81,7 @@ def stored(name, state, base=None):
         text = state.replace('"name":"cat-v2"', f'"name":"{name}"')
     elif '"name": "cat-v2"' in state:
         text = state.replace('"name": "cat-v2"', f'"name": "{name}"')
-    return rollouts.manifest(Stored("demo", name, "pets", Standing.ACTIVE, text, {}, base or b""))
+    return rollouts.manifest(Stored("demo", name, "pets", Standing.ACTIVE, text, {}, pack(base) if base else b""))
 
 
 def evil():
@@ -243,7 +244,7 @@ def forged(stage, *, text=EVIL, **more):
         sizes=sizes, pods={**sizes, "cat": {"v1": 0, "v2": 7}}, **more,
     )  # fmt: skip
     return rollouts.manifest(
-        Stored("demo", "cat-v2", "pets", Standing.ACTIVE, state.to_json(), {}, document(group(text)))
+        Stored("demo", "cat-v2", "pets", Standing.ACTIVE, state.to_json(), {}, pack(document(group(text))))
     )
 
 
