@@ -7,6 +7,7 @@ fails is kept in `.cache/fuzz`, and tried first the next time. A test that faile
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 STORE = ROOT / ".cache" / "fuzz"
+MARK = re.compile(r"mark\.fuzz|^@fuzz$", re.MULTILINE)  # to read all other files would take half a minute
 WANTED = "fuzz and not cluster and not interop"
 TURN = (2.0, 60.0)  # the shortest and the longest turn, in seconds
 ROUNDS = 3  # turns of each test, where the time allows it
@@ -70,7 +72,9 @@ class Turns:
 
 def targets(only: str) -> list[Target]:
     """The tests with the mark, without their parameters, in the order of their files."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", WANTED, "tests"]
+    files = [file for file in sorted((ROOT / "tests").rglob("test_*.py")) if MARK.search(file.read_text())]
+    named = [str(file.relative_to(ROOT)) for file in files]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", WANTED, *named]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     names = [line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line]
     if done.returncode or not names:
@@ -126,8 +130,9 @@ def work(turns: Turns, begun: float) -> None:
         print(f"{time.monotonic() - begun:6.0f} s  {target.name}: {state}", flush=True)
 
 
-def fuzz(found: Sequence[Target], seconds: float, jobs: int) -> None:
-    begun = time.monotonic()
+def fuzz(found: Sequence[Target], seconds: float, jobs: int, begun: float | None = None) -> None:
+    """Runs turns until `seconds` after `begun`, by time.monotonic; without it, from now on."""
+    begun = time.monotonic() if begun is None else begun
     share = seconds * jobs / max(1, len(found)) / ROUNDS - STARTING
     turns = Turns(begun + seconds, min(TURN[1], max(TURN[0], share)), deque(found))
     threads = [threading.Thread(target=work, args=(turns, begun)) for _ in range(jobs)]
@@ -174,9 +179,10 @@ def main() -> int:
     given = parser.parse_args()
     if given.replay:
         return replay(given.replay)
+    begun = time.monotonic()
     found = targets(given.only)
     print(f"{len(found)} tests, {given.seconds:.0f} s, {given.jobs} at a time", flush=True)
-    fuzz(found, given.seconds, given.jobs)
+    fuzz(found, given.seconds, given.jobs, begun)
     print(f"\n{summary(found)}{findings(found)}", flush=True)
     return int(any(one.finding for one in found))
 
