@@ -17,6 +17,7 @@ from meshconfig.spec.rollout import MOST_PODS, Percent, Rollout, RolloutStep
 
 KEPT = 200  # entries of the log: the state is one ConfigMap, which holds about a megabyte
 LONGEST_WHY, LONGEST_WHO = 1000, 200  # bytes
+MOST_ENTRIES = 500  # of a log; a rollout of twenty steps writes a hundred
 Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON's numbers hold exactly
 
 
@@ -192,6 +193,11 @@ class State(Frozen):
             first = error.errors(include_url=False)[0]
             where = f"{dotted(first['loc'])}: " if first["loc"] else ""
             raise UnreadableStateError(f"stored state of a rollout: {where}{first['msg']}") from None
+
+
+def recent(state: State) -> State:
+    """The state with the newest entries of its log alone. A log may fill a ConfigMap, and many of these the memory."""
+    return state if len(state.log) <= MOST_ENTRIES else state.model_copy(update={"log": state.log[-MOST_ENTRIES:]})
 
 
 def trimmed(state: State) -> Iterator[State]:

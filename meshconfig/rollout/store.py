@@ -19,7 +19,7 @@ from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import resume, step
-from meshconfig.rollout.state import State, trimmed
+from meshconfig.rollout.state import State, recent, trimmed
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
 
@@ -206,7 +206,7 @@ def _stored(state: State, packed: bytes) -> Stored:
 def _record(one: Stored) -> Record:
     """A rollout whose parts can all be read. Its group is read again when it is asked for, and not kept till then."""
     try:
-        record = Record(one, State.from_json(one.state))
+        record = Record(one, recent(State.from_json(one.state)))
         # What the state asks for is looked at here, because a state that somebody edited may contradict itself.
         resume(record.state)
         _ = Record(one, record.state).base

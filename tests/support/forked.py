@@ -23,10 +23,10 @@ class Done:
 
 
 class Forked:
-    """Runs one command at a time, by the folder and kubeconfig of `at`. `pid`: that of the command under way."""
+    """Runs one command at a time, by the folder and kubeconfig of `at`. `pid`: that of the command under way; `last` also after it."""
 
     def __init__(self):
-        self._folder, self._kubeconfig, self.pid = Path(), "", 0
+        self._folder, self._kubeconfig, self.pid, self.last = Path(), "", 0, 0
         command = [sys.executable, __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -38,7 +38,7 @@ class Forked:
         job = {"arguments": words, "folder": str(self._folder), "kubeconfig": self._kubeconfig}
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        self.pid = int(self._process.stdout.readline())
+        self.pid = self.last = int(self._process.stdout.readline())
 
     def wait(self):
         status = int(self._process.stdout.readline())

@@ -32,7 +32,7 @@ from meshconfig.rollout.runner import Runner, Settings
 from meshconfig.rollout.runner import runner as runner_module
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.worker import Worker
-from meshconfig.rollout.state import LONGEST_WHO, LONGEST_WHY, Phase, Stage, State
+from meshconfig.rollout.state import LONGEST_WHO, LONGEST_WHY, MOST_ENTRIES, Phase, Stage, State
 from meshconfig.spec.rollout import Rollout
 
 pytestmark = pytest.mark.slow
@@ -343,6 +343,17 @@ def filled(mesh, size):
     first = state["log"][-1]["number"]
     state["log"] += [{**entry, "number": first + number} for number in range(1, count + 1)]
     mesh.api.put(copied(one, "graylane-rollout.cat-v2", data={"state": json.dumps(state)}))
+
+
+def test_of_a_long_log_the_newest_entries_are_read(mesh):
+    mesh.start(rollout(SHORT))
+    filled(mesh, 10)
+    whole = mesh.state().log
+    read = store.known(mesh.client, "demo", "cat-v2").state.log
+    assert len(whole) > 2 * MOST_ENTRIES
+    assert read == whole[-MOST_ENTRIES:]
+    mesh.say(Abort("bob"))
+    assert mesh.run().phase is Phase.ABORTED
 
 
 @pytest.mark.parametrize("size", [100, 1_000, 100_000, 900_000])
