@@ -89,7 +89,7 @@ def test_an_editor_knows_the_form():
         ("every: 30s", "every: 0s", "17: spec.analysis.metrics[0].every: takes a duration from 1ms to 366d, not 0"),
         ("{{version}}", "{{verison}}", "17: spec.analysis.metrics[0].query: unknown placeholder {{verison}}; did you"),
         ("{{version}}", "{{version}", "17: spec.analysis.metrics[0].query: a {{ that no }} closes"),
-        ("max: 0.5", "max: .nan", "18: spec.analysis.metrics[1].max: should be a finite number"),
+        ("max: 0.5", "max: .nan", "18: spec.analysis.metrics[1].max: .nan is no number in JSON"),
         (", max: 0.5", "", "18: spec.analysis.metrics[1]: takes min, max or both"),
         ("preset: istio-p99", "preset: istio-p95", "18: spec.analysis.metrics[1].preset: takes 'istio-success'"),
         ("preset: istio-p99, ", "", "18: spec.analysis.metrics[1]: takes one of query and preset"),
