@@ -8,13 +8,14 @@ import pytest
 import re2
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from meshconfig.cli.explain_request import Asked, Names, request
 from mutations import MANIFESTS, SPECS, WORDS, as_yaml, documents, mutated_values
 from random_specs import asked, specs
 
 from meshconfig.cli import explain_text
-from meshconfig.cli.explain_input import Given
 from meshconfig.errors import InputError
+from meshconfig.explain.given import Given
+from meshconfig.explain.names import Names
+from meshconfig.explain.request import Asked, request
 from meshconfig.groups import groups
 from meshconfig.istio import Resources
 from meshconfig.load import parse

@@ -23,7 +23,10 @@ class Done:
 
 
 class Forked:
-    """Runs one command at a time, by the folder and kubeconfig of `at`. `pid`: of the one under way; `last`: of the last."""
+    """Runs one command at a time, by the folder and kubeconfig of `at`.
+
+    `pid`: of the one under way; `last`: of the last.
+    """
 
     def __init__(self):
         self._folder, self._kubeconfig, self.pid, self.last = Path(), "", 0, 0
