@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test soak dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
@@ -94,6 +94,12 @@ cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONF
 
 interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn
 	@$(BIN)/pytest -q tests/interop
+
+broker-test: $(VENV)/.dev ## messages by lane on real brokers, which it starts on loopback: Kafka, RabbitMQ, SQS
+	@$(BIN)/pytest -q tests/broker -s
+
+soak: $(VENV)/.dev ## messages by lane at length: ten times as many as make broker-test sends
+	@GRAYLANE_SOAK=1 $(BIN)/pytest -q tests/broker -m soak -s
 
 # Built twice: the same source gives the same bytes, so that anybody can check a release against its tag.
 BUILD = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation . >build.log 2>&1

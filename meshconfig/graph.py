@@ -1,31 +1,38 @@
-"""Diagrams of lanes and services: the version of each service that a lane selects, and where it falls back."""
+"""Diagrams of lanes, services and consumers of messages: the version that a lane selects, and where it falls back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
+from meshconfig.spec import ConsumerInGroup, Entry, LaneGroup, ServiceInGroup
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a lane gets at a service.
+    """What a lane gets at a service, or who consumes its messages.
 
     Parameters:
+        service: the name of the service, or of the consumer.
         version: the version, or the versions that weights share; empty for a refusal.
         own: the version is the lane's own; False for the baseline's.
+        topic: of a consumer, what it consumes; empty for a service.
     """
 
     lane: str
     service: str
     version: str
     own: bool
+    topic: str = ""
 
 
 def cells(group: LaneGroup) -> list[list[Cell]]:
-    """A row of cells for each lane; in a row, services that call others come before the services that they call."""
-    order = call_order(group)
-    return [[_cell(lane, group.service(name)) for name in order] for lane in group.spec.lanes]
+    """A row of cells for each lane: services, those that call others before those that they call, then consumers."""
+    services = list(map(group.service, call_order(group)))
+    consumers = list(map(group.consumer, group.spec.consumers))
+    return [
+        [*(_cell(lane, one) for one in services), *(_consumer(lane, one) for one in consumers)]
+        for lane in group.spec.lanes
+    ]
 
 
 def call_order(group: LaneGroup) -> list[str]:
@@ -55,12 +62,17 @@ def _cell(lane: str, service: ServiceInGroup) -> Cell:
     return Cell(lane, service.name, service.baseline or " / ".join(service.spec.weights or {}), own=False)
 
 
+def _consumer(lane: str, consumer: ConsumerInGroup) -> Cell:
+    version = consumer.version_in(lane)
+    return Cell(lane, consumer.name, version or consumer.baseline, version is not None, consumer.spec.topic)
+
+
 def mermaid(group: LaneGroup) -> str:
     """A Mermaid flowchart with a box for each lane; dashed services are those of the baseline."""
     lines = ["flowchart LR"]
     for number, row in enumerate(cells(group)):
         lines.append(f'  subgraph lane{number}["lane {row[0].lane}"]')
-        lines += [f'    {_node(number, cell)}["{cell.service} / {cell.version or "503"}"]' for cell in row]
+        lines += [f"    {_node(number, cell)}{_shape(cell)}" for cell in row]
         lines.append("  end")
         lines += [f"  {edge}" for edge in _edges(group, number, row)]
         lines += [f"  style {_node(number, cell)} stroke-dasharray: 4 4" for cell in row if not cell.own]
@@ -68,11 +80,18 @@ def mermaid(group: LaneGroup) -> str:
 
 
 def _node(number: int, cell: Cell) -> str:
-    return f"l{number}_{cell.service.replace('-', '_')}"
+    kind = "q" if cell.topic else "l"
+    return f"{kind}{number}_{cell.service.replace('-', '_')}"
+
+
+def _shape(cell: Cell) -> str:
+    """A box for a service, a cylinder for a consumer."""
+    text = f"{cell.service} / {cell.version or '503'}"
+    return f'[("{text}<br>takes {cell.topic}")]' if cell.topic else f'["{text}"]'
 
 
 def _edges(group: LaneGroup, number: int, row: Iterable[Cell]) -> Iterator[str]:
-    nodes = {cell.service: cell for cell in row}
+    nodes = {cell.service: cell for cell in row if not cell.topic}
     for name, cell in nodes.items():
         for called in group.spec.services[name].calls:
             arrow = "-->" if nodes[called].own else "-.->"
@@ -87,7 +106,7 @@ REFUSED = "#888888"
 
 
 def svg(group: LaneGroup) -> str:
-    """A table as SVG: a column for each service, a row for each lane, the entries before them.
+    """A table as SVG: a column for each service and each consumer, a row for each lane, the entries before them.
 
     A lane has one colour in all of the picture; a dashed cell is the baseline's version, in the baseline's colour.
     Arrows are calls, and the ways from an entry into lanes, each with the share of a split or the reason.
@@ -102,6 +121,9 @@ def svg(group: LaneGroup) -> str:
         '<path d="M0 0L8 4L0 8z" fill="#555555"/></marker></defs>',
     ]
     parts += [_text(_left(x) + BOX / 2, 24, cell.service, bold=True) for x, cell in enumerate(rows[0])]
+    parts += [
+        _text(_left(x) + BOX / 2, 40, f"takes {cell.topic}", small=True) for x, cell in enumerate(rows[0]) if cell.topic
+    ]
     for y, row in enumerate(rows):
         parts += [_arrow(_call(x, called, y)) for x, called in _calls(group, row)]
         name = _text((LANES + LEFT) / 2 - 12, _middle(y) - 12, row[0].lane, bold=True)
@@ -138,9 +160,9 @@ def _box(x: int, y: int, cell: Cell, colour: str) -> str:
 
 def _calls(group: LaneGroup, row: Sequence[Cell]) -> Iterator[tuple[int, int]]:
     """Pairs of columns: a service and one that it calls. A refused request calls nothing."""
-    columns = {cell.service: x for x, cell in enumerate(row)}
+    columns = {cell.service: x for x, cell in enumerate(row) if not cell.topic}
     for x, cell in enumerate(row):
-        if cell.version:
+        if cell.version and not cell.topic:
             yield from ((x, columns[called]) for called in group.spec.services[cell.service].calls)
 
 

@@ -134,7 +134,7 @@ def _merged(documents: Sequence[Document]) -> dict[str, Any]:
 
 
 def _joined(one: Any, other: Any, document: Document, path: FieldPath) -> Any:
-    if path[-1] in ("lanes", "services") and isinstance(one, Mapping) and isinstance(other, Mapping):
+    if path[-1] in ("lanes", "services", "consumers") and isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in other:
             if name in one and one[name] != other[name]:
                 raise InputError([document.problem((*path, name), "another file of this group has another value")])

@@ -289,6 +289,32 @@ class OwnGateway:
 
 
 @dataclass(frozen=True, slots=True)
+class Consumer:
+    """Who consumes one topic. `lanes`: the group or queue of the baseline, and of each lane that has its own."""
+
+    name: str
+    kind: str
+    topic: str
+    lanes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who is meant to consume which lane's messages, for the consumers and producers of a group to read."""
+
+    name: Name
+    baseline: str
+    consumers: tuple[Consumer, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """{"baseline", "consumers": {NAME: {"kind", "topic", "lanes": {LANE: GROUP OR QUEUE}}}}"""
+        consumers = {
+            one.name: {"kind": one.kind, "topic": one.topic, "lanes": dict(one.lanes)} for one in self.consumers
+        }
+        return {"baseline": self.baseline, "consumers": consumers}
+
+
+@dataclass(frozen=True, slots=True)
 class OpaqueResource:
     """A live resource of which graylane reads only the kind and the name."""
 
@@ -297,7 +323,7 @@ class OpaqueResource:
     manifest: IstioFields
 
 
-Table = RouteTable | SubsetTable | OwnGateway | Autoscaler | OpaqueResource
+Table = RouteTable | SubsetTable | OwnGateway | Autoscaler | Roster | OpaqueResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +334,7 @@ class RoutingState:
         mesh: the route tables between services.
         entries: the route tables at gateways.
         subsets, gateways, autoscalers: the subset tables, Gateways and autoscalers of the group.
+        rosters: at most one: who consumes which lane's messages.
     """
 
     mesh: Mapping[Name, RouteTable] = field(default_factory=dict)
@@ -315,6 +342,7 @@ class RoutingState:
     subsets: Mapping[Name, SubsetTable] = field(default_factory=dict)
     gateways: Mapping[Name, OwnGateway | OpaqueResource] = field(default_factory=dict)
     autoscalers: Mapping[Name, Autoscaler | OpaqueResource] = field(default_factory=dict)
+    rosters: Mapping[Name, Roster | OpaqueResource] = field(default_factory=dict)
 
     @property
     def route_tables(self) -> Iterable[RouteTable]:
@@ -329,6 +357,7 @@ class RoutingState:
             *self.gateways.values(),
             *self.entries.values(),
             *self.autoscalers.values(),
+            *self.rosters.values(),
         )
 
 
@@ -419,6 +448,7 @@ class Model:
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
         baggage: routes ask for the tag in W3C baggage too, where the header is absent.
+        consumers: who consumes which topic.
     """
 
     group: str
@@ -428,6 +458,13 @@ class Model:
     services: tuple[Service, ...]
     entries: tuple[Entry, ...]
     baggage: bool = False
+    consumers: tuple[Consumer, ...] = ()
+
+    @property
+    def roster(self) -> Roster | None:
+        """Who consumes which lane's messages; None for a group without consumers."""
+        name = Name(self.namespace, f"{self.group}-consumers")
+        return Roster(name, self.baseline, self.consumers) if self.consumers else None
 
     def routing(self) -> RoutingState:
         """The group's tables, each under the name of its resource."""
@@ -437,4 +474,5 @@ class Model:
             subsets={one.resource: one.subset_table for one in self.services},
             gateways={one.own.name: one.own for one in self.entries if one.own},
             autoscalers={one.name: one for service in self.services for one in service.autoscalers},
+            rosters={self.roster.name: self.roster} if self.roster else {},
         )

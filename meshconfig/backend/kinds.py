@@ -17,6 +17,7 @@ class Role(Flag):
     READ = 0
     ROUTING = auto()  # a backend writes it, and the control plane pushes it to proxies
     SCALING = auto()  # a backend writes it, and proxies do not get it
+    ROSTER = auto()  # a backend writes it for the consumers of messages
     RECORD = auto()  # graylane stores its own data in it: revisions, rollouts, locks
 
 
@@ -58,7 +59,7 @@ _ALL = (
     Kind("Gateway", ISTIO, "gateways", Role.ROUTING, ("LDS", "RDS")),
     Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", Role.SCALING),
     Kind("Sidecar", ISTIO, "sidecars", Role.READ, ("CDS", "EDS", "LDS", "RDS")),
-    Kind("ConfigMap", "v1", "configmaps", Role.RECORD),
+    Kind("ConfigMap", "v1", "configmaps", Role.RECORD | Role.ROSTER),
     Kind("Lease", "coordination.k8s.io/v1", "leases", Role.RECORD),
     Kind("Deployment", "apps/v1", "deployments"),
     Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
@@ -79,5 +80,5 @@ _ALL = (
 )
 KINDS = {kind.name: kind for kind in _ALL}
 ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)
-OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING))
+OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING | Role.ROSTER))
 PUSHED = tuple(kind for kind in _ALL if kind.pushed_as)

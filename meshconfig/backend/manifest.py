@@ -39,8 +39,13 @@ class Owner:
             return self.manifest(f"{ISTIO}/{self.istio_api}", kind, name, spec)
         return {**lifted, "spec": {**spec, **lifted.get("spec", {})}}
 
-    def manifest(self, api: str, kind: str, name: Name, spec: Manifest) -> Manifest:
-        """A new resource with the labels of its owner; `api` is group and version, as in `apiVersion`."""
+    def manifest(self, api: str, kind: str, name: Name, spec: Manifest, *, under: str = "spec") -> Manifest:
+        """A new resource with the labels of its owner.
+
+        Parameters:
+            api: group and version, as in `apiVersion`.
+            under: the field that `spec` goes into: a ConfigMap has `data`.
+        """
         return {
             "apiVersion": api,
             "kind": kind,
@@ -49,7 +54,7 @@ class Owner:
                 "namespace": name.namespace,
                 "labels": {MANAGED_BY: "graylane", GROUP: self.group},
             },
-            "spec": spec,
+            under: spec,
         }
 
 

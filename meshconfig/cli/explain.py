@@ -10,7 +10,7 @@ import typer
 
 from meshconfig.cli import completion, explain_text
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Output, OutputFormat, print_lines
+from meshconfig.cli.common import Output, OutputFormat, print_lines, read_groups
 from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
@@ -62,15 +62,34 @@ Context = Annotated[
 
 def command(
     host: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--host",
             metavar="H",
             help="Host of the request, or a whole URL; inside the mesh, the name of a service.",
             show_default=False,
         ),
-    ],
+    ] = None,
     file: Files = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            "--topic",
+            metavar="T",
+            help="Instead of a request, a message on this topic, or for this consumer of the spec.",
+            show_default=False,
+        ),
+    ] = None,
+    lane: Annotated[
+        str | None,
+        typer.Option(
+            "--lane",
+            metavar="LANE",
+            help="Lane of the message, with --topic. Default: that of the tag in --header, or none.",
+            show_default=False,
+            autocompletion=completion.lanes,
+        ),
+    ] = None,
     path: Annotated[
         str | None,
         typer.Option(
@@ -151,7 +170,18 @@ def command(
         graylane explain -f k8s/ --from demo/web --host reviews -H end-user:jason
 
         graylane explain --live -A --from demo/web --host reviews.demo:9080
+
+        graylane explain -f graylane.yaml --topic orders --lane gray
     """
+    if topic is not None:
+        if host is not None or live or chain or source:
+            raise InputError.at("--topic", "asks about a message: leave --host, --from, --chain and --live away")
+        _explain_message(file, topic, lane, header or (), output)
+        return
+    if lane is not None:
+        raise InputError.at("--lane", "is for --topic; a request has its lane in a header: -H env:LANE")
+    if host is None:
+        raise InputError.at("--host", "is missing: give the host of a request, or --topic for a message")
     if everywhere and not live:
         raise InputError.at("--all-namespaces", "is for --live")
     if not file and not live:
@@ -182,6 +212,20 @@ def _hop(names: Names, name: str, namespace: str | None) -> Hop:
     if (hop := names.hop(name, namespace)) is None:
         raise InputError.at("--chain", names.unknown(name))
     return hop
+
+
+def _explain_message(
+    file: Sequence[str] | None, topic: str, lane: str | None, header: Iterable[str], output: Output
+) -> None:
+    from meshconfig.cli.explain_message import handlers, lines
+
+    with batch():
+        given = read_groups(file or [default_source()])
+    found = handlers(given, topic, lane, _headers(header))
+    if output is Output.JSON:
+        say_json([asdict(one) for one in found])
+    else:
+        print_lines(lines(found))
 
 
 def _steps(index: Index, made: Request, hops: Sequence[Hop], names: Names) -> tuple[Step, ...]:

@@ -21,7 +21,7 @@ def command(
         Format.MERMAID
     ),
 ) -> None:
-    """Draw which version of each service a lane selects; a dashed line is a fallback to the baseline.
+    """Draw which version of each service and consumer a lane selects; a dashed line is a fallback to the baseline.
 
     Examples:
 

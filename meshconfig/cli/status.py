@@ -14,7 +14,7 @@ from meshconfig.cli.history import STYLES, known, when, who
 from meshconfig.cli.watch import View, follow
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
-    from meshconfig.cluster.status import EntryState, Lane, PodCount, ServiceState, Status
+    from meshconfig.cluster.status import ConsumerState, EntryState, Lane, PodCount, ServiceState, Status
 
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 
@@ -60,7 +60,8 @@ def command(
 
 def _shown(status: "Status", error: str = "") -> RenderableType:
     problems = [Text(line, "red") for line in (*status.problems, *([error] if error else []))]
-    return Group(*_head(status), *problems, _table(status.services), *map(_entry, status.entries))
+    consumers = [_consumers(status.consumers)] if status.consumers else []
+    return Group(*_head(status), *problems, _table(status.services), *consumers, *map(_entry, status.entries))
 
 
 def _head(status: "Status") -> Iterator[Text]:
@@ -96,6 +97,19 @@ def _table(services: "Iterable[ServiceState]") -> Table:
     for service in services:
         for row in _rows(service):
             table.add_row(*row)
+    return table
+
+
+def _consumers(consumers: "Iterable[ConsumerState]") -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("consumer", "lane", "version", "group or queue", "Pods", ""):
+        table.add_column(name)
+    for one in consumers:
+        pods, names = {version.name: version.pods for version in one.versions}, dict(one.names)
+        for lane, version, own in one.lanes:
+            table.add_row(
+                one.name, lane, version, Text(names[version]), _pods(pods[version]), "" if own else "fallback"
+            )
     return table
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from meshconfig.cluster.objects import Key, Manifest, State
+from meshconfig.cluster.objects import CONTENT, Key, Manifest, State
 from meshconfig.errors import dotted
 from meshconfig.render import to_yaml
 
@@ -72,7 +72,9 @@ def differences(live: State, wanted: State) -> list[ResourceDiff]:
 
 
 def _said(manifest: Manifest | None) -> dict[str, Any]:
-    return {"labels": manifest["metadata"]["labels"], "spec": manifest["spec"]} if manifest else {}
+    if not manifest:
+        return {}
+    return {"labels": manifest["metadata"]["labels"], **{name: manifest[name] for name in CONTENT if name in manifest}}
 
 
 def _fields(live: Any, wanted: Any, path: tuple[str | int, ...]) -> Iterator[Field]:

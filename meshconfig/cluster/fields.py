@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meshconfig.cluster.objects import MANAGER, Manifest
+from meshconfig.cluster.objects import CONTENT, MANAGER, Manifest
 from meshconfig.render import GROUP, MANAGED_BY
 
 
 @dataclass(frozen=True, slots=True)
 class OtherManager:
-    """Another field manager of a resource's `spec`: its name, last write (RFC 3339) and fields (`.spec.exportTo`)."""
+    """Another field manager of a resource's content: its name, last write (RFC 3339) and fields (`.spec.exportTo`)."""
 
     manager: str
     time: str
@@ -21,11 +21,12 @@ class OtherManager:
 
 
 def other_managers(live: Manifest) -> list[OtherManager]:
-    """The managers other than graylane that own fields of the spec, the latest first."""
+    """The managers other than graylane that own fields of the content, the latest first."""
     found = [
-        OtherManager(entry.get("manager", "?"), entry.get("time", ""), tuple(_leaves(fields, ".spec")))
+        OtherManager(entry.get("manager", "?"), entry.get("time", ""), tuple(_leaves(fields, f".{name}")))
         for entry in _entries(live)
-        if entry.get("manager") != MANAGER and (fields := (entry.get("fieldsV1") or {}).get("f:spec")) is not None
+        for name in CONTENT
+        if entry.get("manager") != MANAGER and (fields := (entry.get("fieldsV1") or {}).get(f"f:{name}")) is not None
     ]
     return sorted(found, key=lambda one: one.time, reverse=True)
 
@@ -46,7 +47,7 @@ def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
     wanted = wanted or {}
     labels = {**owned.get("f:metadata", {}).get("f:labels", {}), f"f:{MANAGED_BY}": {}, f"f:{GROUP}": {}}
     metadata = live["metadata"]
-    spec = live.get("spec", {})
+    content = [name for name in CONTENT if name in live or name in wanted] or ["spec"]
     return {
         "apiVersion": live["apiVersion"],
         "kind": live["kind"],
@@ -55,9 +56,14 @@ def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
             "namespace": metadata["namespace"],
             "labels": _part(metadata.get("labels") or {}, wanted.get("metadata", {}).get("labels") or {}, labels),
         },
-        # graylane owns nothing of a resource that it never applied. Taking it over replaces all of it, so all counts.
-        "spec": _part(spec, wanted.get("spec", {}), owned["f:spec"]) if "f:spec" in owned else spec,
+        **{name: _content(name, live, wanted, owned) for name in content},
     }
+
+
+def _content(name: str, live: Manifest, wanted: Manifest, owned: Mapping[str, Any]) -> Any:
+    found = live.get(name, {})
+    # graylane owns nothing of a resource that it never applied. Taking it over replaces all of it, so all counts.
+    return _part(found, wanted.get(name, {}), owned[f"f:{name}"]) if f"f:{name}" in owned else found
 
 
 def _part(live: Any, wanted: Any, owned: Mapping[str, Any] | None) -> Any:

@@ -7,6 +7,7 @@ from meshconfig.bounded import one_line
 from meshconfig.errors import ClusterError
 
 Manifest = dict[str, Any]
+CONTENT = ("spec", "data")  # the fields of which a resource has one, for what it says
 MANAGER = "graylane"  # the field manager of server-side apply
 
 

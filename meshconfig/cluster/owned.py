@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from meshconfig.backend.kinds import KINDS, OWNED
+from meshconfig.backend.kinds import KINDS, OWNED, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import Key, Manifest, State, key
@@ -41,11 +41,18 @@ def read(
             counts as unmanaged: a group of the same name in another namespace may have written it.
         wanted: the resources that the spec renders to.
     """
-    places = [(kind.name, namespace) for namespace in sorted(set(namespaces)) for kind in OWNED]
+    asked = {*inventory, *wanted}
+    # A namespace may have many ConfigMaps, such as all revisions: they are read only where one may be the group's.
+    rosters = {(one.kind, one.namespace) for one in asked}
+    places = [
+        (kind.name, namespace)
+        for namespace in sorted(set(namespaces))
+        for kind in OWNED
+        if Role.ROSTER not in kind.role or (kind.name, namespace) in rosters
+    ]
     lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
     found = {key(manifest): manifest for manifests in lists for manifest in manifests}
-    known = {*inventory, *wanted}
-    raw = {name: one for name, one in found.items() if label(one) == group and name in known}
+    raw = {name: one for name, one in found.items() if label(one) == group and name in asked}
     return Live(
         state={name: managed_part(one, wanted.get(name)) for name, one in raw.items()},
         raw=raw,

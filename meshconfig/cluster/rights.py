@@ -70,10 +70,10 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(SCALING, ("list", *WRITE, "delete"), ""),
         Right(
             ("ConfigMap",),
-            ("get", *HISTORY),
+            ("get", *HISTORY, "patch"),
             "The history, a ConfigMap a revision. create: begin one. update: how it ended. delete: the eleventh. And "
             "rollouts, a ConfigMap each. create: start one. get, update: decide on it (approve, pause, abort …), by "
-            "compare-and-swap.",
+            "compare-and-swap. And who consumes which messages, for a spec with `consumers`. patch: server-side apply.",
         ),
         Right(
             ("Lease",),
@@ -99,8 +99,9 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(SCALING, ("list", *WRITE, "delete"), "delete: the old version's, once it is retired."),
         Right(
             ("ConfigMap",),
-            ("get", *HISTORY),
-            "A rollout's state, read and written by compare-and-swap; and the history of the applies.",
+            ("get", *HISTORY, "patch"),
+            "A rollout's state, read and written by compare-and-swap; and the history of the applies. patch: who "
+            "consumes which messages, for a spec with `consumers`.",
         ),
         Right(("Lease",), LOCK, "One controller at a time, and one operator of a group at a time."),
         *_PODS,

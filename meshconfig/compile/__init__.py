@@ -7,8 +7,8 @@ from meshconfig.compile.entries import entry
 from meshconfig.compile.names import entry_resources, lane_host_resources
 from meshconfig.compile.services import service
 from meshconfig.errors import InputError, Location, Problem, dotted
-from meshconfig.model import Model
-from meshconfig.spec import LaneGroup
+from meshconfig.model import Consumer, Model
+from meshconfig.spec import ConsumerInGroup, LaneGroup
 from meshconfig.spec.base import Locate
 
 __all__ = ["compile_group", "newer_problems", "problems"]
@@ -39,7 +39,12 @@ def compile_group(group: LaneGroup, locate: Locate | None = None, *, stored: boo
         services=tuple(map(service, services.values())),
         entries=tuple(entry(group, index, name, services, names) for index, name in enumerate(entry_resources(group))),
         baggage=group.spec.tag.baggage,
+        consumers=tuple(map(_consumer, map(group.consumer, sorted(group.spec.consumers)))),
     )
+
+
+def _consumer(one: ConsumerInGroup) -> Consumer:
+    return Consumer(one.name, one.spec.kind, one.spec.topic, tuple(one.names()))
 
 
 def _named(group: LaneGroup) -> Locate:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import regex
+from meshconfig.compile import consumers
 from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
 from meshconfig.compile.names import entry_resources, lane_host_resources, lane_hosts, service_resource
 from meshconfig.errors import nearest
@@ -47,6 +48,8 @@ def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
     if spec.tag.default in spec.lanes:
         for service in services:
             yield from _service(service)
+    for name in spec.consumers:
+        yield from consumers.problems(group.consumer(name))
     yield from _same_hosts(services)
     yield from _same_names(group, services)
     for index, entry in enumerate(spec.entries):
@@ -103,11 +106,16 @@ def _unknown(where: FieldPath, name: str, valid: Mapping[str, object], what: str
 def _lane(group: LaneGroup, name: str, versions: Mapping[str, str]) -> Iterator[Wrong]:
     where = (*SPEC, "lanes", name, "versions")
     for service, version in versions.items():
-        if service not in group.spec.services:
-            yield from _unknown((*where, service), service, group.spec.services, "service")
-        else:
-            valid = group.spec.services[service].versions
-            yield from _unknown((*where, service), version, valid, f"version of {service}")
+        # A service and a consumer may share a name, as they may be one program: then the lane selects both.
+        named = [among[service] for among in (group.spec.services, group.spec.consumers) if service in among]
+        if not named:
+            valid = {**group.spec.services, **group.spec.consumers}
+            yield from _unknown(
+                (*where, service), service, valid, "service or consumer" if group.spec.consumers else "service"
+            )
+        elif not any(version in one.versions for one in named):
+            there = {one: part for part in named for one in part.versions}
+            yield from _unknown((*where, service), version, there, f"version of {service}")
 
 
 def _service(service: ServiceInGroup) -> Iterator[Wrong]:

@@ -8,7 +8,18 @@ from meshconfig.backend import Manifest, backend
 from meshconfig.errors import Location
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
-from meshconfig.model import Origin, OwnGateway, Route, RouteId, RouteKind, RouteTable, Subset, SubsetTable, Table
+from meshconfig.model import (
+    Origin,
+    OwnGateway,
+    Roster,
+    Route,
+    RouteId,
+    RouteKind,
+    RouteTable,
+    Subset,
+    SubsetTable,
+    Table,
+)
 from meshconfig.render import owner
 from meshconfig.spec.istio_policy import Policy
 
@@ -61,6 +72,8 @@ class Rendered:
                 return (*SERVICES, self.service, "trafficPolicy", *rest)
             case RouteTable() | OwnGateway(), here if self.entry is not None:
                 return self._entry_field(self.entry, here)
+        if isinstance(self.table, Roster):
+            return ("spec", "consumers")
         return (*SERVICES, self.service) if self.service else ("spec",)
 
     def _subset_field(self, subset: Subset, rest: Sequence[str | int]) -> FieldPath:
@@ -145,3 +158,5 @@ def _sources(group: Group) -> Iterator[Rendered]:
         if entry.own:
             yield Rendered(group, entry.own, entry=index)
         yield from (Rendered(group, one, entry=index) for one in entry.route_tables)
+    if group.model.roster:
+        yield Rendered(group, group.model.roster)

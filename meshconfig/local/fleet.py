@@ -15,6 +15,8 @@ from meshconfig.local.workloads import PORT, Workload, fill
 
 # Configures the propagation middleware: pass on the tag, and the request id that joins the hops in Envoy's log.
 REMOTE_FIELDS = "PROPAGATION_REMOTE_FIELDS"
+# Where consumers and producers read who is meant to consume which lane's messages.
+CONSUMERS = "GRAYLANE_CONSUMERS"
 Key = tuple[str, int, str]
 
 
@@ -57,7 +59,7 @@ class Prepared:
         return [
             Endpoint(workload.host, workload.port, workload.labels, *running.address)
             for workload, running in self.processes.values()
-            if workload.labels is not None and not running.dead
+            if workload.labels is not None and not workload.consumer and not running.dead
         ]
 
 
@@ -79,7 +81,7 @@ class Fleet:
         self.numbers = itertools.count(1)
 
     async def prepare(self, workloads: Iterable[Workload], urls: Mapping[str, str]) -> Prepared:
-        """Start missing processes concurrently, and wait until they listen.
+        """Start missing processes concurrently, and wait until they listen; consumers of messages do not.
 
         Parameters:
             urls: by listener, the address that replaces `{SERVICE}` in a command.
@@ -87,7 +89,7 @@ class Fleet:
         Raises:
             LocalMeshError: a process did not start; then all new ones are ended.
         """
-        wanted = {one.key: (one, _definition(one, urls)) for one in workloads}
+        wanted = {one.key: (one, _definition(one, urls, self.folder)) for one in workloads}
         missing = [pair for key, pair in wanted.items() if self._definition(key) != pair[1]]
         results = await asyncio.gather(*(self._start(*pair) for pair in missing), return_exceptions=True)
         started = [one for one in results if isinstance(one, Running)]
@@ -149,7 +151,8 @@ class Fleet:
         )
         try:
             await child.start()
-            await child.listening(port.number)
+            if not workload.consumer:
+                await child.listening(port.number)
         finally:
             port.release()
         running = Running(workload.name, definition, (LOCALHOST, port.number), child)
@@ -169,9 +172,10 @@ class Fleet:
         await asyncio.gather(*(one.child.stop() for one in processes if one.child))
 
 
-def _definition(workload: Workload, urls: Mapping[str, str]) -> Definition:
+def _definition(workload: Workload, urls: Mapping[str, str], folder: Path) -> Definition:
     values = {name: urls[listener] for name, listener in workload.listeners.items() if listener in urls}
-    environment = {REMOTE_FIELDS: f"{workload.tag},{REQUEST_ID}", **workload.environment}
+    roster = {CONSUMERS: str(folder / workload.roster)} if workload.roster else {}
+    environment = {REMOTE_FIELDS: f"{workload.tag},{REQUEST_ID}", **roster, **workload.environment}
     return Definition(
         tuple(fill(word, values, last=False) for word in workload.command),
         tuple((name, fill(value, values, last=False)) for name, value in sorted(environment.items())),

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshconfig.atomic import replace_file
+from meshconfig.backend.istio import roster
 from meshconfig.errors import LocalMeshError
 from meshconfig.istio import Resources
 from meshconfig.istio.cluster_names import parse
@@ -19,6 +21,7 @@ from meshconfig.local.plan import LocalPlan
 from meshconfig.local.processes import Reaper
 from meshconfig.local.proxy import EnvoyProcess
 from meshconfig.local.trace import RequestTrace, TraceAssembler
+from meshconfig.local.workloads import roster_file
 
 _LOOK = 0.05  # seconds between two reads of the request log
 _LINES = 2**20  # largest line in that log, in bytes: a path may be long
@@ -90,12 +93,14 @@ class Mesh:
             before = self.urls()
             self.proxy.tags = plan.tags
             await self._open(plan)
+            self._write_rosters(plan, only_new=True)  # a process may read its file as soon as it starts
             prepared = await self.fleet.prepare(plan.workloads, self.urls())
             try:
                 await self._route(plan, prepared)
             except BaseException:
                 await self.fleet.discard(prepared)
                 raise
+            self._write_rosters(plan)
             gone = self.fleet.adopt(prepared)
             if gone:
                 self._background(self._retire(gone))
@@ -148,6 +153,12 @@ class Mesh:
         gateways = [one.name for one in config.listeners if one.kind == "gateway"]
         first = {gateways[0]: plan.gateway_port} if gateways else {}
         await self.proxy.open(config, {**plan.ports, **first})
+
+    def _write_rosters(self, plan: LocalPlan, *, only_new: bool = False) -> None:
+        for model in plan.models:
+            path = self.fleet.folder / roster_file(model)
+            if model.roster and not (only_new and path.exists()):
+                replace_file(path, roster.text(model.roster).encode())
 
     async def _route(self, plan: LocalPlan, prepared: Prepared) -> None:
         config = translate(plan.resources, prepared.endpoints())

@@ -22,10 +22,12 @@ _PLACEHOLDER = re.compile(r"\{\{|\{([A-Za-z0-9][A-Za-z0-9_-]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The process of one version, started by `command` or running already at `address`.
+    """The process of one version of a service or consumer, started by `command` or running already at `address`.
 
     `labels` are its version's; None if the spec has no such version, so that it gets no requests. `listeners` maps each
-    name that `{SERVICE}` may have to a listener. `tag` is the header that the process must propagate.
+    name that `{SERVICE}` may have to a listener. `tag` is the header that the process must propagate. `consumer`: it
+    consumes messages, and nothing is sent to it. `roster` is the name of the file that says who consumes which lane's
+    messages, empty where the group has no consumers.
     """
 
     service: str
@@ -39,6 +41,8 @@ class Workload:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     address: tuple[str, int] | None = None
+    consumer: bool = False
+    roster: str = ""
 
     @property
     def name(self) -> str:
@@ -71,8 +75,8 @@ def read(document: Document, groups: Sequence[Group]) -> tuple[LocalMesh, Group]
         names, wanted = ["/".join(one.key) for one in groups], "/".join(key)
         message = f"there is no LaneGroup {wanted}{nearest(wanted, names)}"
         raise InputError([document.problem(("metadata", "name"), message)])
-    services = group.spec.spec.services
-    if wrong := [document.problem(path, message) for path, message in _wrong(mesh, services)]:
+    spec = group.spec.spec
+    if wrong := [document.problem(path, message) for path, message in _wrong(mesh, spec.services, spec.consumers)]:
         raise InputError(sorted(wrong))
     return mesh, group
 
@@ -86,13 +90,16 @@ def workloads(mesh: LocalMesh, group: Group, model: Model, folder: Path | None) 
     listeners = {one.name: mesh_listener(one.host, one.port) for one in model.services}
     services = {one.name: one for one in model.services}
     for name, versions in mesh.spec.workloads.items():
+        service = services.get(name)
         for version, written in versions.items():
             yield Workload(
                 service=name,
                 version=version,
-                host=services[name].host,
-                port=services[name].port,
+                host=service.host if service else f"{name}.consumer",
+                port=service.port if service else 0,
                 labels=_labels(group, name, version),
+                consumer=service is None,
+                roster=roster_file(model),
                 tag=model.tag,
                 listeners=listeners,
                 command=_interpreter(written.command or ()),
@@ -102,6 +109,11 @@ def workloads(mesh: LocalMesh, group: Group, model: Model, folder: Path | None) 
             )
 
 
+def roster_file(model: Model) -> str:
+    """The name of the file that says who consumes which lane's messages; empty for a group without consumers."""
+    return f"{model.namespace}.{model.group}.consumers.json" if model.roster else ""
+
+
 def ports(mesh: LocalMesh, model: Model) -> dict[str, int]:
     """The fixed port of each listener that has one."""
     services: dict[str, Service] = {one.name: one for one in model.services}
@@ -109,6 +121,8 @@ def ports(mesh: LocalMesh, model: Model) -> dict[str, int]:
 
 
 def _labels(group: Group, service: str, version: str) -> Mapping[str, str] | None:
+    if service not in group.spec.spec.services:
+        return {} if version in group.spec.spec.consumers[service].versions else None
     written = group.spec.spec.services[service].versions.get(version)
     return {**(written.fallback_labels or {}), **written.labels} if written else None
 
@@ -117,14 +131,18 @@ def _interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
     return (sys.executable, *command[1:]) if command[:1] == ("python",) else command
 
 
-def _wrong(mesh: LocalMesh, services: Iterable[str]) -> Iterator[tuple[FieldPath, str]]:
+def _wrong(mesh: LocalMesh, services: Iterable[str], consumers: Iterable[str]) -> Iterator[tuple[FieldPath, str]]:
     names = set(services)
+    runnable = names.union(consumers)
+    what = "service or consumer" if runnable > names else "service"
     for name in mesh.spec.ports.keys() - names:
         yield ("spec", "ports", name), f"there is no service {name}{nearest(name, names)}"
     for name, versions in mesh.spec.workloads.items():
-        if name not in names:
-            yield (*_WORKLOADS, name), f"there is no service {name}{nearest(name, names)}"
+        if name not in runnable:
+            yield (*_WORKLOADS, name), f"there is no {what} {name}{nearest(name, runnable)}"
         for version, written in versions.items():
+            if written.address and name in runnable - names:
+                yield (*_WORKLOADS, name, version, "address"), "nothing is sent to a consumer: give a command"
             yield from _unknown_placeholders(written, (*_WORKLOADS, name, version), names | {PORT})
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from meshconfig.spec.base import API_VERSION
+from meshconfig.spec.consumer import Consumer, ConsumerInGroup, ConsumerVersion
 from meshconfig.spec.group import (
     Autoscale,
     Entry,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = [
     "API_VERSION",
     "Autoscale",
+    "Consumer",
+    "ConsumerInGroup",
+    "ConsumerVersion",
     "Entry",
     "EntryMatch",
     "Envelope",

@@ -17,6 +17,7 @@ from meshconfig.spec.base import (
     WorkloadName,
     said,
 )
+from meshconfig.spec.consumer import Consumer, ConsumerInGroup
 from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match, PathMatch
 from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 
@@ -223,6 +224,7 @@ class GroupSpec(Strict):
     lanes: Annotated[dict[LaneName, Lane], Field(min_length=1)]
     services: Annotated[dict[DnsLabel, ServiceSpec], Field(min_length=1)]
     entries: Items[Entry] = ()
+    consumers: dict[DnsLabel, Consumer] = {}
 
 
 class Envelope(Strict):
@@ -246,3 +248,11 @@ class LaneGroup(Envelope):
         """
         spec = self.spec.services[name]
         return ServiceInGroup(name, spec, self, service_fqdn(spec.host, self.metadata.namespace))
+
+    def consumer(self, name: str) -> ConsumerInGroup:
+        """One consumer of the group, which knows the group's lanes.
+
+        Raises:
+            KeyError: the group has no consumer of this name.
+        """
+        return ConsumerInGroup(name, self.spec.consumers[name], self)

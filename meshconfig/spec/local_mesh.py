@@ -33,11 +33,11 @@ Address = Annotated[str, StringConstraints(pattern=_ADDRESS), AfterValidator(_ha
 
 
 class Workload(Strict):
-    """One version's process: a `command` that graylane starts, or the `address` of one that runs already.
+    """The process of one version: a `command` that graylane starts, or the `address` of one that runs already.
 
-    Placeholders in the command and in `env`: `{port}` is the free port on which the process must listen. `{SERVICE}` is
-    the address of that service in the mesh (`http://127.0.0.1:PORT`). `{{` is a brace. If the first word is `python`,
-    graylane runs its own Python.
+    Placeholders in the command and in `env`: `{port}` is the free port on which the process must listen, unless it is a
+    consumer's. `{SERVICE}` is the address of that service in the mesh (`http://127.0.0.1:PORT`). `{{` is a brace. If
+    the first word is `python`, graylane runs its own Python.
     """
 
     command: Command | None = None
@@ -64,9 +64,9 @@ class Workload(Strict):
 class LocalMeshSpec(Strict):
     """The processes of a group and the ports of its local mesh.
 
-    `workloads` has a process for each service and version. `ports` has the mesh's port for each service, `gatewayPort`
-    the port for requests from outside; a free port is taken where none is given. `examplePath` is the path in the curl
-    commands that `local up` prints.
+    `workloads` has a process for each version of a service or consumer. `ports` has the mesh's port for each service,
+    `gatewayPort` the port for requests from outside; a free port is taken where none is given. `examplePath` is the
+    path in the curl commands that `local up` prints.
     """
 
     workloads: Annotated[dict[str, dict[DnsLabel, Workload]], Field(min_length=1)]

@@ -126,3 +126,37 @@ def test_hosts_outside_the_cluster_are_service_entries(files):
 def test_placeholders(text, filled):
     once = fill(text, {"mouse": "http://m"}, last=False)
     assert fill(once, {"port": "80"}) == filled
+
+
+CONSUMERS = "  consumers: {orders: {topic: orders, versions: {prod: orders, gray: orders.gray}}}\n"
+
+
+@pytest.fixture
+def consuming(files):
+    """The files, with a consumer whose baseline has a process."""
+    spec, mesh = files / "graylane.yaml", files / "local.yaml"
+    spec.write_text(spec.read_text().rstrip("\n") + "\n" + CONSUMERS)
+    lines = mesh.read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  workloads:"))
+    mesh.write_text("\n".join([*lines[: at + 1], "    orders: {prod: {command: worker}}", *lines[at + 1 :], ""]))
+    return files
+
+
+def test_a_consumer_has_a_process_that_gets_no_requests(consuming):
+    (one,) = [one for one in plan(consuming).workloads if one.service == "orders"]
+    assert (one.consumer, one.labels, one.command) == (True, {}, ("worker",))
+    assert {one.roster for one in plan(consuming).workloads} == {"demo.pets.consumers.json"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("    orders: {", "    order: {", "there is no service or consumer order; did you mean orders?"),
+        ("{command: worker}", "{address: localhost:1}", "orders.prod.address: nothing is sent to a consumer"),
+        ("{command: worker}", '{command: "worker {orders}"}', "{orders} is neither a service nor {port}"),
+    ],
+)
+def test_what_is_wrong_with_a_consumers_process_is_said(consuming, old, new, problem):
+    mesh = consuming / "local.yaml"
+    mesh.write_text(mesh.read_text().replace(old, new))
+    assert problem in problems(consuming)

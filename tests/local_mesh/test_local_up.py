@@ -247,3 +247,22 @@ def test_with_logs_it_prints_what_the_processes_print(graylane, files):
     up = graylane("local", "up", "--logs", "-f", str(files))
     for name in ("cat/prod", "cat/gray", "mouse/prod", "mouse/gray"):
         assert up.until(f"{name} | {name} listens on ")
+
+
+def test_consumers_run_and_read_who_consumes_what(graylane, files):
+    spec, mesh = files / "graylane.yaml", files / "local.yaml"
+    plain = spec.read_text().rstrip("\n")
+    consumers = "\n  consumers: {{orders: {{topic: orders, versions: {{prod: orders{}}}}}}}\n"
+    save(spec, plain + consumers.format(""))
+    program = (
+        "import os, time; path = os.environ['GRAYLANE_CONSUMERS']\n"
+        "while True: print('roster', ' '.join(open(path).read().split()), flush=True); time.sleep(0.3)"
+    )
+    (files / "worker.py").write_text(program)
+    text = mesh.read_text().replace("  workloads:", "  workloads:\n    orders: {prod: {command: python worker.py}}", 1)
+    save(mesh, text)
+    command = graylane("local", "up", "--logs", "-f", str(spec))
+    command.until('orders/prod | roster { "baseline": "prod"')
+    command.until("Ctrl-C stops")
+    save(spec, plain + consumers.format(", gray: orders.gray"))
+    command.until('"gray": "orders.gray"')

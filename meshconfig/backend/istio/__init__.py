@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
-from meshconfig.backend.istio import autoscaler, destination_rule, gateway, virtual_service
+from meshconfig.backend.istio import autoscaler, destination_rule, gateway, roster, virtual_service
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio import MESH
 from meshconfig.model import (
@@ -12,6 +12,7 @@ from meshconfig.model import (
     Name,
     OpaqueResource,
     OwnGateway,
+    Roster,
     RouteTable,
     RoutingState,
     SubsetTable,
@@ -32,6 +33,8 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [gateway.lower(table, owner)]
         case Autoscaler():
             return [autoscaler.lower(table, owner)]
+        case Roster():
+            return [roster.lower(table, owner)]
         case OpaqueResource():
             return [dict(table.manifest)]
 
@@ -62,6 +65,7 @@ def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
     subsets: dict[Name, SubsetTable] = {}
     gateways: dict[Name, OwnGateway | OpaqueResource] = {}
     autoscalers: dict[Name, Autoscaler | OpaqueResource] = {}
+    rosters: dict[Name, Roster | OpaqueResource] = {}
     for manifest in manifests:
         name = Name(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         kind = manifest["kind"]
@@ -73,6 +77,8 @@ def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
                 subsets[name] = destination_rule.lift(manifest)
             case "Gateway":
                 gateways[name] = OpaqueResource(kind, name, manifest)
+            case "ConfigMap":
+                rosters[name] = OpaqueResource(kind, name, manifest)
             case _:
                 autoscalers[name] = OpaqueResource(kind, name, manifest)
-    return RoutingState(mesh, entries, subsets, gateways, autoscalers)
+    return RoutingState(mesh, entries, subsets, gateways, autoscalers, rosters)

@@ -35,7 +35,7 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*after.autoscalers.values(), *subsets.values()),),
+        waves=((*after.rosters.values(), *after.autoscalers.values(), *subsets.values()),),
         new_subsets=new_subsets(before, after.route_tables, subsets, moving),
     )
     yield Draft(

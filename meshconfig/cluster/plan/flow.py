@@ -43,8 +43,8 @@ class Flow:
             alters=True,
         )
 
-    def last(self) -> tuple[Draft, Draft]:
-        """The last drafts: they remove subsets and autoscalers that no route leads to any more."""
+    def last(self) -> tuple[Draft, ...]:
+        """The last drafts: they remove subsets and autoscalers that no route leads to any more, and the roster."""
         return (
             Draft(
                 "subsets: what is left over goes",
@@ -58,6 +58,12 @@ class Flow:
                 "autoscalers that are left over go",
                 "their versions get no requests any more",
                 deletes=gone(self.before.autoscalers, self.after.autoscalers),
+                barrier=False,
+            ),
+            Draft(
+                "the list of who consumes messages goes",
+                "the group has no consumers any more",
+                deletes=gone(self.before.rosters, self.after.rosters),
                 barrier=False,
             ),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from meshconfig.backend.kinds import KINDS, OWNED
+from meshconfig.backend.kinds import KINDS, OWNED, Role
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.rights import HISTORY, LOCK, WRITE
 from meshconfig.istio.hosts import namespace_of
@@ -54,7 +54,8 @@ def _written(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:
-    return (_permission("list", kind.name, namespace) for namespace in namespaces for kind in OWNED)
+    kinds = [kind.name for kind in OWNED if Role.ROSTER not in kind.role]  # a roster's is among RECORDS
+    return (_permission("list", kind, namespace) for namespace in namespaces for kind in kinds)
 
 
 def _all(verbs: Iterable[str], kind: str, namespace: str) -> Iterator[Permission]:

@@ -5,6 +5,7 @@ from meshconfig.cluster.status.look import Looker
 from meshconfig.cluster.status.report import as_json, barrier
 from meshconfig.cluster.status.snapshot import Followed, GroupSnapshot
 from meshconfig.cluster.status.status import (
+    ConsumerState,
     Drift,
     EntryState,
     Held,
@@ -18,6 +19,7 @@ from meshconfig.cluster.status.status import (
 )
 
 __all__ = [
+    "ConsumerState",
     "Drift",
     "EntryState",
     "Followed",

@@ -9,7 +9,7 @@ from meshconfig.cluster.status.drift import drift
 from meshconfig.cluster.status.pods import Workloads
 from meshconfig.cluster.status.shares import copies, entry, lanes
 from meshconfig.cluster.status.snapshot import GroupSnapshot
-from meshconfig.cluster.status.status import Drift, Held, How, ServiceState, Status
+from meshconfig.cluster.status.status import ConsumerState, Drift, Held, How, ServiceState, Status
 from meshconfig.model import RoutingState
 
 
@@ -18,6 +18,7 @@ def judge(snapshot: GroupSnapshot) -> Status:
     outcome = snapshot.revision.seen(snapshot.holder)
     live = backend().lift({**snapshot.live.unmanaged, **snapshot.live.raw}.values(), snapshot.model.tag)
     services = () if snapshot.revision.gone else tuple(_services(snapshot, live))
+    consumers = () if snapshot.revision.gone else tuple(_consumers(snapshot))
     entries = () if snapshot.revision.gone else tuple(entry(one, live) for one in snapshot.model.entries)
     differs = drift(snapshot)
     return Status(
@@ -32,8 +33,10 @@ def judge(snapshot: GroupSnapshot) -> Status:
             *map(str, snapshot.unreadable),
             *_last(snapshot, outcome),
             *_missing(services),
+            *_missing_consumers(consumers),
             *map(_drifted, differs),
         ),
+        consumers=consumers,
     )
 
 
@@ -43,6 +46,21 @@ def _services(snapshot: GroupSnapshot, live: RoutingState) -> Iterator[ServiceSt
         spec = snapshot.spec.service(service.name)
         routed, copied = lanes(service, spec, live), copies(service, live)
         yield ServiceState(service.name, service.host, workloads.versions(spec), routed, copied)
+
+
+def _consumers(snapshot: GroupSnapshot) -> Iterator[ConsumerState]:
+    workloads = Workloads(snapshot)
+    for name in snapshot.spec.spec.consumers:
+        one = snapshot.spec.consumer(name)
+        lanes = ((lane, one.version_in(lane)) for lane in snapshot.spec.spec.lanes)
+        yield ConsumerState(
+            name,
+            one.spec.kind,
+            one.spec.topic,
+            workloads.consumer_versions(one),
+            tuple((lane, version or one.baseline, version is not None) for lane, version in lanes),
+            tuple((version, written.name) for version, written in one.spec.versions.items()),
+        )
 
 
 def _held(snapshot: GroupSnapshot) -> Held | None:
@@ -76,6 +94,15 @@ def _missing(services: Iterable[ServiceState]) -> Iterator[str]:
             pods = version.pods
             if pods and (pods.ready < pods.wanted or (not pods.ready and version.name in used)):
                 yield f"{service.name} {version.name}: {pods.ready} of {pods.wanted} Pods ready ({version.workload})"
+
+
+def _missing_consumers(consumers: Iterable[ConsumerState]) -> Iterator[str]:
+    """A problem for each version with too few Pods. Of one without any, the baseline's take the messages."""
+    for consumer in consumers:
+        for version in consumer.versions:
+            if version.pods and version.pods.ready < version.pods.wanted:
+                pods = f"{version.pods.ready} of {version.pods.wanted} Pods ready"
+                yield f"{consumer.name} {version.name}: {pods} ({version.workload})"
 
 
 def _drifted(one: Drift) -> str:

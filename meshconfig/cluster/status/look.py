@@ -64,7 +64,9 @@ class Looker:
         live = owned.read(self._client, self._group, places, known, wanted, self._api)
         record = lock.read(self._client, self._namespace, self._group)
         followed = follow(self._istiods)
-        deployments = self._lists("Deployment", hosting)
+        # Consumers of messages run in the group's own namespace, where it may have no service.
+        own_too = {self._namespace} if spec.spec.consumers else set()
+        deployments = self._lists("Deployment", sorted({*hosting, *own_too}))
         bare = [place for place in hosting if _lacks(spec, model, place, deployments.get(place, ()))]
         pods, services = (self._lists(kind, bare) for kind in ("Pod", "Service"))
         standing = _standing(record)

@@ -8,7 +8,7 @@ from meshconfig.cluster.status.snapshot import GroupSnapshot
 from meshconfig.cluster.status.status import PodCount, VersionState
 from meshconfig.istio.hosts import service_name
 from meshconfig.istio.pods import is_leaving, is_ready
-from meshconfig.spec import ServiceInGroup
+from meshconfig.spec import ConsumerInGroup, ServiceInGroup
 
 
 def by_name(there: Iterable[Manifest]) -> dict[str, Manifest]:
@@ -40,13 +40,22 @@ class Workloads:
             VersionState(name, service.workload(name), self._count(service, name)) for name in service.spec.versions
         )
 
+    def consumer_versions(self, consumer: ConsumerInGroup) -> tuple[VersionState, ...]:
+        """Each version of a consumer and the Pods of its Deployment, which is in the group's namespace."""
+        there = self._deployments.get(consumer.group.metadata.namespace, {})
+        return tuple(
+            VersionState(version, name, _of_deployment(there[name]) if name in there else None)
+            for version in consumer.spec.versions
+            for name in [consumer.workload(version)]
+        )
+
     def _count(self, service: ServiceInGroup, version: str) -> PodCount | None:
         known = service_name(service.host)
         if known is None:
             return None
         place = known.namespace
         if found := deployment(service, version, self._deployments.get(place, {})):
-            return PodCount(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
+            return _of_deployment(found)
         if place not in self._pods:
             return None
         labels = service.spec.versions[version].labels
@@ -60,6 +69,10 @@ class Workloads:
     def _with(self, labels: Mapping[str, str], place: str) -> list[Manifest]:
         fewest = min((self._pods[place].get(label, []) for label in labels.items()), key=len)
         return [pod for pod in fewest if labels.items() <= pod["metadata"]["labels"].items()]
+
+
+def _of_deployment(found: Manifest) -> PodCount:
+    return PodCount(found.get("status", {}).get("readyReplicas", 0), found["spec"].get("replicas", 1))
 
 
 def _lives(pod: Manifest) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from meshconfig.cluster import revision
-from meshconfig.cluster.status.status import Drift, Held, ServiceState, Share, Status
+from meshconfig.cluster.status.status import ConsumerState, Drift, Held, ServiceState, Share, Status, VersionState
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -19,6 +19,8 @@ def as_json(status: Status) -> dict[str, Any]:
                 lanes: [{lane, how: own | runtime | fallback | refused | none, shares: [{version, percent}]}],
                 copies: [{version, percent}]}];
                 lane is null for untagged requests; ready and wanted are null where Pods cannot be read,
+    consumers: [{consumer, kind, topic, versions: [{version, name, workload, ready, wanted}],
+                 lanes: [{lane, version, own}]}]; name is the version's group or queue,
     entries: [{hosts, split: [{lane, percent}], doors: {cookie, link, host}}]; each a list of lanes,
              and absent where the entry has none,
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
@@ -38,6 +40,7 @@ def as_json(status: Status) -> dict[str, Any]:
             "reason": status.followed.reason,
         },
         "services": [_service(one) for one in status.services],
+        "consumers": [_consumer(one) for one in status.consumers],
         "entries": [
             {
                 "hosts": list(one.hosts),
@@ -68,17 +71,29 @@ def _service(one: ServiceState) -> dict[str, Any]:
     return {
         "service": one.name,
         "host": one.host,
-        "versions": [
-            {
-                "version": version.name,
-                "workload": version.workload,
-                "ready": version.pods.ready if version.pods else None,
-                "wanted": version.pods.wanted if version.pods else None,
-            }
-            for version in one.versions
-        ],
+        "versions": [_version(version) for version in one.versions],
         "lanes": [{"lane": lane.name, "how": lane.how.value, "shares": _shares(lane.shares)} for lane in one.lanes],
         "copies": _shares(one.copies),
+    }
+
+
+def _consumer(one: ConsumerState) -> dict[str, Any]:
+    names = dict(one.names)
+    return {
+        "consumer": one.name,
+        "kind": one.kind,
+        "topic": one.topic,
+        "versions": [{**_version(version), "name": names[version.name]} for version in one.versions],
+        "lanes": [{"lane": lane, "version": version, "own": own} for lane, version, own in one.lanes],
+    }
+
+
+def _version(version: VersionState) -> dict[str, Any]:
+    return {
+        "version": version.name,
+        "workload": version.workload,
+        "ready": version.pods.ready if version.pods else None,
+        "wanted": version.pods.wanted if version.pods else None,
     }
 
 

@@ -67,6 +67,18 @@ class ServiceState:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerState:
+    """Who consumes a topic. `lanes`: the version of each lane, and whether it is the lane's own."""
+
+    name: str
+    kind: str
+    topic: str
+    versions: tuple[VersionState, ...]
+    lanes: tuple[tuple[str, str, bool], ...]
+    names: tuple[tuple[str, str], ...]  # the group or queue of each version
+
+
+@dataclass(frozen=True, slots=True)
 class EntryState:
     """An entry: the share of untagged requests for each lane, and a browser's ways into lanes.
 
@@ -110,6 +122,7 @@ class Status:
     followed: Followed
     lock: Held | None
     problems: tuple[str, ...]
+    consumers: tuple[ConsumerState, ...] = ()
 
     @property
     def healthy(self) -> bool:

@@ -1,6 +1,7 @@
-"""A lane of which no service has a version."""
+"""A lane of which no service and no consumer has a version."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from meshconfig.groups import Group
 from meshconfig.lint.finding import Level
@@ -10,12 +11,13 @@ from meshconfig.lint.rule import Hit, Rule
 
 def check(group: Group, _index: Index) -> Iterator[Hit]:
     spec = group.spec.spec
+    what = "service or consumer" if spec.consumers else "service"
     for lane in spec.lanes:
-        services = (group.spec.service(name) for name in spec.services)
-        if lane != spec.tag.default and not any(service.version_in(lane) for service in services):
-            yield Hit(
-                group, ("spec", "lanes", lane), f"no service has a version {lane}, and versions names none for it"
-            )
+        services = (group.spec.service(name).version_in for name in spec.services)
+        consumers = (group.spec.consumer(name).version_in for name in spec.consumers)
+        if lane != spec.tag.default and not any(version_in(lane) for version_in in chain(services, consumers)):
+            message = f"no {what} has a version {lane}, and versions names none for it"
+            yield Hit(group, ("spec", "lanes", lane), message)
 
 
 RULE = Rule(

@@ -68,4 +68,4 @@ def test_each_kind_has_a_path_and_a_name_that_kubectl_takes_for_no_other():
 
 
 def test_what_proxies_hear_of_is_what_a_barrier_waits_for():
-    assert {kind.name for kind in OWNED} - {kind.name for kind in PUSHED} == {"HorizontalPodAutoscaler"}
+    assert {kind.name for kind in OWNED} - {kind.name for kind in PUSHED} == {"HorizontalPodAutoscaler", "ConfigMap"}

@@ -1,0 +1,498 @@
+"""confluent-kafka: a consumer that takes its lane's messages, and the baseline's those of lanes without a consumer.
+
+    lanes = LaneFilter(os.environ.get("LANE"), "/etc/graylane/consumers.json", consumer="orders")
+    consumer = LaneConsumer({"bootstrap.servers": "kafka:9092", "group.id": "orders"}, lanes)
+    consumer.subscribe(["orders"])
+    while True:
+        message = consumer.poll(1.0)
+
+The same program runs in every lane. `kafka_handover` tells how the groups share the topic.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from threading import Event, Thread
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from propagation.messaging.lanes.filter import LaneFilter
+from propagation.messaging.lanes.kafka_handover import (
+    STAND_IN,
+    Committed,
+    Partition,
+    View,
+    is_stand_in,
+    looked,
+    stand_ins,
+)
+from propagation.messaging.lanes.kafka_sides import (
+    LINGER_SECONDS,
+    LOOK_SECONDS,
+    BaselineSide,
+    Do,
+    LaneSide,
+    Side,
+    side_of,
+)
+
+Callback = Callable[[Any, list[TopicPartition]], None]
+_ASK_SECONDS = 5.0  # for one answer of the broker
+_SLICE_SECONDS = 0.1  # of waiting for one member's message while there are others
+_AT_ONCE = 500  # messages of other groups to pass before what else is due
+# The settings that an AdminClient shares with a consumer.
+_SHARED = ("bootstrap.", "metadata.", "security.", "sasl.", "ssl.", "socket.", "broker.", "client.", "oauth", "log")
+# A dead consumer's partitions are given away after its session: the lowest that a broker takes by default.
+_LEASE = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000}
+
+
+class LaneConsumer:
+    """A consumer of one lane, or of the baseline, used as confluent-kafka's own.
+
+    config: of a Consumer. Its `group.id` is the group of the baseline's consumers, in every lane. lanes: which lane
+    this is, and who is meant to be there. linger: seconds for which the baseline stands in for a lane without a
+    consumer before it takes back the lane's messages for good. look: seconds between looks at the groups.
+
+    With `enable.auto.commit`, the default, a message counts as handled when the next is asked for; without it, when
+    `commit` or `handled` says so. The offset of a message that is not handled is never committed, nor one behind it.
+    Use it in one thread; `commit` and `handled` may be called in others.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        lanes: LaneFilter,
+        *,
+        linger: float = LINGER_SECONDS,
+        look: float = LOOK_SECONDS,
+    ) -> None:
+        self._config, self._lanes, self._linger = dict(config), lanes, linger
+        self._auto = _is_true(self._config.pop("enable.auto.commit", True))
+        self._interval = float(self._config.pop("auto.commit.interval.ms", 5000)) / 1000
+        self._group = str(self._config["group.id"])
+        self._paused: set[Partition] = set()
+        side = side_of(lanes, self._group)
+        self._own = _Member(self._settings(side), side, lanes, self._paused)
+        self._stand_ins: dict[str, _Member] = {}
+        self._topics: list[str] = []
+        self._look = _Look(_admin_config(self._config), self._group, lanes, look)
+        self._view: View | None = None
+        self._due = 0.0
+        self._closed = False
+
+    @property
+    def consumer(self) -> Consumer:
+        """confluent-kafka's consumer in the group of this lane, to look at; committing by it undoes the handover."""
+        return self._own.consumer
+
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        on_assign: Callback | None = None,
+        on_revoke: Callback | None = None,
+        on_lost: Callback | None = None,
+    ) -> None:
+        """As Consumer's; the callbacks are for this lane's own group, and get this object as the consumer."""
+        self._topics = list(topics)
+        self._look.start()
+        self._own.subscribe(self._topics, *(self._callback(one) for one in (on_assign, on_revoke, on_lost)))
+
+    def poll(self, timeout: float = -1) -> Any:
+        """The next message for this consumer, None after `timeout` seconds without one (-1: no end)."""
+        until = None if timeout is None or timeout < 0 else monotonic() + timeout
+        if self._auto:
+            self._all_handled()
+        while not self._closed:
+            self._do_what_is_due()
+            left = 1.0 if until is None else max(0.0, until - monotonic())
+            message = self._next(left)
+            if message is not None or (until is not None and monotonic() >= until):
+                return message
+        raise RuntimeError("Consumer closed")
+
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Any]:
+        """Up to `num_messages`, fewer after `timeout` seconds."""
+        until = None if timeout is None or timeout < 0 else monotonic() + timeout
+        if self._auto:
+            self._all_handled()
+        found: list[Any] = []
+        while len(found) < num_messages and (until is None or monotonic() < until or not found):
+            self._do_what_is_due()
+            message = self._next(1.0 if until is None else max(0.0, until - monotonic()))
+            if message is not None:
+                found.append(message)
+            elif until is not None and monotonic() >= until:
+                break
+        return found
+
+    def commit(self, message: Any = None, asynchronous: bool = True) -> None:
+        """The message, and what this consumer got of its partition before it, is handled; without one, all is.
+
+        asynchronous: commit it with the next `poll`; False: now, and raise KafkaException if the broker refuses. Of a
+        partition that another consumer has meanwhile, nothing is committed: its messages come again there.
+        """
+        if message is None:
+            self._all_handled()
+        elif member := self._holder(*_place(message)):
+            partition, offset = _place(message)
+            member.side.progress[partition].handled_through(offset)
+        self._due = 0.0
+        if not asynchronous:
+            for one in self._members():
+                one.commit()
+
+    def handled(self, message: Any) -> None:
+        """This message is handled, whatever is still at work; it is committed when those before it are handled too."""
+        partition, offset = _place(message)
+        if member := self._holder(partition, offset):
+            member.side.progress[partition].handled(offset)
+
+    def seek(self, partition: TopicPartition) -> None:
+        """Get the messages from this offset on again, as for a retry of one that is not handled yet."""
+        where = (partition.topic, partition.partition)
+        member = self._holder(where, partition.offset) or self._own
+        member.consumer.seek(partition)
+        if where in member.side.progress:
+            member.side.progress[where].read_again(partition.offset)
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        """Get no messages of these partitions, of whatever lane."""
+        self._paused.update((one.topic, one.partition) for one in partitions)
+        for member in self._members():
+            member.pause()
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        """Get messages of these partitions again."""
+        where = {(one.topic, one.partition) for one in partitions}
+        self._paused -= where
+        for member in self._members():
+            member.resume(where)
+
+    def assignment(self) -> list[TopicPartition]:
+        """The partitions that this consumer has in its own group."""
+        found: list[TopicPartition] = self._own.consumer.assignment()
+        return found
+
+    def close(self) -> None:
+        """Commit what is handled and leave the groups."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._auto:
+            self._all_handled()
+        self._look.stop()
+        for member in self._members():
+            member.close()
+        self._stand_ins.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What failed is not handled: its message comes again.
+        self._auto = self._auto and error is None
+        self.close()
+
+    def _settings(self, side: Side) -> dict[str, Any]:
+        lease = _LEASE if isinstance(side, LaneSide) else {}
+        group = side.group if isinstance(side, LaneSide) else self._group
+        # A lane's consumer begins where the baseline leaves off; what is gone from there, it begins at what is left.
+        first = {"auto.offset.reset": "earliest"} if isinstance(side, LaneSide) else {}
+        return {**lease, **self._config, **first, "group.id": group, "enable.auto.commit": False}
+
+    def _members(self) -> list["_Member"]:
+        return [*self._stand_ins.values(), self._own]
+
+    def _holder(self, partition: Partition, offset: int) -> "_Member | None":
+        return next((member for member in self._members() if member.side.holds(partition, offset)), None)
+
+    def _all_handled(self) -> None:
+        for member in self._members():
+            for progress in member.side.progress.values():
+                progress.handled_through()
+
+    def _callback(self, given: Callback | None) -> Callback | None:
+        return given and (lambda _, partitions: given(self, partitions))
+
+    def _next(self, timeout: float) -> Any:
+        for member in list(self._stand_ins.values()):
+            message = member.next(0)
+            if message is not None and message.error() is None:
+                return message
+            if message is not None:
+                self._lanes.warnings.warn("stand-in", "standing in for %s: %s", member.group, message.error())
+        return self._own.next(min(timeout, _SLICE_SECONDS if self._stand_ins else 0.5))
+
+    def _do_what_is_due(self) -> None:
+        view = self._look.view
+        if view is not self._view:
+            self._view = view
+            if isinstance(self._own.side, BaselineSide):
+                self._stand_in(view)
+            for member in self._members():
+                member.refresh(view)
+        now = monotonic()
+        for member in self._members():
+            member.commit_if(now >= self._due)
+        if now >= self._due:
+            self._due = now + self._interval
+
+    def _stand_in(self, view: View) -> None:
+        wanted = stand_ins(view, self._stand_ins)
+        for group in set(self._stand_ins) - wanted:
+            self._stand_ins.pop(group).close()
+        for group in wanted - set(self._stand_ins):
+            side = LaneSide(group)
+            settings = self._settings(side) | {"client.id": f"{STAND_IN}.{self._config.get('client.id', 'rdkafka')}"}
+            # As a static member it would keep the lane's own consumer from its partitions after it has left.
+            settings.pop("group.instance.id", None)
+            self._stand_ins[group] = _Member(settings, side, self._lanes, self._paused, self._linger)
+            self._stand_ins[group].subscribe(self._topics)
+
+
+class _Member:
+    """One member of one group: confluent-kafka's consumer, and the side that decides about its messages."""
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        side: BaselineSide | LaneSide,
+        lanes: LaneFilter,
+        paused: set[Partition],
+        linger: float | None = None,
+    ) -> None:
+        self.side, self.group = side, settings["group.id"]
+        self.consumer = Consumer(settings)
+        self._lanes, self._paused = lanes, paused
+        strategy = str(settings.get("partition.assignment.strategy", ""))
+        self._incremental = "cooperative" in strategy or settings.get("group.protocol") == "consumer"
+        self._is_own = linger is None
+        self._ends = None if linger is None else monotonic() + linger
+        self._callbacks: tuple[Callback | None, ...] = (None, None, None)
+        self._topics: list[str] = []
+        self._moves: dict[Partition, int] = {}  # where to go on, in partitions whose client is not ready to
+        self._rejoin = False
+
+    def subscribe(self, topics: list[str], *callbacks: Callback | None) -> None:
+        self._topics, self._callbacks = topics, callbacks or (None, None, None)
+        self.consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def next(self, timeout: float) -> Any:
+        """A message for the program, or one that has an error; None where none came in time."""
+        for _ in range(_AT_ONCE):
+            message = self.consumer.poll(timeout)
+            if message is None or message.error() is not None:
+                return message
+            if self._is_for_program(message):
+                return message
+            timeout = 0
+        return None
+
+    def refresh(self, view: View) -> None:
+        """Take what a look found."""
+        if self._rejoin:
+            self._rejoin = False
+            self.consumer.unsubscribe()
+            self.subscribe(self._topics, *self._callbacks)
+        if isinstance(self.side, LaneSide):
+            self.side.ending = self._ends is not None and monotonic() >= self._ends
+            self._moves |= self.side.refresh(view)
+            self._move()
+        else:
+            self.side.refresh(view)
+
+    def commit(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Commit how far the work has come. Raises KafkaException."""
+        found = self.side.to_commit(partitions)
+        if found:
+            offsets = [TopicPartition(*where, now.offset or 0, now.metadata) for where, now in found.items()]
+            for one in self.consumer.commit(offsets=offsets, asynchronous=False) or ():
+                if one.error:
+                    raise KafkaException(one.error)
+            self.side.was_committed(found)
+
+    def commit_if(self, due: bool) -> None:
+        """Commit what is due, or what others wait for; what the broker refuses is tried again."""
+        found = self.side.to_commit() if due or self.side.changed else {}
+        if found and (due or self.side.is_urgent(found)):
+            self._try_to_commit()
+        self.side.changed = False
+
+    def pause(self) -> None:
+        """Pause those of the program's paused partitions that this member has."""
+        if found := [one for one in self.side.progress if one in self._paused]:
+            self.consumer.pause([TopicPartition(*one) for one in found])
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Resume partitions that the program has paused, unless they wait for the baseline."""
+        waiting = self.side.waiting if isinstance(self.side, LaneSide) else set()
+        if found := [one for one in partitions if one in self.side.progress and one not in waiting | set(self._moves)]:
+            self.consumer.resume([TopicPartition(*one) for one in found])
+
+    def close(self) -> None:
+        """Commit and leave the group."""
+        self._try_to_commit()
+        self.consumer.close()
+
+    def _is_for_program(self, message: Any) -> bool:
+        where, offset = _place(message)
+        if where not in self.side.progress:
+            return False
+        verdict = self.side.decide(where, offset, self._lanes.lane_of(message))
+        if verdict.do in (Do.WAIT, Do.SKIP):
+            self.consumer.pause([TopicPartition(*where)])
+            if verdict.do is Do.SKIP:
+                self._moves[where] = verdict.offset
+                self._move()
+        return verdict.do is Do.HANDLE
+
+    def _move(self) -> None:
+        """Go on at other offsets; a partition that was only just assigned may not be ready for it."""
+        for where, offset in list(self._moves.items()):
+            try:
+                if where in self.side.progress:
+                    self.consumer.seek(TopicPartition(*where, offset))
+            except KafkaException:
+                continue
+            del self._moves[where]
+            if where not in self._paused:
+                self.resume([where])
+
+    def _try_to_commit(self, partitions: Iterable[Partition] | None = None) -> None:
+        try:
+            self.commit(partitions)
+        except KafkaException as error:
+            text = "group %s: cannot commit (%s); what is not committed comes again"
+            self._lanes.warnings.warn("commit", text, self.group, error)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            self._learn(partitions)
+        except KafkaException as error:
+            # Without the metadata it is not known whose messages these are: join again rather than guess.
+            self._lanes.warnings.warn("assign", "group %s: cannot read its offsets (%s)", self.group, error)
+            self.side.revoked((one.topic, one.partition) for one in partitions)
+            self._rejoin, partitions = True, []
+        (consumer.incremental_assign if self._incremental else consumer.assign)(partitions)
+        if isinstance(self.side, LaneSide) and self.side.waiting:
+            consumer.pause([TopicPartition(*one) for one in self.side.waiting])
+        self.pause()
+        self._call(0, partitions)
+
+    def _learn(self, partitions: list[TopicPartition]) -> None:
+        for one in self.consumer.committed(partitions, timeout=_ASK_SECONDS):
+            where, found = (one.topic, one.partition), _committed(one)
+            if isinstance(self.side, BaselineSide):
+                high = 0
+                if found.offset is not None:
+                    high = self.consumer.get_watermark_offsets(TopicPartition(*where), timeout=_ASK_SECONDS)[1]
+                self.side.assigned(where, found, high)
+            else:
+                start = self.side.assigned(where, found)
+                given = next(it for it in partitions if (it.topic, it.partition) == where)
+                given.offset = OFFSET_BEGINNING if start is None else start
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._call(1, partitions)
+        self._try_to_commit([(one.topic, one.partition) for one in partitions])
+        self._forget(partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._call(2 if self._callbacks[2] else 1, partitions)
+        self._forget(partitions)
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        where = [(one.topic, one.partition) for one in partitions]
+        self.side.revoked(where)
+        for one in where:
+            self._moves.pop(one, None)
+        if self._is_own:  # as of every client of Kafka: a pause ends with the assignment
+            self._paused.difference_update(where)
+
+    def _call(self, which: int, partitions: list[TopicPartition]) -> None:
+        if callback := self._callbacks[which]:
+            callback(self.consumer, partitions)
+
+
+class _Look:
+    """Looks at the groups again and again, in a thread of its own: the broker's answers take their time."""
+
+    def __init__(self, config: dict[str, Any], group: str, lanes: LaneFilter, every: float) -> None:
+        self.view = View(lanes.roster)
+        self._admin, self._group, self._lanes, self._every = AdminClient(config), group, lanes, every
+        self._stop = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Look once, and then again and again."""
+        if self._thread is None:
+            self._look()
+            self._thread = Thread(target=self._run, daemon=True, name="propagation-lanes")
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            self._look()
+
+    def _look(self) -> None:
+        offsets = self._committed(self._group)
+        view = looked(self.view, self._lanes.roster, offsets)
+        groups = sorted(view.groups())
+        reached = {group: found for group in groups if (found := self._committed(group)) is not None}
+        self.view = replace(view, present=self._present(groups), reached=reached)
+
+    def _committed(self, group: str) -> dict[Partition, Committed] | None:
+        asked = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=_ASK_SECONDS
+        )
+        try:
+            found = asked[group].result().topic_partitions
+        except KafkaException as error:
+            self._warn(group, error)
+            return None
+        return {(one.topic, one.partition): _committed(one) for one in found}
+
+    def _present(self, groups: list[str]) -> dict[str, bool]:
+        found: dict[str, bool] = {}
+        asked = self._admin.describe_consumer_groups(groups, request_timeout=_ASK_SECONDS) if groups else {}
+        for group, future in asked.items():
+            try:
+                found[group] = any(not is_stand_in(member.client_id) for member in future.result().members)
+            except KafkaException as error:
+                self._warn(group, error)
+        return found
+
+    def _warn(self, group: str, error: KafkaException) -> None:
+        text = "group %s cannot be asked (%s); each lane's messages stay with whom they are"
+        self._lanes.warnings.warn("broker", text, group, error)
+
+
+def _committed(one: TopicPartition) -> Committed:
+    try:
+        metadata = one.metadata or ""
+    except UnicodeDecodeError:  # other clients do not end it by a zero, and confluent-kafka reads on behind it
+        metadata = ""
+    return Committed(one.offset if one.offset >= 0 else None, metadata.rstrip("\0"))
+
+
+def _place(message: Any) -> tuple[Partition, int]:
+    return (message.topic(), message.partition()), message.offset()
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() in ("true", "1", "yes")
+
+
+def _admin_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name.startswith(_SHARED)}

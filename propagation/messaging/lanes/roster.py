@@ -1,0 +1,114 @@
+"""Who is meant to be there, as graylane writes it from a spec's `consumers`: JSON, in a ConfigMap or a file.
+
+    {"baseline": "prod", "consumers": {
+      "orders": {"kind": "kafka", "topic": "orders", "lanes": {"prod": "orders", "gray": "orders.gray"}}}}
+
+`lanes` names the consumer group (Kafka) or queue (RabbitMQ, SQS) whose consumers handle a lane's messages. Several
+lanes may share one. A lane that is not listed has no consumers of its own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from propagation.errors import ConfigError, nearest
+
+KINDS = ("kafka", "rabbitmq", "sqs")
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who is meant to consume one topic.
+
+    consumer: the name in the spec's `consumers`. kind: "kafka", "rabbitmq" or "sqs". topic: Kafka's topic, RabbitMQ's
+    exchange or base queue, SQS's base queue. baseline: the lane of messages without a tag. names: by lane, the group or
+    queue of its consumers; the baseline has one.
+
+    Raises ConfigError where the baseline has no name.
+    """
+
+    consumer: str
+    kind: str
+    topic: str
+    baseline: str
+    names: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        if self.baseline not in self.names:
+            raise ConfigError(f"consumers.{self.consumer}.lanes: the baseline, {self.baseline!r}, is missing")
+
+    @property
+    def baseline_name(self) -> str:
+        """The group or queue of the baseline's consumers."""
+        return self.names[self.baseline]
+
+    def name(self, lane: str | None) -> str:
+        """The group or queue that is meant for a lane's messages; the baseline's for a lane without consumers."""
+        return self.names.get(lane or self.baseline, self.baseline_name)
+
+    @property
+    def lane_names(self) -> frozenset[str]:
+        """The groups or queues of lanes beside the baseline."""
+        return frozenset(self.names.values()) - {self.baseline_name}
+
+
+def parse(text: str | bytes, consumer: str | None = None) -> Roster:
+    """The roster of one consumer, from the JSON that graylane writes.
+
+    consumer: its name; may be left out where the text has only one.
+
+    Raises ConfigError, naming the field and what belongs there.
+    """
+    try:
+        read = json.loads(text)
+    except ValueError as error:  # also what is not UTF-8
+        raise ConfigError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ConfigError("not JSON that graylane writes: nested too deeply") from None
+    consumers = _mapping(_mapping(read, "the document").get("consumers"), "consumers")
+    name = _chosen(consumers, consumer)
+    given, path = _mapping(consumers[name], f"consumers.{name}"), f"consumers.{name}"
+    lanes = _mapping(given.get("lanes"), f"{path}.lanes")
+    return Roster(
+        name,
+        _kind(given.get("kind"), f"{path}.kind"),
+        _text(given.get("topic"), f"{path}.topic"),
+        _text(read.get("baseline"), "baseline"),
+        {lane: _text(group, f"{path}.lanes.{lane}") for lane, group in lanes.items()},
+    )
+
+
+def _chosen(consumers: Mapping[str, Any], name: str | None) -> str:
+    if name is None and len(consumers) == 1:
+        return next(iter(consumers))
+    if name is None:
+        raise ConfigError(f"consumers: name one of {', '.join(sorted(consumers)) or '(there are none)'}")
+    if name not in consumers:
+        near = nearest(name, consumers)
+        hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(sorted(consumers)) or 'none'}"
+        raise ConfigError(f"consumers: no {name!r}{hint}")
+    return name
+
+
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: takes a mapping, not {_shown(value)}")
+    return value
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{path}: takes a name, not {_shown(value)}")
+    return value
+
+
+def _kind(value: Any, path: str) -> str:
+    if value not in KINDS:
+        raise ConfigError(f"{path}: takes one of {', '.join(KINDS)}, not {_shown(value)}")
+    return str(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
