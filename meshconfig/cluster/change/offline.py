@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from meshconfig.backend import ISTIO, IstioApi, backend
-from meshconfig.backend.kinds import OWNED
+from meshconfig.backend.kinds import OWNED, Role
 from meshconfig.cluster import owned
 from meshconfig.cluster.change.prepare import Prepared, Wanted, steps_to
 from meshconfig.cluster.diff import differences
@@ -15,7 +15,7 @@ from meshconfig.cluster.objects import Manifest, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.render import owner
 
-_KINDS = frozenset(kind.name for kind in OWNED)
+_KINDS = {kind.name: kind for kind in OWNED}
 
 
 Manifests = Sequence[Mapping[str, Any]]
@@ -66,12 +66,14 @@ def _live(before: Manifests, others: Manifests, wanted: Wanted, resources: State
 
 def _is_ours_to_read(manifest: Mapping[str, Any]) -> bool:
     metadata = manifest.get("metadata")
-    kind, version = manifest.get("kind"), str(manifest.get("apiVersion", ""))
+    kind, version = _KINDS.get(str(manifest.get("kind"))), str(manifest.get("apiVersion", ""))
     # Gateway API has a Gateway of its own.
-    known = kind in _KINDS and version.startswith((f"{ISTIO}/", "autoscaling/"))
-    if not known or not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
+    if kind is None or kind.group != version.rpartition("/")[0]:
         return False
-    return isinstance(metadata.get("labels") or {}, Mapping) and isinstance(manifest.get("spec"), Mapping)
+    if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
+        return False
+    content = manifest.get("data" if Role.ROSTER in kind.role else "spec")
+    return isinstance(metadata.get("labels") or {}, Mapping) and isinstance(content, Mapping)
 
 
 def _placed(manifest: Mapping[str, Any], namespace: str) -> Manifest:

@@ -27,10 +27,11 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     new = {place: replace(one, routes=(*generation.mesh(one), *one.routes)) for place, one in after.mesh.items()}
     entering = [generation.entry(one) for one in after.entries.values()]
 
+    yield flow.consumers()
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*after.rosters.values(), *after.autoscalers.values(), *subsets.values()),),
+        waves=((*after.autoscalers.values(), *subsets.values()),),
         new_subsets=new_subsets(before, [*new.values(), *entering], subsets),
     )
     yield Draft(

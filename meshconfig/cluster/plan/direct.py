@@ -32,10 +32,11 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
     if not after.entries:
         yield flow.entries("entries: they go", "nothing shall come in from outside", ())
     subsets = union(before, after, change.redefined.leaving)
+    yield flow.consumers()
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*after.rosters.values(), *after.autoscalers.values(), *subsets.values()),),
+        waves=((*after.autoscalers.values(), *subsets.values()),),
         new_subsets=new_subsets(before, after.route_tables, subsets, moving),
     )
     yield Draft(

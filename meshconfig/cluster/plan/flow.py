@@ -32,6 +32,15 @@ class Flow:
     def after(self) -> RoutingState:
         return self.change.wanted
 
+    def consumers(self) -> Draft:
+        """The draft that writes the list of who consumes messages. Proxies do not get it."""
+        return Draft(
+            "the list of who consumes messages",
+            "consumers read the list while they run",
+            waves=(tuple(self.after.rosters.values()),),
+            barrier=False,
+        )
+
     def entries(self, title: str, why: str, tables: Iterable[RouteTable]) -> Draft:
         """The draft that changes entries, and removes those that are not wanted: a Gateway after its VirtualService."""
         return Draft(
