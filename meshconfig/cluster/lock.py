@@ -106,6 +106,7 @@ class Lock:
         self._renewed = 0.0
         self._lost = ""
         self._taking = False  # whether a request to take the Lease has no certain answer
+        self._over = False  # nobody waits any longer until it is given back
         self._left = "no answer yet"  # why the Lease is not given back; empty once it is
         self._unguard: Callable[[], None] = lambda: None
         self._writing = threading.Lock()
@@ -138,6 +139,7 @@ class Lock:
 
     def _given_back(self) -> None:
         self._keeper.join(GOODBYE)
+        self._over = True
         if self._left and not self._lost:
             self._tell(_not_released(self._key, self._left))
         self._lost = self._lost or "the lease was given back"
@@ -255,6 +257,8 @@ class Lock:
     def _release(self) -> None:
         """Give the Lease back, and try again where that fails: otherwise it would keep the next command waiting."""
         for pause in (*PAUSES, 0.0):
+            if self._over:  # this process may hold the Lease again by now, under the same name
+                return
             try:
                 with self._writing:
                     self._put(replace(self._record, holder="", renewed=now()), self._version)
