@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -338,12 +339,8 @@ class TestFiles:
         assert err == "--case: there is no case 'tow'; did you mean two?\n"
 
     def test_standard_input(self, graylane, monkeypatch):
-        class Input:
-            buffer = type(
-                "Buffer", (), {"read": lambda self: yaml.safe_dump(written_as(case({"service": "mouse"}))).encode()}
-            )()
-
-        monkeypatch.setattr("sys.stdin", Input)
+        text = yaml.safe_dump(written_as(case({"service": "mouse"}))).encode()
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(text)))
         code, out, _ = graylane("test", "-t", "-")
         assert (code, "✗ it   (-:" in out) == (1, True)
         assert graylane("test", "-f", "-", "-t", "-")[2].startswith("--tests: standard input can be read once")

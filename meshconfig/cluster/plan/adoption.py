@@ -31,6 +31,7 @@ def adoption(flow: Flow) -> Iterator[Draft]:
     early = [one for one in after.mesh.values() if one not in late]
     leaving = gone(before.mesh, after.mesh)
     subsets = {name: one for name, one in union(before, after).items() if not _is_there(one, flow)}
+    yield flow.consumers()
     yield Draft(
         "adopt: subsets that are not there yet",
         "a subset has to be there, with ready Pods, before a route leads to it",
@@ -58,14 +59,14 @@ def adoption(flow: Flow) -> Iterator[Draft]:
         after=Wait.BARRIER,
         alters=True,
     )
-    subsets_last, autoscalers = flow.last()
+    subsets_last, *others = flow.last()
     yield replace(
         subsets_last,
         title="adopt: subsets in the place of others",
         why="routes lead to subsets of the same names and Pods",
         barrier=True,
     )
-    yield autoscalers
+    yield from others
 
 
 def _is_there(table: SubsetTable, flow: Flow) -> bool:

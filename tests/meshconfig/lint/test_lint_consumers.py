@@ -35,7 +35,7 @@ def test_gl602_knows_lanes_of_consumers_alone():
     assert "GL602" in codes(alone.replace("gray: {}", "gray: {versions: {}}, rose: {}"))
 
 
-def test_gl609_finds_one_group_of_two_consumers_in_one_and_in_two_specs():
+def test_gl614_finds_one_group_of_two_consumers_in_one_and_in_two_specs():
     other = (HEAD + ORDERS).replace("name: shop", "name: mall").replace("host: web", "host: mall")
     assert "GL614" in codes(HEAD + ORDERS + "---\n" + other)
     assert "GL614" not in codes(
@@ -47,7 +47,7 @@ def found(text, code):
     return [one for one in lint(index(parse(text, "graylane.yaml"))) if one.code == code]
 
 
-def test_gl609_tells_what_sharing_does():
+def test_gl614_tells_what_sharing_does():
     text = HEAD + ORDERS.replace("}}}", "}}, bills: {topic: bills, versions: {prod: orders}}}")
     (one,) = found(text, "GL614")
     assert one.path == "spec.consumers.bills.versions.prod"
