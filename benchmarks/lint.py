@@ -105,8 +105,10 @@ def entry(name: str, hosts: int) -> str:
 CAT = "cat.demo.svc.cluster.local"
 
 
-def istio(kind: str, spec: str, name: str = "cat") -> str:
-    head = f"---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: demo}}\n"
+def istio(kind: str, spec: str, name: str = "cat", namespace: str = "demo") -> str:
+    head = (
+        f"---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+    )
     return f"{head}spec: {spec}\n"
 
 
@@ -130,6 +132,17 @@ def to_subsets(size: int) -> str:
     return istio("DestinationRule", f"{{host: {CAT}, subsets: [{subsets}]}}") + istio(
         "VirtualService", f"\n  hosts: [{CAT}]\n  http:{routes}"
     )
+
+
+def to_subsets_of(size: int, namespace: str) -> str:
+    """DestinationRules for one host, each in a namespace of its own or all in one, and a route to each one's subset."""
+    rule = "{host: %s, subsets: [{name: v%d, labels: {v: v%d}}]}"
+    to = "route: [{destination: {host: %s, subset: v%d}}]"
+    rules = "".join(
+        istio("DestinationRule", rule % (CAT, one, one), f"cat-{one}", namespace.format(one)) for one in range(size)
+    )
+    routes = "".join(f"\n    - {{match: [{header(f'{{exact: v{one}}}')}], {to % (CAT, one)}}}" for one in range(size))
+    return rules + istio("VirtualService", f"\n  hosts: [{CAT}]\n  http:{routes}")
 
 
 def of_hosts(size: int) -> str:
@@ -183,6 +196,8 @@ INPUTS: dict[str, Callable[[int], str]] = {
     "hosts of an entry": lambda size: spec(hosts=size),
     "entries": lambda size: spec(entries=size),
     "subsets, with a route to each": to_subsets,
+    "DestinationRules of one host": lambda size: to_subsets_of(size, "demo"),
+    "the same, in as many namespaces": lambda size: to_subsets_of(size, "n{}"),
     "hosts, with a route to each": of_hosts,
     "servers of a Gateway": at_a_gateway,
     "services as manifests": documents,

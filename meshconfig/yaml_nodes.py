@@ -28,6 +28,7 @@ except ImportError:  # a PyYAML built without libyaml
 FieldPath = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
+_STRING, _MAPPING, _SEQUENCE, _MERGE = (_TAG + name for name in ("str", "map", "seq", "merge"))
 _NUMBERS = {_TAG + name for name in ("int", "float")}
 _SCALARS = SafeConstructor()
 # Whole numbers that YAML 1.1 and 1.2 read alike. To one of them 010 is 8 and 1_000 or 0b1 a text.
@@ -38,14 +39,24 @@ _RESOLVER = Resolver()
 
 
 @lru_cache(maxsize=65536)
-def _scalar_tag(value: str, implicit: tuple[bool, bool]) -> str:
+def _tag(kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+    """The tag of a node that names none. A large spec repeats the same words very often.
+
+    Parameters:
+        value: a scalar's text; None for a mapping or a list.
+        implicit: for a scalar, whether it is plain and whether it is quoted.
+    """
+    if value is None:
+        return _MAPPING if kind is yaml.MappingNode else _SEQUENCE
     tag = str(_RESOLVER.resolve(yaml.ScalarNode, value, implicit))  # type: ignore[no-untyped-call]  # so in the stubs
     # A number of base 60 to YAML 1.1 alone: 150:1 would be 9001. kubectl and YAML 1.2 read a text.
-    return _TAG + "str" if ":" in value and tag in _NUMBERS else tag
+    return _STRING if ":" in value and tag in _NUMBERS else tag
 
 
 class Loader(SafeLoader):
-    """A loader that caches the type of each scalar text, because a large spec repeats the same words very often."""
+    """A loader that counts the values and their depth, and reads numbers as kubectl does."""
+
+    resolve = staticmethod(_tag)  # called for each node: a builtin, which binds no `self`
 
     def __init__(self, text: str, values: int = FILE_VALUES) -> None:
         super().__init__(text)
@@ -63,11 +74,6 @@ class Loader(SafeLoader):
                 raise TooMuchError(many if self.left < 0 else deep, _last_line(parent))
 
         vars(self).update(descend_resolver=descend_resolver, ascend_resolver=around.pop)
-
-    def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> str:
-        if kind is yaml.ScalarNode:
-            return _scalar_tag(value, implicit)
-        return _TAG + ("map" if kind is yaml.MappingNode else "seq")
 
 
 def _nodes(text: str, room: Room) -> list[yaml.Node]:
@@ -234,7 +240,7 @@ class Builder:
             return self.done[id(node)]
         if id(node) in self.open:
             raise self.error(node, path, "an alias that contains itself")
-        if node.tag not in (_TAG + "map", _TAG + "seq"):
+        if node.tag not in (_MAPPING, _SEQUENCE):
             raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
         self.open.add(id(node))
         value = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
@@ -243,8 +249,10 @@ class Builder:
         return value
 
     def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
+        if node.tag == _STRING:
+            return node.value
         tag = node.tag.removeprefix(_TAG)
-        if tag in ("str", "timestamp", "value"):  # Kubernetes reads a date and a plain `=` as strings
+        if tag in ("timestamp", "value"):  # Kubernetes reads a date and a plain `=` as strings
             return node.value
         build = getattr(_SCALARS, f"construct_yaml_{tag}", None) if tag in ("int", "float", "bool", "null") else None
         if build is None:
@@ -274,7 +282,7 @@ class Builder:
         value: dict[str, Any] = {}
         merged: list[yaml.Node] = []
         for key, child in node.value:
-            if key.tag == _TAG + "merge":
+            if key.tag == _MERGE:
                 merged += child.value if isinstance(child, yaml.SequenceNode) else [child]
                 continue
             name = self.key(key, path)
@@ -295,7 +303,7 @@ class Builder:
 
     def key(self, node: yaml.Node, path: FieldPath) -> str:
         if isinstance(node, yaml.ScalarNode):
-            if node.tag == _TAG + "str" or (not self.strict and node.tag in _TEXTS):
+            if node.tag == _STRING or (not self.strict and node.tag in _TEXTS):
                 return str(node.value)
             if not self.strict and node.tag in _NO_TEXTS:
                 return _as_key(self.scalar(node, path))

@@ -92,7 +92,7 @@ def fqdn(text: str) -> str:
     return _length(text) or _labels(text)
 
 
-@lru_cache(maxsize=4096)  # a resource names its host in each of its routes
+@lru_cache(maxsize=65536)  # a host stands in each of its routes, and again in its DestinationRule
 def wildcard_domain(text: str) -> str:
     """A host name, whose first label may be or begin with `*`."""
     if why := _length(text):

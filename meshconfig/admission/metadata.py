@@ -4,6 +4,7 @@ Source: Kubernetes, apimachinery api/validation (ValidateObjectMeta); istio pkg/
 """
 
 import re
+from functools import lru_cache
 
 from meshconfig.admission import formats
 from meshconfig.admission.parts import Part, part
@@ -26,14 +27,21 @@ def check_metadata(metadata: Part, at: At, out: Refusals) -> None:
         out.missing(at, "name is missing")
     elif name and (len(name) > LONGEST_NAME or not _IS_SUBDOMAIN.fullmatch(name)):
         out.bad((at, "name"), f"{name!r} is not a name: lower-case letters, digits, - and .")
-    if namespace and (len(namespace) > formats.LONGEST_LABEL or not _IS_LABEL.fullmatch(namespace)):
-        out.bad((at, "namespace"), f"{namespace!r} is not a namespace: lower-case letters, digits and -")
+    if namespace:
+        out.bad((at, "namespace"), _namespace(namespace))
     for key, value in part(metadata, "labels").items():
         out.bad(((at, "labels"), key), _key(key) or _value(value or ""))
     for key in part(metadata, "annotations"):
         out.bad(((at, "annotations"), key), _key(key.lower()) or _REFUSED_ANNOTATIONS.get(key, ""))
 
 
+@lru_cache(maxsize=4096)  # many resources have one namespace, and the same labels
+def _namespace(text: str) -> str:
+    fits = len(text) <= formats.LONGEST_LABEL and _IS_LABEL.fullmatch(text)
+    return "" if fits else f"{text!r} is not a namespace: lower-case letters, digits and -"
+
+
+@lru_cache(maxsize=4096)
 def _key(key: str) -> str:
     """A label's name, whose prefix Kubernetes wants in lower case, unlike Istio."""
     prefix, slash, _ = key.rpartition("/")
@@ -42,6 +50,7 @@ def _key(key: str) -> str:
     return formats.label_key(key)
 
 
+@lru_cache(maxsize=4096)
 def _value(value: str) -> str:
     too_long = len(value) > formats.LONGEST_LABEL
     return f"a label's value has at most {formats.LONGEST_LABEL} characters" if too_long else formats.label_value(value)

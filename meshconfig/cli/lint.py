@@ -9,7 +9,6 @@ import typer
 from meshconfig.cli import completion
 from meshconfig.cli.batch import batch, keep
 from meshconfig.cli.common import note_header, readable, stderr
-from meshconfig.cli.rollout_files import rollouts
 from meshconfig.cli.sources import default_source, with_sources
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
@@ -96,7 +95,10 @@ def command(
     with batch():
         documents = readable(load(sources), sources)
         subject = index(documents, default_namespace=namespace)
-        rollouts(documents, subject.groups)
+        if subject.rollouts:
+            from meshconfig.cli.rollout_files import rollouts  # few inputs have one, and the command starts without it
+
+            rollouts(documents, subject.groups)
         findings = lint(subject, ignored=ignored)
         keep(documents, subject)
     put(report(findings, output))

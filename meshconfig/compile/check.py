@@ -186,7 +186,7 @@ def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:
 def _runtime(service: ServiceInGroup, where: FieldPath) -> Iterator[Wrong]:
     """`fallback: runtime` needs labels by which Istio can select the Pods of both versions and no others."""
     versions, baseline = service.spec.versions, service.baseline
-    for lane, _ in service.lanes:
+    for lane in service.group.spec.lanes:
         version = service.failover_version(lane)
         if version is None or (baseline is not None and baseline not in versions):
             continue  # an unknown default is a problem of its own

@@ -158,9 +158,10 @@ def _untagged(one: ServiceInGroup, route: Route) -> Iterator[Route]:
     """A route for requests of no lane. With `mirror`, a route before it takes those of lanes that have no version here:
     a copy of such a request would carry the lane's tag to whatever the mirrored version calls."""
     mirrored = with_mirror(one, route)
-    falling = [lane for lane, _ in one.lanes if one.version_in(lane) is None]
+    copies = mirrored is not route
+    falling = [lane for lane, _ in one.lanes if one.version_in(lane) is None] if copies else ()
     tag = one.group.spec.tag
-    if mirrored is not route and falling:
+    if falling:
         asking = [each for lane in falling for each in tagged(tag.header, lane, baggage=tag.baggage)]
         asked = route.conditions or (Condition(),)
         conditions = tuple(met for each in asked for lane in asking if (met := both(lane, each)))
@@ -202,7 +203,7 @@ def _subsets(one: ServiceInGroup) -> Iterator[Subset]:
     """One subset for each version, and one more for each version from which a lane falls back at run time."""
     for name, version in sorted(one.spec.versions.items()):
         yield Subset(name, _pairs(version.labels), version=name)
-    for name in sorted({found for lane, _ in one.lanes if (found := one.failover_version(lane))}):
+    for name in sorted({found for lane in one.group.spec.lanes if (found := one.failover_version(lane))}):
         version = one.spec.versions[name]
         # With two versions, each Pod of the Service belongs to one of them, so no labels are needed to exclude others.
         labels = {} if len(one.spec.versions) == 2 else version.fallback_labels or {}

@@ -1,6 +1,6 @@
 """Manifests of any origin as typed resources. What their fields mean stands in the modules beside this one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -163,15 +163,13 @@ class Resources:
         """
         read: list[Resource[Any]] = []
         unreadable: list[Unreadable] = []
-        for item in manifests:
-            manifest, source = item if isinstance(item, tuple) else (item, None)
-            for one, place in _opened(manifest, source):
-                try:
-                    read.append(_resource(one, place, default_namespace))
-                except UnreadableError as error:
-                    if not keep_unreadable:
-                        raise
-                    unreadable.append(Unreadable(_unread(one, place, default_namespace), error.faults))
+        for one, place in _each(manifests):
+            try:
+                read.append(resource(one, place, default_namespace))
+            except UnreadableError as error:
+                if not keep_unreadable:
+                    raise
+                unreadable.append(Unreadable(_unread(one, place, default_namespace), error.faults))
         return replace(cls.of(read), unreadable=tuple(unreadable), whole=frozenset(whole))
 
     @classmethod
@@ -179,8 +177,8 @@ class Resources:
         """A set of resources that were read already; of several with one identity the last."""
         found: dict[str, list[Resource[Any]]] = {}
         kept, repeated = _each_once(resources)
-        for resource in kept:
-            found.setdefault(resource.kind, []).append(resource)
+        for one in kept:
+            found.setdefault(one.kind, []).append(one)
         return cls(
             repeated=repeated,
             virtual_services=tuple(found.pop("VirtualService", ())),
@@ -210,7 +208,7 @@ def _each_once(
     repeated = [
         (same[-1], next(one for one in same if one.manifest != same[-1].manifest))
         for same in found.values()
-        if any(one.manifest != same[-1].manifest for one in same)
+        if len(same) > 1 and any(one.manifest != same[-1].manifest for one in same)
     ]
     return [same[-1] for same in found.values()], tuple(repeated)
 
@@ -237,6 +235,11 @@ class _Item:
         return self.source.locate(("items", self.index, *path))
 
 
+def _each(manifests: Iterable[Manifest | tuple[Manifest, Source]]) -> Iterator[tuple[Manifest, Source | None]]:
+    for item in manifests:
+        yield from _opened(*item) if isinstance(item, tuple) else _opened(item, None)
+
+
 def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifest, Source | None]]:
     items = manifest.get("items") if isinstance(manifest, Mapping) else None
     if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
@@ -244,7 +247,16 @@ def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifes
     return [(item, _Item(source, index) if source else None) for index, item in enumerate(items)]
 
 
-def _resource(manifest: Manifest, source: Source | None, default_namespace: str) -> Resource[Any]:
+def resource(manifest: Manifest, source: Source | None = None, default_namespace: str = "default") -> Resource[Any]:
+    """Read one manifest.
+
+    Parameters:
+        source: what knows its lines.
+        default_namespace: its namespace if it names none.
+
+    Raises:
+        InputError: as `Resources.parse`.
+    """
     if not isinstance(manifest, Mapping) or not isinstance(manifest.get("kind"), str):
         place = source.locate(()) if source else Location("resource")
         raise InputError([Problem(place, "kind", "not a Kubernetes resource: it has no kind")])

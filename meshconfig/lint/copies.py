@@ -22,7 +22,12 @@ def replaced(given: Resources, joined: Resources) -> tuple[Replaced, ...]:
         joined: the same with those that its specs render to, which are applied after all others.
     """
     pairs = (*given.repeated, *joined.repeated)
-    return tuple(Replaced(other, kept) for kept, other in pairs if not _is_an_earlier_state(other, kept))
+    return tuple(Replaced(other, kept) for kept, other in pairs if not _is_said_elsewhere(other, kept))
+
+
+def _is_said_elsewhere(one: Resource[Any], by: Resource[Any]) -> bool:
+    """Whether specs render to both, of which GL609 names the fields, or one is an earlier state of the other."""
+    return isinstance(one.source, Rendered) or _is_an_earlier_state(one, by)
 
 
 def _is_an_earlier_state(one: Resource[Any], by: Resource[Any]) -> bool:

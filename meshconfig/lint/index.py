@@ -147,6 +147,8 @@ class Index:
 
     def rules_of(self, host: str) -> list[DestinationRule]:
         """Every DestinationRule that may apply to a host, in whatever namespace: by its name, or by a wildcard."""
+        if not self._has_wildcard_rules:
+            return self.destination_rules.get(host, [])
         return [rule for name in self._rule_hosts(host) for rule in self.destination_rules.get(name, ())]
 
     def _rule_hosts(self, host: str) -> Iterable[str]:

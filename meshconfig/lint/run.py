@@ -6,6 +6,7 @@ from dataclasses import replace
 from meshconfig.errors import dotted
 from meshconfig.groups import Group, groups_among
 from meshconfig.istio import Resource, Resources
+from meshconfig.istio.resources import resource
 from meshconfig.lint.copies import replaced
 from meshconfig.lint.finding import Finding
 from meshconfig.lint.index import Index, everything
@@ -25,8 +26,8 @@ def index(documents: Sequence[Document], *, default_namespace: str = "default") 
     specs = groups_among(documents)
     given = [(document.value, document) for document in documents if not (document.own or document.foreign)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
-    made = Resources.parse(pair for group in specs for pair in rendered(group))
-    joined = replace(Resources.of((*everything(resources), *everything(made))), unreadable=resources.unreadable)
+    made = (resource(manifest, source) for group in specs for manifest, source in rendered(group))
+    joined = replace(Resources.of((*everything(resources), *made)), unreadable=resources.unreadable)
     rollouts = tuple(document for document in documents if document.own and document.kind == "Rollout")
     return Index(joined, tuple(specs), resources, replaced(resources, joined), rollouts)
 

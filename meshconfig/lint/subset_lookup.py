@@ -3,7 +3,9 @@
 Pilot looks for the DestinationRule in the caller's namespace, then in the Service's, then in the root namespace.
 """
 
+from collections.abc import Iterable
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from meshconfig.istio import DestinationRule
@@ -13,11 +15,8 @@ from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh
 from meshconfig.istio.hosts import is_wildcard, namespace_of
 from meshconfig.lint.index import Index, Use
 
-Known = dict[
-    tuple[str, str], tuple[Selected, bool]
-]  # host and client → the rule in force, and whether that is in doubt
-
 ANYWHERE = ""  # the namespace of a caller of which nothing is known
+FEW = 3  # rules that a message names
 
 
 class Why(Enum):
@@ -34,7 +33,8 @@ class Unfound(NamedTuple):
 
     Parameters:
         client: the namespace of such a proxy; `ANYWHERE` for most namespaces.
-        rules: the DestinationRules that have the subset; for NOT_IN_FORCE, the one that is used in their place.
+        rules: the DestinationRules that have the subset; for NOT_IN_FORCE, others of the host, of which one is used in
+            their place, and at most one more than `FEW`.
     """
 
     use: Use
@@ -45,10 +45,10 @@ class Unfound(NamedTuple):
 
 def unfound(index: Index) -> list[Unfound]:
     """Every destination whose subset is missing for some proxy. What the input cannot show is left out."""
-    known: Known = {}
+    proxies = _Proxies(index)
     plain = _found_by_all(index)
     asked = [use for use in index.uses if (name := use.destination.subset) and name not in plain.get(use.host, ())]
-    return [found for use in asked if (found := _judged(index, use, known))]
+    return [found for use in asked if (found := _judged(index, use, proxies))]
 
 
 def _found_by_all(index: Index) -> dict[str, set[str]]:
@@ -59,16 +59,71 @@ def _found_by_all(index: Index) -> dict[str, set[str]]:
     return {host: {one.name for one in rule.spec.subsets} for host, rule in single if _is_for_all(index, rule, host)}
 
 
-def _judged(index: Index, use: Use, known: Known) -> Unfound | None:
+def _judged(index: Index, use: Use, proxies: "_Proxies") -> Unfound | None:
     rules, having = index.rules_of(use.host), index.rules_with(use.host, use.destination.subset)
     if not having:
         return Unfound(use, Why.NOWHERE) if rules or _are_known(index, use) else None
     if len(rules) == len(having) and any(_is_for_all(index, rule, use.host) for rule in having):
         return None
-    missing = [client for client in _clients(use, rules) if not _finds(index, use, client, known)]
-    if not missing or (not in_mesh(use.owner.spec.gateways) and len(missing) < len(_clients(use, rules))):
-        return None
-    return _explained(index, use, missing[0], rules, having)
+    client = proxies.without(use)
+    return None if client is None else _explained(index, use, client, rules, having)
+
+
+class _Proxies:
+    """What the proxies find that get a route. An answer for all routes to one subset of a host is found once."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._selected: dict[tuple[str, str], tuple[Selected, bool]] = {}  # by host and namespace of the proxy
+        self._beside_rules: dict[str, list[str]] = {}
+        self._without: dict[tuple[str, str], str | None] = {}
+
+    def without(self, use: Use) -> str | None:
+        """The namespace of proxies that get the route and do not find the subset; None if there are none.
+
+        At a gateway, namespaces are places where its Pods may run: the subset is missing if it is missing in all.
+        """
+        owner, host, subset = use.owner, use.host, use.destination.subset
+        if not in_mesh(owner.spec.gateways):
+            names = (gateway_name(name, owner.namespace) for name in at_gateways(owner.spec.gateways))
+            places = (ROOT_NAMESPACE, *(name.partition("/")[0] for name in names), owner.namespace)
+            return None if any(self._find(host, subset, place) for place in places) else ROOT_NAMESPACE
+        seen = namespaces(owner.spec.export_to, owner.namespace)
+        if ALL not in seen:
+            return self._first_without(host, subset, sorted(seen))
+        served = (namespace for name in owner.spec.hosts if (namespace := namespace_of(name)))
+        client = self._first_without(host, subset, (ANYWHERE, *served, owner.namespace))
+        return self._beside_a_rule(host, subset) if client is None else client
+
+    def _beside_a_rule(self, host: str, subset: str) -> str | None:
+        """The same among the namespaces that have a DestinationRule of the host."""
+        if (host, subset) not in self._without:
+            self._without[host, subset] = self._first_without(host, subset, self._clients_beside_rules(host))
+        return self._without[host, subset]
+
+    def _clients_beside_rules(self, host: str) -> list[str]:
+        """These namespaces; of those whose proxies use the same rule the first."""
+        if host not in self._beside_rules:
+            first: dict[tuple[int, bool], str] = {}
+            for client in dict.fromkeys(rule.namespace for rule in self._index.rules_of(host)):
+                found, doubt = self._select(host, client)
+                first.setdefault((id(found.subsets), doubt), client)
+            self._beside_rules[host] = [*first.values()]
+        return self._beside_rules[host]
+
+    def _first_without(self, host: str, subset: str, clients: Iterable[str]) -> str | None:
+        return next((client for client in clients if not self._find(host, subset, client)), None)
+
+    def _find(self, host: str, subset: str, client: str) -> bool:
+        found, doubt = self._select(host, client)
+        return doubt or subset in found.subsets
+
+    def _select(self, host: str, client: str) -> tuple[Selected, bool]:
+        """The rule in force, and whether that is in doubt."""
+        if (host, client) not in self._selected:
+            service = self._index.service_namespace(host)
+            self._selected[host, client] = self._index.rules_in_force.select(host, service, client, None)
+        return self._selected[host, client]
 
 
 def _are_known(index: Index, use: Use) -> bool:
@@ -86,38 +141,15 @@ def _is_for_all(index: Index, rule: DestinationRule, host: str) -> bool:
     return public and where and rule.spec.workload_selector is None
 
 
-def _clients(use: Use, rules: list[DestinationRule]) -> list[str]:
-    """The namespaces of the proxies that get the route, as far as it matters.
-
-    At a gateway these are places where its Pods may run: the subset is missing if it is missing in all of them.
-    """
-    owner = use.owner
-    if not in_mesh(owner.spec.gateways):
-        gateways = (gateway_name(name, owner.namespace).partition("/")[0] for name in at_gateways(owner.spec.gateways))
-        return list(dict.fromkeys([ROOT_NAMESPACE, *gateways, owner.namespace]))
-    seen = namespaces(owner.spec.export_to, owner.namespace)
-    if ALL not in seen:
-        return sorted(seen)
-    served = [namespace for host in owner.spec.hosts if (namespace := namespace_of(host))]
-    return list(dict.fromkeys([ANYWHERE, *served, owner.namespace, *(rule.namespace for rule in rules)]))
-
-
-def _finds(index: Index, use: Use, client: str, known: Known) -> bool:
-    key = (use.host, client)
-    if key not in known:
-        known[key] = index.rules_in_force.select(use.host, index.service_namespace(use.host), client, None)
-    found, doubt = known[key]
-    return doubt or use.destination.subset in found.subsets
-
-
 def _explained(
     index: Index, use: Use, client: str, rules: list[DestinationRule], having: list[DestinationRule]
 ) -> Unfound | None:
     service = index.service_namespace(use.host)
     looked = [rule for rule in having if rule.namespace in (client, service, ROOT_NAMESPACE)]
     if any(visible(rule.spec.export_to, rule.namespace, client) for rule in looked):
-        others = tuple(rule for rule in rules if rule not in having)
-        return Unfound(use, Why.NOT_IN_FORCE, client, others)
+        keys = {rule.key for rule in having}
+        others = (rule for rule in rules if rule.key not in keys)
+        return Unfound(use, Why.NOT_IN_FORCE, client, tuple(islice(others, FEW + 1)))
     if looked:
         return Unfound(use, Why.NOT_EXPORTED, client, tuple(looked))
     if service is None or _is_for_its_own_namespace(use, having):

@@ -6,7 +6,7 @@ from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.names import Names
 from meshconfig.lint.rule import Hit, Rule
-from meshconfig.lint.subset_lookup import Unfound, Why, unfound
+from meshconfig.lint.subset_lookup import FEW, Unfound, Why, unfound
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -37,7 +37,8 @@ def _nowhere(index: Index, one: Unfound, names: dict[str, Names]) -> str:
 def _another(one: Unfound) -> str:
     """Of several rules pilot uses the caller's namespace's own, and of one namespace's the most specific."""
     where = f"callers in {one.client}" if one.client else "most callers"
-    used = ", ".join(rule.key for rule in one.rules) or "another one"
+    more = " or another one" if len(one.rules) > FEW else ""
+    used = ", ".join(rule.key for rule in one.rules[:FEW]) + more if one.rules else "another one"
     return (
         f"for {where} the DestinationRule {used} goes before the one that has the subset {one.use.destination.subset}"
     )
