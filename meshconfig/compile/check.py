@@ -168,12 +168,18 @@ def _baseline_share(where: FieldPath, split: Mapping[str, int], group: LaneGroup
     if baseline in split or not given or not {baseline, *split} <= group.spec.lanes.keys():
         return
     lanes = " and ".join(lane for lane, weight in split.items() if weight)
-    written = "{" + ", ".join(f"{lane}: {weight}" for lane, weight in [*split.items(), (baseline, max(0, 100 - given))])
     yield (
         where,
         f"gives {baseline} no share, so every untagged request would go to {lanes}: weights are relative to each "
-        f"other; write {written}}}" + (f", or {baseline}: 0 if {lanes} is to get all" if given < 100 else ""),
+        f"other; write {with_the_rest(split, baseline)}"
+        + (f", or {baseline}: 0 if {lanes} is to get all" if given < 100 else ""),
     )
+
+
+def with_the_rest(weights: Mapping[str, int], other: str) -> str:
+    """Weights as a spec has them, with what is left of 100 for another name."""
+    whole = {**weights, other: max(0, 100 - sum(weights.values()))}
+    return "{" + ", ".join(f"{name}: {weight}" for name, weight in whole.items()) + "}"
 
 
 def _expressible(where: FieldPath, match: Match) -> Iterator[Wrong]:

@@ -9,6 +9,7 @@ from meshconfig.lint.finding import Level
 from meshconfig.lint.http_fields import distinct
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
+from meshconfig.lint.rules.weights_one_sided import is_one_sided
 
 
 def check(index: Index) -> Iterator[Hit]:
@@ -32,8 +33,8 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
     """
     lane, lanes = group.spec.spec.tag.default, group.spec.spec.lanes
     for name, service in group.spec.spec.services.items() if len(lanes) > 1 else ():
-        if not service.default and not service.weights:
-            continue  # the baseline's version is what they go to then
+        if (not service.default and not service.weights) or is_one_sided(group, name):
+            continue  # they go to the baseline's version, or GL615 says what to write
         here = group.spec.service(name)
         version = here.version_in(lane)
         if version and all(target.subset != version for target in Destinations(here, here.host).untagged()):

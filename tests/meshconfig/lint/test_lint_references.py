@@ -84,6 +84,28 @@ def test_gl101_of_two_rules_the_more_specific_alone_is_in_force(findings):
     assert "demo/cat goes before the one that has the subset gray" in finding.message
 
 
+def test_gl101_of_many_rules_in_the_place_of_another_three_are_named(findings):
+    many = [gray("cat.demo.svc.cluster.local", f"cat-{one}", subset=f"v{one}") for one in range(9)]
+    text = gray("*.demo.svc.cluster.local") + "".join(many)
+    (finding,) = findings(text + virtual_service("cat.demo.svc.cluster.local", field=TO_GRAY))
+    assert (
+        "callers the DestinationRule demo/cat-0, demo/cat-1, demo/cat-2 or another one goes before" in finding.message
+    )
+
+
+def test_gl101_a_namespace_with_a_rule_of_its_own_misses_the_subset_of_the_service_s(findings):
+    """Of many namespaces whose callers use the Service's rule, one has another rule in force."""
+    host = "cat.demo.svc.cluster.local"
+    unused = "".join(
+        gray(host, namespace=f"n{one}", subset="red").replace("spec: {", "spec: {exportTo: [elsewhere], ")
+        for one in range(5)
+    )
+    text = gray(host) + unused + virtual_service(host, field=TO_GRAY)
+    assert findings(text) == []
+    (finding,) = findings(text + gray(host, namespace="n9", subset="red"))
+    assert "for callers in n9 the DestinationRule" in finding.message
+
+
 def test_gl101_the_caller_s_own_rule_goes_before_that_of_the_service(findings):
     text = gray("cat.demo.svc.cluster.local") + gray("cat.demo.svc.cluster.local", "mine", "web", subset="prod")
     (finding,) = findings(text + virtual_service("cat.demo.svc.cluster.local", field=TO_GRAY))

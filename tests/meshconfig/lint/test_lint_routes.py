@@ -125,6 +125,7 @@ spec:
     [
         ("default: gray", "spec.services.cat.default"),
         ("weights: {gray: 1}", "spec.services.cat.weights"),
+        ("weights: {gray: 100}", "spec.services.cat.weights"),
         ("weights: {gray: 99, prod: 1}", None),
         ("default: prod", None),
         ("", None),

@@ -1,4 +1,4 @@
-"""GL601 to GL612, and findings in what a spec renders to: they name the spec's field and line."""
+"""GL601 to GL612, GL615, and findings in what a spec renders to: they name the spec's field and line."""
 
 import re
 from pathlib import Path
@@ -413,6 +413,49 @@ def test_gl612_a_door_of_an_entry_that_trusts_no_tag(findings):
     assert findings(spec("      tag: trusted\n" + doors)) == []
 
 
+@pytest.mark.parametrize(
+    ("weights", "lanes", "message"),
+    [
+        (
+            "{gray: 5}",
+            "gray: {}",
+            "every untagged request goes to gray: weights are relative to each other; write "
+            "{gray: 5, prod: 95}, or gray: 100 if it is to get all",
+        ),
+        ("{gray: 99}", "gray: {}", "write {gray: 99, prod: 1}, or"),
+        ("{gray: 20, red: 0}", "gray: {}", "write {gray: 20, red: 0, prod: 80}, or"),
+        (
+            "{red: 30}",
+            "gray: {versions: {cat: red}}",
+            "goes to red: weights are relative to each other; write {red: 30, ",
+        ),
+        ("{gray: 1}", "gray: {}", None),
+        ("{gray: 100}", "gray: {}", None),
+        ("{gray: 5, prod: 0}", "gray: {}", None),
+        ("{gray: 5, prod: 95}", "gray: {}", None),
+        ("{prod: 5}", "gray: {}", None),
+        ("{gray: 5, red: 5}", "gray: {}", None),
+    ],
+)
+def test_gl615_a_weight_that_stands_alone(findings, weights, lanes, message):
+    text = spec(lanes=lanes, service=f", weights: {weights}").replace(
+        "prod: {labels", "red: {labels: {env: red}}, prod: {labels"
+    )
+    found = [
+        one for one in findings(text) if one.path == "spec.services.cat.weights" and one.code in ("GL211", "GL615")
+    ]
+    if message is None:
+        assert "GL615" not in [one.code for one in found]
+    else:
+        assert [one.code for one in found] == ["GL615"]  # GL211 would say less of the same
+        assert message in found[0].message
+
+
+def test_gl615_there_is_no_other_version(codes):
+    alone = spec(service=", weights: {prod: 5}").replace(", gray: {labels: {env: gray}}", "")
+    assert "GL615" not in codes(alone)
+
+
 # What a spec's author may get wrong; all other mistakes the compiler leaves no room for.
 AUTHORS = {
     "GL201",
@@ -428,6 +471,7 @@ AUTHORS = {
     "GL610",
     "GL611",
     "GL612",
+    "GL615",
 }
 
 
