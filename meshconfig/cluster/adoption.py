@@ -6,7 +6,7 @@ from typing import Any
 
 from meshconfig.backend.kinds import ROUTING
 from meshconfig.cluster.fields import managed_part
-from meshconfig.cluster.objects import Key, Manifest, State
+from meshconfig.cluster.objects import CONTENT, Key, Manifest, State
 from meshconfig.cluster.owned import Live, NotOurs, label
 from meshconfig.importing import asks_for, compare, in_place, replaced, tables
 from meshconfig.istio import MESH, Resource, Resources, fqdn
@@ -73,7 +73,7 @@ def original(one: Manifest) -> Manifest:
             "labels": dict(metadata.get("labels") or {}),
             **({"annotations": notes} if notes else {}),
         },
-        "spec": one.get("spec") or {},
+        **({name: one[name] for name in CONTENT if name in one} or {"spec": {}}),
     }
 
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args
 
-from meshconfig.backend.kinds import OWNED
+from meshconfig.backend.kinds import ISTIO, OWNED, Role
+from meshconfig.backend.manifest import IstioApi
 from meshconfig.bounded import clip, decode, pack, unpack
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError, key
 from meshconfig.errors import ClusterError, Location
@@ -32,13 +33,24 @@ REVISION = "graylane.dev/revision"
 KEEP = 10
 LARGEST = 900_000  # bytes of the packed parts; a ConfigMap takes 1 MiB
 ROOM = 100_000  # bytes more for a rollback, a deletion or a rollout's way back, of a group that was just small enough
+READ = LARGEST + ROOM  # bytes of the packed parts that are read: no more was ever written
 MOST = 40_000  # resources of a group, and changes: in memory, each takes a hundred times the bytes that it has packed
 LONGEST_MESSAGE = 10_000  # bytes
 LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
 RESTORE = "rollback to 0"  # gives back what `apply --adopt` took over
 _NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
-_ADOPTED = {kind.name: kind.group for kind in OWNED}
+# What `apply --adopt` takes over, by kind: the versions in which an API server answers, and the field of its content.
+_ADOPTED = {
+    kind.name: (
+        tuple(f"{ISTIO}/{version}" for version in get_args(IstioApi)) if kind.api == ISTIO else (kind.api,),
+        "data" if Role.ROSTER in kind.role else "spec",
+    )
+    for kind in OWNED
+}
+_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_IS_NAMESPACE = re.compile(_LABEL)
+_IS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 
@@ -247,6 +259,8 @@ def _parsed(config_map: Manifest) -> Revision:
     binary = config_map["binaryData"]
     needed = {name: base64.b64decode(binary[name]) for name in ("spec", "inventory", "changed")}
     parts = Parts(**needed, adopted=base64.b64decode(binary.get("adopted", "")))
+    if parts.size > READ:  # what is passed on would leave no room for the way back
+        raise ValueError(f"it has {parts.size // 1000} kB, more than a revision may have")
     document = unpack(parts.spec)
     about = decode(document)["metadata"]
     owner = about.get("namespace", "default"), about["name"]
@@ -287,11 +301,25 @@ def _key(value: Any) -> Key:
 def _original(value: Any) -> Manifest:
     """A resource that was taken over: one of the kinds that a backend writes, so that a revision can bring no other."""
     kind, api, metadata = _text(value["kind"]), _text(value["apiVersion"]), value["metadata"]
-    if kind not in _ADOPTED or api.partition("/")[0] != _ADOPTED[kind]:
+    versions, content = _ADOPTED.get(kind, ((), ""))
+    if api not in versions:
         raise ValueError(f"it lists a {kind} of {api} among what was taken over")
-    named = {name: _text(metadata[name]) for name in ("name", "namespace")}
-    notes = {name: dict(metadata[name]) for name in ("labels", "annotations") if name in metadata}
-    return {"apiVersion": api, "kind": kind, "metadata": {**named, "labels": {}, **notes}, "spec": dict(value["spec"])}
+    name, namespace = _text(metadata["name"]), _text(metadata["namespace"])
+    if not _IS_NAME.fullmatch(name) or not _IS_NAMESPACE.fullmatch(namespace):
+        raise ValueError(f"among what was taken over, {namespace}/{name} is no name of a resource")
+    notes = {part: _texts(metadata[part]) for part in ("labels", "annotations") if part in metadata}
+    if notes.get("labels", {}).get(MANAGED_BY) == "graylane":
+        raise ValueError(f"among what was taken over, {kind} {namespace}/{name} is graylane's own")
+    if not isinstance(value[content], dict):
+        raise TypeError(f"the {content} of {kind} {namespace}/{name} is no mapping")
+    named = {"name": name, "namespace": namespace, "labels": {}}
+    return {"apiVersion": api, "kind": kind, "metadata": {**named, **notes}, content: value[content]}
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r:.40} is no mapping")
+    return {name: _text(one) for name, one in value.items()}
 
 
 def _text(value: Any) -> str:

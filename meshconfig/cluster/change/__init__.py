@@ -3,7 +3,8 @@
 from meshconfig.cluster.change.check import Refusal, check_states
 from meshconfig.cluster.change.offline import group_of, prepare_offline
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
-from meshconfig.cluster.change.prepare import NotAllowedError, Prepared, Wanted, prepare
+from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
+from meshconfig.cluster.change.reach import NotAllowedError
 from meshconfig.cluster.change.rollback_target import rollback_target
 from meshconfig.cluster.change.run import Events
 

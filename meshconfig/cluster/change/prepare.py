@@ -13,6 +13,7 @@ from meshconfig.backend import backend
 from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
 from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
+from meshconfig.cluster.change.reach import check_hosts, check_namespaces
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
 from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
@@ -55,16 +56,16 @@ class Wanted:
     restored: tuple[Manifest, ...] = ()
 
     @property
+    def owner(self) -> str:
+        return f"{self.namespace}/{self.group}"
+
+    @property
     def model(self) -> Model:
         return compile_group(self.spec, stored=self.stored)
 
 
 class OversizedError(ClusterError):
     """A resource of the group is larger than what an API server stores; nothing was written."""
-
-
-class NotAllowedError(ClusterError):
-    """A stored spec has resources in a namespace that the caller does not name; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def prepare(
 
     Raises:
         NotOurs: a resource with the name of a wanted one belongs to others.
-        NotAllowedError: a stored spec has resources in another namespace.
+        NotAllowedError: what is stored has resources in another namespace, or would route hosts that are elsewhere.
         OversizedError: a resource is larger than what an API server stores.
         ClusterError: the cluster cannot be read.
     """
@@ -167,6 +168,8 @@ def prepare(
     found = inventory(past.revisions)
     known = frozenset(name for name in found if name.namespace in places)
     live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
+    if wanted.stored:
+        check_hosts(wanted.owner, resources, live.state, places)
     adoption = NOTHING
     if adopt and not wanted.gone:
         live, adoption = take_over(live, resources, model)
@@ -239,12 +242,7 @@ def _places(wanted: Wanted, named: set[str], allowed: frozenset[str]) -> set[str
     places = {wanted.namespace, *allowed}
     if not wanted.stored:
         return places | named
-    if foreign := sorted(named - places):
-        options = " ".join(f"--allow-namespace {one}" for one in foreign)
-        raise NotAllowedError(
-            f"nothing was changed: the spec that is stored of group {wanted.namespace}/{wanted.group} has resources in "
-            f"namespace {', '.join(foreign)}; if they are the group's, allow it: {options}"
-        )
+    check_namespaces(wanted.owner, named, places)
     return places
 
 

@@ -6,6 +6,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import Past, Revision
 from meshconfig.cluster.revision import RESTORE
 from meshconfig.errors import InputError
+from meshconfig.istio import Resources
 
 
 def rollback_target(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
@@ -16,17 +17,17 @@ def rollback_target(client: Client, namespace: str, group: str, to: int | None) 
             than the last applied, or without one for what was taken over.
 
     Raises:
-        InputError: there is no such revision, no earlier success, or nothing to give back.
+        InputError: there is no such revision, no earlier success, or nothing to give back that an API server takes.
         UnreadableError: the revision cannot be read.
     """
     past = history.read(client, namespace, group)
     last = past.last
     if last and last.adopted and (to == 0 or (to is None and history.before_last(past.revisions) is None)):
-        spec = last.spec
-        return Wanted(group, namespace, spec, RESTORE, gone=True, stored=True, restored=last.adopted)
+        Resources.parse(last.adopted)  # a forged one may have fields of any type, which no planning expects
+        return Wanted(group, namespace, last.spec, RESTORE, gone=True, stored=True, restored=last.adopted)
     if to == 0:
         said = f"group {namespace}/{group} has nothing that --adopt took over and that was not given back"
-        raise InputError.at("--to", said)
+        raise InputError.at("--to", said + _unreadable(past))
     one = _numbered(past, to) if to is not None else _before_last(past)
     return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone, stored=True)
 
@@ -46,6 +47,9 @@ def _before_last(past: Past) -> Revision:
     one = history.before_last(past.revisions) if past.damaged is None else history.last_applied(past.revisions)
     if one is None:
         said = f"group {past.namespace}/{past.group} has no earlier revision that succeeded"
-        unreadable = "".join(f"; {error}" for error in past.unreadable)
-        raise InputError.at("graylane rollback", f"{said}{unreadable}")
+        raise InputError.at("graylane rollback", said + _unreadable(past))
     return one
+
+
+def _unreadable(past: Past) -> str:
+    return "".join(f"; {error}" for error in past.unreadable)
