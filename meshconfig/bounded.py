@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, Any, NoReturn
 
 UNPACKED = 8 << 20  # bytes of a gzip member once unpacked; the spec of 10,000 services has half of that
 VALUES = 250_000  # of a JSON text; the spec of 10,000 services has 140,000. In Python, each takes many times its bytes
@@ -102,7 +102,7 @@ class TooMuchError(ValueError):
         self.line = line
 
 
-def read_all(stream: BinaryIO, room: Room) -> bytes:
+def read_all(stream: IO[bytes], room: Room) -> bytes:
     """Reads a file to its end, and no more of it than there is room for.
 
     Raises:

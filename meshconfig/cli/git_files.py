@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshconfig.bounded import Room, TooMuchError, read_all
 from meshconfig.errors import InputError
 from meshconfig.load import SUFFIXES, Document, parse
 
@@ -48,18 +49,20 @@ def read_at(revision: Revision, files: Sequence[str]) -> tuple[list[Document], l
         The documents, and the files that were not there then.
 
     Raises:
-        InputError: there is no Git, no repository, no such revision, or none of the files was there.
+        InputError: there is no Git, no repository, no such revision, none of the files was there, or they are beyond
+            a bound.
     """
     if not revision.path and "-" in files:
         raise _wrong(f"standard input has no revision: write {PREFIX}{revision.name}:PATH")
     names = [revision.path] if revision.path else list(files)
+    room = Room()
     documents: list[Document] = []
     missing: list[str] = []
     for name in names:
         place = _Place.of(revision, name, inside=not revision.path)
         found = list(place.files())
         missing += [] if found else [name]
-        documents += [document for path in found for document in place.documents(path)]
+        documents += [document for path in found for document in place.documents(path, room)]
     if len(missing) == len(names):
         raise InputError.at(f"{revision.name}:{names[0]}", f"no such file in revision {revision.name}")
     return documents, missing
@@ -109,20 +112,39 @@ class _Place:
         lines = (_git(self.folder, *arguments) or b"").decode(errors="surrogateescape").split("\0")
         return [(line.partition(" ")[0], line.partition("\t")[2]) for line in lines if line]
 
-    def documents(self, path: str) -> list[Document]:
+    def documents(self, path: str, room: Room) -> list[Document]:
+        """The documents of one file.
+
+        Parameters:
+            room: what is left of the bounds for all files; it gets less.
+        """
         label = f"{self.revision.name}:{path}"
-        content = _git(self.folder, "cat-file", "blob", f"{self.commit}:{path}")
         try:
-            return parse((content or b"").decode(), label)
+            return parse(self._content(path, room).decode(), label, room)
+        except TooMuchError as error:
+            raise InputError.at(label, str(error), line=error.line) from None
         except UnicodeDecodeError:
             raise InputError.at(label, "not UTF-8 text") from None
+
+    def _content(self, path: str, room: Room) -> bytes:
+        words = _command(self.folder, "cat-file", "blob", f"{self.commit}:{path}")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()) as running:
+            assert running.stdout is not None  # it is a pipe
+            return read_all(running.stdout, room)
+
+
+def _command(folder: str, *arguments: str) -> list[str]:
+    return ["git", "-C", folder, *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
 
 
 def _git(folder: str, *arguments: str) -> bytes | None:
     """What Git prints; None where it fails."""
-    variables = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
     try:
-        ended = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, env=variables, check=False)
+        ended = subprocess.run(_command(folder, *arguments), capture_output=True, env=_environment(), check=False)
     except FileNotFoundError:
         raise _wrong("git is not installed, or not on PATH") from None
     if ended.returncode and b"dubious ownership" in ended.stderr:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 60_000  # characters: GitHub refuses a comment of more than 65,536
 _ROWS = 100
-# GitHub Flavored Markdown, "Backslash escapes". `#` would link an issue, `@` mention a person, `<` begin HTML.
+# GitHub Flavored Markdown, "Backslash escapes". `#` would link an issue, `@` mention a person, `<` begin HTML;
+# `://` and `www.` begin a link by themselves.
 _SPECIAL = re.compile(r"[\\`*_\[\]#|~]")
 _BEGINNING = re.compile(r"[-+>=]|\d+[.)]")  # what makes a list, a quote or a heading at the beginning of a line
 _BLANKS = re.compile(r"\s+")
@@ -23,7 +24,7 @@ _BLANKS = re.compile(r"\s+")
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     text = escape_line(_BLANKS.sub(" ", text).strip()).replace("&", "&amp;").replace("<", "&lt;")
-    text = _SPECIAL.sub(r"\\\g<0>", text).replace("@", "&#64;").replace("://", "&#58;//")
+    text = _SPECIAL.sub(r"\\\g<0>", text).replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
     found = _BEGINNING.match(text)
     return f"{text[: found.end() - 1]}\\{text[found.end() - 1 :]}" if found else text
 

@@ -1,17 +1,14 @@
 """Whatever files, clusters, people and upstreams bring: no command prints what a terminal or a CI runner would obey."""
 
 import copy
-import io
 import json
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 import pytest
 import yaml
 from fake_api import RefusedError
+from hostile_runs import harmless, has, places, put, run
 from hostile_text import RUNNER, TERMINAL, harm, hostile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -19,7 +16,6 @@ from prometheus_client import generate_latest
 from rollout_world import GROUP, rollout
 from runner_world import DOCUMENT, NOWHERE, cluster, mesh
 
-from meshconfig.cli import main
 from meshconfig.cli.rollout_run import _line
 from meshconfig.cluster.objects import Key
 from meshconfig.errors import ApiError
@@ -34,51 +30,6 @@ __all__ = ["cluster", "mesh"]
 ROOT = Path(__file__).parents[2]
 IN_PLACE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 WORST = "a\r\n::error::x\x1b[2J\u202e\x9b##[error]y ##vso[z]"
-
-
-def run(*arguments):
-    """Exit code, standard output and standard error of a command, as bytes would come to a terminal."""
-    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
-    argv = patch.object(sys, "argv", ["graylane", *map(str, arguments)])
-    with argv, redirect_stdout(streams[0]), redirect_stderr(streams[1]), pytest.raises(SystemExit) as stopped:
-        main()
-    out, err = (stream.buffer.getvalue().decode() for stream in streams)
-    return stopped.value.code or 0, out, err
-
-
-def harmless(*arguments):
-    code, out, err = run(*arguments)
-    assert not harm(out), (arguments, out[-500:])
-    assert not harm(err), (arguments, err[-500:])
-    assert "Traceback" not in err, err[-1500:]
-    return code, out, err
-
-
-def places(value, path=()):
-    """The paths of all scalars and of all keys; a key's path ends with None."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield (*path, key, None)
-            yield from places(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from places(inner, (*path, index))
-    else:
-        yield path
-
-
-def put(value, path, text):
-    """A copy in which `text` stands at a path, or in place of a key."""
-    value = copy.deepcopy(value)
-    at = value
-    *before, last = path[:-1] if path[-1] is None else path
-    for part in before:
-        at = at[part]
-    if path[-1] is None:
-        at[text] = at.pop(last)
-    else:
-        at[last] = text
-    return value
 
 
 MANIFESTS = list(
@@ -149,7 +100,7 @@ def test_whatever_stands_in_a_file(documents, data):
     changed = list(documents)
     for number, path in data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=2)):
         text = data.draw(hostile)
-        if _has(changed[number], path):
+        if has(changed[number], path):
             changed[number] = put(changed[number], path, text)
     command = data.draw(st.sampled_from(READERS))
     with TemporaryDirectory() as folder:
@@ -159,16 +110,6 @@ def test_whatever_stands_in_a_file(documents, data):
         if documents is SPECS:
             file.write_text("---\n".join(json.dumps(one) + "\n" for one in changed))
         harmless(*command, *(("-f", file) if command != ("schema",) else ()))
-
-
-def _has(value, path):
-    """Whether another change has left the place there."""
-    for part in path if path[-1] is not None else path[:-1]:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
 
 
 @given(st.sampled_from([(n, path) for n, one in enumerate(MANIFESTS) for path in places(one)]), hostile)
