@@ -314,7 +314,13 @@ class TestMarkdown:
     def test_no_text_leaves_its_cell(self, text):
         found = escaped(text)
         assert not re.search(r"[\n\r<@]|(?<!\\)(\\\\)*\|", found)
-        undone = found.replace("&#46;", ".").replace("&#58;", ":").replace("&#64;", "@").replace("&lt;", "<").replace("&amp;", "&")
+        undone = (
+            found.replace("&#46;", ".")
+            .replace("&#58;", ":")
+            .replace("&#64;", "@")
+            .replace("&lt;", "<")
+            .replace("&amp;", "&")
+        )
         assert re.sub(r"\\(.)", r"\1", undone) == escape_line(re.sub(r"\s+", " ", text).strip())
 
     def test_a_comment_is_no_longer_than_github_takes(self):
