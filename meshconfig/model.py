@@ -55,7 +55,7 @@ class Condition:
     query: Named = ()
     claims: Named = ()
     absent: Named = ()
-    fields: IstioFields = field(default_factory=dict)
+    fields: IstioFields = field(default_factory=dict, hash=False)  # a dict has no hash
 
     @property
     def always(self) -> bool:

@@ -81,4 +81,6 @@ _ALL = (
 KINDS = {kind.name: kind for kind in _ALL}
 ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)
 OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING | Role.ROSTER))
+# `graylane apply --adopt` takes over these of others. A list of consumers is no resource that others have.
+ADOPTABLE = tuple(kind for kind in OWNED if Role.ROSTER not in kind.role)
 PUSHED = tuple(kind for kind in _ALL if kind.pushed_as)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.backend.kinds import ROUTING
+from meshconfig.backend.kinds import ADOPTABLE, ROUTING
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import CONTENT, Key, Manifest, State
 from meshconfig.cluster.owned import Live, NotOurs, label
@@ -16,6 +16,7 @@ from meshconfig.simulate import Decision, Index, Request
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SHOWN = 5  # differences that a plan lists
 _KINDS = frozenset(kind.name for kind in ROUTING)
+_ADOPTABLE = frozenset(kind.name for kind in ADOPTABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def take_over(live: Live, wanted: State, model: Model) -> tuple[Live, Adoption]:
     Raises:
         NotOurs: a resource of others would stay and keep the group's routes from taking effect.
     """
-    found = {name: one for name, one in live.unmanaged.items() if label(one) is None}
+    found = {name: one for name, one in live.unmanaged.items() if name.kind in _ADOPTABLE and label(one) is None}
     resources = _resources((*live.raw.values(), *found.values()))
     index = Index(resources)
     going = [one for one in replaced(index, model) if _key(one) in found and _key(one) not in wanted]

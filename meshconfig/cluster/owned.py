@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from meshconfig.backend.kinds import KINDS, OWNED, Role
+from meshconfig.backend.kinds import ADOPTABLE, KINDS, OWNED, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import Key, Manifest, State, key
@@ -85,4 +85,5 @@ def _taken(name: Key, stranger: Manifest, group: str) -> str:
         f"kubectl label {KINDS[name.kind].resource} {name.name} -n {name.namespace} "
         f"{MANAGED_BY}=graylane {GROUP}={group}"
     )
-    return f"  {name} is there already and is nobody's; --adopt takes it over, or label it: {hand_over}"
+    adopt = "--adopt takes it over, or label it" if KINDS[name.kind] in ADOPTABLE else "if it is the group's, label it"
+    return f"  {name} is there already and is nobody's; {adopt}: {hand_over}"

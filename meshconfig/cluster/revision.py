@@ -20,7 +20,7 @@ from enum import StrEnum
 from sys import intern
 from typing import Any, NamedTuple, Self, get_args
 
-from meshconfig.backend.kinds import ISTIO, OWNED, Role
+from meshconfig.backend.kinds import ADOPTABLE, ISTIO
 from meshconfig.backend.manifest import IstioApi
 from meshconfig.bounded import clip, decode, pack, unpack
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError, key
@@ -40,13 +40,10 @@ LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
 RESTORE = "rollback to 0"  # gives back what `apply --adopt` took over
 _NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
-# What `apply --adopt` takes over, by kind: the versions in which an API server answers, and the field of its content.
+# What `apply --adopt` takes over, by kind: the versions in which an API server answers.
 _ADOPTED = {
-    kind.name: (
-        tuple(f"{ISTIO}/{version}" for version in get_args(IstioApi)) if kind.api == ISTIO else (kind.api,),
-        "data" if Role.ROSTER in kind.role else "spec",
-    )
-    for kind in OWNED
+    kind.name: tuple(f"{ISTIO}/{version}" for version in get_args(IstioApi)) if kind.api == ISTIO else (kind.api,)
+    for kind in ADOPTABLE
 }
 _LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _IS_NAMESPACE = re.compile(_LABEL)
@@ -301,8 +298,7 @@ def _key(value: Any) -> Key:
 def _original(value: Any) -> Manifest:
     """A resource that was taken over: one of the kinds that a backend writes, so that a revision can bring no other."""
     kind, api, metadata = _text(value["kind"]), _text(value["apiVersion"]), value["metadata"]
-    versions, content = _ADOPTED.get(kind, ((), ""))
-    if api not in versions:
+    if api not in _ADOPTED.get(kind, ()):
         raise ValueError(f"it lists a {kind} of {api} among what was taken over")
     name, namespace = _text(metadata["name"]), _text(metadata["namespace"])
     if not _IS_NAME.fullmatch(name) or not _IS_NAMESPACE.fullmatch(namespace):
@@ -310,10 +306,10 @@ def _original(value: Any) -> Manifest:
     notes = {part: _texts(metadata[part]) for part in ("labels", "annotations") if part in metadata}
     if notes.get("labels", {}).get(MANAGED_BY) == "graylane":
         raise ValueError(f"among what was taken over, {kind} {namespace}/{name} is graylane's own")
-    if not isinstance(value[content], dict):
-        raise TypeError(f"the {content} of {kind} {namespace}/{name} is no mapping")
+    if not isinstance(value["spec"], dict):
+        raise TypeError(f"the spec of {kind} {namespace}/{name} is no mapping")
     named = {"name": name, "namespace": namespace, "labels": {}}
-    return {"apiVersion": api, "kind": kind, "metadata": {**named, **notes}, content: value[content]}
+    return {"apiVersion": api, "kind": kind, "metadata": {**named, **notes}, "spec": value["spec"]}
 
 
 def _texts(value: Any) -> dict[str, str]:

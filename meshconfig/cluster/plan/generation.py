@@ -96,13 +96,20 @@ class Generation:
         return f"{lane}.{self.name}"
 
     def mesh(self, table: RouteTable) -> tuple[Route, ...]:
-        """The table's routes for tags of this generation. `gray.next` gets what `gray` gets from the table itself."""
+        """The table's routes for tags of this generation. `gray.next` gets what `gray` gets from the table itself.
+
+        Two routes of the table may ask for the same here: one for a lane's tag, and one for any tag. The first takes
+        these requests, so the second does not ask for them again.
+        """
         taken: set[str] = set()
+        earlier: set[Condition] = set()
         routes: list[Route] = []
         for route in table.routes:
-            if conditions := self._conditions(route, taken):
+            conditions = tuple(one for one in self._conditions(route, taken) if one not in earlier)
+            if conditions:
                 identity = route.id._replace(generation=self.name)
                 routes.append(self._settled(replace(route, id=identity, conditions=conditions)))
+                earlier.update(conditions)
                 taken.update(lane for lane in self.lanes if self._only(lane) in conditions)
             if takes_everything(route):
                 break  # this route takes every request, so no request reaches the routes behind it
@@ -117,12 +124,8 @@ class Generation:
         Parameters:
             taken: the lanes whose requests an earlier route has taken completely.
         """
-        found: dict[int, Condition] = {}
-        for condition in route.conditions or (Condition(),):
-            for one in self._of_condition(condition, taken):
-                if one not in found.values():
-                    found[len(found)] = one
-        return tuple(found.values())
+        asked_for = route.conditions or (Condition(),)
+        return tuple(dict.fromkeys(one for each in asked_for for one in self._of_condition(each, taken)))
 
     def _of_condition(self, condition: Condition, taken: Iterable[str]) -> Iterator[Condition]:
         lanes = sorted(self.lanes.difference(taken))

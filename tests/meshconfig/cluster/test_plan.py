@@ -1,6 +1,7 @@
 """The steps of a change, as `graylane plan` shows them and `apply` carries them out."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -126,6 +127,35 @@ def test_a_lane_that_means_something_else_in_two_services_changes_by_a_generatio
     assert route(states[3], "mouse-svc", "gray")["route"][0]["destination"]["subset"] == "v3"
     assert names(taken) == [["dog-svc"], ["mouse-svc"]]
     assert names(last) == [["dog-svc"], ["mouse-svc"], ["cat-svc"]]
+
+
+@pytest.mark.parametrize(
+    "match", [{"path": {"prefix": "/x"}}, {"headers": {"who": "alice"}}, {"cookies": {"beta": "1"}}]
+)
+def test_no_route_on_the_way_asks_for_what_an_earlier_one_takes(match):
+    """With `mirror` and `trail`, a lane without a version has two routes: one with its tag, and one with any tag."""
+
+    def mirrored(spec):
+        spec["trail"] = True
+        spec["lanes"]["blue"] = {}
+        spec["services"]["mouse"]["rules"] = [{"match": match, "weights": {"v3": 1}}]
+        spec["services"]["mouse"]["mirror"] = {"version": "gray"}
+
+    def changed(spec):
+        mirrored(spec)
+        gray_is_v3(spec)
+
+    made = planned(pets(mirrored), pets(changed))
+    assert made.consistent
+    for state in made.states(pets(mirrored)[0]):
+        http = state[Key("VirtualService", "demo", "mouse-svc")]["spec"]["http"]
+        matches = [json.dumps(each, sort_keys=True) for route in http for each in route.get("match", ())]
+        assert sorted(set(matches)) == sorted(matches)
+    # The first of the two is the one that holds: the requests of a lane are not copied.
+    during = made.states(pets(mirrored)[0])[2][Key("VirtualService", "demo", "mouse-svc")]["spec"]["http"]
+    asking = [one for one in during if "blue.next" in json.dumps(one.get("match", ()))]
+    assert asking
+    assert not any("mirrors" in one for one in asking)
 
 
 def test_fast_changes_directly_and_says_what_it_risks():
