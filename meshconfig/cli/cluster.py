@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.status import Status
 
+from meshconfig.cli import completion
 from meshconfig.cli.common import needs, read_groups, stderr
 from meshconfig.cli.console import Console, Text
 
@@ -22,8 +23,19 @@ Context = Annotated[
     str | None,
     typer.Option("--context", metavar="NAME", help="Context in the kubeconfig. Default: its current context."),
 ]
-Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace of the LaneGroup or Rollout.")]
-GroupName = Annotated[str, typer.Argument(metavar="GROUP", help="Name of a LaneGroup.", show_default=False)]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "-n",
+        "--namespace",
+        help="Namespace of the LaneGroup or Rollout.",
+        autocompletion=completion.namespaces,
+    ),
+]
+GroupName = Annotated[
+    str,
+    typer.Argument(metavar="GROUP", help="Name of a LaneGroup.", show_default=False, autocompletion=completion.groups),
+]
 Istiod = Annotated[
     str | None,
     typer.Option(

@@ -1,10 +1,10 @@
-"""What the shell completes besides commands and options: names in the spec at hand, and the codes of lint's rules.
+"""What the shell completes besides commands and options: names in the spec or manifests at hand, and lint's codes.
 
-The spec is the one that the line names so far, or ./graylane.yaml. A shell waits for the answer at every Tab, so the
-spec is read as YAML alone, and not checked; whatever is wrong with it, the line is simply not completed.
+They are in the files that the line names so far, or in ./graylane.yaml. A shell waits for the answer at every Tab, so
+files are read as YAML alone, and not checked; whatever is wrong with them, the line is simply not completed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,31 @@ def new_lanes(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(incomplete, (name for name in _versions(context) if name not in there))
 
 
+def groups(context: typer.Context, incomplete: str) -> list[str]:
+    """Groups of the spec."""
+    found = _documents(_files(context), "LaneGroup")
+    return _beginning(incomplete, _texts(_mapping(one.value, "metadata").get("name") for one in found))
+
+
+def namespaces(context: typer.Context, incomplete: str) -> list[str]:
+    """Namespaces of the specs and manifests."""
+    found = (_mapping(one, "metadata").get("namespace") for one in _manifests(context))
+    return _beginning(incomplete, _texts(found))
+
+
+def headers(context: typer.Context, incomplete: str) -> list[str]:
+    """Headers that routes of VirtualServices ask for."""
+    specs = (_mapping(one, "spec") for one in _manifests(context) if one.get("kind") == "VirtualService")
+    matches = (match for spec in specs for route in _list(spec, "http") for match in _list(route, "match"))
+    return _beginning(incomplete, _texts(name for match in matches for name in _mapping(match, "headers")))
+
+
 def cases(context: typer.Context, incomplete: str) -> list[str]:
     """The names of the cases of routing tests."""
     given = [name for name in context.params.get("tests") or ([TESTS] if Path(TESTS).is_file() else []) if name != "-"]
     found = [one.value.get("spec") for one in _documents(given, "RouteTest")]
     every = (case for spec in found if isinstance(spec, Mapping) for case in spec.get("cases") or ())
-    names = (case.get("name") for case in every if isinstance(case, Mapping))
-    return _beginning(incomplete, (name for name in names if isinstance(name, str)))
+    return _beginning(incomplete, _texts(case.get("name") for case in every if isinstance(case, Mapping)))
 
 
 def codes(incomplete: str) -> list[tuple[str, str]]:
@@ -70,20 +88,43 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
-def _specs(context: typer.Context) -> list[Any]:
+def _texts(values: Iterable[Any]) -> Iterable[str]:
+    return (value for value in values if isinstance(value, str))
+
+
+def _files(context: typer.Context) -> list[str]:
     from meshconfig.cli.sources import DEFAULT
 
     given = [*(context.params.get("file") or ()), *(context.params.get("more") or ())]
-    files = [name for name in given if name != "-"] or ([DEFAULT] if Path(DEFAULT).is_file() else [])
-    return [one.value.get("spec") for one in _documents(files, "LaneGroup")]
+    return [name for name in given if name != "-"] or ([DEFAULT] if Path(DEFAULT).is_file() else [])
+
+
+def _specs(context: typer.Context) -> list[Any]:
+    return [one.value.get("spec") for one in _documents(_files(context), "LaneGroup")]
 
 
 def _documents(files: Iterable[str], kind: str) -> list[Any]:
+    return [one for one in _read(files) if one.own and one.kind == kind]
+
+
+def _manifests(context: typer.Context) -> Iterator[Mapping[str, Any]]:
+    """The documents of the files; of a `List`, as `kubectl get -o yaml` prints it, its items."""
+    for one in _read(_files(context)):
+        items = _list(one.value, "items") if str(one.kind).endswith("List") else [one.value]
+        yield from (item for item in items if isinstance(item, Mapping))
+
+
+def _read(files: Iterable[str]) -> list[Any]:
     from meshconfig.load import load
 
     with suppress(GraylaneError):
-        return [one for one in load(files) if one.own and one.kind == kind]
+        return load(files)
     return []
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, list) else []
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -46,6 +46,7 @@ Namespace = Annotated[
         "--namespace",
         help="Namespace of manifests and of short names that name none; with --live, the one to read.",
         show_default=False,
+        autocompletion=completion.namespaces,
     ),
 ]
 AllNamespaces = Annotated[bool, typer.Option("-A", "--all-namespaces", help="With --live, read all namespaces.")]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context
 from meshconfig.cli.explain_input import read, read_cluster
@@ -45,11 +46,18 @@ def command(
             "--namespace",
             help="Namespace of the group, and of manifests that name none. Default: that of most VirtualServices.",
             show_default=False,
+            autocompletion=completion.namespaces,
         ),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="NAME", help="Name of the group. Default: its namespace.", show_default=False),
+        typer.Option(
+            "--group",
+            metavar="NAME",
+            help="Name of the group. Default: its namespace.",
+            show_default=False,
+            autocompletion=completion.namespaces,
+        ),
     ] = None,
     tag: Annotated[
         str | None,
@@ -58,6 +66,7 @@ def command(
             metavar="HEADER",
             help="Header that carries the tag. Default: the one by which most routes tell subsets apart.",
             show_default=False,
+            autocompletion=completion.headers,
         ),
     ] = None,
     output: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.common import GivenFiles
 from meshconfig.cli.explain_input import read
@@ -31,11 +32,18 @@ def command(
             "--namespace",
             help="Namespace of the group, and of manifests that name none. Default: that of most Services.",
             show_default=False,
+            autocompletion=completion.namespaces,
         ),
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="NAME", help="Name of the group. Default: its namespace.", show_default=False),
+        typer.Option(
+            "--group",
+            metavar="NAME",
+            help="Name of the group. Default: its namespace.",
+            show_default=False,
+            autocompletion=completion.namespaces,
+        ),
     ] = None,
     directory: Annotated[
         Path, typer.Option("-o", "--output-dir", metavar="DIR", help="Directory for the two files.")

@@ -155,6 +155,32 @@ def test_the_collector_searches_no_object_of_a_batch_again():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+# Manifests, half of them as `kubectl get -o yaml` prints them, and some that no cluster would have.
+MESH = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat, namespace: shop}
+spec: {http: [{match: [{headers: {x-lane: {exact: gray}}}, {uri: {prefix: /}}, 1]}, 2, {match: none}]}
+---
+apiVersion: v1
+kind: List
+items:
+  - kind: VirtualService
+    metadata: {name: dog, namespace: shop-admin}
+    spec: {http: [{match: [{headers: {x-user: {exact: me}, x-lane: {exact: blue}}}]}]}
+  - 3
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cat, namespace: default}
+spec: {http: [{match: [{headers: {no-route: {exact: gray}}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: 4
+"""
+
+
 class TestNames:
     """Tab completes names of the spec and codes of rules."""
 
@@ -164,6 +190,8 @@ class TestNames:
         (tmp_path / "graylane.yaml").write_text(spec)
         (tmp_path / "other.yaml").write_text(spec.replace("cat:", "dog:").replace("gray: {labels", "blue: {labels"))
         (tmp_path / "broken.yaml").write_text("a: [")
+        (tmp_path / "mesh").mkdir()
+        (tmp_path / "mesh" / "all.yaml").write_text(MESH)
         tests = "apiVersion: graylane.dev/v1\nkind: RouteTest\nspec: {cases: [%s]}\n"
         (tmp_path / "tests.yaml").write_text(tests % "{name: alpha}, {name: axis}, {}, 1, {name: 2}")
         (tmp_path / "more.yaml").write_text(tests % "{name: beta}")
@@ -191,6 +219,23 @@ class TestNames:
             ("graylane plan --output m", ["markdown"]),
             ("graylane lint --ignore GL20", [f"GL20{number}" for number in range(1, 10)]),
             ("graylane lint --explain GL601", ["GL601"]),
+            ("graylane rollback ", ["pets"]),
+            ("graylane history p", ["pets"]),
+            ("graylane status x", []),
+            ("graylane rollback pets -n ", ["demo"]),
+            ("graylane import -f mesh -n ", ["shop", "shop-admin", "default"]),
+            ("graylane import -f mesh --group s", ["shop", "shop-admin"]),
+            ("graylane import -f mesh --tag ", ["x-lane", "x-user"]),
+            ("graylane import -f mesh --tag x-u", ["x-user"]),
+            ("graylane import -f broken.yaml --tag ", []),
+            ("graylane init -f mesh -n d", ["default"]),
+            ("graylane init -f mesh --group shop-", ["shop-admin"]),
+            ("graylane explain -f mesh -n s", ["shop", "shop-admin"]),
+            ("graylane test -f mesh -n s", ["shop", "shop-admin"]),
+            ("graylane apply --ad", ["--adopt"]),
+            ("graylane plan --ag", ["--against"]),
+            ("graylane import --l", ["--live"]),
+            ("graylane test --allow", ["--allow-undecided"]),
         ],
     )
     def test_names_are_completed(self, line, names):
