@@ -59,6 +59,65 @@ def test_a_difference_is_shown_with_both_answers_and_is_exit_1(graylane, tmp_pat
     assert lines[place + 2].startswith("  after:  page.demo.svc.cluster.local:9080 subset v1")
 
 
+FRONT = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ["*"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: front}
+spec:
+  hosts: ["*"]
+  gateways: [front]
+  http:
+    - match: [{uri: {exact: /page}}, {uri: {prefix: /static}}, {uri: {prefix: /api/v1/items}}]
+      route: [{destination: {host: page, %s port: {number: 9080}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: page}
+spec: {ports: [{port: 9080, name: http}], selector: {app: page}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: page}
+spec: {host: page, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
+"""
+POD = """---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: page-%(v)s}
+spec:
+  selector: {matchLabels: {app: page, version: %(v)s}}
+  template: {metadata: {labels: {app: page, version: %(v)s}}, spec: {containers: []}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("subset", "running", "said", "status"),
+    [
+        ("", ["v1"], "all decided as before", 0),
+        ("", ["v1", "v2"], "all decided as before", 0),  # a version that has all Pods
+        ("subset: v1,", ["v1"], "all decided as before", 0),  # in the mesh all Pods are those of v1
+        ("subset: v1,", ["v1", "v2"], "differs: GET http://page.", 1),  # in the mesh both answered, and now v1
+    ],
+)
+def test_a_gateway_for_services_without_routes_in_the_mesh(graylane, tmp_path, subset, running, said, status):
+    """As Istio's bookinfo has them before any of its routing tasks."""
+    file = tmp_path / "front.yaml"
+    file.write_text(FRONT % subset + "".join(POD % {"v": one} for one in running))
+    code, out, err = graylane("import", "-f", file, "--group", "front")
+    assert (code, said in err) == (status, True), err
+    (entry,) = yaml.safe_load(out)["spec"]["entries"]
+    assert [route["path"] for route in entry["routes"]] == [
+        {"exact": "/page"},
+        {"prefix": "/static"},
+        {"prefix": "/api/v1/items"},
+    ]
+
+
 def test_what_is_left_alone_has_file_and_line(graylane, mesh):
     mesh.write_text(ALL + "---\n" + routes("other", {"redirect": {"uri": "/x"}}))
     line = mesh.read_text().splitlines().index("  - redirect:") + 1
