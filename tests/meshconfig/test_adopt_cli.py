@@ -86,6 +86,7 @@ def test_a_plan_shows_what_is_taken_over_and_in_which_order(run, cluster, spec, 
     (plan,) = run("plan", "-f", spec, "--adopt", "--output", "json")
     assert "takes over VirtualService demo/mouse-svc, which has a name of the group's" in plan["reasons"]
     assert "replaces VirtualService demo/cats, which routes hosts of the group" in plan["reasons"]
+    assert not any("replaces" in reason and "mouse-svc" in reason for reason in plan["reasons"])
     titles = [step["title"] for step in plan["steps"]]
     assert titles == [
         "adopt: subsets that are not there yet",
@@ -240,6 +241,29 @@ def test_requests_that_are_answered_in_another_way_are_risks_of_the_plan(run, cl
     spec.write_text(SPEC.replace("gray: {versions: {cat: v2, mouse: v2}}", "gray: {versions: {mouse: v2}}"))
     (plan,) = run("plan", "-f", spec, "--adopt", "--output", "json")
     assert any("cat.example.com" in risk and "is answered in another way" in risk for risk in plan["risks"])
+
+
+@pytest.mark.parametrize(("paths", "shown", "more"), [(3, 4, 0), (4, 5, 0), (5, 5, 1), (9, 5, 5)])
+def test_a_plan_shows_five_risks_and_counts_the_others(run, cluster, spec, originals, paths, shown, more):
+    shop = routes("shop", "cat", hosts=["cat.example.com"], gateways=["edge"])
+    matches = [[{"uri": {"exact": f"/{number}"}}] for number in range(paths)]
+    tested = [{**shop["spec"]["http"][0], "match": match} for match in matches]
+    shop["spec"]["http"] = [shop["spec"]["http"][0], *tested, shop["spec"]["http"][1]]
+    cluster.api.put(shop)
+    (plan,) = run("plan", "-f", spec, "--adopt", "--output", "json")
+    listed = [risk for risk in plan["risks"] if " is answered in another way" in risk]
+    assert len(listed) == shown
+    counted = [risk for risk in plan["risks"] if "more kinds of requests" in risk]
+    assert [risk.split()[0] for risk in counted] == [str(more)] * bool(more)
+
+
+def test_a_rule_with_the_groups_name_is_changed_whatever_its_subsets_were(run, cluster, spec):
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    edge = manifest("Gateway", "edge", {"selector": {"istio": "ingressgateway"}, "servers": [server]})
+    cluster.api.put(edge, rule("cat-svc", "cat", labels={"v": "other"}))
+    run("apply", "-f", spec, "--adopt", *NOW)
+    subsets = cluster.api.get("destinationrules", "cat-svc")["spec"]["subsets"]
+    assert {one["name"]: one["labels"] for one in subsets} == {"v1": {"v": "v1"}, "v2": {"v": "v2"}}
 
 
 def test_yaml_of_a_kept_original_is_what_was_there(originals):
