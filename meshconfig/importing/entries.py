@@ -172,6 +172,7 @@ def _read_lane(lane: str, line: Line, service: Service, one: _Reading) -> None:
         service.lanes.setdefault(lane, found[0])
         service.runtime |= {lane} if found[1] else set()
     if found is not None and service.lanes.get(lane, service.default or found[0]) == found[0]:
+        one.found.passing |= {lane} if lane not in service.lanes and _sets(line) else set()
         return
     if lane in service.lanes or found is not None:
         other = service.lanes.get(lane) or "the weights of other requests"

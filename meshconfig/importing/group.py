@@ -93,6 +93,7 @@ class Found:
 
     Parameters:
         tag: the name of the tag's header. baggage, trail: as in a spec.
+        passing: lanes whose tag an entry sets, although a service there has no version of them.
     """
 
     tag: str
@@ -101,10 +102,16 @@ class Found:
     baggage: bool = False
     trail: bool = False
     choices: list[str] = field(default_factory=list)
+    passing: set[str] = field(default_factory=set)
 
     @property
     def lanes(self) -> set[str]:
         """All lanes that a route of any service or entry names."""
+        return self.selecting | self.passing
+
+    @property
+    def selecting(self) -> set[str]:
+        """The lanes that a service has a version of, or that an entry puts requests into."""
         found = {lane for one in self.services.values() for lane in (*one.lanes, *one.strict)}
         return found | {lane for one in self.entries for lane in (*(lane for lane, _ in one.admit), *(one.split or {}))}
 

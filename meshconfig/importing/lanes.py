@@ -29,7 +29,7 @@ def baseline(found: Found) -> str:
 def _named(found: Found) -> str | None:
     """The lane whose versions are those of untagged requests; where several are, the one of most services."""
     untrusted = {lane for entry in found.entries for lane in (entry.split or {})}
-    fitting = [lane for lane in sorted(found.lanes) if all(_fits(one, lane) for one in found.services.values())]
+    fitting = [lane for lane in sorted(found.selecting) if all(_fits(one, lane) for one in found.services.values())]
     usual = {name: len(_USUAL) - place for place, name in enumerate(_USUAL)}
     return max(
         fitting,
