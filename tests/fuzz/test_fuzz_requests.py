@@ -3,6 +3,7 @@
 from collections import defaultdict
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import re2
@@ -20,7 +21,17 @@ from meshconfig.groups import groups
 from meshconfig.istio import Resources
 from meshconfig.load import parse
 from meshconfig.local.surroundings import resources
-from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Index, Request, follow, near_misses, simulate
+from meshconfig.simulate import (
+    ANY_GATEWAY,
+    Destination,
+    DirectResponse,
+    Index,
+    Redirect,
+    Request,
+    follow,
+    near_misses,
+    simulate,
+)
 
 pytestmark = pytest.mark.fuzz
 
@@ -108,6 +119,10 @@ def by_the_tables(routes, subsets, request):
             continue
         if route.refusal:
             return {(503, route.refusal): Fraction(1)}
+        if link := route.fields.get("redirect"):
+            return {(link["redirectCode"], link["uri"]): Fraction(1)}
+        if none := route.fields.get("directResponse"):
+            return {(none["status"], none["body"]["string"]): Fraction(1)}
         whole = sum(one.weight for one in route.targets if one.weight is not None) or 1
         found: dict[Any, Fraction] = defaultdict(Fraction)
         for one in route.targets:
@@ -125,6 +140,8 @@ def by_simulation(decision):
                 found[one.host, one.labels] += share.probability
             case DirectResponse() as one:
                 found[one.status, one.body] += share.probability
+            case Redirect() as one:
+                found[one.status, urlsplit(one.location).path] += share.probability
             case _:
                 return None
     return dict(found)

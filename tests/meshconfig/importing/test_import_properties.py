@@ -62,7 +62,7 @@ def check(manifests, requests):
             ), request
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=CHECKS)
+@settings(max_examples=5, deadline=None, suppress_health_check=CHECKS)
 @given(meshes(), st.lists(asked(), min_size=20, max_size=20))
 def test_an_imported_mesh_decides_alike_or_import_says_where_not(manifests, requests):
     check(manifests, requests)
