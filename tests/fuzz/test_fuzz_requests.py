@@ -64,9 +64,9 @@ def is_said(error):
 
 @given(st.lists(mutated_values(documents(*MANIFESTS)), min_size=1, max_size=6), options, st.booleans())
 def test_any_manifests_answer_any_request_or_say_what_is_wrong(manifests, ask, spec):
-    found = parse(as_yaml(*manifests), "in.yaml")
     made = groups(parse(as_yaml(documents(*SPECS)[0]), "spec.yaml")) if spec else []
     try:
+        found = parse(as_yaml(*manifests), "in.yaml")
         pairs = [(one.value, one) for one in found if not one.foreign]
         known = Given(tuple(made), Resources.parse([*pairs, *(r.manifest for r in _rendered(made))]), "in.yaml", False)
         names = Names(known)
