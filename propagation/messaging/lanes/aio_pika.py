@@ -17,7 +17,7 @@ from typing import Any
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractMessage, AbstractQueue
-from aio_pika.exceptions import AMQPError, ChannelClosed, ChannelInvalidStateError, ChannelNotFoundEntity, DeliveryError
+from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity, DeliveryError
 from aiormq.abc import AbstractChannel as AiormqChannel
 from aiormq.abc import DeliveredMessage
 
@@ -30,8 +30,6 @@ from propagation.messaging.lanes.rabbitmq import (
 )
 from propagation.messaging.lanes.watch import QueueWatch
 
-# What a connection that is away for a while raises, in aio-pika and below it.
-_AWAY = (AMQPError, ChannelInvalidStateError, OSError, RuntimeError, asyncio.TimeoutError)
 _SECONDS = 10.0  # for a question
 
 
@@ -140,7 +138,7 @@ class LaneConsumer:
         while True:
             try:
                 await self._look()
-            except _AWAY as error:
+            except Exception as error:  # noqa: BLE001  # a look that fails must not be the last
                 self._watch.lanes.warnings.warn("look", "cannot ask the broker which lanes are there: %s", error)
             await asyncio.sleep(TICK_SECONDS)
 

@@ -11,7 +11,6 @@ The same program runs in every lane. `kafka_handover` tells how the groups share
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from inspect import isawaitable, signature
 from time import monotonic
 from types import TracebackType
@@ -19,16 +18,15 @@ from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError
 
+from propagation.messaging.lanes.aiokafka_look import ASK_SECONDS, Look, as_committed
 from propagation.messaging.lanes.filter import LaneFilter
 from propagation.messaging.lanes.kafka_handover import (
     STAND_IN,
     Committed,
     Partition,
     View,
-    is_stand_in,
-    looked,
     stand_ins,
 )
 from propagation.messaging.lanes.kafka_sides import (
@@ -41,7 +39,6 @@ from propagation.messaging.lanes.kafka_sides import (
 )
 
 _SLICE_SECONDS = 0.1  # of waiting for messages: then comes what else is due
-_ASK_SECONDS = 5.0  # for one answer of the broker
 _AT_ONCE = 200  # messages to take from the client at once
 _WORK_SECONDS = 4.0  # for the message at hand, when its partition goes to another member
 # A dead consumer's partitions are given away after its session: the lowest that a broker takes by default.
@@ -84,7 +81,7 @@ class LaneConsumer:
     async def start(self) -> None:
         """Connect and join the group."""
         admin = AIOKafkaAdminClient(**{name: value for name, value in self._config.items() if name in _ADMINS})
-        self._look = _Look(admin, self._group, self._lanes)
+        self._look = Look(admin, self._group, self._lanes, isinstance(self._side, BaselineSide))
         await self._look.start(self._every)
         self._shared = _Shared(self._topics, self._lanes, self._paused, self._auto, self._look)
         self._view = self._look.view
@@ -263,7 +260,7 @@ class _Shared(NamedTuple):
     lanes: LaneFilter
     paused: set[Partition]
     auto: bool
-    look: "_Look"
+    look: Look
 
 
 class _Member(ConsumerRebalanceListener):
@@ -381,7 +378,7 @@ class _Member(ConsumerRebalanceListener):
         where = sorted(self._unread)
         try:
             for one in where:
-                async with asyncio.timeout(_ASK_SECONDS):
+                async with asyncio.timeout(ASK_SECONDS):
                     committed, high = await self._committed(one), 0
                     if committed.offset is not None and isinstance(self.side, BaselineSide):
                         high = (await self.consumer.end_offsets([TopicPartition(*one)]))[TopicPartition(*one)]
@@ -397,7 +394,7 @@ class _Member(ConsumerRebalanceListener):
         partition = TopicPartition(*where)
         for _ in range(10):
             offset = await self.consumer.committed(partition)
-            found = _as_committed(await self._look.offsets(self.group, [partition])).get(where, Committed())
+            found = as_committed(await self._look.offsets(self.group, [partition])).get(where, Committed())
             if found.offset == offset:
                 return found
             await asyncio.sleep(0.2)
@@ -459,76 +456,6 @@ class _Member(ConsumerRebalanceListener):
             answer = getattr(self._listener, what)(partitions)
             if isawaitable(answer):
                 await answer
-
-
-class _Look:
-    """Looks at the groups again and again, in a task of its own: the broker's answers take their time."""
-
-    def __init__(self, admin: AIOKafkaAdminClient, group: str, lanes: LaneFilter) -> None:
-        self.view = View(lanes.roster)
-        self._admin, self._group, self._lanes = admin, group, lanes
-
-    async def start(self, every: float) -> None:
-        """Look once, and then again and again."""
-        await self._admin.start()
-        await self._look()
-        self._task = asyncio.create_task(self._run(every), name="propagation-lanes")
-
-    async def stop(self) -> None:
-        """Look no more."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._admin.close()
-
-    async def offsets(self, group: str, partitions: list[TopicPartition] | None = None) -> Any:
-        """What a group has committed, as the AdminClient answers. Raises KafkaError."""
-        return await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-
-    async def _run(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            await self._look()
-
-    async def _look(self) -> None:
-        view = looked(self.view, self._lanes.roster, await self._committed(self._group))
-        present, reached = {}, {}
-        for group in sorted(view.groups()):
-            if (offsets := await self._committed(group)) is not None:
-                reached[group] = offsets
-            if (there := await self._present(group)) is not None:
-                present[group] = there
-        self.view = replace(view, present=present, reached=reached)
-
-    async def _committed(self, group: str) -> dict[Partition, Committed] | None:
-        try:
-            return _as_committed(await self.offsets(group))
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-            self._warn(group, error)
-            return None
-
-    async def _present(self, group: str) -> bool | None:
-        try:
-            # One by one: aiokafka reads only the first of several groups right.
-            answers = await self._admin.describe_consumer_groups([group])
-            code, _, _, _, _, members, *_ = answers[0].groups[0]
-        except (KafkaError, OSError) as error:
-            self._warn(group, error)
-            return None
-        if code:
-            self._warn(group, for_code(code)())
-            return None
-        return any(not is_stand_in(client_id) for _, client_id, *_ in members)
-
-    def _warn(self, group: str, error: Exception) -> None:
-        text = "group %s cannot be asked (%r); each lane's messages stay with whom they are"
-        self._lanes.warnings.warn("broker", text, group, error)
-
-
-def _as_committed(found: Any) -> dict[Partition, Committed]:
-    return {
-        (one.topic, one.partition): Committed(now.offset if now.offset >= 0 else None, now.metadata.rstrip("\0"))
-        for one, now in found.items()
-    }
 
 
 def _place(message: Any) -> tuple[Partition, int]:

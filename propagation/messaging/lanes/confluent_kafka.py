@@ -10,23 +10,24 @@ The same program runs in every lane. `kafka_handover` tells how the groups share
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
+from propagation.messaging.lanes.confluent_look import ASK_SECONDS, Look, committed_of, raise_error_of
 from propagation.messaging.lanes.filter import LaneFilter
 from propagation.messaging.lanes.kafka_handover import (
     STAND_IN,
-    Committed,
     Partition,
     View,
-    is_stand_in,
-    looked,
     stand_ins,
 )
 from propagation.messaging.lanes.kafka_sides import (
@@ -40,10 +41,10 @@ from propagation.messaging.lanes.kafka_sides import (
 )
 
 Callback = Callable[[Any, list[TopicPartition]], None]
-_ASK_SECONDS = 5.0  # for one answer of the broker
 _SLICE_SECONDS = 0.1  # of waiting for one member's message while there are others
+_ALONE_SECONDS = 0.25  # of waiting for a message: then comes what else is due
 _AT_ONCE = 500  # messages of other groups to pass before what else is due
-# The settings that an AdminClient shares with a consumer.
+# The settings by which clients connect.
 _SHARED = ("bootstrap.", "metadata.", "security.", "sasl.", "ssl.", "socket.", "broker.", "client.", "oauth", "log")
 # A dead consumer's partitions are given away after its session: the lowest that a broker takes by default.
 _LEASE = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000}
@@ -78,7 +79,8 @@ class LaneConsumer:
         self._own = _Member(self._settings(side), side, lanes, self._paused)
         self._stand_ins: dict[str, _Member] = {}
         self._topics: list[str] = []
-        self._look = _Look(_admin_config(self._config), self._group, lanes, look)
+        others = isinstance(side, BaselineSide)
+        self._look = Look(_connect_config(self._config), self._group, lanes, look, others)
         self._view: View | None = None
         self._due = 0.0
         self._closed = False
@@ -97,7 +99,7 @@ class LaneConsumer:
     ) -> None:
         """As Consumer's; the callbacks are for this lane's own group, and get this object as the consumer."""
         self._topics = list(topics)
-        self._look.start()
+        self._look.start(self._topics)
         self._own.subscribe(self._topics, *(self._callback(one) for one in (on_assign, on_revoke, on_lost)))
 
     def poll(self, timeout: float = -1) -> Any:
@@ -226,7 +228,7 @@ class LaneConsumer:
                 return message
             if message is not None:
                 self._lanes.warnings.warn("stand-in", "standing in for %s: %s", member.group, message.error())
-        return self._own.next(min(timeout, _SLICE_SECONDS if self._stand_ins else 0.5))
+        return self._own.next(min(timeout, _SLICE_SECONDS if self._stand_ins else _ALONE_SECONDS))
 
     def _do_what_is_due(self) -> None:
         view = self._look.view
@@ -312,8 +314,7 @@ class _Member:
         if found:
             offsets = [TopicPartition(*where, now.offset or 0, now.metadata) for where, now in found.items()]
             for one in self.consumer.commit(offsets=offsets, asynchronous=False) or ():
-                if one.error:
-                    raise KafkaException(one.error)
+                raise_error_of(one)
             self.side.was_committed(found)
 
     def commit_if(self, due: bool) -> None:
@@ -385,17 +386,21 @@ class _Member:
         self._call(0, partitions)
 
     def _learn(self, partitions: list[TopicPartition]) -> None:
-        for one in self.consumer.committed(partitions, timeout=_ASK_SECONDS):
-            where, found = (one.topic, one.partition), _committed(one)
+        for one in self.consumer.committed(partitions, timeout=ASK_SECONDS):
+            raise_error_of(one)
+            where, found = (one.topic, one.partition), committed_of(one)
             if isinstance(self.side, BaselineSide):
-                high = 0
-                if found.offset is not None:
-                    high = self.consumer.get_watermark_offsets(TopicPartition(*where), timeout=_ASK_SECONDS)[1]
-                self.side.assigned(where, found, high)
+                self.side.assigned(where, found, 0 if found.offset is None else self._end_of(where))
             else:
                 start = self.side.assigned(where, found)
                 given = next(it for it in partitions if (it.topic, it.partition) == where)
                 given.offset = OFFSET_BEGINNING if start is None else start
+
+    def _end_of(self, where: Partition) -> int:
+        found = self.consumer.get_watermark_offsets(TopicPartition(*where), timeout=ASK_SECONDS)
+        if found is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return int(found[1])
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._call(1, partitions)
@@ -419,73 +424,6 @@ class _Member:
             callback(self.consumer, partitions)
 
 
-class _Look:
-    """Looks at the groups again and again, in a thread of its own: the broker's answers take their time."""
-
-    def __init__(self, config: dict[str, Any], group: str, lanes: LaneFilter, every: float) -> None:
-        self.view = View(lanes.roster)
-        self._admin, self._group, self._lanes, self._every = AdminClient(config), group, lanes, every
-        self._stop = Event()
-        self._thread: Thread | None = None
-
-    def start(self) -> None:
-        """Look once, and then again and again."""
-        if self._thread is None:
-            self._look()
-            self._thread = Thread(target=self._run, daemon=True, name="propagation-lanes")
-            self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every):
-            self._look()
-
-    def _look(self) -> None:
-        offsets = self._committed(self._group)
-        view = looked(self.view, self._lanes.roster, offsets)
-        groups = sorted(view.groups())
-        reached = {group: found for group in groups if (found := self._committed(group)) is not None}
-        self.view = replace(view, present=self._present(groups), reached=reached)
-
-    def _committed(self, group: str) -> dict[Partition, Committed] | None:
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=_ASK_SECONDS
-        )
-        try:
-            found = asked[group].result().topic_partitions
-        except KafkaException as error:
-            self._warn(group, error)
-            return None
-        return {(one.topic, one.partition): _committed(one) for one in found}
-
-    def _present(self, groups: list[str]) -> dict[str, bool]:
-        found: dict[str, bool] = {}
-        asked = self._admin.describe_consumer_groups(groups, request_timeout=_ASK_SECONDS) if groups else {}
-        for group, future in asked.items():
-            try:
-                found[group] = any(not is_stand_in(member.client_id) for member in future.result().members)
-            except KafkaException as error:
-                self._warn(group, error)
-        return found
-
-    def _warn(self, group: str, error: KafkaException) -> None:
-        text = "group %s cannot be asked (%s); each lane's messages stay with whom they are"
-        self._lanes.warnings.warn("broker", text, group, error)
-
-
-def _committed(one: TopicPartition) -> Committed:
-    try:
-        metadata = one.metadata or ""
-    except UnicodeDecodeError:  # other clients do not end it by a zero, and confluent-kafka reads on behind it
-        metadata = ""
-    return Committed(one.offset if one.offset >= 0 else None, metadata.rstrip("\0"))
-
-
 def _place(message: Any) -> tuple[Partition, int]:
     return (message.topic(), message.partition()), message.offset()
 
@@ -494,5 +432,5 @@ def _is_true(value: Any) -> bool:
     return str(value).lower() in ("true", "1", "yes")
 
 
-def _admin_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def _connect_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name.startswith(_SHARED)}

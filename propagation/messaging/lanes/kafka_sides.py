@@ -26,7 +26,7 @@ from propagation.messaging.lanes.kafka_handover import (
 from propagation.messaging.lanes.kafka_progress import Progress
 
 LINGER_SECONDS = 30.0  # for which the baseline stands in for a lane before it takes back the lane's messages for good
-LOOK_SECONDS = 1.0  # between looks at the groups
+LOOK_SECONDS = 0.5  # between looks at the groups
 
 
 class Do(Enum):

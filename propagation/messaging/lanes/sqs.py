@@ -19,7 +19,7 @@ from threading import Event, Thread
 from typing import Any
 
 from propagation.messaging.lanes.filter import LaneFilter
-from propagation.messaging.lanes.sqs_queues import AWAY, BEAT_SECONDS, LOOK_SECONDS, Queues
+from propagation.messaging.lanes.sqs_queues import BEAT_SECONDS, LOOK_SECONDS, Queues
 from propagation.messaging.message import with_fields
 
 _WAIT_SECONDS = 1  # of one long poll of the baseline's, while lanes may leave messages behind
@@ -138,5 +138,5 @@ class LaneConsumer:
     def _step(self) -> None:
         try:
             self._queues.beat() if self._is_lane else self._queues.look()
-        except AWAY as error:
+        except Exception as error:  # noqa: BLE001  # a step that fails must not be the last
             self._queues.watch.lanes.warnings.warn("sqs", "SQS does not say or hear which lanes are there: %s", error)
