@@ -93,6 +93,20 @@ class Workers:
             self._processes.pop(name).wait()
             self.killed[name] = time.time()
 
+    def fallen(self):
+        """The workers that ended by themselves, which none should, and how."""
+        found = {name: process.poll() for name, process in self._processes.items()}
+        return {name: code for name, code in found.items() if code is not None}
+
+    def at_work(self, *names, since=0.0, patience=60):
+        """Wait until each of these has handled a message after the time `since`; the answer is those that have not."""
+        end = time.monotonic() + patience
+        waiting = set(names)
+        while waiting and time.monotonic() < end:
+            time.sleep(0.3)
+            waiting -= {name for noted in self.handled().values() for name, at in noted if at > since}
+        return waiting
+
     def end(self):
         """Whatever is still there goes."""
         for name in list(self._processes):

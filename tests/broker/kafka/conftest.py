@@ -50,7 +50,9 @@ def workers(orders, tmp_path):
     """Starts and ends consumers of the topic, each a process."""
     made = Workers(orders.bootstrap, orders.group, orders.topic, orders.path, tmp_path)
     yield made
+    fallen = made.fallen()
     made.end()
+    assert not fallen, made.errors()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from kafka_drivers import DRIVERS
 
 from propagation import use
 from propagation.messaging.kafka import outgoing
+from propagation.messaging.lanes.present import Present
 
 pytestmark = pytest.mark.broker
 
@@ -141,6 +142,27 @@ def test_a_stand_ins_messages_are_retried_and_committed_in_the_lanes_group(consu
     assert committed(lane="gray") <= message[1]
     baseline.commit()
     assert committed(lane="gray") == message[1] + 1
+
+
+class Failing:
+    """A list of who is meant to be there that a program brings itself, and that fails for a while."""
+
+    def __init__(self, path):
+        self.error, self._present = None, Present(path, "orders")
+
+    def roster(self):
+        if self.error:
+            raise self.error
+        return self._present.roster()
+
+
+def test_a_look_that_fails_in_whatever_way_is_not_the_last(consume, send, orders):
+    orders.path = Failing(orders.path)
+    gray, baseline = consume("gray"), consume()
+    orders.path.error = LookupError("no list today")
+    time.sleep(2)
+    orders.path.error = None
+    until(lambda: send(b"gray", lane="gray") or (baseline.get(0.2) and None) or gray.get(1))
 
 
 def until(look, patience=60):
