@@ -26,8 +26,8 @@ from propagation.messaging.lanes.kafka_handover import (
     STAND_IN,
     Committed,
     Partition,
+    StandIns,
     View,
-    stand_ins,
 )
 from propagation.messaging.lanes.kafka_sides import (
     LINGER_SECONDS,
@@ -76,6 +76,7 @@ class LaneConsumer:
         self._paused: set[Partition] = set()
         self._side = side_of(lanes, group_id)
         self._stand_ins: dict[str, _Member] = {}
+        self._wanted = StandIns()
         self._due = 0.0
 
     async def start(self) -> None:
@@ -227,8 +228,8 @@ class LaneConsumer:
     async def _do_what_is_due(self) -> None:
         if self._look.view is not self._view:
             self._view = self._look.view
-            if isinstance(self._own.side, BaselineSide):
-                await self._stand_in(self._view)
+            if isinstance(side := self._own.side, BaselineSide):
+                await self._stand_in(self._view, side.is_first)
             for member in self._members():
                 member.refresh(self._view)
         now = monotonic()
@@ -237,8 +238,8 @@ class LaneConsumer:
         if now >= self._due:
             self._due = now + self._interval
 
-    async def _stand_in(self, view: View) -> None:
-        wanted = stand_ins(view, self._stand_ins)
+    async def _stand_in(self, view: View, first: bool) -> None:
+        wanted = self._wanted.wanted(view, self._stand_ins, first)
         for group in set(self._stand_ins) - wanted:
             await self._stand_ins.pop(group).stop()
         for group in wanted - set(self._stand_ins):

@@ -62,14 +62,16 @@ class Look:
         view = looked(self.view, self._lanes.roster, offsets)
         groups = sorted(view.groups()) if self._others else []
         # All at once: it tells sooner who is gone.
-        reached, present = await asyncio.gather(
+        reached, described = await asyncio.gather(
             asyncio.gather(*(self._answer(group, self._committed(group)) for group in groups)),
-            asyncio.gather(*(self._answer(group, self._present(group)) for group in groups)),
+            asyncio.gather(*(self._answer(group, self._describe(group)) for group in groups)),
         )
+        found = {group: it for group, it in zip(groups, described, strict=True) if it is not None}
         self.view = replace(
             view,
-            present={group: there for group, there in zip(groups, present, strict=True) if there is not None},
-            reached={group: found for group, found in zip(groups, reached, strict=True) if found is not None},
+            present={group: any(not is_stand_in(one) for one in clients) for group, (_, clients) in found.items()},
+            served=[group for group, (state, _) in found.items() if state == "Stable"],
+            reached={group: it for group, it in zip(groups, reached, strict=True) if it is not None},
         )
 
     async def _answer(self, group: str, asked: Awaitable[Answer]) -> Answer | None:
@@ -84,13 +86,14 @@ class Look:
     async def _committed(self, group: str) -> dict[Partition, Committed]:
         return as_committed(await self.offsets(group))
 
-    async def _present(self, group: str) -> bool:
+    async def _describe(self, group: str) -> tuple[str, list[str]]:
+        """The state of a group, and the client.id of each member."""
         # One by one: aiokafka reads only the first of several groups right.
         answers = await self._admin.describe_consumer_groups([group])
-        code, _, _, _, _, members, *_ = answers[0].groups[0]
+        code, _, state, _, _, members, *_ = answers[0].groups[0]
         if code:
             raise for_code(code)()
-        return any(not is_stand_in(client_id) for _, client_id, *_ in members)
+        return state, [client_id for _, client_id, *_ in members]
 
     def _warn(self, group: str, error: Exception) -> None:
         text = "group %s cannot be asked (%r); each lane's messages stay with whom they are"

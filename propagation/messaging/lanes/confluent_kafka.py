@@ -27,8 +27,8 @@ from propagation.messaging.lanes.filter import LaneFilter
 from propagation.messaging.lanes.kafka_handover import (
     STAND_IN,
     Partition,
+    StandIns,
     View,
-    stand_ins,
 )
 from propagation.messaging.lanes.kafka_sides import (
     LINGER_SECONDS,
@@ -78,6 +78,7 @@ class LaneConsumer:
         side = side_of(lanes, self._group)
         self._own = _Member(self._settings(side), side, lanes, self._paused)
         self._stand_ins: dict[str, _Member] = {}
+        self._wanted = StandIns()
         self._topics: list[str] = []
         others = isinstance(side, BaselineSide)
         self._look = Look(_connect_config(self._config), self._group, lanes, look, others)
@@ -234,8 +235,8 @@ class LaneConsumer:
         view = self._look.view
         if view is not self._view:
             self._view = view
-            if isinstance(self._own.side, BaselineSide):
-                self._stand_in(view)
+            if isinstance(side := self._own.side, BaselineSide):
+                self._stand_in(view, side.is_first)
             for member in self._members():
                 member.refresh(view)
         now = monotonic()
@@ -244,8 +245,8 @@ class LaneConsumer:
         if now >= self._due:
             self._due = now + self._interval
 
-    def _stand_in(self, view: View) -> None:
-        wanted = stand_ins(view, self._stand_ins)
+    def _stand_in(self, view: View, first: bool) -> None:
+        wanted = self._wanted.wanted(view, self._stand_ins, first)
         for group in set(self._stand_ins) - wanted:
             self._stand_ins.pop(group).close()
         for group in wanted - set(self._stand_ins):

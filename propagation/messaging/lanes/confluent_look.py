@@ -16,7 +16,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from propagation.messaging.lanes.filter import LaneFilter
@@ -76,8 +76,10 @@ class Look:
         groups = sorted(view.groups()) if self._others else []
         asked = {group: self._members.ask(group) for group in groups}
         reached = {group: found for group in groups if (found := self._committed(group, until)) is not None}
-        present = {group: there for group in groups if (there := self._present(group, asked[group], until)) is not None}
-        self.view = replace(view, present=present, reached=reached)
+        described = {group: self._answer(group, asked[group], until) for group in groups}
+        present = {group: _is_present(one) for group, one in described.items() if one is not None}
+        served = [group for group, one in described.items() if one and one.state is ConsumerGroupState.STABLE]
+        self.view = replace(view, present=present, served=served, reached=reached)
         self._offsets.keep([self._group, *groups])
 
     def _committed(self, group: str, until: float) -> dict[Partition, Committed] | None:
@@ -87,9 +89,9 @@ class Look:
             self._warn(group, error)
             return None
 
-    def _present(self, group: str, asked: Future[Any], until: float) -> bool | None:
+    def _answer(self, group: str, asked: Future[Any], until: float) -> Any:
         try:
-            return any(not is_stand_in(one.client_id) for one in asked.result(_left(until)).members)
+            return asked.result(_left(until))
         except (KafkaException, TimeoutError) as error:
             self._members.failed(error)
             self._warn(group, error)
@@ -98,6 +100,11 @@ class Look:
     def _warn(self, group: str, error: Exception) -> None:
         text = "group %s cannot be asked (%r); each lane's messages stay with whom they are"
         self._lanes.warnings.warn("broker", text, group, error)
+
+
+def _is_present(found: Any) -> bool:
+    """Whether a group's members are not all stand-ins."""
+    return any(not is_stand_in(member.client_id) for member in found.members)
 
 
 class _Members:

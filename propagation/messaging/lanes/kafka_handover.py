@@ -14,14 +14,16 @@ committed offsets, and the broker gives each of its partitions to one member.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple
 
 from propagation.messaging.lanes.roster import Roster
 
 Partition = tuple[str, int]  # a topic and the number of its partition
 STAND_IN = "graylane-stand-in"  # how the client.id of a stand-in begins, by which others tell it from a lane's consumer
+FIRST_SECONDS = 4.0  # for another process to be the first stand-in in a group
 _MARK = "graylane/1 "
 _LARGEST = 4096  # bytes of metadata that a broker takes by default (offset.metadata.max.bytes)
 
@@ -110,13 +112,15 @@ class View:
 
     present: by lane's group, whether consumers of the lane itself are members; a group of which nothing is known is
     missing. left: by partition, the spans that the baseline's group has committed. reached: by lane's group and
-    partition, what it has committed; a group that could not be asked is missing.
+    partition, what it has committed; a group that could not be asked is missing. served: the groups whose members have
+    partitions.
     """
 
     roster: Roster | None = None
     present: Mapping[str, bool] = field(default_factory=dict)
     left: Mapping[Partition, Spans] = field(default_factory=dict)
     reached: Mapping[str, Mapping[Partition, Committed]] = field(default_factory=dict)
+    served: Collection[str] = ()
 
     def lanes_of(self, group: str) -> tuple[str, ...]:
         """The lanes whose messages are meant for this group."""
@@ -160,6 +164,26 @@ def stand_ins(view: View, joined: Collection[str]) -> set[str]:
     wanted = {group for group in view.groups() if view.present.get(group) is False and view.unfinished(group)}
     unknown = {group for group in joined if group not in view.present or group not in view.reached}
     return wanted | unknown
+
+
+class StandIns:
+    """The groups that one process of the baseline is a stand-in in, by look after look.
+
+    Kafka has the first member of an empty group wait (`group.initial.rebalance.delay.ms`, 3 seconds by default), and
+    once more where others come meanwhile. So one process begins: that which owns a first partition. The others
+    come when it has partitions, or where it has not come for a while.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._since: dict[str, float] = {}  # by group, since when another process is to begin
+
+    def wanted(self, view: View, joined: Collection[str], first: bool) -> set[str]:
+        """The groups to be a stand-in in now. joined: those that it is in. first: whether it owns a first partition."""
+        found, now = stand_ins(view, joined), self._clock()
+        self._since = {group: self._since.get(group, now) for group in found.difference(joined)}
+        waited = {group for group, since in self._since.items() if now - since >= FIRST_SECONDS}
+        return {group for group in found if first or group in joined or group in view.served or group in waited}
 
 
 def changed_spans(

@@ -112,6 +112,11 @@ class BaselineSide(Side):
         self._redelivered[partition] = 0 if committed.offset is None else high
         self._change(partition)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this member has the first partition of a topic."""
+        return any(number == 0 for _, number in self.progress)
+
     def refresh(self, view: View) -> None:
         """Take what a look found."""
         self.view = view

@@ -2,6 +2,8 @@
 ordered partitions, one owner of a partition per group, and commits of offset and metadata in one, taken from the owner.
 """
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from propagation.messaging.lanes import Roster
 from propagation.messaging.lanes.kafka_handover import (
+    FIRST_SECONDS,
     Committed,
     Span,
+    StandIns,
     Stop,
     View,
     changed_spans,
@@ -396,3 +400,21 @@ def test_a_lane_waits_until_the_baseline_leaves_it_something():
     assert side.refresh(later) == {TP: 60}
     side.progress[TP].handled_through()
     assert side.to_commit() == {TP: Committed(60)}
+
+
+def test_one_process_begins_to_stand_in_and_the_others_come_when_it_has_partitions():
+    left = {TP: {GRAY: (Span(1, 0, None, ("gray",)),)}}
+    empty = View(MEANT, {GRAY: False}, left=left, reached={GRAY: {}})
+    served = replace(empty, served=[GRAY])
+    now = [100.0]
+    first, second, lonely = (StandIns(lambda: now[0]) for _ in range(3))
+    assert first.wanted(empty, (), first=True) == {GRAY}
+    assert second.wanted(empty, (), first=False) == set()
+    assert lonely.wanted(empty, (), first=False) == set()
+    now[0] += 1
+    assert second.wanted(served, (), first=False) == {GRAY}
+    assert second.wanted(empty, {GRAY}, first=False) == {GRAY}  # while the group gives out its partitions anew
+    now[0] += FIRST_SECONDS
+    assert lonely.wanted(empty, (), first=False) == {GRAY}  # nobody has begun
+    assert lonely.wanted(replace(empty, present={GRAY: True}), (), first=False) == set()
+    assert lonely.wanted(empty, (), first=False) == set()  # another time: waited for anew
