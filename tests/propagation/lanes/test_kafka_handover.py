@@ -418,3 +418,20 @@ def test_one_process_begins_to_stand_in_and_the_others_come_when_it_has_partitio
     assert lonely.wanted(empty, (), first=False) == {GRAY}  # nobody has begun
     assert lonely.wanted(replace(empty, present={GRAY: True}), (), first=False) == set()
     assert lonely.wanted(empty, (), first=False) == set()  # another time: waited for anew
+
+
+def test_a_new_owner_in_a_lanes_group_keeps_to_the_stop_of_the_one_before():
+    left = {TP: {GRAY: (Span(1, 0, None, ("gray",)),)}}
+    side = LaneSide(GRAY)
+    side.refresh(View(MEANT, left=left))
+    assert side.assigned(TP, Committed(5, write_stop(Stop(1, 5)))) is None
+    assert side.assigned(TP, Committed(3, write_stop(Stop(1, 5)))) == 3
+    assert side.decide(TP, 5, "gray").do is Do.WAIT
+
+
+def test_a_new_span_has_a_number_that_no_stop_has():
+    stopped = {GRAY: {TP: Committed(5, write_stop(Stop(3, 5)))}}
+    view = View(MEANT, {GRAY: True}, reached=stopped)
+    assert changed_spans({}, view, TP, 7, 0, 7) == {GRAY: (Span(4, 7, None, ("gray",)),)}
+    ended = {GRAY: (Span(4, 7, 9, ("gray",)),)}
+    assert changed_spans(ended, view, TP, 9, 0, 7)[GRAY][-1].number == 5
