@@ -40,7 +40,7 @@ class Story:
     def __init__(self, workers, sent, kafka):
         self.workers, self.sent, self.kafka, self.began = workers, sent, kafka, time.time()
         self.away = [0.0, 0.0]  # from when to when the broker was
-        self.alone = [0.0, 0.0]  # the numbers of messages between which blue's consumer was there without a break
+        self.alone = [0, 0]  # the numbers of messages between which blue's consumer was there without a break
 
     def run(self):
         self.start(("prod-1", "-", "confluent"), ("prod-2", "-", "aiokafka"), ("gray-1", "gray", "confluent"))
