@@ -3,6 +3,7 @@
 Workers are processes, so that they can be killed.
 """
 
+import os
 import time
 
 import pytest
@@ -137,7 +138,13 @@ def test_members_come_and_go_in_both_groups(workers, sent, client):
     assert {workers.lanes[one] for one in by_worker(workers, late)} == {"gray"}
 
 
-@pytest.mark.parametrize("seconds", [1, ASK_SECONDS + 2])
+LONG = [
+    pytest.mark.soak,
+    pytest.mark.skipif("GRAYLANE_SOAK" not in os.environ, reason="fails at times: docs/messages.md, A known fault"),
+]
+
+
+@pytest.mark.parametrize("seconds", [1, pytest.param(ASK_SECONDS + 2, marks=LONG)])
 def test_each_lane_goes_on_after_the_broker_was_away(workers, sent, kafka, seconds):
     """Also for longer than a question may take, which is of its own effect on the clients."""
     lanes = {"gray-1": "gray", "blue-1": "blue"}
