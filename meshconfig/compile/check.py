@@ -83,6 +83,8 @@ def _beyond_kubernetes(group: LaneGroup) -> Iterator[Wrong]:
                 for field, number in (("min", scale.min), ("max", scale.max), ("cpu", scale.cpu)):
                     if number > MOST:
                         yield (*at, field), f"takes a number up to {MOST}"
+    if group.spec.tag.default not in group.spec.lanes:
+        return  # a problem of its own: nothing is known of what falls back
     for lane in [name for name, lane in group.spec.lanes.items() if lane.fallback == "runtime"]:
         for service_there in map(group.service, group.spec.services):
             yield from _long_subset(service_there, lane)

@@ -43,6 +43,11 @@ def test_the_spec_itself_is_right():
     assert groups(parse(SPEC, "graylane.yaml"))
 
 
+def test_a_baseline_that_is_no_lane_is_told_beside_a_lane_that_falls_back_at_run_time():
+    text = SPEC.replace("    prod: {}\n    gray: {}\n", "    gray: {fallback: runtime}\n")
+    assert any("tag.default: there is no lane prod" in line for line in problems(text))
+
+
 @pytest.mark.parametrize("split", ["{gray: 5, prod: 95}", "{gray: 100, prod: 0}", "{prod: 5}"])
 def test_a_split_that_names_the_baseline_is_right(split: str):
     assert groups(parse(SPEC.replace("routes:", f"split: {split}\n      routes:"), "graylane.yaml"))
