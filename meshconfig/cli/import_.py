@@ -1,6 +1,5 @@
 """`graylane import`: a spec from the VirtualServices, DestinationRules and Gateways that are there."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
@@ -11,7 +10,7 @@ from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context
 from meshconfig.cli.explain_input import read, read_cluster
-from meshconfig.cli.new_file import Force, write
+from meshconfig.cli.new_spec import Force, GroupName, group_name, write
 from meshconfig.errors import InputError, Location, Problem
 from meshconfig.explain import NOTHING, Given
 from meshconfig.importing import Difference, Imported, NothingToSayError, import_group
@@ -20,8 +19,7 @@ from meshconfig.istio import VirtualService
 from meshconfig.load import FieldPath
 from meshconfig.printable import say
 from meshconfig.render import MANAGED_BY
-from meshconfig.simulate import Decision, Request
-from meshconfig.spec.base import LABEL
+from meshconfig.simulate import Decision
 
 SHOWN = 20  # differences that are printed
 FAILED = 1
@@ -49,16 +47,7 @@ def command(
             autocompletion=completion.namespaces,
         ),
     ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group",
-            metavar="NAME",
-            help="Name of the group. Default: its namespace.",
-            show_default=False,
-            autocompletion=completion.namespaces,
-        ),
-    ] = None,
+    group: GroupName = None,
     tag: Annotated[
         str | None,
         typer.Option(
@@ -138,17 +127,6 @@ def _namespace(given: Given) -> str:
     return min(found, key=lambda name: (-found[name], name))
 
 
-def group_name(name: str) -> str:
-    """The name of a group, as an option gives it.
-
-    Raises:
-        InputError: a group cannot have this name.
-    """
-    if not re.search(LABEL, name):
-        raise InputError.at("--group", f"takes a name of lower-case letters, digits and -, not {name!r}")
-    return name
-
-
 def written(found: Imported, source: str) -> str:
     """The spec as YAML.
 
@@ -190,18 +168,17 @@ def report(found: Imported) -> Iterator[str]:
 def _differences(word: str, found: Sequence[Difference]) -> Iterator[str]:
     for one in found[:SHOWN]:
         more = f" (and {one.count - 1} more like it)" if one.count > 1 else ""
-        yield f"{word}: {_asked(one.request)}: {one.what}{more}"
+        yield f"{word}: {_asked(one)}: {one.what}{more}"
         yield f"  before: {_answer(one.before)}"
         yield f"  after:  {_answer(one.after)}"
     if len(found) > SHOWN:
         yield f"{word}: {len(found) - SHOWN} more kinds of requests"
 
 
-def _asked(request: Request) -> str:
-    headers = "".join(f" -H {name}:{value}" for name, value in request.pairs)
-    sender = f"at Gateway {request.gateway}" if request.gateway else f"from namespace {request.source_namespace}"
+def _asked(one: Difference) -> str:
+    request = one.request
     port = f":{request.port}" if request.port else ""
-    return f"{request.method} {request.scheme}://{request.host}{port}{request.path}{headers} {sender}"
+    return f"{request.method} {request.scheme}://{request.host}{port}{request.path} {one.sent}"
 
 
 def _answer(decision: Decision) -> str:

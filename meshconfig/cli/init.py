@@ -10,8 +10,7 @@ from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.common import GivenFiles
 from meshconfig.cli.explain_input import read
-from meshconfig.cli.import_ import group_name
-from meshconfig.cli.new_file import Force, check_free, write
+from meshconfig.cli.new_spec import Force, GroupName, check_free, group_name, write
 from meshconfig.cli.sources import DEFAULT
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
@@ -35,16 +34,7 @@ def command(
             autocompletion=completion.namespaces,
         ),
     ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group",
-            metavar="NAME",
-            help="Name of the group. Default: its namespace.",
-            show_default=False,
-            autocompletion=completion.namespaces,
-        ),
-    ] = None,
+    group: GroupName = None,
     directory: Annotated[
         Path, typer.Option("-o", "--output-dir", metavar="DIR", help="Directory for the two files.")
     ] = Path(),

@@ -11,7 +11,7 @@ from meshconfig.cluster.owned import Live, NotOurs, label
 from meshconfig.importing import asks_for, compare, in_place, replaced, tables
 from meshconfig.istio import MESH, Resource, Resources, fqdn
 from meshconfig.model import Model
-from meshconfig.simulate import Decision, Index, Request
+from meshconfig.simulate import Decision, Index
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SHOWN = 5  # differences that a plan lists
@@ -123,15 +123,10 @@ def _risks(resources: Resources, model: Model, taken: Iterable[Key]) -> Iterator
     new = None if asks_for(before, model.tag, model.baseline) else model.baseline
     found = compare(before, Index(after), model.tag, lanes, new).wrong
     for one in found[:SHOWN]:
-        yield f"{_asked(one.request)} is answered in another way: {_said(one.before)} before, {_said(one.after)} after"
+        asked = f"{one.request.method} {one.request.host}{one.request.path} {one.sent}"
+        yield f"{asked} is answered in another way: {_said(one.before)} before, {_said(one.after)} after"
     if len(found) > SHOWN:
         yield f"{len(found) - SHOWN} more kinds of requests are answered in another way; `graylane import` lists them"
-
-
-def _asked(request: Request) -> str:
-    headers = "".join(f" -H {name}:{value}" for name, value in request.pairs)
-    where = f"at Gateway {request.gateway}" if request.gateway else f"from namespace {request.source_namespace}"
-    return f"{request.method} {request.host}{request.path}{headers} {where}"
 
 
 def _said(decision: Decision) -> str:

@@ -138,15 +138,13 @@ def _service(service: ServiceInGroup) -> Iterator[Wrong]:
         yield from _weights((*where, "rules", index, "weights"), rule.weights, spec.versions, f"version of {name}")
         yield from _expressible((*where, "rules", index, "match"), rule.match)
     if spec.mirror:
-        yield from _mirror((*where, "mirror"), service)
+        yield from _mirror((*where, "mirror"), service, spec.mirror.version)
     yield from _runtime(service, where)
 
 
-def _mirror(where: FieldPath, service: ServiceInGroup) -> Iterator[Wrong]:
-    spec, mirror = service.spec, service.spec.mirror
-    if mirror is None:
-        return
-    yield from _unknown((*where, "version"), mirror.version, spec.versions, f"version of {service.name}")
+def _mirror(where: FieldPath, service: ServiceInGroup, version: str) -> Iterator[Wrong]:
+    spec = service.spec
+    yield from _unknown((*where, "version"), version, spec.versions, f"version of {service.name}")
     for name in ("mirror", "mirrors"):
         if spec.policy.get(name) is not None:
             yield where, f"policy.{name} is given too, and Istio takes one of the two: keep one of them"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from meshconfig.baggage import HEADER as BAGGAGE
-from meshconfig.compile.conditions import both, condition, foreign_baggage, path
-from meshconfig.compile.doors import has_cookie, link_routes
+from meshconfig.compile.conditions import both, condition, cookie_condition, foreign_baggage, path
+from meshconfig.compile.links import link_routes
 from meshconfig.compile.names import lane_hosts
 from meshconfig.compile.services import (
     Destinations,
@@ -99,7 +99,7 @@ def _path_routes(
     here = Condition(path=path(one.path), method=one.method)
     default = Origin((*field, "routes", number), service.name)
     fields = istio_fields(service.spec.policy)
-    offered = [_of_lane(service, lane, field)] if lane else _service_routes(spec, service, field, default)
+    offered = _service_routes(spec, service, field, default, lane)
     for route in _settled_routes(spec, service, offered):
         conditions = route.conditions or (Condition(),)
         met = [joined for each in conditions if (joined := both(here, each))]
@@ -139,33 +139,37 @@ def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:
     return one.rewrite + narrowed.path.value.removeprefix(one.path.prefix)
 
 
-def _of_lane(service: ServiceInGroup, lane: str, field: FieldPath) -> Route:
-    """The route of a host whose requests are all in one lane, whatever tag they bring."""
-    targets = Destinations(service, service.host).entering(lane, _tagged(lane))
-    origin = Origin((*field, "laneHosts"), service.name)
-    route = lane_or_refusal(service, lane, RouteId(RouteKind.LANE, lane), (), targets, origin)
-    return with_mirror(service, route, lane)
+def _into(
+    destinations: Destinations, lane: str, route_id: RouteId, conditions: tuple[Condition, ...], origin: Origin
+) -> Route:
+    """A route that puts requests into a lane: each goes on with the lane's tag."""
+    service, targets = destinations.of, destinations.entering(lane, _tagged(lane))
+    return with_mirror(service, lane_or_refusal(service, lane, route_id, conditions, targets, origin), lane)
 
 
-def _service_routes(spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin) -> Iterator[Route]:
+def _service_routes(
+    spec: EntrySpec, service: ServiceInGroup, field: FieldPath, default: Origin, lane_of_host: str | None
+) -> Iterator[Route]:
+    """The routes to a service, for any path. A lane's own host has one: it counts more than any tag."""
+    destinations = Destinations(service, service.host)
+    if lane_of_host:
+        origin = Origin((*field, "laneHosts"), service.name)
+        yield _into(destinations, lane_of_host, RouteId(RouteKind.LANE, lane_of_host), (), origin)
+        return
     trusted = spec.tag == "trusted"
     # For requests in no lane: a tag from outside that no lane has must not take effect at a later service.
     nobody: TagChange = RemoveTag(baggage=True) if trusted else _tagged(service.group.spec.tag.default)
-    destinations = Destinations(service, service.host)
     if trusted:
         for lane, _ in service.lanes:
             yield with_mirror(service, lane_route(service, lane, destinations.entering(lane, _tagged(lane))), lane)
-    for lane, _ in service.lanes if spec.cookie else ():
-        route_id, origin = RouteId(RouteKind.COOKIE, lane), Origin((*field, "cookie"), service.name)
-        targets = destinations.entering(lane, _tagged(lane))
-        chosen = lane_or_refusal(service, lane, route_id, has_cookie(spec, lane), targets, origin)
-        yield with_mirror(service, chosen, lane)
+    if spec.cookie:
+        origin = Origin((*field, "cookie"), service.name)
+        for lane, _ in service.lanes:
+            route_id, has_it = RouteId(RouteKind.COOKIE, lane), (cookie_condition(spec.cookie, lane),)
+            yield _into(destinations, lane, route_id, has_it, origin)
     for index, admit in enumerate(spec.admit):
-        route_id = RouteId(RouteKind.ADMIT, str(index + 1))
-        targets = destinations.entering(admit.lane, _tagged(admit.lane))
-        origin = Origin((*field, "admit", index), service.name)
-        admitted = lane_or_refusal(service, admit.lane, route_id, (condition(admit.match),), targets, origin)
-        yield with_mirror(service, admitted, admit.lane)
+        route_id, origin = RouteId(RouteKind.ADMIT, str(index + 1)), Origin((*field, "admit", index), service.name)
+        yield _into(destinations, admit.lane, route_id, (condition(admit.match),), origin)
     for route in rule_routes(service, nobody):
         yield with_mirror(service, route)
     split = with_trail(service, _split(spec, destinations))

@@ -52,6 +52,13 @@ class Difference:
     new_tag: bool = False
     count: int = 1
 
+    @property
+    def sent(self) -> str:
+        """The request's headers as `graylane explain` takes them, and where it comes from."""
+        headers = "".join(f"-H {name}:{value} " for name, value in self.request.pairs)
+        gateway, namespace = self.request.gateway, self.request.source_namespace
+        return headers + (f"at Gateway {gateway}" if gateway else f"from namespace {namespace}")
+
 
 @dataclass(slots=True)
 class Proof:

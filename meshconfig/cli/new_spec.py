@@ -1,15 +1,39 @@
-"""Files that a command makes anew: written whole or not at all, and never over one that is there without --force."""
+"""What commands share that make a spec anew: the group's name, and files that replace none without --force."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from meshconfig.atomic import replace_file
+from meshconfig.cli import completion
 from meshconfig.errors import InputError
 from meshconfig.printable import escape, put, say
+from meshconfig.spec.base import LABEL
 
+GroupName = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="NAME",
+        help="Name of the group. Default: its namespace.",
+        show_default=False,
+        autocompletion=completion.namespaces,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+
+
+def group_name(name: str) -> str:
+    """The name of a group, as an option gives it.
+
+    Raises:
+        InputError: a group cannot have this name.
+    """
+    if not re.search(LABEL, name):
+        raise InputError.at("--group", f"takes a name of lower-case letters, digits and -, not {name!r}")
+    return name
 
 
 def check_free(*paths: Path, force: bool) -> None:

@@ -1,19 +1,13 @@
-"""A browser's ways into a lane: its cookie, and the links that set the cookie."""
+"""Links into a lane: they set the lane's cookie in a browser."""
 
 from collections.abc import Iterator
 
-from meshconfig.compile.conditions import cookie_condition
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition, Origin, Route, RouteId, RouteKind, StringMatch
 from meshconfig.spec import Entry, LaneGroup
 
 NOT_FOUND = 404
 FOUND = 302
-
-
-def has_cookie(spec: Entry, lane: str) -> tuple[Condition, ...]:
-    """The condition for requests with the lane's cookie; none where the entry has no cookie."""
-    return (cookie_condition(spec.cookie, lane),) if spec.cookie else ()
 
 
 def link_routes(spec: Entry, group: LaneGroup, field: FieldPath) -> Iterator[Route]:
