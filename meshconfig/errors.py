@@ -10,7 +10,7 @@ GraylaneError            root: anything this package raises by itself
         └── Unauthorized the API server does not accept the credentials
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -54,6 +54,11 @@ class GraylaneError(Exception):
 
     exit_status = 1
 
+    @property
+    def lines(self) -> Sequence[str]:
+        """What is printed of it, a line each."""
+        return f"graylane: {self}".split("\n")
+
 
 class InputError(GraylaneError):
     """Something that the user wrote is invalid.
@@ -67,6 +72,10 @@ class InputError(GraylaneError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @property
+    def lines(self) -> Sequence[str]:
+        return tuple(map(str, self.problems))
 
     @classmethod
     def at(cls, file: str, message: str, *, line: int = 0, path: str = "") -> "InputError":

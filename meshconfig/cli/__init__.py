@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from meshconfig.cli.batch import batch
-from meshconfig.errors import GraylaneError, InputError
+from meshconfig.errors import GraylaneError
 from meshconfig.printable import escape, put, say
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main() -> None:
             from meshconfig.cli.commands import app
         sys.exit(_status(app))
     except GraylaneError as error:
-        _say_error(error)
+        say(*error.lines, error=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -72,11 +72,3 @@ def _status(app: "typer.Typer") -> int:
         say("Aborted.", error=True)
         return 1
     return status if isinstance(status, int) else 0
-
-
-def _say_error(error: GraylaneError) -> None:
-    """An error as lines: those of its problems, or its own text."""
-    if isinstance(error, InputError):
-        say(*map(str, error.problems), error=True)
-    else:
-        say(*f"graylane: {error}".split("\n"), error=True)

@@ -55,7 +55,7 @@ def command(
         put(_spec(past, show))
         return
     for error in past.unreadable:
-        say(f"graylane: {error}", error=True)
+        say(*error.lines, error=True)
     found = past.revisions
     holder = lock.holder(lock.read(client, namespace, group))
     if output is Output.JSON:

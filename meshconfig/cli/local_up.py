@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import signal
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from meshconfig.cli.common import note_skipped, stderr, stdout
@@ -39,7 +39,7 @@ async def _serve(sources: Sequence[str], out: Console, errors: Console, *, logs:
     note_skipped([one for one in documents if not one.own], "no spec of graylane")
     plan = plans.plan(documents)
     events = Events(
-        trace=lambda trace: _print_trace(trace, out), died=lambda message: errors.print(_plain(message, "red"))
+        trace=lambda trace: _print_trace(trace, out), died=lambda message: _print_lines(message.split("\n"), errors)
     )
     errors.print("starting Envoy and the services …")
     async with meshes.running(plan, events) as mesh:
@@ -69,7 +69,7 @@ async def _follow(mesh: Mesh, sources: Sequence[str], saves: Saves, out: Console
         try:
             change = await mesh.change(plans.plan(plans.documents(sources)))
         except GraylaneError as error:
-            errors.print(_plain(str(error), "red"))
+            _print_lines(error.lines, errors)
             errors.print("the last valid routes stay in force")
         else:
             out.print(_changed(change, time.time() - saved))
@@ -133,6 +133,11 @@ def _print_trace(trace: RequestTrace, out: Console) -> None:
     out.print(_plain(str(trace), "red" if failed else ""))
     for reason in trace.reasons():
         out.print(_plain(f"    {reason}", "dim"))
+
+
+def _print_lines(lines: Iterable[str], errors: Console) -> None:
+    for line in lines:
+        errors.print(_plain(line, "red"))
 
 
 def _plain(text: str, style: str = "") -> Text:

@@ -208,7 +208,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
 
 
 def _unreadable(error: GraylaneError) -> None:
-    say(f"graylane: {error}", error=True)
+    say(*error.lines, error=True)
 
 
 rollout_decide.register(app)

@@ -64,9 +64,9 @@ def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
                 time.sleep(EVERY)
                 newer, error = _again(look, one)
                 if screen:
-                    screen.update(view.text(newer, error), refresh=True)
+                    screen.update(view.text(newer, str(error or "")), refresh=True)
                 elif error:
-                    say(f"graylane: {error}", error=True)
+                    say(*error.lines, error=True)
                 elif newer != one and view.as_json(newer) != view.as_json(one):
                     view.print(newer, output, indent=None)
                 one = newer
@@ -75,8 +75,8 @@ def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
     return one
 
 
-def _again(look: Callable[[], T], last: T) -> tuple[T, str]:
+def _again(look: Callable[[], T], last: T) -> tuple[T, ClusterError | None]:
     try:
-        return look(), ""
+        return look(), None
     except ClusterError as error:
-        return last, str(error)
+        return last, error

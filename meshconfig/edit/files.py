@@ -1,5 +1,6 @@
 """The texts of a spec's files, before and after an edit."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,7 @@ class Texts:
         Raises:
             InputError: a text cannot be edited so, or the edited spec would be invalid.
         """
+        _check_text(draft)
         wanted = {id(one): value for one, value in zip(draft.group.documents, draft.values, strict=True)}
         after = Texts(
             {
@@ -58,6 +60,17 @@ class Texts:
         """The text before and after, of each file that differs."""
         pairs = {file: (text, after.by_file[file]) for file, text in self.by_file.items()}
         return {file: pair for file, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _check_text(draft: Draft) -> None:
+    """Refuse what no file can have: an argument in another encoding than UTF-8, which Python reads as surrogates."""
+    try:
+        json.dumps(draft.values, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        start = str(error.object).rfind('"', 0, error.start) + 1
+        word = str(error.object)[start : str(error.object).find('"', error.start)]
+        message = f"{word!r} cannot be written: it is no UTF-8; give it in UTF-8"
+        raise InputError.at(draft.group.documents[0].file, message) from None
 
 
 def piece(text: str, document: Document) -> str:

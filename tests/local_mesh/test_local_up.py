@@ -107,7 +107,8 @@ def test_what_cannot_be_used_is_reported_and_the_running_routes_stay(up, files):
     whole = spec.read_text()
     line = whole.splitlines().index("      port: 9001") + 1
     save(spec, whole.replace("port: 9001", "prot: 9001"))
-    assert up.until("did you mean") == f"{spec}:{line}: spec.services.cat.prot: unknown field; did you mean port?"
+    assert up.until("cat.prot") == f"{spec}:{line}: spec.services.cat.prot: unknown field; did you mean port?"
+    assert up.until("mouse.prot").startswith(f"{spec}:"), "each problem is a line of its own"
     assert up.until("the last valid routes stay in force")
     assert ask(port, "/hello", GRAY).who == ["cat/gray", "mouse/gray"]
 

@@ -156,6 +156,7 @@ WORDS = [
 @given(st.sampled_from(WORDS), hostile.filter(lambda text: "\0" not in text))
 @example(WORDS[3], WORST)
 @example(WORDS[5], WORST)
+@example(("lane", "add", "{}", "-f", "in.yaml"), "\udc80")
 @IN_PLACE
 def test_whatever_stands_in_an_argument(monkeypatch, words, text):
     with TemporaryDirectory() as folder:
