@@ -8,7 +8,7 @@ from hypothesis import settings
 # Machines are shared: an example may take a second where it took a millisecond the time before.
 settings.register_profile("graylane", deadline=None)
 # Of `make test`; `make coverage` tries as many as Hypothesis does by itself.
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", deadline=None, max_examples=10)
 # Of `make fuzz`, where it is not for a time (tests/fuzz).
 settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("graylane")

@@ -130,6 +130,7 @@ def address():
         server.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tags", "status", "error"),
     [

@@ -59,6 +59,7 @@ def test_a_retry_has_the_tag_too(queue):
         assert drained(queue) == [lane] * 2
 
 
+@pytest.mark.slow
 @having("sending")
 def test_what_a_job_sends_has_its_tag(queue):
     for lane in ("gray", None, "prod"):

@@ -64,6 +64,7 @@ def test_what_runs_after_the_answer_sees_the_tag(running):
     assert running.watch.later == ["gray", "prod"]
 
 
+@pytest.mark.slow
 def test_a_thousand_interleaved_requests_do_not_see_each_others_tag(adapter, running):
     def client(worker):
         answers = []

@@ -27,6 +27,7 @@ def few(count):
     )
 
 
+@pytest.mark.slow
 @few(200)
 @given(SEEDS)
 def test_after_any_faults_the_same_command_reaches_the_wanted_state(forked, seed):

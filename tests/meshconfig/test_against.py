@@ -396,6 +396,7 @@ class TestPreview:
         (row,) = answers(circle, circle.replace(GRAY_MOUSE, "")).rows
         assert row.before == "cat/gray → mouse/gray"
 
+    @pytest.mark.slow
     @given(specs(), specs())
     @settings(max_examples=40)
     def test_equal_specs_answer_equally_and_a_change_back_is_its_mirror(self, one, other):

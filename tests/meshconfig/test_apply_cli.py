@@ -257,6 +257,7 @@ class TestVersions:
         assert "cat-v3" in err
         assert (file.read_text(), cluster.routes()) == (text, routes)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("method", "part", "status"),
         [

@@ -329,6 +329,7 @@ def deployment_with_containers(app, env):
     return one
 
 
+@pytest.mark.slow
 def test_what_a_cluster_has_now(graylane, cluster):
     code, out, _ = graylane("explain", "--live", "-n", "demo", "--host", "shop.example.com", "-H", "env:gray")
     assert code == 0

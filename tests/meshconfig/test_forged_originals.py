@@ -73,6 +73,7 @@ UNREADABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forged", UNREADABLE)
 def test_a_revision_with_an_original_that_is_none_counts_for_nothing(mesh, run, forged):
     forge(mesh, forged)
@@ -118,6 +119,7 @@ ELSEWHERE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("forged", "said"), ELSEWHERE)
 def test_originals_route_no_host_in_the_mesh_that_is_elsewhere(mesh, run, forged, said):
     forge(mesh, manifest("fine"), forged)

@@ -95,6 +95,7 @@ def test_whatever_stands_in_a_route_test(here, data):
         json.loads(out)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @IN_PLACE
 def test_whatever_stands_in_what_is_imported(here, data):
@@ -114,6 +115,7 @@ def test_whatever_stands_in_what_a_change_is_compared_with(here, data):
     _obeys(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", PULL_REQUEST)
 @pytest.mark.parametrize("command", ["plan", "diff"])
 def test_a_comment_shows_values_as_they_are(here, command, text):
@@ -130,6 +132,7 @@ def test_a_comment_shows_values_as_they_are(here, command, text):
     assert "://" not in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*TERMINAL, *RUNNER, *MARKUP, *PULL_REQUEST])
 @pytest.mark.parametrize("output", ["junit", "json", "text"])
 def test_a_case_is_reported_whatever_its_name_is(here, text, output):

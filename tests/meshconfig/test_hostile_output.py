@@ -186,6 +186,7 @@ NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 
 
 class TestACluster:
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", [*TERMINAL, *RUNNER, WORST])
     def test_stored_notes(self, mesh, text):
         text = text.replace("\udc80", "?")
@@ -196,6 +197,7 @@ class TestACluster:
         for shown in (("status", *HERE), ("list", "-n", "demo"), ("status", *HERE, "--output", "json")):
             harmless("rollout", *shown)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("field", ["who", "host", "action", "message", "outcome", "started", "ended", "process"])
     @pytest.mark.parametrize("text", [WORST, "[/x]", "[link=http://x]y[/link]"])
     def test_stored_revisions(self, mesh, field, text):
@@ -211,6 +213,7 @@ class TestACluster:
         mesh.api.put(found)
         assert "[link=http://x]y[/link]" in harmless("history", *PETS)[1]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", [*TERMINAL, *RUNNER, WORST])
     def test_answers_of_the_api_server(self, mesh, text, tmp_path):
         file = tmp_path / "graylane.yaml"

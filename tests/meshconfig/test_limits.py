@@ -321,6 +321,7 @@ HOSTILE = {
 COMMANDS = ("lint", "render", "explain --host cat", "graph", "replicas cat --total 3", "local up", "lane add x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("command", COMMANDS[:3])
 def test_a_command_ends_in_one_line_in_bounded_memory(tmp_path, name, command):
@@ -381,6 +382,7 @@ def test_completion_of_a_hostile_spec_is_silent(tmp_path, monkeypatch):
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_large_legitimate_file_is_read():
     services = "".join(
         f"    s{n}: {{host: s{n}, port: 80, versions: {{prod: {{labels: {{env: prod}}}}}}}}\n" for n in range(10_000)

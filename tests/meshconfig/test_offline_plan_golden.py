@@ -37,6 +37,7 @@ def test_a_change_is_planned_offline_as_it_was(plan, case, output, ending):
     assert golden.read_text() == out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in OFFLINE if not case.endswith("-unsettled")])
 def test_its_steps_are_those_of_the_plan_for_a_cluster(plan, case):
     """An offline plan takes the last change for complete, so that only cases of others differ."""
@@ -50,6 +51,7 @@ def test_its_steps_are_those_of_the_plan_for_a_cluster(plan, case):
     assert [[name.rpartition("/")[2] for name in one["writes"]] for one in made["steps"]] == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OFFLINE)
 def test_a_diff_is_empty_where_the_plan_is(plan, case):
     (made,) = json.loads(plan(case, "--output", "json")[1])

@@ -1,5 +1,6 @@
 """Every spec that a person may write either compiles to resources that Istio's own shapes hold, or says why not."""
 
+import pytest
 import yaml
 from hypothesis import assume, given, settings
 from random_specs import specs
@@ -20,6 +21,7 @@ def read(value):
         return None, error.problems
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(specs())
 def test_a_spec_compiles_or_says_why_with_a_line(value):

@@ -308,6 +308,7 @@ def model(services, group, namespace):
 HOSTS = st.sets(st.sampled_from("abcdef"), min_size=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["pets", "birds"]), st.sampled_from(["demo", "shop"]), HOSTS), max_size=6))
 def test_each_group_has_what_it_last_rendered(tmp_path_factory, runs):

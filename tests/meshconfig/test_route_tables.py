@@ -267,6 +267,7 @@ def _shuffled(random, value):
     return [_shuffled(random, one) for one in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 @given(specs(), st.randoms(use_true_random=False))
 def test_the_order_of_a_specs_keys_means_nothing(value, random):
     value["spec"]["services"][next(iter(value["spec"]["services"]))]["policy"] = {

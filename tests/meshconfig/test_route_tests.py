@@ -504,6 +504,7 @@ def expectation(outcome):
     return None
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60)
 def test_what_explain_says_passes_and_anything_else_fails(data):

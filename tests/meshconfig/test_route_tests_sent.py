@@ -226,6 +226,7 @@ def answering(share, seed=7):
         yield 200, [(TRAIL, f"cat/{version}")], b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "code"), [(0.1, 0), (0.5, 1), (0.0, 1), (1.0, 1)])
 def test_shares_are_compared_within_chance(sent, gate, share, code):
     expect = {"service": "cat", "shares": {"prod": 90, "gray": 10}}
@@ -238,6 +239,7 @@ def test_shares_are_compared_within_chance(sent, gate, share, code):
         assert "sent: expected 90 % for cat/prod; got " in found[1][0]
 
 
+@pytest.mark.slow
 def test_shares_take_as_many_requests_as_one_likes_and_names_of_all(sent, gate):
     expect = {"shares": {"prod": 90, "gray": 10}}
     assert sent(expect, {"host": "cat.example.com"}, answering(0.1), SPLIT, arguments=["--requests", "50"])[0] == 0

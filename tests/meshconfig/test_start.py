@@ -63,6 +63,7 @@ def under(loaded, names):
     return sorted(one for one in loaded if any(one == name or one.startswith(f"{name}.") for name in names))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "unwanted"),
     [
@@ -83,6 +84,7 @@ def test_a_command_loads_only_what_it_needs(command, unwanted):
     assert under(loaded, unwanted) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered", "unwanted"),
     [
@@ -100,6 +102,7 @@ def test_a_completion_loads_only_what_it_needs(line, offered, unwanted):
     assert under(loaded, unwanted) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
@@ -197,6 +200,7 @@ class TestNames:
         (tmp_path / "more.yaml").write_text(tests % "{name: beta}")
         monkeypatch.chdir(tmp_path)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("line", "names"),
         [
@@ -270,6 +274,7 @@ class TestWithoutExtras:
         assert "\n  render     Compile specs" in ended.stdout
         assert "pip install 'graylane[mesh]'" in ended.stdout
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("names", "command", "said"),
         [

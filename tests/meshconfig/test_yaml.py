@@ -20,6 +20,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.dictionaries(TEXT, VALUES, min_size=1, max_size=4), max_size=3))
 def test_what_is_written_is_read_back(documents):

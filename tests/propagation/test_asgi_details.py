@@ -375,6 +375,7 @@ def test_one_middleware_remembers_right_what_many_requests_bring(ask):
     assert [one["baggage"] for one in seen[1::2]] == [f"env={lane},user=alice" for lane in lanes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask", [ask_asgi, ask_wsgi])
 def test_any_number_of_values_takes_little_memory(ask, caplog):
     caplog.set_level("INFO", "asyncio")  # else pytest keeps a record of each loop, where a test before asked for all

@@ -106,6 +106,7 @@ def test_an_async_generator_that_is_not_read_to_its_end_leaves_nothing_with_its_
     assert asyncio.run(main()) is None
 
 
+@pytest.mark.slow
 def test_nor_with_what_its_reader_does_next():
     """A span that starts, a line that is logged, a request that arrives: each looks for itself, and first."""
     shown = PropagationConfig(tag_fields=("env",), correlation_fields=("env",))
@@ -140,6 +141,7 @@ def test_nor_with_what_its_reader_does_next():
     assert seen == [None, "-", None]
 
 
+@pytest.mark.slow
 def test_nor_where_the_block_around_the_reading_ends_first():
     async def main():
         with use(env="prod"):
@@ -177,6 +179,7 @@ def test_several_that_were_dropped_one_inside_the_other():
     assert asyncio.run(main()) is None
 
 
+@pytest.mark.slow
 def test_a_task_that_a_generators_block_began_keeps_the_tag():
     async def gray(started):
         with use(env="gray"):

@@ -153,6 +153,7 @@ def test_uninstrumented_nothing_is_sent():
         assert result(what_came)["headers"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["theirs", "ours"])
 def test_with_another_instrumentation_on_the_same_signals_nothing_is_left(first):
     """As opentelemetry-instrumentation-celery does it: attached before the task, detached after, in one order."""

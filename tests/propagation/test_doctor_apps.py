@@ -45,6 +45,7 @@ NO_APPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NO_APPS)
 def test_what_is_no_app_is_one_line_that_says_why(doctor, name):
     code, reason = NO_APPS[name]
@@ -96,6 +97,7 @@ APPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", APPS)
 def test_unusual_apps_are_apps(doctor, name):
     exit_code, out, err = doctor(APPS[name], "shop:app")
@@ -129,6 +131,7 @@ def test_an_app_that_answers_once_is_not(statuses, assert_propagates):
     assert assert_propagates(answering(*statuses)) == []
 
 
+@pytest.mark.slow
 def test_a_header_lets_a_request_in(doctor):
     code = """
         import propagation

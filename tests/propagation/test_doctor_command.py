@@ -133,6 +133,7 @@ def test_a_library_that_tells_strangers_is_a_leak(doctor, environment):
     assert line(lines, " httpx ", "carries the tag").split()[0] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", ["10.0.0.0/8", "fd00::/8", "mouse-svc", ".svc"])
 def test_a_host_that_is_allowed_is_found_to_try(doctor, environment, hosts):
     environment(allowed_hosts=hosts)
@@ -140,6 +141,7 @@ def test_a_host_that_is_allowed_is_found_to_try(doctor, environment, hosts):
     assert line(doctor()[1], " requests ").split()[0] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("propagators", "code", "mark", "text"),
     [
@@ -156,6 +158,7 @@ def test_opentelemetrys_propagators(doctor, propagators, code, mark, text):
     assert line(lines, text).split()[0] == mark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [None, "mouse-svc"])
 @pytest.mark.parametrize("values", [None, "env=blue|green", "env=blue"])
 def test_remote_fields_before_baggage_loses_the_tag(doctor, environment, hosts, values):
@@ -194,6 +197,7 @@ def test_an_app_that_carries_the_tag(doctor, app):
         assert line(lines, f"{sent} → 200; 1 call(s) out").split()[0] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("app", "mark", "text"),
     [
@@ -216,6 +220,7 @@ def test_an_app_that_only_refuses_shows_nothing(doctor):
     assert line(lines, "every request with an error (404) and called nobody").split()[0] == "fail"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("app", "message"),
     [
@@ -249,6 +254,7 @@ def test_a_config_without_a_field_is_one_line(doctor, environment):
     assert doctor() == (2, [f"propagation doctor: {message}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("propagators", "code"), [("tracecontext", 1), ("tracecontext,bagage", 2)])
 def test_as_a_command(propagators, code, tmp_path):
     done = subprocess.run(

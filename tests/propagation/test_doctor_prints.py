@@ -30,6 +30,7 @@ def test_a_line_of_others_is_one_line(text):
     assert one_line(one_line(text)) == one_line(text)
 
 
+@pytest.mark.slow
 @given(hostile)
 @IN_PLACE
 def test_whatever_an_argument_is(capsys, text):
@@ -40,6 +41,7 @@ def test_whatever_an_argument_is(capsys, text):
     printed(capsys, "--timeout", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*TERMINAL, *RUNNER])
 def test_whatever_an_app_says(capsys, monkeypatch, text):
     def app(environ, start_response):

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 BEGIN = """
 from gevent import monkey; monkey.patch_all()
 import threading
@@ -150,6 +152,7 @@ def test_all_can_be_taken_back():
     ) == ["None [None] None"]
 
 
+@pytest.mark.slow
 def test_grequests_way_to_use_a_pool(server):
     """What grequests does: `Pool.spawn` of `requests.Session.request`, for each."""
     found = run(

@@ -64,6 +64,7 @@ def sent(send, server):
     return [one for seen in server.seen for one in seen.all("env")] if value is None and server.seen else [value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_each_other_row_is_so(name, server):
     other = OTHERS[name]

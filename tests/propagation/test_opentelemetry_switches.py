@@ -172,6 +172,7 @@ with use(extract({"env": "gray.next", "baggage": "user=alice;ttl=5"})), httpx.Cl
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [[], ["instrument"]], ids=["theirs alone", "and ours"])
 def test_zero_code_under_opentelemetry_instrument_it_is_written_once(ours, tmp_path):
     script = tmp_path / "service.py"

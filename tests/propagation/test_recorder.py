@@ -53,6 +53,7 @@ CLIENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize("wrapped", [WSGIMiddleware, ASGIMiddleware], ids=["wsgi", "asgi"])
 def test_a_connection_that_is_no_http_ends_and_is_named(name, wrapped):

@@ -100,6 +100,7 @@ def test_in_any_order_the_tag_is_read_and_written_once(server, transport, propag
         assert sent(response) == ONCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["ours", "theirs"])
 @pytest.mark.usefixtures("propagators")
 def test_instrumented_clients_write_it_once_and_come_apart_again(first, monkeypatch):

@@ -158,6 +158,7 @@ def test_a_refusal_says_how_it_was_tried_and_is_waited_out() -> None:
         assert barrier.holds(StepChange((SIDECAR,))) is Verification.UNVERIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ways", "said"),
     [

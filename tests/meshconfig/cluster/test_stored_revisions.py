@@ -79,6 +79,7 @@ DAMAGE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", DAMAGE)
 def test_a_revision_that_cannot_be_read_is_named_and_the_others_count(mesh, changes):
     mesh.apply(group(OTHER))
@@ -92,6 +93,7 @@ def test_a_revision_that_cannot_be_read_is_named_and_the_others_count(mesh, chan
     assert len(str(error)) < 700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"), [("a wrong block", "spec"), ("too deep", "inventory"), ("a bomb", "changed"), ("no JSON", "spec")]
 )
@@ -143,6 +145,7 @@ def test_a_revision_without_any_label_hides_no_group(mesh, run):
     assert "did you mean pets?" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["graylane-pets-r5", "graylane-other-r5", "anything"])
 @pytest.mark.parametrize(
     "owner",

@@ -111,6 +111,7 @@ def test_of_several_addresses_only_allowed_ones_are_tried(server, names):
         asked(f"http://both.example.com:{server.port}/", "127.0.0.2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["p.monitoring", "p.monitoring.svc", "P.Monitoring.svc.cluster.local."])
 @pytest.mark.parametrize("allowed", ["p.monitoring", "p.monitoring.svc", "p.monitoring.svc.cluster.local"])
 def test_a_named_host_may_have_any_address_under_each_of_a_services_names(server, names, written, allowed):

@@ -118,6 +118,7 @@ def peer(request):
     return request.param
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_peer_that_misbehaves_is_one_line_without_secrets(settings, peer, fault):
     if fault in SLOW and not (peer == "webhook" and fault == "drip body"):

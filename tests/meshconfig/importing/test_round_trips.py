@@ -20,6 +20,7 @@ def imported(group):
     return import_group(resources, group.spec.metadata.name, group.spec.metadata.namespace)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_a_spec_renders_to_is_imported_and_decides_alike(spec: Path):
     for group in read([str(spec)]):
@@ -30,6 +31,7 @@ def test_what_a_spec_renders_to_is_imported_and_decides_alike(spec: Path):
             assert all(OUTSIDE in one.why for one in found.fitted.unsaid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_imported_spec_has_the_same_services_versions_lanes_and_entries(spec: Path):
     for group in read([str(spec)]):

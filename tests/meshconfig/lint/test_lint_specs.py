@@ -475,6 +475,7 @@ AUTHORS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(specs())
 def test_what_any_spec_renders_to_has_no_mistake_but_its_author_s_each_with_a_field_and_a_line(value):

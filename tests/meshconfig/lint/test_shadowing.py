@@ -231,6 +231,7 @@ def many(form, count=1000):
     return [form.replace("N", str(number)) for number in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "matches",
     [

@@ -45,6 +45,7 @@ def over(state):
     return state.phase.final
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "drip headers", "drip body"])
 def test_an_abort_is_carried_out_while_prometheus_hangs(mesh, fault):
     before = mesh.routes()
@@ -124,6 +125,7 @@ def test_once_a_message_has_arrived_the_next_are_tried_again_as_before(mesh, mon
     assert outcomes(mesh) == {"delivered": len(state.log) - 1, "failed": 1, "dropped": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["redirect", "reset", "no HTTP", "html 403"])
 def test_a_receiver_that_misbehaves_stops_nothing_and_no_secret_is_told(mesh, monkeypatch, fault):
     monkeypatch.setattr(notify, "PAUSES", (0.0,))
@@ -159,6 +161,7 @@ def test_a_password_of_prometheus_is_in_no_log_no_reason_and_no_event(mesh):
     assert "p4ssw0rd" not in "\n".join(texts)
 
 
+@pytest.mark.slow
 def test_a_rollout_that_was_stored_with_more_webhooks_than_one_may_have_now_does_not_start_a_thread_for_each(mesh):
     with answering((200, "")) as hook:
         plan = rollout(STRAIGHT, keepOld=None, notify=[{"url": f"{hook.url}/{number}"} for number in range(20)])

@@ -124,6 +124,7 @@ def told_once(mesh, hook, **more):
     return [(headers, body) for _, _, headers, body in hook.seen], sorted(set(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["{url}", "{url}/", "{url}/rollouts", "https://other.example.com/ {url}/rollouts"])
 def test_a_secret_signs_for_the_urls_of_its_annotation_whatever_bytes_it_has(mesh, prefix):
     with answering((200, "")) as hook:
@@ -134,6 +135,7 @@ def test_a_secret_signs_for_the_urls_of_its_annotation_whatever_bytes_it_has(mes
         Library(BINARY).verify(body, headers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prefix", "said", "overwrite"),
     [
@@ -173,6 +175,7 @@ def test_the_command_that_the_log_has_is_one_that_mends_it(mesh):
     assert covers(value, parse_url(hook.url + "/rollouts?token=T0K3N"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
