@@ -141,5 +141,5 @@ def test_no_copy_of_any_spec_carries_the_tag_of_a_lane(data):
             decision = simulate(routed, request)
             for share in decision.shares if decision.mirrors else ():
                 assert isinstance(share.outcome, Destination)
-                sent = [text for name, text in share.outcome.headers if name == "env"]
-                assert ",".join(sent) not in lanes, request  # a header that comes twice is one value, and no lane's
+                sent = {text for name, text in share.outcome.headers if name == "env"}
+                assert len(sent) > 1 or not lanes & sent, request  # two values that differ are no tag to a service
