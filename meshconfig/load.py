@@ -13,7 +13,7 @@ import yaml
 
 from meshconfig.bounded import Room, TooMuchError, read_all
 from meshconfig.errors import InputError, Location, Problem, dotted
-from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose
+from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose, has_anchors
 
 __all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse", "read_text"]
 
@@ -123,7 +123,8 @@ def parse(text: str, file: str, room: Room | None = None) -> list[Document]:
     """
     try:
         roots = compose(text, room or Room())
-        return [found for root in roots if (found := _document(root, file)) is not None]
+        aliases = has_anchors(text)
+        return [found for root in roots if (found := _document(root, file, aliases=aliases)) is not None]
     except TooMuchError as error:
         raise InputError.at(file, str(error), line=error.line) from None
     except InputError as error:
@@ -142,13 +143,13 @@ def parse(text: str, file: str, room: Room | None = None) -> list[Document]:
         raise InputError.at(file, f"not YAML: {_one_line(error)}") from None
 
 
-def _document(root: yaml.Node, file: str) -> Document | None:
+def _document(root: yaml.Node, file: str, *, aliases: bool) -> Document | None:
     pairs = root.value if isinstance(root, yaml.MappingNode) else ()
     names = {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
     kinds = {name: names[name].value for name in ("apiVersion", "kind") if isinstance(names.get(name), yaml.ScalarNode)}
     bare = Document(file, kinds, root)
     try:
-        value = Builder(file, strict=bare.own).value(root, ())
+        value = Builder(file, strict=bare.own, aliases=aliases).value(root, ())
     except InputError:
         if not bare.foreign:
             raise

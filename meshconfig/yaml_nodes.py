@@ -104,6 +104,11 @@ _REFUSED = "found unexpected ':'"
 _ANCHOR = re.compile(r"&(?<=[\s,\[{:-]&)[^\s,\[\]{}]")
 
 
+def has_anchors(text: str) -> bool:
+    """Whether a text may have anchors; what looks like one may also be a part of a string."""
+    return _ANCHOR.search(text) is not None
+
+
 def compose(text: str, room: Room) -> list[yaml.Node]:
     """The root nodes of a text's documents, without empty ones.
 
@@ -115,7 +120,7 @@ def compose(text: str, room: Room) -> list[yaml.Node]:
         yaml.YAMLError: the text is not YAML.
     """
     roots = _read(text, room)
-    if _ANCHOR.search(text):
+    if has_anchors(text):
         for root in roots:
             room.values -= _expanded(root, room)
     return roots
@@ -225,27 +230,35 @@ class Builder:
 
     Parameters:
         strict: a key that is no string is an error. Otherwise it becomes one, as in kubectl: 9000 becomes "9000".
+        aliases: the text may have aliases. Without them no node is met twice, and none needs to be remembered.
     """
 
-    def __init__(self, file: str, *, strict: bool = True) -> None:
+    def __init__(self, file: str, *, strict: bool = True, aliases: bool = True) -> None:
         self.file = file
         self.strict = strict
+        self.aliases = aliases
         self.done: dict[int, Any] = {}
         self.open: set[int] = set()
 
     def value(self, node: yaml.Node, path: FieldPath) -> Any:
         if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node, path)
+            return node.value if node.tag == _STRING else self.scalar(node, path)
+        if node.tag not in (_MAPPING, _SEQUENCE):
+            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
+        return self.once(node, path) if self.aliases else self.collection(node, path)
+
+    def collection(self, node: yaml.Node, path: FieldPath) -> dict[str, Any] | list[Any]:
+        return self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
+
+    def once(self, node: yaml.Node, path: FieldPath) -> Any:
+        """The value of a list or mapping that aliases may stand for too."""
         if id(node) in self.done:
             return self.done[id(node)]
         if id(node) in self.open:
             raise self.error(node, path, "an alias that contains itself")
-        if node.tag not in (_MAPPING, _SEQUENCE):
-            raise self.error(node, path, f"a tag that is not plain YAML: {node.tag}")
         self.open.add(id(node))
-        value = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
+        value = self.done[id(node)] = self.collection(node, path)
         self.open.discard(id(node))
-        self.done[id(node)] = value
         return value
 
     def scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:

@@ -38,6 +38,7 @@ GRPC_STATUS = (
 ).split()
 LONGEST_BODY = 1024 * 1024  # bytes
 LEAST_PERCENTAGE = 0.0001
+_ANSWERS = ("redirect", "directResponse")  # of the proxy itself, in place of `route`
 _STATUS_CODES = frozenset(one.value for one in http.HTTPStatus)  # the same as Go's
 
 
@@ -52,7 +53,7 @@ def check_http_route(route: Part, at: At, out: Refusals, *, delegate: bool) -> N
 
 
 def _check_what_it_does(route: Part, at: At, out: Refusals, *, delegate: bool) -> None:
-    answers = [name for name in ("redirect", "directResponse") if route.get(name) is not None]
+    answers = [name for name in _ANSWERS if name in route and route[name] is not None]
     given = ["route", *answers] if route.get("route") else answers
     if route.get("delegate") is not None:
         if delegate:

@@ -8,7 +8,7 @@ from itertools import chain
 
 from meshconfig.admission import formats
 from meshconfig.admission.http_route import check_http_route, check_where
-from meshconfig.admission.parts import Part, check_destinations, check_export_to, check_gateways, items, part
+from meshconfig.admission.parts import Part, check_destinations, check_export_to, check_gateways, items
 from meshconfig.admission.refusals import At, Refusals
 from meshconfig.istio.hosts import wildcards_above
 from meshconfig.istio.matches import claim_path
@@ -98,7 +98,7 @@ def _covering(host: str) -> Iterator[str]:
 def _check_claims(route: Part, at: At, out: Refusals) -> None:
     for number, match in enumerate(items(route, "match")):
         for field in ("headers", "withoutHeaders"):
-            for name in part(match, field):
+            for name in match.get(field) or ():
                 if claim_path(name) is not None:
                     place = ((((at, "match"), number), field), name)
                     out.contradiction(

@@ -78,7 +78,6 @@ def both(one: Condition, other: Condition) -> Condition | None:
     )
 
 
-@lru_cache(maxsize=4096)  # each service of a group asks for the same few
 @lru_cache(maxsize=4096)  # every service has a route for each lane
 def tagged(header: str, lane: str, *, baggage: bool) -> tuple[Condition, ...]:
     """The conditions for requests with the lane's tag; a request has the tag if any of them holds.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meshconfig.istio import HTTPMatchRequest, HTTPRoute, StringMatch, VirtualService
 from meshconfig.istio.matches import STRING_FIELDS, strings_of
-from meshconfig.istio.types import Headers
+from meshconfig.istio.types import Headers, HTTPRouteDestination
 from meshconfig.load import FieldPath
 
 _USUAL = frozenset({"name", "match", "route"})  # fields that most routes have, which no rule asks for
@@ -68,7 +68,7 @@ class HttpFields:
         self._matches: dict[str, list[MatchAt]] = defaultdict(list)
         for owner in owners:
             for number, route in enumerate(owner.spec.http):
-                self._add(RouteAt(owner, number, route))
+                self._add(owner, number, route)
 
     def routes(self, field: str) -> list[RouteAt]:
         """The routes that give a field, by its name in `HTTPRoute`: one that few routes have."""
@@ -110,33 +110,36 @@ class HttpFields:
                 found[name.lower()].append((at, name))
         return found
 
-    def _add(self, at: RouteAt) -> None:
-        owner, number, route = at
-        given = route.model_fields_set
-        for field in given:
-            if field not in _USUAL:
-                self._routes[field].append(at)
-        if len(route.match) > 1:
-            self.alternatives.append(at)
+    def _add(self, owner: VirtualService, number: int, route: HTTPRoute) -> None:
         for place, match in enumerate(route.match):
             found = MatchAt(owner, number, place, match)
             for field in match.model_fields_set:
                 self._matches[field].append(found)
-        if "headers" in given:
-            self.headers.append(HeadersAt(owner, (*at.path, "headers"), route.headers))
-        self._add_destinations(at)
+        further = route.model_fields_set - _USUAL
+        if further or len(route.match) > 1 or len(route.route) > 1 or _says_more(route.route):
+            self._add_unusual(RouteAt(owner, number, route), further)
 
-    def _add_destinations(self, at: RouteAt) -> None:
+    def _add_unusual(self, at: RouteAt, further: set[str]) -> None:
+        """A route that some of the lists have. `further`: the fields that it gives and few routes have."""
+        for field in further:
+            self._routes[field].append(at)
+        if len(at.route.match) > 1:
+            self.alternatives.append(at)
+        if "headers" in further:
+            self.headers.append(HeadersAt(at.owner, (*at.path, "headers"), at.route.headers))
         destinations = at.route.route
-        weighted = False
         for place, one in enumerate(destinations):
-            weighted = weighted or one.weight is not None
             if "headers" in one.model_fields_set:
                 self.headers.append(HeadersAt(at.owner, (*at.path, "route", place, "headers"), one.headers))
-        if weighted:
+        if any(one.weight is not None for one in destinations):
             self.weighted.append(at)
         if len(destinations) > 1:
             self.forked.append(at)
+
+
+def _says_more(destinations: Iterable[HTTPRouteDestination]) -> bool:
+    """Whether a destination gives more than where the requests go."""
+    return any(len(one.model_fields_set) > 1 for one in destinations)
 
 
 def distinct(owners: Iterable[VirtualService]) -> list[VirtualService]:

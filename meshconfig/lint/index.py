@@ -343,8 +343,9 @@ def _uses(owner: VirtualService) -> Iterator[Use]:
     for number, route in enumerate(owner.spec.http):
         for place, one in enumerate(route.route):
             yield _use(owner, ("spec", "http", number, "route", place, "destination"), one.destination, http=True)
-        for path, destination in _mirrors(route):
-            yield _use(owner, ("spec", "http", number, *path), destination, http=True)
+        if route.mirror or route.mirrors:  # few routes have one
+            for path, destination in _mirrors(route):
+                yield _use(owner, ("spec", "http", number, *path), destination, http=True)
     for kind, routes in (("tcp", owner.spec.tcp), ("tls", owner.spec.tls)):
         for number, other in enumerate(routes):
             for place, to in enumerate(other.route):

@@ -1,7 +1,7 @@
 """What would be refused among all resources of the input, grouped by the kind of mistake: one rule each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from meshconfig.admission import Kind, Refusal, check, is_checked
@@ -32,13 +32,14 @@ def refused(resources: Iterable[Resource[Any]], unreadable: Iterable[Unreadable]
             found[one.kind].append(Refused(owner, one.path, one.message))
     for left_out in unreadable:
         owner = left_out.resource
-        why = list(_refusals(owner)) or [Refusal(Kind.WRONG_TYPE, *fault) for fault in left_out.faults]
+        why = _refusals(owner) or [Refusal(Kind.WRONG_TYPE, *fault) for fault in left_out.faults]
         for one in why:
             found[one.kind].append(Refused(owner, one.path, one.message))
     return found
 
 
-def _refusals(owner: Resource[Any]) -> Iterator[Refusal]:
-    if is_checked(owner.manifest):
-        well_formed = isinstance(owner.source, Rendered) and owner.source.is_graylanes_own
-        yield from check(owner.manifest, owner.namespace, well_formed=well_formed)
+def _refusals(owner: Resource[Any]) -> Sequence[Refusal]:
+    if not is_checked(owner.manifest):
+        return ()
+    well_formed = isinstance(owner.source, Rendered) and owner.source.is_graylanes_own
+    return check(owner.manifest, owner.namespace, well_formed=well_formed)
