@@ -41,18 +41,24 @@ FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop: the service and version that answered, the status, and Envoy's response flags (empty on success)."""
+    """One hop: the service and version that answered, the status, and Envoy's response flags (empty on success).
+
+    Parameters:
+        callers: the services of which one made the call, where the log leaves it open; else empty.
+    """
 
     service: str
     version: str
     status: int
     flags: str = ""
     calls: "tuple[Hop, ...]" = ()
+    callers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         who = f"{self.service}/{self.version}" if self.version else self.service
         how = "" if 0 < self.status < 400 else " ".join(filter(None, (str(self.status), self.flags)))
-        return " ".join(filter(None, (who, how)))
+        by = f"(called by {' or '.join(self.callers)})" if self.callers else ""
+        return " ".join(filter(None, (who, how, by)))
 
     @property
     def tree(self) -> str:
@@ -144,20 +150,35 @@ class TraceAssembler:
         )
 
     def _tree(self, ordered: list[Mapping[str, Any]]) -> tuple[Hop, ...]:
-        """Puts each hop below its caller: the latest that was still waiting when it began, and calls its service."""
+        """Puts each hop below its caller. Where several may have called, it is below the nearest hop that all of them
+        are or are below, and names them."""
         hops = [self._hop(entry) for entry in ordered]
+        above: list[int] = []  # by hop, the one that it is below; -1 for a root
+        for number in range(len(ordered)):
+            callers = self._callers(ordered, hops, number)
+            named = tuple(sorted({hops[one].service for one in callers}))
+            if len(named) > 1:
+                hops[number] = replace(hops[number], callers=named)
+            above.append(_common(callers, above) if len(named) > 1 else next(iter(callers), -1))
+
         below: dict[int, list[int]] = {}
-        for number, entry in enumerate(ordered):
-            began = _start(entry)
-            waiting = [one for one in range(number - 1, -1, -1) if began <= _end(ordered[one])]
-            known = [one for one in waiting if hops[number].service in self.callees(hops[one].service)]
-            # Without `calls` in the spec, or where a clock was off, the latest one is as good a guess as any.
-            below.setdefault(next(iter(known or waiting or ([number - 1] if number else [])), -1), []).append(number)
+        for number, parent in enumerate(above):
+            below.setdefault(parent, []).append(number)
 
         def built(number: int) -> Hop:
             return replace(hops[number], calls=tuple(map(built, below.get(number, ()))))
 
         return tuple(map(built, below.get(-1, ())))
+
+    def _callers(self, ordered: list[Mapping[str, Any]], hops: list[Hop], number: int) -> list[int]:
+        """The hops that may have called one, the latest first: those that were still waiting and call its service.
+
+        Without `calls` in the spec, or where a clock was off, it is the latest.
+        """
+        began = _start(ordered[number])
+        waiting = [one for one in range(number - 1, -1, -1) if began <= _end(ordered[one])]
+        known = [one for one in waiting if hops[number].service in self.callees(hops[one].service)]
+        return known or waiting[:1] or ([number - 1] if number else [])
 
     def _hop(self, entry: Mapping[str, Any]) -> Hop:
         service, version = self.answerer(str(entry.get("cluster") or ""), str(entry.get("upstream") or ""))
@@ -165,6 +186,19 @@ class TraceAssembler:
         if not service:  # no cluster: no route matched, or the route answers by itself
             service = "no route" if flags == "NR" else "(answered by its route)"
         return Hop(service, version, int(entry.get("status") or 0), flags)
+
+
+def _common(hops: list[int], above: list[int]) -> int:
+    """The nearest hop that each of these is or is below; -1 if there is none."""
+
+    def upwards(hop: int) -> Iterator[int]:
+        yield hop
+        while hop >= 0:
+            yield (hop := above[hop])
+
+    first, *others = hops
+    shared = set(upwards(first)).intersection(*map(upwards, others))
+    return next(one for one in upwards(first) if one in shared)
 
 
 def _start(entry: Mapping[str, Any]) -> float:

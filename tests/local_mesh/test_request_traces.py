@@ -116,6 +116,49 @@ def test_a_service_that_calls_several_is_a_tree(hops, callees, tree):
     assert found == [f"env=gray  cat.example.com/sayHello → {tree}  20 ms"]
 
 
+SHARED = {"cat": {"a", "b"}, "a": {"c"}, "b": {"c"}, "c": {"d"}}
+
+
+@pytest.mark.parametrize(
+    ("hops", "callees", "tree"),
+    [
+        (
+            [("a", 10.001, 9), ("b", 10.002, 9), ("c", 10.003, 5)],
+            SHARED,
+            "cat/gray → (a/gray, b/gray, c/gray (called by a or b))",
+        ),
+        # What such a hop calls is known again.
+        (
+            [("b", 10.001, 9), ("a", 10.002, 9), ("c", 10.003, 5), ("d", 10.004, 2)],
+            SHARED,
+            "cat/gray → (b/gray, a/gray, c/gray (called by a or b) → d/gray)",
+        ),
+        # The log leaves nothing open: only one of them was still waiting.
+        ([("a", 10.001, 2), ("b", 10.005, 9), ("c", 10.006, 2)], SHARED, "cat/gray → (a/gray, b/gray → c/gray)"),
+        # One of the two stands below the other.
+        (
+            [("a", 10.001, 9), ("c", 10.002, 5)],
+            {"cat": {"a", "c"}, "a": {"c"}},
+            "cat/gray → (a/gray, c/gray (called by a or cat))",
+        ),
+        # Two calls of one service: whichever of them it was, the caller is named.
+        ([("a", 10.001, 9), ("a", 10.002, 9), ("c", 10.003, 5)], SHARED, "cat/gray → (a/gray, a/gray → c/gray)"),
+    ],
+)
+def test_a_hop_that_several_may_have_called_names_them(hops, callees, tree):
+    found = traces(*(hop(*one) for one in hops), line(ms=20), callees=lambda service: callees.get(service, ()))
+    assert found == [f"env=gray  cat.example.com/sayHello → {tree}  20 ms"]
+
+
+def test_a_hop_that_failed_and_that_several_may_have_called():
+    failed = hop("c", 10.003, 5, status=503, flags="UH")
+    found = traces(
+        hop("a", 10.001, 9), hop("b", 10.002, 9), failed, line(ms=20), callees=lambda one: SHARED.get(one, ())
+    )
+    (shown,) = found
+    assert "c/gray 503 UH (called by a or b)" in shown
+
+
 def test_a_call_that_outlives_its_caller_is_below_it_all_the_same():
     assert traces(hop("a", 10.5, 900), line(ms=20)) == ["env=gray  cat.example.com/sayHello → cat/gray → a/gray  20 ms"]
 
