@@ -8,6 +8,7 @@ from meshconfig.cli.git_files import PREFIX, Revision, read_at
 from meshconfig.errors import InputError
 from meshconfig.groups import Group, groups_among
 from meshconfig.istio import Resources
+from meshconfig.istio.resources import opened
 from meshconfig.load import Document, load
 from meshconfig.render import render
 
@@ -105,7 +106,4 @@ def read_against(old: str, files: Sequence[str]) -> Earlier:
 
 def _manifests(document: Document) -> Manifests:
     """The resources of a document, which may be a `List`."""
-    items = document.value.get("items")
-    if str(document.kind).endswith("List") and isinstance(items, list):
-        return [one for one in items if isinstance(one, dict)]
-    return [document.value]
+    return [dict(one) for one, _ in opened(document.value) if isinstance(one, dict)]

@@ -237,14 +237,17 @@ class _Item:
 
 def _each(manifests: Iterable[Manifest | tuple[Manifest, Source]]) -> Iterator[tuple[Manifest, Source | None]]:
     for item in manifests:
-        yield from _opened(*item) if isinstance(item, tuple) else _opened(item, None)
+        yield from opened(*item) if isinstance(item, tuple) else opened(item, None)
 
 
-def _opened(manifest: Manifest, source: Source | None) -> Iterable[tuple[Manifest, Source | None]]:
+def opened(manifest: Manifest, source: Source | None = None) -> Iterator[tuple[Manifest, Source | None]]:
+    """The items of a List, which may be Lists too, as kubectl reads them; anything else as it is."""
     items = manifest.get("items") if isinstance(manifest, Mapping) else None
     if not isinstance(items, list) or not str(manifest.get("kind", "")).endswith("List"):
-        return [(manifest, source)]
-    return [(item, _Item(source, index) if source else None) for index, item in enumerate(items)]
+        yield manifest, source
+        return
+    for index, item in enumerate(items):
+        yield from opened(item, _Item(source, index) if source else None)
 
 
 def resource(manifest: Manifest, source: Source | None = None, default_namespace: str = "default") -> Resource[Any]:

@@ -231,7 +231,10 @@ def _to_other_host(index: Index, scope: Scope, request: Request, found: Calling)
         entry = next((one for one in entries if one.host == domain), None)
         if entry is not None:
             found.domain, found.service = domain, entry
-            _attach(index, scope, entry, found)
+            if entry.is_http(port):
+                _attach(index, scope, entry, found)
+            else:
+                _find_stream(index, scope, entry, request, found)
             return
         if _take(index, scope, domain, port, found):
             return

@@ -144,14 +144,15 @@ class Index:
     ) -> list[VirtualService]:
         """The VirtualServices whose `tcp` and `tls` routes apply to a Service: all those with a host that covers it.
 
+        A ServiceEntry with a wildcard also has those of the hosts that it covers.
         Source: pilot networking/core/tls.go, getConfigsForHost.
         """
-        names = [host, *covering(host, self.mesh_wildcards())]
-        return [
-            one
-            for one in in_order((o for name in names for o in self._bound(MESH).named(name)), client)
-            if imported(one)
-        ]
+        bound = self._bound(MESH)
+        names = [host, *covering(host, bound.wildcards)]
+        if is_wildcard(host):
+            names += [name for name in (*bound.exact, *bound.wildcards) if covers(host, name)]
+        found = (one for name in names for one in bound.named(name))
+        return [one for one in in_order(found, client) if imported(one)]
 
     def mesh_wildcards(self) -> Iterable[str]:
         """The wildcard hosts in the mesh."""

@@ -77,7 +77,7 @@ def by_server_name(virtual_services: Iterable[VirtualService], proxy: ProxyConte
             found += [(sni, one, match) for sni in match.sni_hosts if not reason and domain_matches(sni.lower(), name)]
     if found:
         # Of two matches with one name, pilot drops the later, as Envoy refuses it.
-        _, choice.taken, match = max(reversed(found), key=lambda one: specificity(one[0]))
+        _, choice.taken, match = max(found, key=lambda one: specificity(one[0]))
         choice.undecided += _unknown(choice.taken, (match,), proxy)
     return choice
 

@@ -221,6 +221,26 @@ class TestEmptyInput:
         (tmp_path / "in.yaml").write_text("apiVersion: v1\nkind: List\nitems: []\n")
         assert graylane("lint", tmp_path / "in.yaml")[0] == 0
 
+    @pytest.mark.parametrize("kinds", [["List"], ["List", "List"], ["List", "VirtualServiceList"], ["List"] * 4])
+    def test_lists_in_lists_are_opened_as_kubectl_does(self, graylane, tmp_path, kinds):
+        """`kubectl get … -o json`, put together with others by hand."""
+        route = {"route": [{"destination": {"host": "cat", "subset": "nowhere"}, "wieght": 1}]}
+        found = {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": {"name": "cat"},
+            "spec": {"hosts": ["cat"], "http": [route]},
+        }
+        for kind in reversed(kinds):
+            found = {"apiVersion": "v1", "kind": kind, "items": [{"kind": "ConfigMap", "apiVersion": "v1"}, found]}
+        file = tmp_path / "in.yaml"
+        file.write_text(yaml.safe_dump(found, sort_keys=False))
+        line = file.read_text()[: file.read_text().index("wieght")].count("\n") + 1
+        code, out, _ = graylane("lint", file)
+        assert code == 1
+        assert f"{file}:{line}: error GL701: spec.http[0].route[0].wieght" in out
+        assert "Istio has no kind" not in out
+
 
 HELM = (
     "a template and not YAML yet, because of {shown}: render it first, such as: helm template CHART | graylane … -f -"

@@ -179,3 +179,33 @@ def test_a_service_entry_by_tls():
     assert who(from_pod(world(entry, route), scheme="https", **asked)) == "cat"
     assert who(from_pod(world(entry, route), **asked)) == 0
     assert who(from_pod(world(entry), scheme="https", **asked)) == "api"
+
+
+def test_of_two_routes_with_one_server_name_the_first_takes_it():
+    """The later of two filter chains with equal conditions is dropped."""
+    both = in_mesh(
+        "pay", hosts=("pay",), tls=[split((one, 0), host="pay", sniHosts=["pay"]) for one in ("v1", "v2", "v1")]
+    )
+    assert who(paid(both)) == "pay/v1"
+    assert who(paid(tls("pay", subset="v2", name="a"), tls("pay", name="b"))) == "pay/v2"
+    routes = [split((one, 0), sniHosts=["b.example.com"]) for one in ("v2", "v1")]
+    assert who(at_pass(*routes, port=8443)) == "echo/v2"
+
+
+def wild(host="*.wild.test", protocol="TLS"):
+    port = {"number": 443, "name": "p", "protocol": protocol}
+    return manifest("ServiceEntry", "wild", {"hosts": [host], "ports": [port], "resolution": "NONE"})
+
+
+@pytest.mark.parametrize("hosts", [("*.wild.test",), ("a.wild.test",), ("*.a.wild.test", "a.wild.test"), ("*.test",)])
+def test_tls_routes_of_a_host_that_a_service_entrys_wildcard_covers(hosts):
+    route = in_mesh("w", hosts=hosts, tls=[split(("", 0), host="cat", sniHosts=["a.wild.test"])])
+    index = world(wild(), route)
+    assert who(from_pod(index, "a.wild.test", scheme="https", port=443)) == "cat"
+    assert who(from_pod(index, "b.wild.test", scheme="https", port=443)) == 0
+
+
+def test_a_service_entrys_wildcard_with_tcp_routes_and_with_none():
+    route = in_mesh("w", hosts=("*.wild.test",), tcp=[split(("", 0), host="cat")])
+    assert who(from_pod(world(wild(protocol="TCP"), route), "a.wild.test", port=443)) == "cat"
+    assert from_pod(world(wild()), "a.wild.test", scheme="https", port=443).outcome.host == "*.wild.test"
