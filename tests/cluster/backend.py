@@ -6,18 +6,41 @@ Any path answers `{"service", "version", "method", "path", "headers"}`. A reques
 made from here, through this Pod's own sidecar, with the headers in the JSON list of pairs `x-ask-headers`, and with
 `x-ask-host` in place of the URL's host; the answer is that of the URL, as `{"status", "body"}`, with status 0 where no
 HTTP comes back. Standard library only, so that it runs wherever Python does.
+
+A connection that begins as TLS does is answered with `NAME/VERSION` in plain bytes: it shows who got it, and needs no
+certificate. `x-ask: BYTES //ADDRESS:PORT` sends the bytes that `x-ask-bytes` has in hexadecimal digits.
 """
 
 import argparse
 import http.client
 import json
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+HANDSHAKE = b"\x16"  # the first byte of a TLS connection
+
+
+def exchange(address: str, port: int, sent: bytes) -> str:
+    """What comes back for the first bytes of a connection; empty where it is closed."""
+    try:
+        with socket.create_connection((address, port), timeout=4) as connection:
+            connection.sendall(sent)
+            return connection.recv(200).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     name = version = ""
+
+    def handle_one_request(self) -> None:
+        if self.rfile.peek(1)[:1] == HANDSHAKE:  # type: ignore[attr-defined]  # it is a BufferedReader
+            self.wfile.write(f"{self.name}/{self.version}".encode())
+            self.close_connection = True
+        else:
+            super().handle_one_request()
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -44,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def ask(self, method: str, url: str) -> dict[str, object]:
         parts = urlsplit(url)
+        if method == "BYTES":
+            text = exchange(parts.hostname or "", parts.port or 443, bytes.fromhex(self.headers["x-ask-bytes"]))
+            return {"status": 200 if text else 0, "body": text}
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
         host = self.headers.get("x-ask-host")
         try:

@@ -1,6 +1,7 @@
 """YAML as people have it: read as kubectl reads it, left out with a note, or refused with its reason and line."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -225,7 +226,7 @@ class TestEmptyInput:
     def test_lists_in_lists_are_opened_as_kubectl_does(self, graylane, tmp_path, kinds):
         """`kubectl get … -o json`, put together with others by hand."""
         route = {"route": [{"destination": {"host": "cat", "subset": "nowhere"}, "wieght": 1}]}
-        found = {
+        found: dict[str, Any] = {
             "apiVersion": "networking.istio.io/v1",
             "kind": "VirtualService",
             "metadata": {"name": "cat"},
