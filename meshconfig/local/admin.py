@@ -11,7 +11,7 @@ import httpx
 from meshconfig.errors import LocalMeshError
 from meshconfig.local.xds import Written
 
-_PATIENCE = 10.0  # seconds to wait until Envoy has loaded a file, which normally takes milliseconds
+_PATIENCE = 30.0  # seconds to wait until Envoy has loaded a file, which takes milliseconds on an idle machine
 _PAUSE = 0.005
 
 

@@ -55,6 +55,7 @@ class EnvoyProcess:
         self.listeners: dict[str, tuple[Listener, int]] = {}  # each with the wanted port, 0 for any
         self.addresses: dict[str, int] = {}  # the actual port of each listener
         self.draining: asyncio.Task[None] | None = None
+        self.opened = False  # listeners are open for a change that has not come yet
         self.lock = asyncio.Lock()
 
     async def start(self) -> asyncio.StreamReader:
@@ -90,6 +91,7 @@ class EnvoyProcess:
             if moved:
                 await self._put({**config.clusters, **self.clusters}, {**self.listeners, **moved}, new, config)
                 await asyncio.gather(*(self._listening(name, port) for name, (_, port) in moved.items()))
+            self.opened = True
 
     async def change(self, config: EnvoyConfig) -> None:
         """Switch to a configuration whose listeners are open. Returns when its routes are in use.
@@ -103,6 +105,7 @@ class EnvoyProcess:
             await self._stop_draining()
             changed = [name for name, one in self.clusters.items() if config.clusters.get(name) != one]
             await self._put({**self.clusters, **config.clusters}, self.listeners, config.listeners, config)
+            self.opened = False
             self.draining = asyncio.create_task(self._drain(config, changed))
 
     async def drained(self) -> None:
@@ -187,6 +190,8 @@ class EnvoyProcess:
         with contextlib.suppress(LocalMeshError):  # an Envoy that no longer answers is reported elsewhere
             await self._quiet(changed)
             async with self.lock:
+                if self.opened:  # the coming change may use all of it again, and removes the rest
+                    return
                 kept = {name: pair for name, pair in self.listeners.items() if name in names}
                 await self._put(dict(config.clusters), kept, (), config)
                 for one in gone:

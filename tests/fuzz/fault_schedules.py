@@ -32,7 +32,7 @@ from meshconfig.cluster.revision import RevisionStatus
 from meshconfig.rollout.state import State
 
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
-PATIENCE = 60.0  # seconds for a rollout to end
+PATIENCE = 180.0  # seconds for a rollout to end, also on a machine that is busy with other things
 TOLD = "kubectl delete leases.coordination.k8s.io graylane-pets -n demo"
 CONTINUE = "the files are written; to continue: graylane apply"
 ROUTES = ("virtualservices", "destinationrules", "gateways", "horizontalpodautoscalers")

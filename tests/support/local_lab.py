@@ -18,7 +18,7 @@ from meshconfig.local.config import EnvoyConfig
 from meshconfig.local.processes import Reaper
 from meshconfig.local.proxy import EnvoyProcess
 
-PATIENCE = 20.0  # seconds for anything that happens at all
+PATIENCE = 60.0  # seconds for anything that happens at all, also on a machine that is busy with other things
 GRAYLANE = [sys.executable, "-c", "from meshconfig.cli import main; main()"]
 
 
@@ -38,11 +38,15 @@ Headers = Sequence[tuple[str, str]]
 
 def ask(port: int, path: str = "/", headers: Headers = (), method: str = "GET") -> Reply:
     """One request on a connection of its own, with exactly these headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = _connection(port)
     try:
         return send(connection, path, headers, method)
     finally:
         connection.close()
+
+
+def _connection(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
 
 def send(connection: http.client.HTTPConnection, path: str, headers: Headers, method: str) -> Reply:
@@ -71,14 +75,21 @@ class Envoy:
         self.do(self._change(config))
 
     def ask(self, listener: str, path: str, headers: Headers = (), method: str = "GET") -> Reply:
-        port = self.proxy.addresses[listener]
-        if port not in self.connections:
-            self.connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        try:
-            return send(self.connections[port], path, headers, method)
-        except ConnectionError:  # Envoy drains a listener that was changed, and closes its idle connections
-            self.connections[port].close()
-            return send(self.connections[port], path, headers, method)
+        """Asks a listener; it tries again while nothing accepts the connection or it breaks off.
+
+        Envoy drains a listener that was changed: it closes its idle connections, and opens the new one shortly after.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            port = self.proxy.addresses[listener]
+            connection = self.connections.setdefault(port, _connection(port))
+            try:
+                return send(connection, path, headers, method)
+            except Exception as error:
+                self.connections.pop(port).close()
+                if not isinstance(error, ConnectionError) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def port_of(self, name: str) -> int:
         """The port at which the backend answers under this name."""
