@@ -3,24 +3,28 @@
 Where Hypothesis draws the inputs, the test is run again and again with new ones. What once failed is tried first.
 
 GRAYLANE_FUZZ_SECONDS: the time for all tests of this process; 0 tries only what once failed.
-GRAYLANE_FUZZ_STORE: a folder for what failed. GRAYLANE_FUZZ_REPORT: a file for the figures, as JSON.
+GRAYLANE_FUZZ_STORE: a folder for what failed. GRAYLANE_FUZZ_REPORT: a folder for the figures, as JSON, and for what
+failed as soon as it has failed.
 """
 
 import json
 import os
 import resource
 import time
+import traceback
 from pathlib import Path
 
 import hypothesis.internal.conjecture.engine as engine
 import pytest
 from fuzzing import CLOCK
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.core import failure_exceptions_to_catch
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.errors import FlakyStrategyDefinition
 
 SECONDS = float(os.environ["GRAYLANE_FUZZ_SECONDS"])
 STORE = Path(os.environ["GRAYLANE_FUZZ_STORE"])
+REPORT = Path(os.environ["GRAYLANE_FUZZ_REPORT"])
 SHRINK = 60  # seconds; Hypothesis takes 300, in which the other tests would wait
 AGAIN = (Phase.explicit, Phase.reuse, Phase.shrink)
 spent = 0.0
@@ -70,20 +74,28 @@ def pytest_pyfunc_call(pyfuncitem):
 
 def _counted(test):
     def counted(*args, **kwargs):
-        global failed
         if CLOCK.over and SECONDS and not failed:  # what has failed is shrunk to its end
             raise Over
         CLOCK.inputs += 1
         try:
             return test(*args, **kwargs)
-        except Exception as error:
-            failed |= type(error).__module__.partition(".")[0] != "hypothesis"
+        except failure_exceptions_to_catch() as error:
+            if type(error).__module__.partition(".")[0] != "hypothesis":
+                _has_failed(error)
             raise
 
     return counted
 
 
+def _has_failed(error):
+    global failed
+    if not failed:
+        lines = traceback.format_exception(error, limit=-6)  # of the innermost calls
+        (REPORT / "finding").write_text("".join(lines), errors="replace")
+    failed = True
+
+
 def pytest_sessionfinish():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     figures = {"inputs": CLOCK.inputs, "seconds": spent, "megabytes": peak}
-    Path(os.environ["GRAYLANE_FUZZ_REPORT"]).write_text(json.dumps(figures))
+    (REPORT / "report.json").write_text(json.dumps(figures))

@@ -3,8 +3,10 @@
 Their sleeps are a hundredth as long, so that retries take no time; other clocks are left alone.
 """
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 FASTER = 100
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent has ended
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def _serve():
 
 
 def _run(job, main):
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a runner would go on for ever
     folder = Path(job["folder"])
     for number, name in ((0, None), (1, "out"), (2, "err")):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if name else os.O_RDONLY

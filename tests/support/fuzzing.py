@@ -46,7 +46,7 @@ def fuzz(test):
             rng = Random(number)
             try:
                 test(rng)
-            except Exception as error:
+            except (Exception, pytest.fail.Exception) as error:
                 made = error.__traceback__.tb_next.tb_frame.f_locals
                 shown = {name: value for name, value in made.items() if value is not rng}
                 error.add_note(f"{test.__name__}(Random({number})) had {shown}")
