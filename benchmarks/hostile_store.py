@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fake_api import FakeApi, api_server, deployment, service
 from rollout_world import GROUP, Run, group, rollout
 
-from meshconfig.bounded import DEPTH, UNPACKED, VALUES
+from meshconfig.bounded import DEPTH, UNPACKED, VALUES, pack
 from meshconfig.cluster import revision, rollouts
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.revision import MOST, Parts, Revision, RevisionStatus, document
@@ -31,6 +32,8 @@ from meshconfig.cluster.rollouts import Standing, Stored
 
 LIMIT = 200  # MB
 COUNT = 10  # revisions, and rollouts
+MANY, LARGE = 2_000, 100  # revisions and rollouts of a store that has many, and of one whose objects are large, too
+SERVICES = 1_000  # of each group that a rollout of the store "valid groups" began from
 NOWHERE = "http://127.0.0.1:1"
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,7 +76,6 @@ def many_keys(number: int) -> list[Key]:
 SPEC = document(group())
 # What each revision has, by its number.
 STORES: Mapping[str, Callable[[int], Revision]] = {
-    "empty": lambda number: with_spec(number, SPEC),
     "mappings in each other": lambda number: with_spec(number, padded(SPEC, nested(VALUES - 1000))),
     "as many bytes": lambda number: with_spec(number, padded(SPEC, '"' + "x" * (UNPACKED - len(SPEC) - 20) + '"')),
     "as many resources": lambda number: with_spec(number, SPEC, many_keys(number)),
@@ -90,25 +92,75 @@ def everything(number: int) -> Revision:
     return replace(most, parts=most.parts._replace(spec=spec, changed=changed))
 
 
-def stored_rollouts(packed: bytes) -> list[dict[str, Any]]:
-    """Active rollouts: their groups are as large as is let through, and their logs fill their ConfigMaps."""
+def spec_of(group_name: str, services: int) -> bytes:
+    """A group that is valid, with so many services beside its own."""
+    value = json.loads(SPEC)
+    value["metadata"]["name"] = group_name
+    versions = {version: {"labels": {"v": version}} for version in ("prod", "gray")}
+    for number in range(services):
+        value["spec"]["services"][f"s{number}"] = {"host": f"s{number}", "port": 9001, "versions": versions}
+    return json.dumps(value).encode()
+
+
+def stored_rollout(number: int, packed: bytes, standing: Standing, *, group_name: str = "pets", log: int = 1) -> Stored:
+    """A rollout that has begun, from a group that is packed. `log`: bytes, as many as there is room for at most."""
     state = json.loads(Run(rollout([{"weight": 10}, {"pause": {}}, {"weight": 100}])).start().state.to_json())
-    found = []
-    for number in range(COUNT):
-        named = {**state["rollout"], "metadata": {**state["rollout"]["metadata"], "name": f"r{number}"}}
-        entry = {**state["log"][-1], "why": ""}
-        count = (rollouts.LARGEST - len(packed) - 20_000) // (len(json.dumps(entry)) + 5)
-        first = entry["number"]
-        log = [*state["log"], *({**entry, "number": first + more} for more in range(1, count))]
-        text = json.dumps({**state, "rollout": named, "log": log})
-        found.append(rollouts.manifest(Stored("demo", f"r{number}", "pets", Standing.ACTIVE, text, {}, packed)))
-    return found
+    named = {**state["rollout"], "metadata": {**state["rollout"]["metadata"], "name": f"r{number}"}}
+    named["spec"] = {**named["spec"], "group": group_name}
+    entry = {**state["log"][-1], "why": ""}
+    count = min(log, rollouts.LARGEST - len(packed) - 20_000) // (len(json.dumps(entry)) + 5)
+    more = ({**entry, "number": entry["number"] + one} for one in range(1, count))
+    text = json.dumps({**state, "rollout": named, "log": [*state["log"], *more]})
+    return Stored("demo", f"r{number}", group_name, standing, text, {}, packed)
 
 
-def contents(store: str, make: Callable[[int], Revision]) -> list[dict[str, Any]]:
+def full(make: Callable[[int], Revision]) -> list[dict[str, Any]]:
+    """Ten revisions, and active rollouts whose groups are as large as is let through and whose logs fill their
+    ConfigMaps."""
     made = [make(number) for number in range(1, COUNT + 1)]
-    rest = [] if store == "empty" else stored_rollouts(made[0].parts.spec)
-    return [*map(revision.manifest, made), *rest]
+    packed = made[0].parts.spec
+    active = [stored_rollout(number, packed, Standing.ACTIVE, log=rollouts.LARGEST) for number in range(COUNT)]
+    return [*map(revision.manifest, made), *map(rollouts.manifest, active)]
+
+
+def empty() -> list[dict[str, Any]]:
+    return [revision.manifest(with_spec(number, SPEC)) for number in range(1, COUNT + 1)]
+
+
+def valid_groups() -> list[dict[str, Any]]:
+    """Active rollouts of groups that a runner compiles and plans."""
+    active = [
+        stored_rollout(number, pack(spec_of(f"pets{number}", SERVICES)), Standing.ACTIVE, group_name=f"pets{number}")
+        for number in range(COUNT)
+    ]
+    return [*empty(), *map(rollouts.manifest, active)]
+
+
+def many() -> list[dict[str, Any]]:
+    """Small objects, half of the rollouts active."""
+    revisions = [with_spec(number, SPEC) for number in range(1, MANY + 1)]
+    stored = [
+        stored_rollout(number, pack(SPEC), (Standing.ACTIVE, Standing.ENDED)[number % 2]) for number in range(MANY)
+    ]
+    return [*map(revision.manifest, revisions), *map(rollouts.manifest, stored)]
+
+
+def many_and_large() -> list[dict[str, Any]]:
+    """Objects that fill their ConfigMaps, of bytes that cannot be packed."""
+    noise = '"' + os.urandom(420_000).hex() + '"'
+    revisions = [with_spec(number, padded(SPEC, noise)) for number in range(1, LARGE + 1)]
+    stored = [stored_rollout(number, pack(SPEC), Standing.ACTIVE, log=rollouts.LARGEST) for number in range(LARGE)]
+    return [*map(revision.manifest, revisions), *map(rollouts.manifest, stored)]
+
+
+CONTENTS: Mapping[str, Callable[[], list[dict[str, Any]]]] = {
+    "empty": empty,
+    **{name: partial(full, make) for name, make in STORES.items()},
+    "all of it": lambda: full(everything),
+    f"{SERVICES} services in each group": valid_groups,
+    f"{MANY} of each": many,
+    f"{LARGE} of each, full": many_and_large,
+}
 
 
 def fill(api: FakeApi, stored: Iterable[dict[str, Any]]) -> None:
@@ -149,14 +201,14 @@ def main() -> int:
             "rollout list": (("rollout", "list", "-n", "demo"), 0),
             "rollout run": (("rollout", "run", "-n", "demo", *NOW), WATCHED),
         }
-        print(f"{'peak MB of resident memory':28}", *(f"{one:>13}" for one in commands))
-        for store, make in {**STORES, "all of it": everything}.items():
-            peaks, stored = [], contents(store, make)
+        print(f"{'peak MB of resident memory':30}", *(f"{one:>13}" for one in commands))
+        for store, make in CONTENTS.items():
+            peaks, stored = [], make()
             for arguments, seconds in commands.values():
                 fill(api, stored)
                 peaks.append(peak(*arguments, seconds=seconds)[0])
             worst = max(worst, *peaks)
-            print(f"{store:28}", *(f"{one:13}" for one in peaks), flush=True)
+            print(f"{store:30}", *(f"{one:13}" for one in peaks), flush=True)
     print(f"the most is {worst} MB; the limit is {LIMIT} MB")
     return int(worst > LIMIT)
 

@@ -8,7 +8,9 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from heapq import heappop, heappush
+from itertools import count
+from typing import IO, Any, Generic, NoReturn, TypeVar
 
 UNPACKED = 8 << 20  # bytes of a gzip member once unpacked; the spec of 10,000 services has half of that
 VALUES = 250_000  # of a JSON text; the spec of 10,000 services has 140,000. In Python, each takes many times its bytes
@@ -17,12 +19,15 @@ DEPTH = 100  # of lists and mappings in each other; a spec has a dozen
 FILE_BYTES = 64 << 20
 FILE_VALUES = 2_000_000
 FILE_DOCUMENTS = 100_000
+KEPT = 12 << 20  # bytes of stored objects that a command keeps at a time: a dozen that fill their ConfigMaps
 GZIP = 31  # zlib's `wbits` for one gzip member with its header and checksum
 
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^][{}"]+', re.DOTALL)
 
-
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+T = TypeVar("T")
 
 
 def clip(text: str, limit: int) -> str:
@@ -83,6 +88,38 @@ def decode(data: bytes) -> Any:
     if _SURROGATE.search(data):
         json.dumps(found, ensure_ascii=False).encode()  # half of a pair is no character: UnicodeEncodeError
     return found
+
+
+class Highest(Generic[T]):
+    """Of any number of items, those of the highest ranks, as many as fit into a number of bytes; at least one.
+
+    Parameters:
+        most: bytes.
+    """
+
+    def __init__(self, most: int = KEPT) -> None:
+        self._most, self._size = most, 0
+        self._number = count()
+        self._heap: list[tuple[Any, int, int, T]] = []
+        self.omitted = 0  # items that did not fit
+        self.next: T | None = None  # of these, the one of the highest rank
+
+    def add(self, rank: Any, size: int, item: T) -> None:
+        """
+        Parameters:
+            rank: can be compared with that of the others.
+        """
+        heappush(self._heap, (rank, next(self._number), size, item))
+        self._size += size
+        while self._size > self._most and len(self._heap) > 1:
+            _, _, size, self.next = heappop(self._heap)
+            self._size -= size
+            self.omitted += 1
+
+    @property
+    def items(self) -> list[T]:
+        """By their ranks; of the same rank, in the order in which they came."""
+        return [one[3] for one in sorted(self._heap, key=lambda one: one[:2])]
 
 
 @dataclass(slots=True)

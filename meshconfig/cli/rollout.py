@@ -1,10 +1,11 @@
 """`graylane rollout`: start, watch, decide on and run rollouts, which replace a version step by step."""
 
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -23,14 +24,14 @@ from meshconfig.cli.common import (
 )
 from meshconfig.cli.rollout_decide import By, Name, Note
 from meshconfig.cli.rollout_files import Written, rollouts
-from meshconfig.cli.rollout_show import RolloutView, name, shown, table
+from meshconfig.cli.rollout_show import RolloutView, Row, name, row, shown, table
 from meshconfig.cli.watch import View, follow
 from meshconfig.errors import ClusterError, GraylaneError, InputError
 from meshconfig.groups import GROUP, check_kind, groups
 from meshconfig.load import Document
 from meshconfig.printable import say, say_json
 from meshconfig.rollout.actions import changed_by
-from meshconfig.rollout.state import Phase
+from meshconfig.rollout.state import Phase, State
 from meshconfig.rollout.status import status as as_json
 from meshconfig.spec import LaneGroup
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
 LATEST = 8  # entries of the log that --watch shows on a screen
 BAD = (Phase.DEGRADED, Phase.ABORTED, Phase.ROLLED_BACK)
 LISTED = ("name", "group", "phase", "stage", "step", "steps", "weights", "since", "why")
+LINE = 2_000  # bytes that a line of the table takes in memory
 
 app = typer.Typer(
     help="Move services from an old to a new version step by step, with pauses and metrics.", no_args_is_help=True
@@ -198,11 +200,21 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
     client = connect(context)
     with needs("mesh"):
         from meshconfig.rollout import store
-    found = [one.state for one in store.records(client, namespace, wrong=_unreadable)]
+
+    def take(state: State) -> tuple[int, tuple[Row, dict[str, Any]]]:
+        values = as_json(state)
+        listed = {key: values[key] for key in LISTED}
+        return len(json.dumps(listed)) + LINE, (row(state), listed)
+
+    found = store.newest(client, namespace, take)
+    for error in found.unreadable:
+        _unreadable(error)
+    if count := found.kept.omitted:
+        say(f"graylane: {count} older rollouts are left out: all of them are too many for one list", error=True)
     if output is Output.JSON:
-        say_json([{key: as_json(state)[key] for key in LISTED} for state in found])
-    elif found:
-        stdout().print(table(found))
+        say_json([listed for _, listed in found.kept.items])
+    elif found.kept.items:
+        stdout().print(table([line for line, _ in found.kept.items]))
     else:
         stderr().print(f"namespace {namespace} has no rollouts")
 

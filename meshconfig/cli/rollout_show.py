@@ -63,21 +63,27 @@ def name(state: State) -> str:
     return f"rollout {state.rollout.metadata.namespace}/{state.name}"
 
 
-def table(states: Sequence[State]) -> Table:
+Row = tuple[RenderableType, ...]
+
+
+def table(rows: Sequence[Row]) -> Table:
     """A table with one line per rollout."""
     found = Table(box=None, pad_edge=False)
     for column in ("rollout", "group", "phase", "stage", "step"):
         found.add_column(column)
     found.add_column("weight", justify="right")
     found.add_column("since")
-    for state in states:
-        steps = state.rollout.spec.steps
-        step = f"{min(state.step + 1, len(steps))}/{len(steps)}"
-        phase = Text(state.phase, STYLES[state.phase])
-        found.add_row(
-            state.name, state.rollout.spec.group, phase, state.stage, step, f"{state.applied} %", when(state.since)
-        )
+    for row in rows:
+        found.add_row(*row)
     return found
+
+
+def row(state: State) -> Row:
+    """A rollout's line in `table`."""
+    steps = state.rollout.spec.steps
+    step = f"{min(state.step + 1, len(steps))}/{len(steps)}"
+    phase = Text(state.phase, STYLES[state.phase])
+    return state.name, state.rollout.spec.group, phase, state.stage, step, f"{state.applied} %", when(state.since)
 
 
 def _head(state: State) -> Iterator[Text]:

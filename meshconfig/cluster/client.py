@@ -6,7 +6,7 @@ Source: Kubernetes API concepts (server-side apply, Status), https://kubernetes.
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import Any, TypeVar
@@ -29,6 +29,10 @@ from meshconfig.exchange.urls import shown_url
 
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
 APPLY = "application/apply-patch+yaml"
+PAGE = 500  # resources in one answer of a list, as kubectl asks for them
+PAGES = 10_000  # of one list
+GONE = 410  # a list's next page is asked for, and the server does not have its moment any more
+RESTARTS = 3  # of a list, for that reason
 PROXY = "/proxy/"  # in a path that leads to a Pod
 # Paths whose answer is an object: of one, of a Namespace, and of a kind if something is created there.
 _OBJECT = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+(/[^/]+/[^/]+)?")
@@ -234,15 +238,63 @@ class Client:
         The server leaves `kind` and `apiVersion` out of a list's items. They are added here, so that an item equals
         what GET returns for it.
         """
-        query = {"labelSelector": selector} if selector else None
-        found = self.get(collection(kind, namespace, istio_api), query)
-        if found is None:  # the cluster does not have this kind, such as an Istio API version that it does not serve
-            return []
-        if not ("apiVersion" in found and isinstance(found.get("items"), list | None)):
+        return self.read_into(list, list.append, kind, namespace, selector, istio_api=istio_api)
+
+    def read_into(
+        self,
+        new: Callable[[], T],
+        add: Callable[[T, Manifest], object],
+        kind: str,
+        namespace: str,
+        selector: str = "",
+        *,
+        page: int = PAGE,
+        istio_api: str = "v1",
+    ) -> T:
+        """Read the same resources page by page. What `add` does not keep of a page is not kept in memory.
+
+        A list that takes longer than the server keeps its moment is 410 Gone. It is then read from its beginning.
+
+        Parameters:
+            new: makes what the resources are added to; it is called again where the list is read again.
+            page: resources in one answer, at most.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+        """
+        for left in reversed(range(RESTARTS + 1)):
+            found = new()
+            try:
+                for one in self._items(kind, collection(kind, namespace, istio_api), selector, page):
+                    add(found, one)
+            except ApiError as error:
+                if error.status != GONE or not left:
+                    raise
+            else:
+                break
+        return found
+
+    def _items(self, kind: str, where: str, selector: str, page: int) -> Iterator[Manifest]:
+        query = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
+        for _ in range(PAGES):
+            found = self.get(where, query)
+            if (
+                found is None
+            ):  # the cluster does not have this kind, such as an Istio API version that it does not serve
+                return
+            yield from self._listed(kind, found)
+            after = _text((found.get("metadata") or {}).get("continue"))
+            if not after:
+                return
+            query["continue"] = after
+        raise self._no_api_server(f"a list of {kind} that does not end")
+
+    def _listed(self, kind: str, found: dict[str, Any]) -> Iterator[Manifest]:
+        items = found.get("items") or []
+        if not ("apiVersion" in found and isinstance(items, list) and isinstance(found.get("metadata") or {}, dict)):
             raise self._no_api_server(repr(json.dumps(found)[:40]))
-        if not all(isinstance(item, dict) and _is_object(item) for item in found.get("items") or ()):
+        if not all(isinstance(item, dict) and _is_object(item) for item in items):
             raise self._no_api_server(f"a list of {kind} whose items are no objects")
-        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found.get("items") or ()]
+        return ({"apiVersion": found["apiVersion"], "kind": kind, **item} for item in items)
 
 
 _NO_JSON = object()

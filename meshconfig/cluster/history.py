@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
+from meshconfig.bounded import KEPT, Highest
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lease import operator, process
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError
@@ -57,6 +59,9 @@ __all__ = [
 _OURS = f"{MANAGED_BY}=graylane,{REVISION}"
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _ATTEMPTS = 10
+PAGE = 12  # ConfigMaps in one answer; each has up to a megabyte, and a group has KEEP revisions and a running one
+MOST_ERRORS = 100  # revisions that cannot be read, and are told one by one
+OVERHEAD = 2_000  # bytes of a revision in memory, beside its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +99,39 @@ class Past:
 
 
 def read(client: Client, namespace: str, group: str) -> Past:
-    """The history of a group. Makes one API call."""
-    found, unreadable = [], []
-    for one in client.list_resources("ConfigMap", namespace, f"{_OURS},{GROUP}={group}"):
+    """The history of a group. Makes one API call for a dozen revisions."""
+    new = partial(_Found, group)
+    found = client.read_into(new, _Found.add, "ConfigMap", namespace, f"{_OURS},{GROUP}={group}", page=PAGE)
+    return Past(namespace, group, tuple(found.revisions.items), tuple(found.errors()))
+
+
+@dataclass
+class _Found:
+    """The newest revisions, and the newest that cannot be read. Somebody may have stored any number of them."""
+
+    group: str
+    revisions: Highest[Revision] = field(default_factory=Highest)
+    unreadable: Highest[UnreadableError] = field(default_factory=lambda: Highest(MOST_ERRORS))
+
+    def add(self, config_map: Manifest) -> None:
         try:
-            found.append(parse(one))
+            one = parse(config_map)
         except UnreadableError as error:
-            unreadable.append(error.alone())
-    return Past(namespace, group, tuple(sorted(found, key=lambda one: one.number)), tuple(unreadable))
+            self.unreadable.add(number_in(error.key.name, self.group), 1, error.alone())
+        else:
+            self.revisions.add(one.number, one.parts.size + OVERHEAD, one)
+
+    def errors(self) -> list[UnreadableError]:
+        """One for each, and one for all that are left out."""
+        found = self.unreadable.items
+        if count := self.unreadable.omitted:
+            found[0] = UnreadableError(found[0].key, "revision", f"nor can {count} others")
+        if left_out := self.revisions.next:
+            said = (
+                f"{self.revisions.omitted} are left out, because they have more than {KEPT >> 20} MiB with newer ones"
+            )
+            found.append(UnreadableError(left_out.key, "revision", said))
+        return found
 
 
 def revisions(client: Client, namespace: str, group: str) -> list[Revision]:
@@ -110,9 +140,18 @@ def revisions(client: Client, namespace: str, group: str) -> list[Revision]:
 
 
 def groups(client: Client, namespace: str) -> list[str]:
-    """The groups with revisions in a namespace. Makes one API call."""
-    labels = (one["metadata"].get("labels") or {} for one in client.list_resources("ConfigMap", namespace, _OURS))
-    return sorted({one[GROUP] for one in labels if GROUP in one})
+    """The groups with revisions in a namespace. Makes one API call for a dozen revisions."""
+
+    def add(found: set[str], config_map: Manifest) -> None:
+        labels = config_map["metadata"].get("labels") or {}
+        if GROUP in labels:
+            found.add(labels[GROUP])
+
+    def new() -> set[str]:
+        return set()
+
+    found = client.read_into(new, add, "ConfigMap", namespace, _OURS, page=PAGE)
+    return sorted(found)
 
 
 def begin(

@@ -8,8 +8,9 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
-from meshconfig.bounded import decode, unpack
+from meshconfig.bounded import Highest, decode, unpack
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.cluster.paths import collection, path
@@ -17,7 +18,11 @@ from meshconfig.render import GROUP, MANAGED_BY
 
 ROLLOUT = "graylane.dev/rollout"  # label: its standing
 PREFIX = "graylane-rollout."
+PAGE = 12  # ConfigMaps in one answer; each has up to a megabyte
 LARGEST = 1_040_000  # bytes of all values of a rollout; a ConfigMap takes 1 MiB
+
+T = TypeVar("T")
+C = TypeVar("C")
 
 
 class Standing(StrEnum):
@@ -71,29 +76,88 @@ def read(client: Client, namespace: str, name: str) -> Stored | None:
     return parse(found) if found else None
 
 
-def stored(
+def each(
     client: Client,
     namespace: str,
+    take: Callable[[Stored], T],
     *,
     group: str = "",
     standing: Iterable[Standing] = Standing,
-    wrong: Callable[[UnreadableError], None] | None = None,
-) -> list[Stored]:
-    """All rollouts of a namespace, or of one group. Makes one API call.
+    memo: dict[tuple[str, str], T | UnreadableError] | None = None,
+) -> list[T | UnreadableError]:
+    """What `take` gives of each rollout of a namespace, or of one group. Makes one API call for a dozen rollouts.
+
+    A rollout fills up to a megabyte, and somebody may have stored any number of them. So they are read in pages, and
+    what `take` does not keep is not kept.
 
     Parameters:
-        wrong: called with the error of each rollout that cannot be read; without it the error is raised.
+        take: may raise UnreadableError, too.
+        memo: what the last call gave, by name and resourceVersion: what was not written since is not parsed again.
+
+    Returns:
+        In place of a rollout that cannot be read: its error.
     """
-    selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
-    found = []
-    for one in client.list_resources("ConfigMap", namespace, selector):
-        try:
-            found.append(parse(one))
-        except UnreadableError as error:
-            if wrong is None:
-                raise
-            wrong(error.alone())
+    known = memo or {}
+    now: dict[tuple[str, str], T | UnreadableError] = {}
+
+    def add(found: list[T | UnreadableError], config_map: Manifest) -> None:
+        metadata = config_map["metadata"]
+        version = metadata["name"], metadata.get("resourceVersion", "")
+        now[version] = known[version] if version in known else _taken(config_map, take)
+        found.append(now[version])
+
+    found = _read(client, namespace, list[T | UnreadableError], add, group, standing)
+    if memo is not None:
+        memo.clear()
+        memo.update(now)
     return found
+
+
+@dataclass
+class Found(Generic[T]):
+    """The rollouts of the highest ranks that fit into the memory for them, and what cannot be read."""
+
+    kept: Highest[T] = field(default_factory=Highest)
+    unreadable: list[UnreadableError] = field(default_factory=list)
+
+
+def highest(
+    client: Client,
+    namespace: str,
+    take: Callable[[Stored], tuple[Any, int, T]],
+    *,
+    group: str = "",
+    standing: Iterable[Standing] = Standing,
+) -> Found[T]:
+    """As `each`, where `take` keeps much: it gives a rank and a number of bytes as well, as for `Highest.add`."""
+
+    def add(found: Found[T], config_map: Manifest) -> None:
+        one = _taken(config_map, take)
+        if isinstance(one, UnreadableError):
+            found.unreadable.append(one)
+        else:
+            found.kept.add(*one)
+
+    return _read(client, namespace, Found[T], add, group, standing)
+
+
+def _taken(config_map: Manifest, take: Callable[[Stored], T]) -> T | UnreadableError:
+    try:
+        return take(parse(config_map))
+    except UnreadableError as error:
+        return error.alone()
+
+
+def _read(
+    client: Client,
+    namespace: str,
+    new: Callable[[], C],
+    add: Callable[[C, Manifest], object],
+    group: str,
+    standing: Iterable[Standing],
+) -> C:
+    selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
+    return client.read_into(new, add, "ConfigMap", namespace, selector, page=PAGE)
 
 
 def write(client: Client, one: Stored) -> Stored:

@@ -1,5 +1,6 @@
 """The stored state of a rollout. It is all that a runner needs to go on. Frozen; to JSON and back without loss."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ from meshconfig.spec.rollout import MOST_PODS, Percent, Rollout, RolloutStep
 KEPT = 200  # entries of the log: the state is one ConfigMap, which holds about a megabyte
 LONGEST_WHY, LONGEST_WHO = 1000, 200  # bytes
 MOST_ENTRIES = 500  # of a log; a rollout of twenty steps writes a hundred
+LONG = 64 << 10  # characters of a state as JSON; a shorter one has no long log
 Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON's numbers hold exactly
 
 
@@ -195,9 +197,16 @@ class State(Frozen):
             raise UnreadableStateError(f"stored state of a rollout: {where}{first['msg']}") from None
 
 
-def recent(state: State) -> State:
-    """The state with the newest entries of its log alone. A log may fill a ConfigMap, and many of these the memory."""
-    return state if len(state.log) <= MOST_ENTRIES else state.model_copy(update={"log": state.log[-MOST_ENTRIES:]})
+def recent(text: str) -> str:
+    """A state as JSON with the newest entries of its log alone: a log may fill a ConfigMap, and takes thirty times its
+    bytes as entries."""
+    if len(text) <= LONG:
+        return text
+    value = json.loads(text)
+    log = value.get("log") if isinstance(value, dict) else None
+    if isinstance(log, list) and len(log) > MOST_ENTRIES:
+        return json.dumps({**value, "log": log[-MOST_ENTRIES:]})
+    return text
 
 
 def trimmed(state: State) -> Iterator[State]:

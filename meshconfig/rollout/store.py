@@ -9,21 +9,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TypeVar
 
 from meshconfig.bounded import one_line, pack
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.cluster.revision import document
-from meshconfig.cluster.rollouts import Standing, Stored
-from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
+from meshconfig.cluster.rollouts import UNFINISHED, Standing, Stored
+from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import resume, step
+from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.state import State, recent, trimmed
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
 
 ATTEMPTS = 20
+OVERHEAD = 20_000  # bytes of a record in memory, beside its texts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Record:
         return self.stored.group
 
     @property
+    def weight(self) -> int:
+        """What it takes to work on it: the bytes of its group, as JSON, and a part of those of its state."""
+        return weight(self.stored)
+
+    @property
     def services(self) -> frozenset[str]:
         return frozenset(self.state.rollout.spec.services)
 
@@ -60,6 +70,10 @@ class Record:
     def age(self) -> tuple[datetime, str]:
         """Sorts rollouts: the oldest comes first."""
         return self.state.begun, self.name
+
+
+def weight(one: Stored) -> int:
+    return len(one.base) + len(one.state) // 10  # of a state, only the newest entries of its log are kept
 
 
 def now() -> datetime:
@@ -83,7 +97,8 @@ def known(client: Client, namespace: str, name: str) -> Record:
     """
     if found := read(client, namespace, name):
         return found
-    there = [one.name for one in rollouts.stored(client, namespace, wrong=lambda error: None)]
+    names = rollouts.each(client, namespace, lambda one: one.name)
+    there = [one for one in names if isinstance(one, str)]
     hint = nearest(name, there) if there else "; none was ever started there"
     raise InputError.at("graylane", f"namespace {namespace} has no rollout {name}{hint}")
 
@@ -96,20 +111,61 @@ def records(
     standing: Iterable[Standing] = Standing,
     wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Record]:
-    """The oldest first. One call.
+    """The oldest first, as many as fit into the memory for them. One call for a dozen rollouts.
 
     Parameters:
         wrong: gets the error of each one that cannot be read; without it the error is raised.
     """
-    found = []
-    for one in rollouts.stored(client, namespace, group=group, standing=standing, wrong=wrong):
-        try:
-            found.append(_record(one))
-        except UnreadableError as error:
-            if wrong is None:
-                raise
-            wrong(error.alone())
-    return sorted(found, key=lambda one: one.age)
+
+    def take(one: Stored) -> tuple[float, int, Record]:
+        record = _record(one)
+        return -record.state.begun.timestamp(), len(one.state) + len(one.packed) + OVERHEAD, record
+
+    found = rollouts.highest(client, namespace, take, group=group, standing=standing)
+    for error in found.unreadable:
+        if wrong is None:
+            raise error
+        wrong(error)
+    return sorted(found.kept.items, key=lambda one: one.age)
+
+
+def newest(client: Client, namespace: str, take: Callable[[State], tuple[int, T]]) -> rollouts.Found[T]:
+    """What `take` gives of each rollout, with its bytes, the oldest first: of the newest that fit into the memory for
+    them. One call for a dozen rollouts."""
+
+    def ranked(one: Stored) -> tuple[tuple[datetime, str], int, T]:
+        record = _record(one)
+        return (record.age, *take(record.state))
+
+    return rollouts.highest(client, namespace, ranked)
+
+
+def overviews(
+    client: Client, namespace: str, memo: dict[tuple[str, str], Overview | UnreadableError]
+) -> list[Overview | UnreadableError]:
+    """The rollouts that a runner has something to do for. One call for a dozen rollouts.
+
+    Parameters:
+        memo: of the last call; only what was written since is parsed.
+    """
+    return rollouts.each(client, namespace, _overview, standing=UNFINISHED, memo=memo)
+
+
+def _overview(one: Stored) -> Overview:
+    return Overview.of(_record(one).state, weight(one))
+
+
+def turn(client: Client, namespace: str, name: str) -> int | None:
+    """The turn of a rollout; None where there is no such rollout. One call.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    found = rollouts.read(client, namespace, name)
+    try:
+        return State.from_json(recent(found.state)).turn if found else None
+    except GraylaneError as error:
+        raise UnreadableError(rollouts.key(namespace, name), "rollout", one_line(str(error))) from None
 
 
 def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
@@ -206,7 +262,7 @@ def _stored(state: State, packed: bytes) -> Stored:
 def _record(one: Stored) -> Record:
     """A rollout whose parts can all be read. Its group is read again when it is asked for, and not kept till then."""
     try:
-        record = Record(one, recent(State.from_json(one.state)))
+        record = Record(one, State.from_json(recent(one.state)))
         # What the state asks for is looked at here, because a state that somebody edited may contradict itself.
         resume(record.state)
         _ = Record(one, record.state).base

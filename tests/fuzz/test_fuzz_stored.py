@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import WORDS, as_json, mutated_values
 from rollout_world import GROUP, Run, group, rollout
+from stand_in import Listing
 
 from meshconfig.bounded import pack as zipped
 from meshconfig.cluster import history, lease, lock, revision, rollouts
@@ -103,7 +104,8 @@ def test_a_revision_counts_for_its_own_group_or_not_at_all(config_map):
 
 @given(st.lists(revisions(), max_size=4))
 def test_a_history_is_the_revisions_that_can_be_read(config_maps):
-    client: Any = SimpleNamespace(list_resources=lambda *asked: config_maps)
+    client = Listing()
+    client.list_resources = lambda *asked: config_maps
     past = history.read(client, "demo", "pets")
     assert len(past.revisions) + len(past.unreadable) == len(config_maps)
     assert past.number >= 0

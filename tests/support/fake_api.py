@@ -46,6 +46,7 @@ class FakeApi:
         self.past = deque(
             maxlen=1
         )  # `objects` as they were before the last few writes; `in_the_past` needs a longer one
+        self.expired = 0  # so many times, the rest of a list has expired when it is asked for
         self.url = ""
 
     def kubeconfig(self, folder):
@@ -84,7 +85,7 @@ class FakeApi:
             if fixed := _fixed(method, parts.path, body):
                 return fixed
             if method == "GET" and (found := EVERYWHERE.fullmatch(parts.path)):
-                return self._list((found["plural"], None), query.get("labelSelector", ""), found["api"])
+                return self._list((found["plural"], None), query, found["api"])
             found = PATH.fullmatch(parts.path)
             if not found:
                 raise RefusedError(404, "NotFound", f"nothing at {parts.path}")
@@ -94,7 +95,7 @@ class FakeApi:
         key = (place["plural"], place["space"], place["name"])
         match method, bool(place["name"]), place["sub"]:
             case "GET", False, _:
-                return self._list(key, query.get("labelSelector", ""), place["api"])
+                return self._list(key, query, place["api"])
             case "POST", False, _:
                 key = (*key[:2], body["metadata"]["name"])
                 if key in self.objects:
@@ -134,13 +135,24 @@ class FakeApi:
             raise RefusedError(404, "NotFound", f"{key[0]} {key[2]} not found")
         return self.objects[key]
 
-    def _list(self, key, selector, api):
-        items = [
-            {name: part for name, part in one.items() if name not in ("kind", "apiVersion")}
-            for (plural, space, _), one in sorted(self.objects.items())
-            if plural == key[0] and key[1] in (None, space) and _selected(one["metadata"].get("labels") or {}, selector)
+    def _list(self, key, query, api):
+        """A page of `limit` items behind the one that `continue` names. A list that has expired is 410."""
+        selector, after = query.get("labelSelector", ""), query.get("continue", "")
+        if after and self.expired:
+            self.expired -= 1
+            raise RefusedError(410, "Expired", "The provided continue parameter is too old")
+        found = [
+            (place, one)
+            for place, one in sorted(self.objects.items())
+            if place[0] == key[0]
+            and key[1] in (None, place[1])
+            and "/".join(place) > after
+            and _selected(one["metadata"].get("labels") or {}, selector)
         ]
-        return {"apiVersion": api, "kind": "List", "items": items}
+        page = found[: int(query.get("limit") or len(found))]
+        metadata = {"continue": "/".join(page[-1][0])} if len(page) < len(found) else {}
+        items = [{name: part for name, part in one.items() if name not in ("kind", "apiVersion")} for _, one in page]
+        return {"apiVersion": api, "kind": "List", "metadata": metadata, "items": items}
 
     def _keep(self, key, one):
         if key[0] == "configmaps" and _size(one) > MOST:

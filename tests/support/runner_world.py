@@ -16,6 +16,7 @@ from meshconfig.render import render
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.runner.context import RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics
+from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.runner.worker import Worker
 
 NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
@@ -66,7 +67,7 @@ class Mesh:
 
     def worker(self, name="cat-v2", stop=None):
         stop = stop or Impatient()
-        context = RunnerContext(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics)
+        context = RunnerContext(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics, Room(stop))
         return Worker(context, name)
 
     def run(self, name="cat-v2", until=None, stop=None):

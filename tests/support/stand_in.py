@@ -7,4 +7,14 @@ if TYPE_CHECKING:
 else:  # Any as a base takes no arguments in Python 3.11
     StandIn = object
 
-__all__ = ["StandIn"]
+__all__ = ["Listing", "StandIn"]
+
+
+class Listing(StandIn):
+    """In place of a client that lists resources by `list_resources`: it reads them into anything as well."""
+
+    def read_into(self, new, add, kind, namespace, selector="", *, page=0, istio_api="v1"):
+        found = new()
+        for one in self.list_resources(kind, namespace, selector):
+            add(found, one)
+        return found

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from meshconfig.bounded import one_line
 from meshconfig.cluster import history, rollouts
 from meshconfig.cluster.barrier import Barrier, Verification
 from meshconfig.cluster.change.check import Refusal, check_server, check_states
@@ -11,9 +12,9 @@ from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
 from meshconfig.cluster.change.run import Events, Run, Settings
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock
-from meshconfig.cluster.objects import Key
+from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.preflight import Finding, permissions, preflight
-from meshconfig.cluster.rollouts import Standing
+from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError
 from meshconfig.lint import Level
 
@@ -171,13 +172,17 @@ def _not_in_a_rollout(client: Client, wanted: Wanted, notes: _Notes) -> None:
     if wanted.by_rollout:
         return
 
-    def wrong(error: ClusterError) -> None:
-        notes.tell([str(error)])
+    def take(one: Stored) -> tuple[str, str]:
+        return one.name, one_line(one.shown.get("phase", "active"))
 
-    for one in rollouts.stored(client, wanted.namespace, group=wanted.group, standing=(Standing.ACTIVE,), wrong=wrong):
-        named = f"rollout {one.name} of group {wanted.namespace}/{wanted.group}"
-        hint = f"wait for its end, or: graylane rollout abort {one.name} -n {one.namespace}"
-        raise Refused(f"nothing was changed: {named} is {one.shown.get('phase', 'active')}; {hint}")
+    for one in rollouts.each(client, wanted.namespace, take, group=wanted.group, standing=(Standing.ACTIVE,)):
+        if isinstance(one, UnreadableError):
+            notes.tell([str(one)])
+            continue
+        name, phase = one
+        named = f"rollout {name} of group {wanted.namespace}/{wanted.group}"
+        hint = f"wait for its end, or: graylane rollout abort {name} -n {wanted.namespace}"
+        raise Refused(f"nothing was changed: {named} is {phase}; {hint}")
 
 
 def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:

@@ -11,6 +11,7 @@ from meshconfig.errors import ClusterError, GraylaneError
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.metrics import Metrics
+from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
@@ -70,6 +71,7 @@ class RunnerContext:
     stop: Event
     tell: Callable[[str], None]
     metrics: Metrics
+    room: Room
     _noted: set[str] = field(default_factory=set)
 
     def note(self, text: str) -> None:
@@ -116,10 +118,10 @@ class StillWanted:
         self._next = time.monotonic() + LOOK
         try:
             self.context.held.check()
-            found = store.read(self.context.client, self.record.namespace, self.record.name)
+            turn = store.turn(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
         except ClusterError:  # not known now; the next look may tell
             return
-        if found is None or found.state.turn != self.record.state.turn:
+        if turn != self.record.state.turn:
             raise UnwantedError("the rollout has changed in the meantime")

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from enum import StrEnum
 from socketserver import TCPServer, ThreadingMixIn
 
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 from meshconfig.errors import InputError
 from meshconfig.printable import escape_line
 from meshconfig.rollout.analysis import Reading
+from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.state import LogEntry, Phase, State
 
 SILENCE = 60.0  # seconds without a sign of life after which a runner is not healthy
@@ -110,14 +110,15 @@ class Metrics:
         if not leads:
             self._forget(self._rollouts.clear())
 
-    def states(self, states: Sequence[State]) -> None:
+    def states(self, states: Sequence[Overview]) -> None:
         """Sets the namespace's rollouts. A rollout that is missing here is shown no longer; one that has ended is shown
         for an hour more."""
         self._forget(self._rollouts.replace(states))
 
     def transition(self, state: State, entry: LogEntry) -> None:
-        self._rollouts.see(state)
-        self._transitions.labels(*_name(state), entry.action.kind.value).inc()
+        seen = Overview.of(state)
+        self._rollouts.see(seen)
+        self._transitions.labels(*_name(seen), entry.action.kind.value).inc()
 
     def measured(self, reading: Reading) -> None:
         self._measurements.labels(escape_line(reading.metric), reading.answer.value).inc()
@@ -141,15 +142,15 @@ class _Rollouts(Collector):
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._shown: dict[Name, State] = {}
+        self._shown: dict[Name, Overview] = {}
         self._gone: dict[Name, float] = {}  # ended, and not among the others since
 
-    def see(self, state: State) -> None:
+    def see(self, state: Overview) -> None:
         """Keeps a state, unless a later one of the same rollout was seen: several threads read states."""
         with self._lock:
             self._see(state)
 
-    def replace(self, states: Sequence[State]) -> list[Name]:
+    def replace(self, states: Sequence[Overview]) -> list[Name]:
         """Sets all rollouts.
 
         Returns:
@@ -171,9 +172,9 @@ class _Rollouts(Collector):
             self._shown.clear()
         return over
 
-    def _see(self, state: State) -> None:
+    def _see(self, state: Overview) -> None:
         known = self._shown.get(_name(state))
-        if known is None or _age(state) >= _age(known):
+        if known is None or state.age >= known.age:
             self._shown[_name(state)] = state
 
     def _ended(self, name: Name) -> bool:
@@ -182,17 +183,17 @@ class _Rollouts(Collector):
     def collect(self) -> Iterator[Metric]:
         with self._lock:
             states = list(self._shown.values())
-        known = [(one, (one.rollout.spec.group,), 1) for one in states]
+        known = [(one, (one.group,), 1) for one in states]
         yield _gauge("info", "A rollout and its group.", ("group",), known)
         phases = [(one, (phase.value,), one.phase is phase) for one in states for phase in Phase]
         yield _gauge("phase", "1 for the phase that a rollout is in, 0 for all others.", ("phase",), phases)
         weights = [(one, (), one.applied) for one in states]
         yield _gauge("weight", "Percent of untagged requests that the new versions get.", (), weights)
         yield _gauge("step", "Steps that are done.", (), [(one, (), one.step) for one in states])
-        yield _gauge("steps", "Steps in all.", (), [(one, (), len(one.rollout.spec.steps)) for one in states])
+        yield _gauge("steps", "Steps in all.", (), [(one, (), one.steps) for one in states])
 
 
-def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[State, Sequence[str], float]]) -> Metric:
+def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[Overview, Sequence[str], float]]) -> Metric:
     """A gauge for each rollout, with more labels than those of the rollout."""
     family = GaugeMetricFamily(f"graylane_rollout_{name}", text, labels=(*ROLLOUT, *more))
     for state, labels, value in found:
@@ -200,13 +201,8 @@ def _gauge(name: str, text: str, more: Sequence[str], found: Sequence[tuple[Stat
     return family
 
 
-def _name(state: State) -> Name:
-    return escape_line(state.rollout.metadata.namespace), escape_line(state.name)
-
-
-def _age(state: State) -> tuple[datetime, int]:
-    """Sorts the states of one name: the latest comes last."""
-    return state.begun, state.log[-1].number if state.log else 0
+def _name(state: Overview) -> Name:
+    return escape_line(state.namespace), escape_line(state.name)
 
 
 @contextmanager

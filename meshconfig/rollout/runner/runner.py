@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock, LockHeld
 from meshconfig.cluster.objects import Key, UnreadableError
-from meshconfig.cluster.rollouts import UNFINISHED
 from meshconfig.errors import ClusterError
 from meshconfig.rollout import store
+from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics, Tried
+from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.rollout.runner.worker import Worker
 
 LEASE = "rollouts.runner"  # its dot keeps it apart from a group's Lease: the name of a group has none
 STANDBY = 2.0  # seconds from one look at the Lease of another runner to the next
+MOST = 100  # rollouts that a runner drives at a time: each has a thread
 GOODBYE = 20.0  # seconds that the workers have to end their current work
 
 
@@ -42,7 +44,9 @@ class Runner:
         self._client, self._namespace, self._settings = client, namespace, settings or Settings()
         self._tell, self.metrics = tell, metrics or Metrics()
         self._dedup_log = DedupLog(tell)
+        self._full_log = DedupLog(tell)
         self._unreadable: dict[Key, str] = {}  # what was told of each rollout that cannot be read
+        self._memo: dict[tuple[str, str], Overview | UnreadableError] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Drives rollouts until `stop` is set. No error ends it."""
@@ -74,7 +78,9 @@ class Runner:
             ClusterError: the Lease is lost.
         """
         ended = threading.Event()
-        context = RunnerContext(client, self._namespace, self._settings, held, ended, self._tell, self.metrics)
+        context = RunnerContext(
+            client, self._namespace, self._settings, held, ended, self._tell, self.metrics, Room(ended)
+        )
         workers: dict[str, threading.Thread] = {}
         try:
             while not stop.is_set():
@@ -90,21 +96,24 @@ class Runner:
 
     def _look(self, context: RunnerContext, workers: dict[str, threading.Thread]) -> None:
         """Starts a worker for each rollout that asks for something and has none."""
-        wrong: list[UnreadableError] = []
         try:
-            found = store.records(self._client, self._namespace, standing=UNFINISHED, wrong=wrong.append)
+            read = store.overviews(self._client, self._namespace, self._memo)
         except ClusterError as error:
             self._dedup_log.say(reason(error))
             return
-        self._tell_unreadable(wrong)
-        self.metrics.states([one.state for one in found])
+        self._tell_unreadable(one for one in read if isinstance(one, UnreadableError))
+        found = sorted((one for one in read if isinstance(one, Overview)), key=lambda one: one.begun)
+        self.metrics.states(found)
         for name in [name for name, thread in workers.items() if not thread.is_alive()]:
             del workers[name]
-        for one in found:
-            if one.name not in workers:
-                thread = threading.Thread(target=Worker(context, one.name).run, name=f"rollout-{one.name}", daemon=True)
-                workers[one.name] = thread
-                thread.start()
+        new = [one for one in found if one.name not in workers]
+        for one in new[: max(0, MOST - len(workers))]:
+            worker = Worker(context, one.name, one.weight)
+            thread = threading.Thread(target=worker.run, name=f"rollout-{one.name}", daemon=True)
+            workers[one.name] = thread
+            thread.start()
+        if waiting := len([one for one in new if one.name not in workers]):
+            self._full_log.say(f"{waiting} rollouts wait: a runner drives {MOST} at a time, the oldest first")
 
     def _tell_unreadable(self, wrong: Iterable[UnreadableError]) -> None:
         """Counts and tells each one once, until it can be read again or is something else."""

@@ -36,10 +36,14 @@ class Work(NamedTuple):
 
 
 class Worker:
-    """Drives one rollout until it has ended or the runner stops."""
+    """Drives one rollout until it has ended or the runner stops.
 
-    def __init__(self, context: RunnerContext, name: str) -> None:
-        self._context, self._name = context, name
+    Parameters:
+        weight: what a look at it takes, as far as that is known.
+    """
+
+    def __init__(self, context: RunnerContext, name: str, weight: int = 0) -> None:
+        self._context, self._name, self._weight = context, name, weight
         self._measurer, self._webhooks = Measurer(context), WebhookSender(context)
         self._dedup_log = DedupLog(lambda text: context.tell(f"{name}: {text}"))
         self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), PodWatch(context)
@@ -51,7 +55,8 @@ class Worker:
         """Returns when the rollout has ended or the runner stops. Errors are logged, and the work is tried again."""
         try:
             while not self._context.stop.is_set():
-                pause = self._once()
+                with self._context.room.of(self._weight) as there:
+                    pause = self._once() if there else None
                 if pause is None:
                     return
                 if pause:
@@ -73,6 +78,7 @@ class Worker:
             if work is None or self._another(work.record):
                 return None
             record, actions = work
+            self._weight = record.weight
             if record.base and (said := foreign(self._context, record.base)):
                 raise NotAllowedError(said)
             notices = [one for one in actions if isinstance(one, Notify)]
@@ -113,10 +119,11 @@ class Worker:
         return report is not None and self._report(record, report)
 
     def _take_up(self, record: Record) -> bool:
-        admission = admit(self._context, record)
-        if admission.waits:
-            self._dedup_log.say(f"waits for {admission.waits}")
-        return admission.report is not None and self._report(record, admission.report, admission.base)
+        with self._context.room.admission:
+            admission = admit(self._context, record)
+            if admission.waits:
+                self._dedup_log.say(f"waits for {admission.waits}")
+            return admission.report is not None and self._report(record, admission.report, admission.base)
 
     def _outcome(self, record: Record, action: Action) -> Report | None:
         match action:
@@ -155,7 +162,8 @@ class Worker:
             if after == record.state:
                 return True
             try:
-                self._stored = Work(store.save(self._context.client, record, after, base), actions)
+                saved = store.save(self._context.client, record, after, base)
+                self._stored, self._weight = Work(saved, actions), saved.weight
             except Conflict:
                 self._stored = None
                 found = store.read(self._context.client, record.namespace, record.name)

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_specs import specs
-from stand_in import StandIn
+from stand_in import Listing
 
 from meshconfig import groups
 from meshconfig.cluster import history, revision
@@ -70,7 +70,7 @@ def pasts(max_size=14):
     )
 
 
-class Server(StandIn):  # in place of a Client
+class Server(Listing):  # in place of a Client
     """ConfigMaps as an API server keeps them."""
 
     def __init__(self):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from stand_in import Listing
 
 from meshconfig import groups
 from meshconfig.cli import status as cli_status
@@ -350,7 +351,7 @@ def test_json_has_the_keys_that_are_documented():
     assert json.loads(json.dumps(found)) == found
 
 
-class Cluster:
+class Cluster(Listing):
     """An API server that answers what was given to it."""
 
     def __init__(self, there, forbidden=()):

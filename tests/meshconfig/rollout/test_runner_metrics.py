@@ -16,6 +16,7 @@ from rollout_world import Run, rollout
 from meshconfig.errors import InputError
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Abort, Approve
+from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.runner.metrics import ENDED, SILENCE, Metrics, Tried, serve
 from meshconfig.rollout.state import Stage
 
@@ -33,6 +34,10 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
+
+
+def show(metrics, *states):
+    metrics.states([Overview.of(one) for one in states])
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def begun(name="cat-v2"):
 
 
 def test_a_rollout_is_shown_with_its_group_phase_weight_and_step(metrics, value):
-    metrics.states([begun()])
+    show(metrics, begun())
     assert value("graylane_rollout_info", group="pets", **LABELS) == 1
     assert value("graylane_rollout_phase", phase="Progressing", **LABELS) == 1
     assert value("graylane_rollout_phase", phase="Paused", **LABELS) == 0
@@ -92,14 +97,14 @@ def test_a_rollout_is_shown_with_its_group_phase_weight_and_step(metrics, value)
 def test_the_weight_is_the_one_in_force_not_the_one_asked_for(metrics, value):
     state = begun()
     assert state.weight == 10
-    metrics.states([state])
+    show(metrics, state)
     assert value("graylane_rollout_weight", **LABELS) == 0
-    metrics.states([state.model_copy(update={"applied": 10})])
+    show(metrics, state.model_copy(update={"applied": 10}))
     assert value("graylane_rollout_weight", **LABELS) == 10
 
 
 def test_each_rollout_is_in_one_phase(metrics, ask):
-    metrics.states([begun(), begun("mouse-v2")])
+    show(metrics, begun(), begun("mouse-v2"))
     families = parser.text_string_to_metric_families(ask("/metrics")[2].decode())
     (phases,) = [one.samples for one in families if one.name == "graylane_rollout_phase"]
     assert [(one.labels["name"], one.labels["phase"]) for one in phases if one.value] == [
@@ -111,10 +116,10 @@ def test_each_rollout_is_in_one_phase(metrics, ask):
 
 def test_a_rollout_that_is_gone_is_shown_no_more(metrics, value):
     state, other = begun(), begun("mouse-v2")
-    metrics.states([state, other])
+    show(metrics, state, other)
     for one in (state, other):
         metrics.transition(one, one.log[-1])
-    metrics.states([other])
+    show(metrics, other)
     assert value("graylane_rollout_weight", **LABELS) is None
     assert value("graylane_rollout_transitions_total", action="take up", **LABELS) is None
     assert value("graylane_rollout_transitions_total", namespace="demo", name="mouse-v2", action="take up") == 1
@@ -125,16 +130,16 @@ def aborted():
 
 
 def test_an_end_is_shown_for_an_hour_though_the_runner_looks_no_more(metrics, clock, value):
-    metrics.states([begun()])
+    show(metrics, begun())
     state = aborted()
     metrics.transition(state, state.log[-1])
     for _ in range(2):
-        metrics.states([])
+        show(metrics)
         assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 1
         assert value("graylane_rollout_transitions_total", action="pods ready", **LABELS) == 1
         clock.now += ENDED
     clock.now += 1
-    metrics.states([])
+    show(metrics)
     assert value("graylane_rollout_phase", phase="Aborted", **LABELS) is None
     assert value("graylane_rollout_transitions_total", action="pods ready", **LABELS) is None
 
@@ -142,14 +147,14 @@ def test_an_end_is_shown_for_an_hour_though_the_runner_looks_no_more(metrics, cl
 def test_what_was_read_before_an_end_does_not_hide_it(metrics, value):
     state = aborted()
     metrics.transition(state, state.log[-1])
-    metrics.states([begun()])
+    show(metrics, begun())
     assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 1
 
 
 def test_the_next_of_a_name_takes_the_place_of_one_that_ended(metrics, value):
-    metrics.states([aborted()])
+    show(metrics, aborted())
     after = begun()
-    metrics.states([after.model_copy(update={"begun": after.begun + timedelta(hours=1)})])
+    show(metrics, after.model_copy(update={"begun": after.begun + timedelta(hours=1)}))
     assert value("graylane_rollout_phase", phase="Aborted", **LABELS) == 0
     assert value("graylane_rollout_phase", phase="Progressing", **LABELS) == 1
 
@@ -192,7 +197,7 @@ def test_errors_are_counted_and_begin_at_0(metrics, value):
 def test_who_loses_the_lease_shows_no_rollouts(metrics, value):
     metrics.leading(True)
     state = begun()
-    metrics.states([state])
+    show(metrics, state)
     metrics.transition(state, state.log[-1])
     assert value("graylane_rollout_leader") == 1
     metrics.leading(False)
@@ -202,7 +207,7 @@ def test_who_loses_the_lease_shows_no_rollouts(metrics, value):
 
 
 def test_the_format_is_the_one_asked_for(metrics, ask):
-    metrics.states([begun()])
+    show(metrics, begun())
     _, headers, text = ask("/metrics", Accept=OPEN)
     assert headers["Content-Type"].startswith("application/openmetrics-text")
     assert {one.name for one in text_string_to_metric_families(text.decode())} >= {"graylane_rollout_phase"}

@@ -31,6 +31,7 @@ from meshconfig.rollout.machine import IllegalEventError, step
 from meshconfig.rollout.runner import Runner, Settings
 from meshconfig.rollout.runner import runner as runner_module
 from meshconfig.rollout.runner.context import RunnerContext
+from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.runner.worker import Worker
 from meshconfig.rollout.state import LONGEST_WHO, LONGEST_WHY, MOST_ENTRIES, Phase, Stage, State
 from meshconfig.spec.rollout import Rollout
@@ -261,7 +262,9 @@ class Looks(Impatient):
 def work(mesh, **settings):
     stop = Looks(patience=12)
     given = Settings(istiod=NOWHERE, wait=0, drain=0, **settings)
-    Worker(RunnerContext(mesh.client, "demo", given, Held(), stop, mesh.said.append, mesh.metrics), "cat-v2").run()
+    Worker(
+        RunnerContext(mesh.client, "demo", given, Held(), stop, mesh.said.append, mesh.metrics, Room(stop)), "cat-v2"
+    ).run()
 
 
 def elsewhere_touched(api):

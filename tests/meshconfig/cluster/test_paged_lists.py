@@ -1,0 +1,139 @@
+"""Lists are read page by page, and of any number of stored objects no more is kept than there is memory for."""
+
+import os
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from fake_api import api_server, service
+from rollout_world import group
+
+from meshconfig import bounded
+from meshconfig.bounded import Highest
+from meshconfig.cluster import client as clients
+from meshconfig.cluster import history, revision
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.revision import Parts, Revision, RevisionStatus, document
+from meshconfig.errors import ApiError, Unreachable
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SPEC = document(group())
+
+
+@pytest.fixture
+def api(tmp_path, monkeypatch):
+    with api_server() as one:
+        monkeypatch.setenv("KUBECONFIG", str(one.kubeconfig(tmp_path)))
+        yield one
+
+
+@pytest.fixture
+def client(api):
+    return Client.connect()
+
+
+def names(client, page):
+    found = client.read_into(list, list.append, "Service", "demo", page=page)
+    assert all((one["kind"], one["apiVersion"]) == ("Service", "v1") for one in found)
+    return [one["metadata"]["name"] for one in found]
+
+
+def queries(api):
+    return [{key: values[0] for key, values in parse_qs(urlsplit(url).query).items()} for _, url in api.seen]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 23, 25])
+def test_each_resource_is_read_once_whatever_the_pages(api, client, count):
+    there = [f"s{number:02}" for number in range(count)]
+    api.put(*map(service, there))
+    assert names(client, 5) == there
+    assert [one["limit"] for one in queries(api)] == ["5"] * max(1, -(-count // 5))
+    assert ["continue" in one for one in queries(api)] == [False] + [True] * (max(1, -(-count // 5)) - 1)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_list_that_expires_is_read_again_from_its_beginning(api, client, times):
+    there = [f"s{number:02}" for number in range(12)]
+    api.put(*map(service, there))
+    api.expired = times
+    assert names(client, 5) == there
+
+
+def test_a_list_that_always_expires_is_an_error(api, client):
+    api.put(*[service(f"s{number}") for number in range(6)])
+    api.expired = 100
+    with pytest.raises(ApiError) as caught:
+        names(client, 5)
+    assert caught.value.status == 410
+
+
+def test_a_list_without_an_end_is_an_error(api, client, monkeypatch):
+    monkeypatch.setattr(clients, "PAGES", 3)
+    api.put(*[service(f"s{number}") for number in range(20)])
+    assert len(names(client, 10)) == 20
+    with pytest.raises(Unreachable, match="a list of Service that does not end"):
+        names(client, 5)
+
+
+def test_the_highest_ranks_that_fit_are_kept_in_their_order():
+    found = Highest(100)
+    for rank in (3, 9, 1, 7, 5):
+        found.add(rank, 30, f"r{rank}")
+    assert (found.items, found.omitted, found.next) == (["r5", "r7", "r9"], 2, "r3")
+
+
+def test_one_item_is_kept_however_large_it_is():
+    found = Highest(100)
+    found.add(1, 1000, "a")
+    assert (found.items, found.omitted) == (["a"], 0)
+    found.add(2, 1000, "b")
+    assert (found.items, found.omitted, found.next) == (["b"], 1, "a")
+
+
+def stored(number, more=0):
+    """`more`: bytes of the spec that cannot be packed."""
+    spec = SPEC[:-1] + b',"more":"' + os.urandom(more // 2).hex().encode() + b'"}' if more else SPEC
+    return revision.manifest(
+        Revision(
+            "demo", "pets", number, Parts.of(spec), revision.digest(spec), "eva", "eva@here", "", START, START,
+            "apply", RevisionStatus.SUCCEEDED, "", "0",
+        )
+    )  # fmt: skip
+
+
+def test_hundreds_of_small_revisions_are_all_there(api, client):
+    api.put(*[stored(number) for number in range(1, 301)])
+    past = history.read(client, "demo", "pets")
+    assert [one.number for one in past.revisions] == list(range(1, 301))
+    assert past.unreadable == ()
+    assert history.groups(client, "demo") == ["pets"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("expired", [0, 1])
+def test_of_large_revisions_the_newest_are_kept_and_the_others_are_named_in_one_line(api, client, expired):
+    api.put(*[stored(number, 1_400_000) for number in range(1, 31)])
+    api.expired = expired
+    past = history.read(client, "demo", "pets")
+    kept = [one.number for one in past.revisions]
+    assert kept == list(range(31 - len(kept), 31))
+    assert sum(one.parts.size for one in past.revisions) <= bounded.KEPT
+    assert len(kept) >= 10
+    (error,) = past.unreadable
+    assert error.key.name == f"graylane-pets-r{kept[0] - 1}"
+    assert f"{30 - len(kept)} are left out" in str(error)
+    assert (past.number, past.damaged) == (30, None)
+    assert past.unreadable_number(kept[0] - 1) is error
+
+
+@pytest.mark.slow
+def test_of_a_thousand_unreadable_revisions_the_newest_are_named_and_the_others_counted(api, client):
+    broken = [stored(number) for number in range(1, 1001)]
+    for one in broken:
+        one["data"]["started"] = ""
+    api.put(*broken, stored(1001))
+    past = history.read(client, "demo", "pets")
+    assert [one.number for one in past.revisions] == [1001]
+    assert len(past.unreadable) == history.MOST_ERRORS
+    assert past.unreadable[-1].key.name == "graylane-pets-r1000"
+    assert "nor can 900 others" in str(past.unreadable[0])

@@ -1,0 +1,183 @@
+"""How many rollouts a runner reads, drives and works on at a time."""
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+from rollout_world import rollout
+from runner_world import SETTINGS, cluster, mesh
+
+from meshconfig.cluster import rollouts
+from meshconfig.cluster.objects import UnreadableError
+from meshconfig.rollout import store
+from meshconfig.rollout.runner import Runner, runner
+from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, SMALL_ROOM, Room
+from meshconfig.rollout.state import MOST_ENTRIES, State, recent
+
+__all__ = ["cluster", "mesh"]
+
+
+@pytest.fixture
+def room():
+    """It ends all waiting after the test."""
+    stop = threading.Event()
+    yield Room(stop)
+    stop.set()
+
+
+class Entering(threading.Thread):
+    """A worker that wants to work on a group of so many bytes."""
+
+    def __init__(self, room, weight):
+        super().__init__(daemon=True)
+        self.room, self.weight = room, weight
+        self.inside, self.leave, self.there = threading.Event(), threading.Event(), None
+        self.start()
+
+    def run(self):
+        with self.room.of(self.weight) as self.there:
+            self.inside.set()
+            self.leave.wait(30)
+
+    def ends(self):
+        self.leave.set()
+        self.join(30)
+
+
+def test_small_groups_do_not_wait_for_a_large_one(room):
+    large = Entering(room, 10 * LARGE_ROOM)
+    assert large.inside.wait(30)
+    small = [Entering(room, 2_000) for _ in range(20)]
+    assert all(one.inside.wait(30) for one in small)
+    for one in (large, *small):
+        one.ends()
+
+
+def test_a_second_large_group_waits_until_there_is_room(room):
+    first = Entering(room, LARGE_ROOM // 2 + 1)
+    assert first.inside.wait(30)
+    second = Entering(room, LARGE_ROOM // 2 + 1)
+    assert not second.inside.wait(0.3)
+    first.ends()
+    assert second.inside.wait(30)
+    second.ends()
+
+
+def test_a_group_larger_than_the_room_is_worked_on_alone_and_is_not_passed_over(room):
+    first = Entering(room, LARGE)
+    assert first.inside.wait(30)
+    huge = Entering(room, 2 * LARGE_ROOM)
+    assert not huge.inside.wait(0.2)
+    late = Entering(room, LARGE)
+    assert not late.inside.wait(0.3)
+    first.ends()
+    assert huge.inside.wait(30)
+    assert not late.inside.is_set()
+    huge.ends()
+    assert late.inside.wait(30)
+    late.ends()
+
+
+def test_waiting_ends_when_the_runner_stops():
+    stop = threading.Event()
+    room = Room(stop)
+    first = Entering(room, SMALL_ROOM)
+    assert first.inside.wait(30)
+    second = Entering(room, LARGE - 1)
+    for _ in range(SMALL_ROOM // LARGE):
+        Entering(room, LARGE - 1)
+    stop.set()
+    assert second.inside.wait(30)
+    first.ends()
+
+
+def state_of(mesh, name="cat-v2"):
+    return mesh.api.get("configmaps", f"graylane-rollout.{name}")
+
+
+def copies(mesh, count, log=1):
+    """So many rollouts, active and with a log of so many entries, each later than the last."""
+    found = state_of(mesh)
+    value = json.loads(found["data"]["state"])
+    entry = value["log"][0]
+    for number in range(count):
+        about = {**value["rollout"]["metadata"], "name": f"r{number}"}
+        entries = [{**entry, "number": more} for more in range(1, log + 1)]
+        text = json.dumps(
+            {
+                **value,
+                "rollout": {**value["rollout"], "metadata": about},
+                "begun": f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z",
+                "log": entries,
+            }
+        )
+        mesh.api.put(rollouts.manifest(replace(rollouts.parse({"kind": "ConfigMap", **found}), name=f"r{number}",
+                                               state=text, version="")))  # fmt: skip
+    del mesh.api.objects["configmaps", "demo", "graylane-rollout.cat-v2"]
+
+
+def test_a_runner_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monkeypatch):
+    mesh.start(rollout([{"pause": {}}, {"weight": 100}]))
+    copies(mesh, 5)
+    monkeypatch.setattr(runner, "MOST", 2)
+    stop, said, begun = threading.Event(), [], set()
+
+    def tell(line):
+        said.append(line)
+        begun.update(line.partition(":")[0] for one in [line] if one.startswith("r"))
+
+    mesh.api.before.append(lambda *_: any("wait:" in one for one in said) and len(begun) > 1 and stop.set())
+    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=tell).run, args=(stop,))
+    thread.start()
+    thread.join(60)
+    stop.set()
+    assert not thread.is_alive()
+    assert any("3 rollouts wait: a runner drives 2 at a time, the oldest first" in one for one in said)
+    assert begun <= {"r0", "r1"}
+
+
+def test_what_was_not_written_since_is_not_read_again(mesh, monkeypatch):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 3)
+    memo = {}
+    assert {one.name for one in store.overviews(mesh.client, "demo", memo)} == {"r0", "r1", "r2"}
+    parsed = []
+    whole = store.State.from_json
+    monkeypatch.setattr(store.State, "from_json", lambda text: parsed.append(text) or whole(text))
+    found = state_of(mesh, "r1")
+    mesh.api.put({**found, "kind": "ConfigMap"})
+    del mesh.api.objects["configmaps", "demo", "graylane-rollout.r2"]
+    assert {one.name for one in store.overviews(mesh.client, "demo", memo)} == {"r0", "r1"}
+    assert len(parsed) == 1
+
+
+def test_what_cannot_be_read_stands_beside_the_others(mesh):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 2)
+    state_of(mesh, "r0")["data"]["state"] = "{"
+    broken, fine = sorted(store.overviews(mesh.client, "demo", {}), key=lambda one: isinstance(one, store.Overview))
+    assert isinstance(broken, UnreadableError)
+    assert fine.name == "r1"
+
+
+def test_of_a_long_log_the_newest_entries_are_read(mesh):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 1, log=4_000)
+    text = state_of(mesh, "r0")["data"]["state"]
+    assert len(text) > 500_000
+    log = State.from_json(recent(text)).log
+    assert [one.number for one in log] == list(range(4_001 - MOST_ENTRIES, 4_001))
+    record = store.read(mesh.client, "demo", "r0")
+    assert record.state.log == log
+
+
+@pytest.mark.slow
+def test_of_rollouts_that_fill_the_memory_the_oldest_of_a_group_count_and_a_list_shows_the_newest(mesh):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 17, log=4_500)
+    found = store.records(mesh.client, "demo", group="pets")
+    assert 5 < len(found) < 17
+    assert [one.name for one in found] == [f"r{number}" for number in range(len(found))]
+    newest = store.newest(mesh.client, "demo", lambda state: (4 << 20, state.name)).kept
+    assert (newest.items, newest.omitted) == (["r14", "r15", "r16"], 14)
