@@ -102,7 +102,7 @@ class Highest(Generic[T]):
         self._number = count()
         self._heap: list[tuple[Any, int, int, T]] = []
         self.omitted = 0  # items that did not fit
-        self.next: T | None = None  # of these, the one of the highest rank
+        self._next: tuple[Any, int, int, T] | None = None
 
     def add(self, rank: Any, size: int, item: T) -> None:
         """
@@ -112,9 +112,16 @@ class Highest(Generic[T]):
         heappush(self._heap, (rank, next(self._number), size, item))
         self._size += size
         while self._size > self._most and len(self._heap) > 1:
-            _, _, size, self.next = heappop(self._heap)
-            self._size -= size
+            one = heappop(self._heap)
+            self._size -= one[2]
             self.omitted += 1
+            if self._next is None or one[:2] > self._next[:2]:
+                self._next = one
+
+    @property
+    def next(self) -> T | None:
+        """Of the items that did not fit, the one of the highest rank."""
+        return self._next[3] if self._next else None
 
     @property
     def items(self) -> list[T]:

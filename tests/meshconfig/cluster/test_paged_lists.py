@@ -80,6 +80,8 @@ def test_the_highest_ranks_that_fit_are_kept_in_their_order():
     for rank in (3, 9, 1, 7, 5):
         found.add(rank, 30, f"r{rank}")
     assert (found.items, found.omitted, found.next) == (["r5", "r7", "r9"], 2, "r3")
+    found.add(2, 30, "r2")  # in the order of names, r10 comes before r2
+    assert (found.omitted, found.next) == (3, "r3")
 
 
 def test_one_item_is_kept_however_large_it_is():
