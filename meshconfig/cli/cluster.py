@@ -134,11 +134,13 @@ class ProgressPrinter:
 
     def warned(self, findings: "Sequence[Finding]") -> None:
         for finding in findings:
-            self._line(str(finding), "yellow")
+            for line in finding.lines:
+                self._line(line, "yellow")
 
     def adopting(self, refusals: "Sequence[Refusal]") -> None:
         for refusal in refusals:
-            self._line(f"taking over {refusal}", "yellow")
+            for line in refusal.lines:
+                self._line(f"taking over {refusal.key}: {line}", "yellow")
 
     def waiting(self, what: str) -> None:
         self._line(what, "yellow")

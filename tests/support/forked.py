@@ -1,6 +1,6 @@
 """Commands of graylane as processes that start in no time and can be killed: forked from one that has imported all.
 
-Their sleeps are a hundredth as long, so that retries take no time; other clocks are left alone.
+Their sleeps are a hundredth as long, and a runner's pauses too, so that retries take no time; clocks are left alone.
 """
 
 import ctypes
@@ -72,10 +72,11 @@ def _serve():
     for name in ("cli.commands", "cli.rollout_run", "cluster.change", "cluster.client", "lint"):
         import_module(f"meshconfig.{name}")
     from meshconfig import cli
-    from meshconfig.rollout.runner import runner, worker
+    from meshconfig.rollout.runner import routing, runner, worker
 
     runner.LOOK = worker.LOOK = 0.05
-    runner.STANDBY = 0.05
+    runner.STANDBY = worker.LATER = routing.BUSY = 0.05
+    routing.PAUSES = (0.05, 0.2)
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

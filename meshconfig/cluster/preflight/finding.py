@@ -21,8 +21,13 @@ class Finding:
     where: str
     fix: str
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What is wrong, and what to do."""
+        return f"{self.level}: {self.where}: {self.what}", f"  {self.fix}"
+
     def __str__(self) -> str:
-        return f"{self.level}: {self.where}: {self.what}\n  {self.fix}"
+        return "\n".join(self.lines)
 
 
 def error(where: str, what: str, fix: str) -> Finding:
