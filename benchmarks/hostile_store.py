@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fake_api import FakeApi, api_server, deployment, service
 from rollout_world import GROUP, Run, group, rollout
@@ -37,7 +37,8 @@ SERVICES = 1_000  # of each group that a rollout of the store "valid groups" beg
 NOWHERE = "http://127.0.0.1:1"
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WATCHED = 8.0  # seconds that the controller drives
+WATCHED = 20.0  # seconds that the controller drives
+BEGUN = b"drives the rollouts"  # what it says then
 COMMAND = """
 import os, sys
 from meshconfig.cli import main
@@ -172,17 +173,23 @@ def fill(api: FakeApi, stored: Iterable[dict[str, Any]]) -> None:
 
 
 def peak(*arguments: str, seconds: float = 0.0) -> tuple[int, int]:
-    """(megabytes, exit status) of a command; the controller is ended after a while."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    if seconds:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=300)
+    """(megabytes, exit status) of a command; the controller is ended a while after it has begun to work."""
+    with tempfile.TemporaryFile("w+b") as said:
+        process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=said)
+        if seconds:
+            while process.poll() is None and BEGUN not in text_of(said):
+                time.sleep(0.1)
+            time.sleep(seconds)
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=600)
+        text = text_of(said)
     if os.environ.get("SAID"):
-        print(said.decode()[:1500])
-    return int(said.rpartition(b"peak ")[2]) // 1024, process.returncode
+        print(text.decode()[:1500])
+    return int(text.rpartition(b"peak ")[2]) // 1024, process.returncode
+
+
+def text_of(said: IO[bytes]) -> bytes:
+    return os.pread(said.fileno(), 1 << 24, 0)
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.revision import (
     DELETE,
     KEEP,
+    LAST,
     REVISION,
     Parts,
     Revision,
@@ -105,6 +106,23 @@ def read(client: Client, namespace: str, group: str) -> Past:
     return Past(namespace, group, tuple(found.revisions.items), tuple(found.errors()))
 
 
+class LeftOutError(UnreadableError):
+    """The oldest revisions are not read, because the newer ones take the memory for all.
+
+    Parameters:
+        newest: of those that are left out; `count`: how many they are.
+    """
+
+    def __init__(self, newest: Revision, count: int) -> None:
+        self.key = newest.key
+        named = f"{GROUP}={newest.group},{REVISION}"
+        ClusterError.__init__(
+            self,
+            f"{count} revisions of {newest.namespace}/{newest.group} up to {newest.number} are not read, because newer "
+            f"ones take over {KEPT >> 20} MiB; to see all: kubectl get configmaps -n {newest.namespace} -l {named}",
+        )
+
+
 @dataclass
 class _Found:
     """The newest revisions, and the newest that cannot be read. Somebody may have stored any number of them."""
@@ -127,10 +145,7 @@ class _Found:
         if count := self.unreadable.omitted:
             found[0] = UnreadableError(found[0].key, "revision", f"nor can {count} others")
         if left_out := self.revisions.next:
-            said = (
-                f"{self.revisions.omitted} are left out, because they have more than {KEPT >> 20} MiB with newer ones"
-            )
-            found.append(UnreadableError(left_out.key, "revision", said))
+            found.append(LeftOutError(left_out, self.revisions.omitted))
         return found
 
 
@@ -205,6 +220,11 @@ def begin(
 def _created(client: Client, one: Revision) -> Revision:
     """Create the ConfigMap under the next free number."""
     for _ in range(_ATTEMPTS):
+        if one.number >= LAST:
+            raise ClusterError(
+                f"{one.key} has the last number that a revision may have, and is most likely forged; to go on without "
+                f"it: kubectl delete configmap {one.key.name} -n {one.namespace}"
+            )
         one = replace(one, number=one.number + 1)
         try:
             client.request("POST", collection("ConfigMap", one.namespace), manifest(one))

@@ -49,6 +49,7 @@ _LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _IS_NAMESPACE = re.compile(_LABEL)
 _IS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
+LAST = 10**9 - 1  # the highest number
 
 
 class RevisionStatus(StrEnum):

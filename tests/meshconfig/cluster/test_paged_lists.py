@@ -14,7 +14,7 @@ from meshconfig.cluster import client as clients
 from meshconfig.cluster import history, revision
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.revision import Parts, Revision, RevisionStatus, document
-from meshconfig.errors import ApiError, Unreachable
+from meshconfig.errors import ApiError, ClusterError, Unreachable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = document(group())
@@ -123,7 +123,9 @@ def test_of_large_revisions_the_newest_are_kept_and_the_others_are_named_in_one_
     assert len(kept) >= 10
     (error,) = past.unreadable
     assert error.key.name == f"graylane-pets-r{kept[0] - 1}"
-    assert f"{30 - len(kept)} are left out" in str(error)
+    assert f"{30 - len(kept)} revisions of demo/pets up to {kept[0] - 1} are not read" in str(error)
+    assert "kubectl get configmaps -n demo -l graylane.dev/group=pets,graylane.dev/revision" in str(error)
+    assert "kubectl delete" not in str(error)
     assert (past.number, past.damaged) == (30, None)
     assert past.unreadable_number(kept[0] - 1) is error
 
@@ -139,3 +141,24 @@ def test_of_a_thousand_unreadable_revisions_the_newest_are_named_and_the_others_
     assert len(past.unreadable) == history.MOST_ERRORS
     assert past.unreadable[-1].key.name == "graylane-pets-r1000"
     assert "nor can 900 others" in str(past.unreadable[0])
+
+
+def test_a_forged_revision_with_the_highest_number_is_named_with_the_command_that_removes_it(api, client):
+    api.put(stored(1), stored(revision.LAST))
+    past = history.read(client, "demo", "pets")
+    given = {"spec": group(), "action": "apply", "inventory": (), "changed": ()}
+    with pytest.raises(ClusterError) as caught:
+        history.begin(client, **given, past=past.revisions)
+    assert "kubectl delete configmap graylane-pets-r999999999 -n demo" in str(caught.value)
+    assert api.names("configmaps") == {"graylane-pets-r1", "graylane-pets-r999999999"}
+    del api.objects["configmaps", "demo", "graylane-pets-r999999999"]
+    begun = history.begin(client, **given, past=history.read(client, "demo", "pets").revisions)
+    assert begun.number == 2
+
+
+def test_the_number_before_the_highest_can_be_followed(api, client):
+    api.put(stored(revision.LAST - 1))
+    past = history.read(client, "demo", "pets").revisions
+    begun = history.begin(client, spec=group(), action="apply", inventory=(), changed=(), past=past)
+    assert begun.number == revision.LAST
+    assert [one.number for one in history.read(client, "demo", "pets").revisions][-1] == revision.LAST
