@@ -11,6 +11,7 @@ from runner_world import SETTINGS, cluster, mesh
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.rollout import store
+from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.runner import Runner, runner
 from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, SMALL_ROOM, Room
 from meshconfig.rollout.state import MOST_ENTRIES, State, recent
@@ -121,34 +122,50 @@ def test_a_runner_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monke
     mesh.start(rollout([{"pause": {}}, {"weight": 100}]))
     copies(mesh, 5)
     monkeypatch.setattr(runner, "MOST", 2)
-    stop, said, begun = threading.Event(), [], set()
+    stop, said = threading.Event(), []
 
-    def tell(line):
-        said.append(line)
-        begun.update(line.partition(":")[0] for one in [line] if one.startswith("r"))
+    def drives():
+        """The rollouts that the runner has said something of."""
+        return {
+            name for name in (f"r{number}" for number in range(5)) if any(one.startswith(f"{name}:") for one in said)
+        }
 
-    mesh.api.before.append(lambda *_: any("wait:" in one for one in said) and len(begun) > 1 and stop.set())
-    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=tell).run, args=(stop,))
+    def look(*request):
+        if len(drives()) == 2 and any("wait:" in one for one in said):
+            stop.set()
+
+    mesh.api.before.append(look)
+    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=said.append).run, args=(stop,))
     thread.start()
     thread.join(60)
     stop.set()
     assert not thread.is_alive()
     assert any("3 rollouts wait: a runner drives 2 at a time, the oldest first" in one for one in said)
-    assert begun <= {"r0", "r1"}
+    assert drives() == {"r0", "r1"}
+
+
+def seen(mesh, memo):
+    found = store.overviews(mesh.client, "demo", memo)
+    return sorted(one.name for one in found if isinstance(one, Overview))
 
 
 def test_what_was_not_written_since_is_not_read_again(mesh, monkeypatch):
     mesh.start(rollout([{"weight": 100}]))
     copies(mesh, 3)
     memo = {}
-    assert {one.name for one in store.overviews(mesh.client, "demo", memo)} == {"r0", "r1", "r2"}
+    assert seen(mesh, memo) == ["r0", "r1", "r2"]
     parsed = []
-    whole = store.State.from_json
-    monkeypatch.setattr(store.State, "from_json", lambda text: parsed.append(text) or whole(text))
+    whole = State.from_json
+
+    def counted(text):
+        parsed.append(text)
+        return whole(text)
+
+    monkeypatch.setattr(State, "from_json", counted)
     found = state_of(mesh, "r1")
     mesh.api.put({**found, "kind": "ConfigMap"})
     del mesh.api.objects["configmaps", "demo", "graylane-rollout.r2"]
-    assert {one.name for one in store.overviews(mesh.client, "demo", memo)} == {"r0", "r1"}
+    assert seen(mesh, memo) == ["r0", "r1"]
     assert len(parsed) == 1
 
 
@@ -156,9 +173,9 @@ def test_what_cannot_be_read_stands_beside_the_others(mesh):
     mesh.start(rollout([{"weight": 100}]))
     copies(mesh, 2)
     state_of(mesh, "r0")["data"]["state"] = "{"
-    broken, fine = sorted(store.overviews(mesh.client, "demo", {}), key=lambda one: isinstance(one, store.Overview))
-    assert isinstance(broken, UnreadableError)
-    assert fine.name == "r1"
+    found = store.overviews(mesh.client, "demo", {})
+    assert [one.key.name for one in found if isinstance(one, UnreadableError)] == ["graylane-rollout.r0"]
+    assert seen(mesh, {}) == ["r1"]
 
 
 def test_of_a_long_log_the_newest_entries_are_read(mesh):
