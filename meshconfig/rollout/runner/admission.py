@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meshconfig.cluster.rollouts import Standing
-from meshconfig.errors import ClusterError, Unreachable, dotted
+from meshconfig.errors import ApiError, ClusterError, Unreachable, dotted
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.check import check
 from meshconfig.rollout.events import ApplyFailed, Report, Start
@@ -13,6 +13,8 @@ from meshconfig.rollout.state import Phase
 from meshconfig.rollout.store import Record
 from meshconfig.rollout.transitions import GRAYLANE
 from meshconfig.spec.group import LaneGroup
+
+PASSING = (409, 410, 429)  # answers of an API server that are others the next time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def admit(context: RunnerContext, record: Record) -> Admission:
 
     Raises:
         Unreachable: the API server does not answer.
+        ApiError: it answers with an error of its own, which says nothing of the group.
     """
     if older := _older(context, record):
         for one in older:
@@ -47,6 +50,10 @@ def admit(context: RunnerContext, record: Record) -> Admission:
         raise
     except begin.NotAppliedError as error:
         return Admission(waits=str(error)) if error.busy else Admission(ApplyFailed(turn, why=str(error)))
+    except ApiError as error:
+        if error.status >= 500 or error.status in PASSING:
+            raise
+        return Admission(ApplyFailed(turn, why=str(error)))
     except ClusterError as error:
         return Admission(ApplyFailed(turn, why=str(error)))
 

@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from faults import Fault
 from rollout_world import rollout
 from runner_world import SETTINGS, cluster, mesh
 
@@ -14,7 +15,7 @@ from meshconfig.rollout import store
 from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.runner import Runner, runner
 from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, SMALL_ROOM, Room
-from meshconfig.rollout.state import MOST_ENTRIES, State, recent
+from meshconfig.rollout.state import MOST_ENTRIES, Phase, Stage, State, recent
 
 __all__ = ["cluster", "mesh"]
 
@@ -198,3 +199,20 @@ def test_of_rollouts_that_fill_the_memory_the_oldest_of_a_group_count_and_a_list
     assert [one.name for one in found] == [f"r{number}" for number in range(len(found))]
     newest = store.newest(mesh.client, "demo", lambda state: (4 << 20, state.name)).kept
     assert (newest.items, newest.omitted) == (["r9", "r10", "r11"], 9)
+
+
+@pytest.mark.parametrize("kind", ["500", "conflict", "503"])
+def test_an_error_of_the_api_server_when_a_rollout_begins_does_not_end_it(mesh, kind):
+    mesh.start(rollout([{"weight": 50}, {"pause": {}}, {"weight": 100}]))
+    met = []
+
+    def fault(method, path):
+        if "graylane.dev%2Frevision" in path and not met:
+            met.append(path)
+            return Fault(kind)
+        return None
+
+    mesh.api.fault = fault
+    state = mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
+    assert met
+    assert (state.phase, state.applied) == (Phase.PAUSED, 50)
