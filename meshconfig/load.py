@@ -18,6 +18,7 @@ from meshconfig.yaml_nodes import Builder, FieldPath, Loader, compose, has_ancho
 __all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse", "read_text"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
+_LONGEST_PATH = 4096  # bytes, Linux's PATH_MAX; longer is an inline patch
 OWN = ("LaneGroup", "LocalMesh", "Rollout", "RouteTest")
 
 
@@ -25,7 +26,8 @@ OWN = ("LaneGroup", "LocalMesh", "Rollout", "RouteTest")
 class Document:
     """One YAML document: its value as plain dicts, lists and scalars, and the position of each field.
 
-    The value is None where a foreign document cannot be built, such as one with CloudFormation's tags.
+    The value is None where a foreign document cannot be built, such as one with CloudFormation's tags. A patch of
+    Kustomize has none either: it is a part of a resource.
     """
 
     file: str
@@ -88,9 +90,43 @@ def load(sources: Iterable[str]) -> list[Document]:
         InputError: a file cannot be read or is not YAML; the message has the line where reading stopped.
     """
     seen: set[Path] = set()
-    files = [file for name in sources for file in _files(name) if file == "-" or _first_time(file, seen)]
+    files = [(file, name) for name in sources for file in _files(name) if file == "-" or _first_time(file, seen)]
     room = Room()
-    return [document for file in files for document in parse(read_text(file, room), file, room)]
+    documents = [document for file, _ in files for document in parse(read_text(file, room), file, room)]
+    by_itself = {file for file, name in files if file == name}  # a patch is read if the user wants this file
+    if not (patches := _patches(documents)):
+        return documents
+    left_out = {one.file for one in documents if one.file not in by_itself and os.path.realpath(one.file) in patches}
+    return [Document(one.file, None, one.root) if one.file in left_out else one for one in documents]
+
+
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")  # in these, `kind` may be left out
+
+
+def _patches(documents: Iterable[Document]) -> set[str]:
+    """The real paths of the files that a Kustomization of Kustomize among the documents names as patches.
+
+    Source: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ (patches, patchesStrategicMerge,
+    patchesJson6902).
+    """
+    found: set[str] = set()
+    for one in documents:
+        if isinstance(one.value, dict) and (
+            str(one.value.get("apiVersion", "")).startswith("kustomize.config.k8s.io/")
+            or Path(one.file).name in _KUSTOMIZATIONS
+        ):
+            folder = Path(one.file).parent
+            found.update(os.path.realpath(folder / path) for path in _patch_paths(one.value))
+    return found
+
+
+def _patch_paths(kustomization: dict[Any, Any]) -> Iterator[str]:
+    for field_name in ("patches", "patchesStrategicMerge", "patchesJson6902"):
+        listed = kustomization.get(field_name)
+        for one in listed if isinstance(listed, list) else ():
+            path = one.get("path") if isinstance(one, dict) else one
+            if isinstance(path, str) and path and len(path) < _LONGEST_PATH and "\n" not in path and "\0" not in path:
+                yield path
 
 
 def folders(directory: str) -> Iterator[str]:

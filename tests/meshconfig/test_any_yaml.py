@@ -297,3 +297,41 @@ def test_lines_of_a_long_file_are_right_at_its_end(tmp_path):
     file.write_text(one * 20 + "---\nkind: LaneGroup\nspec:\n  here: 1\n")
     last = load([str(file)])[-1]
     assert last.locate(("spec", "here")).line == 20 * 503 + 4
+
+
+PATCH = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cat}
+spec: {http: [{$patch: replace}]}
+"""
+KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [service.yaml]
+patches:
+- path: below/one.yaml
+- {patch: "[]", target: {kind: Service}}
+patchesStrategicMerge: [two.yaml, "kind: Service"]
+patchesJson6902:
+- {path: ./three.yaml, target: {kind: Service, name: cat}}
+"""
+
+
+@pytest.mark.parametrize("head", [KUSTOMIZATION, KUSTOMIZATION.split("\n", 2)[2]])
+def test_a_patch_of_kustomize_is_no_resource_unless_it_is_named_itself(tmp_path, head):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "kustomization.yaml").write_text(head)
+    (tmp_path / "service.yaml").write_text(SERVICE)
+    for name in ("below/one", "two", "three"):
+        (tmp_path / f"{name}.yaml").write_text(PATCH)
+    (tmp_path / "other.yaml").write_text(PATCH)
+    read = load([str(tmp_path), str(tmp_path / "below")])
+    assert {document.kind for document in read if not document.foreign} <= {
+        "Kustomization",
+        "Service",
+        "VirtualService",
+    }
+    assert [document.file for document in read if document.kind == "VirtualService"] == [str(tmp_path / "other.yaml")]
+    (named,) = load([str(tmp_path / "two.yaml")])
+    assert named.kind == "VirtualService"
