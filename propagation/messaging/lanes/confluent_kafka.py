@@ -9,41 +9,28 @@
 The same program runs in every lane. `kafka_handover` tells how the groups share the topic.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, TopicPartition
 
-from propagation.messaging.lanes.confluent_look import ASK_SECONDS, Look, committed_of, raise_error_of
+from propagation.messaging.lanes.confluent_look import Look
+from propagation.messaging.lanes.confluent_member import Callback, Member, place_of
 from propagation.messaging.lanes.filter import LaneFilter
-from propagation.messaging.lanes.kafka_handover import (
-    STAND_IN,
-    Partition,
-    StandIns,
-    View,
-)
+from propagation.messaging.lanes.kafka_handover import STAND_IN, Partition, StandIns, View
 from propagation.messaging.lanes.kafka_sides import (
     LINGER_SECONDS,
     LOOK_SECONDS,
     BaselineSide,
-    Do,
     LaneSide,
     Side,
     side_of,
 )
 
-Callback = Callable[[Any, list[TopicPartition]], None]
 _SLICE_SECONDS = 0.1  # of waiting for one member's message while there are others
 _ALONE_SECONDS = 0.25  # of waiting for a message: then comes what else is due
-_AT_ONCE = 500  # messages of other groups to pass before what else is due
 # The settings by which clients connect.
 _SHARED = ("bootstrap.", "metadata.", "security.", "sasl.", "ssl.", "socket.", "broker.", "client.", "oauth", "log")
 # A dead consumer's partitions are given away after its session: the lowest that a broker takes by default.
@@ -76,8 +63,8 @@ class LaneConsumer:
         self._group = str(self._config["group.id"])
         self._paused: set[Partition] = set()
         side = side_of(lanes, self._group)
-        self._own = _Member(self._settings(side), side, lanes, self._paused)
-        self._stand_ins: dict[str, _Member] = {}
+        self._own = Member(self._settings(side), side, lanes, self._paused)
+        self._stand_ins: dict[str, Member] = {}
         self._wanted = StandIns()
         self._topics: list[str] = []
         others = isinstance(side, BaselineSide)
@@ -139,9 +126,8 @@ class LaneConsumer:
         """
         if message is None:
             self._all_handled()
-        elif member := self._holder(*_place(message)):
-            partition, offset = _place(message)
-            member.side.progress[partition].handled_through(offset)
+        elif member := self._holder(*place_of(message)):
+            member.handled(*place_of(message), through=True)
         self._due = 0.0
         if not asynchronous:
             for one in self._members():
@@ -149,17 +135,13 @@ class LaneConsumer:
 
     def handled(self, message: Any) -> None:
         """This message is handled, whatever is still at work; it is committed when those before it are handled too."""
-        partition, offset = _place(message)
-        if member := self._holder(partition, offset):
-            member.side.progress[partition].handled(offset)
+        if member := self._holder(*place_of(message)):
+            member.handled(*place_of(message))
 
     def seek(self, partition: TopicPartition) -> None:
         """Get the messages from this offset on again, as for a retry of one that is not handled yet."""
         where = (partition.topic, partition.partition)
-        member = self._holder(where, partition.offset) or self._own
-        member.consumer.seek(partition)
-        if where in member.side.progress:
-            member.side.progress[where].read_again(partition.offset)
+        (self._holder(where, partition.offset) or self._own).read_again(where, partition.offset)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         """Get no messages of these partitions, of whatever lane."""
@@ -208,15 +190,15 @@ class LaneConsumer:
         first = {"auto.offset.reset": "earliest"} if isinstance(side, LaneSide) else {}
         return {**lease, **self._config, **first, "group.id": group, "enable.auto.commit": False}
 
-    def _members(self) -> list["_Member"]:
+    def _members(self) -> list[Member]:
         return [*self._stand_ins.values(), self._own]
 
-    def _holder(self, partition: Partition, offset: int) -> "_Member | None":
+    def _holder(self, partition: Partition, offset: int) -> Member | None:
         return next((member for member in self._members() if member.side.holds(partition, offset)), None)
 
     def _all_handled(self) -> None:
         for member in self._members():
-            for progress in member.side.progress.values():
+            for progress in list(member.side.progress.values()):  # another thread may have a rebalance
                 progress.handled_through()
 
     def _callback(self, given: Callback | None) -> Callback | None:
@@ -254,179 +236,8 @@ class LaneConsumer:
             settings = self._settings(side) | {"client.id": f"{STAND_IN}.{self._config.get('client.id', 'rdkafka')}"}
             # As a static member it would keep the lane's own consumer from its partitions after it has left.
             settings.pop("group.instance.id", None)
-            self._stand_ins[group] = _Member(settings, side, self._lanes, self._paused, self._linger)
+            self._stand_ins[group] = Member(settings, side, self._lanes, self._paused, self._linger)
             self._stand_ins[group].subscribe(self._topics)
-
-
-class _Member:
-    """One member of one group: confluent-kafka's consumer, and the side that decides about its messages."""
-
-    def __init__(
-        self,
-        settings: dict[str, Any],
-        side: BaselineSide | LaneSide,
-        lanes: LaneFilter,
-        paused: set[Partition],
-        linger: float | None = None,
-    ) -> None:
-        self.side, self.group = side, settings["group.id"]
-        self.consumer = Consumer(settings)
-        self._lanes, self._paused = lanes, paused
-        strategy = str(settings.get("partition.assignment.strategy", ""))
-        self._incremental = "cooperative" in strategy or settings.get("group.protocol") == "consumer"
-        self._is_own = linger is None
-        self._ends = None if linger is None else monotonic() + linger
-        self._callbacks: tuple[Callback | None, ...] = (None, None, None)
-        self._topics: list[str] = []
-        self._moves: dict[Partition, int] = {}  # where to go on, in partitions whose client is not ready to
-        self._rejoin = False
-
-    def subscribe(self, topics: list[str], *callbacks: Callback | None) -> None:
-        self._topics, self._callbacks = topics, callbacks or (None, None, None)
-        self.consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
-
-    def next(self, timeout: float) -> Any:
-        """A message for the program, or one that has an error; None where none came in time."""
-        for _ in range(_AT_ONCE):
-            message = self.consumer.poll(timeout)
-            if message is None or message.error() is not None:
-                return message
-            if self._is_for_program(message):
-                return message
-            timeout = 0
-        return None
-
-    def refresh(self, view: View) -> None:
-        """Take what a look found."""
-        if self._rejoin:
-            self._rejoin = False
-            self.consumer.unsubscribe()
-            self.subscribe(self._topics, *self._callbacks)
-        if isinstance(self.side, LaneSide):
-            self.side.ending = self._ends is not None and monotonic() >= self._ends
-            self._moves |= self.side.refresh(view)
-            self._move()
-        else:
-            self.side.refresh(view)
-
-    def commit(self, partitions: Iterable[Partition] | None = None) -> None:
-        """Commit how far the work has come. Raises KafkaException."""
-        found = self.side.to_commit(partitions)
-        if found:
-            offsets = [TopicPartition(*where, now.offset or 0, now.metadata) for where, now in found.items()]
-            for one in self.consumer.commit(offsets=offsets, asynchronous=False) or ():
-                raise_error_of(one)
-            self.side.was_committed(found)
-
-    def commit_if(self, due: bool) -> None:
-        """Commit what is due, or what others wait for; what the broker refuses is tried again."""
-        found = self.side.to_commit() if due or self.side.changed else {}
-        if found and (due or self.side.is_urgent(found)):
-            self._try_to_commit()
-        self.side.changed = False
-
-    def pause(self) -> None:
-        """Pause those of the program's paused partitions that this member has."""
-        if found := [one for one in self.side.progress if one in self._paused]:
-            self.consumer.pause([TopicPartition(*one) for one in found])
-
-    def resume(self, partitions: Iterable[Partition]) -> None:
-        """Resume partitions that the program has paused, unless they wait for the baseline."""
-        waiting = self.side.waiting if isinstance(self.side, LaneSide) else set()
-        if found := [one for one in partitions if one in self.side.progress and one not in waiting | set(self._moves)]:
-            self.consumer.resume([TopicPartition(*one) for one in found])
-
-    def close(self) -> None:
-        """Commit and leave the group."""
-        self._try_to_commit()
-        self.consumer.close()
-
-    def _is_for_program(self, message: Any) -> bool:
-        where, offset = _place(message)
-        if where not in self.side.progress:
-            return False
-        verdict = self.side.decide(where, offset, self._lanes.lane_of(message))
-        if verdict.do in (Do.WAIT, Do.SKIP):
-            self.consumer.pause([TopicPartition(*where)])
-            if verdict.do is Do.SKIP:
-                self._moves[where] = verdict.offset
-                self._move()
-        return verdict.do is Do.HANDLE
-
-    def _move(self) -> None:
-        """Go on at other offsets; a partition that was only just assigned may not be ready for it."""
-        for where, offset in list(self._moves.items()):
-            try:
-                if where in self.side.progress:
-                    self.consumer.seek(TopicPartition(*where, offset))
-            except KafkaException:
-                continue
-            del self._moves[where]
-            if where not in self._paused:
-                self.resume([where])
-
-    def _try_to_commit(self, partitions: Iterable[Partition] | None = None) -> None:
-        try:
-            self.commit(partitions)
-        except KafkaException as error:
-            text = "group %s: cannot commit (%s); what is not committed comes again"
-            self._lanes.warnings.warn("commit", text, self.group, error)
-
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            self._learn(partitions)
-        except KafkaException as error:
-            # Without the metadata it is not known whose messages these are: join again rather than guess.
-            self._lanes.warnings.warn("assign", "group %s: cannot read its offsets (%s)", self.group, error)
-            self.side.revoked((one.topic, one.partition) for one in partitions)
-            self._rejoin, partitions = True, []
-        (consumer.incremental_assign if self._incremental else consumer.assign)(partitions)
-        if isinstance(self.side, LaneSide) and self.side.waiting:
-            consumer.pause([TopicPartition(*one) for one in self.side.waiting])
-        self.pause()
-        self._call(0, partitions)
-
-    def _learn(self, partitions: list[TopicPartition]) -> None:
-        for one in self.consumer.committed(partitions, timeout=ASK_SECONDS):
-            raise_error_of(one)
-            where, found = (one.topic, one.partition), committed_of(one)
-            if isinstance(self.side, BaselineSide):
-                self.side.assigned(where, found, 0 if found.offset is None else self._end_of(where))
-            else:
-                start = self.side.assigned(where, found)
-                given = next(it for it in partitions if (it.topic, it.partition) == where)
-                given.offset = OFFSET_BEGINNING if start is None else start
-
-    def _end_of(self, where: Partition) -> int:
-        found = self.consumer.get_watermark_offsets(TopicPartition(*where), timeout=ASK_SECONDS)
-        if found is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return int(found[1])
-
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._call(1, partitions)
-        self._try_to_commit([(one.topic, one.partition) for one in partitions])
-        self._forget(partitions)
-
-    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._call(2 if self._callbacks[2] else 1, partitions)
-        self._forget(partitions)
-
-    def _forget(self, partitions: list[TopicPartition]) -> None:
-        where = [(one.topic, one.partition) for one in partitions]
-        self.side.revoked(where)
-        for one in where:
-            self._moves.pop(one, None)
-        if self._is_own:  # as of every client of Kafka: a pause ends with the assignment
-            self._paused.difference_update(where)
-
-    def _call(self, which: int, partitions: list[TopicPartition]) -> None:
-        if callback := self._callbacks[which]:
-            callback(self.consumer, partitions)
-
-
-def _place(message: Any) -> tuple[Partition, int]:
-    return (message.topic(), message.partition()), message.offset()
 
 
 def _is_true(value: Any) -> bool:

@@ -130,7 +130,7 @@ class _Offsets:
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
         self._consumers: dict[str, Consumer] = {}
-        self._partitions: list[TopicPartition] = []
+        self._partitions: dict[str, list[TopicPartition]] = {}  # by topic
         self._due = 0.0
 
     def of(self, group: str, topics: list[str], timeout: float) -> dict[Partition, Committed]:
@@ -140,14 +140,17 @@ class _Offsets:
         consumer = self._consumers[group]
         consumer.poll(0)  # it has no messages, but callbacks, as for a token that is to be renewed
         if monotonic() >= self._due:
-            self._partitions = list(_partitions(consumer, topics, timeout))
-            self._due = monotonic() + _PARTITIONS_SECONDS
-        if not self._partitions:
+            found = dict(_partitions(consumer, topics, timeout))
+            # A broker that has just started may know nothing of a topic yet.
+            self._partitions |= {topic: partitions for topic, partitions in found.items() if partitions}
+            self._due = monotonic() + (_PARTITIONS_SECONDS if all(found.values()) else 0)
+        asked = [one for partitions in self._partitions.values() for one in partitions]
+        if not asked:
             return {}
-        found = consumer.committed(self._partitions, timeout=timeout)
-        for one in found:
+        answered = consumer.committed(asked, timeout=timeout)
+        for one in answered:
             raise_error_of(one)
-        return {(one.topic, one.partition): committed_of(one) for one in found}
+        return {(one.topic, one.partition): committed_of(one) for one in answered}
 
     def keep(self, groups: Iterable[str]) -> None:
         """Other groups than these are not asked for any more."""
@@ -155,7 +158,7 @@ class _Offsets:
             self._consumers.pop(group).close()
 
 
-def _partitions(consumer: Consumer, topics: list[str], timeout: float) -> Iterable[TopicPartition]:
+def _partitions(consumer: Consumer, topics: list[str], timeout: float) -> Iterable[tuple[str, list[TopicPartition]]]:
     patterns = [re.compile(one) for one in topics if one.startswith("^")]
     if patterns:
         listed = consumer.list_topics(timeout=timeout).topics
@@ -163,7 +166,7 @@ def _partitions(consumer: Consumer, topics: list[str], timeout: float) -> Iterab
         listed = {name: consumer.list_topics(name, timeout=timeout).topics[name] for name in topics}
     for name, topic in listed.items():
         if name in topics or any(pattern.match(name) for pattern in patterns):
-            yield from (TopicPartition(name, number) for number in topic.partitions)
+            yield name, [TopicPartition(name, number) for number in topic.partitions]
 
 
 def _left(until: float) -> float:

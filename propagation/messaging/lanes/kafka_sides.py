@@ -190,6 +190,8 @@ class LaneSide(Side):
 
     def decide(self, partition: Partition, offset: int, lane: str | None) -> Verdict:
         progress = self.progress[partition]
+        if partition in self.waiting:  # the client was not paused yet, and may have passed messages
+            return Verdict(Do.WAIT, progress.position or 0)
         wanted = self._wanted(partition, offset)
         if wanted is None:
             progress.skip_to(offset)
