@@ -22,7 +22,7 @@ from propagation import instrument, uninstrument, use
 from propagation.messaging.lanes import LaneFilter
 from propagation.messaging.lanes import aio_pika as lanes_aio_pika
 from propagation.messaging.lanes import pika as lanes_pika
-from propagation.messaging.lanes.rabbitmq import alive_queue
+from propagation.messaging.lanes.rabbitmq import alive_queue, registry_queue
 from propagation.messaging.lanes.sqs import LaneProducer
 
 PATIENCE = 60.0  # seconds for anything that happens at all
@@ -89,6 +89,9 @@ class World:
     def send(self, bodies):
         raise NotImplementedError
 
+    def put_into_register(self, *bodies):
+        """Where the broker has a queue with the names of lanes' queues, put something else into it."""
+
     def send_many(self, lane, numbers, **message):
         """Send a message for each number, as a producer does while it works for this lane."""
         numbers = list(numbers)
@@ -149,6 +152,11 @@ class RabbitMQWorld(World):
             names = (queue, alive_queue(queue))
             own, alive = (channel.queue_declare(name, passive=True).method.consumer_count for name in names)
         return own == alive == 1
+
+    def put_into_register(self, *bodies):
+        with self.looking() as channel:
+            for body in bodies:
+                channel.basic_publish("", registry_queue(self.queue), body)
 
     def delete(self, queue):
         with self.looking() as channel:

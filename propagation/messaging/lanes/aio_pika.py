@@ -24,8 +24,10 @@ from aiormq.abc import DeliveredMessage
 from propagation.messaging.lanes.filter import LaneFilter
 from propagation.messaging.lanes.rabbitmq import (
     ALIVE_ARGUMENTS,
+    REGISTERED,
     TICK_SECONDS,
     alive_queue,
+    registered_name,
     registry_queue,
 )
 from propagation.messaging.lanes.watch import QueueWatch
@@ -188,7 +190,7 @@ class _Questions:
                 return (await channel.queue_declare(queue, passive=True, timeout=_SECONDS)).consumer_count
         except ChannelNotFoundEntity:
             return None
-        except ChannelClosed as error:
+        except (ChannelClosed, ValueError) as error:  # the latter: pamqp takes fewer names than brokers do
             self._watch.lanes.warnings.warn(f"ask {queue}", "cannot ask for the consumers of %s: %s", queue, error)
             return None
 
@@ -214,12 +216,16 @@ class _Questions:
         registry = registry_queue(self._watch.queue)
         async with self._open() as channel:  # what is not acknowledged goes back at its end
             await channel.queue_declare(registry, durable=True, timeout=_SECONDS)
-            while (message := await channel.basic_get(registry, timeout=_SECONDS)).delivery_tag is not None:
-                queue = message.body.decode(errors="replace")
-                there = await self.consumers(queue) is not None
+            for _ in range(REGISTERED):
+                message = await channel.basic_get(registry, timeout=_SECONDS)
+                if message.delivery_tag is None:
+                    break
+                queue = registered_name(message.body, self._watch.lanes.warnings)
+                there = queue is not None and await self.consumers(queue) is not None
                 if not there or queue in found:
                     await channel.basic_ack(message.delivery_tag)
-                (found if there else gone).add(queue)
+                if queue is not None:
+                    (found if there else gone).add(queue)
         self._watch.registered = (self._watch.registered | found) - gone
 
     @asynccontextmanager

@@ -103,6 +103,8 @@ class Look:
 def as_committed(found: Any) -> dict[Partition, Committed]:
     """What a group has committed, from an answer of the AdminClient."""
     return {
-        (one.topic, one.partition): Committed(now.offset if now.offset >= 0 else None, now.metadata.rstrip("\0"))
+        (one.topic, one.partition): Committed(
+            now.offset if now.offset >= 0 else None, (now.metadata or "").rstrip("\0")
+        )
         for one, now in found.items()
     }

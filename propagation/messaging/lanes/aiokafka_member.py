@@ -163,7 +163,7 @@ class Member(ConsumerRebalanceListener):
                 if one in self._unread:  # not revoked meanwhile
                     self._unread.discard(one)
                     self._begin(one, committed, high)
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, TimeoutError, UnicodeDecodeError) as error:  # the last: metadata of another client
             self._lanes.warnings.warn("assign", "group %s: cannot read its offsets (%r)", self.group, error)
             await asyncio.sleep(SLICE_SECONDS)
 

@@ -25,6 +25,7 @@ Partition = tuple[str, int]  # a topic and the number of its partition
 STAND_IN = "graylane-stand-in"  # how the client.id of a stand-in begins, by which others tell it from a lane's consumer
 FIRST_SECONDS = 4.0  # for another process to be the first stand-in in a group
 _MARK = "graylane/1 "
+_LARGEST_NUMBER = 2**63 - 1
 _LARGEST = 4096  # bytes of metadata that a broker takes by default (offset.metadata.max.bytes)
 
 
@@ -72,7 +73,7 @@ def read_spans(metadata: str | None) -> dict[str, tuple[Span, ...]]:
     """Reads what `write_spans` wrote. What somebody else wrote has none."""
     read = _marked(metadata)
     try:
-        return {str(group): tuple(_span(*one) for one in listed) for group, listed in read.items()}
+        return {_named(group): tuple(_span(*one) for one in listed) for group, listed in read.items()}
     except (TypeError, AttributeError, ValueError):
         return {}
 
@@ -86,7 +87,7 @@ def read_stop(metadata: str | None) -> Stop | None:
     """Reads what `write_stop` wrote. What somebody else wrote is none."""
     try:
         number, at = _marked(metadata)
-        return Stop(int(number), int(at))
+        return Stop(_number(number), _number(at))
     except (TypeError, ValueError):
         return None
 
@@ -103,7 +104,23 @@ def _marked(metadata: str | None) -> Any:
 
 
 def _span(number: Any, start: Any, end: Any, lanes: Any) -> Span:
-    return Span(int(number), int(start), None if end is None else int(end), tuple(str(lane) for lane in lanes))
+    listed = tuple(_named(lane) for lane in lanes)
+    return Span(_number(number), _number(start), None if end is None else _number(end), listed)
+
+
+def _number(value: Any) -> int:
+    """An offset or the number of a span. Raises ValueError: a client cannot seek to infinity, nor beyond 64 bits."""
+    if type(value) is not int or not 0 <= value <= _LARGEST_NUMBER:
+        raise ValueError(f"not a number of 63 bits: {value!r}")
+    return value
+
+
+def _named(value: Any) -> str:
+    """The name of a group or lane. Raises TypeError and ValueError for what clients do not take as one."""
+    if not isinstance(value, str):
+        raise TypeError(f"not a name: {value!r}")
+    value.encode()
+    return value
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from amqp.exceptions import ConnectionError as LostConnection
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 
-from propagation.messaging.lanes.rabbitmq import PERSISTENT, alive_queue, registry_queue
+from propagation.messaging.lanes.rabbitmq import PERSISTENT, REGISTERED, alive_queue, registered_name, registry_queue
 from propagation.messaging.lanes.watch import QueueWatch
 
 AWAY = (AMQPError, KombuError, OSError)  # what a broker that is away raises
@@ -61,22 +61,26 @@ class Questions:
         if not watch.is_register_due():
             return
         try:
-            watch.registered = frozenset(self._read(registry_queue(watch.queue), watch.registered))
+            watch.registered = self._read(watch)
         except AWAY as error:
             watch.lanes.warnings.warn("register", "cannot read which lanes there were: %s", error)
 
-    def _read(self, registry: str, known: Iterable[str]) -> set[str]:
+    def _read(self, watch: QueueWatch) -> frozenset[str]:
         found: set[str] = set()
         gone: set[str] = set()
+        registry = registry_queue(watch.queue)
         with self._channel() as channel:  # what is not acknowledged goes back at its end
             channel.queue_declare(registry, durable=True, auto_delete=False)
-            while (message := channel.basic_get(registry)) is not None:
-                queue = message.body if isinstance(message.body, str) else bytes(message.body).decode(errors="replace")
-                there = self._consumers(queue) is not None
+            for _ in range(REGISTERED):
+                if (message := channel.basic_get(registry)) is None:
+                    break
+                queue = registered_name(message.body, watch.lanes.warnings)
+                there = queue is not None and self._consumers(queue) is not None
                 if not there or queue in found:
                     channel.basic_ack(message.delivery_tag)
-                (found if there else gone).add(queue)
-        return (set(known) | found) - gone
+                if queue is not None:
+                    (found if there else gone).add(queue)
+        return (watch.registered | found) - gone
 
     def _consumers(self, queue: str) -> int | None:
         """How many consumers a queue has; None for one that is not there."""

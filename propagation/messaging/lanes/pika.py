@@ -22,8 +22,10 @@ from propagation.messaging.lanes.rabbitmq import (
     ALIVE_ARGUMENTS,
     NOT_FOUND,
     PERSISTENT,
+    REGISTERED,
     TICK_SECONDS,
     alive_queue,
+    registered_name,
     registry_queue,
 )
 from propagation.messaging.lanes.watch import QueueWatch
@@ -181,12 +183,16 @@ class _Questions:
         gone: set[str] = set()
         registry = registry_queue(self._watch.queue)
         channel.queue_declare(registry, durable=True)
-        while (message := channel.basic_get(registry))[0] is not None:
-            queue = message[2].decode(errors="replace")
-            there = self.consumers(queue) is not None
+        for _ in range(REGISTERED):
+            method, _, body = channel.basic_get(registry)
+            if method is None:
+                break
+            queue = registered_name(body, self._watch.lanes.warnings)
+            there = queue is not None and self.consumers(queue) is not None
             if not there or queue in found:
-                channel.basic_ack(message[0].delivery_tag)
-            (found if there else gone).add(queue)
+                channel.basic_ack(method.delivery_tag)
+            if queue is not None:
+                (found if there else gone).add(queue)
         channel.close()  # all others go back to the register
         self._watch.registered = (self._watch.registered | found) - gone
 

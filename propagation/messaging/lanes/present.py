@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable
 from contextvars import Context
+from http.client import HTTPException
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Thread
 from time import monotonic
 from urllib.request import build_opener
 
@@ -14,6 +15,7 @@ from propagation.messaging.lanes.roster import Roster, parse
 
 REFRESH_SECONDS = 5.0
 _TIMEOUT_SECONDS = 2.0
+_FIRST_SECONDS = 5.0  # for the first answer of a source; one may give a byte now and then, or none
 _LARGEST = 1 << 20  # bytes; a ConfigMap holds no more
 
 
@@ -41,41 +43,57 @@ class Present:
         self._warnings = warnings or Warnings(clock)
         self._roster: Roster | None = None
         self._due = float("-inf")
-        self._lock = Lock()
+        self._reader: Thread | None = None
+        self._was_read = Event()
 
     def roster(self) -> Roster | None:
         """The roster; None while none could be read yet.
 
-        The first call reads it. Later ones never wait: a roster that is due is read in the background.
+        It is read in the background, when it is due. The first call waits for it, 5 seconds at most; later ones never.
         """
         if self._clock() < self._due:
             return self._roster
-        if self._due == float("-inf"):
-            self.read()
-        elif self._lock.acquire(blocking=False):
-            self._lock.release()
+        is_first = self._due == float("-inf")
+        # One that does not come back is left alone; a process that was forked has none.
+        if self._reader is None or not self._reader.is_alive():
             self._due = self._clock() + self._refresh
-            # In a context of its own: reading the URL is no part of the message at hand, whose tag must not go there.
-            Thread(target=Context().run, args=(self.read,), daemon=True, name="propagation-roster").start()
+            self._begin_to_read()
+        if is_first:
+            self._was_read.wait(_FIRST_SECONDS)
         return self._roster
 
     def read(self) -> Roster | None:
         """Read the roster now, and wait for it."""
-        with self._lock:
-            try:
-                self._roster = parse(self._bytes(), self._consumer)
-            except (OSError, ConfigError, ValueError) as error:
-                kept = "the roster read before stays in force" if self._roster else "the baseline handles every lane"
-                self._warnings.warn(f"roster {self._source}", "%s: %s; %s", self._source, error, kept)
-            self._due = self._clock() + self._refresh
-            return self._roster
+        try:
+            self._roster = parse(self._bytes(), self._consumer)
+        except (OSError, ConfigError, ValueError, HTTPException) as error:
+            self._warn(error)
+        self._due = self._clock() + self._refresh
+        self._was_read.set()
+        return self._roster
+
+    def _begin_to_read(self) -> None:
+        # In a context of its own: reading the URL is no part of the message at hand, whose tag must not go there.
+        self._reader = Thread(target=Context().run, args=(self.read,), daemon=True, name="propagation-roster")
+        try:
+            self._reader.start()
+        except RuntimeError as error:  # the system has no more threads, or this process ends
+            self._warn(error)
+            self._was_read.set()
+
+    def _warn(self, error: Exception) -> None:
+        kept = "the roster read before stays in force" if self._roster else "the baseline handles every lane"
+        self._warnings.warn(f"roster {self._source}", "%s: %s; %s", self._source, error, kept)
 
     def _bytes(self) -> bytes:
         if self._source.startswith(("http://", "https://")):
             with build_opener().open(self._source, timeout=_TIMEOUT_SECONDS) as response:
                 found: bytes = response.read(_LARGEST + 1)
         else:
-            with Path(self._source).open("rb") as file:
+            path = Path(self._source)
+            if path.exists() and not path.is_file():
+                raise ConfigError("not a regular file")
+            with path.open("rb") as file:
                 found = file.read(_LARGEST + 1)
         if len(found) > _LARGEST:
             raise ConfigError("larger than 1 MiB")

@@ -8,13 +8,16 @@ lanes may share one. A lane that is not listed has no consumers of its own.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from propagation.errors import ConfigError, nearest
 
 KINDS = ("kafka", "rabbitmq", "sqs")
+_LANES = 1000  # of one consumer: each look asks the broker for each
+_NAME_BYTES = 249  # as Kafka has it for topics; RabbitMQ takes 255, of which ".alive" needs some
+_SHOWN = 60  # characters of what was read, in an error; its names are shown ten at a time
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,17 @@ def parse(text: str | bytes, consumer: str | None = None) -> Roster:
         raise ConfigError("not JSON that graylane writes: nested too deeply") from None
     consumers = _mapping(_mapping(read, "the document").get("consumers"), "consumers")
     name = _chosen(consumers, consumer)
-    given, path = _mapping(consumers[name], f"consumers.{name}"), f"consumers.{name}"
+    path = f"consumers.{_plain(name)}"
+    given = _mapping(consumers[name], path)
     lanes = _mapping(given.get("lanes"), f"{path}.lanes")
+    if len(lanes) > _LANES:
+        raise ConfigError(f"{path}.lanes: at most {_LANES} lanes, not {len(lanes)}")
     return Roster(
         name,
         _kind(given.get("kind"), f"{path}.kind"),
         _text(given.get("topic"), f"{path}.topic"),
         _text(read.get("baseline"), "baseline"),
-        {lane: _text(group, f"{path}.lanes.{lane}") for lane, group in lanes.items()},
+        {lane: _text(group, f"{path}.lanes.{_plain(lane)}") for lane, group in lanes.items()},
     )
 
 
@@ -83,10 +89,10 @@ def _chosen(consumers: Mapping[str, Any], name: str | None) -> str:
     if name is None and len(consumers) == 1:
         return next(iter(consumers))
     if name is None:
-        raise ConfigError(f"consumers: name one of {', '.join(sorted(consumers)) or '(there are none)'}")
+        raise ConfigError(f"consumers: name one of {_listed(consumers) or '(there are none)'}")
     if name not in consumers:
-        near = nearest(name, consumers)
-        hint = f"; did you mean {near!r}?" if near else f"; there are {', '.join(sorted(consumers)) or 'none'}"
+        near = nearest(name, sorted(consumers)[:_LANES])
+        hint = f"; did you mean {near!r}?" if near else f"; there are {_listed(consumers) or 'none'}"
         raise ConfigError(f"consumers: no {name!r}{hint}")
     return name
 
@@ -100,6 +106,9 @@ def _mapping(value: Any, path: str) -> Mapping[str, Any]:
 def _text(value: Any, path: str) -> str:
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{path}: takes a name, not {_shown(value)}")
+    # Clients raise, for a name that is no UTF-8 or too long, wherever they meet it; half a pair of surrogates is none.
+    if not value.isprintable() or len(value.encode(errors="replace")) > _NAME_BYTES:
+        raise ConfigError(f"{path}: takes a name of at most {_NAME_BYTES} printable bytes, not {_shown(value)}")
     return value
 
 
@@ -110,5 +119,18 @@ def _kind(value: Any, path: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return _cut(repr(value))
+
+
+def _plain(name: str) -> str:
+    """A name within a line of an error: no line breaks and nothing else that a terminal obeys, and not too long."""
+    return _cut(name if name.isprintable() else ascii(name))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = sorted(names)
+    return ", ".join([*map(_plain, found[:10]), *(["..."] if len(found) > 10 else [])])

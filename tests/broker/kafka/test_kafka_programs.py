@@ -144,6 +144,30 @@ def test_a_stand_ins_messages_are_retried_and_committed_in_the_lanes_group(consu
     assert committed(lane="gray") == message[1] + 1
 
 
+HOSTILE = [
+    [("env", b"gray"), ("env", b"blue")],
+    [("env", b"\xff\xfe")],
+    [("env", None)],
+    [("env", b"gray" * 50_000)],
+    [("baggage", b"env=blue," + b"env=gray," * 20_000)],
+    [("x-retry-count", b"\xff" * 9), ("x-death", b"orders.gray"), ("retries", b"-1")],
+    [(f"header-{number}", b"") for number in range(9999)],
+]
+
+
+def test_messages_with_hostile_headers_are_the_baselines_and_end_nobody(consume, send, orders):
+    gray, baseline = consume("gray"), consume()
+    until(lambda: send(b"warm", lane="gray") or (baseline.get(0.2) and None) or gray.get(1))
+    producer = Producer({"bootstrap.servers": orders.bootstrap})
+    for number, headers in enumerate(HOSTILE):
+        producer.produce(orders.topic, b"%d" % number, headers=headers, partition=0)
+    producer.flush(30)
+    send(b"last", lane="gray")
+    left = {b"%d" % number for number in range(len(HOSTILE))}
+    until(lambda: left.discard((baseline.get(0.2) or (0, 0, None))[2]) or not left)
+    until(lambda: (gray.get(1) or (0, 0, None))[2] == b"last")
+
+
 class Failing:
     """A list of who is meant to be there that a program brings itself, and that fails for a while."""
 

@@ -3,8 +3,10 @@
 import http.server
 import json
 import logging
+import os
+import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from propagation import ConfigError
 from propagation.messaging.lanes import LaneFilter, Present, Roster, Warnings, parse
+from propagation.messaging.lanes import present as present_module
 
 ORDERS = {"kind": "kafka", "topic": "orders", "lanes": {"prod": "orders", "gray": "orders.gray"}}
 WRITTEN = {"baseline": "prod", "consumers": {"orders": ORDERS}}
@@ -149,6 +152,94 @@ def test_a_roster_may_be_served(caplog):
         server.server_close()
     with caplog.at_level(logging.WARNING, "propagation.lanes"):
         assert Present(f"{base}/consumers.json").roster() is None
+
+
+@contextmanager
+def answering(answer, goes_on=False):
+    """The URL of a server that gives this answer, whatever it is asked, and then ends or says no more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept = []
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    kept.append(connection)
+                    connection.recv(4096)
+                    connection.sendall(answer)
+                    if not goes_on:
+                        connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/consumers.json"
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", b"\xff" * 99_999]
+)
+def test_a_server_that_answers_anything_gives_no_roster_and_no_error(answer, caplog):
+    with answering(answer) as url:
+        present = Present(url)
+        assert present.roster() is None
+        assert LaneFilter(None, present).handles({"env": "gray"})
+    assert "the baseline handles every lane" in caplog.text
+
+
+def test_a_server_that_never_ends_its_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(present_module, "_FIRST_SECONDS", 0.2)
+    with answering(b"HTTP/1.1 200 OK\r\n\r\n", goes_on=True) as url:
+        clock = Clock()
+        present = Present(url, clock=clock)
+        before = threading.active_count()
+        assert present.roster() is None
+        for clock.now in (10.0, 20.0, 30.0):
+            assert present.roster() is None
+        assert threading.active_count() <= before + 1
+
+
+def test_what_is_no_file_is_not_opened(tmp_path, caplog):
+    """Opening a pipe that nobody writes to would never end."""
+    os.mkfifo(tmp_path / "consumers.json")
+    assert Present(tmp_path / "consumers.json").roster() is None
+    assert "not a regular file" in caplog.text
+
+
+def test_a_process_without_more_threads_keeps_its_roster(tmp_path, monkeypatch, caplog):
+    path, clock = tmp_path / "consumers.json", Clock()
+    path.write_text(json.dumps(WRITTEN))
+    present = Present(path, clock=clock)
+    assert present.roster() is not None
+
+    def fail(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(present_module.Thread, "start", fail)
+    assert Present(path).roster() is None
+    clock.now = 6.0
+    assert present.roster().names == ORDERS["lanes"]
+    assert "can't start new thread" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lanes", "message"),
+    [
+        ({"prod": "o" * 250}, "consumers.orders.lanes.prod: takes a name of at most 249 printable bytes, not 'oooo"),
+        (
+            {"prod": "o", "gray": "\ud800"},
+            "consumers.orders.lanes.gray: takes a name of at most 249 printable bytes, not",
+        ),
+        ({"prod": "o", "a\nb": "\x1b[2J"}, "consumers.orders.lanes.'a\\nb': takes a name of at most 249"),
+        ({f"lane-{number}": "g" for number in range(1001)}, "consumers.orders.lanes: at most 1000 lanes, not 1001"),
+    ],
+)
+def test_names_that_a_client_would_not_take_are_refused(lanes, message):
+    with pytest.raises(ConfigError) as error:
+        parse(json.dumps(with_orders(lanes=lanes)))
+    assert str(error.value).startswith(message)
+    assert str(error.value).isprintable()
 
 
 def test_what_is_far_too_large_is_not_read(tmp_path, caplog):
