@@ -96,7 +96,7 @@ interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) b
 	@$(BIN)/pytest -q tests/interop
 
 broker-test: $(VENV)/.dev ## messages by lane on real brokers, which it starts on loopback: Kafka, RabbitMQ, SQS
-	@$(BIN)/pytest -q tests/broker -s --durations=15
+	@$(BIN)/pytest -q -n 3 --dist loadfile tests/broker --durations=15
 
 soak: $(VENV)/.dev ## messages by lane at length: ten times as many as make broker-test sends
 	@GRAYLANE_SOAK=1 $(BIN)/pytest -q tests/broker -m soak -s

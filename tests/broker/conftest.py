@@ -27,6 +27,13 @@ def sqs(tmp_path_factory):
         yield server
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests print, also where they run in several processes: how many messages were sent, and who handled them."""
+    for report in terminalreporter.getreports(""):
+        if report.when == "teardown" and report.outcome == "passed" and report.capstdout:
+            terminalreporter.write(report.capstdout)
+
+
 def _give_up(reason):
     """No broker: skips, and fails where GRAYLANE_BROKERS=required says that they have to be there."""
     (pytest.fail if os.environ.get("GRAYLANE_BROKERS") == "required" else pytest.skip)(reason)

@@ -66,7 +66,7 @@ def test_the_programs_of_the_page_do_as_it_says(library, request, start, tmp_pat
         assert producer.wait(30) == 0, said.read_text()
         return "order 1 handled by gray env gray" in gray.read_text()
 
-    eventually(sent_and_handled, lambda: prod.read_text() + gray.read_text(), 60)
+    eventually(sent_and_handled, lambda: prod.read_text() + gray.read_text(), 180)
 
 
 def test_each_library_of_the_page_is_tried():

@@ -82,8 +82,8 @@ def test_a_roster_that_goes_away_stays_in_force(world):
 
 
 def test_what_a_killed_consumer_leaves_goes_to_the_baseline(world):
-    world.start("prod")
     gray = world.start("gray", prefetch=2)
+    world.start("prod")
     world.gate.touch()
     world.send_many("gray", range(6), do="wait")
     world.eventually(lambda: world.is_taken(world.queue_of("gray")))

@@ -10,7 +10,7 @@ from local_lab import Command, ask, eventually
 
 pytestmark = pytest.mark.broker
 SPEC = Path(__file__).parents[2] / "examples" / "orders" / "graylane.yaml"
-SLOW = 60  # seconds; a worker starts slowly where others run
+SLOW = 180  # seconds; a worker starts slowly where others run
 
 
 def test_orders_are_handled_by_the_worker_of_their_lane(rabbitmq, monkeypatch, tmp_path):

@@ -16,6 +16,7 @@ from propagation.messaging.lanes import LaneFilter
 
 BASELINE = "-"
 LINGER = 6.0
+PATIENCE = 180.0  # seconds for anything that happens at all; a machine may have much else to do
 
 
 def lane_filter(roster, lane):
@@ -84,7 +85,7 @@ class Workers:
         for process in ending:
             process.terminate()
         for process in ending:
-            process.wait(60)
+            process.wait(PATIENCE)
 
     def kill(self, *names):
         """End workers as a crash would."""
@@ -98,7 +99,7 @@ class Workers:
         found = {name: process.poll() for name, process in self._processes.items()}
         return {name: code for name, code in found.items() if code is not None}
 
-    def at_work(self, *names, since=0.0, patience=60):
+    def at_work(self, *names, since=0.0, patience=PATIENCE):
         """Wait until each of these has handled a message after the time `since`; the answer is those that have not."""
         end = time.monotonic() + patience
         waiting = set(names)
@@ -122,7 +123,7 @@ class Workers:
                     found.setdefault(int(number), []).append((float(at), name))
         return {number: [(name, at) for at, name in sorted(noted)] for number, noted in found.items()}
 
-    def wait_for(self, numbers, patience=120):
+    def wait_for(self, numbers, patience=PATIENCE):
         """Wait until these messages are handled; the answer is those that are not."""
         end = time.monotonic() + patience
         while (left := set(numbers) - self.handled().keys()) and time.monotonic() < end:

@@ -25,7 +25,7 @@ from propagation.messaging.lanes import pika as lanes_pika
 from propagation.messaging.lanes.rabbitmq import alive_queue, registry_queue
 from propagation.messaging.lanes.sqs import LaneProducer
 
-PATIENCE = 60.0  # seconds for anything that happens at all
+PATIENCE = 180.0  # seconds for anything that happens at all; a machine may have much else to do
 LANES = ("prod", "gray", "blue")
 
 

@@ -25,7 +25,7 @@ def test_orders_are_handled_by_the_worker_of_their_lane(kafka, monkeypatch, tmp_
             assert reply.status == 200, reply
             return int(re.findall(rb"\d+", reply.body)[0])
 
-        command.until(f"order {order(None)} handled by prod, env=None", patience=60)
+        command.until(f"order {order(None)} handled by prod, env=None", patience=180)
 
         def gray_has_one():
             time.sleep(0.5)
@@ -34,6 +34,6 @@ def test_orders_are_handled_by_the_worker_of_their_lane(kafka, monkeypatch, tmp_
         eventually(gray_has_one)
         command.until(f"order {order('gray')} handled by gray, env=gray")
         kill_worker("gray", tmp_path)
-        command.until(f"order {order('gray')} handled by prod, env=gray", patience=60)
+        command.until(f"order {order('gray')} handled by prod, env=gray", patience=180)
     finally:
         command.stop()

@@ -5,6 +5,7 @@ import time
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_drivers import DRIVERS
+from kafka_worker import PATIENCE
 
 from propagation import use
 from propagation.messaging.kafka import outgoing
@@ -189,7 +190,7 @@ def test_a_look_that_fails_in_whatever_way_is_not_the_last(consume, send, orders
     until(lambda: send(b"gray", lane="gray") or (baseline.get(0.2) and None) or gray.get(1))
 
 
-def until(look, patience=60):
+def until(look, patience=PATIENCE):
     """What a look gives, as soon as it is something."""
     end = time.monotonic() + patience
     while time.monotonic() < end:

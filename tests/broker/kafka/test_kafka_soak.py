@@ -8,12 +8,12 @@ import time
 from collections import Counter
 
 import pytest
+from kafka_worker import PATIENCE
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak]
 
 COUNT, PAUSE = (100_000, 12) if os.environ.get("GRAYLANE_SOAK") else (10_000, 3)
 A_SECOND = 1000 if os.environ.get("GRAYLANE_SOAK") else 120
-PATIENCE = 90  # seconds for anything that happens at all
 
 
 def test_none_is_lost_and_none_handled_by_two_lanes(workers, sent, kafka):
