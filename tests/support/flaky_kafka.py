@@ -150,7 +150,9 @@ class FlakyAioConsumer:
         for where, offset in self.at.items():
             lanes = self.log.lanes[where][offset : offset + 2]
             if lanes and where not in self.paused:
-                found[AioPartition(*where)] = [AioMessage(*where, offset + i, lane) for i, lane in enumerate(lanes)]
+                found[AioPartition(*where)] = [
+                    AioMessage(where[0], where[1], offset + i, lane) for i, lane in enumerate(lanes)
+                ]
                 self.at[where] += len(lanes)
         return found
 

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from aiokafka.errors import CoordinatorLoadInProgressError
@@ -26,8 +27,9 @@ class Story:
         self.client = FlakyAioConsumer(self.log, faults)
         self.paused, self.handled = set(), []
         self.spans = {where: [] for where in PARTITIONS}
-        lanes = SimpleNamespace(lane_of=lambda message: message.lane, warnings=Warnings())
-        shared = aiokafka_member.Shared(("orders",), lanes, self.paused, False, self.client)
+        lanes: Any = SimpleNamespace(lane_of=lambda message: message.lane, warnings=Warnings())
+        look: Any = self.client
+        shared = aiokafka_member.Shared(("orders",), lanes, self.paused, False, look)
         self.member = aiokafka_member.Member(self.client, "group", shared, side, None, None)
         self.coming = [self.give, self.told]
 

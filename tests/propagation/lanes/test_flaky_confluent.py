@@ -1,6 +1,7 @@
 """A member of a group goes on and loses nothing, whatever of its seeks, pauses, resumes, commits fails for a while."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flaky_kafka import FlakyConsumer, Log
@@ -14,7 +15,7 @@ from propagation.messaging.lanes.kafka_sides import BaselineSide, LaneSide
 
 GRAY = "orders.gray"
 A, B = PARTITIONS = [("orders", 0), ("orders", 1)]
-LANES = SimpleNamespace(lane_of=lambda message: message.lane, warnings=Warnings())
+LANES: Any = SimpleNamespace(lane_of=lambda message: message.lane, warnings=Warnings())
 
 
 class Story:
