@@ -104,6 +104,7 @@ class Target:
         tag: what happens to the tag's header of a request that goes here.
         trail: the value that is added to the response header `TRAIL`; empty for none.
         fields: further fields of Istio's HTTPRouteDestination, as a live resource has them.
+        authority: the host with which a request leaves the mesh here; empty for a target inside.
     """
 
     host: str
@@ -113,6 +114,7 @@ class Target:
     tag: TagChange = None
     trail: str = ""
     fields: IstioFields = field(default_factory=dict)
+    authority: str = ""
 
 
 class RouteKind(StrEnum):
@@ -253,6 +255,23 @@ class SubsetTable:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideHost:
+    """A host outside the mesh that proxies are to know.
+
+    Parameters:
+        port: the port that callers use, in plain HTTP.
+        target_port: the port of the host.
+        address: the host whose addresses it has; empty for its own.
+    """
+
+    name: Name
+    host: str
+    port: int
+    target_port: int
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Autoscaler:
     """A HorizontalPodAutoscaler of one version. `cpu`: average utilization in percent of what its Pods request."""
 
@@ -323,7 +342,7 @@ class OpaqueResource:
     manifest: IstioFields
 
 
-Table = RouteTable | SubsetTable | OwnGateway | Autoscaler | Roster | OpaqueResource
+Table = RouteTable | SubsetTable | OwnGateway | OutsideHost | Autoscaler | Roster | OpaqueResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +354,8 @@ class RoutingState:
         entries: the route tables at gateways.
         subsets, gateways, autoscalers: the subset tables, Gateways and autoscalers of the group.
         rosters: at most one: who consumes which lane's messages.
+        outside: the hosts outside the mesh; each has a subset table of the same name.
+        egress: the route tables at egress gateways, by which requests leave the mesh.
     """
 
     mesh: Mapping[Name, RouteTable] = field(default_factory=dict)
@@ -343,16 +364,20 @@ class RoutingState:
     gateways: Mapping[Name, OwnGateway | OpaqueResource] = field(default_factory=dict)
     autoscalers: Mapping[Name, Autoscaler | OpaqueResource] = field(default_factory=dict)
     rosters: Mapping[Name, Roster | OpaqueResource] = field(default_factory=dict)
+    outside: Mapping[Name, OutsideHost | OpaqueResource] = field(default_factory=dict)
+    egress: Mapping[Name, RouteTable] = field(default_factory=dict)
 
     @property
     def route_tables(self) -> Iterable[RouteTable]:
-        return (*self.mesh.values(), *self.entries.values())
+        return (*self.mesh.values(), *self.entries.values(), *self.egress.values())
 
     @property
     def tables(self) -> Iterable[Table]:
         """All tables, in an order in which a first apply can create them: what a route needs comes before the route."""
         return (
             *self.subsets.values(),
+            *self.outside.values(),
+            *self.egress.values(),
             *self.mesh.values(),
             *self.gateways.values(),
             *self.entries.values(),
@@ -373,6 +398,7 @@ class Service:
         calls: the names of the services that it calls.
         traffic_policy: Istio's TrafficPolicy for all its subsets.
         carries: the headers in which it reads the tag and passes it on.
+        outside: its hosts, where it is outside the mesh.
     """
 
     name: str
@@ -385,6 +411,7 @@ class Service:
     traffic_policy: IstioFields = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
     carries: Carries = "both"
+    outside: "Outside | None" = None
 
     @property
     def namespace(self) -> str:
@@ -395,8 +422,36 @@ class Service:
         return RouteTable(self.resource, (self.host,), ("mesh",), self.routes)
 
     @property
-    def subset_table(self) -> SubsetTable:
-        return SubsetTable(self.resource, self.host, self.subsets, self.traffic_policy)
+    def mesh_tables(self) -> tuple[RouteTable, ...]:
+        """The routes between services: of its host, and outside the mesh of the hosts of its versions too."""
+        return (self.route_table, *(self.outside.own if self.outside else ()))
+
+    @property
+    def subset_tables(self) -> tuple[SubsetTable, ...]:
+        """The subsets of its host; outside the mesh those of each of its hosts."""
+        if self.outside:
+            return self.outside.subsets
+        return (SubsetTable(self.resource, self.host, self.subsets, self.traffic_policy),)
+
+    def version_of(self, target: Target) -> str:
+        """The version, or the subset of two versions, that a live target of its routes leads to; empty for any."""
+        hosts = {table.host: table.subsets[0].version for table in self.outside.subsets} if self.outside else {}
+        return target.subset or hosts.get(target.authority, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a service outside the mesh has: its hosts, their subsets, and the routes of the versions' own hosts.
+
+    Parameters:
+        own: the routes of hosts that callers may name instead of the service's.
+        egress: the routes at its egress gateway; empty without one.
+    """
+
+    hosts: tuple[OutsideHost, ...]
+    subsets: tuple[SubsetTable, ...]
+    own: tuple[RouteTable, ...]
+    egress: tuple[RouteTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,10 +524,12 @@ class Model:
     def routing(self) -> RoutingState:
         """The group's tables, each under the name of its resource."""
         return RoutingState(
-            mesh={one.resource: one.route_table for one in self.services},
+            mesh={table.name: table for one in self.services for table in one.mesh_tables},
             entries={table.name: table for one in self.entries for table in one.route_tables},
-            subsets={one.resource: one.subset_table for one in self.services},
+            subsets={table.name: table for one in self.services for table in one.subset_tables},
             gateways={one.own.name: one.own for one in self.entries if one.own},
             autoscalers={one.name: one for service in self.services for one in service.autoscalers},
             rosters={self.roster.name: self.roster} if self.roster else {},
+            outside={one.name: one for service in self.services if service.outside for one in service.outside.hosts},
+            egress={one.name: one for service in self.services if service.outside for one in service.outside.egress},
         )

@@ -17,6 +17,7 @@ class Role(Flag):
     READ = 0
     ROUTING = auto()  # a backend writes it, and the control plane pushes it to proxies
     SCALING = auto()  # a backend writes it, and proxies do not get it
+    RARE = auto()  # it is read only where a group has or wants one, so that no other group needs a right for it
     ROSTER = auto()  # a backend writes it for the consumers of messages
     RECORD = auto()  # graylane stores its own data in it: revisions, rollouts, locks
 
@@ -55,11 +56,12 @@ class Kind:
 
 _ALL = (
     Kind("DestinationRule", ISTIO, "destinationrules", Role.ROUTING, ("CDS", "EDS")),
+    Kind("ServiceEntry", ISTIO, "serviceentries", Role.ROUTING | Role.RARE, ("CDS", "RDS")),
     Kind("VirtualService", ISTIO, "virtualservices", Role.ROUTING, ("RDS",)),
     Kind("Gateway", ISTIO, "gateways", Role.ROUTING, ("LDS", "RDS")),
     Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", Role.SCALING),
     Kind("Sidecar", ISTIO, "sidecars", Role.READ, ("CDS", "EDS", "LDS", "RDS")),
-    Kind("ConfigMap", "v1", "configmaps", Role.RECORD | Role.ROSTER),
+    Kind("ConfigMap", "v1", "configmaps", Role.RECORD | Role.ROSTER | Role.RARE),
     Kind("Lease", "coordination.k8s.io/v1", "leases", Role.RECORD),
     Kind("Deployment", "apps/v1", "deployments"),
     Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
@@ -69,7 +71,6 @@ _ALL = (
     Kind("Event", "v1", "events"),
     Kind("StatefulSet", "apps/v1", "statefulsets"),
     Kind("DaemonSet", "apps/v1", "daemonsets"),
-    Kind("ServiceEntry", ISTIO, "serviceentries"),
     # Each in the version that all releases of Istio serve.
     Kind("EnvoyFilter", f"{ISTIO}/v1alpha3", "envoyfilters"),
     Kind("WasmPlugin", "extensions.istio.io/v1alpha1", "wasmplugins"),

@@ -64,6 +64,8 @@ def _share(outcome: Outcome, probability: Fraction, names: Names, *, sent: bool)
     labels = ", ".join(f"{name}={value}" for name, value in outcome.labels)
     where = f"{outcome.host}:{outcome.port}" if outcome.port else outcome.host
     place = where + (f", Pods with {labels}" if labels else "")
+    if outcome.authority in names.of_host and outcome.authority != outcome.host:
+        place += f", Host: {outcome.authority}"
     headers = "  ".join(f"{name}: {value}" for name, value in outcome.headers) or (
         "none of these headers" if sent else ""
     )

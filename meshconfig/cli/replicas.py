@@ -41,6 +41,8 @@ def command(
     """
     group = _group_of(service, read_groups(file))
     here = group.service(service)
+    if here.spec.external:
+        raise InputError.at("replicas", f"{service} is outside the mesh and has no Pods here")
     counts = replica_counts(_weights(here, _lanes(context.args, here)), total)
     if output is Output.JSON:
         say_json([_json(count) for count in counts])

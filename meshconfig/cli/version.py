@@ -1,5 +1,6 @@
 """`graylane version`: add, weigh, promote and retire a version of a service."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from meshconfig.edit import labels, uses, versions
 from meshconfig.edit.draft import Draft
 from meshconfig.errors import InputError
 from meshconfig.load import FieldPath
-from meshconfig.spec import Autoscale
+from meshconfig.spec import Autoscale, ServiceSpec
 
 app = typer.Typer(help="Add a version of a service, set weights, promote it, or retire it.", no_args_is_help=True)
 Service = Annotated[
@@ -92,6 +93,10 @@ def add(
             help="Name of its Deployment. Default: OLD's name with the version replaced, or SERVICE-VERSION.",
         ),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="HOST", help="Its host, for a service outside the mesh. Such a version has no Pods."),
+    ] = None,
     manifests: Annotated[
         Path | None,
         typer.Option(
@@ -117,12 +122,20 @@ def add(
         graylane version add cat v2 -f graylane.yaml --from v1 --image cat:2 --weight 30 --apply
 
         graylane version add cat v2 -f graylane.yaml --from v1 --image cat:2 --manifests k8s/demo
+
+        graylane version add pay gray -f graylane.yaml --from prod --host sandbox.pay.example.com --apply
     """
     texts = read(file)
     found = group_with(texts, service, group)
     spec = found.spec.spec.services[service]
     if old not in spec.versions:
         raise Draft(found).error(_versions(service), uses.unknown(f"version of {service}", old, spec.versions))
+    if host is not None or spec.external:
+        of_pods = {"image": image, "label": label, "replicas": replicas, "autoscale": autoscale, "workload": workload}
+        _outside(service, spec, host, [*of_pods, "manifests"], [*of_pods.values(), manifests])
+        draft = versions.add(found, service, version, labels={}, weight=weight, host=host)
+        carry_out(EditJob(texts, draft, f"version add {service} {version}"), how)
+        return
     name = workload or labels.workload(spec, old, version) or f"{service}-{version}"
     own = labels.labels(spec, old, version, pairs(label or [], "--label", "KEY=VALUE"))
     scale = _autoscale(autoscale) if autoscale else None
@@ -141,6 +154,20 @@ def add(
     elif replicas is not None or manifests is not None:
         raise InputError.at("--replicas, --manifests", "apply to the Deployment, which is created only with --image")
     carry_out(job, how)
+
+
+def _outside(service: str, spec: ServiceSpec, host: str | None, names: Sequence[str], values: Sequence[object]) -> None:
+    """Check the options of a version outside the mesh.
+
+    Raises:
+        InputError: it has no host, or options that are for Pods; or the service is inside.
+    """
+    if host is None:
+        raise InputError.at("--host", f"{service} is outside the mesh: give the host of the version")
+    if spec.external is None:
+        raise InputError.at("--host", f"{service} has Pods; only a service with external has hosts")
+    if given := [name for name, value in zip(names, values, strict=True) if value not in (None, [])]:
+        raise InputError.at(f"--{given[0]}", f"is for Pods, and {service} is outside the mesh")
 
 
 def _autoscale(text: str) -> Autoscale:
@@ -279,9 +306,12 @@ def retire(
     """
     texts = read(file)
     found = group_with(texts, service, group)
+    outside = found.spec.spec.services[service].external is not None
+    if outside and delete is not None:
+        raise InputError.at("--delete-workload, --keep-workload", f"{service} is outside the mesh and has no Pods")
     draft = versions.retire(found, service, version)
     job = EditJob(texts, draft, f"version retire {service} {version}")
-    if how.apply:
+    if how.apply and not outside:
         with needs("mesh"):
             from meshconfig.cli import old_workload
         job = old_workload.with_end(job, service, version, delete)

@@ -105,7 +105,7 @@ def _check(index: Index, model: Model, taken: Iterable[Key], wanted: State) -> N
 
 def _other_subsets(index: Index, model: Model, going: Iterable[Key]) -> Iterator[str]:
     """Subsets of a DestinationRule that goes, whose Pods are others than those of the version of this name."""
-    tables_of = {one.host: one.subset_table.by_name for one in model.services}
+    tables_of = {table.host: table.by_name for one in model.services for table in one.subset_tables}
     gone = frozenset(going)
     for rule in index.resources.destination_rules:
         own = tables_of.get(fqdn(rule.spec.host, rule.namespace), {})

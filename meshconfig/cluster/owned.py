@@ -43,12 +43,12 @@ def read(
     """
     asked = {*inventory, *wanted}
     # A namespace may have many ConfigMaps, such as all revisions: they are read only where one may be the group's.
-    rosters = {(one.kind, one.namespace) for one in asked}
+    rare = {(one.kind, one.namespace) for one in asked}
     places = [
         (kind.name, namespace)
         for namespace in sorted(set(namespaces))
         for kind in OWNED
-        if Role.ROSTER not in kind.role or (kind.name, namespace) in rosters
+        if Role.RARE not in kind.role or (kind.name, namespace) in rare
     ]
     lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
     found = {key(manifest): manifest for manifests in lists for manifest in manifests}

@@ -11,7 +11,8 @@ from typing import Literal
 from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
 
 Account = Literal["graylane", "graylane-rollouts", "graylane-explain"]
-NAMES = tuple(kind.name for kind in ROUTING)
+NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
+OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
 
 
@@ -67,6 +68,11 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "What a spec renders to. list: what is there now, one request a kind. patch: server-side apply, and "
             "create where the resource is new. delete: what is no longer in the spec.",
         ),
+        Right(
+            OUTSIDE,
+            ("list", *WRITE, "delete"),
+            "Hosts outside the mesh, for services with `external`. Take the rule away if no spec has one.",
+        ),
         Right(SCALING, ("list", *WRITE, "delete"), ""),
         Right(
             ("ConfigMap",),
@@ -96,6 +102,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "Each step of a rollout is an apply, with the rights that one takes (k8s/rbac/graylane.yaml). No step "
             "deletes one of these.",
         ),
+        Right(OUTSIDE, ("list", *WRITE), "Hosts outside the mesh, for a group whose services have `external`."),
         Right(SCALING, ("list", *WRITE, "delete"), "delete: the old version's, once it is retired."),
         Right(
             ("ConfigMap",),

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from meshconfig.baggage import HEADER as BAGGAGE
-from meshconfig.compile.conditions import both, condition, cookie_condition, foreign_baggage, path
+from meshconfig.compile.conditions import both, condition, cookie_condition, path
+from meshconfig.compile.external import keeping_baggage
 from meshconfig.compile.links import link_routes
 from meshconfig.compile.names import lane_hosts
 from meshconfig.compile.services import (
@@ -116,20 +116,11 @@ def _path_routes(
 
 def _settled_routes(spec: EntrySpec, service: ServiceInGroup, offered: Iterable[Route]) -> Iterator[Route]:
     """The offered routes. `baggage: keep` adds a copy of each for requests with foreign baggage alone."""
-    foreign = foreign_baggage(service.group.spec.tag.header)
     for route in offered:
-        if spec.baggage == "keep" and not route.refusal:
-            # A condition on the tag's member never holds for a request that has foreign members alone.
-            plain = [one for one in route.conditions or (Condition(),) if BAGGAGE not in dict(one.headers)]
-            met = tuple(joined for one in plain if (joined := both(foreign, one)))
-            if met:
-                yield replace(route, conditions=met, targets=tuple(map(_keeping, route.targets)))
-        yield route
-
-
-def _keeping(target: Target) -> Target:
-    """A target that leaves baggage as it came."""
-    return replace(target, tag=replace(target.tag, baggage=False)) if target.tag else target
+        if spec.baggage == "keep" or service.spec.external:
+            yield from keeping_baggage(route, service.group.spec.tag.header)
+        else:
+            yield route
 
 
 def _rewrite(one: PathRoute, narrowed: Condition) -> str | None:

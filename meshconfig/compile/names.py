@@ -15,7 +15,7 @@ LONGEST = 58  # a DNS label has 63 characters; the rest is for a number such as 
 
 def service_resource(service: ServiceInGroup) -> Name:
     """The name of a service's resources: that of its Kubernetes Service, or its host if that is outside the cluster."""
-    known = service_name(service.host)
+    known = None if service.spec.external else service_name(service.host)
     return Name(known.namespace, known.name) if known else Name(service.group.metadata.namespace, service.host)
 
 

@@ -1,9 +1,10 @@
 """A service's routes between services, and its subsets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from meshconfig.compile import external
 from meshconfig.compile.conditions import both, condition, tagged
 from meshconfig.compile.names import service_resource
 from meshconfig.load import FieldPath
@@ -14,6 +15,7 @@ from meshconfig.model import (
     IstioFields,
     Name,
     Origin,
+    Outside,
     Route,
     RouteId,
     RouteKind,
@@ -30,6 +32,7 @@ SERVICES: FieldPath = ("spec", "services")
 
 def service(one: ServiceInGroup) -> Service:
     """Compiles one service: its subsets, its routes between services, its autoscalers."""
+    policy = istio_fields(one.spec.traffic_policy)
     return Service(
         name=one.name,
         resource=service_resource(one),
@@ -38,9 +41,19 @@ def service(one: ServiceInGroup) -> Service:
         subsets=tuple(_subsets(one)),
         routes=tuple(_mesh_routes(one)),
         calls=one.spec.calls,
-        traffic_policy=istio_fields(one.spec.traffic_policy),
+        traffic_policy=policy,
         autoscalers=tuple(_autoscalers(one)),
         carries=one.spec.carries,
+        outside=_outside(one, policy) if one.spec.external else None,
+    )
+
+
+def _outside(one: ServiceInGroup, policy: IstioFields) -> Outside:
+    return Outside(
+        tuple(external.outside_hosts(one)),
+        tuple(external.subset_tables(one, policy)),
+        tuple(external.own_tables(one)),
+        tuple(external.egress_tables(one)),
     )
 
 
@@ -75,6 +88,8 @@ class Destinations(NamedTuple):
         return tuple(self._target(version, weight, tag) for version, weight in sorted(weights.items()) if weight)
 
     def _target(self, subset: str, weight: int | None = None, tag: TagChange = None) -> Target:
+        if self.of.spec.external:
+            return external.target(self.of, subset, weight)
         return Target(self.host, self.of.spec.port, subset, weight, tag)
 
 
@@ -88,7 +103,10 @@ def with_trail(one: ServiceInGroup, targets: tuple[Target, ...]) -> tuple[Target
     """The targets of a route that sets a tag; where the spec has `trail`, responses name the version that answered."""
     if not one.group.spec.trail:
         return targets
-    return tuple(replace(target, trail=f"{one.name}/{target.subset}") for target in targets)
+    hosts = {version.host: name for name, version in one.spec.versions.items() if version.host}
+    return tuple(
+        replace(target, trail=f"{one.name}/{hosts.get(target.authority, target.subset)}") for target in targets
+    )
 
 
 def istio_fields(policy: IstioFields) -> IstioFields:
@@ -133,12 +151,22 @@ def rule_routes(one: ServiceInGroup, tag: TagChange = None) -> Iterator[Route]:
         yield Route(RouteId(RouteKind.RULE, str(index + 1)), (condition(rule.match),), targets, origin=origin)
 
 
+def leaving(one: ServiceInGroup, routes: Iterable[Route]) -> Iterator[Route]:
+    """The routes to a service; those to hosts outside the mesh leave baggage alone that has no tag."""
+    for route in routes:
+        yield from external.keeping_baggage(route, one.group.spec.tag.header) if one.spec.external else (route,)
+
+
 def with_fields(route: Route, fields: IstioFields) -> Route:
     """A route with its service's policy. A refusal sends no request on, so it gets no policy."""
     return replace(route, fields={**fields, **route.fields}) if fields and not route.refusal else route
 
 
 def _mesh_routes(one: ServiceInGroup) -> Iterator[Route]:
+    return leaving(one, _ordered_routes(one))
+
+
+def _ordered_routes(one: ServiceInGroup) -> Iterator[Route]:
     """The routes of lanes, then of rules, then the default route (docs/compile.md)."""
     fields = istio_fields(one.spec.policy)
     destinations = Destinations(one, one.host)

@@ -21,11 +21,13 @@ def add(
     workload: str | None = None,
     autoscale: Autoscale | None = None,
     weight: int | None = None,
+    host: str | None = None,
 ) -> Draft:
     """Add a version.
 
     Parameters:
-        labels: the labels that only its Pods carry (`meshconfig.edit.labels`).
+        labels: the labels that only its Pods carry (`meshconfig.edit.labels`); empty outside the mesh.
+        host: its host outside the mesh; None inside.
         workload: the name of its Deployment; None for SERVICE-VERSION.
         weight: its share of untagged requests, relative to the other weights. If the service has no weights, its
             percentage, and the baseline's version gets the rest. None: no untagged request.
@@ -37,7 +39,7 @@ def add(
     where: FieldPath = (*SERVICES, service)
     if version in group.spec.spec.services[service].versions:
         raise draft.error((*where, "versions", version), f"version {version} exists already")
-    value: dict[str, object] = {"labels": dict(labels)}
+    value: dict[str, object] = {"host": host} if host else {"labels": dict(labels)}
     value |= {"workload": workload} if workload else {}
     value |= {"autoscale": autoscale.model_dump(exclude_unset=True)} if autoscale else {}
     draft.put((*where, "versions", version), value)

@@ -34,6 +34,8 @@ class Names:
         self.given = given
         self.services = {service.name: service for model in models for service in model.services}
         self.by_host = {service.host: service for service in self.services.values()}
+        # Outside the mesh a service has a host for each version.
+        self.of_host = {table.host: one for one in self.services.values() for table in one.subset_tables}
         self.models = {service.host: model for model in models for service in model.services}
         self.carrying = Carrying(
             tuple(sorted({model.tag for model in models})) or ("env",),
@@ -76,6 +78,9 @@ class Names:
         for host, known in self.given.index.registry.by_host.items():
             if known.selector:
                 found[host].update(self.labels(known.namespace, known.selector))
+        for service in self.services.values():
+            if service.outside:  # each of its hosts has one of its versions
+                found[service.host].update(one.version for one in service.subsets)
         return {host: frozenset(names) for host, names in found.items()}
 
     def labels(self, namespace: str, selector: Mapping[str, str]) -> frozenset[str]:
@@ -91,13 +96,26 @@ class Names:
 
     def version_of(self, host: str, subset: str) -> str:
         """The version that a subset stands for: in a spec, the one that a lane prefers while it has healthy Pods."""
-        subsets = self.by_host[host].subsets if host in self.by_host else ()
+        subsets = self.of_host[host].subsets if host in self.of_host else ()
         return next((one.version for one in subsets if one.name == subset and one.version), subset)
+
+    def place(self, destination: Destination) -> tuple[str, str]:
+        """The host of a destination's service, and the subset; outside the mesh, the spec's service and the version.
+
+        A request that leaves by an egress gateway goes to that gateway's host, with the version's host as its own.
+        """
+        authority = destination.authority
+        host = destination.host if destination.host in self.of_host or authority not in self.of_host else authority
+        service = self.of_host.get(host)
+        if service is None or not service.outside:
+            return destination.host, destination.subset
+        version = next(table.subsets[0].version for table in service.outside.subsets if table.host == host)
+        return service.host, version
 
     def short(self, host: str) -> str:
         """The name of a host: that of its spec's service, else that of its Service, with the namespace if need be."""
-        if host in self.by_host:
-            return self.by_host[host].name
+        if host in self.of_host:
+            return self.of_host[host].name
         known = service_name(host)
         if known is None:
             return host
@@ -113,8 +131,9 @@ class Names:
 
     def answering(self, destination: Destination) -> frozenset[str]:
         """The versions that may answer: that of the subset, or else the values of the Pods' label `version`."""
-        if destination.subset:
-            return frozenset((self.version_of(destination.host, destination.subset),))
+        host, subset = self.place(destination)
+        if subset:
+            return frozenset((self.version_of(host, subset),))
         found = [self.pods[one].get("version", "") for one in destination.preferred or () if one in self.pods]
         return frozenset(one for one in found if one)
 
@@ -122,13 +141,14 @@ class Names:
         """`cat/gray`; for what the proxy answers by itself, its own words."""
         if not isinstance(outcome, Destination):
             return str(outcome)
-        version = "|".join(sorted(self.answering(outcome)))
-        return f"{self.short(outcome.host)}/{version}" if version else self.short(outcome.host)
+        version, name = "|".join(sorted(self.answering(outcome))), self.short(self.place(outcome)[0])
+        return f"{name}/{version}" if version else name
 
     def version(self, destination: Destination) -> str:
-        service = self.by_host.get(destination.host)
-        name = service.name if service else destination.host
-        return f"{name} / {destination.subset}" if destination.subset else name
+        host, subset = self.place(destination)
+        service = self.of_host.get(host)
+        name = service.name if service else host
+        return f"{name} / {subset}" if subset else name
 
 
 def percent(share: Fraction) -> str:

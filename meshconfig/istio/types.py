@@ -244,10 +244,21 @@ class ServiceSpec(View):
     external_name: str = ""
 
 
+class EntryPort(Port):
+    target_port: int | None = None
+
+
+class EntryEndpoint(View):
+    address: str = ""
+
+
 class ServiceEntrySpec(View):
     hosts: tuple[str, ...] = ()
-    ports: tuple[Port, ...] = ()
+    ports: tuple[EntryPort, ...] = ()
     export_to: tuple[str, ...] = ()
+    location: str = "MESH_EXTERNAL"
+    resolution: str = "NONE"
+    endpoints: tuple[EntryEndpoint, ...] = ()
 
 
 class PodTemplateMeta(View):

@@ -16,6 +16,7 @@ from meshconfig.model import (
     RouteId,
     RouteKind,
     RouteTable,
+    Service,
     Subset,
     SubsetTable,
     Table,
@@ -149,10 +150,17 @@ def rendered(group: Group) -> Iterator[tuple[Manifest, Rendered]]:
             yield manifest, source
 
 
+def _tables(service: Service) -> Iterator[Table]:
+    yield from service.subset_tables
+    yield from service.mesh_tables
+    if service.outside:
+        yield from service.outside.hosts
+        yield from service.outside.egress
+
+
 def _sources(group: Group) -> Iterator[Rendered]:
     for service in group.model.services:
-        yield Rendered(group, service.subset_table, service.name)
-        yield Rendered(group, service.route_table, service.name)
+        yield from (Rendered(group, one, service.name) for one in _tables(service))
         yield from (Rendered(group, one) for one in service.autoscalers)
     for index, entry in enumerate(group.model.entries):
         if entry.own:

@@ -11,6 +11,7 @@ from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.istio.destination_rules import Selected
 from meshconfig.istio.policies import agreeing, effective, failover_in_force
 from meshconfig.local.config import Endpoint, Json, Noted
+from meshconfig.local.outside import resolved
 from meshconfig.local.values import duration, typed
 
 _UNLIMITED = 2**32 - 1
@@ -37,20 +38,29 @@ _OUTLIER_PLAIN = {"maxEjectionPercent": "max_ejection_percent"}
 _OUTLIER_TIMES = {"interval": "interval", "baseEjectionTime": "base_ejection_time"}
 
 
-def clusters(host: str, port: int, rule: Selected, endpoints: Sequence[Endpoint], noted: Noted) -> Iterator[Json]:
+def clusters(
+    host: str,
+    port: int,
+    rule: Selected,
+    endpoints: Sequence[Endpoint],
+    noted: Noted,
+    outside: list[tuple[str, int]] | None = None,
+) -> Iterator[Json]:
     """The clusters of a service's port: one for all its endpoints, one for each subset of its DestinationRule.
 
     Parameters:
         endpoints: those of this service and port.
         noted: called with the path of each field in the DestinationRule that has no effect here, and the reason.
+        outside: the names and ports that a host outside the mesh stands for, where no process does.
     """
     name = ClusterName(host, port)
-    yield _cluster(name, endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy")
+    yield _cluster(name, endpoints, _at_port(rule.traffic_policy, port), noted, "spec.trafficPolicy", outside)
     for subset in rule.subsets.values():
         merged = _at_port(effective(rule.traffic_policy, subset), port)
         path = f"spec.subsets[{subset.name}].trafficPolicy"
         says = noted if subset.traffic_policy else _quiet
-        yield _cluster(name._replace(subset=subset.name), list(_selected(subset, endpoints)), merged, says, path)
+        chosen = list(_selected(subset, endpoints))
+        yield _cluster(name._replace(subset=subset.name), chosen, merged, says, path, outside)
 
 
 def _selected(subset: Subset, endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
@@ -71,23 +81,31 @@ def _at_port(policy: Mapping[str, Any], port: int) -> Mapping[str, Any]:
 
 
 def _cluster(
-    name: ClusterName, endpoints: Sequence[Endpoint], policy: Mapping[str, Any], noted: Noted, path: str
+    name: ClusterName,
+    endpoints: Sequence[Endpoint],
+    policy: Mapping[str, Any],
+    noted: Noted,
+    path: str,
+    outside: list[tuple[str, int]] | None = None,
 ) -> Json:
-    for field in policy.keys() - {"loadBalancer", "connectionPool", "outlierDetection"}:
+    read = {"loadBalancer", "connectionPool", "outlierDetection", *(("tls",) if outside else ())}
+    for field in policy.keys() - read:
         noted(f"{path}.{field}", "has no effect on processes of this machine, which answer plain HTTP")
     pool, outlier = policy.get("connectionPool") or {}, policy.get("outlierDetection")
     balancer = policy.get("loadBalancer") or {}
     panic = (outlier or {}).get("minHealthPercent", 0)
+    found = resolved(outside, policy) if outside else {"type": "STATIC"}
+    localities = [{"lb_endpoints": found.pop("endpoints")}] if outside else _localities(endpoints, policy, noted, path)
     return {
         "name": str(name),
-        "type": "STATIC",
+        **found,
         **_balancing(balancer, noted, f"{path}.loadBalancer"),
         **_pool(pool, noted, f"{path}.connectionPool"),
         **({"outlier_detection": _outlier(outlier)} if outlier is not None else {}),
         "common_lb_config": {"healthy_panic_threshold": {"value": panic}},
         "load_assignment": {
             "cluster_name": str(name),
-            "endpoints": list(_localities(endpoints, policy, noted, path)),
+            "endpoints": list(localities),
         },
     }
 

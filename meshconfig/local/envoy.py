@@ -15,6 +15,7 @@ from meshconfig.istio.hosts import intersection, is_wildcard, overlap
 from meshconfig.istio.services import KnownService
 from meshconfig.local.clusters import clusters
 from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, mesh_listener
+from meshconfig.local.outside import addresses
 from meshconfig.local.routes import RouteContext, Translated, default_route, last_the_catch_alls, routes
 from meshconfig.local.unread import unread
 from meshconfig.simulate import Index
@@ -117,7 +118,12 @@ class _Translation:
         if uncertain:
             noted("spec.workloadSelector", "all callers share one proxy here: a rule for some of them is left out")
         endpoints = [one for one in self.endpoints if (one.service, one.service_port) == (service.host, port)]
-        return clusters(service.host, port, rule, endpoints, noted)
+        return clusters(service.host, port, rule, endpoints, noted, self.outside(service.host, port, endpoints))
+
+    def outside(self, host: str, port: int, endpoints: Sequence[Endpoint]) -> list[tuple[str, int]]:
+        """The names and ports that a host outside the mesh stands for, where no process of this machine does."""
+        entry = next((one for one in self.resources.service_entries if host in one.spec.hosts), None)
+        return addresses(entry, host, port) if entry and not endpoints else []
 
     def unread(self) -> None:
         """Note every field that is not modelled and every unreachable host, so that nothing is dropped silently."""

@@ -197,7 +197,8 @@ class Mesh:
         """The service and version at an address. If a process serves several versions, the cluster's subset decides."""
         found = parse(cluster)
         host, subset = (found.host, found.subset) if found else ("", "")
-        name = next((one.name for model in self.plan.models for one in model.services if one.host == host), host)
+        services = [one for model in self.plan.models for one in model.services]
+        name = next((one.name for one in services if host in {table.host for table in one.mesh_tables}), host)
         pairs = self.fleet.current.processes.values()
         there = [one.version for one, process in pairs if one.host == host and process.authority == upstream]
         return name, there[0] if len(there) == 1 else subset

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshconfig import groups, load
+from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.groups import Group
 from meshconfig.istio import Resources
@@ -70,7 +71,7 @@ def plan(found: Sequence[Document]) -> LocalPlan:
         InputError: lists everything invalid in them.
     """
     read = tuple(groups.groups(found, sorted({one.file for one in found})))
-    models = {one.key: one.model for one in read}
+    models = {one.key: _direct(one) for one in read}
     meshes = list(_meshes(found, read))
     processes = [
         one for mesh, group, folder in meshes for one in workloads.workloads(mesh, group, models[group.key], folder)
@@ -87,6 +88,20 @@ def plan(found: Sequence[Document]) -> LocalPlan:
         example_path=specs[0].example_path,
         notes=tuple(_notes(models.values(), processes)),
     )
+
+
+def _direct(group: Group) -> Model:
+    """The group's model, without egress gateways: one Envoy stands for every proxy, so a detour would lead nowhere."""
+    spec = group.spec.spec
+    services = {
+        name: one.model_copy(update={"external": one.external.model_copy(update={"egress": None})})
+        for name, one in spec.services.items()
+        if one.external and one.external.egress
+    }
+    if not services:
+        return group.model
+    direct = spec.model_copy(update={"services": {**spec.services, **services}})
+    return compile_group(group.spec.model_copy(update={"spec": direct}))
 
 
 def _meshes(found: Iterable[Document], read: Sequence[Group]) -> Iterator[tuple[LocalMesh, Group, Path | None]]:
@@ -108,8 +123,10 @@ def _notes(models: Iterable[Model], processes: Sequence[Workload]) -> Iterator[s
         if one.labels is None:
             yield f"{one.name}: the spec has no such version, so nothing is sent to this process"
     for service in (one for model in models for one in model.services):
-        for subset in service.subsets:
-            if not subset.failover and (service.host, service.port, subset.name) not in there:
-                yield f"{service.name}/{subset.name}: no process stands for it, so it answers 503"
+        for table in service.subset_tables:
+            for subset in table.subsets:
+                if not subset.failover and (table.host, service.port, subset.name) not in there:
+                    then = f"{table.host} is called itself" if service.outside else "it answers 503"
+                    yield f"{service.name}/{subset.name}: no process stands for it, so {then}"
     for gateway in sorted(existing_gateways(models)):
         yield f"Gateway {gateway} is the cluster's: here it takes any host, on port 80"

@@ -15,7 +15,7 @@ def resources(models: Iterable[Model]) -> Resources:
     models = list(models)
     manifests = render(models)
     rendered = {_full_name(one) for one in manifests if one["kind"] == "Gateway"}
-    services = [_service(one.host, one.port) for model in models for one in model.services]
+    services = [_service(one.host, one.port) for model in models for one in model.services if not one.outside]
     return Resources.parse([*manifests, *services, *map(_gateway, existing_gateways(models) - rendered)])
 
 

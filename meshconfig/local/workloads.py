@@ -95,7 +95,7 @@ def workloads(mesh: LocalMesh, group: Group, model: Model, folder: Path | None) 
             yield Workload(
                 service=name,
                 version=version,
-                host=service.host if service else f"{name}.consumer",
+                host=_host(service, version) if service else f"{name}.consumer",
                 port=service.port if service else 0,
                 labels=_labels(group, name, version),
                 consumer=service is None,
@@ -125,6 +125,12 @@ def _labels(group: Group, service: str, version: str) -> Mapping[str, str] | Non
         return {} if version in group.spec.spec.consumers[service].versions else None
     written = group.spec.spec.services[service].versions.get(version)
     return {**(written.fallback_labels or {}), **written.labels} if written else None
+
+
+def _host(service: Service, version: str) -> str:
+    """The host that a version's process answers for: outside the mesh the version's own."""
+    tables = service.outside.subsets if service.outside else ()
+    return next((table.host for table in tables for one in table.subsets if one.name == version), service.host)
 
 
 def _interpreter(command: tuple[str, ...]) -> tuple[str, ...]:

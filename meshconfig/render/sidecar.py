@@ -40,11 +40,15 @@ def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
 def _sidecar(model: Model, namespace: str, api: IstioApi) -> Manifest:
     by_name = {service.name: service for service in model.services}
     called = {
-        _egress(by_name[name]) for service in model.services if service.namespace == namespace for name in service.calls
+        host
+        for service in model.services
+        if service.namespace == namespace
+        for name in service.calls
+        for host in _egress(by_name[name])
     }
     spec = {"egress": [{"hosts": [*sorted(called), CONTROL_PLANE]}]}
     return Owner(model.group, model.tag, api).istio("Sidecar", Name(namespace, NAME), spec)
 
 
-def _egress(service: Service) -> str:
-    return f"{service.namespace}/{service.host}"
+def _egress(service: Service) -> list[str]:
+    return [f"{service.namespace}/{table.host}" for table in service.mesh_tables]

@@ -66,6 +66,8 @@ def _names(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
         if service not in group.spec.services:
             yield where, f"there is no service {service}{nearest(service, group.spec.services)}"
             continue
+        if group.spec.services[service].external:
+            yield where, "it is outside the mesh, and a rollout needs Pods: shift it by `graylane version weights`"
         versions = group.spec.services[service].versions
         for field, version in (("from", move.from_), ("to", move.to)):
             if version not in versions:

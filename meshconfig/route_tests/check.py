@@ -94,7 +94,7 @@ class Reader:
         said = f"expected {self.expected(wanted)}; got {self.names.said(outcome)}"
         if not isinstance(outcome, Destination):
             return said
-        if wanted.host is not None and outcome.host != wanted.host:
+        if wanted.host is not None and self.names.place(outcome)[0] != wanted.host:
             return said
         if not wanted.name:
             return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic.alias_generators import to_camel
 
 from meshconfig.spec.base import (
     CheckedBy,
@@ -18,6 +19,7 @@ from meshconfig.spec.base import (
     said,
 )
 from meshconfig.spec.consumer import Consumer, ConsumerInGroup
+from meshconfig.spec.external import GATEWAY_NAME, External, OutsideHost, wrong_fields
 from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match, PathMatch
 from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
 
@@ -37,7 +39,6 @@ _NAME = said(
 )
 ServiceHost = Annotated[str, StringConstraints(pattern=_NAME, max_length=253)]
 EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
-_GATEWAY = said(r"^[a-z0-9][-a-z0-9]*/[a-z0-9][-a-z0-9.]*$", "NAMESPACE/NAME of a Gateway, such as istio-system/shop")
 
 # The given fields, under the names that Istio has for them.
 PolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:Policy")]
@@ -106,12 +107,24 @@ class Autoscale(Strict):
 
 
 class Version(Strict):
-    """One version of a service: its Deployment (`workload` or SERVICE-VERSION) and the labels of its Pods alone."""
+    """One version of a service: its Deployment (`workload` or SERVICE-VERSION) and the labels of its Pods alone.
 
-    labels: Annotated[Labels, Field(min_length=1)]
+    A version of a service outside the mesh has a `host` instead.
+    """
+
+    labels: Annotated[Labels, Field(min_length=1)] = {}
     workload: WorkloadName | None = None
     autoscale: Autoscale | None = None
     fallback_labels: Labels | None = None
+    host: OutsideHost | None = None
+
+    @model_validator(mode="after")
+    def _pods_or_host(self) -> "Version":
+        if self.host is None and not self.labels:
+            raise ValueError("needs labels, which its Pods alone carry (outside the mesh: host)")
+        if self.host and (extra := self.model_fields_set - {"host"}):
+            raise ValueError(f"host names a version outside the mesh: {to_camel(min(extra))} is for Pods")
+        return self
 
 
 class Rule(Strict):
@@ -131,6 +144,7 @@ class CopiedTo(Strict):
 class ServiceSpec(Strict):
     """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests.
 
+    With `external` it is outside the mesh: `host` is what callers call in plain HTTP, and each version is a host.
     `carries`: the headers in which it reads the tag and passes it on to the services that it calls.
     """
 
@@ -143,8 +157,15 @@ class ServiceSpec(Strict):
     weights: Weights | None = None
     rules: Items[Rule] = ()
     mirror: CopiedTo | None = None
+    external: External | None = None
     policy: PolicyFields = {}
     traffic_policy: TrafficPolicyFields = {}
+
+    @model_validator(mode="after")
+    def _inside_or_outside(self) -> "ServiceSpec":
+        if wrong := next(wrong_fields(self), None):
+            raise ValueError(wrong)
+        return self
 
 
 REDIRECTED = 80  # the port on which httpsRedirect listens
@@ -164,7 +185,7 @@ class GatewayRef(Strict):
     selector: Labels = {"istio": "ingressgateway"}
     port: PortNumber | None = None
     tls: GatewayTls | None = None
-    use: Annotated[str, StringConstraints(pattern=_GATEWAY)] | None = None
+    use: Annotated[str, StringConstraints(pattern=GATEWAY_NAME)] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "GatewayRef":
@@ -247,7 +268,8 @@ class LaneGroup(Envelope):
             KeyError: the group has no service of this name.
         """
         spec = self.spec.services[name]
-        return ServiceInGroup(name, spec, self, service_fqdn(spec.host, self.metadata.namespace))
+        host = spec.host if spec.external else service_fqdn(spec.host, self.metadata.namespace)
+        return ServiceInGroup(name, spec, self, host)
 
     def consumer(self, name: str) -> ConsumerInGroup:
         """One consumer of the group, which knows the group's lanes.

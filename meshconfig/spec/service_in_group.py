@@ -15,7 +15,8 @@ class ServiceInGroup(NamedTuple):
     The group may refer to names that do not exist until `compile_group` has checked it.
 
     Parameters:
-        host: the Service's host, fully qualified: `cat-svc` is in the group's namespace, `cat-svc.shop` in `shop`.
+        host: the Service's host, fully qualified: `cat-svc` is in the group's namespace, `cat-svc.shop` in `shop`. Of a
+            service outside the mesh, the host that is called, as it is written.
     """
 
     name: str
@@ -35,8 +36,13 @@ class ServiceInGroup(NamedTuple):
 
     @property
     def baseline(self) -> str | None:
-        """The version of untagged requests that no rule and no weights route; None where there is none."""
-        return self.spec.default or self.version_in(self.group.spec.tag.default)
+        """The version of untagged requests that no rule and no weights route; None where there is none.
+
+        A service outside the mesh that has one version has one environment for all.
+        """
+        found = self.spec.default or self.version_in(self.group.spec.tag.default)
+        alone = next(iter(self.spec.versions)) if self.spec.external and len(self.spec.versions) == 1 else None
+        return found or alone
 
     def version_in(self, lane: str) -> str | None:
         """The lane's own version of this service; None where it has none."""
@@ -48,8 +54,11 @@ class ServiceInGroup(NamedTuple):
         return self.group.spec.lanes[lane].mode == "strict" and self.version_in(lane) is None
 
     def failover_version(self, lane: str) -> str | None:
-        """The lane's version here if it falls back at run time, while its Pods are unhealthy; None if it does not."""
-        if self.group.spec.lanes[lane].fallback != "runtime":
+        """The lane's version here if it falls back at run time, while its Pods are unhealthy; None if it does not.
+
+        None does outside the mesh: the real host must not answer for a sandbox that fails.
+        """
+        if self.group.spec.lanes[lane].fallback != "runtime" or self.spec.external:
             return None
         version = self.version_in(lane)
         return version if version != self.baseline else None

@@ -56,6 +56,7 @@ class Client:
     host: str
     path: str
     timeout: float = TIMEOUT
+    headers: Sequence[str] = ()
     connection: HTTPConnection | None = None
 
     def ask(self, tag: str) -> Sent:
@@ -77,6 +78,10 @@ class Client:
 
     def _exchange(self, connection: HTTPConnection, tag: str) -> tuple[int, Chain, str]:
         headers = {"Host": self.host, **({"env": tag} if tag else {})}
+        for more in self.headers:
+            name, _, value = more.partition(":")
+            if tag or "{tag}" not in value:
+                headers[name] = value.strip().replace("{tag}", tag)
         connection.request("GET", self.path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
@@ -183,6 +188,7 @@ def main() -> None:
     parser.add_argument("--host", required=True, help="the Host header")
     parser.add_argument("--path", default="/sayHello")
     parser.add_argument("--tag", action="append", required=True, help="sent as `env`; '' for none; in turn")
+    parser.add_argument("--header", action="append", default=[], help="a further one; {tag}: only where there is a tag")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rate", type=float, default=RATE, help="requests a second (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="at most (%(default)s)")
@@ -191,7 +197,7 @@ def main() -> None:
     given = parser.parse_args()
     pace = Pace(given.rate, given.seconds, given.count)
     threading.Thread(target=_until_stdin_ends, args=(pace,), daemon=True).start()
-    clients = [Client(given.address, given.host, given.path) for _ in range(given.connections)]
+    clients = [Client(given.address, given.host, given.path, headers=given.header) for _ in range(given.connections)]
     with given.out.open("w") as out:
         run(clients, given.tag, pace, out)
 

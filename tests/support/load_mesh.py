@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 from account import account
@@ -35,13 +36,19 @@ def scale(version: str, replicas: int) -> None:
     until(lambda: len(kubectl(*query).stdout.split()) == replicas * len(CHAIN), f"{replicas} of each {version}")
 
 
+class Spec(Protocol):
+    """A state of a mesh that says its spec."""
+
+    def spec(self) -> str: ...
+
+
 class Graylane:
     """The real command, with no more rights than k8s/rbac gives. It drains as long as it does by itself, 5 s: where the
     machine was busy, one request in a hundred took more than 1 s, and some took 4 s."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, namespace: str = NAMESPACE) -> None:
         self.spec, self.log = folder / "graylane.yaml", folder / "graylane.log"
-        self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder))}
+        self.environment = {**os.environ, "KUBECONFIG": str(account(namespace, folder))}
         self.flags = [f"--istiod={ISTIOD}", "--timeout=120"]
 
     def run(self, *arguments: str) -> str:
@@ -54,7 +61,7 @@ class Graylane:
         assert "unverified" not in said, said
         return said
 
-    def apply(self, world: World) -> None:
+    def apply(self, world: "Spec") -> None:
         self.spec.write_text(world.spec())
         self.run("apply", "-f", str(self.spec))
 

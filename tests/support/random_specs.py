@@ -89,6 +89,41 @@ def services(draw: st.DrawFn, name: str, lanes: list[str], port: int) -> Value:
     return spec
 
 
+OUTSIDE = ("api.pay.example.com", "sandbox.pay.example.com", "test.pay.example.net", "mail.example.com")
+
+
+@st.composite
+def outside_services(draw: st.DrawFn, lanes: list[str], external: Value | None = None) -> Value:
+    """A service outside the mesh: a host for each version, and maybe a name of its own."""
+    versions = draw(st.lists(st.sampled_from(["prod", *lanes, "v9"]), min_size=1, max_size=3, unique=True))
+    hosts = draw(st.permutations(OUTSIDE))
+    spec: Value = {
+        "host": draw(st.sampled_from((hosts[0], hosts[-1]))),
+        "port": 80,
+        "external": draw(st.sampled_from(({}, {"tls": "SIMPLE"}, {"port": 8443, "tls": "SIMPLE"})))
+        if external is None
+        else external,
+        "versions": {version: {"host": host} for version, host in zip(versions, hosts, strict=False)},
+    }
+    if len(versions) > 1 and (draw(st.booleans()) or "prod" not in versions):
+        spec |= draw(st.sampled_from(({"default": versions[0]}, {"weights": {versions[0]: 3, versions[1]: 1}})))
+    rules = st.fixed_dictionaries({"match": matches(), "weights": weights(versions)})
+    spec["rules"] = draw(st.lists(rules, max_size=1))
+    return spec
+
+
+@st.composite
+def outside_specs(draw: st.DrawFn, external: Value | None = None) -> Value:
+    """A random spec that has a service outside the mesh too, which its entries may lead to."""
+    value: Value = draw(specs())
+    spec = value["spec"]
+    spec["services"]["pay"] = draw(outside_services(sorted(spec["lanes"].keys() - {"prod"}), external))
+    for entry in spec["entries"]:
+        if draw(st.booleans()):
+            entry["routes"].insert(0, {"service": "pay", "path": {"prefix": "/api"}})
+    return value
+
+
 @st.composite
 def lane_specs(draw: st.DrawFn, names: list[str], found: dict[str, Value]) -> Value:
     lanes: Value = {"prod": {}}

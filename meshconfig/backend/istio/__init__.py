@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
-from meshconfig.backend.istio import autoscaler, destination_rule, gateway, roster, virtual_service
+from meshconfig.backend.istio import autoscaler, destination_rule, gateway, roster, service_entry, virtual_service
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio import MESH
 from meshconfig.model import (
     Autoscaler,
     Name,
     OpaqueResource,
+    OutsideHost,
     OwnGateway,
     Roster,
     RouteTable,
@@ -31,6 +32,8 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [destination_rule.lower(table, owner)]
         case OwnGateway():
             return [gateway.lower(table, owner)]
+        case OutsideHost():
+            return [service_entry.lower(table, owner)]
         case Autoscaler():
             return [autoscaler.lower(table, owner)]
         case Roster():
@@ -66,6 +69,7 @@ def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
     gateways: dict[Name, OwnGateway | OpaqueResource] = {}
     autoscalers: dict[Name, Autoscaler | OpaqueResource] = {}
     rosters: dict[Name, Roster | OpaqueResource] = {}
+    outside: dict[Name, OutsideHost | OpaqueResource] = {}
     for manifest in manifests:
         name = Name(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         kind = manifest["kind"]
@@ -77,8 +81,17 @@ def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
                 subsets[name] = destination_rule.lift(manifest)
             case "Gateway":
                 gateways[name] = OpaqueResource(kind, name, manifest)
+            case "ServiceEntry":
+                outside[name] = OpaqueResource(kind, name, manifest)
             case "ConfigMap":
                 rosters[name] = OpaqueResource(kind, name, manifest)
             case _:
                 autoscalers[name] = OpaqueResource(kind, name, manifest)
-    return RoutingState(mesh, entries, subsets, gateways, autoscalers, rosters)
+    hosts = {host for one in outside.values() if isinstance(one, OpaqueResource) for host in _hosts(one)}
+    egress = {name: table for name, table in entries.items() if hosts and hosts >= {*table.hosts}}
+    entries = {name: table for name, table in entries.items() if name not in egress}
+    return RoutingState(mesh, entries, subsets, gateways, autoscalers, rosters, outside, egress)
+
+
+def _hosts(one: OpaqueResource) -> Iterable[str]:
+    return (one.manifest.get("spec") or {}).get("hosts") or ()

@@ -28,6 +28,7 @@ from meshconfig.model import (
 )
 
 CLAIM = "@request.auth.claims."
+HOST = "host"  # Istio makes a rewrite of the authority of this header, so that each of several targets can have its own
 REFUSED = 503
 
 
@@ -100,6 +101,8 @@ def _destination(target: Target, tag: str) -> Manifest:
         lowered["weight"] = target.weight
     further = dict(target.fields)
     destination.update(further.pop("destination", {}))
+    if target.authority:
+        further["headers"] = _with_authority(further.get("headers") or {}, target.authority)
     if target.tag is not None:
         further["headers"] = _with_tag(further.get("headers") or {}, target.tag, tag)
     if target.trail:
@@ -115,6 +118,17 @@ def _with_tag(headers: Mapping[str, Any], change: TagChange, tag: str) -> Manife
     elif change is not None:
         request = {**request, "remove": [*removed_names(change, tag), *(request.get("remove") or ())]}
     return {**headers, "request": request}
+
+
+def _with_authority(headers: Mapping[str, Any], authority: str) -> Manifest:
+    """The operations of a destination outside the mesh: its host, and no trail goes out or comes in."""
+    request, response = headers.get("request") or {}, headers.get("response") or {}
+    changed = {**request, "set": {HOST: authority, **(request.get("set") or {})}}
+    return {**headers, "request": _without_trail(changed), "response": _without_trail(response)}
+
+
+def _without_trail(operations: Mapping[str, Any]) -> Manifest:
+    return {**operations, "remove": [TRAIL, *(operations.get("remove") or ())]}
 
 
 def tag_values(change: SetTag, tag: str) -> Mapping[str, str]:
@@ -238,7 +252,8 @@ def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
     if destination:
         fields["destination"] = destination
     weight = fields.pop("weight", None)
-    return Target(host, number, subset, weight, _take_tag(fields, tag), _take_trail(fields), fields)
+    change, trail, authority = _take_tag(fields, tag), _take_trail(fields), _take_authority(fields)
+    return Target(host, number, subset, weight, change, trail, fields, authority)
 
 
 def _take_tag(fields: Manifest, tag: str) -> TagChange:
@@ -274,6 +289,21 @@ def _take_trail(fields: Manifest) -> str:
         left = _without(response, "add", {name: value for name, value in added.items() if name != TRAIL})
         _put_headers(fields, _without(headers, "response", left))
     return trail
+
+
+def _take_authority(fields: Manifest) -> str:
+    """The host of a destination outside the mesh; empty for any other. Its operations are removed from `fields`."""
+    headers = fields.get("headers") or {}
+    request, response = headers.get("request") or {}, headers.get("response") or {}
+    given = request.get("set") or {}
+    authority, removed = given.get(HOST), [list(one.get("remove") or ())[:1] for one in (request, response)]
+    if not (isinstance(authority, str) and authority and removed == [[TRAIL], [TRAIL]]):
+        return ""
+    changed = _without(request, "set", {name: value for name, value in given.items() if name != HOST})
+    for name, operations in (("request", changed), ("response", response)):
+        headers = _without(headers, name, _without(operations, "remove", operations["remove"][1:]))
+    _put_headers(fields, headers)
+    return authority
 
 
 def _put_headers(fields: Manifest, left: Manifest) -> None:

@@ -79,6 +79,8 @@ def _named(manifest: Manifest) -> Iterator[str]:
             yield from spec.get("hosts") or ()
         case "DestinationRule":
             yield spec.get("host") or ""
+        case "ServiceEntry":
+            yield from spec.get("hosts") or ()
 
 
 def _namespace(host: str) -> str | None:

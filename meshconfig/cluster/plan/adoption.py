@@ -32,18 +32,19 @@ def adoption(flow: Flow) -> Iterator[Draft]:
     leaving = gone(before.mesh, after.mesh)
     subsets = {name: one for name, one in union(before, after).items() if not _is_there(one, flow)}
     yield flow.consumers()
+    yield flow.outside()
     yield Draft(
         "adopt: subsets that are not there yet",
         "a subset has to be there, with ready Pods, before a route leads to it",
         waves=((*after.autoscalers.values(), *subsets.values()),),
-        new_subsets=new_subsets(before, after.route_tables, subsets),
+        new_subsets=new_subsets(before, after.route_tables, flow.with_pods(subsets)),
     )
     yield Draft(
         "adopt: routes between services in the place of others",
         "sidecars use the oldest VirtualService of a host, so the old ones go in the same step",
         waves=leaf_first(early, flow.depth),
         deletes=tuple(one for one in leaving if one.name not in names),
-        after=Wait.BARRIER,
+        after=max(Wait.BARRIER, flow.known),
         alters=True,
     )
     yield flow.entries(

@@ -28,16 +28,18 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     entering = [generation.entry(one) for one in after.entries.values()]
 
     yield flow.consumers()
+    yield flow.outside()
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
         waves=((*after.autoscalers.values(), *subsets.values()),),
-        new_subsets=new_subsets(before, [*new.values(), *entering], subsets),
+        new_subsets=new_subsets(before, [*new.values(), *entering], flow.with_pods(subsets)),
     )
     yield Draft(
         f"between services: the new routes beside the old, for tags that end in .{name}",
         "nobody carries such a tag yet",
         waves=leaf_first(beside.values(), flow.depth),
+        after=flow.known,
     )
     yield flow.entries(
         f"entries: who comes in gets a tag that ends in .{name}",

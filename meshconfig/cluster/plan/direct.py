@@ -33,11 +33,12 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
         yield flow.entries("entries: they go", "nothing shall come in from outside", ())
     subsets = union(before, after, change.redefined.leaving)
     yield flow.consumers()
+    yield flow.outside()
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
         waves=((*after.autoscalers.values(), *subsets.values()),),
-        new_subsets=new_subsets(before, after.route_tables, subsets, moving),
+        new_subsets=new_subsets(before, after.route_tables, flow.with_pods(subsets), moving),
     )
     yield Draft(
         "between services: the new routes, those of lanes that end beside them",
@@ -45,7 +46,7 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
         waves=leaf_first((_with_ending(flow, table) for table in after.mesh.values()), flow.depth),
         # Services leave the group before entries change, so that a new entry never leads into routes that will go.
         deletes=leaving,
-        after=Wait.DRAIN if leaving or (change.meanings and before.mesh and not fast) else Wait.NOTHING,
+        after=Wait.DRAIN if leaving or (change.meanings and before.mesh and not fast) else flow.known,
         alters=bool(change.meanings),
     )
     yield flow.entries("entries: as wanted", "everything that they lead to is there", after.entries.values())

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from meshconfig.cluster.plan.routing_change import RoutingChange
 from meshconfig.cluster.plan.steps import Draft, Wait
-from meshconfig.model import Name, RouteTable, RoutingState, Table
+from meshconfig.model import Name, RouteTable, RoutingState, SubsetTable, Table
 
 T = TypeVar("T", bound=Table)
 
@@ -41,6 +41,32 @@ class Flow:
             barrier=False,
         )
 
+    def outside(self) -> Draft:
+        """The draft that makes hosts outside the mesh known, before a route leads there.
+
+        The DestinationRule comes first: without its TLS, requests to a host that callers use already would fail.
+        """
+        hosts = self.after.outside
+        return Draft(
+            "hosts outside the mesh: their TLS and addresses",
+            "proxies have to know them before a route leads there",
+            waves=(
+                tuple(table for name, table in self.after.subsets.items() if name in hosts),
+                tuple(hosts.values()),
+                tuple(self.after.egress.values()),
+            ),
+            alters=self.known is Wait.DRAIN,
+        )
+
+    @property
+    def known(self) -> Wait:
+        """What must have happened before routes lead to hosts outside: of new ones, proxies look up the addresses."""
+        return Wait.DRAIN if self.after.outside.keys() - self.before.outside.keys() else Wait.NOTHING
+
+    def with_pods(self, subsets: Mapping[Name, SubsetTable]) -> Mapping[Name, SubsetTable]:
+        """The subset tables without those of hosts outside the mesh."""
+        return {name: table for name, table in subsets.items() if name not in self.after.outside}
+
     def entries(self, title: str, why: str, tables: Iterable[RouteTable]) -> Draft:
         """The draft that changes entries, and removes those that are not wanted: a Gateway after its VirtualService."""
         return Draft(
@@ -52,9 +78,30 @@ class Flow:
             alters=True,
         )
 
-    def last(self) -> tuple[Draft, ...]:
-        """The last drafts: they remove subsets and autoscalers that no route leads to any more, and the roster."""
+    def _left(self) -> tuple[Draft, ...]:
+        """The drafts that forget hosts outside the mesh. The TLS of a host goes last, as it came first."""
+        left = gone(self.before.outside, self.after.outside)
+        names = {one.name for one in left}
         return (
+            Draft(
+                "hosts outside the mesh that are left over go",
+                "no route leads there any more, and no request is under way",
+                deletes=(*gone(self.before.egress, self.after.egress), *left),
+                after=Wait.DRAIN,
+            ),
+            Draft(
+                "the TLS of these hosts goes",
+                "no proxy knows them any more",
+                deletes=tuple(one for one in gone(self.before.subsets, self.after.subsets) if one.name in names),
+                after=Wait.BARRIER,
+                barrier=False,
+            ),
+        )
+
+    def last(self) -> tuple[Draft, ...]:
+        """The last drafts: they remove what no route leads to any more, subsets and autoscalers, and the roster."""
+        return (
+            *self._left(),
             Draft(
                 "subsets: what is left over goes",
                 "no route leads there any more",

@@ -178,6 +178,8 @@ class Generation:
         return replace(route, targets=targets, fields=self._in_fields(route.fields))
 
     def _tagged(self, target: Target) -> Target:
+        if target.authority:
+            return target  # outside the mesh, no tag of a generation may arrive either
         value = self.of(target.tag.value) if isinstance(target.tag, SetTag) else self.untagged
         return replace(target, tag=SetTag(value, baggage=target.tag is None or target.tag.baggage))
 

@@ -52,7 +52,7 @@ def routing_change(live: RoutingState, wanted: RoutingState, tag: str, called: f
     for name in {**live.mesh, **wanted.mesh}:
         old, new = live.mesh.get(name), wanted.mesh.get(name)
         one = new or old
-        if one is None or (called is not None and new and one.host not in called):
+        if one is None or (called is not None and new and one.host not in called) or _is_own(old, new):
             continue
         if changed := _changed(old, new, tag, before, after):
             meanings[one.host] = changed
@@ -68,6 +68,17 @@ def routing_change(live: RoutingState, wanted: RoutingState, tag: str, called: f
         called is not None,
         redefined(live, wanted),
     )
+
+
+def _is_own(old: RouteTable | None, new: RouteTable | None) -> bool:
+    """Whether a table is of the own host of a version outside the mesh, which only takes the tag off the requests."""
+    leads = [one for table in (old, new) if table for route in table.routes for one in route.targets]
+    hosts = {table.host for table in (old, new) if table}
+    return bool(leads) and all(one.authority in hosts for one in leads) and _is_plain(old) and _is_plain(new)
+
+
+def _is_plain(table: RouteTable | None) -> bool:
+    return table is None or all(route.id.kind is RouteKind.DEFAULT for route in table.routes)
 
 
 def _leads(entry: RouteTable | None) -> object:

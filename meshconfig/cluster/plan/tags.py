@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshconfig import baggage
+from meshconfig.compile.conditions import foreign_baggage
 from meshconfig.istio import StringMatch as IstioStringMatch
 from meshconfig.istio import strings
 from meshconfig.model import Condition, Named, Route, SetTag, StringMatch
@@ -49,7 +50,8 @@ def lane_of(route: Route, tag: str) -> str | None:
     lanes = set()
     for condition in route.conditions:
         match = asked(condition.headers, tag)
-        if match is not None and match.kind == "exact" and without_tag(condition, tag).always:
+        rest = without_tag(condition, tag)
+        if match is not None and match.kind == "exact" and (rest.always or rest == foreign_baggage(tag)):
             lanes.add(match.value)
         elif not _is_baggage(condition, tag):
             return None

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from meshconfig.cluster.plan.routing_change import RoutingChange
+from meshconfig.istio.hosts import service_name
 
 SHOWN = 3
 INSIDE = "a request that begins inside the mesh, not at an entry, may meet both"
@@ -83,5 +84,5 @@ def _and(words: Iterable[str]) -> str:
 
 
 def _short(host: str) -> str:
-    """The first label of a host, by which people know the service."""
-    return host.partition(".")[0]
+    """The first label of a Service's host, by which people know the service; of any other the whole host."""
+    return host.partition(".")[0] if service_name(host) or "." not in host else host

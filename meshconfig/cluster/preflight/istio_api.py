@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from meshconfig.backend.kinds import ROUTING
+from meshconfig.backend.kinds import ROUTING, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.finding import Finding, error
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
@@ -43,5 +43,5 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
         yield error(ISTIO_GROUP, f"neither v1 nor v1beta1 is served{there}", FIX)
         return
     for kind in ROUTING:
-        if kind.name not in snapshot.istio_kinds:
+        if Role.RARE not in kind.role and kind.name not in snapshot.istio_kinds:
             yield error(f"{ISTIO_GROUP}/{version}", f"there is no {kind.name}", FIX)

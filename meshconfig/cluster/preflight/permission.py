@@ -43,8 +43,11 @@ def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] 
     hosting = {namespace for service in model.services if (namespace := namespace_of(service.host))}
     needed |= {_permission("list", kind, namespace) for kind in BARRIER for namespace in hosting}
     needed |= {one for kind, verbs in RECORDS.items() for one in _all(verbs, kind, model.namespace)}
-    needed |= {one for kind, namespace in set(_written(model)) for one in _all(WRITE, kind, namespace)}
+    deletes, written = list(deletes), set(_written(model))
+    needed |= {one for kind, namespace in written for one in _all(WRITE, kind, namespace)}
     needed |= {_permission("delete", one.kind, one.namespace) for one in deletes}
+    there = {*written, *((one.kind, one.namespace) for one in deletes)}
+    needed |= {_permission("list", *place) for place in there if _is_rare(place[0])}
     return sorted(needed)
 
 
@@ -54,8 +57,12 @@ def _written(model: Model) -> Iterator[tuple[str, str]]:
 
 
 def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:
-    kinds = [kind.name for kind in OWNED if Role.ROSTER not in kind.role]  # a roster's is among RECORDS
+    kinds = [kind.name for kind in OWNED if Role.RARE not in kind.role]
     return (_permission("list", kind, namespace) for namespace in namespaces for kind in kinds)
+
+
+def _is_rare(kind: str) -> bool:
+    return Role.RARE in KINDS[kind].role and Role.ROSTER not in KINDS[kind].role  # a roster's is among RECORDS
 
 
 def _all(verbs: Iterable[str], kind: str, namespace: str) -> Iterator[Permission]:

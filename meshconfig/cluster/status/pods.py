@@ -37,7 +37,8 @@ class Workloads:
     def versions(self, service: ServiceInGroup) -> tuple[VersionState, ...]:
         """Each version of a service and its Pods."""
         return tuple(
-            VersionState(name, service.workload(name), self._count(service, name)) for name in service.spec.versions
+            VersionState(name, one.host or service.workload(name), None if one.host else self._count(service, name))
+            for name, one in service.spec.versions.items()
         )
 
     def consumer_versions(self, consumer: ConsumerInGroup) -> tuple[VersionState, ...]:

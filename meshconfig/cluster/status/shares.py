@@ -17,18 +17,20 @@ def lanes(service: Service, spec: ServiceInGroup, live: RoutingState) -> tuple[L
         return tuple(Lane(name, How.NONE, ()) for name in [*names, None])
     routes = _routes(table)
     runtime = {subset.name: subset.version for subset in service.subsets if subset.failover}
-    untagged = _shares(routes.get(DEFAULT), runtime)
-    found = (_lane(name, routes.get(RouteId(RouteKind.LANE, name)), runtime, untagged) for name in names)
+    untagged = _shares(service, routes.get(DEFAULT), runtime)
+    found = (_lane(service, name, routes.get(RouteId(RouteKind.LANE, name)), runtime, untagged) for name in names)
     return (*found, Lane(None, How.OWN, untagged))
 
 
-def _lane(name: str, route: Route | None, runtime: Mapping[str, str], untagged: tuple[Share, ...]) -> Lane:
+def _lane(
+    service: Service, name: str, route: Route | None, runtime: Mapping[str, str], untagged: tuple[Share, ...]
+) -> Lane:
     if route is None:
         return Lane(name, How.FALLBACK, untagged)
     if route.refusal or "directResponse" in route.fields:
         return Lane(name, How.REFUSED, ())
     how = How.RUNTIME if any(target.subset in runtime for target in route.targets) else How.OWN
-    return Lane(name, how, _shares(route, runtime))
+    return Lane(name, how, _shares(service, route, runtime))
 
 
 def copies(service: Service, live: RoutingState) -> tuple[Share, ...]:
@@ -71,9 +73,9 @@ def _routes(table: RouteTable) -> dict[RouteId, Route]:
     return found
 
 
-def _shares(route: Route | None, runtime: Mapping[str, str]) -> tuple[Share, ...]:
+def _shares(service: Service, route: Route | None, runtime: Mapping[str, str]) -> tuple[Share, ...]:
     targets = route.targets if route else ()
-    names = [runtime.get(target.subset, target.subset) or "any" for target in targets]
+    names = [runtime.get(target.subset, service.version_of(target)) or "any" for target in targets]
     return tuple(Share(*pair) for pair in _summed(zip(names, _percents(targets), strict=True)).items())
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from meshconfig.compile.services import Destinations
 from meshconfig.groups import Group
 from meshconfig.istio import VirtualService, fqdn
 from meshconfig.lint.finding import Level
@@ -37,7 +36,9 @@ def check_spec(group: Group, _index: Index) -> Iterator[Hit]:
             continue  # they go to the baseline's version, or GL615 says what to write
         here = group.spec.service(name)
         version = here.version_in(lane)
-        if version and all(target.subset != version for target in Destinations(here, here.host).untagged()):
+        weights = service.weights or {str(service.default): 1}
+        untagged = {name for name, weight in weights.items() if weight}
+        if version and version not in untagged:
             field = "weights" if service.weights else "default"
             message = f"untagged requests never go to {version}, the version of the baseline {lane}"
             yield Hit(group, ("spec", "services", name, field), message)

@@ -71,6 +71,8 @@ def _workloads(group: Group) -> Iterator[tuple[Resource, Part]]:
         service = group.spec.service(name)
         namespace = service.namespace
         for version, one in service.spec.versions.items():
+            if one.host:  # outside the mesh
+                continue
             part = Part(group, ("spec", "services", name, "versions", version), one.workload is not None)
             workload = service.workload(version)
             yield (DEPLOYMENT, namespace, workload), part
@@ -81,6 +83,9 @@ def _workloads(group: Group) -> Iterator[tuple[Resource, Part]]:
 def _routes(group: Group) -> Iterator[tuple[Resource, Part]]:
     for name in group.spec.spec.services:
         yield (ROUTES, *service_resource(group.spec.service(name))), Part(group, ("spec", "services", name, "host"))
+    for service in group.model.services:
+        for table in service.mesh_tables[1:]:  # hosts of versions outside the mesh
+            yield (ROUTES, *table.name), Part(group, ("spec", "services", service.name, "versions"))
     for number, resource in enumerate(entry_resources(group.spec)):
         yield (ROUTES, *resource), Part(group, ("spec", "entries", number, "hosts"))
     resources = lane_host_resources(group.spec)

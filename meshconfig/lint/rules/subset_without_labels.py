@@ -9,7 +9,10 @@ from meshconfig.lint.rule import Hit, Rule
 
 
 def check(index: Index) -> Iterator[Hit]:
+    outside = {host for entry in index.resources.service_entries for host in entry.spec.hosts}
     for rule in index.resources.destination_rules:
+        if len(rule.spec.subsets) == 1 and rule.spec.host in outside:
+            continue  # a host outside the mesh has no Pods, and its one subset names a version
         bare = [number for number, subset in enumerate(rule.spec.subsets) if not subset.labels]
         # A rule none of whose subsets has labels tells no versions apart: it names policies, as for egress gateways.
         level = None if len(bare) < len(rule.spec.subsets) else Level.INFO

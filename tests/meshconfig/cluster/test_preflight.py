@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshconfig.backend import kinds
 from meshconfig.cluster.objects import Key, key
 from meshconfig.cluster.preflight import Finding, Permission, istio_version, permissions, preflight
 from meshconfig.compile import compile_group
@@ -395,7 +396,7 @@ def test_an_apply_needs_what_it_writes():
 def test_whatever_a_spec_renders_to_may_be_written(case):
     for group in groups(parse(case.read_text(), str(case))):
         one = compile_group(group.spec)
-        written = {(key(manifest).kind.lower() + "s", key(manifest).namespace) for manifest in render([one])}
+        written = {(kinds.KINDS[key(manifest).kind].plural, key(manifest).namespace) for manifest in render([one])}
         needed = {(need.resource, need.namespace) for need in permissions(one, []) if need.verb == "patch"}
         assert needed == written
 

@@ -388,3 +388,37 @@ spec:
     told = [one for one in findings(spec) if one.code == "GL305"]
     assert [one.level for one in told] == [Level.WARNING] * found
     assert all(re.fullmatch(r"spec.services.web.versions.(prod|gray).labels", one.path) for one in told)
+
+
+ENTRY = """\
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: %s, namespace: %s}
+spec:
+  hosts: [%s]
+  exportTo: [%s]
+  location: MESH_EXTERNAL
+  resolution: DNS
+  ports: [{number: 80, name: http, protocol: HTTP}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        (("two", "demo", "a.example.com", "'*'"), 1),
+        (("two", "other", "b.example.com, a.example.com", "'*'"), 1),
+        (("two", "other", "a.example.com", "."), 1),  # the first is everybody's, and so also the other's
+        (("two", "demo", "'*.example.com'", "'*'"), 0),
+        (("two", "demo", "b.example.com", "'*'"), 0),
+    ],
+)
+def test_gl618_a_host_is_in_one_service_entry(of, second, found):
+    text = ENTRY % ("one", "demo", "a.example.com", "'*'") + ENTRY % second
+    assert len(of("GL618", text)) == found
+
+
+def test_gl618_two_namespaces_may_each_have_their_own(of):
+    text = ENTRY % ("one", "demo", "a.example.com", ".") + ENTRY % ("two", "other", "a.example.com", ".")
+    assert of("GL618", text) == []
