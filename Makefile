@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test soak dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test browser-test soak dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
@@ -97,6 +97,9 @@ interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) b
 
 broker-test: $(VENV)/.dev ## messages by lane on real brokers, which it starts on loopback: Kafka, RabbitMQ, SQS
 	@$(BIN)/pytest -q -n 3 --dist loadfile tests/broker --durations=15
+
+browser-test: $(VENV)/.dev ## a real Chromium in a lane, on a local mesh; needs Debian's chromium
+	@$(BIN)/pytest -q tests/browser -s
 
 soak: $(VENV)/.dev ## messages by lane at length: ten times as many as make broker-test sends
 	@GRAYLANE_SOAK=1 $(BIN)/pytest -q tests/broker -m soak -s
