@@ -7,6 +7,7 @@ DestinationRule's TLS: an EnvoyFilter names the authority's file in its place.
 """
 
 import contextlib
+import json
 import os
 import shlex
 import subprocess
@@ -14,21 +15,34 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import load
 import outside_host
 import pytest
 import yaml
+from hypothesis import HealthCheck, Phase, given, reject, settings
+from hypothesis import strategies as st
 from load_mesh import Graylane, apply
-from mesh_cluster import kubectl, until
+from mesh_cluster import NAMESPACE as EVERYBODY
+from mesh_cluster import answered, kubectl, until
 from mesh_namespace import manifest, surroundings
+from random_specs import OUTSIDE, asked, outside_specs
+
+from meshconfig.errors import InputError
+from meshconfig.groups import groups
+from meshconfig.istio import Resources
+from meshconfig.load import parse
+from meshconfig.render import render
+from meshconfig.simulate import Destination, DirectResponse, Failure, Index, Request, simulate
 
 pytestmark = pytest.mark.cluster
 NAMESPACE, PAY, PORT = "graylane-outside", "pay", 9001
-API, SANDBOX, OTHER = HOSTS = ("api.pay", "sandbox.pay", "sandbox2.pay")
-ADDRESSES = dict(zip(HOSTS, ("10.96.210.1", "10.96.210.2", "10.96.210.3"), strict=True))
+API, SANDBOX, OTHER, MAIL = HOSTS = ("api.pay", "sandbox.pay", "sandbox2.pay", "mail.pay")
+ADDRESSES = {host: f"10.96.210.{number}" for number, host in enumerate(HOSTS, 1)}
 ENOUGH, RATE, LONGEST = 10_000, 160.0, 400.0
+SPECS = 8
 BAGGAGE = "baggage: user=7,env={tag}"
 
 
@@ -167,7 +181,7 @@ def test_no_request_is_lost_and_no_tag_is_outside_while_the_sandbox_is_switched(
     found = Counter(judged(row, changes) for row in rows)
     print(f"\n{len(rows)} requests in two lanes through two switches of the sandbox: {dict(found)}")
     assert found.keys() == {"right"}, [row for row in rows if judged(row, changes) != "right"][:5]
-    assert {row.chain[0][0] for row in rows} == {*HOSTS}
+    assert {row.chain[0][0] for row in rows} == {API, SANDBOX, OTHER}
 
 
 def judged(row, changes):
@@ -212,3 +226,71 @@ def test_by_an_egress_gateway_too_the_lane_decides_and_no_tag_is_outside(mesh, t
         ("", "", ((API, "clean"),)),
         ("gray", "", ((SANDBOX, "clean"),)),
     }
+
+
+@st.composite
+def cases(draw):
+    """A group that has a service outside the mesh, with the hosts of this test, and requests to these hosts."""
+    text = yaml.safe_dump(draw(outside_specs({"port": 8443, "tls": "SIMPLE"})))
+    for name, host in zip(OUTSIDE, HOSTS, strict=True):
+        text = text.replace(name, host)
+    try:
+        (group,) = groups(parse(text.replace("namespace: demo", f"namespace: {EVERYBODY}"), "random.yaml"))
+    except InputError:
+        reject()
+    (pay,) = (one for one in group.model.services if one.outside)
+    hosts = tuple(table.host for table in pay.mesh_tables)
+    return group, draw(st.lists(asked(hosts).filter(lambda one: one[0] in hosts), min_size=6, max_size=10))
+
+
+def decided(decision):
+    """(status, host, what it sees of the tag and of baggage) of each outcome."""
+    for share in decision.shares:
+        match share.outcome:
+            case Destination() as one:
+                yield 200, one.authority, watched(one.headers)
+            case DirectResponse() | Failure() as one:
+                yield one.status, "", ()
+            case other:
+                raise AssertionError(other)
+
+
+def watched(headers):
+    return tuple(sorted((name, value) for name, value in headers if name in ("env", "baggage", "x-graylane-trail")))
+
+
+def test_simulate_and_sidecars_decide_alike_of_hosts_outside(outside, cluster):
+    counted = Counter()
+
+    @settings(
+        max_examples=SPECS,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases())
+    def check(case):
+        group, requests = case
+        manifests = render([group.model])
+        cluster.apply(manifests)
+        index = Index(Resources.parse(manifests))
+        for host, method, path, headers in requests:
+            request = Request(host, path, method, headers, source_namespace=EVERYBODY, port=80)
+            chances = set(decided(simulate(index, request)))
+            sends = [("x-ask", f"{method} http://{host}{path}"), ("x-ask-headers", json.dumps(headers))]
+            got = met(answered(partial(cluster.ask_gateway, "probe.graylane.test", "/", sends)))
+            assert got in chances, (request, got, chances)
+            counted[got[0]] += 1
+
+    check()
+    print(f"\n{SPECS} specs with hosts outside, requests by status: {dict(counted)}")
+    assert counted[200]
+
+
+def met(reply):
+    """(status, host, what it saw) of the answer that the probe's Pod got."""
+    if (status := int(reply.body.get("status", 0))) != 200:
+        return status, "", ()
+    said = json.loads(reply.body["body"])
+    return 200, said["chain"][0]["service"], watched([(name, value) for name, value in said["headers"]])

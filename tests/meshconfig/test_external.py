@@ -1,15 +1,18 @@
 """Services outside the mesh: which host a request gets, what it takes along, and what a spec must not ask for."""
 
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import yaml
-from hypothesis import given
+from changing_specs import compiled, hints, plan
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_specs import asked, outside_specs
 
 from meshconfig.backend import backend
 from meshconfig.cli import main
+from meshconfig.cluster.objects import Key
 from meshconfig.cluster.status.shares import lanes
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
@@ -378,3 +381,27 @@ def test_status_names_the_version_behind_each_share():
         shares = {one.name: {share.version: share.percent for share in one.shares} for one in shown}
         assert shares[None] == {"prod": 75, "gray": 25}
         assert shares["gray"] == {"gray": 100}
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(data=st.data())
+def test_fuzz_a_host_is_known_before_its_routes_and_until_after_them(data):
+    """Whatever of a step proxies have: a host that a route leads to has its ServiceEntry and its DestinationRule."""
+    before, after = (data.draw(outside_specs().map(compiled).filter(bool)) for _ in range(2))
+    (live, _), (wanted, made) = before, after
+    steps = plan(live, wanted, fast=data.draw(st.booleans()), **hints(made))
+    moments = [live, *steps.states(live)]
+    for one, other in pairwise(moments):
+        for state in (one, other):
+            for host in sorted(led_to(state)):
+                for kind in ("ServiceEntry", "DestinationRule"):
+                    assert Key(kind, "demo", host) in one, (host, kind)
+                    assert Key(kind, "demo", host) in other, (host, kind)
+    assert moments[-1] == wanted
+
+
+def led_to(state):
+    """The hosts outside the mesh to which routes lead."""
+    routes = [route for name, one in state.items() if name.kind == "VirtualService" for route in one["spec"]["http"]]
+    hosts = {to["destination"]["host"] for route in routes for to in route.get("route", ())}
+    return {host for host in hosts if not host.endswith(".svc.cluster.local")}

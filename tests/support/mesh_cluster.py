@@ -167,8 +167,9 @@ def meta(name: str, **more: Any) -> Manifest:
 
 
 def subsets(manifests: Sequence[Manifest]) -> list[str]:
-    """HOST/SUBSET of all that DestinationRules name."""
+    """HOST/SUBSET of all that DestinationRules name; not of hosts outside the mesh, which have other ports."""
     rules = [one["spec"] for one in manifests if one["kind"] == "DestinationRule"]
+    rules = [rule for rule in rules if rule["host"].endswith(".svc.cluster.local")]
     return [f"{rule['host']}/{subset['name']}" for rule in rules for subset in rule["subsets"]]
 
 
