@@ -6,8 +6,9 @@ import sys
 from hypothesis import settings
 
 # Machines are shared: an example may take a second where it took a millisecond the time before.
-settings.register_profile("graylane", deadline=None)
-# Of `make test`; `make coverage` tries as many as Hypothesis does by itself.
+# `make coverage` tries fifty inputs of a property, unless that says how many; `make fuzz` tries the others.
+settings.register_profile("graylane", deadline=None, max_examples=50)
+# Of `make test`.
 settings.register_profile("quick", deadline=None, max_examples=10)
 # Of `make fuzz`, where it is not for a time (tests/fuzz).
 settings.register_profile("long", deadline=None, max_examples=2000)
