@@ -1,9 +1,11 @@
 """Diagrams of lanes, services and consumers of messages: the version that a lane selects, and where it falls back."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from meshconfig.compile.sticky import lane_owners
 from meshconfig.spec import ConsumerInGroup, Entry, LaneGroup, ServiceInGroup
 
 
@@ -202,6 +204,8 @@ def _ways_in(group: LaneGroup, entry: Entry) -> dict[str, str]:
     """How requests enter each lane at an entry: by its tag, by a rule, and the share of those that have neither."""
     tag = group.spec.tag
     split = {lane: share for lane, share in (entry.split or {tag.default: 1}).items() if share}
+    if entry.sticky and entry.split:
+        split = Counter(lane_owners(entry.sticky, entry.split, group))
     found: dict[str, list[str]] = {lane: [] for lane in group.spec.lanes}
     for lane, ways in found.items():
         if lane in split:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshconfig.compile.names import lane_hosts
+from meshconfig.compile.sticky import lane_owners
 from meshconfig.spec import Entry, LaneGroup
 
 ANY = "any"  # stands for the free part of a host such as *.example.com
@@ -21,6 +22,7 @@ class WaysIn:
         curl: a command that asks the entry with the lane's tag.
         link: an address that puts a browser into the lane and shows the entry's first page.
         address: the address of the host whose requests are all in the lane.
+        bucket: a command that asks the entry as a user whom a sticky split has put into the lane.
         profile: the lane's profile for a browser extension that sets headers (`profile`).
     """
 
@@ -29,12 +31,14 @@ class WaysIn:
     curl: str = ""
     link: str = ""
     address: str = ""
+    bucket: str = ""
     profile: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The ways as JSON: host, lane, curl, link, address, profile; null where there is none."""
+        """The ways as JSON: host, lane, curl, link, address, profile; null where there is none. And bucket, if any."""
         texts = {name: getattr(self, name) or None for name in ("curl", "link", "address")}
-        return {"host": self.host, "lane": self.lane, **texts, "profile": self.profile}
+        bucket = {"bucket": self.bucket} if self.bucket else {}
+        return {"host": self.host, "lane": self.lane, **texts, **bucket, "profile": self.profile}
 
 
 def ways_in(group: LaneGroup) -> Iterator[WaysIn]:
@@ -52,8 +56,18 @@ def ways_in(group: LaneGroup) -> Iterator[WaysIn]:
                 curl=f"curl {header}{_address(entry, entry.hosts[0])}{_path(entry)}" if trusted or baseline else "",
                 link=f"{_address(entry, entry.hosts[0])}{entry.links}/{lane}" if entry.links else "",
                 address=f"{_address(entry, own[lane])}/" if own else "",
+                bucket=_bucket(group, entry, lane),
                 profile=profile(entry, tag.header, lane) if trusted and not baseline else None,
             )
+
+
+def _bucket(group: LaneGroup, entry: Entry, lane: str) -> str:
+    """A command with the cookie of the lane's first bucket; empty where no split keeps users in the lane."""
+    owners = lane_owners(entry.sticky, entry.split, group) if entry.sticky and entry.split else ()
+    if entry.sticky is None or lane not in owners:
+        return ""
+    cookie = f"{entry.sticky.cookie}={owners.index(lane)}"
+    return f"curl -b '{cookie}' {_address(entry, entry.hosts[0])}{_path(entry)}"
 
 
 def profile(entry: Entry, header: str, lane: str) -> dict[str, Any]:

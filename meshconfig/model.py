@@ -103,6 +103,7 @@ class Target:
         weight: relative to the weights of the other targets; None where the route has only this target.
         tag: what happens to the tag's header of a request that goes here.
         trail: the value that is added to the response header `TRAIL`; empty for none.
+        set_cookie: the value of a `Set-Cookie` that is added to responses; empty for none.
         fields: further fields of Istio's HTTPRouteDestination, as a live resource has them.
         authority: the host with which a request leaves the mesh here; empty for a target inside.
     """
@@ -113,6 +114,7 @@ class Target:
     weight: int | None = None
     tag: TagChange = None
     trail: str = ""
+    set_cookie: str = ""
     fields: IstioFields = field(default_factory=dict)
     authority: str = ""
 
@@ -125,6 +127,7 @@ class RouteKind(StrEnum):
     COOKIE = "cookie"  # requests with the lane's cookie
     ADMIT = "admit"  # requests that match an item of an entry's `admit`
     RULE = "rule"  # requests that match a service's rule
+    BUCKET = "bucket"  # requests with the cookie of a bucket, which a sticky split gives to one lane or version
     DEFAULT = "default"  # all other requests
     UNKNOWN = "unknown"  # a route of a live resource that graylane did not write
 
@@ -134,7 +137,7 @@ class RouteId(NamedTuple):
 
     Parameters:
         key: the lane's name, the number of an admit or a rule (from 1), or the name of an unknown route; empty for the
-            default route and for links into no lane.
+            default route and for links into no lane. Of buckets, LANE, or LANE:VERSION where they choose a version.
         generation: the tag generation (`next` in `gray.next`) to which the route is limited; empty for plain tags.
     """
 

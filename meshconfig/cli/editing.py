@@ -12,6 +12,7 @@ from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.console import Text
 from meshconfig.cli.diff import COLOURS
 from meshconfig.cli.edit_files import FileChange, Staged, changes, staged
+from meshconfig.draws import refused_moves
 from meshconfig.edit.draft import Draft
 from meshconfig.edit.files import Texts
 from meshconfig.errors import GraylaneError, InputError, nearest
@@ -73,6 +74,7 @@ def carry_out(job: EditJob, how: EditOptions) -> None:
         GraylaneError: lint reports an error that the old spec did not have, or the cluster could not be changed.
     """
     after = job.texts.edited(job.draft)
+    _check_users(job, after)
     notes = [*job.draft.notes, *_new_findings(job.texts, after)]
     found = [*changes(job.texts, after), *job.others]
     if how.output is Output.TEXT:
@@ -136,6 +138,17 @@ def _routes(
     (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
     wanted = Wanted(spec.metadata.name, spec.metadata.namespace, spec, job.action)
     return cluster.carry_out(client, wanted, choices, begin=begin)
+
+
+def _check_users(job: EditJob, after: Texts) -> None:
+    """
+    Raises:
+        GraylaneError: users of a sticky split would change lanes whom no share moves.
+    """
+    before = job.draft.group.model
+    (edited,) = [group.model for group in after.groups if group.key == job.draft.group.key]
+    if moved := list(refused_moves(before.routing(), edited.routing(), before.baseline)):
+        raise GraylaneError("\n".join(f"nothing was written: {one}" for one in moved))
 
 
 def _new_findings(before: Texts, after: Texts) -> list[str]:

@@ -14,7 +14,7 @@ from meshconfig.cli.common import Output, OutputFormat, print_lines, read_groups
 from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
-from meshconfig.explain import NOTHING, Asked, Hop, Names, request, unknown_lanes
+from meshconfig.explain import NOTHING, Asked, Hop, Names, bucket_notes, request, unknown_lanes
 from meshconfig.printable import say_json
 from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, follow, near_misses, simulate
 
@@ -195,7 +195,7 @@ def command(
     made, origin = request(names, asked)
     decision = simulate(given.index, made)
     misses = near_misses(given.index, made, decision)
-    notes = [*given.notes, *unknown_lanes(given, headers)]
+    notes = [*given.notes, *unknown_lanes(given, headers), *bucket_notes(names, made, decision)]
     hops = [_hop(names, name.strip(), namespace) for name in chain.split(",")] if chain else []
     steps = _steps(given.index, made, hops, names)
     if output is Output.JSON:

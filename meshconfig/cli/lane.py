@@ -1,5 +1,6 @@
-"""`graylane lane`: add lanes to a spec, and remove them."""
+"""`graylane lane`: add lanes to a spec, remove them, and change their shares."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,9 +12,10 @@ from meshconfig.cli.common import Files
 from meshconfig.cli.edit_files import read
 from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, only_group
 from meshconfig.edit import lanes
-from meshconfig.errors import InputError
+from meshconfig.errors import InputError, nearest
+from meshconfig.groups import Group
 
-app = typer.Typer(help="Add a lane to a spec, or remove one.", no_args_is_help=True)
+app = typer.Typer(help="Add a lane to a spec, remove one, or change the shares of lanes.", no_args_is_help=True)
 Lane = Annotated[
     str,
     typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False, autocompletion=completion.lanes),
@@ -31,7 +33,10 @@ class Mode(StrEnum):
 
 @app.callback()
 def group_() -> None:
-    """Add a lane to a spec, or remove one. Each command edits the spec's file and keeps its comments and order."""
+    """Add a lane to a spec, remove one, or change the shares of lanes.
+
+    Each command edits the spec's file and keeps its comments and order.
+    """
 
 
 @app.command("add")
@@ -84,6 +89,90 @@ def remove(lane: Lane, file: Files, group: GroupOption = None, *, how: EditOptio
     texts = read(file)
     draft = lanes.remove(only_group(texts, group), lane)
     carry_out(EditJob(texts, draft, f"lane remove {lane}"), how)
+
+
+@app.command("split")
+@with_options(EditOptions)
+def split(
+    file: Files,
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LANE=N…", help="Share of each lane, the baseline among them.", show_default=False),
+    ] = None,
+    entry: Annotated[
+        str | None,
+        typer.Option("--entry", metavar="HOST", help="Host of the entry. Required if the spec has several entries."),
+    ] = None,
+    sticky: Annotated[
+        bool | None,
+        typer.Option(
+            "--sticky/--no-sticky",
+            help="Whether each user keeps the lane, or each request is drawn anew. Default: as it is.",
+            show_default=False,
+        ),
+    ] = None,
+    buckets: Annotated[
+        int | None,
+        typer.Option("--buckets", metavar="N", help="Buckets of a sticky split, 2 to 100.", show_default=False),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Take the split away.")] = False,
+    group: GroupOption = None,
+    *,
+    how: EditOptions,
+) -> None:
+    """Split the untagged requests of an entry over lanes. The given shares replace the old ones.
+
+    Shares are relative to each other. An edit that would move users of a sticky split whom no share moves is refused.
+
+    Examples:
+
+        graylane lane split gray=25 prod=75 -f graylane.yaml --apply
+
+        graylane lane split gray=5 prod=95 -f graylane.yaml --sticky --buckets 20
+
+        graylane lane split --off -f graylane.yaml --entry shop.example.com
+    """
+    if off == bool(given):
+        raise InputError.at("split", "takes LANE=N for each lane, or --off")
+    if buckets is not None and sticky is False:
+        raise InputError.at("--buckets", "is for a sticky split, and --no-sticky asks for none")
+    texts = read(file)
+    found = only_group(texts, group)
+    shares = whole_numbers(pairs(given, "split", "LANE=N"), "a share") if given else None
+    draft = lanes.split(found, _entry(found, entry), shares, sticky=sticky, buckets=buckets)
+    said = " ".join(given or ["--off"])
+    carry_out(EditJob(texts, draft, f"lane split {said}"), how)
+
+
+def _entry(group: Group, host: str | None) -> int:
+    """The index of an entry.
+
+    Raises:
+        InputError: no entry has the host, or none is named among several.
+    """
+    entries = group.spec.spec.entries
+    hosts = [one for entry in entries for one in entry.hosts]
+    if host is None and len(entries) == 1:
+        return 0
+    if host is None:
+        raise InputError.at(
+            "--entry", f"is missing: choose one of {', '.join(hosts)}" if hosts else "there is no entry"
+        )
+    found = next((index for index, entry in enumerate(entries) if host in entry.hosts), None)
+    if found is None:
+        raise InputError.at("--entry", f"there is no entry {host}{nearest(host, hosts)}")
+    return found
+
+
+def whole_numbers(given: Mapping[str, str], what: str) -> dict[str, int]:
+    """Values as numbers.
+
+    Raises:
+        InputError: one is no whole number of 0 or more.
+    """
+    if wrong := [f"{name}={value}" for name, value in given.items() if not (value.isascii() and value.isdecimal())]:
+        raise InputError.at(wrong[0], f"{what} is a whole number of 0 or more")
+    return {name: int(value) for name, value in given.items()}
 
 
 def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _print(found: Sequence[links.WaysIn]) -> None:
     for number, way in enumerate(found):
         if number == 0 or found[number - 1].host != way.host:
             say(f"{way.host}")
-        given = {"ask": way.curl, "link": way.link, "host": way.address}
+        given = {"ask": way.curl, "link": way.link, "host": way.address, "split": way.bucket}
         for position, (name, text) in enumerate([pair for pair in given.items() if pair[1]] or [("", NONE)]):
             say(f"  {'' if position else way.lane:<16} {name:<5} {text}".rstrip())
     if not found:

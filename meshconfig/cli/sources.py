@@ -114,7 +114,7 @@ def _takes_every_word(annotation: Any) -> bool:
 def _files_among(given: dict[str, Any], name: str) -> list[str]:
     """Take the files out of a parameter that takes every word. The others are options, or of the form NAME=VALUE."""
     context = given[name] if hasattr(given[name], "args") else None
-    words = context.args if context else given[name]
+    words: list[str] = context.args if context else given[name] or []
     ends = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
     found = [word for word in words[:ends] if "=" not in word and Path(word).exists()]
     left = [word for word in words[:ends] if word not in found] + words[ends:]

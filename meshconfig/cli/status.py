@@ -12,6 +12,7 @@ from meshconfig.cli.common import Output, OutputFormat, answering_by_exit_status
 from meshconfig.cli.console import Table, Text
 from meshconfig.cli.history import STYLES, known, when, who
 from meshconfig.cli.watch import View, follow
+from meshconfig.draws import from_to
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.status import ConsumerState, EntryState, Lane, PodCount, ServiceState, Status
@@ -153,4 +154,11 @@ def _pods(pods: "PodCount | None") -> Text:
 def _entry(one: "EntryState") -> Text:
     split = ", ".join(f"{_percent(share)} {lane}" for lane, share in one.split) or "no split"
     doors = "".join(f"; by {way}: {', '.join(lanes)}" for way, lanes in one.doors.items())
-    return Text(f"entry {', '.join(one.hosts)}: {split}{doors}")
+    return Text(f"entry {', '.join(one.hosts)}: {split}{_sticky(one)}{doors}")
+
+
+def _sticky(one: "EntryState") -> str:
+    if one.sticky is None:
+        return ""
+    owned = ", ".join(f"{owner} {from_to(first, last)}" for owner, first, last in one.sticky.runs)
+    return f"; {one.sticky.buckets} buckets in {one.sticky.cookie}: {owned}"

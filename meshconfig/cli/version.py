@@ -12,7 +12,7 @@ from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files, needs
 from meshconfig.cli.edit_files import read
 from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, group_with
-from meshconfig.cli.lane import pairs
+from meshconfig.cli.lane import pairs, whole_numbers
 from meshconfig.edit import labels, uses, versions
 from meshconfig.edit.draft import Draft
 from meshconfig.errors import InputError
@@ -209,10 +209,8 @@ def weigh(
         graylane version weights cat v1=80 v2=20 -f graylane.yaml --apply
     """
     texts = read(file)
-    chosen = pairs(given, "weights", "VERSION=N")
-    if wrong := [f"{name}={value}" for name, value in chosen.items() if not value.isdecimal()]:
-        raise InputError.at(wrong[0], "a weight is a whole number of 0 or more")
-    draft = versions.weights(group_with(texts, service, group), service, {name: int(n) for name, n in chosen.items()})
+    chosen = whole_numbers(pairs(given, "weights", "VERSION=N"), "a weight")
+    draft = versions.weights(group_with(texts, service, group), service, chosen)
     carry_out(EditJob(texts, draft, f"version weights {service} {' '.join(given)}"), how)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import regex
-from meshconfig.compile import consumers, external
+from meshconfig.compile import consumers, external, sticky
 from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
 from meshconfig.compile.names import entry_resources, lane_host_resources, lane_hosts, service_resource
 from meshconfig.errors import nearest
@@ -258,6 +258,7 @@ def _entry(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wrong]:
         yield from _expressible((*where, "admit", index, "match"), admit.match)
     if entry.split is not None:
         yield from _weights((*where, "split"), entry.split, spec.lanes, "lane")
+    yield from sticky.problems(group, entry, where)
     for index, route in enumerate(entry.routes):
         at = (*where, "routes", index)
         if route.service not in spec.services:

@@ -106,9 +106,9 @@ def foreign_baggage(header: str) -> Condition:
     )
 
 
-def cookie_condition(name: str, value: str) -> Condition:
-    """The condition for requests that have a cookie with this value, as one of several."""
-    return Condition(headers=(("cookie", StringMatch("regex", cookie_regex({name: StringMatchSpec(exact=value)}))),))
+def cookie_condition(name: str, match: StringMatchSpec) -> Condition:
+    """The condition for requests that have a cookie whose value matches, as one of several."""
+    return Condition(headers=(("cookie", StringMatch("regex", cookie_regex({name: match}))),))
 
 
 def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:

@@ -19,6 +19,7 @@ from meshconfig.compile.services import (
     with_mirror,
     with_trail,
 )
+from meshconfig.compile.sticky import Share, bucket_routes, draw, shares
 from meshconfig.load import FieldPath
 from meshconfig.model import (
     Condition,
@@ -39,6 +40,7 @@ from meshconfig.model import (
 from meshconfig.spec import Entry as EntrySpec
 from meshconfig.spec import GatewayRef, LaneGroup, PathRoute, ServiceInGroup
 from meshconfig.spec.group import REDIRECTED
+from meshconfig.spec.match import StringMatch
 
 
 def entry(
@@ -156,17 +158,37 @@ def _service_routes(
     if spec.cookie:
         origin = Origin((*field, "cookie"), service.name)
         for lane, _ in service.lanes:
-            route_id, has_it = RouteId(RouteKind.COOKIE, lane), (cookie_condition(spec.cookie, lane),)
+            route_id, has_it = (
+                RouteId(RouteKind.COOKIE, lane),
+                (cookie_condition(spec.cookie, StringMatch(exact=lane)),),
+            )
             yield _into(destinations, lane, route_id, has_it, origin)
     for index, admit in enumerate(spec.admit):
         route_id, origin = RouteId(RouteKind.ADMIT, str(index + 1)), Origin((*field, "admit", index), service.name)
         yield _into(destinations, admit.lane, route_id, (condition(admit.match),), origin)
     for route in rule_routes(service, nobody):
         yield with_mirror(service, route)
-    split = with_trail(service, _split(spec, destinations))
-    rest = Route(RouteId(RouteKind.DEFAULT), (), weighed(split or destinations.untagged(nobody)), origin=default)
+    if drawn := shares(spec, service):
+        targets = {share: _of_share(destinations, share, nobody) for share in dict.fromkeys(drawn)}
+        origin = Origin((*field, "sticky"), service.name)
+        for share, route in bucket_routes(spec, drawn, targets, service.group.spec.tag.default, origin):
+            yield with_mirror(service, route, share.lane)
+        last = draw(spec, drawn, targets)
+    else:
+        last = weighed(with_trail(service, _split(spec, destinations)) or destinations.untagged(nobody))
+    rest = Route(RouteId(RouteKind.DEFAULT), (), last, origin=default)
     # Istio mirrors by the route, not by its targets: with a split, a lane's requests would be copied with its tag.
     yield rest if splits(spec, service.group) else with_mirror(service, rest)
+
+
+def _of_share(destinations: Destinations, share: Share, nobody: TagChange) -> tuple[Target, ...]:
+    """Where the requests of a bucket go: as those of a split, or those without a tag."""
+    tag = _tagged(share.lane) if share.lane else nobody
+    if share.version:
+        targets = destinations.weighted({share.version: 1}, tag)
+    else:
+        targets = destinations.entering(share.lane, tag) if share.lane else destinations.untagged(tag)
+    return with_trail(destinations.of, weighed(targets)) if share.lane else weighed(targets)
 
 
 def splits(spec: EntrySpec, group: LaneGroup) -> bool:

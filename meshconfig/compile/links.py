@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from meshconfig.compile.cookies import set_cookie
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition, Origin, Route, RouteId, RouteKind, StringMatch
 from meshconfig.spec import Entry, LaneGroup
@@ -39,6 +40,4 @@ def _sets(cookie: str) -> dict[str, object]:
 def _cookie(spec: Entry, group: LaneGroup, lane: str) -> str:
     """What a link sets: the lane's cookie until the browser is closed. The baseline's link takes the cookie away."""
     gone = lane == group.spec.tag.default
-    attributes = ["Path=/", *(["Max-Age=0"] if gone else []), "HttpOnly", "SameSite=Lax"]
-    secure = ["Secure"] if spec.gateway.tls else []
-    return "; ".join([f"{spec.cookie}={'' if gone else lane}", *attributes, *secure])
+    return set_cookie(spec, spec.cookie or "", "" if gone else lane, max_age=0 if gone else None)

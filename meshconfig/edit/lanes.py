@@ -1,7 +1,7 @@
 """The edits of `graylane lane`."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from meshconfig.edit.draft import LANES, SERVICES, Draft
 from meshconfig.edit.uses import of_lane, of_version, unknown
@@ -37,7 +37,7 @@ def add(
 
 
 def remove(group: Group, lane: str) -> Draft:
-    """Remove a lane, and its weights of 0 in splits.
+    """Remove a lane, and its weights of 0 in splits. In the order of a sticky split, the baseline takes its place.
 
     Raises:
         InputError: something still leads to the lane (the message lists each place), or it does not exist.
@@ -53,8 +53,58 @@ def remove(group: Group, lane: str) -> Draft:
     for index, entry in enumerate(group.spec.spec.entries):
         if lane in (entry.split or {}):
             draft.entry(index)["split"].pop(lane)
+        if entry.sticky and lane in entry.sticky.order:
+            # The baseline keeps the end free, so that the users of the other lane stay where they are.
+            order = draft.entry(index)["sticky"]["order"]
+            order[:] = [group.spec.spec.tag.default if one == lane else one for one in order]
     _tell_idle(draft, lane)
     return draft
+
+
+def split(
+    group: Group,
+    index: int,
+    shares: Mapping[str, int] | None,
+    *,
+    sticky: bool | None = None,
+    buckets: int | None = None,
+) -> Draft:
+    """Replace the split of an entry: the shares of untagged requests by lane.
+
+    Parameters:
+        index: the entry's.
+        shares: relative to each other; None takes the split away.
+        sticky: whether each user keeps the lane; None leaves that as it is.
+        buckets: the number of buckets of a sticky split; None leaves it as it is.
+
+    Raises:
+        InputError: a lane does not exist.
+    """
+    draft = Draft(group)
+    at = ("spec", "entries", index)
+    for lane in shares or {}:
+        if lane not in group.spec.spec.lanes:
+            raise draft.error((*at, "split"), unknown("lane", lane, group.spec.spec.lanes))
+    value = draft.entry(index)
+    if shares is None:
+        value.pop("split", None)
+    else:
+        _insert(
+            value, "split", {**{lane: shares[lane] for lane in value.get("split") or () if lane in shares}, **shares}
+        )
+    if sticky is False:
+        value.pop("sticky", None)
+    elif sticky or buckets is not None:
+        given = {} if buckets is None else {"buckets": buckets}
+        _insert(value, "sticky", {**(value.get("sticky") or {}), **given})
+    return draft
+
+
+def _insert(entry: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field of an entry. A new one is placed before `routes`, which stands last by custom."""
+    last = {} if name in entry else {key: entry.pop(key) for key in ("routes",) if key in entry}
+    entry[name] = value
+    entry.update(last)
 
 
 def _tell_idle(draft: Draft, lane: str) -> None:

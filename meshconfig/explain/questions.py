@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 
+from meshconfig.draws import draws, from_to, runs
 from meshconfig.groups import Group
 from meshconfig.model import Condition, RouteKind, RouteTable, RoutingState, StringMatch
 from meshconfig.simulate import Request
@@ -65,6 +66,9 @@ def questions(
             for label, headers in tags:
                 one = Question(host, gateway, label, Request(_sample_host(host), path, headers=headers))
                 found.setdefault((gateway, host, path, label, "GET"), one)
+        for path, (label, headers) in product(_paths(tables), _buckets(tables)):
+            one = Question(host, gateway, label, Request(_sample_host(host), path, headers=headers))
+            found.setdefault((gateway, host, path, label, "GET"), one)
         for one in _special(gateway, host, tables, {group.model.tag for group in groups}, untried):
             found.setdefault((gateway, host, one.request.path, one.label, one.request.method), one)
     return tuple(found.values()), tuple(dict.fromkeys(untried))
@@ -89,6 +93,17 @@ def _tags(sides: Iterable[RoutingState], groups: Sequence[Group]) -> Iterator[tu
     for tag in dict.fromkeys(group.model.tag for group in reversed(groups)):
         yield from ((f"{tag}: {lane}", ((tag, lane),)) for lane in lanes)
     yield UNTAGGED, ()
+
+
+def _buckets(tables: Sequence[RouteTable]) -> Iterator[tuple[str, Pairs]]:
+    """The cookies of a sticky split's buckets: one for all buckets that have the same owners on both sides."""
+    every = [draw for table in tables for draw in draws(table)]
+    for cookie in dict.fromkeys(draw.cookie for draw in every):
+        alike = [draw for draw in every if draw.cookie == cookie]
+        numbers = range(max(draw.buckets for draw in alike))
+        owners = [tuple(draw.owner(number) if number < draw.buckets else None for draw in alike) for number in numbers]
+        for _, first, last in runs(owners):
+            yield f"cookie: {cookie}={from_to(first, last)}", (("cookie", f"{cookie}={first}"),)
 
 
 def _sample_host(host: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from meshconfig.compile import problems
+from meshconfig.compile.buckets import owners
 from meshconfig.compile.check import Wrong
 from meshconfig.errors import InputError, Problem, dotted, nearest
 from meshconfig.exchange.urls import parse_url
@@ -10,7 +11,7 @@ from meshconfig.load import Document, FieldPath
 from meshconfig.rollout import steps
 from meshconfig.rollout.canary_lane import NoCanaryLaneError, canary_lane, version_of
 from meshconfig.spec.base import validate
-from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.group import Entry, LaneGroup
 from meshconfig.spec.rollout import Rollout
 
 KIND = "Rollout"
@@ -103,10 +104,21 @@ def _entry(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:
                 where,
                 f"a split sends requests to the baseline's lane {lane}, which does not have {move.from_} of {service}",
             )
+        yield from _buckets(rollout, entry)
     try:
         canary_lane(rollout, group)
     except NoCanaryLaneError as error:
         yield where, str(error)
+
+
+def _buckets(rollout: Rollout, entry: Entry) -> Iterator[Wrong]:
+    """A weight that no user would see: a step would pass, and its metrics with it, because nothing has happened."""
+    buckets = entry.sticky.buckets if entry.sticky else 0
+    for index, step in enumerate(rollout.spec.steps if buckets else ()):
+        weight = step.weights[0] if step.weights else 0
+        if weight and "new" not in owners({"new": weight, "old": 100 - weight}, "old", ["new"], buckets):
+            said = f"{weight} % is less than half of one of the entry's {buckets} sticky buckets, so no user would move"
+            yield (*SPEC, "steps", index), said
 
 
 def _needed(rollout: Rollout, group: LaneGroup) -> Iterator[Wrong]:

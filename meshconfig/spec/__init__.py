@@ -18,6 +18,7 @@ from meshconfig.spec.group import (
     LaneGroup,
     PathRoute,
     ServiceSpec,
+    Sticky,
     Version,
 )
 from meshconfig.spec.match import EntryMatch, Match, PathMatch, StringMatch
@@ -50,6 +51,7 @@ __all__ = [
     "RouteTest",
     "ServiceInGroup",
     "ServiceSpec",
+    "Sticky",
     "StringMatch",
     "TrafficPolicy",
     "Version",

@@ -19,6 +19,7 @@ from meshconfig.spec.base import (
     said,
 )
 from meshconfig.spec.consumer import Consumer, ConsumerInGroup
+from meshconfig.spec.duration import Duration
 from meshconfig.spec.external import GATEWAY_NAME, External, OutsideHost, wrong_fields
 from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match, PathMatch
 from meshconfig.spec.service_in_group import ServiceInGroup, service_fqdn
@@ -51,6 +52,7 @@ _LANE_HOSTS = said(
     "a host with {lane} in its first part, such as {lane}.shop.example.com or shop-{lane}.example.com",
 )
 _COOKIE = said(r"^[!#$%&'*+.^_`|~A-Za-z0-9-]+$", "the name of a cookie, such as lane, without a space, = or ;")
+CookieName = Annotated[str, StringConstraints(pattern=_COOKIE, max_length=64)]
 _LINKS = said(r"^(/[A-Za-z0-9._~-]+)+$", "a path such as /.lane, without / at its end")
 
 # These headers cannot carry the tag: an entry overwrites and removes the tag's header, which would break their use. A
@@ -212,28 +214,72 @@ class PathRoute(Strict):
     rewrite: str | None = Field(default=None, pattern=SLASH)
 
 
+SHORTEST_AGE = 1.0  # seconds; a cookie's Max-Age counts whole ones, and 0 takes the cookie away
+
+
+class Sticky(Strict):
+    """Keeps each user where a split has put them: a cookie has the number of the user's bucket.
+
+    A share is a number of `buckets`. The first lane of `order` (default: by name) has those from 0 up, the second those
+    from the last down, the baseline what is between. The baseline in `order` keeps an end free.
+
+    Parameters:
+        max_age: seconds for which a browser keeps the cookie.
+        domain: the cookie's Domain; None for the one host that has set it.
+    """
+
+    cookie: CookieName = "graylane-bucket"
+    buckets: Annotated[int, Field(ge=2, le=100)] = 100
+    max_age: Duration = 30 * 86400.0
+    order: Items[LaneName] = ()
+    domain: ServiceHost | None = None
+
+    @field_validator("max_age")
+    @classmethod
+    def _whole_seconds(cls, age: float) -> float:
+        if age < SHORTEST_AGE:
+            raise ValueError("takes a second or more: a cookie's Max-Age counts whole seconds")
+        return age
+
+    @field_validator("order")
+    @classmethod
+    def _two_ends(cls, order: tuple[str, ...]) -> tuple[str, ...]:
+        if len(order) > 2:
+            raise ValueError(f"takes at most two lanes, one from bucket 0 up and one from the last down: {len(order)}")
+        if len({*order}) < len(order):
+            raise ValueError(f"names {order[0]} twice")
+        return order
+
+
 class Entry(Strict):
     """Where traffic from outside comes in: hosts at a gateway, and the services behind their paths.
 
     `baggage`: `replace` sets W3C baggage to the tag alone or removes it; `keep` lets members of others in.
-    `cookie`, `links` and `laneHosts` are a browser's ways into a lane.
+    `cookie`, `links` and `laneHosts` are a browser's ways into a lane. `sticky` keeps a user where `split` put them.
     """
 
     hosts: Annotated[Items[EntryHost], Field(min_length=1)]
     gateway: GatewayRef = GatewayRef.model_construct()
     tag: Literal["trusted", "untrusted"] = "trusted"
     baggage: Literal["replace", "keep"] = "replace"
-    cookie: Annotated[str, StringConstraints(pattern=_COOKIE, max_length=64)] | None = None
+    cookie: CookieName | None = None
     links: Annotated[str, StringConstraints(pattern=_LINKS, max_length=128)] | None = None
     lane_hosts: Annotated[str, StringConstraints(pattern=_LANE_HOSTS, max_length=253)] | None = None
     admit: Items[Admit] = ()
     split: Weights | None = None
+    sticky: Sticky | None = None
     routes: Annotated[Items[PathRoute], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _links_set_a_cookie(self) -> "Entry":
         if self.links and not self.cookie:
             raise ValueError("links needs cookie: a link sets the cookie that puts a browser into a lane")
+        return self
+
+    @model_validator(mode="after")
+    def _two_cookies(self) -> "Entry":
+        if self.sticky and self.sticky.cookie == self.cookie:
+            raise ValueError(f"sticky.cookie is {self.cookie}, as the cookie of lanes: give the buckets another one")
         return self
 
 

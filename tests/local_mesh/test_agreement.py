@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import yaml
-from agreement import agree
+from agreement import agree, keeps, seen
 from fuzzing import LONG
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -60,6 +60,8 @@ def test_fuzz_simulate_and_envoy_decide_alike(envoy, data):
         request = Request(host, path, method, headers, gateway=ANY_GATEWAY)
         send = partial(envoy.ask, GATEWAY, path, [("host", host), *headers], method)
         agree(simulate(index, request), send, request)
+        reply = send()
+        keeps(index, request, seen(reply), lambda answer: answer[:2], reply.set_cookie)
     for service, table in ((one, table) for one in model.services for table in one.mesh_tables):
         _, method, path, headers = data.draw(asked(hosts))
         request = Request(table.host, path, method, headers, source_namespace=service.namespace, port=service.port)

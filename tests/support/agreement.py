@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 from collections import Counter
+from dataclasses import replace
 
-from meshconfig.simulate import Destination, DirectResponse, Failure, Redirect
+from meshconfig.simulate import Destination, DirectResponse, Failure, Redirect, simulate
 
 SAMPLES = 40  # requests where the answer is a matter of chance
 OWN = ("x-request-id", "x-forwarded-", "x-envoy-", "host", "content-length")  # headers that the way there adds
@@ -37,6 +39,28 @@ def seen(reply):
     said = json.loads(reply.body)
     headers = [(name.lower(), value) for name, value in said["headers"] if not name.lower().startswith(OWN)]
     return 200, said["who"], said["path"], tuple(sorted(headers))
+
+
+BUCKET = re.compile(r"bucket=([0-9]+); Path=/; Max-Age=[0-9]+; HttpOnly; SameSite=Lax")
+
+
+def keeps(index, request, answer, who, set_cookie):
+    """What a draw sets leads to where the draw has led; and nothing but a draw sets a bucket.
+
+    Parameters:
+        answer: what came back.
+        who: (status, who answered) of an answer, and of an expected one.
+        set_cookie: the answer's.
+    """
+    drawn, route = BUCKET.fullmatch(set_cookie), simulate(index, request).route
+    assert not (drawn and route.name != "default"), f"{request} is set a bucket by {route}"
+    if not drawn:
+        return
+    others = tuple((name, value) for name, value in request.pairs if name != "cookie")
+    again = replace(request, headers=(*others, ("cookie", f"bucket={drawn[1]}")))
+    decision = simulate(index, again)
+    assert decision.route.name.startswith("bucket:"), f"{again} is taken by {decision.route}"
+    assert who(answer) in {who(one) for one in expected(decision)}, f"{request}: {answer}, then {decision}"
 
 
 def agree(decision, send, what):

@@ -196,16 +196,17 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     given = parser.parse_args()
     pace = Pace(given.rate, given.seconds, given.count)
-    threading.Thread(target=_until_stdin_ends, args=(pace,), daemon=True).start()
+    threading.Thread(target=until_stdin_ends, args=(pace.stopped,), daemon=True).start()
     clients = [Client(given.address, given.host, given.path, headers=given.header) for _ in range(given.connections)]
     with given.out.open("w") as out:
         run(clients, given.tag, pace, out)
 
 
-def _until_stdin_ends(pace: Pace) -> None:
+def until_stdin_ends(stopped: threading.Event) -> None:
+    """Sets the event when whoever started this process has ended or closed it."""
     while os.read(0, 4096):  # not sys.stdin, whose lock would be held when the process ends
         pass
-    pace.stopped.set()
+    stopped.set()
 
 
 if __name__ == "__main__":

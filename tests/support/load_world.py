@@ -26,12 +26,13 @@ def everywhere(version: str) -> Mapping[str, str]:
 @dataclass(frozen=True)
 class World:
     """`lanes`: each lane's version by service, where it has one; `split`: untagged traffic by lane, at the entry;
-    `weights`: untagged traffic by version, at cat."""
+    `weights`: untagged traffic by version, at cat; `sticky`: the split keeps users."""
 
     versions: tuple[str, ...]
     lanes: Lanes
     split: Mapping[str, int] | None = None
     weights: Mapping[str, int] | None = None
+    sticky: bool = False
 
     def chain(self, lane: str) -> Chain:
         """A lane's versions, the baseline's where it has none."""
@@ -56,6 +57,8 @@ class World:
         }
         if self.split:
             entry["split"] = dict(self.split)
+        if self.sticky:
+            entry["sticky"] = {}
         lanes = {lane: {"versions": dict(versions)} for lane, versions in self.lanes.items()}
         services = {name: self._service(name, calls) for name, calls in zip(CHAIN, after(), strict=True)}
         value = {

@@ -26,6 +26,7 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     location: str = ""
+    set_cookie: str = ""
 
     @property
     def who(self) -> list[str]:
@@ -56,7 +57,7 @@ def send(connection: http.client.HTTPConnection, path: str, headers: Headers, me
         connection.putheader(name, value)
     connection.endheaders()
     reply = connection.getresponse()
-    return Reply(reply.status, reply.read(), reply.getheader("location", ""))
+    return Reply(reply.status, reply.read(), reply.getheader("location", ""), reply.getheader("set-cookie", ""))
 
 
 class Envoy:

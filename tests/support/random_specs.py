@@ -34,6 +34,27 @@ COOKIES = (
     "lane=prod;beta=alice",
     "lane=gray2; xlane=gray",
 )
+# Of users, and of hostile clients: numbers that are no bucket, several of them, other forms of one.
+BUCKETS = (
+    *(f"bucket={number}" for number in (0, 1, 2, 3, 4, 9, 10, 49, 50, 99)),
+    "bucket=0; bucket=99",
+    "bucket=99;bucket=0",
+    "a=b;  bucket=1 ; lane=none",
+    "xbucket=1; bucket=4",
+    "bucket=999",
+    "bucket=100",
+    "bucket=-1",
+    "bucket=01",
+    'bucket="1"',
+    "bucket= 1",
+    "bucket =1",
+    "bucket=1,bucket=2",
+    "bucket=",
+    "bucket",
+    "Bucket=1",
+    "xbucket=1",
+    "bucket=1.0; bucket=%31",
+)
 HOSTS = ("a.example.com", "b.example.com")
 
 
@@ -136,6 +157,12 @@ def lane_specs(draw: st.DrawFn, names: list[str], found: dict[str, Value]) -> Va
     return lanes
 
 
+def sticky(lanes: list[str]) -> st.SearchStrategy[Value]:
+    order = st.lists(st.sampled_from(["prod", *lanes]), max_size=2, unique=True)
+    sizes = st.sampled_from((2, 5, 10, 100))
+    return st.fixed_dictionaries({"cookie": st.just("bucket"), "buckets": sizes}, optional={"order": order})
+
+
 @st.composite
 def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> Value:
     paths = st.sampled_from(PATHS).flatmap(lambda path: st.sampled_from(({"prefix": path}, {"exact": path})))
@@ -157,12 +184,15 @@ def entries(draw: st.DrawFn, host: str, lanes: list[str], names: list[str]) -> V
     spec["admit"] = draw(st.lists(admit, max_size=2))
     if draw(st.booleans()):
         spec["split"] = draw(weights(["prod", *lanes]))
+    if draw(st.integers(0, 2)):
+        spec["sticky"] = draw(sticky(lanes))
     return spec
 
 
 @st.composite
 def specs(draw: st.DrawFn, *, namespace: str = "demo", baggage: bool = True) -> Value:
-    """The value of a `kind: LaneGroup` document; a few are refused (a split into a strict lane that has a hole)."""
+    """The value of a `kind: LaneGroup` document; a few are refused (a split into a strict lane that has a hole, or one
+    with more shares than sticky keeps apart)."""
     lanes = draw(st.lists(st.sampled_from(LANES), max_size=3, unique=True))
     names = draw(st.lists(st.sampled_from(SERVICES), min_size=1, max_size=4, unique=True))
     found = {name: draw(services(name, lanes, 9001)) for name in names}
@@ -189,7 +219,7 @@ def asked(draw: st.DrawFn, hosts: tuple[str, ...] = HOSTS) -> Asked:
     """One request: host, method, path with its query, and headers, some of them twice."""
     tags = st.sampled_from(("gray", "blue", "canary", "prod", "daily", "gray,prod", "Gray"))
     baggage = st.sampled_from(BAGGAGE)
-    cookies = st.sampled_from(COOKIES)
+    cookies = st.sampled_from(COOKIES + BUCKETS)
     header = st.one_of(
         st.tuples(st.just("env"), tags),
         st.tuples(st.just("env"), tags),

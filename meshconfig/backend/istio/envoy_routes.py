@@ -11,7 +11,7 @@ from typing import Any
 
 from meshconfig.backend.istio.envoy_dump import Json, weighted_clusters
 from meshconfig.backend.istio.route_names import route_name
-from meshconfig.backend.istio.virtual_service import REFUSED, removed_names, tag_values
+from meshconfig.backend.istio.virtual_service import REFUSED, SET_COOKIE, format_escaped, removed_names, tag_values
 from meshconfig.duration import go_seconds
 from meshconfig.istio import cluster_names, fqdn
 from meshconfig.istio.destinations import is_internal
@@ -88,6 +88,8 @@ def _operations(route: Route, tag: str) -> Iterator[tuple[str, ...]]:
             yield from (("request", "remove", name) for name in removed_names(target.tag, tag))
         if target.trail:
             yield "response", "add", TRAIL, target.trail
+        if target.set_cookie:
+            yield "response", "add", SET_COOKIE, format_escaped(target.set_cookie)
         yield from _given(target.fields.get("headers"))
 
 

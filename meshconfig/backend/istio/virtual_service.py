@@ -30,6 +30,7 @@ from meshconfig.model import (
 CLAIM = "@request.auth.claims."
 HOST = "host"  # Istio makes a rewrite of the authority of this header, so that each of several targets can have its own
 REFUSED = 503
+SET_COOKIE = "set-cookie"
 
 
 def lower(table: RouteTable, owner: Owner) -> Manifest:
@@ -105,8 +106,9 @@ def _destination(target: Target, tag: str) -> Manifest:
         further["headers"] = _with_authority(further.get("headers") or {}, target.authority)
     if target.tag is not None:
         further["headers"] = _with_tag(further.get("headers") or {}, target.tag, tag)
-    if target.trail:
-        further["headers"] = _with_trail(further.get("headers") or {}, target.trail)
+    added = {TRAIL: target.trail, SET_COOKIE: format_escaped(target.set_cookie)}
+    if told := {name: value for name, value in added.items() if value}:
+        further["headers"] = _with_response(further.get("headers") or {}, told)
     lowered.update(further)
     return lowered
 
@@ -147,9 +149,9 @@ def format_escaped(value: str) -> str:
     return value.replace("%", "%%")
 
 
-def _with_trail(headers: Mapping[str, Any], trail: str) -> Manifest:
+def _with_response(headers: Mapping[str, Any], told: Mapping[str, str]) -> Manifest:
     response = headers.get("response") or {}
-    return {**headers, "response": {**response, "add": {TRAIL: trail, **(response.get("add") or {})}}}
+    return {**headers, "response": {**response, "add": {**told, **(response.get("add") or {})}}}
 
 
 def lift(manifest: Mapping[str, Any], tag: str) -> RouteTable:
@@ -252,8 +254,9 @@ def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
     if destination:
         fields["destination"] = destination
     weight = fields.pop("weight", None)
-    change, trail, authority = _take_tag(fields, tag), _take_trail(fields), _take_authority(fields)
-    return Target(host, number, subset, weight, change, trail, fields, authority)
+    change, trail, authority = _take_tag(fields, tag), _take_added(fields, TRAIL), _take_authority(fields)
+    cookie = _take_added(fields, SET_COOKIE, escaped=True)
+    return Target(host, number, subset, weight, change, trail, cookie, fields, authority)
 
 
 def _take_tag(fields: Manifest, tag: str) -> TagChange:
@@ -279,16 +282,22 @@ def _set_tag(given: Mapping[str, Any], tag: str) -> SetTag:
     return whole if given.get(BAGGAGE) == tag_values(whole, tag)[BAGGAGE] else SetTag(given[tag])
 
 
-def _take_trail(fields: Manifest) -> str:
-    """The trail that a destination adds to responses; empty for none. It is removed from `fields`."""
+def _take_added(fields: Manifest, header: str, *, escaped: bool = False) -> str:
+    """What a destination adds to responses in a header; empty for nothing. It is removed from `fields`.
+
+    Parameters:
+        escaped: the header is lowered by `format_escaped`. A value with a format of Envoy's stays in `fields`.
+    """
     headers = fields.get("headers") or {}
     response = headers.get("response") or {}
     added = response.get("add") or {}
-    trail = str(added.get(TRAIL) or "")
-    if trail:
-        left = _without(response, "add", {name: value for name, value in added.items() if name != TRAIL})
-        _put_headers(fields, _without(headers, "response", left))
-    return trail
+    given = str(added.get(header) or "")
+    value = given.replace("%%", "%") if escaped else given
+    if not value or (escaped and format_escaped(value) != given):
+        return ""
+    left = _without(response, "add", {name: one for name, one in added.items() if name != header})
+    _put_headers(fields, _without(headers, "response", left))
+    return value
 
 
 def _take_authority(fields: Manifest) -> str:

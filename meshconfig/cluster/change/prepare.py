@@ -24,6 +24,7 @@ from meshconfig.cluster.plan.steps import too_large
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import digest, document
 from meshconfig.compile import compile_group, newer_problems
+from meshconfig.draws import moves, refused_moves
 from meshconfig.errors import ClusterError, dotted
 from meshconfig.model import Model, RoutingState
 from meshconfig.render import owner
@@ -62,6 +63,10 @@ class Wanted:
     @property
     def model(self) -> Model:
         return compile_group(self.spec, stored=self.stored)
+
+
+class MovedUsersError(ClusterError):
+    """The change would move users of a sticky split whom none of its shares moves; nothing was written."""
 
 
 class OversizedError(ClusterError):
@@ -154,6 +159,7 @@ def prepare(
         NotOurs: a resource with the name of a wanted one belongs to others.
         NotAllowedError: what is stored has resources in another namespace, or would route hosts that are elsewhere.
         OversizedError: a resource is larger than what an API server stores.
+        MovedUsersError: users would change lanes whom no share moves.
         ClusterError: the cluster cannot be read.
     """
     model = wanted.model
@@ -200,9 +206,13 @@ def steps_to(
 
     Raises:
         OversizedError: a resource is larger than what an API server stores.
+        MovedUsersError: users would change lanes whom no share moves.
     """
+    before = backend().lift(live.values(), model.tag)
+    if moved := list(refused_moves(before, tables, model.baseline)):
+        raise MovedUsersError("\n".join(f"nothing was changed: {one}" for one in moved))
     steps = plan(
-        backend().lift(live.values(), model.tag),
+        before,
         tables,
         lower=lower,
         tag=model.tag,
@@ -213,6 +223,8 @@ def steps_to(
         settled=settled,
         adopted=adopted,
     )
+    if steps.steps:
+        steps = replace(steps, reasons=(*steps.reasons, *moves(before, tables, model.baseline)))
     if large := next(too_large(steps.steps), None):
         raise OversizedError(f"nothing was changed: the spec makes {large}: spread the routes over several entries")
     return steps

@@ -5,6 +5,7 @@ from typing import Any
 
 from meshconfig.cluster import revision
 from meshconfig.cluster.status.status import ConsumerState, Drift, Held, ServiceState, Share, Status, VersionState
+from meshconfig.draws import Draw
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -21,8 +22,9 @@ def as_json(status: Status) -> dict[str, Any]:
                 lane is null for untagged requests; ready and wanted are null where Pods cannot be read,
     consumers: [{consumer, kind, topic, versions: [{version, name, workload, ready, wanted}],
                  lanes: [{lane, version, own}]}]; name is the version's group or queue,
-    entries: [{hosts, split: [{lane, percent}], doors: {cookie, link, host}}]; each a list of lanes,
-             and absent where the entry has none,
+    entries: [{hosts, split: [{lane, percent}], doors: {cookie, link, host},
+               sticky: null or {cookie, buckets, owners: [{owner, first, last}]}}]; each door is a list of lanes, and
+             absent where the entry has none; an owner is a lane, a version, or both,
     drift: [{kind, namespace, name, change, fields: [{path, live, wanted}], changedBy: [{manager, time, fields}]}].
     """
     holder = f"{status.revision.process}/" if status.outcome == revision.RevisionStatus.RUNNING else ""
@@ -46,11 +48,19 @@ def as_json(status: Status) -> dict[str, Any]:
                 "hosts": list(one.hosts),
                 "split": [{"lane": lane, "percent": share} for lane, share in one.split],
                 "doors": {way: list(lanes) for way, lanes in one.doors.items()},
+                "sticky": _sticky(one.sticky),
             }
             for one in status.entries
         ],
         "drift": [_drift(one) for one in status.drift],
     }
+
+
+def _sticky(draw: Draw | None) -> dict[str, Any] | None:
+    if draw is None:
+        return None
+    owners = [{"owner": owner, "first": first, "last": last} for owner, first, last in draw.runs]
+    return {"cookie": draw.cookie, "buckets": draw.buckets, "owners": owners}
 
 
 def barrier(status: Status) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshconfig.cluster.status.status import EntryState, How, Lane, Share
+from meshconfig.draws import draws
 from meshconfig.model import Entry, Route, RouteId, RouteKind, RouteTable, RoutingState, Service, SetTag, Target
 from meshconfig.spec import ServiceInGroup
 
@@ -52,7 +53,9 @@ def entry(one: Entry, live: RoutingState) -> EntryState:
     tags = [target.tag.value for target in targets if isinstance(target.tag, SetTag)]
     splits = len({*tags}) > 1 and len(tags) == len(targets)
     split = _summed(zip(tags, _percents(targets), strict=True)) if splits else {}
-    return EntryState(one.hosts, tuple(split.items()), _doors(one, table, live))
+    return EntryState(
+        one.hosts, tuple(split.items()), _doors(one, table, live), next(draws(table), None) if table else None
+    )
 
 
 def _doors(one: Entry, table: RouteTable | None, live: RoutingState) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from meshconfig.cluster.diff import ResourceDiff
 from meshconfig.cluster.fields import OtherManager
 from meshconfig.cluster.revision import Revision, RevisionStatus
 from meshconfig.cluster.status.snapshot import Followed
+from meshconfig.draws import Draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,13 @@ class EntryState:
         split: empty where untagged requests are not split.
         doors: for `cookie`, `link` and `host`, the lanes that this way leads to now; without those that the entry does
             not have.
+        sticky: whose each bucket is at the entry's first path that keeps users; None where none does.
     """
 
     hosts: tuple[str, ...]
     split: tuple[tuple[str, float], ...]
     doors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sticky: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True)

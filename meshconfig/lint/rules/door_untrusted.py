@@ -12,7 +12,11 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
     for number, entry in enumerate(group.spec.spec.entries):
         if entry.tag != "untrusted":
             continue
-        for field, given in (("cookie", entry.cookie), ("laneHosts", entry.lane_hosts)):
+        for field, given in (
+            ("cookie", entry.cookie),
+            ("laneHosts", entry.lane_hosts),
+            ("sticky", entry.sticky and entry.split),
+        ):
             if given:
                 message = f"{field} lets anybody outside choose a lane, although the entry ignores tags from outside"
                 yield Hit(group, ("spec", "entries", number, field), message)

@@ -44,7 +44,7 @@ RULE = Rule(
     code="GL223",
     level=Level.INFO,
     title="A route with weights leads to a host with consistentHash.",
-    fix="To keep a user on one version, choose it by a header or a cookie in match, not by weights.",
+    fix="To keep a user on one version, choose it by a header or a cookie in match, or give the entry sticky.",
     why="Envoy draws the version anew for each request, and hashes among that version's Pods only: a user changes "
     "between versions.",
     needs=("DestinationRule",),

@@ -19,7 +19,8 @@ def check(group: Group, _index: Index) -> Iterator[Hit]:
     for number, entry in enumerate(spec.entries):
         mirrored = sorted({one.service for one in entry.routes if spec.services[one.service].mirror})
         if mirrored and splits(entry, group.spec):
-            message = f"the requests that it shares out are not copied to the mirror of {', '.join(mirrored)}"
+            which = "a user's first request is" if entry.sticky else "the requests that it shares out are"
+            message = f"{which} not copied to the mirror of {', '.join(mirrored)}"
             yield Hit(group, ("spec", "entries", number, "split"), message)
 
 

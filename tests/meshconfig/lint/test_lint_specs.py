@@ -1,4 +1,4 @@
-"""GL601 to GL612, GL615 to GL617, and findings in what a spec renders to: they name the spec's field and line."""
+"""GL601 to GL612, GL615 to GL621, and findings in what a spec renders to: they name the spec's field and line."""
 
 import re
 from pathlib import Path
@@ -413,6 +413,62 @@ def test_gl612_a_door_of_an_entry_that_trusts_no_tag(findings):
     assert findings(spec("      tag: trusted\n" + doors)) == []
 
 
+def test_gl612_the_cookie_of_a_bucket_chooses_a_lane_too_where_there_is_a_split(codes):
+    sticky, split = "      sticky: {}\n", "      split: {prod: 90, gray: 10}\n"
+    assert codes(spec("      tag: untrusted\n" + sticky + split)) == ["GL612"]
+    assert codes(spec("      tag: trusted\n" + sticky + split)) == []
+
+
+@pytest.mark.parametrize(
+    ("split", "buckets", "said"),
+    [
+        ("{prod: 95, gray: 5}", 100, None),
+        ("{prod: 1, gray: 1}", 2, None),
+        ("{prod: 0, gray: 1}", 7, None),
+        ("{prod: 95, gray: 5}", 20, None),
+        (
+            "{prod: 95, gray: 5}",
+            10,
+            "prod has 9 of 10 buckets, 90 % in place of 95 %; gray has 1 of 10 buckets, 10 % in place of 5 %",
+        ),
+        ("{prod: 7, gray: 1}", 100, "gray has 13 of 100 buckets, 13 % in place of 12.5 %"),
+        ("{prod: 1, gray: 999}", 100, "prod has none of 100 buckets, 0 % in place of 0.1 %; gray has 100 of"),
+    ],
+)
+def test_gl620_says_what_a_share_is_rounded_to(split, buckets, said, findings):
+    found = findings(spec(f"      split: {split}\n      sticky: {{buckets: {buckets}}}\n"))
+    assert [one.code for one in found] == ["GL620"] * (said is not None)
+    assert all(said in one.message and one.path == "spec.entries[0].split" for one in found)
+
+
+def test_gl620_of_a_service_s_weights(findings):
+    text = spec("      sticky: {buckets: 4}\n", service=", weights: {v1: 1, v2: 9}").replace(
+        "gray: {labels", "v2: {labels"
+    )
+    found = findings(text.replace("prod: {labels", "v1: {labels"))
+    (one,) = [one for one in found if one.code == "GL620"]
+    assert one.path == "spec.entries[0].routes[0].service"
+    assert "of the versions of cat, v1 has none of 4 buckets, 0 % in place of 10 %; v2 has 4" in one.message
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sticky", "hits"),
+    [
+        ("[a.example.com, b.example.com]", "{}", 1),
+        ("[a.example.com, b.example.com]", "{domain: example.com}", 0),
+        ("[shop.example.com, www.shop.example.com]", "{}", 0),
+        ("['*.example.com']", "{}", 1),
+        ("['*.example.com', example.com]", "{}", 0),
+        ("['*.example.com']", "{domain: example.com}", 0),
+    ],
+)
+def test_gl621_hosts_that_do_not_share_a_cookie(hosts, sticky, hits, codes):
+    text = spec(f"      split: {{prod: 90, gray: 10}}\n      sticky: {sticky}\n")
+    assert codes(text.replace("[cat.example.com]", hosts)) == ["GL621"] * hits
+    idle = spec(f"      sticky: {sticky}\n").replace("[cat.example.com]", hosts)
+    assert codes(idle) == []
+
+
 @pytest.mark.parametrize(
     ("weights", "lanes", "message"),
     [
@@ -472,6 +528,7 @@ AUTHORS = {
     "GL611",
     "GL612",
     "GL615",
+    "GL620",
 }
 
 
