@@ -5,6 +5,9 @@
 One Envoy serves a service with 1, 10, 50 and 200 lanes and one with a single plain route; all lead to the same backend.
 Untagged requests pass every lane's match before the default: the worst case. Rounds alternate between the services, and
 each is bounded in count, so it ends by itself.
+
+Then the same at the gateway, for a sticky split with 100 buckets beside a plain route: users of the last bucket, which
+pass the lane's regex, and users without one, who are drawn and set a cookie.
 """
 
 import asyncio
@@ -20,16 +23,18 @@ import yaml
 from meshconfig.compile import compile_group
 from meshconfig.groups import groups
 from meshconfig.load import parse
-from meshconfig.local.config import Endpoint, mesh_listener
+from meshconfig.local.config import Endpoint, EnvoyConfig, mesh_listener
 from meshconfig.local.envoy import translate
 from meshconfig.local.processes import Reaper
 from meshconfig.local.proxy import EnvoyProcess
 from meshconfig.local.surroundings import resources
 
 LANES = (1, 10, 50, 200)
-ROUNDS, REQUESTS = 7, 1500
+ROUNDS, REQUESTS, PARTS = 7, 1500, 10
 CONNECTIONS, EACH = 16, 250
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+GATEWAY = "gateway|80|istio=ingressgateway"
+BUCKETS, KEPT = 100, b"cookie: theme=dark; graylane-bucket=99\r\n"
 HEADERS = b"".join(b"x-header-%d: value\r\n" % number for number in range(8))
 
 
@@ -42,7 +47,7 @@ def main() -> int:
 async def measure(folder: Path, reaper: Reaper) -> None:
     backend = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = backend.sockets[0].getsockname()[1]
-    models = [model(lanes) for lanes in LANES]
+    models = [*(model(lanes) for lanes in LANES), entries()]
     given = resources(models)
     endpoints = [
         Endpoint(service.host, service.port, dict(subset.labels), "127.0.0.1", port)
@@ -60,6 +65,7 @@ async def measure(folder: Path, reaper: Reaper) -> None:
         ports = {lanes: proxy.addresses[mesh_listener(f"s{lanes}-svc.demo.svc.cluster.local", 80)] for lanes in LANES}
         ports[0] = proxy.addresses[mesh_listener("plain-svc.demo.svc.cluster.local", 80)]
         await report(ports)
+        await report_sticky(proxy.addresses[GATEWAY], routes_of(config))
     finally:
         await proxy.stop()
         await reading
@@ -79,10 +85,51 @@ def model(lanes: int):
             "versions": {"v1": {"labels": {"env": "v1"}}},
             "default": "v1",
         }
-    spec = {"lanes": {name: {} for name in names}, "services": services}
-    value = {"apiVersion": "graylane/v1", "kind": "LaneGroup", "metadata": {"name": f"g{lanes}", "namespace": "demo"}}
+    return compiled(f"g{lanes}", {"lanes": {name: {} for name in names}, "services": services})
+
+
+def entries():
+    """A host with one plain route beside one whose split is sticky."""
+    versions = {name: {"labels": {"env": name}} for name in ("prod", "gray")}
+    shop = {"host": "shop-svc", "port": 80, "versions": versions}
+    alone = {"host": "alone-svc", "port": 80, "versions": {"v1": {"labels": {"env": "v1"}}}, "default": "v1"}
+    sticky = {"split": {"gray": 50, "prod": 50}, "sticky": {"buckets": BUCKETS}}
+    untrusted = {"tag": "untrusted"}
+    listed = [
+        {"hosts": ["plain.example.com"], **untrusted, "routes": [{"service": "alone"}]},
+        {"hosts": ["sticky.example.com"], **untrusted, **sticky, "routes": [{"service": "shop"}]},
+    ]
+    spec = {"lanes": {"prod": {}, "gray": {}}, "services": {"shop": shop, "alone": alone}, "entries": listed}
+    return compiled("entries", spec)
+
+
+def compiled(name: str, spec):
+    value = {"apiVersion": "graylane/v1", "kind": "LaneGroup", "metadata": {"name": name, "namespace": "demo"}}
     (group,) = groups(parse(yaml.safe_dump({**value, "spec": spec}), "benchmark"))
     return compile_group(group.spec)
+
+
+def routes_of(config: EnvoyConfig) -> dict[str, int]:
+    """The number of Envoy's routes of each host at the gateway."""
+    return {host["domains"][0]: len(host["routes"]) for host in config.routes[GATEWAY]["virtual_hosts"]}
+
+
+async def report_sticky(port: int, routes: dict[str, int]) -> None:
+    asked = {
+        "plain": ("plain.example.com", KEPT),
+        "bucket": ("sticky.example.com", KEPT),
+        "drawn": ("sticky.example.com", b"cookie: theme=dark\r\n"),
+    }
+    latencies: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(ROUNDS * PARTS):  # short turns: what else the machine does then falls on all alike
+        for name, (host, cookie) in asked.items():
+            latencies[name] += await one_connection(port, REQUESTS // PARTS, host, cookie)
+    plain = quantiles(latencies["plain"])[0]
+    print(f"\na sticky split with {BUCKETS} buckets, {ROUNDS * REQUESTS:,} requests each\n")
+    print(f"{'users':>6}{'Envoy routes':>14}{'p50 us':>9}{'added':>8}")
+    for name, (host, _) in asked.items():
+        p50 = quantiles(latencies[name])[0]
+        print(f"{name:>6}{routes[host]:14}{p50 * 1e6:9.0f}{100 * (p50 / plain - 1):+7.1f}%")
 
 
 async def report(ports: dict[int, int]) -> None:
@@ -111,10 +158,14 @@ def quantiles(seconds: list[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-async def one_connection(port: int, count: int) -> list[float]:
-    """Seconds of each of `count` requests, one after the other."""
+async def one_connection(port: int, count: int, host: str = "bench", more: bytes = b"") -> list[float]:
+    """Seconds of each of `count` requests, one after the other.
+
+    Parameters:
+        more: further headers, as they are sent.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    request = b"GET / HTTP/1.1\r\nhost: bench\r\n" + HEADERS + b"\r\n"
+    request = b"GET / HTTP/1.1\r\nhost: " + host.encode() + b"\r\n" + HEADERS + more + b"\r\n"
     taken = []
     for _ in range(count):
         started = time.perf_counter()
