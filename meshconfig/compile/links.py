@@ -34,7 +34,8 @@ def link_routes(spec: Entry, group: LaneGroup, field: FieldPath) -> Iterator[Rou
 
 def _sets(cookie: str) -> dict[str, object]:
     # A redirect that a cache kept would not set the cookie anew after the browser has dropped it.
-    return {"response": {"add": {"set-cookie": cookie}, "set": {"cache-control": "no-store"}}}
+    # `%` begins a format of Envoy's.
+    return {"response": {"add": {"set-cookie": cookie.replace("%", "%%")}, "set": {"cache-control": "no-store"}}}
 
 
 def _cookie(spec: Entry, group: LaneGroup, lane: str) -> str:

@@ -201,6 +201,7 @@ def test_the_cookie_is_found_among_others(header, lane):
     assert answer(group(), ("cookie", header)) == (lane, lane)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 100), st.integers(0, 100), st.integers(0, 100))
 def test_the_draw_sets_each_bucket_with_the_same_weight_and_leads_where_the_bucket_leads(size, gray, blue):
     assume(gray + blue < 100)
@@ -296,6 +297,16 @@ def test_weights_that_draw_anew_stay_exact_in_a_lane_without_a_version():
 def test_the_cookie_s_attributes(sticky, more, hosts, attributes):
     one = group(f"{more}split: {{gray: 20, prod: 80}}", sticky, hosts=hosts)
     assert cookies(one) == [f"graylane-bucket={number}; {attributes}" for number in range(100)]
+
+
+def test_a_percent_sign_in_a_cookie_s_name_is_none_of_envoy_s_formats():
+    one = group("cookie: a%b\n      links: /.lane\n      split: {gray: 20, prod: 80}", "{cookie: c%d}")
+    assert cookies(one)[0].startswith("c%%d=0; ")
+    links = [each["headers"]["response"]["add"]["set-cookie"] for each in routes(one) if "redirect" in each]
+    assert links[1].startswith("a%%b=gray; ")
+    (table,) = one.model.routing().entries.values()
+    assert {draw.cookie for draw in draws(table)} == {"c%d"}
+    assert answer(one, ("cookie", "a=b; c%d=5")) == ("gray", "gray")
 
 
 @pytest.mark.parametrize(
