@@ -21,7 +21,7 @@ from meshconfig.groups import groups
 from meshconfig.istio import Resources
 from meshconfig.load import parse
 from meshconfig.render import render, to_yaml
-from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
+from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Redirect, Request, simulate
 
 pytestmark = pytest.mark.cluster
 
@@ -70,7 +70,7 @@ def expected(decision):
             tag = tuple(value for name, value in one.headers if name == "env")
             chances[(200, one.host.split("-svc.")[0], dict(one.labels)["env"], tag)] += share.probability
         else:
-            assert isinstance(one, DirectResponse | Failure), one
+            assert isinstance(one, DirectResponse | Failure | Redirect), one
             chances[(one.status, "", "", ())] += share.probability
     return chances
 

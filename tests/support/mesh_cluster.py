@@ -95,8 +95,8 @@ class Cluster:
 
     gateway: str
     marker: int = 0
-    subsets: list[str] = field(default_factory=list)
-    applied: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+    subsets: list[str] = field(default_factory=list, repr=False)
+    applied: dict[tuple[str, str, str], Manifest] = field(default_factory=dict, repr=False)
 
     def ask_gateway(self, host: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
         address, _, port = self.gateway.rpartition(":")
