@@ -46,7 +46,8 @@ def cases(draw):
     manifests = render([compile_group(group.spec)])
     hosts = tuple(entry.hosts[0] for entry in group.spec.spec.entries)
     outside = draw(st.lists(asked(hosts), min_size=3, max_size=5))
-    inside = draw(st.lists(asked(tuple(group.spec.spec.services)), min_size=2, max_size=3))
+    called = st.tuples(st.sampled_from(sorted(group.spec.spec.services)), asked())
+    inside = draw(st.lists(called, min_size=2, max_size=3))
     return Case(value, manifests, outside, inside)
 
 
@@ -110,13 +111,14 @@ def check(cluster, case):
         decision = simulate(index, Request(host, path, method, headers, gateway=ANY_GATEWAY))
         agree(decision, partial(cluster.ask_gateway, host, path, headers, method), one)
     for one in case.inside:
-        name, method, path, headers = one
+        name, (_, method, path, headers) = one
         host = f"{name}-svc.{NAMESPACE}.svc.cluster.local"
         decision = simulate(index, Request(host, path, method, headers, source_namespace=NAMESPACE, port=9001))
         agree(decision, partial(cluster.ask_mesh, name, path, headers, method), one)
     istioctl_is_content(case.manifests)
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # it would take the place of what has failed
 def test_random_specs_meet_what_simulate_says(cluster):
     check(cluster)
     print(f"\n{Tally.specs} random specs, {Tally.requests} requests, no disagreement")
