@@ -60,7 +60,8 @@ def adoption(flow: Flow) -> Iterator[Draft]:
         after=Wait.BARRIER,
         alters=True,
     )
-    subsets_last, *others = flow.last()
+    yield from flow.last_outside()
+    subsets_last, *others = flow.last_inside()
     yield replace(
         subsets_last,
         title="adopt: subsets in the place of others",

@@ -78,7 +78,7 @@ class Flow:
             alters=True,
         )
 
-    def _left(self) -> tuple[Draft, ...]:
+    def last_outside(self) -> tuple[Draft, ...]:
         """The drafts that forget hosts outside the mesh. The TLS of a host goes last, as it came first."""
         left = gone(self.before.outside, self.after.outside)
         names = {one.name for one in left}
@@ -99,9 +99,12 @@ class Flow:
         )
 
     def last(self) -> tuple[Draft, ...]:
-        """The last drafts: they remove what no route leads to any more, subsets and autoscalers, and the roster."""
+        """The last drafts: they remove what no route leads to any more."""
+        return (*self.last_outside(), *self.last_inside())
+
+    def last_inside(self) -> tuple[Draft, ...]:
+        """The drafts that remove what is left over of the group itself: subsets, autoscalers, and the roster."""
         return (
-            *self._left(),
             Draft(
                 "subsets: what is left over goes",
                 "no route leads there any more",
