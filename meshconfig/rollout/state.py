@@ -81,6 +81,15 @@ PHASE = {
     Stage.ROLLED_BACK: Phase.ROLLED_BACK,
 }
 
+# Before these the Pods are counted. The way back may have begun earlier, and then no Pods were changed.
+_WITH_PODS = frozenset(Stage) - {
+    Stage.PENDING,
+    Stage.ROUTES_BACK,
+    Stage.SUCCEEDED,
+    Stage.ABORTED,
+    Stage.ROLLED_BACK,
+}
+
 
 class LogEntry(Frozen):
     """One entry of the log: who did what, when, why, and where the rollout stood after it.
@@ -155,6 +164,10 @@ class State(Frozen):
                 raise ValueError("its Pods are those of other versions")
             if any(not 0 <= one <= MOST_PODS for versions in counts.values() for one in versions.values()):
                 raise ValueError("no Deployment has that many Pods")
+        # What resumes one that is held begins with the stage that it came from.
+        held = self.stage in (Stage.HELD, Stage.BAD_CHANGE)
+        if (self.returns or Stage.ANALYSE if held else self.stage) in _WITH_PODS and not (self.sizes and self.pods):
+            raise ValueError("its Pods are not counted, though it has begun")
         return self
 
     @property

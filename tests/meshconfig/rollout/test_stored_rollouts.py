@@ -69,6 +69,9 @@ STATES = {
     "Pods of other versions": edited(GOOD, "pods", to={"cat": {"v1": 1}}),
     "Pods of another service": edited(GOOD, "pods", to={"dns": {"v1": 1, "v2": 2}}),
     "fewer Pods than none": edited(GOOD, "pods", "cat", "v1", to=-1),
+    "begun without a count of the Pods": edited(GOOD, "sizes", to={}),
+    "in a pause without Pods": edited(TIMED, "pods", to={}),
+    "held in a pause without Pods": edited(edited(TIMED, "sizes", to={}), "stage", to="paused by hand"),
     "more Pods than there can be": edited(GOOD, "sizes", "cat", "v1", to=2**40),
 }
 UNREADABLE_BASES = {**DAMAGED, "a group of another namespace": None, "another group": None}
