@@ -39,7 +39,9 @@ class Roster:
 
     def __post_init__(self) -> None:
         if self.baseline not in self.names:
-            raise ConfigError(f"consumers.{self.consumer}.lanes: the baseline, {self.baseline!r}, is missing")
+            raise ConfigError(
+                f"consumers.{_plain(self.consumer)}.lanes: the baseline, {_shown(self.baseline)}, is missing"
+            )
 
     @property
     def baseline_name(self) -> str:
@@ -92,8 +94,8 @@ def _chosen(consumers: Mapping[str, Any], name: str | None) -> str:
         raise ConfigError(f"consumers: name one of {_listed(consumers) or '(there are none)'}")
     if name not in consumers:
         near = nearest(name, sorted(consumers)[:_LANES])
-        hint = f"; did you mean {near!r}?" if near else f"; there are {_listed(consumers) or 'none'}"
-        raise ConfigError(f"consumers: no {name!r}{hint}")
+        hint = f"; did you mean {_shown(near)}?" if near else f"; there are {_listed(consumers) or 'none'}"
+        raise ConfigError(f"consumers: no {_shown(name)}{hint}")
     return name
 
 

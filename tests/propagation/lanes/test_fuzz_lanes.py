@@ -174,6 +174,7 @@ def read(text, consumer):
 
 @given(BYTES, st.none() | TEXT)
 @example(MANY, None)
+@example(b'{"baseline": "prod", "consumers": {"\\u001f": {"kind": "kafka", "topic": "orders", "lanes": {}}}}', None)
 @example(MANY_CONSUMERS, "orders")
 @example(MANY_CONSUMERS, None)
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
