@@ -35,6 +35,8 @@ HOST = "cat.rollout-rbac.example.com"
 SIZES = {"cat-v1": 2, "cat-v2": 1, "cat-v3": 1, "mouse-v1": 2, "mouse-v2": 1}
 PATIENCE = 240.0
 SECRET = "c2VjcmV0"
+TAKEN_AWAY = "gateways.networking.istio.io,serviceentries.networking.istio.io"
+ROSTER = ("configmap", f"{GROUP}-consumers", "-n", NAMESPACE)
 # The lab's istiod is no Pod: it is asked by its URL, and not through the API server.
 BARRIER = {("istio-system", "pods", "list")}
 
@@ -86,9 +88,13 @@ def secret():
 def group():
     services = {"cat": lives(["v1", "v2", "v3"]), "mouse": lives(["v1", "v2"], autoscale={"min": 1, "max": 3})}
     services = {name: {"host": f"{name}-svc", "port": PORT, "default": "v1", **one} for name, one in services.items()}
+    outside = {"host": "pay.rollout-rbac.example.com", "port": 443}
+    services["pay"] = {**outside, "external": {}, "versions": {"live": {"host": outside["host"]}}}
+    consumers = {"orders": {"topic": "orders", "versions": {"prod": "orders"}}}
     gateway = {"selector": {"istio": "ingressgateway"}, "port": 80}
     entry = {"hosts": [HOST], "gateway": gateway, "routes": [{"path": {"prefix": "/"}, "service": "cat"}]}
-    return document("LaneGroup", GROUP, {"lanes": {"prod": {}}, "services": services, "entries": [entry]})
+    spec = {"lanes": {"prod": {}}, "services": services, "consumers": consumers, "entries": [entry]}
+    return document("LaneGroup", GROUP, spec)
 
 
 def lives(versions, **more):
@@ -194,12 +200,15 @@ def to_its_end(operator, hook):
     moves = {"cat": ("v1", "v2"), "mouse": ("v1", "v2")}
     operator.start(rollout("pets-v2", moves, steps, keepOld="1s", notify=notify))
     operator.sees("pets-v2", Stage.APPROVAL)
-    kubectl("delete", "gateways.networking.istio.io", "--all", "-n", NAMESPACE)
+    kubectl("delete", TAKEN_AWAY, "--all", "-n", NAMESPACE)
+    kubectl("delete", *ROSTER)
     operator.say("pets-v2", Approve("eva", "looks good"))
     operator.sees("pets-v2", Stage.SUCCEEDED)
     told_all(operator, hook)
     assert deployments() == {"cat-v2": 2, "cat-v3": 1, "mouse-v2": 2}
-    assert kubectl("get", "gateways.networking.istio.io", "-n", NAMESPACE, "-o", "name").stdout, "it was not mended"
+    mended = kubectl("get", TAKEN_AWAY, "-n", NAMESPACE, "-o", "name").stdout.split()
+    assert {one.partition(".")[0] for one in mended} == {"gateway", "serviceentry"}, "it was not mended"
+    assert kubectl("get", *ROSTER, "-o", "name").stdout
     kinds = kubectl("get", "events", "-n", NAMESPACE, "-o", "jsonpath={.items[*].reason}").stdout.split()
     assert {"RolloutTakeUp", "RolloutApprove", "RolloutTakenOver", "RolloutOldRetired"} <= set(kinds)
 
