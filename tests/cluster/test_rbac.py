@@ -70,14 +70,18 @@ def used(monkeypatch):
 def spec(services=("cat", "mouse"), hosts=("cat.rbac.example.com",), maximum=5):
     """A group; with the mouse it also has a host outside the mesh and a consumer of messages."""
     one = {"labels": {"env": "prod"}, "autoscale": {"min": 1, "max": maximum}}
+    within = {name: {"host": f"{name}-svc", "port": PORT, "versions": {"prod": one}} for name in services}
     spec = {
         "lanes": {"prod": {}},
-        "services": {name: {"host": f"{name}-svc", "port": PORT, "versions": {"prod": one}} for name in services},
+        "services": within,
         "entries": [{"hosts": [host], "routes": [{"path": {"prefix": "/"}, "service": "cat"}]} for host in hosts],
     }
     if "mouse" in services:
         outside = {"host": "pay.rbac.example.com", "port": 443}
-        spec["services"]["pay"] = {**outside, "external": {}, "versions": {"live": {"host": outside["host"]}}}
+        spec["services"] = {
+            **within,
+            "pay": {**outside, "external": {}, "versions": {"live": {"host": outside["host"]}}},
+        }
         spec["consumers"] = {"orders": {"topic": "orders", "versions": {"prod": "orders"}}}
     return document("LaneGroup", GROUP, spec)
 

@@ -3,7 +3,7 @@ nothing of level error to say once the Services, Pods and Secrets are there that
 
 import base64
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mesh_cluster import Manifest, istioctl, kubectl
 from meshconfig.compile import compile_group
 from meshconfig.groups import groups
 from meshconfig.load import parse
-from meshconfig.model import Model
+from meshconfig.model import Model, RouteTable
 from meshconfig.render import ingress, render, sidecars, to_yaml
 
 pytestmark = pytest.mark.cluster
@@ -49,10 +49,7 @@ def around(model: Model) -> Iterator[Manifest]:
         yield manifest("security.istio.io/v1", "RequestAuthentication", "golden", "istio-system", spec=spec)
     for entry in model.entries:
         if entry.own is None:
-            namespace, name = entry.gateway.split("/")
-            server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
-            spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
-            yield manifest("networking.istio.io/v1", "Gateway", name, namespace, spec=spec)
+            yield gateway(entry.gateway, 80)
             continue
         labels = dict(entry.own.selector)
         if labels != {"istio": "ingressgateway"}:
@@ -64,6 +61,9 @@ def around(model: Model) -> Iterator[Manifest]:
 
 def _services(model: Model) -> Iterator[Manifest]:
     for service in model.services:
+        if service.outside:
+            yield from _egress(service.outside.egress, service.route_table)
+            continue
         if not service.host.endswith(".svc.cluster.local"):
             ports = [{"number": service.port, "name": "http", "protocol": "HTTP"}]
             spec = {"hosts": [service.host], "ports": ports, "resolution": "DNS"}
@@ -79,6 +79,23 @@ def _services(model: Model) -> Iterator[Manifest]:
                 shared = [one.labels for one in service.subsets if one.failover]
                 labels = chosen | dict(subset.labels) | {name: value for one in shared for name, value in one}
                 yield pod(f"{service.resource.name}-{subset.name}", service.namespace, labels)
+
+
+def _egress(tables: Iterable[RouteTable], calls: RouteTable) -> Iterator[Manifest]:
+    """The Gateway by which requests leave the mesh, and the Service that callers send them to."""
+    for name in {name for table in tables for name in table.gateways}:
+        (host, port), *_ = {(target.host, target.port) for route in calls.routes for target in route.targets}
+        service, namespace, *_ = host.split(".")
+        spec = {"selector": {"istio": "ingressgateway"}, "ports": [{"name": "http", "port": port}]}
+        yield manifest("v1", "Service", service, namespace, spec=spec)
+        yield gateway(name, port)
+
+
+def gateway(key: str, port: int) -> Manifest:
+    namespace, name = key.split("/")
+    server = {"port": {"number": port, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+    return manifest("networking.istio.io/v1", "Gateway", name, namespace, spec=spec)
 
 
 def certificate(name: str) -> Manifest:
