@@ -42,6 +42,7 @@ def drained(queue):
     return seen
 
 
+@pytest.mark.slow
 @having("note")
 def test_each_job_has_the_tag_of_whoever_sent_it(queue):
     lanes = ["gray", "prod", None, "gray", None]

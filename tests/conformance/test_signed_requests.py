@@ -17,6 +17,7 @@ def client(request):
     uninstrument()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [None, ELSEWHERE], ids=["allowed", "a stranger"])
 @pytest.mark.parametrize("signed", [("baggage", "x-date"), ("baggage", "env", "x-date"), ("x-date",)])
 @pytest.mark.parametrize("arrived", [{}, {"env": "gray"}, {"baggage": "user=alice,sentry-sampled=true"}])

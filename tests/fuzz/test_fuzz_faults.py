@@ -35,6 +35,7 @@ def test_after_any_faults_the_same_command_reaches_the_wanted_state(forked, seed
     assert not trial.wrong, "\n".join([*trial.wrong, *trial.said])
 
 
+@pytest.mark.slow
 @few(160)
 @given(SEEDS)
 def test_after_a_kill_at_any_request_the_same_command_reaches_the_wanted_state(forked, seed):

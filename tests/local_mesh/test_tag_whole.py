@@ -52,6 +52,7 @@ def fleet_on(envoy, found, labels=LANES):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_baggage", [False, True], ids=["header", "baggage"])
 @pytest.mark.parametrize(("entry", "given"), list(itertools.product(ENTRIES, INPUTS)))
 def test_every_input_at_every_entry(envoy, in_baggage, entry, given):
@@ -123,6 +124,7 @@ def test_fuzz_no_chain_is_half_and_explain_says_so(envoy, in_baggage, host, head
     check(fleet_on(envoy, found), index, host, headers, stacks, in_baggage=in_baggage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", [graylane, micrometer, opentelemetry])
 @pytest.mark.parametrize("case", ["lane-remapped-with-baggage", "take-over-with-baggage"])
 def test_each_step_of_a_consistent_change_leaves_chains_whole(envoy, stack, case):

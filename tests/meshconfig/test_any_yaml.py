@@ -291,6 +291,7 @@ def test_a_tab_is_named_as_one(text, line):
         assert said == f"in.yaml:{line}: a tab indents this line: YAML takes spaces only"
 
 
+@pytest.mark.slow
 def test_lines_of_a_long_file_are_right_at_its_end(tmp_path):
     file = tmp_path / "long.yaml"
     one = "---\nkind: CustomResourceDefinition\nspec:\n" + "".join(f"  a{n}: [b, {{c: d}}]\n" for n in range(500))

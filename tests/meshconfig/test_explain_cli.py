@@ -378,6 +378,7 @@ def test_what_the_account_may_not_read_is_told(graylane, cluster, forbidden, sai
     assert said in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plural", ["virtualservices", "destinationrules", "services"])
 def test_without_the_rights_that_each_answer_needs(graylane, cluster, plural):
     cluster.forbidden = {(plural, "demo")}

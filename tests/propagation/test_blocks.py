@@ -92,6 +92,7 @@ async def soon():
         await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 def test_an_async_generator_that_is_not_read_to_its_end_leaves_nothing_with_its_reader():
     async def main():
         with use(env="prod"):

@@ -147,6 +147,7 @@ def test_a_field_named_as_celerys_own_header_does_not_break_the_message():
     assert _is_celerys("root_id")
 
 
+@pytest.mark.slow
 def test_uninstrumented_nothing_is_sent():
     uninstrument("celery")
     with use(env="gray"):

@@ -37,6 +37,7 @@ def test_what_graylane_renders_is_never_refused(value: Any) -> None:
 POLICIES: list[Manifest] = [{}, {"policy": {"timeout": "3s"}}, {"trafficPolicy": {"tls": {"mode": "DISABLE"}}}]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(specs(), st.sampled_from(POLICIES), st.sampled_from(("compiled", "runtime")))
 def test_where_graylane_chose_each_field_the_schema_has_nothing_to_refuse(

@@ -318,6 +318,7 @@ def test_a_group_in_several_files_is_changed_where_it_says_so():
     assert after["mouse.yaml"] == files["mouse.yaml"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(specs(), st.data())
 def test_after_a_take_over_the_others_can_be_retired_or_their_uses_are_told(value, data):
