@@ -120,7 +120,7 @@ def split(
     *,
     how: EditOptions,
 ) -> None:
-    """Split the untagged requests of an entry over lanes. The given shares replace the old ones.
+    """Split an entry's untagged requests among lanes. The given shares replace the old ones.
 
     Shares are relative to each other. An edit that would move users of a sticky split whom no share moves is refused.
 

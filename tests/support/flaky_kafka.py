@@ -10,6 +10,19 @@ from typing import NamedTuple
 from aiokafka import TopicPartition as AioPartition
 from aiokafka.errors import CoordinatorLoadInProgressError, IllegalStateError
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from hypothesis import strategies as st
+
+PARTITIONS = [("orders", 0), ("orders", 1)]
+_WHERE = st.sampled_from(PARTITIONS)
+# What may happen to a `Story`: the name of its method, and the arguments.
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["produce", "pause", "resume"]), _WHERE),
+        st.tuples(st.sampled_from(["leave", "end"]), _WHERE, st.integers(0, 4)),
+        st.sampled_from([("look",), ("rebalance",), ("poll",), ("poll",), ("poll", True)]),
+    ),
+    max_size=40,
+)
 
 
 class Log:
@@ -200,3 +213,18 @@ class AioMessage(NamedTuple):
     partition: int
     offset: int
     lane: str | None
+
+
+def check_the_lanes_part(story):
+    """A lane's member has handled and committed all that is its own, and no partition is left paused."""
+    left = {
+        (where, offset)
+        for where, lanes in story.log.lanes.items()
+        for offset, lane in enumerate(lanes)
+        if lane == "gray" and any(span.contains(offset) for span in story.spans[where])
+    }
+    assert set(story.handled) == left
+    assert story.client.paused == set()
+    assert {where: offset for where, (offset, _) in story.log.committed.items()} == {
+        where: len(lanes) for where, lanes in story.log.lanes.items()
+    }

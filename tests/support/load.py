@@ -15,18 +15,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 Chain = tuple[tuple[str | None, str | None], ...]
 
 CONNECTIONS = 24
 RATE = 125.0  # requests a second; above the hundred that is asked for, since a busy machine makes up for pauses late
 TIMEOUT = 15.0
+ClientT = TypeVar("ClientT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,11 @@ def run(clients: Sequence[Client], tags: Sequence[str], pace: Pace, out: TextIO)
                 out.flush()
         client.close()
 
+    in_threads(work, clients)
+
+
+def in_threads(work: Callable[[ClientT], None], clients: Sequence[ClientT]) -> None:
+    """Let each client work in a thread of its own, until all have ended."""
     threads = [threading.Thread(target=work, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
@@ -161,12 +167,8 @@ def run(clients: Sequence[Client], tags: Sequence[str], pace: Pace, out: TextIO)
 
 
 @contextmanager
-def load(
-    address: str, host: str, tags: Sequence[str], out: Path, *, seconds: float, rate: float = RATE
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Traffic while the block runs, at most `seconds`; when it is left, every request has ended and is in `out`."""
-    flags = [f"--address={address}", f"--host={host}", f"--out={out}", f"--seconds={seconds}", f"--rate={rate}"]
-    command = [sys.executable, __file__, *flags, *[f"--tag={tag}" for tag in tags]]
+def sending(command: Sequence[str], out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that sends while the block runs; when it is left, every request has ended and is in `out`."""
     out.touch()
     process = subprocess.Popen(command, stdin=subprocess.PIPE)
     try:
@@ -177,9 +179,21 @@ def load(
         process.wait(TIMEOUT + 5)
 
 
+def load(
+    address: str, host: str, tags: Sequence[str], out: Path, *, seconds: float, rate: float = RATE
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Traffic while the block runs, at most `seconds`; when it is left, every request has ended and is in `out`."""
+    flags = [f"--address={address}", f"--host={host}", f"--out={out}", f"--seconds={seconds}", f"--rate={rate}"]
+    return sending([sys.executable, __file__, *flags, *[f"--tag={tag}" for tag in tags]], out)
+
+
 def read(out: Path) -> list[Sent]:
     """What has been recorded so far; the last line may still be under way."""
-    return [Sent.read(line) for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [Sent.read(line) for line in whole_lines(out)]
+
+
+def whole_lines(out: Path) -> list[str]:
+    return [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def main() -> None:

@@ -8,18 +8,16 @@ of `Asked`. It stops when its standard input ends, so with the test that started
 
 import argparse
 import json
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import TextIO
 
-from load import TIMEOUT, Chain, Client, Sent, chain_of, until_stdin_ends
+from load import Chain, Client, Sent, chain_of, in_threads, sending, until_stdin_ends, whole_lines
 
 CONNECTIONS = 16
 
@@ -74,30 +72,18 @@ def run(clients: list[User], users: int, stopped: threading.Event, out: TextIO) 
                 out.flush()
         client.close()
 
-    threads = [threading.Thread(target=work, args=(client,)) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, clients)
 
 
-@contextmanager
-def sticky_load(address: str, host: str, users: int, out: Path) -> Iterator[None]:
+def sticky_load(address: str, host: str, users: int, out: Path) -> AbstractContextManager[object]:
     """Users ask while the block runs; when it is left, every request has ended and is in `out`."""
-    command = [sys.executable, __file__, f"--address={address}", f"--host={host}", f"--users={users}", f"--out={out}"]
-    out.touch()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)
-    try:
-        yield
-    finally:
-        assert process.stdin
-        process.stdin.close()
-        process.wait(TIMEOUT + 5)
+    flags = [f"--address={address}", f"--host={host}", f"--users={users}", f"--out={out}"]
+    return sending([sys.executable, __file__, *flags], out)
 
 
 def read(out: Path) -> list[Asked]:
     """What has been recorded so far; the last line may still be under way."""
-    return [Asked.read(line) for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [Asked.read(line) for line in whole_lines(out)]
 
 
 def count_ended(out: Path) -> int:

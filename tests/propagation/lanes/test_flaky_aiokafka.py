@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from aiokafka.errors import CoordinatorLoadInProgressError
-from flaky_kafka import FlakyAioConsumer, Log
+from flaky_kafka import PARTITIONS, STEPS, FlakyAioConsumer, Log, check_the_lanes_part
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from propagation.messaging.lanes.kafka_handover import Committed, Span, View
 from propagation.messaging.lanes.kafka_sides import BaselineSide, Do, LaneSide
 
 GRAY = "orders.gray"
-A, B = PARTITIONS = [("orders", 0), ("orders", 1)]
+A, B = PARTITIONS
 
 
 class Story:
@@ -100,15 +100,6 @@ class Story:
             await self.member.commit_if(True)
 
 
-WHERE = st.sampled_from(PARTITIONS)
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.sampled_from(["produce", "pause", "resume"]), WHERE),
-        st.tuples(st.sampled_from(["leave", "end"]), WHERE, st.integers(0, 4)),
-        st.sampled_from([("look",), ("rebalance",), ("poll",), ("poll",), ("poll", True)]),
-    ),
-    max_size=40,
-)
 FAULTS = st.lists(st.booleans(), max_size=20)
 
 
@@ -128,17 +119,7 @@ def run(side, steps, faults, last=()):
 def test_a_lanes_member_handles_all_that_is_left_to_it(steps, faults):
     last = [("leave", where, 0) for where in PARTITIONS] + [("produce", where) for where in PARTITIONS * 3]
     story = run(LaneSide(GRAY), steps, faults, last)
-    left = {
-        (where, offset)
-        for where, lanes in story.log.lanes.items()
-        for offset, lane in enumerate(lanes)
-        if lane == "gray" and any(span.contains(offset) for span in story.spans[where])
-    }
-    assert set(story.handled) == left
-    assert story.client.paused == set()
-    assert {where: offset for where, (offset, _) in story.log.committed.items()} == {
-        where: len(lanes) for where, lanes in story.log.lanes.items()
-    }
+    check_the_lanes_part(story)
 
 
 @given(STEPS, FAULTS)

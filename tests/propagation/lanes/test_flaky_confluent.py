@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flaky_kafka import FlakyConsumer, Log
+from flaky_kafka import PARTITIONS, STEPS, FlakyConsumer, Log, check_the_lanes_part
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from propagation.messaging.lanes.kafka_handover import Span, View
 from propagation.messaging.lanes.kafka_sides import BaselineSide, LaneSide
 
 GRAY = "orders.gray"
-A, B = PARTITIONS = [("orders", 0), ("orders", 1)]
+A, B = PARTITIONS
 LANES: Any = SimpleNamespace(lane_of=lambda message: message.lane, warnings=Warnings())
 
 
@@ -88,15 +88,6 @@ class Story:
             self.member.commit_if(True)
 
 
-WHERE = st.sampled_from(PARTITIONS)
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.sampled_from(["produce", "pause", "resume"]), WHERE),
-        st.tuples(st.sampled_from(["leave", "end"]), WHERE, st.integers(0, 4)),
-        st.sampled_from([("look",), ("rebalance",), ("poll",), ("poll",), ("poll", True)]),
-    ),
-    max_size=40,
-)
 FAULTS = st.lists(st.booleans(), max_size=40)
 
 
@@ -115,17 +106,7 @@ def test_a_lanes_member_handles_all_that_is_left_to_it(steps, faults):
     for where in PARTITIONS * 3:
         story.produce(where)
     story.until_all_is_well()
-    left = {
-        (where, offset)
-        for where, lanes in story.log.lanes.items()
-        for offset, lane in enumerate(lanes)
-        if lane == "gray" and any(span.contains(offset) for span in story.spans[where])
-    }
-    assert set(story.handled) == left
-    assert story.client.paused == set()
-    assert {where: offset for where, (offset, _) in story.log.committed.items()} == {
-        where: len(lanes) for where, lanes in story.log.lanes.items()
-    }
+    check_the_lanes_part(story)
 
 
 @given(STEPS, FAULTS)
