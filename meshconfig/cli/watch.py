@@ -62,14 +62,14 @@ def follow(one: T, look: Callable[[], T], view: View[T], output: Output) -> T:
                 view.print(one, output, indent=None)
             while not view.ended(one):
                 time.sleep(EVERY)
-                newer, error = _again(look, one)
+                shown = one
+                one, error = _again(look, shown)  # before it is shown: Ctrl-C may come at once, for what is shown
                 if screen:
-                    screen.update(view.text(newer, str(error or "")), refresh=True)
+                    screen.update(view.text(one, str(error or "")), refresh=True)
                 elif error:
                     say(*error.lines, error=True)
-                elif newer != one and view.as_json(newer) != view.as_json(one):
-                    view.print(newer, output, indent=None)
-                one = newer
+                elif one != shown and view.as_json(one) != view.as_json(shown):
+                    view.print(one, output, indent=None)
     except KeyboardInterrupt:
         pass
     return one
