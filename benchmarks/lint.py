@@ -105,6 +105,24 @@ def spec(
     )
 
 
+def outside(services: int) -> str:
+    """A spec of services outside the mesh, each with a sandbox for lane gray."""
+    hosts = (f"s{one}.example.com" for one in range(services))
+    own = "port: 80, external: {port: 443, tls: SIMPLE}"
+    named = (f"{{prod: {{host: {host}}}, gray: {{host: sandbox.{host}}}}}" for host in hosts)
+    return "\n".join(
+        [
+            "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
+            "  lanes: {prod: {}, gray: {}}\n  services:",
+            *(
+                f"    s{number}: {{host: s{number}.example.com, {own}, versions: {one}}}"
+                for number, one in enumerate(named)
+            ),
+            "",
+        ]
+    )
+
+
 def entry(name: str, hosts: int) -> str:
     names = ", ".join(f"h{number}.{name}.example.com" for number in range(hosts))
     return f"    - hosts: [{names}]\n      tag: trusted\n      routes:"
@@ -195,6 +213,7 @@ def header(value: str) -> str:
 
 INPUTS: dict[str, Callable[[int], str]] = {
     "services": lambda size: spec(services=size),
+    "services outside the mesh": outside,
     "lanes": lambda size: spec(lanes=size),
     "lanes, in baggage too": lambda size: spec(lanes=size, tag="{baggage: true}"),
     "paths": lambda size: spec(paths=size),

@@ -41,20 +41,18 @@ def is_checked(manifest: Any) -> bool:
     return str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
 
 
-def check(manifest: Mapping[str, Any], namespace: str, *, well_formed: bool = False) -> list[Refusal]:
+def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
     """Everything for which a resource would be refused, in no order.
 
     Parameters:
         manifest: a resource of which `is_checked` is true, as YAML gave it.
         namespace: the resource's namespace, with the default where it names none.
-        well_formed: whoever made the resource wrote no field and no type that its schema does not have.
     """
     kind = str(manifest["kind"])
     if kind not in _RULES:
         return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind)}")]
     rules = Refusals()
-    shape = [] if well_formed else _shape(manifest, kind)
-    if not shape:
+    if not (shape := _shape(manifest, kind)):
         _check_rules(manifest, kind, namespace, rules)
         return rules.found
     _check_rules(repaired(table().resource(kind), manifest, shape), kind, namespace, rules)

@@ -112,7 +112,7 @@ def _unusable(text: str) -> str:
     if text == "*":
         return "* is not RE2; for any value write {} in place of {regex: '*'}, or regex: .*"
     if (length := len(text.encode())) > MAX_REGEX:
-        return f"{length} characters, and Istio takes at most {MAX_REGEX}"
+        return f"{length} bytes, and Istio takes at most {MAX_REGEX}"
     return "" if compiled(text) else f"not RE2, which has no look-around and no back references: {text}"
 
 

@@ -13,10 +13,12 @@ from meshconfig.errors import nearest
 from meshconfig.load import FieldPath
 from meshconfig.model import Condition
 from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
+from meshconfig.spec.base import LABEL
 from meshconfig.spec.group import HOST, TAKEN, of_its_own
 from meshconfig.spec.match import MAX_REGEX
 
 _HOST = re.compile(HOST)
+_IS_LABEL = re.compile(LABEL)
 Wrong = tuple[FieldPath, str]
 SPEC: FieldPath = ("spec",)
 LONGEST_GENERATION = ".next99"  # what a consistent change adds to a tag
@@ -62,6 +64,8 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
     if (header := group.spec.tag.header) in TAKEN:
         yield (*SPEC, "tag", "header"), of_its_own(header)
     yield from _beyond_kubernetes(group)
+    for name, service in group.spec.services.items():
+        yield from _names_istio_refuses(service, (*SPEC, "services", name))
     for name in group.spec.lanes:
         added = LONGEST_GENERATION + (OF_THE_BASELINE if name == group.spec.tag.default else "")
         if (most := LONGEST_TAG - len(added)) < len(name):
@@ -73,6 +77,19 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
     for index, entry in enumerate(group.spec.entries):
         if entry.split is not None:
             yield from _baseline_share((*SPEC, "entries", index, "split"), entry.split, group)
+
+
+def _names_istio_refuses(service: ServiceSpec, where: FieldPath) -> Iterator[Wrong]:
+    """Names that fit their patterns, and of which Istio's webhook asks more, so that each apply would fail."""
+    # A host with fewer dots is a Service's name, which `service_fqdn` completes.
+    if not service.external and service.host.count(".") > 1 and service.host.rpartition(".")[2].isdigit():
+        yield (*where, "host"), f"{service.host} is not the name of a Service: its last part is a number"
+    for version, one in service.versions.items():
+        for field, labels in (("labels", one.labels), ("fallbackLabels", one.fallback_labels or {})):
+            for key in labels:
+                if "/" in key and not all(map(_IS_LABEL.match, key.partition("/")[0].split("."))):
+                    message = "what stands before / is a domain, as in example.com/version"
+                    yield (*where, "versions", version, field, key), message
 
 
 def _beyond_kubernetes(group: LaneGroup) -> Iterator[Wrong]:

@@ -125,8 +125,8 @@ def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
     orders = [";(.*;)? *".join(order) for order in itertools.permutations(pairs)]
     chosen = orders[0] if len(orders) == 1 else f"({'|'.join(orders)})"
     regex = f"(.*; *)?{chosen} *(;.*)?"
-    if len(regex) > MAX_REGEX:
-        raise NotExpressibleError(f"these cookies make a regular expression of over {MAX_REGEX} characters")
+    if len(regex.encode()) > MAX_REGEX:
+        raise NotExpressibleError(f"these cookies make a regular expression of over {MAX_REGEX} bytes")
     return regex
 
 

@@ -117,26 +117,27 @@ def _tls(one: ServiceInGroup, version: str) -> Mapping[str, Any]:
 
 def problems(group: LaneGroup) -> Iterator[Wrong]:
     """What keeps services outside the mesh from being that: hosts inside it, and one host for two of them."""
+    outside = [name for name, one in group.spec.services.items() if one.external]
+    hosts = {one.host: name for name, one in group.spec.services.items()} if outside else {}
     taken: dict[str, str] = {}
-    for name in group.spec.services:
-        service = group.service(name)
-        if service.spec.external is None:
-            continue
-        where = (*SERVICES, name)
+    for name in outside:
+        service, where = group.service(name), (*SERVICES, name)
         if why := why_not_outside(service.spec.host):
             yield (*where, "host"), why
-        yield from _version_hosts(service, where, taken)
+        yield from _version_hosts(service, where, hosts, taken)
         yield from _not_expressible(service, where)
 
 
-def _version_hosts(service: ServiceInGroup, where: FieldPath, taken: dict[str, str]) -> Iterator[Wrong]:
-    others = {one.host: name for name, one in service.group.spec.services.items() if name != service.name}
+def _version_hosts(
+    service: ServiceInGroup, where: FieldPath, hosts: dict[str, str], taken: dict[str, str]
+) -> Iterator[Wrong]:
+    """`hosts`: each host that callers call, with its service; `taken`: those of versions before."""
     for version, one in service.spec.versions.items():
         at, host = (*where, "versions", version, "host"), one.host or ""
         if why := why_not_outside(host):
             yield at, why
-        if host in others:
-            yield at, f"service {others[host]} has this host already: give them versions of one service"
+        if hosts.get(host, service.name) != service.name:
+            yield at, f"service {hosts[host]} has this host already: give them versions of one service"
         elif (first := taken.setdefault(host, f"{service.name}/{version}")) != f"{service.name}/{version}":
             yield at, f"{first} has this host already: leave {version} out, so that its lanes use the baseline's"
 

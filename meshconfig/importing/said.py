@@ -97,8 +97,8 @@ def _not_a_match(match: StringMatch) -> str:
         return f"has another form than exact, prefix, regex and present: {match.value}"
     if match.kind in ("prefix", "regex") and not match.value:
         return f"has an empty {match.kind}"
-    if match.kind == "regex" and len(match.value) > MAX_REGEX:
-        return f"has a regular expression of over {MAX_REGEX} characters"
+    if match.kind == "regex" and len(match.value.encode()) > MAX_REGEX:
+        return f"has a regular expression of over {MAX_REGEX} bytes"
     return ""
 
 

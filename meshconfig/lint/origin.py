@@ -48,7 +48,8 @@ class Rendered:
     def is_graylanes_own(self) -> bool:
         """Whether graylane chose each field of the resource: no policy of a service is passed through to it.
 
-        Weights of an entry are multiplied and may become too large for Istio's type, so that an entry's are not.
+        What a valid spec has is checked, so that Istio refuses none of these: lint need not judge them. Weights of an
+        entry are multiplied and may become too large for Istio's type, so that an entry's are not graylane's own.
         """
         match self.table:
             case RouteTable(routes=routes):

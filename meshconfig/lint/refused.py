@@ -39,7 +39,6 @@ def refused(resources: Iterable[Resource[Any]], unreadable: Iterable[Unreadable]
 
 
 def _refusals(owner: Resource[Any]) -> Sequence[Refusal]:
-    if not is_checked(owner.manifest):
+    if isinstance(owner.source, Rendered) and owner.source.is_graylanes_own:
         return ()
-    well_formed = isinstance(owner.source, Rendered) and owner.source.is_graylanes_own
-    return check(owner.manifest, owner.namespace, well_formed=well_formed)
+    return check(owner.manifest, owner.namespace) if is_checked(owner.manifest) else ()

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from meshconfig.spec.base import HeaderName, Strict, said
 
-MAX_REGEX = 1024  # Istio refuses longer ones
+MAX_REGEX = 1024  # bytes; Istio refuses longer ones
 PATH = said("^/[^?#]*$", "a path that begins with /, without ? and #")  # the field `query` matches the query
 METHOD = said("^[A-Z]+$", "an HTTP method in capitals, such as GET")
 SLASH = said("^/", "a path that begins with /")
@@ -53,10 +53,12 @@ def check_regex(regex: str | None) -> None:
     """Checks that Envoy accepts a regular expression.
 
     Raises:
-        ValueError: RE2 refuses it. RE2 has no look-around and no back references.
+        ValueError: RE2 refuses it, which has no look-around and no back references; or it is longer than Istio takes.
     """
     if regex is None:
         return
+    if len(regex.encode()) > MAX_REGEX:
+        raise ValueError(f"takes a regular expression of at most {MAX_REGEX} bytes")
     import re2  # few specs have a regular expression
 
     options = re2.Options()

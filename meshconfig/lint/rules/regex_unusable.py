@@ -16,7 +16,7 @@ def check(index: Index) -> Iterator[Hit]:
 RULE = Rule(
     code="GL212",
     level=Level.ERROR,
-    title=f"A regular expression is empty, over {MAX_REGEX} characters long, or not RE2.",
+    title=f"A regular expression is empty, over {MAX_REGEX} bytes long, or not RE2.",
     fix="Match on an exact value or a prefix, in several matches if need be, or write it in RE2; {} is any value.",
     why="Istio refuses the whole VirtualService.",
     istio=("IST0106",),

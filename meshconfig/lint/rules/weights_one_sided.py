@@ -14,8 +14,10 @@ _SHARES = range(2, WHOLE)  # a weight of 1 is the usual way to name the only one
 
 def is_one_sided(group: Group, name: str) -> bool:
     """Whether a service's weights give one version a part of 100, and leave the baseline's version out."""
+    weights = group.spec.spec.services[name].weights
+    if not weights:
+        return False
     here = group.spec.service(name)
-    weights = here.spec.weights or {}
     above_0 = [weight for weight in weights.values() if weight]
     baseline = here.version_in(group.spec.spec.tag.default)
     left_out = len(here.spec.versions) > len(weights) and baseline not in weights
