@@ -162,7 +162,7 @@ def test_a_gateway_that_is_not_there_refuses():
 def test_the_generator_sends_each_tag_in_turn_and_ends_with_the_block(address, tmp_path):
     out = tmp_path / "requests.jsonl"
     with load.load(address, "cat.example.com", TAGS, out, seconds=30, rate=200) as process:
-        while len(load.read(out)) < 40:
+        while load.count_ended(out) < 40:
             assert process.poll() is None
             time.sleep(0.02)
     found = load.read(out)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 import sticky_load
+from load import count_ended
 from load_judge import Step, judge, total, wrong
 from load_mesh import Graylane, apply, available
 from load_world import HOST, NAMESPACE, World, deployments, everywhere, surroundings
@@ -44,9 +45,9 @@ def graylane(tmp_path_factory):
 
 def everybody_asks(out):
     """Returns when each user has asked once since now."""
-    before, end = sticky_load.count_ended(out), time.monotonic() + LONGEST
+    before, end = count_ended(out), time.monotonic() + LONGEST
     # They ask in turn; a request that was under way counts for the round before.
-    while sticky_load.count_ended(out) - before < USERS + sticky_load.CONNECTIONS:
+    while count_ended(out) - before < USERS + sticky_load.CONNECTIONS:
         assert time.monotonic() < end, f"not within {LONGEST:.0f} s: every user asks once more"
         time.sleep(0.5)
 

@@ -136,8 +136,8 @@ class Life:
 
     def shares(self, number=400):
         """Of the next untagged requests, the share of each version."""
-        begin = len(load.read(self.story.out))
-        until(lambda: len(load.read(self.story.out)) > begin + 2 * number, f"{number} requests")
+        begin = load.count_ended(self.story.out)
+        until(lambda: load.count_ended(self.story.out) > begin + 2 * number, f"{number} requests")
         versions = [one.chain[0][1] for one in load.read(self.story.out)[begin:] if not one.tag]
         return {version: versions.count(version) / len(versions) for version in set(versions)}
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -192,6 +193,11 @@ def read(out: Path) -> list[Sent]:
     return [Sent.read(line) for line in whole_lines(out)]
 
 
+def count_ended(out: Path) -> int:
+    """How many requests have been recorded so far. To wait for a number of them, `read` would keep a processor busy."""
+    return out.read_bytes().count(b"\n")
+
+
 def whole_lines(out: Path) -> list[str]:
     return [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
@@ -208,10 +214,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="at most (%(default)s)")
     parser.add_argument("--count", type=int, default=1_000_000, help="at most (%(default)s)")
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for an answer (%(default)s)")
     given = parser.parse_args()
     pace = Pace(given.rate, given.seconds, given.count)
     threading.Thread(target=until_stdin_ends, args=(pace.stopped,), daemon=True).start()
-    clients = [Client(given.address, given.host, given.path, headers=given.header) for _ in range(given.connections)]
+    client = partial(Client, given.address, given.host, given.path, given.timeout, given.header)
+    clients = [client() for _ in range(given.connections)]
     with given.out.open("w") as out:
         run(clients, given.tag, pace, out)
 

@@ -55,10 +55,10 @@ def istioctl() -> str:
     return found
 
 
-def until(condition: Any, what: str) -> None:
-    end = time.monotonic() + PATIENCE
+def until(condition: Any, what: str, seconds: float = PATIENCE) -> None:
+    end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {PATIENCE:.0f} s: {what}"
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.05)
 
 

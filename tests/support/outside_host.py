@@ -21,6 +21,7 @@ from pathlib import Path
 
 CA = "ca.pem"
 INSIDE = ("env", "x-graylane-trail")  # headers that no host outside may see
+BEAT, STILL = 0.2, 1.0  # seconds between two looks at the clock, and after which a look is late
 
 
 def certify(folder: Path, hosts: Sequence[str]) -> Path:
@@ -112,7 +113,17 @@ async def run(given: argparse.Namespace) -> None:
     for place in given.listen:
         address, _, port = place.rpartition(":")
         await asyncio.start_server(hosts.serve, address, int(port), ssl=hosts.outer, backlog=256)
-    await asyncio.Event().wait()
+    await reporting_standstills()
+
+
+async def reporting_standstills() -> None:
+    """Prints how long this process stood still, whatever the reason: no host answers or shakes hands meanwhile."""
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(BEAT)
+        now = time.monotonic()
+        if now - began > STILL:
+            print(f"hosts outside: no answer for {now - began:.1f} s, until {now:.2f}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -44,13 +44,13 @@ class Scene:
             with load.load(self.story.address, HOST, self.tags, self.story.out, seconds=LONGEST):
                 yield
         finally:
-            rate = len(load.read(self.story.out)) / (time.monotonic() - began)
+            rate = load.count_ended(self.story.out) / (time.monotonic() - began)
             print(f"{self.story.tell(title)}\n  {rate:.0f} requests a second")
 
     def more(self, number: int = 200) -> list[Sent]:
         """The next requests."""
-        begin = len(load.read(self.story.out))
-        until(lambda: len(load.read(self.story.out)) > begin + number, f"{number} requests")
+        begin = load.count_ended(self.story.out)
+        until(lambda: load.count_ended(self.story.out) > begin + number, f"{number} requests")
         return load.read(self.story.out)[begin:]
 
     def share(self, version: str) -> float:

@@ -86,11 +86,6 @@ def read(out: Path) -> list[Asked]:
     return [Asked.read(line) for line in whole_lines(out)]
 
 
-def count_ended(out: Path) -> int:
-    """How many requests have been recorded so far."""
-    return out.read_bytes().count(b"\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--address", required=True, help="HOST:PORT of the gateway")
