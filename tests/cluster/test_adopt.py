@@ -114,7 +114,7 @@ def test_a_handwritten_mesh_is_adopted_and_given_back_without_losing_a_request(s
         with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
             _lives(story, graylane, originals)
             with story.change("nothing, until there are enough", story.world):
-                until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST)
+                until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
     finally:
         print(story.tell("import, adopt, add a lane, roll back, give back"))
     whole = total(story.rows())

@@ -42,9 +42,9 @@ NAMESPACE, PAY, PORT = "graylane-outside", "pay", 9001
 API, SANDBOX, OTHER, MAIL = HOSTS = ("api.pay", "sandbox.pay", "sandbox2.pay", "mail.pay")
 ADDRESSES = {host: f"10.96.210.{number}" for number, host in enumerate(HOSTS, 1)}
 ENOUGH, RATE, LONGEST = 10_000, 160.0, 400.0
-# Seconds for a connection with its handshake, and for an answer: more than any process of a busy machine stands still.
-# With Istio's 10 s, hosts that did so for 10 s lost a request: one whose connection and two retries were not answered.
-PATIENT = 60
+# A connection with its handshake has as long as an answer. With Istio's 10 s, hosts that stood still for as long lost a
+# request now and then: it had met three connections that were not ready in time.
+PATIENT = {"connectionPool": {"tcp": {"connectTimeout": f"{load.TIMEOUT:.0f}s"}}}
 SPECS = 8
 BAGGAGE = "baggage: user=7,env={tag}"
 
@@ -129,8 +129,7 @@ class Group:
 
     def spec(self):
         shop = {"host": "shop-svc", "port": PORT, "calls": ["pay"], "versions": {"prod": {"labels": {"app": "shop"}}}}
-        patient = {"connectionPool": {"tcp": {"connectTimeout": f"{PATIENT}s"}}}
-        pay = {"host": API, "port": 80, "external": self.external, "versions": self.versions, "trafficPolicy": patient}
+        pay = {"host": API, "port": 80, "external": self.external, "versions": self.versions, "trafficPolicy": PATIENT}
         return yaml.safe_dump(
             {
                 "apiVersion": "graylane/v1",
@@ -159,7 +158,7 @@ def stopped(out):
 def caller(out):
     """A Pod that pays until it is told to stop, in two lanes, through its own sidecar."""
     sends = ["--address", f"{API}:80", "--host", API, "--path", "/pay", "--tag=", "--tag=gray", "--out", str(out)]
-    bounds = ["--rate", str(RATE), "--seconds", str(LONGEST), "--connections", "12", "--timeout", str(PATIENT)]
+    bounds = ["--rate", str(RATE), "--seconds", str(LONGEST), "--connections", "12"]
     headers = ["--header", BAGGAGE, "--header", "x-graylane-trail: shop/{tag}"]
     loads = shlex.join([sys.executable, load.__file__, *sends, *bounds, *headers])
     ready = f"until curl -sf -o /dev/null http://{API}/; do sleep 0.2; done"

@@ -61,7 +61,7 @@ def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
     with traffic(story, "graylane apply"):
         lives(story, graylane)
         with story.change("nothing, until there are enough", story.world):
-            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST)
+            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), why(story)
     assert whole.sent >= ENOUGH
