@@ -5,8 +5,10 @@ of resident memory (VmHWM) of each command; beyond 200 MB the script exits with 
 Python and the Kubernetes client alone take a part of it. It needs the tests' stand-in for an API server:
 
     PYTHONPATH=tests/support python benchmarks/hostile_store.py
+    PYTHONPATH=tests/support python benchmarks/hostile_store.py --command "rollout run" --store "100 of each"
 """
 
+import argparse
 import json
 import os
 import signal
@@ -37,7 +39,7 @@ SERVICES = 1_000  # of each group that a rollout of the store "valid groups" beg
 NOWHERE = "http://127.0.0.1:1"
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WATCHED = 20.0  # seconds that the controller drives
+WATCHED = 20.0  # seconds that the controller drives; on a busy machine it needs more to get as far
 BEGUN = b"drives the rollouts"  # what it says then
 COMMAND = """
 import os, sys
@@ -192,7 +194,17 @@ def text_of(said: IO[bytes]) -> bytes:
     return os.pread(said.fileno(), 1 << 24, 0)
 
 
+def chosen(names: Iterable[str], parts: list[str]) -> list[str]:
+    """The names that begin with one of these parts; all where none is given."""
+    return [name for name in names if not parts or name.startswith(tuple(parts))]
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description="Prints how much memory commands take on hostile stores.")
+    parser.add_argument("--store", action="append", default=[], help="only stores that begin so; may be repeated")
+    parser.add_argument("--command", action="append", default=[], help="only commands that begin so; may be repeated")
+    parser.add_argument("--seconds", type=float, default=WATCHED, help=f"that the controller drives: {WATCHED:.0f}")
+    options = parser.parse_args()
     worst = 0
     with tempfile.TemporaryDirectory() as name, api_server() as api:
         folder = Path(name)
@@ -206,12 +218,13 @@ def main() -> int:
             "rollback": (("rollback", "pets", "-n", "demo", *NOW), 0),
             "apply": (("apply", "-f", str(spec), *NOW), 0),
             "rollout list": (("rollout", "list", "-n", "demo"), 0),
-            "rollout run": (("rollout", "run", "-n", "demo", *NOW), WATCHED),
+            "rollout run": (("rollout", "run", "-n", "demo", *NOW), options.seconds),
         }
-        print(f"{'peak MB of resident memory':30}", *(f"{one:>13}" for one in commands))
-        for store, make in CONTENTS.items():
-            peaks, stored = [], make()
-            for arguments, seconds in commands.values():
+        columns = chosen(commands, options.command)
+        print(f"{'peak MB of resident memory':30}", *(f"{one:>13}" for one in columns))
+        for store in chosen(CONTENTS, options.store):
+            peaks, stored = [], CONTENTS[store]()
+            for arguments, seconds in (commands[one] for one in columns):
                 fill(api, stored)
                 peaks.append(peak(*arguments, seconds=seconds)[0])
             worst = max(worst, *peaks)

@@ -6,7 +6,10 @@ docs/limits.md lists the bounds for users.
 import gzip
 import json
 import re
+import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -127,6 +130,58 @@ class Highest(Generic[T]):
     def items(self) -> list[T]:
         """By their ranks; of the same rank, in the order in which they came."""
         return [one[3] for one in sorted(self._heap, key=lambda one: one[:2])]
+
+
+class InTurn:
+    """A lock for what needs much memory for a moment: it is needed once then, and not for each thread.
+
+    Of the threads that wait, those of the key that had it the longest ago come first; of one key, in the order in which
+    they came. So a group with a long history does not hold up the others, however many threads work on it. A thread
+    that has the lock may take it again.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[object, str, bool]] = []
+        self._served: dict[str, int] = {}  # by key, of those that wait; the higher, the later
+        self._number = count(1)
+        self._owner = 0
+
+    @contextmanager
+    def of(self, key: str = "", *, first: bool = False) -> Iterator[None]:
+        """Waits for the lock, and holds it.
+
+        Parameters:
+            first: before all others that wait.
+        """
+        me = threading.get_ident()
+        if self._owner == me:
+            yield
+            return
+        self._enter(me, key, first)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._owner = 0
+                self._changed.notify_all()
+
+    def _enter(self, me: int, key: str, first: bool) -> None:
+        ticket = (object(), key, first)
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                self._changed.wait_for(lambda: not self._owner and self._turn() is ticket)
+                self._owner = me
+                self._served[key] = next(self._number)
+            finally:  # also after Ctrl-C
+                self._waiting.remove(ticket)
+                there = {one[1] for one in self._waiting} | {key}
+                self._served = {one: number for one, number in self._served.items() if one in there}
+                self._changed.notify_all()
+
+    def _turn(self) -> tuple[object, str, bool]:
+        return min(self._waiting, key=lambda one: (not one[2], self._served.get(one[1], 0)))
 
 
 @dataclass(slots=True)

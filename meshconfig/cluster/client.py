@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from copy import copy
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ import urllib3
 from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import InsecureRequestWarning
 
-from meshconfig.bounded import one_line
+from meshconfig.bounded import InTurn, one_line
 from meshconfig.cluster import kubeconfig
 from meshconfig.cluster.guarded import Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
@@ -50,6 +51,11 @@ class Client:
     Parameters:
         api: the Kubernetes package's client, configured with the server's address and the user's credentials.
         source: where the configuration is from, for error messages.
+
+    Attributes:
+        reading: is held, also by sessions, while stored objects are parsed: an object, or a page of them, at a time.
+        lists: is held while a list of stored objects is read to its end, and reduced to what is needed. It is taken
+            before `reading`.
     """
 
     def __init__(self, api: ApiClient, source: str = "the kubeconfig") -> None:
@@ -59,6 +65,7 @@ class Client:
         self._lock = threading.Lock()
         self._calls = [0]  # of this client and its sessions
         self._checks: tuple[Check, ...] = ()
+        self.reading, self.lists = InTurn(), InTurn()
         if not api.configuration.proxy or not api.configuration.proxy.startswith(
             "socks"
         ):  # these have pools of their own
@@ -249,6 +256,7 @@ class Client:
         selector: str = "",
         *,
         page: int = PAGE,
+        stored: bool = False,
         istio_api: str = "v1",
     ) -> T:
         """Read the same resources page by page. What `add` does not keep of a page is not kept in memory.
@@ -258,14 +266,21 @@ class Client:
         Parameters:
             new: makes what the resources are added to; it is called again where the list is read again.
             page: resources in one answer, at most.
+            stored: these may be as large as objects can be, so that one page at a time is in memory.
 
         Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         for left in reversed(range(RESTARTS + 1)):
             found = new()
+            pages = self._pages(kind, collection(kind, namespace, istio_api), selector, page)
             try:
-                for one in self._items(kind, collection(kind, namespace, istio_api), selector, page):
-                    add(found, one)
+                while True:
+                    with self.reading.of() if stored else nullcontext():
+                        if (items := next(pages, None)) is None:
+                            break
+                        for one in items:
+                            add(found, one)
+                        del items
             except ApiError as error:
                 if error.status != GONE or not left:
                     raise
@@ -273,7 +288,7 @@ class Client:
                 break
         return found
 
-    def _items(self, kind: str, where: str, selector: str, page: int) -> Iterator[Manifest]:
+    def _pages(self, kind: str, where: str, selector: str, page: int) -> Iterator[Iterator[Manifest]]:
         query = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
         for _ in range(PAGES):
             found = self.get(where, query)
@@ -281,8 +296,10 @@ class Client:
                 found is None
             ):  # the cluster does not have this kind, such as an Istio API version that it does not serve
                 return
-            yield from self._listed(kind, found)
-            after = _text((found.get("metadata") or {}).get("continue"))
+            after, items = _text((found.get("metadata") or {}).get("continue")), self._listed(kind, found)
+            del found  # it would be kept while the next page is read
+            yield items
+            del items
             if not after:
                 return
             query["continue"] = after

@@ -62,6 +62,7 @@ _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"
 _ATTEMPTS = 10
 PAGE = 12  # ConfigMaps in one answer; each has up to a megabyte, and a group has KEEP revisions and a running one
 MOST_ERRORS = 100  # revisions that cannot be read, and are told one by one
+OUTLINED = 50  # revisions that a change knows till its end; a group has KEEP, unless somebody else has stored more
 OVERHEAD = 2_000  # bytes of a revision in memory, beside its parts
 
 
@@ -91,6 +92,16 @@ class Past:
         newest = self.damaged
         return self._number(newest) if newest else self.last.number if self.last else 0
 
+    @property
+    def outline(self) -> "Past":
+        """What a change needs of it till its end: the newest revisions without their parts, but for what the last one
+        has taken over."""
+        safe = last_succeeded(self.revisions)
+        kept = [one for one in self.revisions[:-OUTLINED] if one is safe] + list(self.revisions[-OUTLINED:])
+        last = self.last
+        bare = (one.bare(adopted=one is last) for one in kept)
+        return replace(self, revisions=tuple(bare))
+
     def unreadable_number(self, number: int) -> UnreadableError | None:
         """The error of this revision, if it is there and cannot be read."""
         return next((one for one in self.unreadable if self._number(one) == number), None)
@@ -102,7 +113,9 @@ class Past:
 def read(client: Client, namespace: str, group: str) -> Past:
     """The history of a group. Makes one API call for a dozen revisions."""
     new = partial(_Found, group)
-    found = client.read_into(new, _Found.add, "ConfigMap", namespace, f"{_OURS},{GROUP}={group}", page=PAGE)
+    selector = f"{_OURS},{GROUP}={group}"
+    with client.lists.of(group):
+        found = client.read_into(new, _Found.add, "ConfigMap", namespace, selector, page=PAGE, stored=True)
     return Past(namespace, group, tuple(found.revisions.items), tuple(found.errors()))
 
 
@@ -165,7 +178,7 @@ def groups(client: Client, namespace: str) -> list[str]:
     def new() -> set[str]:
         return set()
 
-    found = client.read_into(new, add, "ConfigMap", namespace, _OURS, page=PAGE)
+    found = client.read_into(new, add, "ConfigMap", namespace, _OURS, page=PAGE, stored=True)
     return sorted(found)
 
 
@@ -244,11 +257,13 @@ def _same(one: Revision, other: Revision) -> bool:
 def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "") -> Revision:
     """Store the result of a revision. If that fails after a failed change, the revision shows as interrupted."""
     ended = replace(one, outcome=outcome, message=message, ended=_now())
-    if outcome is RevisionStatus.SUCCEEDED:
-        kept = Parts.of(b"", left(one.inventory, one.changed)).inventory
-        ended = replace(ended, parts=one.parts._replace(inventory=kept))
+    with client.reading.of():
+        if outcome is RevisionStatus.SUCCEEDED:
+            kept = Parts.of(b"", left(one.inventory, one.changed)).inventory
+            ended = replace(ended, parts=one.parts._replace(inventory=kept))
+        written = manifest(ended)
     try:
-        client.request("PUT", path(one.key), manifest(ended))
+        client.request("PUT", path(one.key), written)
     except ClusterError:
         if outcome is RevisionStatus.SUCCEEDED:
             raise

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from sys import intern
@@ -90,6 +90,20 @@ class Parts(NamedTuple):
         return sum(map(len, self))
 
 
+@dataclass(frozen=True, slots=True)
+class PackedKeys:
+    """Resources as a revision stores them, in a hundredth of the memory: a set of thousands is kept for minutes."""
+
+    _packed: bytes = b""
+
+    @classmethod
+    def of(cls, keys: Iterable[Key]) -> Self:
+        return cls(pack(json.dumps(sorted(keys)).encode()))
+
+    def unpacked(self) -> frozenset[Key]:
+        return frozenset(map(_key, json.loads(gzip.decompress(self._packed)))) if self._packed else frozenset()
+
+
 class TooLargeError(ClusterError):
     """A group is too large for one ConfigMap."""
 
@@ -145,6 +159,10 @@ class Revision:
         """
         where = Location(f"revision {self.number} of {self.namespace}/{self.group}")
         return validate(LaneGroup, json.loads(self.document), lambda path: where)
+
+    def bare(self, *, adopted: bool) -> "Revision":
+        """The same revision without its parts, or with what was taken over alone."""
+        return replace(self, parts=Parts(b"", b"", b"", self.parts.adopted if adopted else b""))
 
     @property
     def gone(self) -> bool:
@@ -278,7 +296,8 @@ def _parsed(config_map: Manifest) -> Revision:
         outcome=RevisionStatus(data["outcome"]),
         **{name: _text(data[name]) for name in ("who", "host", "process", "action", "message", "version")},
     )
-    _ = one.inventory, one.changed, one.adopted  # whether they can be read
+    for part in ("inventory", "changed", "adopted"):  # whether they can be read; each takes much memory by itself
+        getattr(one, part)
     return one
 
 
@@ -358,10 +377,16 @@ def before_last(past: Sequence[Revision]) -> Revision | None:
 
 
 def inventory(past: Sequence[Revision]) -> frozenset[Key]:
-    """The resources that the group may own: those of the last success, and of all attempts since."""
+    """The resources that the group may own: those of the last success, and of all attempts since.
+
+    A group has no more than a revision can list. Of attempts that list more together, the newest count.
+    """
     found: set[Key] = set()
     for one in reversed(past):
-        found |= one.inventory
+        more = one.inventory
+        if len(found | more) > MOST:
+            break
+        found |= more
         if one.outcome is RevisionStatus.SUCCEEDED:
             break
     return frozenset(found)

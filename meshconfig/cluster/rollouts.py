@@ -73,7 +73,8 @@ def key(namespace: str, name: str) -> Key:
 def read(client: Client, namespace: str, name: str) -> Stored | None:
     """Read one rollout; None if there is none. Makes one API call."""
     found = client.get(path(key(namespace, name)))
-    return parse(found) if found else None
+    with client.reading.of():
+        return parse(found) if found else None
 
 
 def each(
@@ -106,7 +107,8 @@ def each(
         now[version] = known[version] if version in known else _taken(config_map, take)
         found.append(now[version])
 
-    found = _read(client, namespace, list[T | UnreadableError], add, group, standing)
+    # A memo is that of a runner's look at all rollouts, for which no worker's list is waited for.
+    found = _read(client, namespace, list[T | UnreadableError], add, group, standing, first=memo is not None)
     if memo is not None:
         memo.clear()
         memo.update(now)
@@ -155,9 +157,12 @@ def _read(
     add: Callable[[C, Manifest], object],
     group: str,
     standing: Iterable[Standing],
+    *,
+    first: bool = False,
 ) -> C:
     selector = f"{MANAGED_BY}=graylane,{ROLLOUT} in ({','.join(standing)})" + (f",{GROUP}={group}" if group else "")
-    return client.read_into(new, add, "ConfigMap", namespace, selector, page=PAGE)
+    with client.lists.of(group, first=first):
+        return client.read_into(new, add, "ConfigMap", namespace, selector, page=PAGE, stored=True)
 
 
 def write(client: Client, one: Stored) -> Stored:
@@ -167,7 +172,9 @@ def write(client: Client, one: Stored) -> Stored:
         Conflict: another process wrote or created it in the meantime.
     """
     where = path(one.key) if one.version else collection("ConfigMap", one.namespace)
-    return parse(client.request("PUT" if one.version else "POST", where, manifest(one)))
+    answer = client.request("PUT" if one.version else "POST", where, manifest(one))
+    with client.reading.of():
+        return parse(answer)
 
 
 def manifest(one: Stored) -> Manifest:

@@ -3,6 +3,7 @@
 https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -13,9 +14,8 @@ from meshconfig.exchange.connections import AddressRefusedError, restricted
 from meshconfig.exchange.send import Limits, NoAnswerError, send
 from meshconfig.exchange.urls import Url, parse_url, shown_url
 from meshconfig.rollout.analysis import Reading, judge
-from meshconfig.rollout.queries import query
-from meshconfig.spec.group import LaneGroup
-from meshconfig.spec.rollout import Metric, Rollout
+from meshconfig.rollout.queries import filled
+from meshconfig.spec.rollout import Metric
 
 LIMITS = Limits(seconds=10.0, size=2 << 20)  # one number takes 200 bytes; an error may name many series
 STALE = 60.0  # seconds; a cache or a proxy in between may give an old answer
@@ -47,9 +47,13 @@ class Prometheus:
             self._wrong = str(error)
         self._pool = restricted(allowed)
 
-    def read(self, metric: Metric, rollout: Rollout, group: LaneGroup, service: str, now: datetime) -> Reading:
-        """Makes one measurement. Any error on the way to a number gives "no data", with the reason."""
-        value, why = self.sample(query(metric, rollout, group, service), now)
+    def read(self, metric: Metric, service: str, values: Mapping[str, str], now: datetime) -> Reading:
+        """Makes one measurement. Any error on the way to a number gives "no data", with the reason.
+
+        Parameters:
+            values: for the placeholders of the metric, as `queries.values` gives them for the service.
+        """
+        value, why = self.sample(filled(metric, values), now)
         return judge(metric, service, value, why)
 
     def sample(self, promql: str, now: datetime) -> Sample:

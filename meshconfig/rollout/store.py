@@ -27,6 +27,8 @@ from meshconfig.spec.group import LaneGroup
 
 ATTEMPTS = 20
 OVERHEAD = 20_000  # bytes of a record in memory, beside its texts
+PART = 1_000  # bytes of a step, a metric or a webhook in memory
+JSON_TIMES = 200  # the bytes that a group takes while it is compiled, for each of its JSON
 
 T = TypeVar("T")
 
@@ -59,8 +61,8 @@ class Record:
 
     @property
     def weight(self) -> int:
-        """What it takes to work on it: the bytes of its group, as JSON, and a part of those of its state."""
-        return weight(self.stored)
+        """What it takes to work on it: the bytes of its group, as JSON, and a part of those that are stored."""
+        return weight(self.stored, self.state)
 
     @property
     def services(self) -> frozenset[str]:
@@ -72,8 +74,15 @@ class Record:
         return self.state.begun, self.name
 
 
-def weight(one: Stored) -> int:
-    return len(one.base) + len(one.state) // 10  # of a state, only the newest entries of its log are kept
+def weight(one: Stored, state: State) -> int:
+    parts = _parts(state) * PART // JSON_TIMES
+    return len(one.base) + rollouts.size(one) // 10 + parts  # of a state, only the newest entries of its log are kept
+
+
+def _parts(state: State) -> int:
+    """Those of a rollout that take much more memory than text: somebody may have written any number of them."""
+    spec = state.rollout.spec
+    return len(spec.steps) + len(spec.notify) + (len(spec.analysis.metrics) if spec.analysis else 0)
 
 
 def now() -> datetime:
@@ -87,7 +96,8 @@ def read(client: Client, namespace: str, name: str) -> Record | None:
         UnreadableError: it cannot be read.
     """
     found = rollouts.read(client, namespace, name)
-    return _record(found) if found else None
+    with client.reading.of():
+        return _record(found) if found else None
 
 
 def known(client: Client, namespace: str, name: str) -> Record:
@@ -111,15 +121,18 @@ def records(
     standing: Iterable[Standing] = Standing,
     wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Record]:
-    """The oldest first, as many as fit into the memory for them. One call for a dozen rollouts.
+    """The oldest first, as many as fit into the memory for them, each with the newest entry of its log alone. One call
+    for a dozen rollouts.
 
     Parameters:
         wrong: gets the error of each one that cannot be read; without it the error is raised.
     """
 
     def take(one: Stored) -> tuple[float, int, Record]:
-        record = _record(one)
-        return -record.state.begun.timestamp(), len(one.state) + len(one.packed) + OVERHEAD, record
+        state = _record(one).state
+        record = Record(one, state.model_copy(update={"log": state.log[-1:]}))
+        size = len(one.state) + len(one.packed) + OVERHEAD + _parts(state) * PART
+        return -state.begun.timestamp(), size, record
 
     found = rollouts.highest(client, namespace, take, group=group, standing=standing)
     for error in found.unreadable:
@@ -152,7 +165,8 @@ def overviews(
 
 
 def _overview(one: Stored) -> Overview:
-    return Overview.of(_record(one).state, weight(one))
+    state = _record(one).state
+    return Overview.of(state, weight(one, state))
 
 
 def turn(client: Client, namespace: str, name: str) -> int | None:
@@ -163,7 +177,8 @@ def turn(client: Client, namespace: str, name: str) -> int | None:
     """
     found = rollouts.read(client, namespace, name)
     try:
-        return State.from_json(recent(found.state)).turn if found else None
+        with client.reading.of():
+            return State.from_json(recent(found.state)).turn if found else None
     except GraylaneError as error:
         raise UnreadableError(rollouts.key(namespace, name), "rollout", one_line(str(error))) from None
 
@@ -179,7 +194,7 @@ def save(client: Client, before: Record, state: State, base: LaneGroup | None = 
         TooLargeError: it does not fit into a ConfigMap.
     """
     kept = pack(document(base)) if base is not None else before.stored.packed
-    return _record(rollouts.write(client, replace(fitting(state, kept), version=before.stored.version)))
+    return _written(client, replace(fitting(state, kept), version=before.stored.version))
 
 
 def create(client: Client, state: State, before: Record | None) -> Record:
@@ -190,7 +205,13 @@ def create(client: Client, state: State, before: Record | None) -> Record:
         TooLargeError: it does not fit into a ConfigMap.
     """
     version = before.stored.version if before else ""
-    return _record(rollouts.write(client, replace(fitting(state, b""), version=version)))
+    return _written(client, replace(fitting(state, b""), version=version))
+
+
+def _written(client: Client, one: Stored) -> Record:
+    written = rollouts.write(client, one)
+    with client.reading.of():
+        return _record(written)
 
 
 def say(client: Client, namespace: str, name: str, event: Event) -> State:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -9,7 +11,7 @@ from hostile import bomb
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from meshconfig.bounded import DEPTH, VALUES, clip, decode, one_line, unpack
+from meshconfig.bounded import DEPTH, VALUES, InTurn, clip, decode, one_line, unpack
 
 texts = st.text(st.characters(codec=None), max_size=60)
 values = st.recursive(
@@ -109,3 +111,69 @@ def test_the_deepest_and_the_largest_are_read():
         deepest = [deepest]
     assert decode(json.dumps(deepest).encode()) == deepest
     assert len(decode(b"[" + b"1," * (VALUES - 2) + b"1]")) == VALUES - 1
+
+
+class Queue:
+    """Threads that wait for a lock that this one has, and the order in which they got it."""
+
+    def __init__(self):
+        self.lock, self.order, self.threads = InTurn(), [], []
+        self.inside = self.most = 0
+
+    def comes(self, name, key, **how):
+        def work():
+            with self.lock.of(key, **how):
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+                with self.lock.of("any"):  # a thread that has it does not wait for itself
+                    time.sleep(0.001)
+                self.order.append(name)
+                self.inside -= 1
+
+        before = len(self.lock._waiting)
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.threads.append(thread)
+        while len(self.lock._waiting) == before:
+            time.sleep(0.001)
+
+    def ends(self):
+        for thread in self.threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in self.threads)
+
+
+def test_of_threads_that_take_turns_each_key_comes_soon_and_each_thread_comes():
+    queue = Queue()
+    with queue.lock.of("a"):
+        for number in range(8):
+            queue.comes(f"a{number}", "a")
+        queue.comes("b0", "b")
+        queue.comes("b1", "b")
+        queue.comes("c0", "c")
+    queue.ends()
+    assert queue.most == 1
+    assert queue.order[:2] == ["b0", "c0"], "they never had it"
+    assert queue.order[2:5] == ["a0", "b1", "a1"], "of one key, in the order in which they came"
+    assert queue.order[5:] == [f"a{number}" for number in range(2, 8)]
+
+
+def test_what_is_urgent_waits_for_nobody_who_waits():
+    queue = Queue()
+    with queue.lock.of("a"):
+        for number in range(3):
+            queue.comes(f"b{number}", "b")
+        queue.comes("urgent", "a", first=True)
+    queue.ends()
+    assert queue.order == ["urgent", "b0", "b1", "b2"]
+
+
+def test_a_turn_ends_with_an_error_too():
+    lock = InTurn()
+    with suppress(KeyError), lock.of("a"), lock.of("b"):
+        raise KeyError
+    queue = Queue()
+    queue.lock = lock
+    queue.threads.append(threading.Thread(target=lambda: lock.of("c").__enter__(), daemon=True))
+    queue.threads[0].start()
+    queue.ends()

@@ -95,6 +95,7 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     writer = client.session()
     with Lock(writer, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         # Another process may have changed the cluster before this one got the lock.
+        del prepared  # both at a time would take twice the memory
         prepared = _prepared(client, wanted, choices)
         notes.tell(prepared.notes)
         if prepared.done:
@@ -119,16 +120,17 @@ def _prepared(client: Client, wanted: Wanted, choices: Choices) -> Prepared:
 
 def _begin(client: Client, prepared: Prepared) -> history.Revision:
     wanted = prepared.wanted
-    return history.begin(
-        client,
-        spec=wanted.spec,
-        action=wanted.action,
-        inventory=prepared.inventory,
-        changed=[str(one) for one in prepared.differences],
-        past=prepared.history,
-        newest=prepared.past.number,
-        adopted=prepared.originals,
-    )
+    with client.lists.of(wanted.group):  # what is packed is unpacked for it
+        return history.begin(
+            client,
+            spec=wanted.spec,
+            action=wanted.action,
+            inventory=prepared.inventory,
+            changed=[str(one) for one in prepared.differences],
+            past=prepared.history,
+            newest=prepared.past.number,
+            adopted=prepared.originals,
+        )
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.plan.steps import too_large
 from meshconfig.cluster.preflight import istio_version
-from meshconfig.cluster.revision import digest, document
+from meshconfig.cluster.revision import PackedKeys, digest, document
 from meshconfig.compile import compile_group, newer_problems
 from meshconfig.draws import moves, refused_moves
 from meshconfig.errors import ClusterError, dotted
@@ -32,6 +32,7 @@ from meshconfig.spec import LaneGroup
 
 SHOWN = 3  # names in a note
 NOTE = 1000  # bytes of a note
+NO_KEYS = PackedKeys()
 CLOCKS = 2.0  # seconds of tolerance: machines' clocks differ, and the revision stores whole seconds
 
 
@@ -79,6 +80,7 @@ class Prepared:
 
     `history` holds the group's revisions, oldest first. `inventory` lists what they and this change write. `elsewhere`
     lists what earlier revisions wrote in namespaces that the caller does not name; it is left alone, and remembered.
+    A Prepared is kept until the change has ended, so `past` is an outline, and of `live` nothing is `unmanaged`.
     `notes` says what is stored and does not count, a sentence each. `adoption` is what is taken over from others.
     """
 
@@ -89,7 +91,7 @@ class Prepared:
     differences: Sequence[ResourceDiff]
     plan: Plan
     past: Past
-    elsewhere: frozenset[Key] = frozenset()
+    elsewhere: PackedKeys = NO_KEYS
     adoption: Adoption = NOTHING
 
     @property
@@ -113,7 +115,7 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         kept = newer_problems(self.wanted.spec) if self.wanted.stored else ()
         said = (f"the stored spec is applied as it is, although {dotted(path)}: {message}" for path, message in kept)
-        return (*map(str, self.past.unreadable), *_left_alone(self.elsewhere), *said)
+        return (*map(str, self.past.unreadable), *_left_alone(self.elsewhere.unpacked()), *said)
 
     @property
     def settled(self) -> bool:
@@ -135,7 +137,7 @@ class Prepared:
 
     @property
     def inventory(self) -> frozenset[Key]:
-        return frozenset(self.resources) | frozenset(self.live.state) | self.elsewhere
+        return frozenset(self.resources) | frozenset(self.live.state) | self.elsewhere.unpacked()
 
 
 def prepare(
@@ -170,22 +172,27 @@ def prepare(
     resources = state(manifest for table in tables.tables for manifest in lower(table))
     named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
     places = _places(wanted, named, allowed)
-    past = history.read(client, wanted.namespace, wanted.group)
-    found = inventory(past.revisions)
-    known = frozenset(name for name in found if name.namespace in places)
-    live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
-    if wanted.stored:
-        check_hosts(wanted.owner, resources, live.state, places)
-    adoption = NOTHING
-    if adopt and not wanted.gone:
-        live, adoption = take_over(live, resources, model)
-    owned.check_free(live, resources, wanted.group)
+    with client.lists.of(wanted.group):
+        past = history.read(client, wanted.namespace, wanted.group)
+        found = inventory(past.revisions)
+        past = past.outline
+        known = frozenset(name for name in found if name.namespace in places)
+        elsewhere = PackedKeys.of(found - known) if found - known else NO_KEYS
+        live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
+        del found, known
+        if wanted.stored:
+            check_hosts(wanted.owner, resources, live.state, places)
+        adoption = NOTHING
+        if adopt and not wanted.gone:
+            live, adoption = take_over(live, resources, model)
+        owned.check_free(live, resources, wanted.group)
+        live = replace(live, unmanaged={})
     settled = _settled(past) and not _fresh(past, drain)
     adopted = adoption.reasons or tuple(f"gives back {name}" for name in resources if wanted.restored)
     steps = steps_to(tables, live.state, model, lower, fast=fast, settled=settled, adopted=adopted)
     steps = replace(steps, risks=(*steps.risks, *adoption.risks))
     changes = differences(live.state, resources)
-    return Prepared(wanted, model, resources, live, changes, steps, past, found - known, adoption)
+    return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption)
 
 
 def steps_to(

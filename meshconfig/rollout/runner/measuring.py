@@ -2,12 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from meshconfig.rollout.actions import Analyse, Ask
 from meshconfig.rollout.analysis import Reading
 from meshconfig.rollout.events import Measured, Report
 from meshconfig.rollout.prometheus import Prometheus
+from meshconfig.rollout.queries import values
 from meshconfig.rollout.runner.context import LOOK, RunnerContext
 from meshconfig.rollout.store import Record, now
 
@@ -33,7 +34,7 @@ class Measurer:
             due = [ask for ask in action.asks if ask.at <= now()]
             if not due:
                 return None
-            self._batch = Batch(turn, due, self._reader(record))
+            self._batch = Batch(turn, due, self._reader(record, {ask.service for ask in due}))
         if not self._batch.done.wait(LOOK):
             return None
         batch, self._batch = self._batch, None
@@ -42,15 +43,17 @@ class Measurer:
             self._context.metrics.measured(reading)
         return Measured(turn, readings=readings)
 
-    def _reader(self, record: Record) -> Callable[[Ask], Reading]:
+    def _reader(self, record: Record, services: Iterable[str]) -> Callable[[Ask], Reading]:
+        """It keeps no group: measurements may hang for long, those of many rollouts side by side."""
         rollout, base = record.state.rollout, record.base
         assert rollout.spec.analysis is not None
         assert base is not None
         if self._prometheus is None:
             self._prometheus = Prometheus(rollout.spec.analysis.prometheus, self._context.settings.hosts)
-        source, group = self._prometheus, base
+        source = self._prometheus
         metrics = {metric.name: metric for metric in rollout.spec.analysis.metrics}
-        return lambda ask: source.read(metrics[ask.metric], rollout, group, ask.service, now())
+        of_service = {service: values(rollout, base, service) for service in services}
+        return lambda ask: source.read(metrics[ask.metric], ask.service, of_service[ask.service], now())
 
     def close(self) -> None:
         if self._prometheus is not None:

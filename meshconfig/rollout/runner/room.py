@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LARGE = 16 << 10  # the weight of 120 services: from there on, a group is large
-SMALL_ROOM, LARGE_ROOM = 192 << 10, 320 << 10  # the weights that are worked on at a time
+SMALL_ROOM, LARGE_ROOM = 128 << 10, 192 << 10  # the weights that are worked on at a time
+LEAST = 4 << 10  # the weight of any work: beside its group it holds resources, connections, and what was taken over
 LOOK = 0.2  # seconds
 
 
@@ -30,6 +31,7 @@ class Room:
     @contextmanager
     def of(self, weight: int) -> Iterator[bool]:
         """For work on a rollout; False where the runner stops before there is room."""
+        weight = max(weight, LEAST)
         queue = self._large if weight >= LARGE else self._small
         if not queue.enter(weight, self._stop):
             yield False

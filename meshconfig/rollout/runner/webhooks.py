@@ -18,7 +18,7 @@ from meshconfig.rollout.notify import KeyUnusableError, message, send, signing_k
 from meshconfig.rollout.runner import secrets
 from meshconfig.rollout.runner.context import RunnerContext, UnwantedError
 from meshconfig.rollout.runner.metrics import Delivery
-from meshconfig.rollout.state import LogEntry
+from meshconfig.rollout.state import LogEntry, State
 from meshconfig.rollout.store import Record, now
 from meshconfig.spec.rollout import Webhook
 
@@ -43,7 +43,7 @@ class WebhookSender:
         numbers = {one.number for one in notices}
         entries = [entry for entry in record.state.log if entry.number in numbers]
         for receiver in self._receivers:
-            receiver.offer(record, entries)
+            receiver.offer(entries)
         last = entries[-1].number if entries else record.state.told
         done = min((receiver.done for receiver in self._receivers), default=last)
         return Published(done) if done > record.state.told else None
@@ -54,8 +54,9 @@ class WebhookSender:
             self._context.note(
                 f"{record.name}: only the first {MOST_WEBHOOKS} of its {len(webhooks)} webhooks are sent to"
             )
-        told = record.state.told
-        return [Receiver(self._context, index, one, told) for index, one in enumerate(webhooks[:MOST_WEBHOOKS])]
+        # A message tells of one entry. The log, and the group of the record, would be kept for each entry that waits.
+        about = record.state.model_copy(update={"log": (), "tallies": {}})
+        return [Receiver(self._context, index, one, about) for index, one in enumerate(webhooks[:MOST_WEBHOOKS])]
 
 
 class Receiver:
@@ -66,32 +67,32 @@ class Receiver:
 
     Parameters:
         index: its place in the rollout's `notify`.
-        told: the last entry that was sent before.
+        about: the rollout, without its log; `told` is the last entry that was sent before.
     """
 
-    def __init__(self, context: RunnerContext, index: int, webhook: Webhook, told: int) -> None:
-        self._context, self._webhook = context, webhook
+    def __init__(self, context: RunnerContext, index: int, webhook: Webhook, about: State) -> None:
+        self._context, self._webhook, self._about = context, webhook, about
         self._name = f"webhook notify[{index}] {shown_url(webhook.url)}"
         self._pool = restricted(context.settings.hosts)
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Record, LogEntry]] = deque()  # the first one is under way
-        self._last, self._down = told, False
+        self._waiting: deque[LogEntry] = deque()  # the first one is under way
+        self._last, self._down = about.told, False
         self._thread: threading.Thread | None = None
 
     @property
     def done(self) -> int:
         """The entry up to which each was delivered, failed or was dropped."""
         with self._lock:
-            return self._waiting[0][1].number - 1 if self._waiting else self._last
+            return self._waiting[0].number - 1 if self._waiting else self._last
 
-    def offer(self, record: Record, entries: Sequence[LogEntry]) -> None:
+    def offer(self, entries: Sequence[LogEntry]) -> None:
         """Queues those of the entries that are new, and has them sent."""
         with self._lock:
             lost = 0
             for entry in entries:
                 if entry.number > self._last:
                     lost += entry.number - self._last - 1  # the log keeps so many entries, and no more
-                    self._waiting.append((record, entry))
+                    self._waiting.append(entry)
                     self._last = entry.number
             while len(self._waiting) > BACKLOG + 1:
                 del self._waiting[1]
@@ -110,9 +111,9 @@ class Receiver:
                 if not self._waiting or self._context.stop.is_set():
                     self._thread = None
                     return
-                record, entry = self._waiting[0]
+                entry = self._waiting[0]
             try:
-                wrong = self._sent(record, entry)
+                wrong = self._sent(entry)
             except UnwantedError:
                 continue
             except Exception as error:  # noqa: BLE001  a bug that one message meets stops none of the next ones
@@ -124,7 +125,7 @@ class Receiver:
             with self._lock:
                 self._waiting.popleft()
 
-    def _sent(self, record: Record, entry: LogEntry) -> str:
+    def _sent(self, entry: LogEntry) -> str:
         """Why a message did not arrive; empty if it did. What is to be signed is not sent unsigned.
 
         Raises:
@@ -132,13 +133,13 @@ class Receiver:
         """
         try:
             url = parse_url(self._webhook.url)
-            key = self._key(record, url)
+            key = self._key(url)
         except (GraylaneError, ValueError) as error:
             return str(error)
-        sent = message(record.state, entry, key=key, now=now())
+        sent = message(self._about, entry, key=key, now=now())
         return send(self._pool, url, sent, sleep=self._pause, patient=not self._down)
 
-    def _key(self, record: Record, url: Url) -> bytes | None:
+    def _key(self, url: Url) -> bytes | None:
         """
         Raises:
             ClusterError: the Secret cannot be read, or is not for this URL.
@@ -146,8 +147,9 @@ class Receiver:
         """
         if (wanted := self._webhook.secret_ref) is None:
             return None
-        data = secrets.read(self._context.client, record.namespace, wanted.name, url)
-        where = f"{Key('Secret', record.namespace, wanted.name)}, key {wanted.key}"
+        namespace = self._about.rollout.metadata.namespace
+        data = secrets.read(self._context.client, namespace, wanted.name, url)
+        where = f"{Key('Secret', namespace, wanted.name)}, key {wanted.key}"
         if wanted.key not in data:
             raise KeyUnusableError(f"there is no {where}")
         try:

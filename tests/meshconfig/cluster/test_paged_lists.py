@@ -1,6 +1,9 @@
 """Lists are read page by page, and of any number of stored objects no more is kept than there is memory for."""
 
 import os
+import threading
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +15,9 @@ from meshconfig import bounded
 from meshconfig.bounded import Highest
 from meshconfig.cluster import client as clients
 from meshconfig.cluster import history, revision
+from meshconfig.cluster.change import Wanted, prepare
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Key
 from meshconfig.cluster.revision import Parts, Revision, RevisionStatus, document
 from meshconfig.errors import ApiError, ClusterError, Unreachable
 
@@ -162,3 +167,72 @@ def test_the_number_before_the_highest_can_be_followed(api, client):
     begun = history.begin(client, spec=group(), action="apply", inventory=(), changed=(), past=past)
     assert begun.number == revision.LAST
     assert [one.number for one in history.read(client, "demo", "pets").revisions][-1] == revision.LAST
+
+
+def test_however_many_threads_read_histories_one_page_is_in_memory_at_a_time(api, client):
+    api.put(*[stored(number) for number in range(1, 40)])
+    inside, most, parsed = [], [], []
+
+    def look(*request):
+        inside.append(request)
+        time.sleep(0.005)
+        most.append(len(inside))
+        inside.remove(request)
+
+    api.before.append(look)
+
+    def read():
+        past = history.read(client.session(), "demo", "pets")
+        parsed.append([one.number for one in past.revisions])
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert parsed == [list(range(1, 40))] * 6
+    assert set(most) == {1}
+    # One list is read to its end before the next one begins.
+    assert ["continue" in one for one in queries(api)] == [False, True, True, True] * 6
+
+
+def failed(number, *keys):
+    one = revision.parse({"kind": "ConfigMap", **stored(number)})
+    parts = Parts.of(SPEC, keys)
+    return revision.manifest(replace(one, parts=parts, outcome=RevisionStatus.FAILED))
+
+
+def test_a_change_knows_the_newest_revisions_in_short_and_leaves_the_last_success(api, client):
+    count = 3 * history.OUTLINED
+    api.put(*map(service, ("cat-svc", "mouse-svc", "dog-svc")), stored(1), stored(2))
+    api.put(*[failed(number) for number in range(3, count + 1)])
+    prepared = prepare(client, Wanted("pets", "demo", group()))
+    assert [one.number for one in prepared.history] == [2, *range(count - history.OUTLINED + 1, count + 1)]
+    assert sum(one.parts.size for one in prepared.history) == 0
+    given = {"spec": group(), "action": "apply", "inventory": (), "changed": ()}
+    history.begin(client, **given, past=prepared.history, newest=prepared.past.number)
+    left = [one.number for one in history.read(client, "demo", "pets").revisions]
+    assert left[-1] == count + 1
+    assert 2 in left, "the last success is what a rollback goes to"
+    assert left[-history.KEEP :] == list(range(count + 2 - history.KEEP, count + 2))
+    assert len(left) < count - history.OUTLINED + history.KEEP + 2
+
+
+def test_what_earlier_revisions_list_elsewhere_is_told_and_remembered(api, client):
+    far = [Key("VirtualService", "prod", f"far{number}") for number in range(5)]
+    api.put(*map(service, ("cat-svc", "mouse-svc", "dog-svc")), failed(1, *far))
+    prepared = prepare(client, Wanted("pets", "demo", group()))
+    assert set(far) <= prepared.inventory
+    assert any("far0, VirtualService far1, VirtualService far2 and 2 more" in note for note in prepared.notes)
+
+
+def test_failed_changes_that_list_more_than_a_group_can_have_count_from_the_newest(monkeypatch):
+    monkeypatch.setattr(revision, "MOST", 10)
+
+    def listing(number):
+        keys = [Key("VirtualService", "demo", f"{number}-{index}") for index in range(4)]
+        return revision.parse({"kind": "ConfigMap", **failed(number, *keys)})
+
+    found = revision.inventory([listing(number) for number in range(1, 6)])
+    assert {one.name.partition("-")[0] for one in found} == {"4", "5"}
+    assert len(found) == 8

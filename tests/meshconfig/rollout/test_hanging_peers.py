@@ -1,7 +1,9 @@
 """While Prometheus or a webhook hangs, everything else goes on: decisions, other webhooks, the next messages."""
 
+import gc
 import json
 import threading
+import weakref
 
 import pytest
 from canned import answering
@@ -10,7 +12,7 @@ from rollout_world import METRICS, rollout
 from runner_world import Patient, cluster, mesh
 
 from meshconfig.exchange.send import Limits
-from meshconfig.rollout import notify, prometheus
+from meshconfig.rollout import notify, prometheus, store
 from meshconfig.rollout.events import Abort
 from meshconfig.rollout.runner import webhooks
 from meshconfig.rollout.state import Phase, Stage
@@ -175,3 +177,42 @@ def test_a_rollout_that_was_stored_with_more_webhooks_than_one_may_have_now_does
         mesh.run(stop=Patient(2000))
         assert {path for _, path, _, _ in hook.seen} == {f"/{number}" for number in range(20)}
     assert any("only the first 20 of its 1000 webhooks are sent to" in line for line in mesh.said)
+
+
+def read_records(monkeypatch):
+    """Weak references to each rollout that a runner reads or writes from now on."""
+    found = []
+    for name in ("read", "save"):
+        real = getattr(store, name)
+
+        def noted(*given, real=real):
+            record = real(*given)
+            found.append(weakref.ref(record))
+            return record
+
+        monkeypatch.setattr(store, name, noted)
+    return found
+
+
+@pytest.mark.parametrize("peer", ["webhook", "prometheus"])
+def test_what_a_peer_that_hangs_keeps_is_neither_the_group_nor_the_log(mesh, monkeypatch, peer):
+    with misbehaving("hang") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        if peer == "webhook":
+            mesh.start(rollout([{"weight": 50}, {"pause": {}}, {"weight": 100}], notify=[{"url": url}]))
+        else:
+            metrics = [{**METRICS[1], "every": "1ms"}]
+            mesh.start(rollout(MEASURED, keepOld=None, analysis={"prometheus": url, "metrics": metrics}))
+        records, stop = read_records(monkeypatch), Patient(4000)
+        runner = mesh.worker(stop=stop)
+        worker = threading.Thread(target=runner.run)
+        worker.start()
+        waits = (Stage.APPROVAL, Stage.ANALYSE)
+        while not (server.seen and mesh.state().stage in waits):
+            assert worker.is_alive(), mesh.said
+        stop.set()
+        worker.join(60)
+        runner._stored = None
+        gc.collect()
+        assert len(records) > 2
+        assert [one for one in records if one() is not None] == []

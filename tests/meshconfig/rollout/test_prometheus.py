@@ -13,6 +13,7 @@ from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.send import Limits
 from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.prometheus import LIMITS, Prometheus
+from meshconfig.rollout.queries import values
 from meshconfig.spec.rollout import Metric
 
 METRIC = Metric(name="success", preset="istio-success", min=0.99)
@@ -35,12 +36,12 @@ def prometheus(url, seconds=5.0):
 
 def reading(status, body):
     with answering((status, body)) as server, prometheus(server.url) as client:
-        return client.read(METRIC, rollout(), group(), "cat", NOW)
+        return client.read(METRIC, "cat", values(rollout(), group(), "cat"), NOW)
 
 
 def test_the_query_goes_where_prometheus_takes_it_and_the_number_is_judged():
     with answering((200, vector("0.995")), (200, vector("0.5"))) as server, prometheus(server.url + "/prom/") as client:
-        first, second = (client.read(METRIC, rollout(), group(), "cat", NOW) for _ in range(2))
+        first, second = (client.read(METRIC, "cat", values(rollout(), group(), "cat"), NOW) for _ in range(2))
     assert (first.answer, first.value, first.key) == (Answer.PASS, 0.995, "success/cat")
     assert (second.answer, second.why) == (Answer.FAIL, "0.5 is below min 0.99")
     method, path, headers, body = server.seen[0]
@@ -84,7 +85,7 @@ def test_nobody_there_is_no_data():
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with prometheus(url) as client:
-        found = client.read(METRIC, rollout(), group(), "cat", NOW)
+        found = client.read(METRIC, "cat", values(rollout(), group(), "cat"), NOW)
     assert found.answer is Answer.NO_DATA
     assert found.why.startswith(url)
 
@@ -93,6 +94,6 @@ def test_nobody_who_answers_is_no_data():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with prometheus(url, seconds=0.05) as client:
-            found = client.read(METRIC, rollout(), group(), "cat", NOW)
+            found = client.read(METRIC, "cat", values(rollout(), group(), "cat"), NOW)
     assert found.answer is Answer.NO_DATA
     assert "timed out" in found.why

@@ -14,7 +14,8 @@ from meshconfig.cluster.objects import UnreadableError
 from meshconfig.rollout import store
 from meshconfig.rollout.overview import Overview
 from meshconfig.rollout.runner import Runner, runner
-from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, SMALL_ROOM, Room
+from meshconfig.rollout.runner import room as rooms
+from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, LEAST, SMALL_ROOM, Room
 from meshconfig.rollout.state import MOST_ENTRIES, Phase, Stage, State, recent
 
 __all__ = ["cluster", "mesh"]
@@ -81,6 +82,18 @@ def test_a_group_larger_than_the_room_is_worked_on_alone_and_is_not_passed_over(
     late.ends()
 
 
+def test_the_smallest_work_has_a_weight_too(room):
+    fit = SMALL_ROOM // LEAST
+    inside = [Entering(room, 1) for _ in range(fit)]
+    assert all(one.inside.wait(30) for one in inside)
+    late = Entering(room, 1)
+    assert not late.inside.wait(0.3)
+    inside[0].ends()
+    assert late.inside.wait(30)
+    for one in (*inside, late):
+        one.ends()
+
+
 def test_waiting_ends_when_the_runner_stops():
     stop = threading.Event()
     room = Room(stop)
@@ -145,6 +158,36 @@ def test_a_runner_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monke
     assert drives() == {"r0", "r1"}
 
 
+def test_of_large_rollouts_few_are_worked_on_at_a_time_and_each_is(mesh, monkeypatch):
+    mesh.start(rollout([{"pause": {}}, {"weight": 100}]))
+    copies(mesh, 6, log=2_000)
+    weight = store.read(mesh.client, "demo", "r0").weight
+    assert weight > LARGE
+    monkeypatch.setattr(rooms, "LARGE_ROOM", 2 * weight + 1)
+    stop, said, inside, most = threading.Event(), [], [], []
+    looks = {f"r{number}": 0 for number in range(6)}
+
+    def look(method, path):
+        name = path.rpartition("graylane-rollout.")[2]
+        if method == "GET" and name in looks:
+            inside.append(name)
+            threading.Event().wait(0.01)
+            most.append(len(inside))
+            inside.remove(name)
+            looks[name] += 1
+        if min(looks.values()) > 1:
+            stop.set()
+
+    mesh.api.before.append(look)
+    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=said.append).run, args=(stop,))
+    thread.start()
+    thread.join(60)
+    stop.set()
+    assert not thread.is_alive()
+    assert min(looks.values()) > 1, "each is looked at again and again"
+    assert max(most) <= 2
+
+
 def seen(mesh, memo):
     found = store.overviews(mesh.client, "demo", memo)
     return sorted(one.name for one in found if isinstance(one, Overview))
@@ -199,6 +242,27 @@ def test_of_rollouts_that_fill_the_memory_the_oldest_of_a_group_count_and_a_list
     assert [one.name for one in found] == [f"r{number}" for number in range(len(found))]
     newest = store.newest(mesh.client, "demo", lambda state: (4 << 20, state.name)).kept
     assert (newest.items, newest.omitted) == (["r9", "r10", "r11"], 9)
+
+
+def test_a_rollout_of_very_many_parts_weighs_more_than_its_text(mesh):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 12)
+    small = store.read(mesh.client, "demo", "r0").weight
+    for number in range(12):
+        found = state_of(mesh, f"r{number}")
+        value = json.loads(found["data"]["state"])
+        value["rollout"]["spec"]["steps"] = [{"pause": {}}] * 3_000 + [{"weight": 100}]
+        found["data"]["state"] = json.dumps(value)
+    assert store.read(mesh.client, "demo", "r0").weight > small + 3_000
+    found = store.records(mesh.client, "demo", group="pets")
+    assert [one.name for one in found] == ["r0", "r1", "r2", "r3"][: len(found)]
+
+
+def test_of_the_other_rollouts_of_a_group_the_newest_entry_is_kept(mesh):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 2, log=300)
+    assert [[entry.number for entry in one.state.log] for one in store.records(mesh.client, "demo")] == [[300], [300]]
+    assert len(store.read(mesh.client, "demo", "r0").state.log) == 300
 
 
 @pytest.mark.parametrize("kind", ["500", "conflict", "503"])
