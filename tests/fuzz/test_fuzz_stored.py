@@ -17,6 +17,7 @@ from mutations import WORDS, as_json, mutated_values
 from rollout_world import GROUP, Run, group, rollout
 from stand_in import Listing
 
+from meshconfig.bounded import InTurn
 from meshconfig.bounded import pack as zipped
 from meshconfig.cluster import history, lease, lock, revision, rollouts
 from meshconfig.cluster.lease import DURATION, judge, myself
@@ -133,7 +134,7 @@ def stored(draw):
 
 @given(stored())
 def test_a_rollout_counts_for_itself_and_each_decision_gives_a_state_or_a_refusal(config_map):
-    client: Any = SimpleNamespace(get=lambda where: config_map)
+    client: Any = SimpleNamespace(get=lambda where: config_map, reading=InTurn())
     try:
         record = store.read(client, "demo", "cat-v2")
     except UnreadableError as error:

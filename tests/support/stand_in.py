@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from meshconfig.bounded import InTurn
+
 if TYPE_CHECKING:
     from typing import Any as StandIn
 else:  # Any as a base takes no arguments in Python 3.11
@@ -13,7 +15,9 @@ __all__ = ["Listing", "StandIn"]
 class Listing(StandIn):
     """In place of a client that lists resources by `list_resources`: it reads them into anything as well."""
 
-    def read_into(self, new, add, kind, namespace, selector="", *, page=0, istio_api="v1"):
+    reading, lists = InTurn(), InTurn()
+
+    def read_into(self, new, add, kind, namespace, selector="", *, page=0, stored=False, istio_api="v1"):
         found = new()
         for one in self.list_resources(kind, namespace, selector):
             add(found, one)

@@ -236,3 +236,26 @@ def test_failed_changes_that_list_more_than_a_group_can_have_count_from_the_newe
     found = revision.inventory([listing(number) for number in range(1, 6)])
     assert {one.name.partition("-")[0] for one in found} == {"4", "5"}
     assert len(found) == 8
+
+
+def test_an_object_is_parsed_between_two_pages_of_a_list_and_neither_during_one_nor_after_all(api, client):
+    api.put(*[stored(number) for number in range(1, 30)])
+    pages, parsed, threads = [], threading.Event(), []
+
+    def parse():
+        with client.session().reading.of():
+            parsed.set()
+
+    def add(found, one):
+        found.append(one["metadata"]["name"])
+        if not threads:
+            threads.append(threading.Thread(target=parse, daemon=True))
+            threads[0].start()
+            assert not parsed.wait(0.2)
+        if len(found) == history.PAGE + 1:
+            pages.append(parsed.wait(30))
+
+    found = client.read_into(list, add, "ConfigMap", "demo", page=history.PAGE, stored=True)
+    threads[0].join(30)
+    assert len(found) == 29
+    assert pages == [True]

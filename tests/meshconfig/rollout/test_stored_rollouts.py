@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rollout_world import GROUP, Run, group, rollout
 from runner_world import DOCUMENT, NOWHERE, SETTINGS, Held, Impatient, cluster, mesh
 
-from meshconfig.bounded import pack
+from meshconfig.bounded import InTurn, pack
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.cluster.revision import document
@@ -183,7 +183,7 @@ def test_the_commands_show_the_rest(mesh, graylane, tmp_path):
 @pytest.mark.parametrize("name", STATES)
 def test_each_state_that_cannot_be_read_is_an_error_of_ours(name):
     one = stored("cat-v2", STATES[name])
-    api = type("Api", (), {"get": lambda self, where: one})()
+    api = type("Api", (), {"get": lambda self, where: one, "reading": InTurn()})()
     with pytest.raises(UnreadableError, match="cannot be read"):
         store.read(api, "demo", "cat-v2")
 
@@ -208,7 +208,7 @@ def test_a_state_with_any_part_changed_is_read_or_is_an_error_of_ours(data):
         one = stored("cat-v2", json.dumps(value, allow_nan=True))
     except UnicodeEncodeError:
         return
-    api = type("Api", (), {"get": lambda self, where: one})()
+    api = type("Api", (), {"get": lambda self, where: one, "reading": InTurn()})()
     try:
         record = store.read(api, "demo", "cat-v2")
     except UnreadableError:
