@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from meshconfig.bounded import share_one_heap
 from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Namespace, Timeout, Wait, connect
 from meshconfig.cli.common import check_seconds, needs
 from meshconfig.printable import escape_line, put
@@ -73,6 +74,7 @@ def run(
     with needs("mesh"):
         from meshconfig.exchange.allowed import Allowed
     hosts = Allowed.of(allow_host or ())
+    share_one_heap()
     client = connect(context)
     with needs("mesh"):
         from meshconfig.rollout.runner import Runner, Settings

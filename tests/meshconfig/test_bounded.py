@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -177,3 +179,30 @@ def test_a_turn_ends_with_an_error_too():
     queue.threads.append(threading.Thread(target=lambda: lock.of("c").__enter__(), daemon=True))
     queue.threads[0].start()
     queue.ends()
+
+
+THREADS = """
+import ctypes, json, sys, threading
+from meshconfig.bounded import share_one_heap
+share_one_heap()
+TEXT = json.dumps([{"a": str(number)} for number in range(3000)])
+both = threading.Barrier(12)
+def work():
+    both.wait()
+    json.loads(TEXT)
+    both.wait()
+threads = [threading.Thread(target=work) for _ in range(12)]
+for one in threads: one.start()
+for one in threads: one.join()
+c = ctypes.CDLL(None)
+c.fdopen.restype = ctypes.c_void_p
+out = c.fdopen(1, b"w")
+c.malloc_info(0, ctypes.c_void_p(out))
+c.fflush(ctypes.c_void_p(out))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has heaps of threads")
+def test_threads_of_a_runner_share_one_heap():
+    ran = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.count("<heap nr=") == 1
