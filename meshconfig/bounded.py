@@ -137,9 +137,9 @@ class Highest(Generic[T]):
 def share_one_heap() -> None:
     """Has glibc keep one heap for all threads, and give back large blocks at once. To be called before threads start.
 
-    By default, glibc gives threads up to eight heaps per core, and what a thread has freed stays in its heap. So workers
-    that read large objects one after another held many times what one of them needs. Other C libraries have no such
-    heaps, and are left alone.
+    By default, glibc gives threads up to eight heaps per core, and what a thread has freed stays in its heap. So
+    workers that read large objects one after another held many times what one of them needs. Other C libraries have no
+    such heaps, and are left alone.
 
     Source: https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
