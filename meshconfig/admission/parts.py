@@ -7,7 +7,7 @@ from meshconfig.admission import formats
 from meshconfig.admission.refusals import At, Kind, Refusals
 from meshconfig.admission.words import example_of
 from meshconfig.istio.strings import compiled
-from meshconfig.spec.match import MAX_REGEX
+from meshconfig.spec.match import MAX_REGEX, is_too_long
 
 Part = Mapping[str, Any]
 
@@ -111,8 +111,8 @@ def _unusable(text: str) -> str:
         return "an empty regular expression; for any value write {} in its place"
     if text == "*":
         return "* is not RE2; for any value write {} in place of {regex: '*'}, or regex: .*"
-    if (length := len(text.encode())) > MAX_REGEX:
-        return f"{length} bytes, and Istio takes at most {MAX_REGEX}"
+    if is_too_long(text):
+        return f"{len(text.encode())} bytes, and Istio takes at most {MAX_REGEX}"
     return "" if compiled(text) else f"not RE2, which has no look-around and no back references: {text}"
 
 

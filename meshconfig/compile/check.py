@@ -15,7 +15,7 @@ from meshconfig.model import Condition
 from meshconfig.spec import Entry, LaneGroup, Match, ServiceInGroup, ServiceSpec
 from meshconfig.spec.base import LABEL
 from meshconfig.spec.group import HOST, TAKEN, of_its_own
-from meshconfig.spec.match import MAX_REGEX
+from meshconfig.spec.match import MAX_REGEX, is_too_long
 
 _HOST = re.compile(HOST)
 _IS_LABEL = re.compile(LABEL)
@@ -41,7 +41,7 @@ def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
     yield from _unknown((*SPEC, "tag", "default"), spec.tag.default, spec.lanes, "lane")
     for name, lane in spec.lanes.items():
         yield from _lane(group, name, lane.versions)
-        if spec.tag.baggage and len(regex(spec.tag.header, f"{name}{LONGEST_GENERATION}")) > MAX_REGEX:
+        if spec.tag.baggage and is_too_long(regex(spec.tag.header, f"{name}{LONGEST_GENERATION}")):
             message = (
                 f"with tag.baggage, {spec.tag.header}={name} makes a regular expression of over {MAX_REGEX} characters"
             )

@@ -7,7 +7,7 @@ from functools import lru_cache
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import quoted, regex, with_key
 from meshconfig.model import Condition, Named, StringMatch, named
-from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch
+from meshconfig.spec.match import MAX_REGEX, EntryMatch, Match, PathMatch, is_too_long
 from meshconfig.spec.match import StringMatch as StringMatchSpec
 
 MAX_COOKIES = 3  # clients send cookies in any order, so n cookies need n! alternatives in one regex
@@ -125,7 +125,7 @@ def cookie_regex(cookies: Mapping[str, StringMatchSpec]) -> str:
     orders = [";(.*;)? *".join(order) for order in itertools.permutations(pairs)]
     chosen = orders[0] if len(orders) == 1 else f"({'|'.join(orders)})"
     regex = f"(.*; *)?{chosen} *(;.*)?"
-    if len(regex.encode()) > MAX_REGEX:
+    if is_too_long(regex):
         raise NotExpressibleError(f"these cookies make a regular expression of over {MAX_REGEX} bytes")
     return regex
 

@@ -11,7 +11,7 @@ from meshconfig.errors import Location
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import Condition, Named, Route, StringMatch, Target
 from meshconfig.spec.istio_policy import Policy
-from meshconfig.spec.match import MAX_REGEX, METHOD, PATH
+from meshconfig.spec.match import MAX_REGEX, METHOD, PATH, is_too_long
 
 _POLICY = ("timeout", "retries", "fault", "mirror", "mirrorPercentage", "mirrors", "corsPolicy", "headers")
 _WHY = {
@@ -97,7 +97,7 @@ def _not_a_match(match: StringMatch) -> str:
         return f"has another form than exact, prefix, regex and present: {match.value}"
     if match.kind in ("prefix", "regex") and not match.value:
         return f"has an empty {match.kind}"
-    if match.kind == "regex" and len(match.value.encode()) > MAX_REGEX:
+    if match.kind == "regex" and is_too_long(match.value):
         return f"has a regular expression of over {MAX_REGEX} bytes"
     return ""
 
