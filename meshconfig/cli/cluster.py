@@ -117,6 +117,7 @@ class ProgressPrinter:
         self._steps = 0
         self._wrote = 0
         self._notes: list[str] = []
+        self._doubts: Sequence[str] = ()
 
     def watcher(self) -> "Watcher":
         from meshconfig.cluster.change import Events, Watcher
@@ -149,7 +150,7 @@ class ProgressPrinter:
         self._line(note, "yellow")
 
     def step(self, number: int, step: "Step") -> None:
-        self._wrote = 0
+        self._wrote, self._doubts = 0, ()
         self._title = f"step {number + 1}/{self._steps}  {step.title}"
         if self._console.is_terminal:
             self._status = self._console.status(Text(f"{self._title} …"))
@@ -162,6 +163,7 @@ class ProgressPrinter:
     def barrier(self, progress: "Progress") -> None:
         waiting = f", waiting for {', '.join(progress.waiting_for[:2])}" if progress.waiting_for else ""
         self._now(f"{progress.acknowledged}/{progress.proxies} proxies have it{waiting}")
+        self._doubts = progress.doubts
 
     def drain(self, seconds: float) -> None:
         self._now(f"{seconds:g} s for running requests to finish")
@@ -170,6 +172,8 @@ class ProgressPrinter:
         self.stop()
         barrier = f", barrier {verdict}" if verdict else ""
         self._line(f"{self._title}: {self._wrote} written{barrier} ({seconds:.1f} s)")
+        for doubt in self._doubts if verdict else ():
+            self._line(f"  {doubt}", "yellow")
 
     def stop(self) -> None:
         if self._status:

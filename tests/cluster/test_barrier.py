@@ -2,8 +2,9 @@
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from mesh_cluster import ISTIOD, NAMESPACE, PORT, Cluster, Manifest, istio
 
 from meshconfig.cluster.barrier import Barrier, BarrierTimeout, StepChange, Verification
+from meshconfig.cluster.barrier.istiod import ByAddress
+from meshconfig.cluster.barrier.pages import proxies
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import key
 
@@ -21,6 +24,7 @@ pytestmark = pytest.mark.cluster
 HOST = f"cat-svc.{NAMESPACE}.svc.cluster.local"
 ENTRY = "barrier.graylane.test"
 ROUNDS = 30
+READ_ROUNDS = 20
 ASKED = 8  # requests right after a barrier, each way
 
 
@@ -125,6 +129,51 @@ def test_what_follows_a_barrier_sees_the_change(cluster: Cluster, client: Client
           f"median {sorted(times)[len(times) // 2]:.2f} s, longest {max(times):.2f} s")  # fmt: skip
     plain, _ = rounds(cluster, Writer(client, None))
     print(f"without: {len(plain)} of {asked} wrong, such as {plain[:3]}")
+    assert not failures
+
+
+@contextmanager
+def somebody_reading() -> Iterator[list[str]]:
+    """Reads the sidecars' configuration from istiod all the time, as a dashboard may; the names of those read."""
+    pages, ended, read = ByAddress(ISTIOD), threading.Event(), list[str]()
+
+    def go_on() -> None:
+        while not ended.is_set():
+            for one in proxies(pages.read("syncz", {})):
+                if one.namespace == NAMESPACE and pages.read("config_dump", {"proxyID": one.name}):
+                    read.append(one.name)
+
+    reader = threading.Thread(target=go_on)
+    reader.start()
+    try:
+        yield read
+    finally:
+        ended.set()
+        reader.join()
+        pages.close()
+
+
+def test_what_istiods_cache_has_kept_of_before_is_noticed_and_mended(
+    cluster: Cluster, client: Client, tidy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    tell = ByAddress.tell
+
+    def noted(self: ByAddress, page: str, query: Mapping[str, str]) -> None:
+        told.append(page)
+        tell(self, page, query)
+
+    monkeypatch.setattr(ByAddress, "tell", noted)
+    writer = Writer(client, Barrier(client, istiod=ISTIOD, timeout=120))
+    writer.write(rule("prod", "gray"))
+    with somebody_reading() as read:
+        failures, times = [], []
+        for number in range(READ_ROUNDS):
+            env = ("gray", "prod")[number % 2]
+            times.append(writer.write(mesh(env), entry(env)))
+            failures += [f"round {number}: {one}" for one in wrong(cluster, env)]
+    print(f"\n{len(read)} readings: {len(failures)} wrong, longest barrier {max(times):.2f} s, "
+          f"{told.count('cachez')} times emptied, {told.count('adsz')} times pushed again")  # fmt: skip
     assert not failures
 
 

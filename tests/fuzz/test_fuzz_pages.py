@@ -4,6 +4,7 @@ import copy
 import json
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -71,7 +72,8 @@ def test_a_barrier_looks_at_any_pages_and_never_crashes(configz, syncz, adsz, du
         def read(page, query, first=first, now=now):
             return json.loads(as_json({**there, "configz": first, **now}[page]))
 
-        follower = Follower("istiod", read, push_need(change), dict)
+        istiod = SimpleNamespace(name="istiod", read=read, tell=lambda page, query: None)
+        follower = Follower(istiod, push_need(change), dict)
         for second in (0.0, 0.5, 3.0, 12.0, 50.0):
             now["syncz"] = next(looks, now["syncz"])
             try:

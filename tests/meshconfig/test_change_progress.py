@@ -4,8 +4,10 @@ import pytest
 
 from meshconfig.cli.cluster import ProgressPrinter
 from meshconfig.cli.common import stderr
+from meshconfig.cluster.barrier import Progress, Verification
 from meshconfig.cluster.change.check import Refusal
 from meshconfig.cluster.objects import Key
+from meshconfig.cluster.plan.steps import Step
 from meshconfig.cluster.preflight.finding import warning
 
 HOSTILE = "cat\n::error::x\x1b[2J\u202e"
@@ -48,3 +50,17 @@ def test_a_manager_with_a_line_break_stays_in_its_line(printed):
     refusal = Refusal(Key("VirtualService", "demo", "cat"), (HOSTILE,), True)
     (line,) = printed(lambda watcher: watcher.adopting([refusal]))
     assert r"\n::error::x\x1b[2J" in line
+
+
+def test_an_unverified_step_names_what_could_not_be_seen(printed):
+    seen = Progress(1, 2, (), (f"istiod-1 still makes other configuration for {HOSTILE}",))
+
+    def step(watcher):
+        watcher.events.step(0, Step("routes", ""))
+        watcher.events.barrier(seen)
+        watcher.events.ended(0, Verification.UNVERIFIED, 45.1)
+
+    first, second = printed(step)
+    assert first.endswith("0 written, barrier unverified (45.1 s)")
+    assert second.startswith("  istiod-1 still makes other configuration for cat")
+    assert r"\n::error::x\x1b[2J" in second

@@ -48,11 +48,13 @@ class Progress:
         acknowledged: the number of proxies that have the change.
         proxies: the number of connected proxies that the change concerns, as far as is known.
         waiting_for: what the barrier waits for, one line each, for people.
+        doubts: why the barrier cannot see that the proxies have the change, one line each, for people.
     """
 
     acknowledged: int
     proxies: int
     waiting_for: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 class Verification(StrEnum):

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import Evidence, SubsetPods
 from meshconfig.cluster.barrier.change import ProxyRefused
-from meshconfig.cluster.barrier.istiod import of_istiod
+from meshconfig.cluster.barrier.istiod import Istiod, of_istiod
+from meshconfig.cluster.barrier.known_clusters import KnownClusters
 from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
-from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen, watches
+from meshconfig.cluster.barrier.pages import Page, Proxy, Version, proxies, scope_version, unseen
+from meshconfig.cluster.barrier.push_context import Before, PushContext, before
 from meshconfig.cluster.barrier.push_detector import PushDetector
+from meshconfig.cluster.barrier.sends import Sends
+from meshconfig.cluster.barrier.stale_cache import StaleCache
 from meshconfig.istio.cluster_names import host_of
 
-Read = Callable[[str, Mapping[str, str]], Page]  # a debug page by its name and query; None where there is no such proxy
-
-FEW = 16  # proxies whose page is read one by one; for more, one request reads the page of all proxies
 ASKING = 0.3  # seconds in which a push goes out and Envoy asks for the endpoints of new clusters
 PATIENCE = 2.0  # seconds that a push to one proxy, or its answer, may normally take
 IDLE = 5.0  # seconds within which istiod has sent a proxy the configuration that it made for it
@@ -30,34 +32,39 @@ class Look:
         proxies: the number of connected proxies that the change concerns.
         unacknowledged: the number of these that lack something.
         listening: POD.NAMESPACE of the proxies that accept connections.
-        state: what was last sent to which proxy; equal to that of an earlier look if nothing was sent in between.
+        state: what was last sent to which proxy, and acknowledged by it; equal to that of an earlier look if neither
+            happened in between.
         witnessed: a proxy's configuration showed each class of written resources.
-        doubtful: istiod still makes configuration without the change for a proxy.
+        doubts: the proxies for which istiod still makes configuration without the change, one line each, for people.
     """
 
     waiting: tuple[str, ...]
     proxies: int = 0
     unacknowledged: int = 0
     listening: frozenset[str] = frozenset()
-    state: frozenset[tuple[str, str, str]] = frozenset()
+    state: frozenset[tuple[str, str, str, str]] = frozenset()
     witnessed: bool = True
-    doubtful: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 class Follower:
     """Follows one change in one istiod.
 
     Parameters:
-        name: the name of the istiod, for messages.
-        read: reads one of its debug pages.
+        istiod: the istiod.
         need: what proxies must have for the change.
         pods: returns the Pods of the subsets whose labels changed.
+        before: that istiod before the change was written; None if it was not read then.
     """
 
-    def __init__(self, name: str, read: Read, need: PushNeed, pods: Callable[[], SubsetPods]) -> None:
-        self.name, self._read, self._need, self._pods = name, read, need, pods
+    def __init__(
+        self, istiod: Istiod, need: PushNeed, pods: Callable[[], SubsetPods], before: Before | None = None
+    ) -> None:
+        self.name, self._istiod, self._need, self._pods, self._before = istiod.name, istiod, need, pods, before
+        self._read = istiod.read
+        self._sends: Sends | None = None
         self._detector: PushDetector | None = None
-        self._watched: dict[str, frozenset[str]] = {}
+        self._clusters = KnownClusters(istiod)
         self._since: dict[tuple[str, ...], float] = {}  # when something that should pass was first seen
         self._excused: set[tuple[str, ...]] = set()
 
@@ -74,18 +81,28 @@ class Follower:
         return of_istiod(self.name, lambda: self._look(now))
 
     def _look(self, now: float) -> Look:
+        if self._sends is None:
+            # A push between this and the moment when istiod has read the change may have it already.
+            self._before = self._before or Before(proxies(self._read("syncz", {})))
+            self._sends = Sends(self._before.there)
         if self._detector is None:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
             if late:
                 return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
-            self._detector = PushDetector(self._need, now, self._watched, self._watch)
+            self._detector = self._detect(self._before or Before(), self._sends, now)
         there = proxies(self._read("syncz", {}))
+        self._sends.note(there, now)
         if not there:
             return Look(())
         self._detector.ask(there, self._dump, self._pods(), now)
         if not self._detector.done(now):
-            return Look((f"{self.name} has not pushed the change yet",), len(there), len(there))
+            waiting = (f"{self.name} has not pushed the change yet",)
+            return Look(waiting, len(there), len(there), state=self._state(there))
         return self._judge(there, self._detector, now)
+
+    def _detect(self, before: Before, sends: Sends, now: float) -> PushDetector:
+        stale, context = StaleCache(self._istiod.tell, sends), PushContext(before, partial(_scope, self._istiod))
+        return PushDetector(self._need, now, self._clusters, sends, stale, context)
 
     def _judge(self, there: Sequence[Proxy], detector: PushDetector, now: float) -> Look:
         late = {
@@ -111,13 +128,13 @@ class Follower:
             listening,
             self._state(there),
             detector.found,
-            detector.doubtful,
+            tuple(f"{self.name} still makes other configuration for {name}" for name in detector.differing),
         )
 
-    def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str]]:
+    def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str, str]]:
         """What was last sent to the concerned proxies, without endpoints, which also change when Pods come and go."""
         return frozenset(
-            (proxy.name, short, sent.nonce)
+            (proxy.name, short, sent.nonce, sent.acked)
             for proxy in there
             if self._concerned(proxy) is not False
             for short, sent in proxy.sent.items()
@@ -125,33 +142,25 @@ class Follower:
         )
 
     def _concerned(self, proxy: Proxy) -> bool | None:
-        return concerned(proxy, self._need, self._watched.get(proxy.name))
+        return concerned(proxy, self._need, self._clusters.watched.get(proxy.name))
 
     def _doubtful(self, proxy: Proxy, now: float) -> bool:
         """Whether a proxy may lack the endpoints of a new cluster."""
         if not self._need.clusters or endpoints_warm(proxy):
             return False
         hosts = {host for host, _ in self._need.clusters}
-        watched = self._watched.get(proxy.name)
+        watched = self._clusters.watched.get(proxy.name)
         return watched is None or any(host_of(cluster) in hosts for cluster in watched)
 
     def _cold(self, proxy: Proxy) -> tuple[str, ...]:
-        watched = self._watched.get(proxy.name)
+        watched = self._clusters.watched.get(proxy.name)
         return ("new clusters",) if watched is None else missing_endpoints(self._need, watched)
 
     def _learn(self, lagging: Sequence[Proxy], doubtful: Sequence[Proxy], now: float) -> None:
         """Reads which clusters proxies have: once for a lagging proxy, in each look for one that may lack endpoints."""
-        unknown = [proxy for proxy in lagging if self._concerned(proxy) is None]
+        unknown = [proxy for proxy in lagging if proxy.name not in self._clusters.watched]
         ask = {proxy.name for proxy in (*unknown, *doubtful) if self._lasts(ASKING, now, proxy.name)}
-        self._watch(sorted(ask))
-
-    def _watch(self, names: Sequence[str]) -> None:
-        """Reads which clusters these proxies have."""
-        if len(names) > FEW:
-            self._watched |= watches(self._read("adsz", {}))
-            return
-        for name in names:
-            self._watched |= watches(self._read("adsz", {"proxyID": name}) or {})
+        self._clusters.learn(sorted(ask))
 
     def _refused(self, lagging: Sequence[Proxy], late: Mapping[str, tuple[str, ...]], now: float) -> None:
         """Raises ProxyRefused for a proxy whose error stays. An error that passes belonged to an earlier push."""
@@ -184,6 +193,21 @@ class Follower:
 
     def _lasts(self, seconds: float, now: float, *what: str) -> bool:
         return now - self._since.setdefault(what, now) >= seconds
+
+
+def read_before(istiod: Istiod, namespaces: frozenset[str]) -> Before:
+    """Reads an istiod before a change is written to these namespaces.
+
+    Raises:
+        Unreadable: a debug page could not be read, or is none of istiod's.
+    """
+    return of_istiod(
+        istiod.name, lambda: before(proxies(istiod.read("syncz", {})), namespaces, partial(_scope, istiod))
+    )
+
+
+def _scope(istiod: Istiod, proxy: str) -> Version | None:
+    return scope_version(istiod.read("sidecarz", {"proxyID": proxy}))
 
 
 def _last(proxy: Proxy) -> tuple[str, ...]:

@@ -51,6 +51,13 @@ class Istiod(Protocol):
             Unreadable: istiod does not answer, or refuses.
         """
 
+    def tell(self, page: str, query: Mapping[str, str]) -> None:
+        """Has istiod do what a debug page does, such as `cachez` with `clear`. What it answers is no JSON.
+
+        Raises:
+            Unreadable: istiod does not answer, or refuses.
+        """
+
     def close(self) -> None:
         """Closes connections; the next read opens them again."""
 
@@ -74,13 +81,21 @@ def parsed(name: str, status: int, data: bytes) -> Page:
     """
     if status == 404:
         return None
-    if status != 200:
-        said = one_line(data[:1000].decode(errors="replace"), 200)
-        raise Unreadable(f"{name} answers {status} to its debug pages{f': {said}' if said else ''}")
+    _accepted(name, status, data)
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         raise Unreadable(f"{name}: what answers there is no debug page of istiod") from None
+
+
+def _accepted(name: str, status: int, data: bytes) -> None:
+    if status != 200:
+        said = one_line(data[:1000].decode(errors="replace"), 200)
+        raise Unreadable(f"{name} answers {status} to its debug pages{f': {said}' if said else ''}")
+
+
+def _path(page: str, query: Mapping[str, str]) -> str:
+    return f"/debug/{page}" + (f"?{urlencode(query)}" if query else "")
 
 
 def of_istiod(name: str, interpret: Callable[[], T]) -> T:
@@ -112,7 +127,13 @@ class ByAddress:
         bounded(self._pool)
 
     def read(self, page: str, query: Mapping[str, str]) -> Page:
-        url = f"{self._url.origin}{self._url.path.rstrip('/')}/debug/{page}" + (f"?{urlencode(query)}" if query else "")
+        return parsed(self.name, *self._get(page, query))
+
+    def tell(self, page: str, query: Mapping[str, str]) -> None:
+        _accepted(self.name, *self._get(page, query))
+
+    def _get(self, page: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+        url = f"{self._url.origin}{self._url.path.rstrip('/')}{_path(page, query)}"
         try:
             reply = send(self._pool, "GET", url, limits=LIMITS, headers=self._url.authorization)
         except NoAnswerError as error:
@@ -121,7 +142,7 @@ class ByAddress:
             raise Unreadable(
                 f"{self.name} answers with a redirect to {shown_url(reply.location)}, which is not followed"
             )
-        return parsed(self.name, reply.status, reply.data)
+        return reply.status, reply.data
 
     def close(self) -> None:
         self._pool.clear()
@@ -136,7 +157,7 @@ class ByPod:
         self._forward: Forward | None = Forward(client, namespace, name, PORT, LIMITS)
 
     def read(self, page: str, query: Mapping[str, str]) -> Page:
-        path = f"/debug/{page}" + (f"?{urlencode(query)}" if query else "")
+        path = _path(page, query)
         reasons = []
         if self._forward:
             try:
@@ -150,6 +171,16 @@ class ByPod:
             raise Unreadable(f"{self.name} cannot be read: {'; '.join(reasons)}") from None
         self._forward = None  # the other way works
         return found
+
+    def tell(self, page: str, query: Mapping[str, str]) -> None:
+        if not self._forward:
+            raise Unreadable(f"{self.name} can be told something only by a port-forward")
+        try:
+            _accepted(self.name, *self._forward.get(_path(page, query)))
+        except Unreadable:
+            raise
+        except ClusterError as error:
+            raise Unreadable(f"{self.name} cannot be told anything: {error}") from None
 
     def close(self) -> None:
         if self._forward:

@@ -18,6 +18,7 @@ from meshconfig.istio import fqdn
 from meshconfig.istio.cluster_names import ClusterName, host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
 
+_SERVICE = ".svc."  # it is in the host of each Service of Kubernetes
 TYPES = {kind.name: kind.pushed_as for kind in PUSHED}
 
 
@@ -29,6 +30,8 @@ class PushNeed:
         change: the written and deleted resources that proxies get something of.
         types: the xDS types that bring the change.
         hosts: the change concerns every proxy that has a cluster of one of these hosts.
+        outside: the namespaces whose sidecars may have one of these hosts without watching its endpoints, because the
+            host is none of Kubernetes' Services.
         namespaces: the change concerns every sidecar in these namespaces.
         routers: the change concerns every gateway.
         clusters: the new clusters, each as (host, cluster name).
@@ -38,6 +41,7 @@ class PushNeed:
     change: Written
     types: frozenset[str]
     hosts: frozenset[str]
+    outside: frozenset[str]
     namespaces: frozenset[str]
     routers: bool
     clusters: frozenset[tuple[str, str]]
@@ -64,6 +68,9 @@ def push_need(change: StepChange) -> PushNeed:
         change=Written(written, deleted, change.before, change.tag),
         types=frozenset(short for kind in kinds for short in TYPES[kind]),
         hosts=frozenset(host for one in written for host in _hosts(one)),
+        outside=frozenset(
+            one["metadata"]["namespace"] for one in written if any(_SERVICE not in host for host in _hosts(one))
+        ),
         namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
         clusters=frozenset((one.host, str(ClusterName(one.host, one.port, one.name))) for one in change.new_subsets),
@@ -113,7 +120,7 @@ def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
 
 
 def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> bool | None:
-    """Whether the change concerns a proxy; None if that depends on the proxy's clusters and these are not known.
+    """Whether the change concerns a proxy; None if that depends on the proxy's clusters and these do not tell it.
 
     Parameters:
         watched: the names of the proxy's clusters; None if they are not known.
@@ -124,7 +131,9 @@ def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> 
         return True
     if not need.hosts:
         return False
-    return None if watched is None else any(host_of(cluster) in need.hosts for cluster in watched)
+    if watched is None or any(host_of(cluster) in need.hosts for cluster in watched):
+        return None if watched is None else True
+    return None if proxy.kind != "router" and proxy.namespace in need.outside else False
 
 
 def unacknowledged(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """istiod's debug pages as values: the connected proxies, what was sent and acknowledged, what istiod has read.
 
-Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump), Istio 1.20 to 1.31.
+Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump) and `pilot/pkg/model/sidecar.go`
+(SidecarScope), Istio 1.20 to 1.31.
 """
 
 import re
@@ -165,6 +166,11 @@ def pushed(dump: Page) -> Version | None:
     """The version of the push that a `/debug/config_dump` was made with; None if the dump has none."""
     found = [version(one["versionInfo"]) for one in dump.get("configs") or () if one.get("versionInfo")]
     return next((one for one in found if one), None)
+
+
+def scope_version(sidecarz: Page) -> Version | None:
+    """The version of the push for which istiod last looked at a proxy, by `/debug/sidecarz`; None if it has none."""
+    return version(sidecarz.get("version") or "") if sidecarz else None
 
 
 def clusters(dump: Page) -> frozenset[str]:

@@ -84,6 +84,8 @@ class Run:
     def _step(self, step: Step) -> Verification | None:
         written: list[Manifest] = []
         before = self._there
+        if step.barrier:
+            self.barrier.begin(_names(step))
         for wave in step.waves:
             self.held.check()
             written += self.client.map_concurrently(self._write, wave)
@@ -115,6 +117,10 @@ class Run:
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)
+
+
+def _names(step: Step) -> list[Key]:
+    return [*(key(one) for wave in step.waves for one in wave), *step.deletes]
 
 
 def _where(number: int, step: Step, total: int, error: ClusterError) -> str:

@@ -20,7 +20,7 @@ from meshconfig.cluster.barrier.need import (
     push_need,
     unacknowledged,
 )
-from meshconfig.cluster.barrier.pages import proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.pages import Proxy, proxies, pushed, unseen, version, watches
 from meshconfig.cluster.objects import Key, Manifest, key
 
 PAGES = Path(__file__).with_name("test_barrier_pages")
@@ -52,6 +52,9 @@ def shown(dump: Any, one: Manifest, before: Manifest | None = None) -> Evidence:
 
 class Subset:
     host, port, name, labels = HOST, 9001, "gray", (("env", "gray"),)
+
+
+NEAR_AND_FAR = [("cat-1.graylane-test", "sidecar"), ("cat-1.far", "sidecar"), ("gateway-1.graylane-test", "router")]
 
 
 @pytest.mark.parametrize("form", ["syncz", "syncz-flat"])
@@ -215,6 +218,15 @@ def test_whom_a_change_concerns() -> None:
     assert [concerned(probe, one, None) for one in (mesh, entry, rule)] == [None, False, None]
     gone = push_need(StepChange((), (Key("DestinationRule", "graylane-test", "cat"),)))
     assert concerned(probe, gone, None) is True
+
+
+def test_a_host_outside_the_cluster_may_concern_each_sidecar_of_its_namespace() -> None:
+    outside = {**MESH, "spec": {**MESH["spec"], "hosts": ["api.pay.example"]}}
+    need = push_need(StepChange((outside,)))
+    others = frozenset({"outbound|80||shop.other.svc.cluster.local"})  # such a host's endpoints are watched by nobody
+    assert [concerned(Proxy(name, kind, {}), need, others) for name, kind in NEAR_AND_FAR] == [None, False, False]
+    inside = push_need(StepChange((MESH,)))
+    assert [concerned(Proxy(name, kind, {}), inside, others) for name, kind in NEAR_AND_FAR] == [False, False, False]
 
 
 def test_workloads_are_nothing_to_proxies() -> None:

@@ -1,0 +1,39 @@
+"""What istiod has sent to each proxy since a change was written, as far as looks at `syncz` show it."""
+
+from collections.abc import Iterable
+
+from meshconfig.cluster.barrier.pages import Proxy
+
+CONFIGURATION = ("CDS", "LDS", "RDS")  # endpoints also change when Pods come and go
+
+
+class Sends:
+    """Notices when a proxy is sent new configuration.
+
+    Parameters:
+        there: the connected proxies, read before the push that is waited for.
+    """
+
+    def __init__(self, there: Iterable[Proxy]) -> None:
+        self._last = {proxy.name: _nonces(proxy) for proxy in there}
+        self._when: dict[str, float] = {}
+
+    def note(self, there: Iterable[Proxy], now: float) -> None:
+        """Compares with the look before. A proxy that was not connected then counts as sent something."""
+        for proxy in there:
+            nonces = _nonces(proxy)
+            if self._last.get(proxy.name) != nonces:
+                self._last[proxy.name], self._when[proxy.name] = nonces, now
+
+    def forget(self) -> None:
+        """From now on, only what is sent later counts."""
+        self._when.clear()
+
+    def quiet(self, proxy: Proxy, now: float) -> float | None:
+        """The seconds since the proxy was last sent something; None if nothing was sent."""
+        when = self._when.get(proxy.name)
+        return None if when is None else now - when
+
+
+def _nonces(proxy: Proxy) -> tuple[str, ...]:
+    return tuple(proxy.sent[short].nonce if short in proxy.sent else "" for short in CONFIGURATION)
