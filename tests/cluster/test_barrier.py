@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cluster
 
 HOST = f"cat-svc.{NAMESPACE}.svc.cluster.local"
 ENTRY = "barrier.graylane.test"
-ROUNDS = 30
+ROUNDS = 15
 READ_ROUNDS = 20
 ASKED = 8  # requests right after a barrier, each way
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from mesh_cluster import deployment, kubectl, service, until
 
+from meshconfig.cluster.client import Client
 from meshconfig.compile import compile_group
 from meshconfig.groups import groups
 from meshconfig.istio import Manifest
@@ -34,14 +35,17 @@ def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
 
 
-def services() -> list[Manifest]:
-    namespaces = [
+def namespaces() -> list[Manifest]:
+    return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"istio-injection": "enabled"}}}
         for name in (CALLER, CALLED)
     ]
+
+
+def services() -> list[Manifest]:
     many = [in_namespace(service(f"s{number}"), CALLED) for number in range(SIZE)]
     caller = [in_namespace(one, CALLER) for one in (service("caller"), deployment("caller", "prod"))]
-    return [*namespaces, *many, *caller]
+    return [*many, *caller]
 
 
 def told(cluster) -> tuple[float, int]:
@@ -64,10 +68,12 @@ def entry() -> Manifest:
 
 
 def test_a_service_that_calls_three_others_is_told_of_three(cluster):
+    client = Client.connect()
     (compiled,) = [compile_group(one.spec) for one in groups(parse(group(), "many"))]
     try:
+        kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(namespaces()))
         for manifests in (services(), [*sidecars([compiled], "v1"), entry(), *render([compiled])]):
-            kubectl("apply", "--server-side", "-f", "-", stdin=yaml.dump_all(manifests, Dumper=yaml.CSafeDumper))
+            client.map_concurrently(client.apply, manifests)
         kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", CALLER, "--timeout=110s")
         until(lambda: cluster.ask_gateway("caller.graylane.test", "/").service == "caller", "the caller's way in")
         cluster.settle()
