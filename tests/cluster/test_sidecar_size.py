@@ -73,7 +73,7 @@ def test_a_service_that_calls_three_others_is_told_of_three(cluster):
     try:
         kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(namespaces()))
         for manifests in (services(), [*sidecars([compiled], "v1"), entry(), *render([compiled])]):
-            client.map_concurrently(client.apply, manifests)
+            client.map_concurrently(lambda one: client.apply(dict(one)), manifests)
         kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", CALLER, "--timeout=110s")
         until(lambda: cluster.ask_gateway("caller.graylane.test", "/").service == "caller", "the caller's way in")
         cluster.settle()
