@@ -31,6 +31,7 @@ class StepChange:
         new_subsets: the subsets that get requests in the next step.
         before: the written resources as they were; a new one is not among them.
         tag: the name of the tag's header.
+        earlier: it was written by an earlier step or run, so that its push need not be still to come.
     """
 
     written: tuple[Manifest, ...] = ()
@@ -38,6 +39,7 @@ class StepChange:
     new_subsets: tuple[NewSubset, ...] = ()
     before: State = field(default_factory=dict)
     tag: str = ""
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class PushNeed:
         routers: the change concerns every gateway.
         clusters: the new clusters, each as (host, cluster name).
         relabelled: the subsets that keep their name and get other labels.
+        earlier: the push need not be still to come.
     """
 
     change: Written
@@ -46,6 +47,7 @@ class PushNeed:
     routers: bool
     clusters: frozenset[tuple[str, str]]
     relabelled: tuple[RelabelledSubset, ...] = ()
+    earlier: bool = False
 
     @property
     def written(self) -> tuple[Manifest, ...]:
@@ -75,6 +77,7 @@ def push_need(change: StepChange) -> PushNeed:
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
         clusters=frozenset((one.host, str(ClusterName(one.host, one.port, one.name))) for one in change.new_subsets),
         relabelled=tuple(backend().relabelled(written, change.before)),
+        earlier=change.earlier,
     )
 
 

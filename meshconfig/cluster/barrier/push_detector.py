@@ -5,7 +5,8 @@
 
 A configuration that is read between the beginning of a push and its arrival at that proxy may get into istiod's cache
 as it was before the push (see `stale_cache.py`). So a proxy's configuration is read when it has been sent something
-since the write, or when nothing has been sent for a while. A proxy that was seen without the change is read again.
+since the write, when nothing has been sent for a while, or when nothing was written just now. A proxy that was seen
+without the change is read again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -142,7 +143,7 @@ class PushDetector:
         if proxy.name not in self._differing and any(proxy.name in seen for seen in self._seen.values()):
             return False
         quiet = self._sends.quiet(proxy, now)
-        return (quiet is not None and quiet >= QUIET) or now - self._start >= BRIEF
+        return self._need.earlier or (quiet is not None and quiet >= QUIET) or now - self._start >= BRIEF
 
     def _read(self, proxy: Proxy, dump: Dump, pods: SubsetPods, now: float) -> None:
         page = dump(proxy.name)

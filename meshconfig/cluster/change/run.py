@@ -113,7 +113,7 @@ class Run:
 
     def _all(self) -> StepChange:
         """Everything the group has in the cluster, because an interrupted run may not have waited for any of it."""
-        return StepChange(written=tuple(self._there.values()), tag=self.prepared.model.tag)
+        return StepChange(written=tuple(self._there.values()), tag=self.prepared.model.tag, earlier=True)
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)

@@ -276,6 +276,7 @@ def hold(
     new: bool = True,
     client: Any = None,
     begun: bool = False,
+    earlier: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Verification:
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
@@ -283,7 +284,7 @@ def hold(
     with patch.object(module, "time", clock), patch.object(barrier._istiods, "find", lambda: [istiod]):
         if begun:
             barrier.begin([key(RULE)])
-        return barrier.holds(StepChange((RULE,), (), (Gray(),) if new else ()), report)
+        return barrier.holds(StepChange((RULE,), (), (Gray(),) if new else (), earlier=earlier), report)
 
 
 moments = st.floats(0, 12)
@@ -307,11 +308,12 @@ envoys = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
 # The change's push waits behind three others for longer than istiod debounces.
-@example([Envoy("a.demo", lag=1, answer=1, ask=0.125)], 0, 9.0, [(8.0, None)] * 3, [], 0.0, False, False, False)
+@example([Envoy("a.demo", lag=1, answer=1, ask=0.125)], 0, 9.0, [(8.0, None)] * 3, [], 0.0, False, False, False, True)
 # Somebody reads a proxy's configuration while the push is on its way to it.
-@example([Envoy("a.demo"), Envoy("b.demo", lag=1)], 0, 0.1, [], [(0.3, 1)], 0.0, True, True, False)
+@example([Envoy("a.demo"), Envoy("b.demo", lag=1)], 0, 0.1, [], [(0.3, 1)], 0.0, True, True, False, False)
 @settings(max_examples=100, deadline=None)
 def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     there: list[Envoy],
@@ -323,11 +325,12 @@ def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     times: bool,
     new: bool,
     first: bool,
+    earlier: bool,
 ) -> None:
     istiod = Istiod(there, reading, debounce, noise, times=times, first=first, slow=slow)
     for when, who in readers:
         istiod.at(when, partial(istiod.read_by_somebody, who))
-    assert hold(istiod, new=new) is Verification.VERIFIED
+    assert hold(istiod, new=new, earlier=earlier) is Verification.VERIFIED
     late = [
         envoy.name for envoy in there if envoy.concerned and not (envoy.has and envoy.knows if new else envoy.knows)
     ]
@@ -369,6 +372,14 @@ def test_a_change_that_no_proxy_shows_holds_once_istiod_has_pushed_it(
     assert istiod.included
     if begun and namespace == "other" and not noise:
         assert istiod.now - (reading + debounce) < 4
+
+
+def test_what_was_pushed_long_ago_takes_a_moment() -> None:
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.0, 0.1, [], times=True)
+    istiod.sleep(60)
+    began = istiod.now
+    assert hold(istiod, new=False, earlier=True) is Verification.VERIFIED
+    assert istiod.now - began < 1.5
 
 
 def test_a_proxy_where_something_else_decides_is_not_waited_for_where_another_shows_the_change() -> None:
