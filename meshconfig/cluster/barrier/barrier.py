@@ -8,10 +8,10 @@ from functools import partial
 from meshconfig.backend.evidence import NO_PODS, RelabelledSubset, SubsetPods
 from meshconfig.cluster.barrier.change import BarrierTimeout, Progress, StepChange, Verification
 from meshconfig.cluster.barrier.endpoints import addresses, lacking
-from meshconfig.cluster.barrier.follow import Follower, Look, read_before
+from meshconfig.cluster.barrier.follow import Follower, Look
 from meshconfig.cluster.barrier.istiod import Istiods, Reach, Unreadable
 from meshconfig.cluster.barrier.need import TYPES, PushNeed, push_need
-from meshconfig.cluster.barrier.push_context import Before
+from meshconfig.cluster.barrier.push_context import Before, read_before
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.istio.exports import ROOT_NAMESPACE

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import Evidence, SubsetPods
@@ -10,8 +9,8 @@ from meshconfig.cluster.barrier.change import ProxyRefused
 from meshconfig.cluster.barrier.istiod import Istiod, of_istiod
 from meshconfig.cluster.barrier.known_clusters import KnownClusters
 from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
-from meshconfig.cluster.barrier.pages import Page, Proxy, Version, proxies, scope_version, unseen
-from meshconfig.cluster.barrier.push_context import Before, PushContext, before
+from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen
+from meshconfig.cluster.barrier.push_context import Before, PushContext
 from meshconfig.cluster.barrier.push_detector import PushDetector
 from meshconfig.cluster.barrier.sends import Sends
 from meshconfig.cluster.barrier.stale_cache import StaleCache
@@ -81,15 +80,16 @@ class Follower:
         return of_istiod(self.name, lambda: self._look(now))
 
     def _look(self, now: float) -> Look:
-        if self._sends is None:
+        if self._before is None:
             # A push between this and the moment when istiod has read the change may have it already.
-            self._before = self._before or Before(proxies(self._read("syncz", {})))
+            self._before = Before(proxies(self._read("syncz", {})))
+        if self._sends is None:
             self._sends = Sends(self._before.there)
         if self._detector is None:
             late = unseen(self._read("configz", {}), self._need.written, self._need.deleted)
             if late:
                 return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
-            self._detector = self._detect(self._before or Before(), self._sends, now)
+            self._detector = self._detect(self._before, self._sends, now)
         there = proxies(self._read("syncz", {}))
         self._sends.note(there, now)
         if not there:
@@ -101,7 +101,7 @@ class Follower:
         return self._judge(there, self._detector, now)
 
     def _detect(self, before: Before, sends: Sends, now: float) -> PushDetector:
-        stale, context = StaleCache(self._istiod.tell, sends), PushContext(before, partial(_scope, self._istiod))
+        stale, context = StaleCache(self._istiod.tell, sends), PushContext(self._istiod, before)
         return PushDetector(self._need, now, self._clusters, sends, stale, context)
 
     def _judge(self, there: Sequence[Proxy], detector: PushDetector, now: float) -> Look:
@@ -193,21 +193,6 @@ class Follower:
 
     def _lasts(self, seconds: float, now: float, *what: str) -> bool:
         return now - self._since.setdefault(what, now) >= seconds
-
-
-def read_before(istiod: Istiod, namespaces: frozenset[str]) -> Before:
-    """Reads an istiod before a change is written to these namespaces.
-
-    Raises:
-        Unreadable: a debug page could not be read, or is none of istiod's.
-    """
-    return of_istiod(
-        istiod.name, lambda: before(proxies(istiod.read("syncz", {})), namespaces, partial(_scope, istiod))
-    )
-
-
-def _scope(istiod: Istiod, proxy: str) -> Version | None:
-    return scope_version(istiod.read("sidecarz", {"proxyID": proxy}))
 
 
 def _last(proxy: Proxy) -> tuple[str, ...]:

@@ -152,11 +152,8 @@ class PushDetector:
 
     def _mend(self, connected: Mapping[str, Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
         """Finds out whether a proxy lacks the change because istiod's cache has kept what was before it."""
-        for name in self.differing:
-            if not self._is_late(connected[name], now):
-                continue
-            if not self._stale.empty(now):
-                break
+        name = next((name for name in self.differing if self._is_late(connected[name], now)), None)
+        if name is not None and self._stale.empty(now):
             self._read(connected[name], dump, pods, now)
             if name not in self._differing:
                 self._stale.push(connected.values(), now)
@@ -166,7 +163,6 @@ class PushDetector:
             elif self.found:
                 self._overridden.add(name)
                 del self._differing[name]
-            break
         if self._stale.refused and self.found:
             self._differing.clear()
 

@@ -374,6 +374,13 @@ def test_a_change_that_no_proxy_shows_holds_once_istiod_has_pushed_it(
         assert istiod.now - (reading + debounce) < 4
 
 
+def test_a_proxy_that_leaves_is_no_sign_of_a_push() -> None:
+    istiod = Istiod([Envoy(f"{number}.other", concerned=False) for number in range(2)], 0.1, 6.0, [], times=True)
+    istiod.at(1.0, lambda: istiod.envoys.pop(0))
+    assert hold(istiod, new=False, begun=True) is Verification.VERIFIED
+    assert istiod.included
+
+
 def test_what_was_pushed_long_ago_takes_a_moment() -> None:
     istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.0, 0.1, [], times=True)
     istiod.sleep(60)
