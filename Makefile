@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test browser-test soak dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test browser-test soak soak-messages soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -101,8 +101,13 @@ broker-test: $(VENV)/.dev ## messages by lane on real brokers, which it starts o
 browser-test: $(VENV)/.dev ## a real Chromium in a lane, on a local mesh; needs Debian's chromium
 	@$(BIN)/pytest -q tests/browser -s
 
-soak: $(VENV)/.dev ## messages by lane at length: ten times as many as make broker-test sends
+soak: soak-messages soak-cluster ## what CI has no time for: messages by lane and the cluster tests, at length
+
+soak-messages: $(VENV)/.dev ## ten times as many messages as make broker-test sends
 	@GRAYLANE_SOAK=1 $(BIN)/pytest -q tests/broker -m soak -s
+
+soak-cluster: ## the cluster tests with more users, requests, kills and random specs; needs an hour
+	@GRAYLANE_SOAK=1 $(MAKE) cluster-test
 
 # Built twice: the same source gives the same bytes, so that anybody can check a release against its tag.
 BUILD = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation . >build.log 2>&1

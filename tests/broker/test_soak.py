@@ -2,17 +2,17 @@
 except what the broker delivered again. `make soak` sends all of them, `make broker-test` a tenth.
 """
 
-import os
 import threading
 import time
 from collections import defaultdict
 
 import pytest
 from lane_adapters import WORLDS
+from soak import SOAK
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak]
 MESSAGES = {"pika": 20_000, "aio-pika": 20_000, "celery": 5_000, "sqs": 1_000}
-SHARE = 1 if os.environ.get("GRAYLANE_SOAK") else 10
+SHARE = 1 if SOAK else 10
 STEPS = 20
 
 

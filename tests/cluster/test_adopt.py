@@ -16,9 +16,10 @@ from load_mesh import GRAYLANE, Graylane, apply, available
 from load_story import Story
 from load_world import CHAIN, GROUP, HOST, NAMESPACE, PORT, TAGS, deployments, surroundings
 from mesh_cluster import WRITTEN, gateway_address, istio, kubectl, until
+from soak import SOAK
 
 pytestmark = pytest.mark.cluster
-ENOUGH = 10_000
+ENOUGH, ROUNDS = (10_000, 2) if SOAK else (5_000, 1)
 LONGEST = 1800.0  # seconds of load, at most
 TAGGED = {"headers": {"env": {"exact": "gray"}}}
 NAMES = {"cat": "cat-routes", "mouse": "mouse-svc", "dog": "dog-routes"}  # mouse's is the one that graylane gives it
@@ -139,7 +140,7 @@ def _lives(story, graylane, originals):
         "load-example-com",
         *(f"{name}-svc" for name in CHAIN),
     }
-    for number in range(2):
+    for number in range(ROUNDS):
         with story.change(f"a new lane, {number}", Hand(blue=True)):
             graylane.spec.write_text(with_blue(text))
             graylane.run("apply", "-f", spec)

@@ -16,11 +16,12 @@ from load_mesh import Graylane, Kubectl, apply, available, scale
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
 from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from soak import SOAK
 
 pytestmark = pytest.mark.cluster
 ENOUGH = 20_000
 LONGEST = 1800.0  # seconds of load, at most; on a machine of its own it takes a few minutes
-KILLS, LATEST = 4, 0.8  # in each of the first steps, and at most how many seconds after its beginning
+KILLS, LATEST = 4 if SOAK else 2, 0.8  # in each of the first steps, and at most how many seconds after its beginning
 SEED = 6
 ROUNDS = 6
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mesh_cluster import NAMESPACE, answered, istioctl
 from random_specs import asked, specs
+from soak import SOAK
 
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
@@ -25,7 +26,7 @@ from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failur
 
 pytestmark = pytest.mark.cluster
 
-SPECS = 60
+SPECS = 60 if SOAK else 25
 SAMPLES = 60  # requests where the answer is a matter of chance
 
 

@@ -1,9 +1,8 @@
 """Users of a sticky split, under load, while its share goes up and back: each keeps its lane, except by the step that
-moves its bucket. 2,000 users; 20,000 with GRAYLANE_SOAK=1.
+moves its bucket. 1,000 users; 20,000 with `make soak`.
 """
 
 import math
-import os
 import re
 import time
 from collections import Counter
@@ -16,9 +15,10 @@ from load_judge import Step, judge, total, wrong
 from load_mesh import Graylane, apply, available
 from load_world import HOST, NAMESPACE, World, deployments, everywhere, surroundings
 from mesh_cluster import WRITTEN, gateway_address, kubectl
+from soak import SOAK
 
 pytestmark = pytest.mark.cluster
-USERS = 20_000 if os.environ.get("GRAYLANE_SOAK") else 2_000
+USERS = 20_000 if SOAK else 1_000
 SHARES = (5, 25, 50, 100, 50, 5)
 BUCKETS = 100
 SIGMAS = 4

@@ -12,12 +12,14 @@ import load
 from load_judge import Allowed, Row, Step, judge, table
 from load_world import World, everywhere
 from mesh_cluster import until
+from soak import SOAK
 
 BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
 START = World(("v1", "v2"), {"prod": everywhere("v1"), "gray": everywhere("v2")})
 ADDED = World(("v1", "v2", "v3"), {**START.lanes, "blue": BLUE})
-WEIGHTS = [{"v1": 90, "v2": 10}, {"v1": 50, "v2": 50}, {"v1": 0, "v2": 100}, None]
-SPLITS = [1, 10, 25, 50, 75, 50]  # percent of the untagged in gray
+BETWEEN = [{"v1": 50, "v2": 50}] if SOAK else []
+WEIGHTS = [{"v1": 90, "v2": 10}, *BETWEEN, {"v1": 0, "v2": 100}, None]
+SPLITS = [1, 10, 25, 50, 75, 50] if SOAK else [1, 50]  # percent of the untagged in gray
 WEIGHTED = [
     *(replace(ADDED, weights=weights) for weights in WEIGHTS),
     *(replace(ADDED, split={"gray": gray, "prod": 100 - gray}) for gray in SPLITS),

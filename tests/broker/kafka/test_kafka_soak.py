@@ -1,19 +1,19 @@
 """Messages of three lanes on Kafka while consumers are killed, come and go, and the broker is killed and started again.
 
-100,000 with GRAYLANE_SOAK (`make soak`), else a tenth. The counts are printed.
+100,000 with `make soak`, else a tenth. The counts are printed.
 """
 
-import os
 import time
 from collections import Counter
 
 import pytest
 from kafka_worker import PATIENCE
+from soak import SOAK
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak]
 
-COUNT, PAUSE = (100_000, 12) if os.environ.get("GRAYLANE_SOAK") else (10_000, 3)
-A_SECOND = 1000 if os.environ.get("GRAYLANE_SOAK") else 120
+COUNT, PAUSE = (100_000, 12) if SOAK else (10_000, 3)
+A_SECOND = 1000 if SOAK else 120
 
 
 def test_none_is_lost_and_none_handled_by_two_lanes(workers, sent, kafka):
