@@ -44,7 +44,7 @@ test: $(VENV)/.dev ## the quick tests, which need no cluster and no other langua
 
 coverage: $(VENV)/.dev ## every test that needs no cluster and no other language, and the share of the branches that they take
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(HERE_ALONE)
+	@$(BIN)/coverage run -m pytest $(HERE_ALONE) --durations=25
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

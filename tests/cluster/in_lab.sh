@@ -27,7 +27,7 @@ up() {
     --image "graylane-demo=$bin/python -m demo_services"
 }
 up
-python3 "$lab" exec -- "$bin/pytest" -q tests/cluster -m cluster -s
+python3 "$lab" exec -- "$bin/pytest" -q tests/cluster -m cluster -s --durations=50
 # A control plane that holds its pushes back is another one, in a lab of its own.
 python3 "$lab" down
 LAB_STATE=$(mktemp -d)

@@ -119,7 +119,7 @@ def test_what_cannot_be_is_told_by_file_and_line(more, said):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_no_copy_of_any_spec_carries_the_tag_of_a_lane(data):
     value = data.draw(specs())

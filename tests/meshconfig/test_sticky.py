@@ -5,7 +5,7 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from meshconfig.compile.buckets import ends, numbers, owners
@@ -202,6 +202,7 @@ def test_the_cookie_is_found_among_others(header, lane):
 
 
 @pytest.mark.slow
+@settings(max_examples=20)
 @given(st.integers(2, 100), st.integers(0, 100), st.integers(0, 100))
 def test_the_draw_sets_each_bucket_with_the_same_weight_and_leads_where_the_bucket_leads(size, gray, blue):
     assume(gray + blue < 100)

