@@ -90,7 +90,7 @@ bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 LAB := ../shared/lab/lab.py
 cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONFIG, GRAYLANE_GATEWAY)
 	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/cluster -m cluster -s; \
-	else PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
+	else PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
 
 interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn
 	@$(BIN)/pytest -q tests/interop

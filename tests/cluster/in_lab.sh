@@ -1,37 +1,52 @@
-#!/bin/sh
-# Runs the cluster tests in a lab of their own and takes it down again: in_lab.sh LAB.PY VENV/BIN
-set -eu
+#!/usr/bin/env bash
+# Runs the cluster tests in labs of their own, and takes these down again: in_lab.sh LAB.PY VENV/BIN [PYTEST OPTIONS]
+# A test waits for a mesh most of its time. So those under load run in one lab and all others meanwhile in another; those
+# of a slow control plane have a third. With options, what they select runs in one lab.
+set -euo pipefail
 lab=$1 bin=$2
-LAB_STATE=$(mktemp -d)
-export LAB_STATE
-trap 'python3 "$lab" down' EXIT INT TERM
-# Where it gets Kubernetes, `lab.py build` names no version; a release that came since does not fit the modules that it
-# pins (seen 2026-11-27). Then both programs are built here from the go.mod that it has left, at the version there.
-build_as_pinned() (
-  bin=${LAB_BIN:-${TMPDIR:-/tmp}/lab-bin}
-  cd "$bin/src-kube"
-  version=$(sed -n 's/^require k8s.io\/kubernetes //p' go.mod)
-  for name in kube-apiserver kube-controller-manager; do
-    go get "k8s.io/kubernetes/cmd/$name@$version"
-    go build -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" -o "$bin/$name" \
-      "k8s.io/kubernetes/cmd/$name"
-  done
-)
-python3 "$lab" build || {
-  CGO_ENABLED=0 GOFLAGS='-buildvcs=false -mod=mod' build_as_pinned
-  python3 "$lab" build
-}
-up() {
+shift 2
+under_load=()
+for name in adopt external_hosts no_request_lost rollouts sticky_users versions; do
+  under_load+=("tests/cluster/test_$name.py")
+done
+
+# In a subshell of its own, whose LAB_STATE it sets: in_a_lab PYTEST OPTIONS
+in_a_lab() {
+  LAB_STATE=$(mktemp -d)
+  export LAB_STATE
+  tests=
+  trap 'kill $tests 2>/dev/null || true; python3 "$lab" down' EXIT
+  trap 'exit 143' INT TERM
   python3 "$lab" up \
     --image "graylane-test-backend=$bin/python $(pwd)/tests/cluster/backend.py" \
     --image "graylane-demo=$bin/python -m demo_services"
+  python3 "$lab" exec -- "$bin/pytest" -q -s -m cluster --durations=25 "$@" &
+  tests=$!
+  wait $tests
 }
-up
-python3 "$lab" exec -- "$bin/pytest" -q tests/cluster -m cluster -s --durations=50
-# A control plane that holds its pushes back is another one, in a lab of its own.
-python3 "$lab" down
-LAB_STATE=$(mktemp -d)
-export LAB_STATE
+
+# begin NAME PYTEST OPTIONS: in the background, each line with the name before it.
+begin() {
+  local name=$1
+  shift
+  in_a_lab "$@" > >(sed -u "s/^/$name: /") 2>&1 &
+  jobs+=($!)
+}
+jobs=()
+trap 'kill "${jobs[@]}" 2>/dev/null || true; wait' EXIT
+trap 'exit 143' INT TERM
+
+sh tests/cluster/lab_build.sh "$lab"
+if [ $# -gt 0 ]; then
+  (in_a_lab tests/cluster "$@")
+  exit
+fi
+begin load "${under_load[@]}"
+begin rest tests/cluster "${under_load[@]/#/--ignore=}"
+failed=0
+wait "${jobs[0]}" || failed=1
 export PILOT_DEBOUNCE_AFTER=4s PILOT_DEBOUNCE_MAX=9s GRAYLANE_SLOW_ISTIOD=1
-up
-python3 "$lab" exec -- "$bin/pytest" -q tests/cluster/test_slow_istiod.py -m cluster -s
+begin slow tests/cluster/test_slow_istiod.py
+wait "${jobs[1]}" || failed=1
+wait "${jobs[2]}" || failed=1
+exit $failed
