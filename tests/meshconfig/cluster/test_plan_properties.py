@@ -12,7 +12,7 @@ from meshconfig.cluster.plan import called
 from meshconfig.istio import Resources
 from meshconfig.lint import Index, Level, lint
 
-SOME = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(suppress_health_check=list(HealthCheck))
 
 
 @st.composite
