@@ -122,6 +122,9 @@ class Member(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """As aiokafka asks of it, before the partitions go to others."""
         where = {(one.topic, one.partition) for one in revoked}
+        for one, offset in map(place_of, self._buffer):
+            if one in where:  # it comes again; where nothing is committed yet, only this tells from where on
+                self._first.setdefault(one, offset)
         for one in where:
             self._drop(one)
         try:

@@ -8,7 +8,7 @@ from unittest import mock
 
 from aiokafka.errors import CoordinatorLoadInProgressError
 from flaky_kafka import PARTITIONS, STEPS, FlakyAioConsumer, Log, check_the_lanes_part
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from propagation.messaging.lanes import Warnings, aiokafka_member
@@ -122,7 +122,12 @@ def test_a_lanes_member_handles_all_that_is_left_to_it(steps, faults):
     check_the_lanes_part(story)
 
 
+# Messages are taken from the client, given up at a rebalance, and followed by others before the partitions are away.
+GIVEN_UP = [("rebalance",), ("produce", B), ("rebalance",), ("poll",), ("rebalance",), ("poll",)]
+
+
 @given(STEPS, FAULTS)
+@example([("produce", A), *GIVEN_UP], [])
 def test_the_baselines_member_handles_all(steps, faults):
     story = run(BaselineSide(), steps, faults, [("produce", where) for where in PARTITIONS])
     assert set(story.handled) == {
