@@ -20,7 +20,8 @@ in_a_lab() {
   python3 "$lab" up \
     --image "graylane-test-backend=$bin/python $(pwd)/tests/cluster/backend.py" \
     --image "graylane-demo=$bin/python -m demo_services"
-  python3 "$lab" exec -- "$bin/pytest" -q -s -m cluster --durations=25 "$@" &
+  # A shell has its background jobs ignore Ctrl-C, and so would the commands that the tests interrupt.
+  python3 "$lab" exec -- env --default-signal=INT,QUIT "$bin/pytest" -q -s -m cluster --durations=25 "$@" &
   tests=$!
   wait $tests
 }
