@@ -31,6 +31,11 @@ def other_managers(live: Manifest) -> list[OtherManager]:
     return sorted(found, key=lambda one: one.time, reverse=True)
 
 
+def applied_before(live: Manifest) -> bool:
+    """Whether graylane has applied this resource, so that its fields were graylane's once."""
+    return any(one.get("manager") == MANAGER and one.get("operation") == "Apply" for one in _entries(live))
+
+
 def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
     """The fields of a live resource that a server-side apply of `wanted` would set or remove.
 

@@ -18,6 +18,7 @@ from meshconfig.spec.base import validate
 
 KIND = "LaneGroup"
 FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away in order
+ADOPT = f"{GRAYLANE}/adopt"  # annotation: "true" has the controller do what `graylane apply --adopt` does
 MERGE = "application/merge-patch+json"
 
 
@@ -34,6 +35,15 @@ class GroupObject:
     @property
     def key(self) -> Key:
         return Key(KIND, self._metadata["namespace"], self._metadata["name"])
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Its namespace and name."""
+        return self.key.namespace, self.key.name
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self._metadata.get("annotations") or {}
 
     @property
     def uid(self) -> str:

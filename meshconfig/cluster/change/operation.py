@@ -11,6 +11,7 @@ from meshconfig.cluster.change.check import Refusal, check_server, check_states
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
 from meshconfig.cluster.change.run import Events, Run, Settings
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.fields import applied_before
 from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.preflight import Finding, permissions, preflight
@@ -28,9 +29,11 @@ class Choices:
     """The user's options. Times are in seconds; `istiod` is the URL of istiod's debug pages.
 
     `allowed` names namespaces beside the group's own in which what is stored in the cluster may be changed.
+    `take_back`: fields that graylane has applied once, and others have taken since, are graylane's again.
     """
 
     adopt: bool = False
+    take_back: bool = False
     fast: bool = False
     dry_run: bool = False
     break_lock: bool = False
@@ -161,9 +164,10 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     refusals = check_server(client, prepared, everything=choices.dry_run)
     if invalid := [refusal for refusal in refusals if not refusal.conflict]:
         raise Refused("\n".join(["the API server refuses, nothing was changed:", *map(str, invalid)]))
-    if refusals and not choices.adopt:
+    taken = [one for one in refusals if not (choices.take_back and applied_before(prepared.live.raw[one.key]))]
+    if taken and not choices.adopt:
         hint = "--adopt takes them over"
-        raise Refused("\n".join([f"fields belong to others, nothing was changed; {hint}:", *map(str, refusals)]))
+        raise Refused("\n".join([f"fields belong to others, nothing was changed; {hint}:", *map(str, taken)]))
     if refusals:
         watcher.adopting(refusals)
     return frozenset(refusal.key for refusal in refusals)

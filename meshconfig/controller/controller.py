@@ -1,0 +1,210 @@
+"""The controller's process: one leads by a Lease, watches tell it what changed, and workers look at groups."""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from meshconfig.backend.kinds import OWNED, Role
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lanegroups import ADOPT, KIND
+from meshconfig.cluster.lock import Lock, LockHeld, LockLost
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.preflight import istio_version
+from meshconfig.cluster.watching import Change, Watch
+from meshconfig.controller.metrics import GroupMetrics
+from meshconfig.controller.owned import GroupKey, OwnedResources
+from meshconfig.controller.queue import WorkQueue
+from meshconfig.controller.reconcile import AGAIN, Reconciler
+from meshconfig.errors import ClusterError
+from meshconfig.render import MANAGED_BY
+from meshconfig.rollout.runner.context import DedupLog, Settings
+from meshconfig.rollout.runner.metrics import Metrics, Tried
+from meshconfig.rollout.runner.routing import reason
+
+LEASE = "controller.leader"  # its dot keeps it apart from a group's Lease: the name of a group has none
+STANDBY = 5.0  # seconds from one look at the Lease of another controller to the next
+LOOK = 1.0  # seconds from one look at the own Lease to the next
+WORKERS = 8  # groups that are changed at a time: most of a change is waiting for proxies
+SETTLE = 0.5  # seconds until a changed resource is looked at: who edits one often edits its neighbour
+GOODBYE = 20.0  # seconds that workers have to leave their plans at a safe step
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a controller works.
+
+    Parameters:
+        namespace: of the groups; empty for all.
+        home: the namespace of its Lease.
+    """
+
+    namespace: str
+    home: str
+
+    def __str__(self) -> str:
+        return f"namespace {self.namespace}" if self.namespace else "all namespaces"
+
+
+class Controller:
+    """Makes the LaneGroups of a namespace, or of all, true.
+
+    Parameters:
+        tell: gets one line for people.
+        metrics: of rollouts, whose page shows those of groups too.
+    """
+
+    def __init__(
+        self, client: Client, scope: Scope, settings: Settings, *, tell: Callable[[str], None], metrics: Metrics
+    ) -> None:
+        self._client, self._scope, self._settings = client, scope, settings
+        self._tell, self._metrics = tell, metrics
+        self._groups = GroupMetrics(metrics.registry)
+        self._log = DedupLog(tell)
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set. No error ends it."""
+        while not stop.is_set():
+            self._metrics.alive()
+            try:
+                # The Lease guards all that workers write, but for the groups' routes, which their own Leases guard.
+                client = self._client.session()
+                with Lock(client, self._scope.home, LEASE, break_lock=True, tell=self._log.say) as held:
+                    self._log.say(f"leads: {self._scope}")
+                    self._metrics.leading(True)
+                    self._lead(client, held, stop)
+            except LockHeld as error:
+                self._log.say(f"stands by: {error.holder or 'another one'} leads")
+            except ClusterError as error:
+                self._log.say(reason(error))
+            except Exception:  # noqa: BLE001  a bug is logged, and the groups are looked at again
+                self._metrics.failed(Tried.WORKER)
+                self._log.say(traceback.format_exc())
+            finally:
+                self._metrics.leading(False)
+            stop.wait(STANDBY)
+
+    def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
+        """Works while it has the Lease.
+
+        Raises:
+            ClusterError: the Lease is lost.
+        """
+        lead = Leadership(client, self._scope, self._settings, self._tell, self._metrics, self._groups)
+        with lead.working(istio_version(client)):
+            while not stop.is_set():
+                held.check()
+                self._metrics.alive()
+                stop.wait(LOOK)
+
+
+@dataclass(slots=True)
+class Leadership:
+    """What a controller does from when it gets the Lease until it loses it or stops."""
+
+    client: Client
+    scope: Scope
+    settings: Settings
+    tell: Callable[[str], None]
+    metrics: Metrics
+    groups: GroupMetrics
+    ended: threading.Event = field(default_factory=threading.Event)
+    queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
+    _generations: dict[GroupKey, int] = field(default_factory=dict)
+    _pauses: dict[GroupKey, float] = field(default_factory=dict)  # seconds, of groups whose last look failed
+    _owned: OwnedResources = field(default_factory=OwnedResources)
+    _adopts: dict[GroupKey, str | None] = field(default_factory=dict)  # what the annotation said last
+
+    @contextmanager
+    def working(self, istio_api: str) -> Iterator[None]:
+        """Has all threads running for the time of the block.
+
+        Parameters:
+            istio_api: the API version of Istio's kinds that the cluster serves.
+        """
+        watches = list(self._watches(istio_api))
+        threads = [threading.Thread(target=one.run, name=f"watch-{one.kind}", daemon=True) for one in watches]
+        reconciler = Reconciler(
+            self.client, self.settings, lambda one: self._generations.get(one, 0), self.ended, self.tell, self.groups
+        )
+        workers = [
+            threading.Thread(target=self._work, args=(reconciler,), name=f"group-{number}", daemon=True)
+            for number in range(WORKERS)
+        ]
+        for each in (*threads, *workers):
+            each.start()
+        try:
+            yield
+        finally:
+            self.ended.set()
+            self.queue.close()
+            end = time.monotonic() + GOODBYE
+            for each in workers:  # watches hold nothing, and end with the process
+                each.join(max(0.0, end - time.monotonic()))
+
+    def _watches(self, istio_api: str) -> Iterator[Watch]:
+        def watch(kind: str, seen: Callable[[Change, Manifest], object], selector: str = "") -> Watch:
+            log = DedupLog(self.tell)
+
+            def failed(error: ClusterError) -> None:
+                if not self.ended.is_set():
+                    log.say(f"watch of {kind}: {reason(error)}")
+
+            return Watch(self.client, kind, self.scope.namespace, seen, self.ended, failed, selector, istio_api)
+
+        yield watch(KIND, self._group_seen)
+        for kind in OWNED:
+            # Of ConfigMaps, a group owns its list of consumers alone; its revisions are many, and of nobody's concern.
+            if Role.ROSTER not in kind.role:
+                yield watch(kind.name, self._resource_seen, f"{MANAGED_BY}=graylane")
+
+    def _group_seen(self, change: Change, one: Manifest) -> None:
+        metadata = one["metadata"]
+        group = metadata["namespace"], metadata["name"]
+        if change is Change.GONE:
+            self._generations.pop(group, None)
+            self.queue.forget(group)
+            self.groups.forget(group)
+            return
+        # What the controller itself writes, status and finalizer, changes neither: it wakes nobody.
+        now = int(metadata.get("generation", 0))
+        known = self._generations.get(group)
+        self._generations[group] = now
+        adopt = (metadata.get("annotations") or {}).get(ADOPT)
+        if (known, self._adopts.get(group)) != (now, adopt) or metadata.get("deletionTimestamp"):
+            self._adopts[group] = adopt
+            self._pauses.pop(group, None)
+            self.queue.add(group)
+
+    def _resource_seen(self, change: Change, one: Manifest) -> None:
+        for name in self._owned.see(change, one):
+            # The label has the group's name alone. Who writes into another namespace is found by the group's own look.
+            group = one["metadata"]["namespace"], name
+            if group in self._generations:
+                self.queue.add(group, SETTLE)
+
+    def _work(self, reconciler: Reconciler) -> None:
+        while (group := self.queue.take()) is not None:
+            try:
+                self._look(reconciler, group)
+            except LockLost:  # the leader's loop gets this error as well
+                self.ended.set()
+                return
+            except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others
+                self.metrics.failed(Tried.WORKER)
+                self.tell(f"{'/'.join(group)}: {traceback.format_exc()}")
+                self.queue.add(group, AGAIN[1])
+            finally:
+                self.queue.done(group)
+
+    def _look(self, reconciler: Reconciler, group: GroupKey) -> None:
+        look = reconciler.look(group)
+        if look.after is None:
+            self._pauses.pop(group, None)
+        elif look.failed:
+            pause = self._pauses[group] = min(max(look.after, self._pauses.get(group, 0.0) * 2), AGAIN[1])
+            self.queue.add(group, pause)
+        else:
+            self.queue.add(group, look.after)

@@ -1,0 +1,84 @@
+"""Metrics of groups for Prometheus, beside those of rollouts, in the same registry.
+
+Source: https://prometheus.io/docs/practices/naming/
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from meshconfig.controller.owned import GroupKey
+from meshconfig.printable import escape_line
+
+GROUP = ("namespace", "name")
+SECONDS = (0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320)
+
+
+class GroupMetrics:
+    """Each method may be called from any thread.
+
+    Parameters:
+        registry: that of the rollouts' metrics, which the same page shows.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ready = Gauge(
+            "graylane_group_ready", "1 for a group whose spec is at every proxy, 0 otherwise.", GROUP, registry=registry
+        )
+        self._plans = Histogram(
+            "graylane_group_plan_seconds",
+            "Seconds from the first look at a changed group until its spec is at every proxy.",
+            GROUP,
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._steps = Histogram(
+            "graylane_group_step_seconds",
+            "Seconds of a plan's step: writes, barrier and drain.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._barriers = Histogram(
+            "graylane_group_barrier_seconds",
+            "Seconds that a step waited until every proxy had it.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._drift = Counter(
+            "graylane_group_drift",
+            "Looks that found the mesh changed by somebody else than graylane.",
+            GROUP,
+            registry=registry,
+        )
+        self._failures = Counter(
+            "graylane_group_failures", "Changes of a group that were refused or stopped.", GROUP, registry=registry
+        )
+
+    def ready(self, group: GroupKey, ready: bool) -> None:
+        self._ready.labels(*_labels(group)).set(ready)
+
+    def applied(self, group: GroupKey, seconds: float) -> None:
+        self._plans.labels(*_labels(group)).observe(seconds)
+
+    def step(self, seconds: float) -> None:
+        self._steps.observe(seconds)
+
+    def barrier(self, seconds: float) -> None:
+        self._barriers.observe(seconds)
+
+    def drifted(self, group: GroupKey) -> None:
+        self._drift.labels(*_labels(group)).inc()
+
+    def failed(self, group: GroupKey) -> None:
+        self._failures.labels(*_labels(group)).inc()
+        self.ready(group, False)
+
+    def forget(self, group: GroupKey) -> None:
+        """Shows no series of a group any more."""
+        labels = dict(zip(GROUP, _labels(group), strict=True))
+        for each in (self._ready, self._plans, self._drift, self._failures):
+            each.remove_by_labels(labels)
+
+
+def _labels(group: GroupKey) -> Iterator[str]:
+    return map(escape_line, group)

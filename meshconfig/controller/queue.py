@@ -1,0 +1,75 @@
+"""A queue of names: each is in it once, and one worker at a time has it. What changes meanwhile is looked at afterwards.
+
+So a group whose spec changed five times during one plan is looked at once more, and not five times.
+The idea is that of client-go's workqueue: https://pkg.go.dev/k8s.io/client-go/util/workqueue
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class WorkQueue(Generic[T]):
+    """Thread-safe.
+
+    Parameters:
+        clock: gives seconds that only rise.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due: dict[T, float] = {}  # when each is to be looked at, at the latest
+        self._busy: set[T] = set()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def add(self, one: T, after: float = 0.0) -> None:
+        """Has a name looked at.
+
+        Parameters:
+            after: seconds until then. If it is in the queue already, the earlier time holds.
+        """
+        due = self._clock() + after
+        with self._changed:
+            self._due[one] = min(due, self._due.get(one, due))
+            self._changed.notify()
+
+    def forget(self, one: T) -> None:
+        """Takes a name out that is not to be looked at any more."""
+        with self._changed:
+            self._due.pop(one, None)
+
+    def take(self) -> T | None:
+        """The name that has waited longest; waits until one is due. None once the queue is closed.
+
+        Whoever takes a name gives it back by `done`.
+        """
+        with self._changed:
+            while not self._closed:
+                free = [(due, one) for one, due in self._due.items() if one not in self._busy]
+                due, found = min(free, key=lambda each: each[0], default=(None, None))
+                now = self._clock()
+                if found is not None and due is not None and due <= now:
+                    del self._due[found]
+                    self._busy.add(found)
+                    return found
+                self._changed.wait(None if due is None else due - now)
+        return None
+
+    def done(self, one: T) -> None:
+        with self._changed:
+            self._busy.discard(one)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Ends all waiting."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        """The names that wait, without those that are being looked at."""
+        return len(self._due)

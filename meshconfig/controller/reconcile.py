@@ -1,0 +1,225 @@
+"""One look at a group: what its object says becomes true by a plan of `graylane apply`, or its status says why not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+from meshconfig.cluster import lanegroups
+from meshconfig.cluster.barrier import Progress
+from meshconfig.cluster.change import (
+    Choices,
+    Events,
+    NotAllowedError,
+    Prepared,
+    Wanted,
+    Watcher,
+    carry_out,
+)
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.conditions import Condition, ready, reconciling, stalled
+from meshconfig.cluster.lanegroups import FINALIZER, GroupObject
+from meshconfig.cluster.lock import LockHeld, LockLost
+from meshconfig.cluster.plan import Step
+from meshconfig.compile import compile_group
+from meshconfig.controller import drift
+from meshconfig.controller.ending import end
+from meshconfig.controller.metrics import GroupMetrics
+from meshconfig.controller.owned import GroupKey
+from meshconfig.controller.reporter import WAITING, Reporter
+from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
+from meshconfig.rollout.runner.context import Settings
+from meshconfig.rollout.runner.routing import reason
+from meshconfig.spec import LaneGroup
+
+BUSY = 3.0  # seconds until the next look where somebody else works on the group, or the API server does not answer
+AGAIN = 5.0, 300.0  # seconds until the next look after a change was refused: the first time, and at most
+
+
+class NewerSpecError(GraylaneError):
+    """The group's spec has changed while a plan for an older one was under way; or the controller stops."""
+
+
+class DriftReported(GraylaneError):  # noqa: N818  what happened, as people say it
+    """The mesh differs from the spec, and the spec says to report that and to change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What came of a look. `after`: seconds until the next one; None if an event will tell. `failed`: it has to wait
+    longer each time."""
+
+    after: float | None = None
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Looks at groups, each by one thread at a time.
+
+    Parameters:
+        generation: gives the generation of a group's object that the watch has seen last; 0 where it is gone.
+        stop: is set when the controller stops or has lost its Lease.
+        tell: gets one line for the log.
+    """
+
+    client: Client
+    settings: Settings
+    generation: Callable[[GroupKey], int]
+    stop: Event
+    tell: Callable[[str], None]
+    metrics: GroupMetrics
+
+    def look(self, group: GroupKey) -> Look:
+        """Looks at a group once, however long its plan takes.
+
+        Raises:
+            LockLost: the controller has lost its Lease.
+        """
+        one = lanegroups.read(self.client, *group)
+        if one is None:
+            self.metrics.forget(group)
+            return Look()
+        reporter = Reporter(self.client, one, self.tell)
+        try:
+            if one.deleting:
+                return self._end(one, reporter)
+            if FINALIZER not in one.finalizers:
+                one = lanegroups.put_finalizers(self.client, one, (*one.finalizers, FINALIZER))
+            return self._make_so(one, reporter)
+        except (NewerSpecError, Conflict):  # somebody wrote the object: the next look reads what
+            return Look(0.0)
+        except LockLost:
+            raise
+        except LockHeld as error:
+            reporter.settled(reconciling("Locked", f"{error.holder or 'somebody'} changes the group just now"))
+            return Look(BUSY)
+        except Unreachable as error:
+            self.tell(f"{one.key}: {reason(error)}")
+            return Look(BUSY)
+        except ClusterError as error:
+            return self._failed(one, reporter, error)
+
+    def _make_so(self, one: GroupObject, reporter: Reporter) -> Look:
+        try:
+            spec = one.spec()
+            compile_group(spec, lambda path: Location(str(one.key)))
+        except InputError as error:
+            said = reason(error)
+            reporter.settled(stalled("InvalidSpec", said))
+            reporter.event("Warning", "InvalidSpec", said)
+            self.metrics.ready(one.group, False)
+            return Look()
+        wanted = Wanted(one.key.name, one.key.namespace, spec, by_rollout=True, stored=True)
+        change = _Change(self, one, spec, reporter)
+        try:
+            result = carry_out(self.client, wanted, change.choices, change.watcher)
+        except DriftReported as error:
+            reporter.event("Warning", "Drift", str(error))
+            reporter.settled((*ready("Applied", "the spec was applied"), Condition("Drifted", True, "Drift", str(error))))
+            return Look()
+        revision = result.revision or (result.prepared.past.last.number if result.prepared.past.last else None)
+        if result.revision is not None:
+            reporter.event("Normal", "Applied", f"revision {result.revision} in {result.seconds:.1f} s")
+            self.metrics.applied(one.group, result.seconds)
+        said = f"revision {revision} is at every proxy" if revision else "there is nothing to route"
+        reporter.settled(ready("Applied", said), revision=revision, lanes=list(spec.spec.lanes))
+        self.metrics.ready(one.group, True)
+        return Look()
+
+    def _end(self, one: GroupObject, reporter: Reporter) -> Look:
+        if FINALIZER not in one.finalizers:
+            return Look()
+        reporter.settled(reconciling("Deleting", "the routes are taken away, before anything else"))
+        change = _Change(self, one, None, reporter)
+        end(self.client, one, change.choices, change.watcher)
+        rest = tuple(each for each in one.finalizers if each != FINALIZER)
+        lanegroups.put_finalizers(self.client, one, rest)
+        self.metrics.forget(one.group)
+        self.tell(f"{one.key}: deleted")
+        return Look()
+
+    def _failed(self, one: GroupObject, reporter: Reporter, error: ClusterError) -> Look:
+        """A change was refused, or stopped half-way. Nothing in use was removed, and the next look goes on from there.
+
+        Whether a person has to do something is not known of most errors: Pods may be on their way. So it is tried
+        again, less and less often; the first two times the group counts as being worked on.
+        """
+        said = reason(error)
+        final = isinstance(error, NotAllowedError)
+        again = one.condition("Ready").get("message") == said and one.observed == one.generation
+        reporter.settled((stalled if final or again else reconciling)(_word(error), said))
+        reporter.event("Warning", _word(error), said)
+        self.metrics.failed(one.group)
+        return Look(AGAIN[0], failed=True)
+
+
+def _word(error: Exception) -> str:
+    """An error's kind as a condition's reason: `NotAllowedError` → `NotAllowed`."""
+    return type(error).__name__.removesuffix("Error")
+
+
+@dataclass(slots=True)
+class _Change:
+    """One plan under way: how it is carried out, and what is told about it.
+
+    Parameters:
+        spec: None where the group is deleted.
+    """
+
+    of: Reconciler
+    one: GroupObject
+    spec: LaneGroup | None
+    reporter: Reporter
+    _shown: dict[str, object] | None = None
+
+    @property
+    def choices(self) -> Choices:
+        settings = self.of.settings
+        return Choices(
+            break_lock=True,
+            take_back=self.spec is None or self.spec.spec.drift == "correct",
+            adopt=self.one.annotations.get(lanegroups.ADOPT) == "true",
+            timeout=settings.timeout,
+            drain=settings.drain,
+            wait=settings.wait,
+            istiod=settings.istiod,
+            allowed=settings.allowed,
+        )
+
+    @property
+    def watcher(self) -> Watcher:
+        events = Events(step=self._step, wrote=self._check, barrier=self._barrier, drain=self._check, ended=self._ended)
+        return Watcher(planned=self._planned, events=events, noted=lambda note: self.of.tell(f"{self.one.key}: {note}"))
+
+    def _planned(self, prepared: Prepared) -> None:
+        """Called once all is known and nothing is written."""
+        if self.spec is not None and drift.is_drift(prepared):
+            said = drift.told(prepared)
+            self.of.metrics.drifted(self.one.group)
+            if self.spec.spec.drift == "report":
+                raise DriftReported(said)
+            versions = [str(one["metadata"].get("resourceVersion")) for one in prepared.live.raw.values()]
+            self.reporter.event("Warning", "Drift", f"{said}; going back to the spec", about=" ".join(sorted(versions)))
+        self._shown = {"steps": len(prepared.plan.steps)}
+
+    def _step(self, number: int, step: Step) -> None:
+        self._check()
+        self._shown = {**(self._shown or {}), "step": number + 1, "title": step.title, "waitingFor": []}
+        self.reporter.working(self._shown, now=True)
+
+    def _barrier(self, progress: Progress) -> None:
+        self._check()
+        self._shown = {**(self._shown or {}), "waitingFor": list(progress.waiting_for[:WAITING])}
+        self.reporter.working(self._shown)
+
+    def _ended(self, number: int, verdict: object, seconds: float) -> None:
+        self.of.metrics.step(seconds)
+
+    def _check(self, *ignored: object) -> None:
+        """At each moment at which a plan may be left: the newest spec wins, and no stale one is carried out first.
+
+        Raises:
+            NewerSpecError: there is a newer one. What is written stays; the next plan starts from it.
+        """
+        if self.of.stop.is_set() or self.of.generation(self.one.group) not in (0, self.one.generation):
+            raise NewerSpecError("the spec has changed in the meantime")
