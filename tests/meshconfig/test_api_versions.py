@@ -112,8 +112,8 @@ def test_a_document_of_before_has_no_status():
         ("demo}", "demo, labels: {a: 1}}", "0.yaml:3: metadata.labels.a: takes a string, not 1; quote it"),
         ("spec:", "stauts: {}\nspec:", "0.yaml:4: stauts: unknown field; did you mean status?"),
         ("  lanes", "  drift: ignore\n  lanes", "0.yaml:5: spec.drift: takes 'correct' or 'report', not 'ignore'"),
-        ("  lanes", "  limits: {previews: 0}\n  lanes", "0.yaml:5: spec.limits.previews: should be greater than or equal "
-         "to 1 (given: 0)"),
+        ("  lanes", "  limits: {previews: 0}\n  lanes", "0.yaml:5: spec.limits.previews: should be greater than or "
+         "equal to 1 (given: 0)"),
     ],
 )  # fmt: skip
 def test_unknown_fields_stay_errors(old, new, said):
