@@ -8,6 +8,7 @@ from enum import Flag, auto
 from typing import Literal
 
 ISTIO = "networking.istio.io"
+GRAYLANE = "graylane.dev"
 XdsType = Literal["CDS", "EDS", "LDS", "RDS"]
 
 
@@ -78,6 +79,9 @@ _ALL = (
     Kind("AuthorizationPolicy", "security.istio.io/v1beta1", "authorizationpolicies"),
     Kind("RequestAuthentication", "security.istio.io/v1beta1", "requestauthentications"),
     Kind("Secret", "v1", "secrets"),
+    # graylane's own, by its CustomResourceDefinitions: docs/crds.md.
+    Kind("LaneGroup", f"{GRAYLANE}/v1", "lanegroups"),
+    Kind("Rollout", f"{GRAYLANE}/v1", "rollouts"),
 )
 KINDS = {kind.name: kind for kind in _ALL}
 ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)

@@ -25,7 +25,7 @@ from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.retries import PatientRetry, cause
 from meshconfig.errors import ApiError, Conflict, Unauthorized, Unreachable
 from meshconfig.exchange.connections import bounded
-from meshconfig.exchange.send import NoAnswerError
+from meshconfig.exchange.send import NoAnswerError, open_stream
 from meshconfig.exchange.urls import shown_url
 
 WORKERS = 24  # concurrent requests; API Priority and Fairness allows one user far more
@@ -34,6 +34,7 @@ PAGE = 500  # resources in one answer of a list, as kubectl asks for them
 PAGES = 10_000  # of one list
 GONE = 410  # a list's next page is asked for, and the server does not have its moment any more
 RESTARTS = 3  # of a list, for that reason
+LARGEST_STATUS = 1 << 20  # bytes of an error's text
 PROXY = "/proxy/"  # in a path that leads to a Pod
 # Paths whose answer is an object: of one, of a Namespace, and of a kind if something is created there.
 _OBJECT = re.compile("/(api/v1|apis/[^/]+/[^/]+)/namespaces/[^/]+(/[^/]+/[^/]+)?")
@@ -148,14 +149,7 @@ class Client:
             ApiError: the server answered with a status other than 2xx; Conflict for 409, Unauthorized for 401.
             Unreachable: the server did not answer, also after retries, or something else answered in its place.
         """
-        with self._lock:
-            self._calls[0] += 1
-        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": MANAGER}
-        method, url, headers, _, _ = self._api.param_serialize(
-            method, where, header_params=headers, auth_settings=["BearerToken"]
-        )
-        if query:
-            url = f"{url}?{urlencode(query)}"
+        method, url, headers = self._prepared(method, where, query, content_type)
         checks = self._checks if is_guarded(method, where, url) else ()
         text = body if body is None or isinstance(body, str) else json.dumps(body)
         pool = self._api.rest_client.pool_manager
@@ -170,6 +164,37 @@ class Client:
         if reply.status == 401:
             raise Unauthorized(self.server, self._source, _message(reply.data))
         raise _refused(reply.status, reply.data)
+
+    def stream(self, where: str, query: Mapping[str, str], seconds: float) -> Iterator[bytes]:
+        """GET a path whose answer has no end yet: its bytes, as they arrive. It is sent once.
+
+        Parameters:
+            seconds: after which the connection is given up, whatever arrives.
+
+        Raises:
+            ApiError: the server answered with a status other than 200.
+            Unreachable: the server did not answer, or the connection broke.
+        """
+        _, url, headers = self._prepared("GET", where, query)
+        try:
+            status, chunks = open_stream(self._api.rest_client.pool_manager, url, headers, seconds)
+            if status != 200:
+                raise _refused(status, b"".join(chunks)[:LARGEST_STATUS])
+            yield from chunks
+        except NoAnswerError as error:
+            raise Unreachable(f"no answer from the API server {self.server}: {cause(error, self._source)}") from None
+
+    def _prepared(
+        self, method: str, where: str, query: Mapping[str, str] | None, content_type: str = "application/json"
+    ) -> tuple[str, str, dict[str, str]]:
+        """Counts a request; its method, URL and headers, which have the user's credentials."""
+        with self._lock:
+            self._calls[0] += 1
+        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": MANAGER}
+        method, url, headers, _, _ = self._api.param_serialize(
+            method, where, header_params=headers, auth_settings=["BearerToken"]
+        )
+        return method, f"{url}?{urlencode(query)}" if query else url, headers
 
     def _json(self, method: str, where: str, data: bytes) -> Any:
         """The JSON of an answer: an object, or whatever a Pod answers through the API server's proxy.

@@ -1,6 +1,6 @@
 """One request and its answer: within a time for the whole exchange and a number of bytes, without redirects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 
@@ -105,6 +105,39 @@ def send(
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         raise NoAnswerError(reason(error, limits.seconds), error) from None
     return Reply(raw.status, raw.headers, data)
+
+
+def open_stream(
+    pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], seconds: float
+) -> tuple[int, Iterator[bytes]]:
+    """Send a GET, once, whose answer comes bit by bit.
+
+    Parameters:
+        seconds: from the first byte that is sent until the connection is given up.
+
+    Returns:
+        The status, and the bytes as they arrive. Closing the iterator closes the connection.
+
+    Raises:
+        NoAnswerError: there is no answer; also by the iterator, where the connection breaks.
+    """
+    timeout = urllib3.Timeout(connect=Limits(seconds, 0).connect, total=seconds)
+    try:
+        raw = pool.request(
+            "GET", url, headers=dict(headers), timeout=timeout, retries=False, redirect=False, preload_content=False
+        )
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
+        raise NoAnswerError(reason(error, seconds), error) from None
+    return raw.status, _arriving(raw, seconds)
+
+
+def _arriving(raw: urllib3.BaseHTTPResponse, seconds: float) -> Iterator[bytes]:
+    try:
+        yield from raw.stream(CHUNK, decode_content=False)
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
+        raise NoAnswerError(reason(error, seconds), error) from None
+    finally:
+        raw.close()
 
 
 def _read(raw: urllib3.BaseHTTPResponse, size: int) -> bytes:

@@ -1,8 +1,9 @@
 """An API server on loopback for tests without a cluster: objects with versions, compare-and-swap, labels to select by.
 
 Deployments get their Pods at once, unless their image is in `stuck`, and at least as many as an autoscaler asks for.
-What is applied is kept as it was sent; everything is allowed. Its limits are those of what graylane asks: no watch, no
-validation, fields have no owners.
+What is applied is kept as it was sent; everything is allowed. LaneGroups and Rollouts have a status of its own, as
+their CustomResourceDefinitions say, and what has finalizers stays until they are gone; everything can be watched. Its
+limits are those of what graylane asks: no validation, fields have no owners.
 """
 
 import base64
@@ -11,7 +12,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
@@ -22,6 +23,8 @@ from serving import LoopbackServer, serving
 
 ISTIO = "/apis/networking.istio.io"
 MOST = 1 << 20  # bytes of all values of a ConfigMap
+WITH_STATUS = ("lanegroups", "rollouts")  # kinds whose status is a subresource
+WATCHED = 1.0  # seconds at most until a watch sees that the server is closed
 ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
 PATH = re.compile(
     r"/apis?/(?P<api>.+?)/namespaces/(?P<space>[^/]+)/(?P<plural>[^/]+)(/(?P<name>[^/]+))?(/(?P<sub>.+))?"
@@ -41,12 +44,14 @@ class FakeApi:
     def __init__(self):
         self.objects, self.seen, self.stuck = {}, [], set()
         self.lock, self.version = threading.RLock(), 0
+        self.changed, self.events, self.closed = threading.Condition(self.lock), [], False
         self.before = []  # called with (method, path) before each request
         self.fault: Callable[[str, str], Any] = lambda method, path: None  # a `faults.Fault` answers in its place
         self.past = deque(
             maxlen=1
         )  # `objects` as they were before the last few writes; `in_the_past` needs a longer one
         self.expired = 0  # so many times, the rest of a list has expired when it is asked for
+        self.too_old = 0  # so many watches are told that their version is too old
         self.url = ""
 
     def kubeconfig(self, folder):
@@ -104,10 +109,20 @@ class FakeApi:
             case "PATCH", True, None:
                 if query.get("dryRun"):
                     return body
+                if key[0] in WITH_STATUS:
+                    return self._store(key, _merged(self.objects.get(key) or {}, {**body, "status": {}}))
                 return self._keep(key, body)
             case "PATCH", True, "scale":
                 live = self._there(key)
                 return self._keep(key, {**live, "spec": {**live["spec"], **body["spec"]}})
+            case "PATCH", True, "status":
+                return self._store(key, _merged(self._there(key), {"status": body.get("status")}))
+            case "PUT", True, "status":
+                live = self._unchanged(key, body)
+                return self._store(key, {**live, "status": body.get("status")})
+            case "PUT", True, _ if key[0] in WITH_STATUS:
+                live = self._unchanged(key, body)
+                return self._store(key, {**body, **_status(live)})
             case "PUT", True, _:
                 live = self._there(key)
                 given = body["metadata"].get("resourceVersion")
@@ -117,8 +132,59 @@ class FakeApi:
             case "GET", True, _:
                 return self._there(key)
             case "DELETE", True, _:
-                return self.objects.pop(key) if self._there(key) else None
+                return self._delete(key)
         raise RefusedError(405, "MethodNotAllowed", f"{method} of {place}")
+
+    def _unchanged(self, key, body):
+        """What is there, of the version that the body was made from."""
+        live = self._there(key)
+        given = body["metadata"].get("resourceVersion")
+        if given and given != live["metadata"]["resourceVersion"]:
+            raise RefusedError(409, "Conflict", "the object has been modified")
+        return live
+
+    def _delete(self, key):
+        live = self._there(key)
+        if live["metadata"].get("finalizers"):
+            gone = live["metadata"].get("deletionTimestamp") or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            return self._store(key, {**live, "metadata": {**live["metadata"], "deletionTimestamp": gone}})
+        return self._remove(key)
+
+    def _remove(self, key):
+        gone = self.objects.pop(key)
+        self.version += 1
+        gone["metadata"]["resourceVersion"] = str(self.version)
+        self._tell("DELETED", key, gone)
+        return gone
+
+    def _tell(self, change, key, one):
+        with self.changed:
+            self.events.append((self.version, change, key, deepcopy(one)))
+            self.changed.notify_all()
+
+    def watch(self, url):
+        """The events behind a version, each as a line of JSON, until the client is gone or the server is closed."""
+        parts = urlsplit(url)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        found = EVERYWHERE.fullmatch(parts.path) or PATH.fullmatch(parts.path)
+        plural, space = found["plural"], found.groupdict().get("space")
+        selector, after = query.get("labelSelector", ""), int(query.get("resourceVersion") or 0)
+        if self.too_old:
+            self.too_old -= 1
+            said = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            yield json.dumps({"type": "ERROR", "object": said}).encode() + b"\n"
+        while not self.closed:
+            with self.lock:
+                new = [one for one in self.events if one[0] > after]
+                if not new:
+                    self.changed.wait(WATCHED)
+                    continue
+            after = new[-1][0]
+            for _, change, key, one in new:
+                if key[0] == plural and space in (None, key[1]):
+                    # A real server tells that an object has gone, where its labels are no longer those selected.
+                    there = _selected(one["metadata"].get("labels") or {}, selector)
+                    yield json.dumps({"type": change if there else "DELETED", "object": one}).encode() + b"\n"
 
     def in_the_past(self, do):
         """What `do` gives while the server has again what it had some writes ago."""
@@ -151,6 +217,7 @@ class FakeApi:
         ]
         page = found[: int(query.get("limit") or len(found))]
         metadata = {"continue": "/".join(page[-1][0])} if len(page) < len(found) else {}
+        metadata["resourceVersion"] = str(self.version)
         items = [{name: part for name, part in one.items() if name not in ("kind", "apiVersion")} for _, one in page]
         return {"apiVersion": api, "kind": "List", "metadata": metadata, "items": items}
 
@@ -170,13 +237,20 @@ class FakeApi:
         metadata.setdefault("namespace", key[1])
         metadata["resourceVersion"] = str(self.version)
         metadata["uid"] = old.get("uid") or f"uid-{self.version}"
-        metadata["generation"] = old.get("generation", 0) + 1
+        same = key[0] in WITH_STATUS and key in self.objects and self.objects[key].get("spec") == one.get("spec")
+        metadata["generation"] = old.get("generation", 0) + (not same)
         metadata["creationTimestamp"] = old.get("creationTimestamp") or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if "deletionTimestamp" in old:
+            metadata["deletionTimestamp"] = old["deletionTimestamp"]
+        added = key not in self.objects
         self.objects[key] = one
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
+            return self._remove(key)
         if key[0] == "deployments":
             self._run(one)
         if key[0] == "horizontalpodautoscalers":
             self._autoscale(key[1], one["spec"])
+        self._tell("ADDED" if added else "MODIFIED", key, one)
         return deepcopy(one)
 
     def _autoscale(self, namespace, spec):
@@ -197,6 +271,23 @@ class FakeApi:
             "updatedReplicas": wanted,
             "readyReplicas": ready,
         }
+
+
+def _status(one):
+    return {"status": one["status"]} if "status" in one else {}
+
+
+def _merged(live, patch):
+    """A merge patch, near enough to what server-side apply does with objects whose fields have one manager."""
+    merged = dict(live)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif name == "metadata" or (name == "status" and isinstance(value, dict)):
+            merged[name] = {**(live.get(name) or {}), **value}
+        else:
+            merged[name] = value
+    return merged
 
 
 def _size(config_map):
@@ -245,6 +336,9 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _serve(self):
+        if self.command == "GET" and "watch=1" in self.path:
+            self._watch()
+            return
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         fault = self.server.api.fault(self.command, self.path)
@@ -252,6 +346,18 @@ class _Handler(BaseHTTPRequestHandler):
             fault.serve(self, body)
         else:
             self.reply(*self.answer(body))
+
+    def _watch(self):
+        self.server.api.seen.append(("WATCH", self.path))
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with suppress(OSError):
+            for line in self.server.api.watch(self.path):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line))
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = True
 
     def answer(self, body):
         """Carries the request out: (status, the answer's bytes)."""
@@ -283,7 +389,10 @@ def api_server():
     server.api = FakeApi()
     server.api.url = server.url
     with serving(server):
-        yield server.api
+        try:
+            yield server.api
+        finally:
+            server.api.closed = True
 
 
 def deployment(name, labels, replicas=1, image="app", namespace="demo"):

@@ -1,0 +1,146 @@
+"""LaneGroup objects in the cluster: read, applied by people, and what the controller writes: status and finalizer.
+
+The controller never writes `spec`: that is Git's, or of whoever applies the object.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshconfig.backend.kinds import GRAYLANE, KINDS
+from meshconfig.cluster.client import APPLY, Client
+from meshconfig.cluster.objects import MANAGER, Key, Manifest
+from meshconfig.cluster.paths import path
+from meshconfig.errors import Location
+from meshconfig.spec import LaneGroup
+from meshconfig.spec.base import validate
+
+KIND = "LaneGroup"
+FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away in order
+MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupObject:
+    """A LaneGroup object as it was read.
+
+    Parameters:
+        manifest: all of it.
+    """
+
+    manifest: Manifest = field(repr=False)
+
+    @property
+    def key(self) -> Key:
+        return Key(KIND, self._metadata["namespace"], self._metadata["name"])
+
+    @property
+    def uid(self) -> str:
+        return str(self._metadata.get("uid", ""))
+
+    @property
+    def generation(self) -> int:
+        """Counts the changes of `spec`."""
+        return int(self._metadata.get("generation", 0))
+
+    @property
+    def version(self) -> str:
+        """Its resourceVersion."""
+        return str(self._metadata.get("resourceVersion", ""))
+
+    @property
+    def deleting(self) -> bool:
+        return bool(self._metadata.get("deletionTimestamp"))
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self._metadata.get("finalizers") or ())
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        found = self.manifest.get("status")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def observed(self) -> int:
+        """The generation that the controller has seen last; 0 for none."""
+        return int(self.status.get("observedGeneration") or 0)
+
+    def condition(self, kind: str) -> Mapping[str, Any]:
+        """A condition, such as Ready; empty where there is none."""
+        found = self.status.get("conditions") or ()
+        return next((one for one in found if one.get("type") == kind), {})
+
+    def is_true(self, kind: str) -> bool:
+        return self.condition(kind).get("status") == "True"
+
+    def spec(self) -> LaneGroup:
+        """The group that it describes.
+
+        Raises:
+            InputError: it is not valid, or does not compile; each problem names the field.
+        """
+        metadata = {name: self._metadata[name] for name in ("name", "namespace")}
+        value = {"apiVersion": f"{GRAYLANE}/v1", "kind": KIND, "metadata": metadata, "spec": self.manifest.get("spec")}
+        where = Location(str(self.key))
+        return validate(LaneGroup, value, lambda path: where)
+
+    @property
+    def _metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.manifest["metadata"]
+        return metadata
+
+
+def read(client: Client, namespace: str, name: str) -> GroupObject | None:
+    """None where there is no such object, or the cluster does not have this kind. One call."""
+    found = client.get(path(Key(KIND, namespace, name)))
+    return GroupObject({"kind": KIND, **found}) if found else None
+
+
+def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: bool = False) -> GroupObject:
+    """Server-side apply of a group as the field manager `graylane`, as a person does it by `kubectl apply`.
+
+    Parameters:
+        document: apiVersion, kind, metadata with name and namespace, and spec.
+        force: take over fields that other managers own, such as a GitOps controller.
+
+    Raises:
+        Conflict: other managers own fields; `causes` names each field and its manager.
+        ApiError: the API server refuses the spec, or the caller may not write the object.
+    """
+    query = {"fieldManager": MANAGER, **({"force": "true"} if force else {}), **({"dryRun": "All"} if dry_run else {})}
+    metadata = document["metadata"]
+    where = path(Key(KIND, metadata["namespace"], metadata["name"]))
+    return GroupObject(client.request("PATCH", where, json.dumps(document), query=query, content_type=APPLY))
+
+
+def delete(client: Client, namespace: str, name: str) -> None:
+    """Asks for the deletion; the controller takes the routes away before the object goes. A missing one is no error."""
+    client.delete(Key(KIND, namespace, name))
+
+
+def put_status(client: Client, one: Key, status: Mapping[str, Any]) -> None:
+    """Writes the status whole; a field of it that is None is taken away.
+
+    Raises:
+        ApiError: 404 where the object is gone.
+    """
+    client.request("PATCH", f"{path(one)}/status", json.dumps({"status": status}), content_type=MERGE)
+
+
+def put_finalizers(client: Client, one: GroupObject, finalizers: tuple[str, ...]) -> GroupObject:
+    """Writes the finalizers, in place of those that were read.
+
+    Raises:
+        Conflict: somebody wrote the object in between.
+    """
+    metadata = {"finalizers": list(finalizers), "resourceVersion": one.version}
+    answer = client.request("PATCH", path(one.key), json.dumps({"metadata": metadata}), content_type=MERGE)
+    return GroupObject({"kind": KIND, **answer})
+
+
+def is_served(client: Client) -> bool:
+    """Whether the cluster has the kinds of graylane: whether its CustomResourceDefinitions are installed. One call."""
+    found = client.get(f"/apis/{KINDS[KIND].api}") or {}
+    return any(one.get("kind") == KIND for one in found.get("resources") or ())
