@@ -154,7 +154,7 @@ def group(namespace: str, services: int, timeout: str) -> str:
         return {"host": f"s{number}-svc", "port": PORT, "versions": {"v1": version}, **policy}
 
     value = {
-        "apiVersion": "graylane/v1",
+        "apiVersion": "graylane.dev/v1",
         "kind": "LaneGroup",
         "metadata": {"name": "bench", "namespace": namespace},
         "spec": {

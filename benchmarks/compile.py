@@ -127,7 +127,7 @@ def helm() -> str:
 
 def write_spec(folder: Path, services: int) -> Path:
     file = folder / f"spec-{services}.yaml"
-    head = "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: big, namespace: demo}\n"
+    head = "apiVersion: graylane.dev/v1\nkind: LaneGroup\nmetadata: {name: big, namespace: demo}\n"
     body = "".join(
         f"    s{i}:\n      host: s{i}-svc\n      port: 9001\n      calls: [s{(i + 1) % services}]\n      versions:\n"
         "        prod: {labels: {env: prod}}\n        gray: {labels: {env: gray}}\n"

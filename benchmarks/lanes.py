@@ -105,7 +105,7 @@ def entries():
 
 
 def compiled(name: str, spec):
-    value = {"apiVersion": "graylane/v1", "kind": "LaneGroup", "metadata": {"name": name, "namespace": "demo"}}
+    value = {"apiVersion": "graylane.dev/v1", "kind": "LaneGroup", "metadata": {"name": name, "namespace": "demo"}}
     (group,) = groups(parse(yaml.safe_dump({**value, "spec": spec}), "benchmark"))
     return compile_group(group.spec)
 

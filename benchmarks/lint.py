@@ -92,7 +92,7 @@ def spec(
     routes = [f"        - {{path: {{prefix: /p{number}/}}, service: s0}}" for number in range(paths)]
     return "\n".join(
         [
-            "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
+            "apiVersion: graylane.dev/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
             f"  tag: {tag}",
             "  lanes:",
             *(f"    {name}: {{}}" for name in names),
@@ -112,7 +112,7 @@ def outside(services: int) -> str:
     named = (f"{{prod: {{host: {host}}}, gray: {{host: sandbox.{host}}}}}" for host in hosts)
     return "\n".join(
         [
-            "apiVersion: graylane/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
+            "apiVersion: graylane.dev/v1\nkind: LaneGroup\nmetadata: {name: bench, namespace: demo}\nspec:",
             "  lanes: {prod: {}, gray: {}}\n  services:",
             *(
                 f"    s{number}: {{host: s{number}.example.com, {own}, versions: {one}}}"

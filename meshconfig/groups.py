@@ -9,10 +9,13 @@ from meshconfig.errors import InputError, Location, nearest, shown
 from meshconfig.load import OWN, Document, FieldPath, empty, load
 from meshconfig.model import Model
 from meshconfig.spec import Envelope, LaneGroup
-from meshconfig.spec.base import validate
+from meshconfig.spec.base import API_VERSION, validate
+from meshconfig.spec.document import KEPT
 
 GROUP = "LaneGroup"
 KINDS = OWN
+# Fields whose items documents of one group may share out.
+_BY_NAME = ("lanes", "services", "consumers", "labels", "annotations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,26 @@ def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[G
         sources: the names of the files, for the error where no document is a group.
 
     Raises:
-        InputError: as for `read`; also for a document of graylane whose kind is unknown.
+        InputError: as for `read`; also for a document of graylane whose kind is unknown, and for several documents of
+            one group where one of them is of `graylane.dev/v1`.
     """
+    found = _by_group(documents, sources)
+    for parts in found:
+        _check_alone(parts)
+    return [_group(parts) for parts in found]
+
+
+def objects(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The groups among documents as values of `graylane.dev/v1`, one for each group, whatever number of documents it
+    is spread over. The order of fields is that of the documents; what a cluster has added is left out.
+
+    Raises:
+        InputError: as for `groups`, but several documents of one group are joined.
+    """
+    return [_object(_group(parts)) for parts in _by_group(documents, sources)]
+
+
+def _by_group(documents: Iterable[Document], sources: Iterable[str]) -> list[tuple[Document, ...]]:
     given = list(documents)
     found: dict[tuple[str, str], list[Document]] = {}
     for document in (one for one in given if one.own):
@@ -74,7 +95,30 @@ def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[G
             found.setdefault(_key(document), []).append(document)
     if not found:
         raise _no_group(given, sources)
-    return [_group(tuple(parts)) for parts in found.values()]
+    return [tuple(parts) for parts in found.values()]
+
+
+def _check_alone(documents: Sequence[Document]) -> None:
+    """A cluster has one object for a name, so that of several documents the last applied would be the whole group."""
+    if len(documents) == 1 or all(one.value.get("apiVersion") != API_VERSION for one in documents):
+        return
+    files = list(dict.fromkeys(one.file for one in documents))
+    first = documents[0].locate(("metadata", "name"))
+    message = f"a second document of this group, beside {first}, and a group of {API_VERSION} is one document; to join"
+    command = "graylane render --object " + " ".join(f"-f {file}" for file in files)
+    raise InputError([documents[1].problem(("metadata", "name"), f"{message} them: {command}")])
+
+
+def _object(group: Group) -> dict[str, Any]:
+    values = [one.value for one in group.documents]
+    metadata = {name: part for name, part in values[0]["metadata"].items() if name in KEPT}
+    for name in ("labels", "annotations"):
+        joined: dict[str, str] = {}
+        for document in group.documents:
+            joined = _joined(joined, document.value["metadata"].get(name, {}), document, ("metadata", name))
+        metadata |= {name: joined} if joined else {}
+    spec = _merged(group.documents)["spec"]
+    return {"apiVersion": API_VERSION, "kind": GROUP, "metadata": metadata, "spec": spec}
 
 
 def _no_group(documents: Sequence[Document], sources: Iterable[str]) -> InputError:
@@ -134,7 +178,7 @@ def _merged(documents: Sequence[Document]) -> dict[str, Any]:
 
 
 def _joined(one: Any, other: Any, document: Document, path: FieldPath) -> Any:
-    if path[-1] in ("lanes", "services", "consumers") and isinstance(one, Mapping) and isinstance(other, Mapping):
+    if path[-1] in _BY_NAME and isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in other:
             if name in one and one[name] != other[name]:
                 raise InputError([document.problem((*path, name), "another file of this group has another value")])

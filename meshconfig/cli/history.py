@@ -13,6 +13,7 @@ from meshconfig.cli.console import Table, Text
 from meshconfig.errors import InputError, nearest
 from meshconfig.printable import put, say, say_json
 from meshconfig.render import to_yaml
+from meshconfig.spec import API_VERSION
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.client import Client
@@ -83,7 +84,7 @@ def known(client: "Client", namespace: str, group: str) -> "Past":
 def _spec(past: "Past", number: int) -> str:
     for one in past.revisions:
         if one.number == number:
-            return to_yaml([json.loads(one.document)])
+            return to_yaml([{**json.loads(one.document), "apiVersion": API_VERSION}])
     if error := past.unreadable_number(number):
         raise error
     numbers = ", ".join(str(one.number) for one in past.revisions)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meshconfig import groups
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, models, note_header, stderr, stdout
+from meshconfig.cli.common import Files, models, note_header, read_documents, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.printable import put
@@ -65,6 +66,14 @@ def command(
             help="Service of the ingress gateway, the backend of --ingress.",
         ),
     ] = GATEWAY_SERVICE,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--object",
+            help="Print each group as one document of graylane.dev/v1, joined from its files, in place of Istio's "
+            "resources. Comments are lost.",
+        ),
+    ] = False,
 ) -> None:
     """Compile specs to Gateways, VirtualServices, DestinationRules and autoscalers, as YAML.
 
@@ -77,7 +86,14 @@ def command(
         graylane render -f specs/ -o k8s/mesh --sidecar
 
         graylane render -f specs/ -o k8s/mesh --sidecar --check
+
+        graylane render --object -f specs/ > graylane.yaml
     """
+    if whole:
+        _check_alone(directory, sidecar, with_ingress)
+        with batch():
+            put(to_yaml(groups.objects(read_documents(file), file)))
+        return
     if check and directory is None:
         raise InputError.at("--check", "needs -o DIR, the directory to check")
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
@@ -101,6 +117,16 @@ def command(
         _check(comparison)
     else:
         _write(comparison)
+
+
+def _check_alone(directory: Path | None, sidecar: bool, with_ingress: bool) -> None:
+    """
+    Raises:
+        InputError: an option for Istio's resources is given with --object.
+    """
+    given = {"-o": directory is not None, "--sidecar": sidecar, "--ingress": with_ingress}
+    if found := next((name for name, is_given in given.items() if is_given), None):
+        raise InputError.at("--object", f"prints the groups themselves: leave {found} away")
 
 
 def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:

@@ -113,14 +113,14 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
     Raises:
         InputError: the group in the files differs.
     """
-    from meshconfig.cluster.revision import document
+    from meshconfig.cluster.revision import digest, document
     from meshconfig.cluster.rollouts import Standing
     from meshconfig.rollout import begin, store
 
     namespace, called = group.metadata.namespace, group.metadata.name
     active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,), wrong=_unreadable)
     base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
-    if document(base) != document(group):
+    if digest(document(base)) != digest(document(group)):
         said = f"group {namespace}/{called} in the files differs from the applied one"
         hint = "run graylane apply first, or remove it from the files"
         raise InputError([one.document.problem(("spec", "group"), f"{said}: {hint}")])

@@ -4,7 +4,7 @@ Whoever may write ConfigMaps in a namespace may write a revision. So it counts o
 its ConfigMap, and whatever is wrong in it is an `UnreadableError`.
 
 Large parts (the spec, the inventory, what changed) are gzip'ed JSON in `binaryData`; `data` is readable:
-`hash` (SHA-256 of the spec's JSON), `who` (the API server's name for the user), `host` (user@machine), `process`,
+`hash` (SHA-256 of the spec's content), `who` (the API server's name for the user), `host` (user@machine), `process`,
 `started`, `ended` (RFC 3339, UTC), `action`, `outcome`, `message`, `version` (graylane's).
 """
 
@@ -50,6 +50,7 @@ _IS_NAMESPACE = re.compile(_LABEL)
 _IS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 LAST = 10**9 - 1  # the highest number
+DRIFT = "correct"  # the one default that the API server fills into a LaneGroup
 
 
 class RevisionStatus(StrEnum):
@@ -196,7 +197,18 @@ def document(spec: LaneGroup) -> bytes:
 
 
 def digest(document: bytes) -> str:
-    return hashlib.sha256(document).hexdigest()
+    """The SHA-256 of a spec's content. The version of its API, the order of its keys and what an API server fills in
+    do not count: a spec is the same in a file, in the cluster's LaneGroup and in a revision of any graylane.
+
+    Parameters:
+        document: a spec as JSON.
+    """
+    value = json.loads(document)
+    content = {"metadata": {"namespace": "default", **value["metadata"]}, "spec": value["spec"]}
+    if isinstance(value["spec"], dict) and value["spec"].get("drift") == DRIFT:
+        content["spec"] = {name: part for name, part in value["spec"].items() if name != "drift"}
+    written = json.dumps(content, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def manifest(one: Revision) -> Manifest:

@@ -22,7 +22,8 @@ from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from meshconfig.errors import WANTED, InputError, Location, Problem, dotted, nearest, shown
 
-API_VERSION = "graylane/v1"
+API_VERSION = "graylane.dev/v1"  # what graylane writes; the API group of its kinds in a cluster
+EARLIER = "graylane/v1"
 
 
 class Strict(BaseModel):
@@ -109,13 +110,6 @@ class CheckedBy:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         self.model.model_rebuild()
         return handler(self.model.__pydantic_core_schema__)
-
-
-class ObjectMeta(Strict):
-    """The name and the namespace of a document, as in Kubernetes."""
-
-    name: DnsLabel
-    namespace: DnsLabel = "default"
 
 
 M = TypeVar("M", bound=BaseModel)

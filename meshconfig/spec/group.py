@@ -12,13 +12,13 @@ from meshconfig.spec.base import (
     HeaderName,
     Items,
     Labels,
-    ObjectMeta,
     PortNumber,
     Strict,
     WorkloadName,
     said,
 )
 from meshconfig.spec.consumer import Consumer, ConsumerInGroup
+from meshconfig.spec.document import ClusterObject
 from meshconfig.spec.duration import Duration
 from meshconfig.spec.external import GATEWAY_NAME, External, OutsideHost, wrong_fields
 from meshconfig.spec.match import METHOD, SLASH, AnyPath, EntryMatch, Match, PathMatch
@@ -283,8 +283,17 @@ class Entry(Strict):
         return self
 
 
+class Limits(Strict):
+    """What a group may grow to."""
+
+    previews: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
 class GroupSpec(Strict):
-    """The spec of a group; with `trail`, responses to tagged requests name in a header the versions that answered."""
+    """The spec of a group; with `trail`, responses to tagged requests name in a header the versions that answered.
+
+    `drift`: whether the controller takes back what somebody changed in the group's resources, or only reports it.
+    """
 
     tag: Tag = Tag.model_construct()
     trail: bool = False
@@ -292,14 +301,14 @@ class GroupSpec(Strict):
     services: Annotated[dict[DnsLabel, ServiceSpec], Field(min_length=1)]
     entries: Items[Entry] = ()
     consumers: dict[DnsLabel, Consumer] = {}
+    drift: Literal["correct", "report"] = "correct"
+    limits: Limits = Limits.model_construct()
 
 
-class Envelope(Strict):
+class Envelope(ClusterObject):
     """The fields that every document of a group has, where a group is spread over several documents."""
 
-    api_version: Literal["graylane/v1"]
     kind: Literal["LaneGroup"]
-    metadata: ObjectMeta
 
 
 class LaneGroup(Envelope):

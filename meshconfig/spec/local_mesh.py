@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from meshconfig.spec.base import DnsLabel, ObjectMeta, PortNumber, Strict, said
+from meshconfig.spec.base import DnsLabel, PortNumber, Strict, said
+from meshconfig.spec.document import Named
 from meshconfig.spec.match import SLASH
 
 
@@ -75,10 +76,8 @@ class LocalMeshSpec(Strict):
     example_path: Annotated[str, StringConstraints(pattern=SLASH)] = "/"
 
 
-class LocalMesh(Strict):
+class LocalMesh(Named):
     """How one group runs on this machine; `metadata` names the LaneGroup that it belongs to."""
 
-    api_version: Literal["graylane/v1"]
     kind: Literal["LocalMesh"]
-    metadata: ObjectMeta
     spec: LocalMeshSpec

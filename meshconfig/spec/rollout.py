@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from meshconfig.errors import nearest
-from meshconfig.spec.base import DnsLabel, Items, ObjectMeta, Strict, WorkloadName, said
+from meshconfig.spec.base import DnsLabel, Items, Strict, WorkloadName, said
+from meshconfig.spec.document import ClusterObject
 from meshconfig.spec.duration import Duration, DurationOrZero
 from meshconfig.spec.group import EntryHost
 
@@ -218,10 +219,8 @@ def _measuring(steps: Sequence[RolloutStep]) -> int | None:
     return next((number for number, step in enumerate(steps) if step.analysis or step.auto), None)
 
 
-class Rollout(Strict):
+class Rollout(ClusterObject):
     """Moves services of a group from one version to another. All of them move together, or none does."""
 
-    api_version: Literal["graylane/v1"]
     kind: Literal["Rollout"]
-    metadata: ObjectMeta
     spec: RolloutSpec

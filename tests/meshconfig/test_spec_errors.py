@@ -108,7 +108,11 @@ def test_a_split_with_another_mistake_has_that_mistake_alone(split: str, said: s
         ),
         ("kind: LaneGroup", "kind:", "2: kind: this field is required: LaneGroup or LocalMesh or Rollout"),
         ("kind: LaneGroup", "kind: LaneGruop", "2: kind: unknown kind LaneGruop; did you mean LaneGroup?"),
-        ("apiVersion: graylane/v1", "apiVersion: v2", "1: apiVersion: takes 'graylane/v1', not 'v2'"),
+        (
+            "apiVersion: graylane/v1",
+            "apiVersion: v2",
+            "1: apiVersion: takes 'graylane.dev/v1' or 'graylane/v1', not 'v2'",
+        ),
         ("      host: cat-svc\n", "", "10: spec.services.cat.host: this field is required"),
         ("host: mouse-svc", "host: cat-svc", "17: spec.services.mouse.host: service cat has this host already"),
         ("[cat.example.com]", "[]", "19: spec.entries[0].hosts: "),
@@ -294,7 +298,11 @@ def test_a_field_of_the_second_file_is_told_there(tmp_path):
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
-        ("graylane/v1", "graylane/v2", "b.yaml:1: apiVersion: takes 'graylane/v1', not 'graylane/v2'"),
+        (
+            "graylane/v1",
+            "graylane/v2",
+            "b.yaml:1: apiVersion: takes 'graylane.dev/v1' or 'graylane/v1', not 'graylane/v2'",
+        ),
         ("namespace: demo", "namespace: demo, nmae: x", "b.yaml:3: metadata.nmae: unknown field; did you mean name?"),
         ("spec:", "more: 1\nspec:", "b.yaml:4: more: unknown field"),
     ],

@@ -204,6 +204,7 @@ def specs(draw: st.DrawFn, *, namespace: str = "demo", baggage: bool = True) -> 
         "spec": {
             "tag": {"header": "env", "default": "prod", "baggage": baggage and draw(st.booleans())},
             "trail": draw(st.booleans()),
+            **draw(st.sampled_from(({}, {}, {"drift": "report"}, {"limits": {"previews": 3}}))),
             "lanes": draw(lane_specs(lanes, found)),
             "services": found,
             "entries": [draw(entries(host, lanes, names)) for host in hosts],
