@@ -34,6 +34,7 @@ COMMANDS = {
     "version": "version:app",
     "lane": "lane:app",
     "rollout": "rollout:app",
+    "controller": "controller:command",
     "local": "local:app",
 }
 # The options `--LANE VERSION` are named after the lanes in the spec, so Typer cannot know them.

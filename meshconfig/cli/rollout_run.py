@@ -1,44 +1,13 @@
 """`graylane rollout run`: carries out rollouts, in a terminal or as a Pod."""
 
-import os
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
-from types import FrameType
-from typing import Annotated
+from contextlib import nullcontext
 
 import typer
 
 from meshconfig.bounded import share_one_heap
 from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Namespace, Timeout, Wait, connect
 from meshconfig.cli.common import check_seconds, needs
-from meshconfig.printable import escape_line, put
-
-Metrics = Annotated[
-    int | None,
-    typer.Option(
-        "--metrics",
-        metavar="PORT",
-        min=1,
-        max=65535,
-        help="Port on which to serve /metrics and /healthz.",
-        show_default=False,
-    ),
-]
-
-AllowHost = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-host",
-        metavar="HOST",
-        help="Host of Prometheus or webhooks that is not public: HOST, HOST:PORT, an address or a network. Repeatable. "
-        "Default: public https hosts alone.",
-        show_default=False,
-    ),
-]
+from meshconfig.cli.service import AllowHost, MetricsPort, stopped, tell
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     namespace: Namespace = "default",
-    metrics: Metrics = None,
+    metrics: MetricsPort = None,
     timeout: Timeout = 300.0,
     drain: Drain = 5.0,
     wait: Wait = 10.0,
@@ -81,41 +50,7 @@ def run(
         from meshconfig.rollout.runner.metrics import serve
     allowed = frozenset(allow_namespace or ())
     settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait, allowed=allowed, hosts=hosts)
-    runner = Runner(client, namespace, settings, tell=_tell)
+    runner = Runner(client, namespace, settings, tell=tell)
     pages = nullcontext() if metrics is None else serve(metrics, runner.metrics)
     with stopped() as stop, pages:
         runner.run(stop)
-
-
-@contextmanager
-def stopped() -> Iterator[threading.Event]:
-    """An event that the first SIGTERM or Ctrl-C sets. The second one ends the process as usual."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        restore()
-        # Not through sys.stderr: the signal may interrupt a write to it, and its buffer is not reentrant.
-        os.write(2, _line("stops what it is at, and ends; another Ctrl-C ends it at once").encode())
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        restore()
-
-
-def _tell(text: str) -> None:
-    """Print a line with one write, because several threads print at the same time."""
-    put(_line(text), error=True)
-    sys.stderr.flush()
-
-
-def _line(text: str) -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {escape_line(text)}\n"

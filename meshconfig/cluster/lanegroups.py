@@ -12,7 +12,7 @@ from meshconfig.backend.kinds import GRAYLANE, KINDS
 from meshconfig.cluster.client import APPLY, Client
 from meshconfig.cluster.objects import MANAGER, Key, Manifest
 from meshconfig.cluster.paths import path
-from meshconfig.errors import Location
+from meshconfig.errors import ClusterError, Location
 from meshconfig.spec import LaneGroup
 from meshconfig.spec.base import validate
 
@@ -150,7 +150,13 @@ def put_finalizers(client: Client, one: GroupObject, finalizers: tuple[str, ...]
     return GroupObject({"kind": KIND, **answer})
 
 
-def is_served(client: Client) -> bool:
-    """Whether the cluster has the kinds of graylane: whether its CustomResourceDefinitions are installed. One call."""
+def check_served(client: Client) -> None:
+    """
+    Raises:
+        ClusterError: the cluster does not have graylane's kinds. One call.
+    """
     found = client.get(f"/apis/{KINDS[KIND].api}") or {}
-    return any(one.get("kind") == KIND for one in found.get("resources") or ())
+    if not any(one.get("kind") == KIND for one in found.get("resources") or ()):
+        raise ClusterError(
+            "this cluster has no kind LaneGroup; to install it: graylane crds | kubectl apply --server-side -f -"
+        )

@@ -1,4 +1,4 @@
-"""A queue of names: each is in it once, and one worker at a time has it. What changes meanwhile is looked at afterwards.
+"""A queue of names: each is in it once, and one worker at a time has it. What changes meanwhile comes afterwards.
 
 So a group whose spec changed five times during one plan is looked at once more, and not five times.
 The idea is that of client-go's workqueue: https://pkg.go.dev/k8s.io/client-go/util/workqueue

@@ -1,7 +1,8 @@
 """One look at a group: what its object says becomes true by a plan of `graylane apply`, or its status says why not."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from meshconfig.cluster import lanegroups
@@ -115,7 +116,9 @@ class Reconciler:
             result = carry_out(self.client, wanted, change.choices, change.watcher)
         except DriftReported as error:
             reporter.event("Warning", "Drift", str(error))
-            reporter.settled((*ready("Applied", "the spec was applied"), Condition("Drifted", True, "Drift", str(error))))
+            reporter.settled(
+                (*ready("Applied", "the spec was applied"), Condition("Drifted", True, "Drift", str(error)))
+            )
             return Look()
         revision = result.revision or (result.prepared.past.last.number if result.prepared.past.last else None)
         if result.revision is not None:
@@ -170,7 +173,8 @@ class _Change:
     one: GroupObject
     spec: LaneGroup | None
     reporter: Reporter
-    _shown: dict[str, object] | None = None
+    _shown: dict[str, object] = field(default_factory=dict)
+    _waiting: float | None = None  # since when a barrier waits, by a clock that only rises
 
     @property
     def choices(self) -> Choices:
@@ -188,7 +192,7 @@ class _Change:
 
     @property
     def watcher(self) -> Watcher:
-        events = Events(step=self._step, wrote=self._check, barrier=self._barrier, drain=self._check, ended=self._ended)
+        events = Events(step=self._step, wrote=self._check, barrier=self._barrier, drain=self._drain, ended=self._ended)
         return Watcher(planned=self._planned, events=events, noted=lambda note: self.of.tell(f"{self.one.key}: {note}"))
 
     def _planned(self, prepared: Prepared) -> None:
@@ -204,16 +208,27 @@ class _Change:
 
     def _step(self, number: int, step: Step) -> None:
         self._check()
-        self._shown = {**(self._shown or {}), "step": number + 1, "title": step.title, "waitingFor": []}
+        self._shown = {**self._shown, "step": number + 1, "title": step.title, "waitingFor": []}
         self.reporter.working(self._shown, now=True)
 
     def _barrier(self, progress: Progress) -> None:
         self._check()
-        self._shown = {**(self._shown or {}), "waitingFor": list(progress.waiting_for[:WAITING])}
+        self._waiting = self._waiting or time.monotonic()
+        self._shown = {**self._shown, "waitingFor": list(progress.waiting_for[:WAITING])}
         self.reporter.working(self._shown)
 
+    def _drain(self, seconds: float) -> None:
+        self._waited()
+        self._check()
+
     def _ended(self, number: int, verdict: object, seconds: float) -> None:
+        self._waited()
         self.of.metrics.step(seconds)
+
+    def _waited(self) -> None:
+        if self._waiting is not None:
+            self.of.metrics.barrier(time.monotonic() - self._waiting)
+            self._waiting = None
 
     def _check(self, *ignored: object) -> None:
         """At each moment at which a plan may be left: the newest spec wins, and no stale one is carried out first.

@@ -103,9 +103,7 @@ class Reporter:
         self._status = {name: value for name, value in new.items() if value is not None}
 
 
-def event(
-    one: GroupObject, kind: EventType, reason: str, message: str, about: str, now: datetime
-) -> dict[str, Any]:
+def event(one: GroupObject, kind: EventType, reason: str, message: str, about: str, now: datetime) -> dict[str, Any]:
     """An Event (core/v1) of a group. The same one has the same name, so that a restart does not double it.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/

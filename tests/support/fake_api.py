@@ -51,6 +51,7 @@ class FakeApi:
             maxlen=1
         )  # `objects` as they were before the last few writes; `in_the_past` needs a longer one
         self.expired = 0  # so many times, the rest of a list has expired when it is asked for
+        self.ending = set()  # namespaces that are being deleted: nothing new is made there
         self.too_old = 0  # so many watches are told that their version is too old
         self.url = ""
 
@@ -87,7 +88,7 @@ class FakeApi:
             self.seen.append((method, url))
             parts = urlsplit(url)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            if fixed := _fixed(method, parts.path, body):
+            if fixed := _fixed(method, parts.path, body, self.ending):
                 return fixed
             if method == "GET" and (found := EVERYWHERE.fullmatch(parts.path)):
                 return self._list((found["plural"], None), query, found["api"])
@@ -101,6 +102,8 @@ class FakeApi:
         match method, bool(place["name"]), place["sub"]:
             case "GET", False, _:
                 return self._list(key, query, place["api"])
+            case "POST", False, _ if place["space"] in self.ending:
+                raise RefusedError(403, "Forbidden", f"namespace {place['space']} is being terminated")
             case "POST", False, _:
                 key = (*key[:2], body["metadata"]["name"])
                 if key in self.objects:
@@ -284,7 +287,8 @@ def _merged(live, patch):
         if value is None:
             merged.pop(name, None)
         elif name == "metadata" or (name == "status" and isinstance(value, dict)):
-            merged[name] = {**(live.get(name) or {}), **value}
+            both = {**(live.get(name) or {}), **value}
+            merged[name] = {field: part for field, part in both.items() if part is not None}
         else:
             merged[name] = value
     return merged
@@ -296,7 +300,7 @@ def _size(config_map):
     return sum(map(len, (*texts, *packed)))
 
 
-def _fixed(method, path, body):
+def _fixed(method, path, body, ending):
     """What there is besides objects: who asks, what they may, and which kinds there are."""
     if path.endswith("/selfsubjectreviews"):
         return {"status": {"userInfo": {"username": "tester"}}}
@@ -308,6 +312,7 @@ def _fixed(method, path, body):
         return {"resources": [{"kind": kind} for kind in ISTIO_KINDS]}
     if method == "GET" and (found := re.fullmatch("/api/v1/namespaces/([^/]+)", path)):
         metadata = {"name": found[1], "labels": {"istio-injection": "enabled"}}
+        metadata |= {"deletionTimestamp": "2026-01-01T00:00:00Z"} if found[1] in ending else {}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return None
 

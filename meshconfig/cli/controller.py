@@ -1,0 +1,97 @@
+"""`graylane controller`: makes what LaneGroup objects say true in the mesh."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshconfig.bounded import share_one_heap
+from meshconfig.cli import completion
+from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Timeout, Wait, connect
+from meshconfig.cli.common import check_seconds, needs
+from meshconfig.cli.service import AllowHost, MetricsPort, stopped, tell
+from meshconfig.errors import InputError
+
+HOME = "graylane-system"  # where k8s/controller runs it
+IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def command(
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            "--namespace",
+            help="Namespace of the LaneGroups. Default: default.",
+            show_default=False,
+            autocompletion=completion.namespaces,
+        ),
+    ] = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="Work for the LaneGroups of every namespace.")
+    ] = False,
+    lease_namespace: Annotated[
+        str | None,
+        typer.Option(
+            "--lease-namespace",
+            metavar="NAME",
+            help="Namespace of the controller's Lease. Default: that of its Pod, else that of the LaneGroups, else "
+            f"{HOME}.",
+            show_default=False,
+        ),
+    ] = None,
+    metrics: MetricsPort = None,
+    timeout: Timeout = 300.0,
+    drain: Drain = 5.0,
+    wait: Wait = 10.0,
+    istiod: Istiod = None,
+    allow_namespace: AllowNamespace = None,
+    allow_host: AllowHost = None,
+    context: Context = None,
+) -> None:
+    """Make LaneGroup objects true in the mesh, until Ctrl-C or SIGTERM: plan, change, wait for proxies, correct drift.
+
+    `kubectl apply -f graylane.yaml` is then enough. The kinds have to be there: graylane crds. Several processes may
+    run at once, as in `k8s/controller`. One of them works; if it stops, another one continues. Ctrl-C leaves the
+    current plan at the next safe step; a second Ctrl-C ends the process at once.
+
+    Examples:
+
+        graylane controller -n demo
+
+        graylane controller --all-namespaces --lease-namespace graylane-system --metrics 9464
+
+        graylane controller -n demo --allow-host prometheus.monitoring:9090 --drain 30
+    """
+    if namespace and all_namespaces:
+        raise InputError.at("controller", "takes --namespace or --all-namespaces, not both")
+    check_seconds(timeout=timeout, drain=drain, wait=wait)
+    with needs("mesh"):
+        from meshconfig.exchange.allowed import Allowed
+    hosts = Allowed.of(allow_host or ())
+    share_one_heap()
+    client = connect(context)
+    with needs("mesh"):
+        from meshconfig.cluster.lanegroups import check_served
+        from meshconfig.controller import Controller, Scope
+        from meshconfig.rollout.runner import Settings
+        from meshconfig.rollout.runner.metrics import Metrics, serve
+    check_served(client)
+    where = "" if all_namespaces else namespace or "default"
+    allowed = frozenset(allow_namespace or ())
+    settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait, allowed=allowed, hosts=hosts)
+    shown = Metrics()
+    scope = Scope(where, lease_namespace or _home(where))
+    controller = Controller(client, scope, settings, tell=tell, metrics=shown)
+    pages = nullcontext() if metrics is None else serve(metrics, shown)
+    with stopped() as stop, pages:
+        controller.run(stop)
+
+
+def _home(namespace: str) -> str:
+    """The namespace of the Lease where none is named."""
+    try:
+        return IN_A_POD.read_text("utf-8").strip() or namespace or HOME
+    except OSError:
+        return namespace or HOME
