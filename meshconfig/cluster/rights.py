@@ -1,6 +1,6 @@
 """What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
 
-`graylane` is the account of a person or a CI job, `graylane-rollouts` that of the rollouts' controller, and
+`graylane` is the account of a person or a CI job, `graylane-controller` that of the controller, and
 `graylane-explain` that of `explain --live`, which reads and changes nothing.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
 
-Account = Literal["graylane", "graylane-rollouts", "graylane-explain"]
+Account = Literal["graylane", "graylane-controller", "graylane-explain"]
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
 OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
@@ -95,15 +95,25 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "is the Deployment of each version there.",
         ),
     ),
-    "graylane-rollouts": (
+    "graylane-controller": (
+        Right(
+            ("LaneGroup",),
+            ("get", "list", "watch", "patch"),
+            "What should be true. patch: the finalizer, by which routes go before the object does; never `spec`.",
+        ),
+        Right(("LaneGroup",), ("patch",), "What is true, and how far a plan is.", "status"),
         Right(
             NAMES,
-            ("list", *WRITE),
-            "Each step of a rollout is an apply, with the rights that one takes (k8s/rbac/graylane.yaml). No step "
-            "deletes one of these.",
+            ("list", "watch", *WRITE, "delete"),
+            "Each plan is an apply, with the rights that one takes (k8s/rbac/graylane.yaml). watch: what others change "
+            "goes back to what the group says.",
         ),
-        Right(OUTSIDE, ("list", *WRITE), "Hosts outside the mesh, for a group whose services have `external`."),
-        Right(SCALING, ("list", *WRITE, "delete"), "delete: the old version's, once it is retired."),
+        Right(
+            OUTSIDE,
+            ("list", "watch", *WRITE, "delete"),
+            "Hosts outside the mesh, for a group whose services have `external`.",
+        ),
+        Right(SCALING, ("list", "watch", *WRITE, "delete"), "delete: also the old version's, once it is retired."),
         Right(
             ("ConfigMap",),
             ("get", *HISTORY, "patch"),
@@ -118,7 +128,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "How many Pods there are and how many are ready; delete: the old version, once it is retired.",
         ),
         Right(("Deployment",), ("patch",), "Of a Deployment only its number of Pods: no image, no command.", "scale"),
-        Right(("Event",), ("create",), "Each transition, as an Event of the new version's Deployment."),
+        Right(("Event",), ("create",), "What happened to a group; each transition of a rollout."),
         Right(
             ("Secret",),
             ("get",),
@@ -158,15 +168,15 @@ ISTIOD = (
 )
 # The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
 # injected it cannot be enforced: Istio's init container needs more.
-HOMES: dict[Account, str] = {"graylane-rollouts": "graylane-system"}
+HOMES: dict[Account, str] = {"graylane-controller": "graylane-system"}
 HEADS: dict[str, str] = {
     "graylane": (
         "Who runs graylane in one namespace, and the least that it takes. For another namespace, change "
         "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: "
         "docs/rbac.md."
     ),
-    "graylane-rollouts": (
-        "What the rollouts' controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
+    "graylane-controller": (
+        "What the controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
         "right is for what: docs/rbac.md."
     ),
     "graylane-explain": (

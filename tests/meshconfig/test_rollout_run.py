@@ -79,10 +79,10 @@ def test_killed_it_has_lost_nothing_and_the_next_one_takes_over_at_once(mesh, ru
 
 def test_ctrl_c_ends_it_well_and_a_second_one_at_once(mesh, runner):
     process = runner()
-    until(lambda: mesh.api.get("leases", "graylane-rollouts.runner"))
+    until(lambda: mesh.api.get("leases", "graylane-controller.leader"))
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
-    assert not mesh.api.get("leases", "graylane-rollouts.runner")["spec"]["holderIdentity"]
+    assert not mesh.api.get("leases", "graylane-controller.leader")["spec"]["holderIdentity"]
 
     asked, answer = threading.Event(), threading.Event()
 

@@ -25,7 +25,7 @@ class Account:
 
 
 OPERATOR = Account("rbac", "graylane")
-CONTROLLER = Account("controller", "graylane-rollouts")
+CONTROLLER = Account("controller", "graylane-controller")
 
 
 def everything(resource: str, verb: str) -> bool:

@@ -11,7 +11,7 @@ from load import Chain
 from load_judge import Allowed
 from mesh_cluster import Manifest
 
-NAMESPACE, GROUP, HOST = "graylane-rollouts", "pets", "rollouts.example.com"
+NAMESPACE, GROUP, HOST = "graylane-controller", "pets", "rollouts.example.com"
 CHAIN = ("cat", "mouse", "dog")
 MOVED = ("cat", "mouse")
 OLD = "v1"

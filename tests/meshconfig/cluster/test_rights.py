@@ -14,8 +14,8 @@ K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
-    "controller/account.yaml": lambda: account("graylane-rollouts"),
-    "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
+    "controller/account.yaml": lambda: account("graylane-controller"),
+    "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),
     "explain/account.yaml": lambda: account("graylane-explain"),
     "explain/root.yaml": lambda: for_root("graylane-explain"),
     "explain/everywhere/cluster.yaml": lambda: for_cluster("graylane-explain"),
@@ -43,9 +43,9 @@ def test_a_manifest_grants_what_the_table_says(name):
     assert all(rule["verbs"] and rule["resources"] and "*" not in rule["verbs"] for rule in role["rules"])
 
 
-def test_whoever_drives_rollouts_may_delete_no_route():
-    deleting = {kind for right in RIGHTS["graylane-rollouts"] if "delete" in right.verbs for kind in right.kinds}
-    assert deleting == {"HorizontalPodAutoscaler", "ConfigMap", "Deployment"}
+def test_the_controller_may_create_and_delete_no_group():
+    verbs = {verb for right in RIGHTS["graylane-controller"] if "LaneGroup" in right.kinds for verb in right.verbs}
+    assert verbs == {"get", "list", "watch", "patch"}
 
 
 def test_whoever_explains_only_lists():

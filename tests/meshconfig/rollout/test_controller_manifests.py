@@ -22,7 +22,7 @@ HERE = ROOT / "k8s" / "controller"
 KUSTOMIZATION = yaml.safe_load((HERE / "kustomization.yaml").read_text())
 FILES = [HERE / name for name in [*KUSTOMIZATION["resources"], "barrier/istiod.yaml"]]
 OBJECTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text())]
-NAME, NAMESPACE, HOME = "graylane-rollouts", "demo", "graylane-system"
+NAME, NAMESPACE, HOME = "graylane-controller", "demo", "graylane-system"
 
 
 def of_kind(kind):

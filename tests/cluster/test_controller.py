@@ -1,0 +1,145 @@
+"""Under load, a mesh is changed by `kubectl apply` of one LaneGroup alone, with a controller that has no more rights
+than k8s/controller gives: the life of a version, drift by hand, kills, two controllers, changes faster than a plan can
+follow, and a deletion in the middle. No request fails, and none is answered half by the old and half by the new.
+"""
+
+import random
+import time
+from contextlib import contextmanager
+
+import load
+import pytest
+from load_hops import reported, reporting
+from load_judge import total, wrong
+from load_mesh import apply, available, scale
+from load_objects import ControllerProcess, Objects, install_kinds
+from load_story import CHANGES, SHORT, START, TAKEN, TURNED, Story
+from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
+from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from soak import SOAK
+
+pytestmark = pytest.mark.cluster
+LONGEST = 1800.0  # seconds of load, at most
+KILLS, LATEST = 20 if SOAK else 3, 6.0  # and at most how many seconds after a change a kill comes
+SEED = 18
+ENDED = "lanegroups.graylane.dev,rollouts.graylane.dev"
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    """The namespace, with v1 and v2 running; the gateway's address."""
+    install_kinds()
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    apply([*surroundings(), reporting()])
+    for version in START.versions:
+        apply(deployments(version))
+    available()
+    yield gateway_address()
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture
+def story(mesh, tmp_path):
+    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
+    return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
+
+
+@contextmanager
+def traffic(story, title):
+    story.ready()
+    try:
+        with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
+            yield
+    finally:
+        print(story.tell(title))
+    whole = total(story.rows())
+    assert (whole.failed, whole.mixed) == (0, 0), f"\n{wrong(story.rows())}\n{reported()}"
+    assert all(row.sent for row in story.rows()), "a step without requests shows nothing"
+
+
+def test_what_is_applied_becomes_true_without_a_lost_request(story, tmp_path):
+    mesh = Objects()
+    with ControllerProcess(tmp_path).running() as controller:
+        mesh.apply(START)
+        with traffic(story, "kubectl apply of a LaneGroup"):
+            with story.change("v3 starts", story.world):
+                apply(deployments("v3"))
+                available()
+            for name, world in CHANGES if SOAK else SHORT:
+                with story.change(name, world):
+                    mesh.apply(world)
+            with story.change("v1 starts again", story.world):
+                scale("v1", 1)
+            drifts(story)
+            killed(story, mesh, controller)
+            fast(story, mesh)
+            two(story, mesh, tmp_path)
+        gone(mesh)
+
+
+def drifts(story):
+    """Somebody edits the mesh by hand: what may be wrong for a moment is what the editor broke, so it breaks nothing."""
+    name = "virtualservices.networking.istio.io/mouse-svc"
+    before = kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout
+    with story.change("somebody edits a timeout", story.world):
+        patch = '[{"op": "add", "path": "/spec/http/0/timeout", "value": "55s"}]'
+        kubectl("patch", name, "-n", NAMESPACE, "--type=json", "-p", patch, "--field-manager=kubectl-edit")
+        until(lambda: kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout == before, "the spec's")
+    until(lambda: "kubectl-edit" in events("Drift"), "the Event that names the manager")
+
+
+def events(reason):
+    query = ("get", "events", "-n", NAMESPACE, f"--field-selector=reason={reason}", "-o", "yaml")
+    return kubectl(*query).stdout
+
+
+def killed(story, mesh, controller):
+    chance = random.Random(SEED)
+    for number in range(KILLS):
+        world, seconds = (TAKEN, TURNED)[number % 2], chance.uniform(0, LATEST)
+        with story.change(f"kill -9 {seconds:.1f} s after a change", world):
+            mesh.write(world)
+            time.sleep(seconds)
+            controller.kill()
+            controller.start()
+            mesh.settled()
+
+
+def fast(story, mesh):
+    """Five specs during one plan: each is whole, and the last one wins."""
+    states = [TURNED, TAKEN, TURNED, TAKEN, TURNED]
+    allowed = _any([story.world, *states])
+    with story.change("five specs in three seconds", allowed):
+        for world in states:
+            mesh.write(world)
+            time.sleep(0.6)
+        mesh.settled()
+    with story.change("and the last of them holds", states[-1]):
+        mesh.settled()
+
+
+class _any:
+    """Whichever of several states: requests during a change of changes may meet each of them, whole."""
+
+    def __init__(self, worlds):
+        self.worlds = worlds
+
+    def allowed(self):
+        tags = self.worlds[0].allowed()
+        return {tag: frozenset().union(*(world.allowed()[tag] for world in self.worlds)) for tag in tags}
+
+
+def two(story, mesh, folder):
+    """Two controllers: one works, and the other takes over when it is gone."""
+    with ControllerProcess(folder, name="second").running() as second:
+        until(lambda: "stands by" in second.said(), "the second one stands by")
+        with story.change("a change with two controllers", TAKEN):
+            mesh.apply(TAKEN)
+
+
+def gone(mesh):
+    """The object is deleted: its routes go, and then the object."""
+    kubectl("delete", ENDED.split(",")[0], GROUP, "-n", NAMESPACE, "--timeout=120s")
+    assert mesh.read() == {}
+    left = kubectl("get", "virtualservices.networking.istio.io,destinationrules.networking.istio.io", "-n", NAMESPACE)
+    assert "No resources found" in left.stderr
