@@ -78,7 +78,7 @@ def test_what_is_applied_becomes_true_without_a_lost_request(story, tmp_path):
 
 
 def drifts(story):
-    """Somebody edits the mesh by hand: what may be wrong for a moment is what the editor broke, so it breaks nothing."""
+    """Somebody edits the mesh by hand, in a way that changes no answer, and the controller goes back."""
     name = "virtualservices.networking.istio.io/mouse-svc"
     before = kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout
     with story.change("somebody edits a timeout", story.world):
@@ -108,7 +108,7 @@ def killed(story, mesh, controller):
 def fast(story, mesh):
     """Five specs during one plan: each is whole, and the last one wins."""
     states = [TURNED, TAKEN, TURNED, TAKEN, TURNED]
-    allowed = _any([story.world, *states])
+    allowed = AnyOf([story.world, *states])
     with story.change("five specs in three seconds", allowed):
         for world in states:
             mesh.write(world)
@@ -118,7 +118,7 @@ def fast(story, mesh):
         mesh.settled()
 
 
-class _any:
+class AnyOf:
     """Whichever of several states: requests during a change of changes may meet each of them, whole."""
 
     def __init__(self, worlds):

@@ -15,7 +15,7 @@ from meshconfig.cluster import lock
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.urls import parse_url
 from meshconfig.rollout.runner.metrics import SILENCE
-from meshconfig.rollout.runner.runner import GOODBYE
+from meshconfig.controller.controller import GOODBYE
 
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "k8s" / "controller"
@@ -64,7 +64,7 @@ def test_the_deployment_selects_its_pods_and_they_are_the_accounts():
 
 def test_it_runs_a_command_that_there_is_for_the_namespace_of_the_groups():
     name, given = command()
-    assert (name, given["namespace"]) == ("run", NAMESPACE)
+    assert (name, given["namespace"], given["lease_namespace"]) == ("controller", NAMESPACE, NAMESPACE)
     assert CONTAINER["env"][0] == {"name": "NAMESPACE", "value": NAMESPACE}
 
 
@@ -124,9 +124,8 @@ def test_rights_are_named_one_by_one():
 
 
 def test_it_may_all_that_an_apply_takes():
-    """What k8s/rbac grants holds here too; but for what only people do: `status`, and specs that lose a service."""
-    istio = ("destinationrules", "virtualservices", "gateways", "serviceentries")
-    people = {("deployments", "list"), *((kind, "delete") for kind in istio)}
+    """What k8s/rbac grants holds here too; but for what only people do: `status`."""
+    people = {("deployments", "list")}
     granted = {(what, verb) for where, what, verb in rights(NAMESPACE, CONTROLLER) if where == NAMESPACE}
     needed = {(what, verb) for where, what, verb in rights(NAMESPACE, OPERATOR) if where == NAMESPACE}
     assert people.isdisjoint(granted)
