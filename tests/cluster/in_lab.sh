@@ -6,7 +6,7 @@ set -euo pipefail
 lab=$1 bin=$2
 shift 2
 under_load=()
-for name in adopt external_hosts no_request_lost rollouts sticky_users versions; do
+for name in adopt controller external_hosts gitops no_request_lost rollouts sticky_users versions; do
   under_load+=("tests/cluster/test_$name.py")
 done
 
@@ -17,7 +17,9 @@ in_a_lab() {
   tests=
   trap 'kill $tests 2>/dev/null || true; python3 "$lab" down' EXIT
   trap 'exit 143' INT TERM
-  python3 "$lab" up \
+  # What a test has in place of `git push`: test_gitops.py.
+  export GRAYLANE_PUSH="python3 $lab push"
+  python3 "$lab" up --peer flux \
     --image "graylane-test-backend=$bin/python $(pwd)/tests/cluster/backend.py" \
     --image "graylane-demo=$bin/python -m demo_services"
   # A shell has its background jobs ignore Ctrl-C, and so would the commands that the tests interrupt.

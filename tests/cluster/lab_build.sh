@@ -14,7 +14,7 @@ build_as_pinned() (
       "k8s.io/kubernetes/cmd/$name"
   done
 )
-python3 "$lab" build || {
+python3 "$lab" build --peer flux || {
   CGO_ENABLED=0 GOFLAGS='-buildvcs=false -mod=mod' build_as_pinned
-  python3 "$lab" build
+  python3 "$lab" build --peer flux
 }

@@ -12,10 +12,10 @@ from account import CONTROLLER, OPERATOR, rights
 from meshconfig.cli.commands import app
 from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
+from meshconfig.controller.controller import GOODBYE
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.urls import parse_url
 from meshconfig.rollout.runner.metrics import SILENCE
-from meshconfig.controller.controller import GOODBYE
 
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "k8s" / "controller"
