@@ -61,7 +61,7 @@ class Controller:
     ) -> None:
         self._client, self._scope, self._settings = client, scope, settings
         self._tell, self._metrics = tell, metrics
-        self._groups = GroupMetrics(metrics.registry)
+        self._groups = GroupMetrics(metrics.registry, lambda: client.calls)
         self._log = DedupLog(tell)
 
     def run(self, stop: threading.Event) -> None:

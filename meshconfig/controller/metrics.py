@@ -3,9 +3,11 @@
 Source: https://prometheus.io/docs/practices/naming/
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from meshconfig.controller.owned import GroupKey
 from meshconfig.printable import escape_line
@@ -19,9 +21,11 @@ class GroupMetrics:
 
     Parameters:
         registry: that of the rollouts' metrics, which the same page shows.
+        calls: gives the requests that were sent to the API server so far.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, calls: Callable[[], int]) -> None:
+        registry.register(_ApiRequests(calls))
         self._ready = Gauge(
             "graylane_group_ready", "1 for a group whose spec is at every proxy, 0 otherwise.", GROUP, registry=registry
         )
@@ -78,6 +82,17 @@ class GroupMetrics:
         labels = dict(zip(GROUP, _labels(group), strict=True))
         for each in (self._ready, self._plans, self._drift, self._failures):
             each.remove_by_labels(labels)
+
+
+class _ApiRequests(Collector):
+    """Counts what a client counts itself, retries left out: a watch is one request for as long as it lasts."""
+
+    def __init__(self, calls: Callable[[], int]) -> None:
+        self._calls = calls
+
+    def collect(self) -> Iterator[Metric]:
+        text = "Requests to the API server, watches and renewals of Leases included."
+        yield CounterMetricFamily("graylane_api_requests", text, value=self._calls())
 
 
 def _labels(group: GroupKey) -> Iterator[str]:
