@@ -105,7 +105,7 @@ COMMANDS = [
     *("lane", "lane add", "lane remove"),
     *("rollout", "rollout start", "rollout status", "rollout list"),
     *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),
-    *("controller", "schema", "demo", "local", "local up"),
+    *("crds", "controller", "schema", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"
 
