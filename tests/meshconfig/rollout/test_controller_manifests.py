@@ -15,7 +15,7 @@ from meshconfig.cluster import lock
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.urls import parse_url
 from meshconfig.rollout.runner.metrics import SILENCE
-from meshconfig.rollout.runner.runner import GOODBYE
+from meshconfig.rollout.runner.driver import GOODBYE
 
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "k8s" / "controller"
