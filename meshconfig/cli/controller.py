@@ -8,13 +8,35 @@ import typer
 
 from meshconfig.bounded import share_one_heap
 from meshconfig.cli import completion
+from meshconfig.cli.background import stopped, tell
 from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Timeout, Wait, connect
 from meshconfig.cli.common import check_seconds, needs
-from meshconfig.cli.service import AllowHost, MetricsPort, stopped, tell
 from meshconfig.errors import InputError
 
 HOME = "graylane-system"  # where k8s/controller runs it
 IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics",
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="Port on which to serve /metrics and /healthz.",
+        show_default=False,
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        metavar="HOST",
+        help="Host of Prometheus or webhooks that is not public: HOST, HOST:PORT, an address or a network. Repeatable. "
+        "Default: public https hosts alone.",
+        show_default=False,
+    ),
+]
 
 
 def command(

@@ -1,4 +1,4 @@
-"""`graylane rollout`: start, watch, decide on and run rollouts, which replace a version step by step."""
+"""`graylane rollout`: start, watch and decide on rollouts, which replace a version step by step."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from meshconfig.cli import rollout_decide, rollout_run
+from meshconfig.cli import rollout_decide, rollout_migrate, rollout_run
 from meshconfig.cli.cluster import Context, Namespace, connect
 from meshconfig.cli.common import (
     Files,
@@ -53,7 +53,8 @@ app = typer.Typer(
 def group_() -> None:
     """Move services from an old to a new version step by step, with pauses and metrics.
 
-    The cluster stores a rollout: everybody with access can watch it and decide, and any `run` continues it.
+    A rollout is an object of the cluster: everybody with access can watch it and decide, and `graylane controller`
+    drives it.
     """
 
 
@@ -68,7 +69,7 @@ def start(
     """Start the rollouts in files. Their LaneGroups must be applied already.
 
     If the files also contain the LaneGroup, it must equal the applied one. A running rollout of the same services is
-    superseded: it goes back first. `graylane rollout run` or the controller then carries the new rollout out.
+    superseded: it goes back first. `graylane controller` then carries the new rollout out.
 
     Examples:
 
@@ -81,6 +82,7 @@ def start(
     with needs("mesh"):
         from meshconfig.cluster.lease import operator
         from meshconfig.rollout import begin
+    begin.must_be_served(client, found[0].rollout.metadata.namespace)
     for one in found:
         if one.group is not None:
             _as_applied(client, one, one.group)
@@ -88,7 +90,7 @@ def start(
     for one in found:
         started = begin.start(client, one.rollout, one.document, who=by or operator(), note=note)
         if output is Output.TEXT:
-            _tell(started)
+            _tell(client, started)
         done.append({**as_json(started.record.state), "superseded": list(started.superseded)})
     if output is Output.JSON:
         say_json(done)
@@ -114,26 +116,30 @@ def _as_applied(client: "Client", one: Written, group: LaneGroup) -> None:
         InputError: the group in the files differs.
     """
     from meshconfig.cluster.revision import digest, document
-    from meshconfig.cluster.rollouts import Standing
     from meshconfig.rollout import begin, store
 
     namespace, called = group.metadata.namespace, group.metadata.name
-    active = store.records(client, namespace, group=called, standing=(Standing.ACTIVE,), wrong=_unreadable)
-    base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called)
+    active = store.records(client, namespace, group=called, active=True, wrong=_unreadable)
+    base = next((other.base for other in active if other.base), None) or begin.applied(client, namespace, called).group
     if digest(document(base)) != digest(document(group)):
         said = f"group {namespace}/{called} in the files differs from the applied one"
         hint = "run graylane apply first, or remove it from the files"
         raise InputError([one.document.problem(("spec", "group"), f"{said}: {hint}")])
 
 
-def _tell(started: "Started") -> None:
+def _tell(client: "Client", started: "Started") -> None:
     state = started.record.state
     metadata, steps = state.rollout.metadata, len(state.rollout.spec.steps)
-    counted = f"{steps} step{'s' if steps > 1 else ''}"
-    drives = f"graylane rollout run -n {metadata.namespace} drives it, unless a controller does"
-    say(f"{name(state)}: {state.phase}, {counted}; {drives}")
+    say(f"{name(state)}: {state.phase}, {steps} step{'s' if steps > 1 else ''}{_undriven(client, metadata.namespace)}")
     for other in started.superseded:
         say(f"rollout {metadata.namespace}/{other} is superseded: it rolls back first")
+
+
+def _undriven(client: "Client", namespace: str) -> str:
+    """What to do where no controller drives rollouts; empty where one does, or nobody knows."""
+    from meshconfig.rollout import drivers
+
+    return "" if drivers.is_driven(client, namespace) else f"; {drivers.hint(namespace)}"
 
 
 @app.command("status")
@@ -176,17 +182,30 @@ def status(
 
 
 def _look(client: "Client", namespace: str, rollout: str) -> RolloutView:
-    """Read the rollout: one API call, and a second one after it has succeeded."""
-    from meshconfig.cluster import history
-    from meshconfig.rollout import store
+    """Read the rollout: one API call; a second one after it has succeeded, or where nothing has moved for a while."""
+    from meshconfig.rollout import drivers, store
 
-    state = store.known(client, namespace, rollout).state
-    if state.phase is Phase.SUCCEEDED:
-        with suppress(ClusterError):  # only a hint depends on it
-            last = history.last_succeeded(history.revisions(client, namespace, state.rollout.spec.group))
-            if last and changed_by(last.action, rollout):
-                return RolloutView(state, last.number)
-    return RolloutView(state)
+    record = store.known(client, namespace, rollout)
+    said = str(record.stored.condition("Ready").get("message") or "")
+    hint = ""
+    if drivers.is_late(record, datetime.now(UTC)) and not drivers.is_driven(client, namespace):
+        hint = drivers.hint(namespace)
+    revision = None if record.state.lanegroup else _revision(client, record.state)
+    return RolloutView(record.state, revision, said, hint)
+
+
+def _revision(client: "Client", state: State) -> int | None:
+    """The revision that a succeeded rollout has made of a group that has no LaneGroup object, if it is the current."""
+    from meshconfig.cluster import history
+
+    if state.phase is not Phase.SUCCEEDED:
+        return None
+    with suppress(ClusterError):  # only a hint depends on it
+        metadata = state.rollout.metadata
+        last = history.last_succeeded(history.revisions(client, metadata.namespace, state.rollout.spec.group))
+        if last and changed_by(last.action, metadata.name):
+            return last.number
+    return None
 
 
 @app.command("list")
@@ -199,7 +218,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
     """
     client = connect(context)
     with needs("mesh"):
-        from meshconfig.rollout import store
+        from meshconfig.rollout import begin, store
 
     def take(state: State) -> tuple[int, tuple[Row, dict[str, Any]]]:
         values = as_json(state)
@@ -216,6 +235,7 @@ def list_(namespace: Namespace = "default", context: Context = None, output: Out
     elif found.kept.items:
         stdout().print(table([line for line, _ in found.kept.items]))
     else:
+        begin.must_be_served(client, namespace)
         stderr().print(f"namespace {namespace} has no rollouts")
 
 
@@ -224,4 +244,5 @@ def _unreadable(error: GraylaneError) -> None:
 
 
 rollout_decide.register(app)
+rollout_migrate.register(app)
 rollout_run.register(app)

@@ -1,56 +1,23 @@
-"""`graylane rollout run`: carries out rollouts, in a terminal or as a Pod."""
+"""`graylane rollout run`, of earlier releases: says which command took its place."""
 
-from contextlib import nullcontext
+from itertools import pairwise
 
 import typer
 
-from meshconfig.bounded import share_one_heap
-from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Namespace, Timeout, Wait, connect
-from meshconfig.cli.common import check_seconds, needs
-from meshconfig.cli.service import AllowHost, MetricsPort, stopped, tell
+from meshconfig.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
-    app.command("run")(run)
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command("run", hidden=True, context_settings=settings)(run)
 
 
-def run(
-    namespace: Namespace = "default",
-    metrics: MetricsPort = None,
-    timeout: Timeout = 300.0,
-    drain: Drain = 5.0,
-    wait: Wait = 10.0,
-    istiod: Istiod = None,
-    allow_namespace: AllowNamespace = None,
-    allow_host: AllowHost = None,
-    context: Context = None,
-) -> None:
-    """Carry out the rollouts of a namespace until Ctrl-C or SIGTERM: scale, shift requests, measure, notify.
-
-    Several processes may run at once, also as the controller in `k8s/controller`. One of them works; if it stops,
-    another one continues. Ctrl-C waits for the current action to end; a second Ctrl-C does not.
-
-    A rollout names the URLs of Prometheus and webhooks. This command calls public hosts by https. Private addresses,
-    loopback and hosts by plain http have to be named by --allow-host.
-
-    Examples:
-
-        graylane rollout run -n demo --allow-host prometheus.monitoring:9090
-
-        graylane rollout run -n demo --metrics 9090 --drain 30
-    """
-    check_seconds(timeout=timeout, drain=drain, wait=wait)
-    with needs("mesh"):
-        from meshconfig.exchange.allowed import Allowed
-    hosts = Allowed.of(allow_host or ())
-    share_one_heap()
-    client = connect(context)
-    with needs("mesh"):
-        from meshconfig.rollout.runner import Runner, Settings
-        from meshconfig.rollout.runner.metrics import serve
-    allowed = frozenset(allow_namespace or ())
-    settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait, allowed=allowed, hosts=hosts)
-    runner = Runner(client, namespace, settings, tell=tell)
-    pages = nullcontext() if metrics is None else serve(metrics, runner.metrics)
-    with stopped() as stop, pages:
-        runner.run(stop)
+def run(context: typer.Context) -> None:
+    """Took rollouts forward in earlier releases: `graylane controller` does."""
+    words = context.args
+    place = next((after for word, after in pairwise(words) if word in ("-n", "--namespace")), "NS")
+    raise InputError.at(
+        "graylane rollout run",
+        f"graylane controller -n {place} took its place; before that, graylane rollout migrate -n {place} takes over "
+        "rollouts that earlier releases began",
+    )

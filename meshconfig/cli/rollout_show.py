@@ -30,10 +30,18 @@ DONE, HERE, STOPPED = Text("✓", "green"), Text("→", "bold"), Text("✗", "re
 
 @dataclass(frozen=True, slots=True)
 class RolloutView:
-    """What was read of a rollout. `revision` is its group's current one, read once the rollout has succeeded."""
+    """What was read of a rollout.
+
+    Parameters:
+        revision: the group's current one, where that is the rollout's last one and there is no LaneGroup object.
+        said: the message of its condition Ready.
+        hint: what to do where nobody drives it.
+    """
 
     state: State
     revision: int | None = None
+    said: str = ""
+    hint: str = ""
 
 
 def shown(seen: RolloutView, now: datetime, error: str = "", *, last: int | None = None) -> RenderableType:
@@ -44,7 +52,7 @@ def shown(seen: RolloutView, now: datetime, error: str = "", *, last: int | None
         last: the number of log entries to show; None shows all.
     """
     state = seen.state
-    parts: list[RenderableType] = [*_head(state), *([Text(error, "red")] if error else [])]
+    parts: list[RenderableType] = [*_head(seen), *([Text(error, "red")] if error else [])]
     parts += ["", _steps(state), "", _versions(state)]
     if state.tallies:
         parts += ["", _metrics(state)]
@@ -86,7 +94,8 @@ def row(state: State) -> Row:
     return state.name, state.rollout.spec.group, phase, state.stage, step, f"{state.applied} %", when(state.since)
 
 
-def _head(state: State) -> Iterator[Text]:
+def _head(seen: RolloutView) -> Iterator[Text]:
+    state = seen.state
     yield Text.assemble(
         (name(state), "bold"),
         "   ",
@@ -98,6 +107,10 @@ def _head(state: State) -> Iterator[Text]:
     yield Text(f"group {spec.group}: {moves}" + (f", split at {spec.entry}" if spec.entry else ""))
     if state.why:
         yield Text(state.why, "red" if state.phase is Phase.DEGRADED else "")
+    if state.obstacle:
+        yield Text(state.obstacle.message, "red" if state.obstacle.stalls else "yellow")
+    if seen.hint:
+        yield Text(seen.hint, "yellow")
 
 
 def _standing(state: State) -> str:
@@ -214,6 +227,8 @@ def _log(state: State, last: int | None) -> Iterator[RenderableType]:
 
 def _end(seen: RolloutView) -> Iterator[RenderableType]:
     """A hint after a success: the spec in the user's file still names the old versions."""
+    if seen.state.phase is Phase.SUCCEEDED and seen.state.lanegroup and seen.said:
+        yield Text(f"\n{seen.said}")
     if seen.state.phase is Phase.SUCCEEDED and seen.revision is not None:
         spec, namespace = seen.state.rollout.spec, seen.state.rollout.metadata.namespace
         command = f"graylane history {spec.group} -n {namespace} --show {seen.revision} > graylane.yaml"

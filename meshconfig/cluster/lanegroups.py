@@ -5,12 +5,13 @@ The controller never writes `spec`: that is Git's, or of whoever applies the obj
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from meshconfig.backend.kinds import GRAYLANE, KINDS
-from meshconfig.cluster.client import APPLY, Client
-from meshconfig.cluster.objects import MANAGER, Key, Manifest
+from meshconfig.backend.kinds import GRAYLANE
+from meshconfig.cluster import custom
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.custom import MERGE, CustomObject
+from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import path
 from meshconfig.errors import ClusterError, Location
 from meshconfig.spec import LaneGroup
@@ -19,71 +20,12 @@ from meshconfig.spec.base import validate
 KIND = "LaneGroup"
 FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away in order
 ADOPT = f"{GRAYLANE}/adopt"  # annotation: "true" has the controller do what `graylane apply --adopt` does
-MERGE = "application/merge-patch+json"
 
 
-@dataclass(frozen=True, slots=True)
-class GroupObject:
-    """A LaneGroup object as it was read.
+class GroupObject(CustomObject):
+    """A LaneGroup object as it was read."""
 
-    Parameters:
-        manifest: all of it.
-    """
-
-    manifest: Manifest = field(repr=False)
-
-    @property
-    def key(self) -> Key:
-        return Key(KIND, self._metadata["namespace"], self._metadata["name"])
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """Its namespace and name."""
-        return self.key.namespace, self.key.name
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        return self._metadata.get("annotations") or {}
-
-    @property
-    def uid(self) -> str:
-        return str(self._metadata.get("uid", ""))
-
-    @property
-    def generation(self) -> int:
-        """Counts the changes of `spec`."""
-        return int(self._metadata.get("generation", 0))
-
-    @property
-    def version(self) -> str:
-        """Its resourceVersion."""
-        return str(self._metadata.get("resourceVersion", ""))
-
-    @property
-    def deleting(self) -> bool:
-        return bool(self._metadata.get("deletionTimestamp"))
-
-    @property
-    def finalizers(self) -> tuple[str, ...]:
-        return tuple(self._metadata.get("finalizers") or ())
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        found = self.manifest.get("status")
-        return found if isinstance(found, dict) else {}
-
-    @property
-    def observed(self) -> int:
-        """The generation that the controller has seen last; 0 for none."""
-        return int(self.status.get("observedGeneration") or 0)
-
-    def condition(self, kind: str) -> Mapping[str, Any]:
-        """A condition, such as Ready; empty where there is none."""
-        found = self.status.get("conditions") or ()
-        return next((one for one in found if one.get("type") == kind), {})
-
-    def is_true(self, kind: str) -> bool:
-        return self.condition(kind).get("status") == "True"
+    __slots__ = ()
 
     def spec(self) -> LaneGroup:
         """The group that it describes.
@@ -91,15 +33,10 @@ class GroupObject:
         Raises:
             InputError: it is not valid, or does not compile; each problem names the field.
         """
-        metadata = {name: self._metadata[name] for name in ("name", "namespace")}
+        metadata = {name: self.metadata[name] for name in ("name", "namespace")}
         value = {"apiVersion": f"{GRAYLANE}/v1", "kind": KIND, "metadata": metadata, "spec": self.manifest.get("spec")}
         where = Location(str(self.key))
         return validate(LaneGroup, value, lambda path: where)
-
-    @property
-    def _metadata(self) -> Mapping[str, Any]:
-        metadata: Mapping[str, Any] = self.manifest["metadata"]
-        return metadata
 
 
 def read(client: Client, namespace: str, name: str) -> GroupObject | None:
@@ -119,10 +56,7 @@ def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: b
         Conflict: other managers own fields; `causes` names each field and its manager.
         ApiError: the API server refuses the spec, or the caller may not write the object.
     """
-    query = {"fieldManager": MANAGER, **({"force": "true"} if force else {}), **({"dryRun": "All"} if dry_run else {})}
-    metadata = document["metadata"]
-    where = path(Key(KIND, metadata["namespace"], metadata["name"]))
-    return GroupObject(client.request("PATCH", where, json.dumps(document), query=query, content_type=APPLY))
+    return GroupObject(custom.apply(client, document, force=force, dry_run=dry_run))
 
 
 def delete(client: Client, namespace: str, name: str) -> None:
@@ -145,9 +79,7 @@ def put_finalizers(client: Client, one: GroupObject, finalizers: tuple[str, ...]
     Raises:
         Conflict: somebody wrote the object in between.
     """
-    metadata = {"finalizers": list(finalizers), "resourceVersion": one.version}
-    answer = client.request("PATCH", path(one.key), json.dumps({"metadata": metadata}), content_type=MERGE)
-    return GroupObject({"kind": KIND, **answer})
+    return custom.put_finalizers(client, one, finalizers)
 
 
 def check_served(client: Client) -> None:
@@ -155,8 +87,5 @@ def check_served(client: Client) -> None:
     Raises:
         ClusterError: the cluster does not have graylane's kinds. One call.
     """
-    found = client.get(f"/apis/{KINDS[KIND].api}") or {}
-    if not any(one.get("kind") == KIND for one in found.get("resources") or ()):
-        raise ClusterError(
-            "this cluster has no kind LaneGroup; to install it: graylane crds | kubectl apply --server-side -f -"
-        )
+    if not custom.is_served(client, KIND):
+        raise ClusterError(f"this cluster has no kind {KIND}; to install it: {custom.INSTALL}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
+from meshconfig.backend.kinds import KINDS
 from meshconfig.bounded import one_line
 from meshconfig.errors import ClusterError
 
@@ -44,9 +45,10 @@ class UnreadableError(ClusterError):
 
     def __init__(self, key: Key, what: str, reason: str) -> None:
         self.key = key
+        kind = KINDS[key.kind].resource if KINDS[key.kind].group else key.kind.lower()
         super().__init__(
             f"{key} is no {what} of graylane and cannot be read ({reason}); "
-            f"to go on without it: kubectl delete {key.kind.lower()} {key.name} -n {key.namespace}"
+            f"to go on without it: kubectl delete {kind} {key.name} -n {key.namespace}"
         )
 
     def alone(self) -> Self:
@@ -65,4 +67,6 @@ class UnreadableError(ClusterError):
                 reason = str(error)
             case _:
                 reason = f"{type(error).__name__}: {error}"
-        return cls(Key("ConfigMap", metadata["namespace"], metadata["name"]), what, one_line(reason))
+        return cls(
+            Key(record.get("kind", "ConfigMap"), metadata["namespace"], metadata["name"]), what, one_line(reason)
+        )

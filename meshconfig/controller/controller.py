@@ -6,10 +6,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from meshconfig.backend.kinds import OWNED, Role
+from meshconfig.cluster import lanegroups, rollouts
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.lanegroups import ADOPT, KIND
 from meshconfig.cluster.lock import Lock, LockHeld, LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.preflight import istio_version
@@ -20,11 +21,12 @@ from meshconfig.controller.queue import WorkQueue
 from meshconfig.controller.reconcile import AGAIN, Reconciler
 from meshconfig.errors import ClusterError
 from meshconfig.render import MANAGED_BY
+from meshconfig.rollout.drivers import LEASE
+from meshconfig.rollout.runner import Driver
 from meshconfig.rollout.runner.context import DedupLog, Settings
 from meshconfig.rollout.runner.metrics import Metrics, Tried
 from meshconfig.rollout.runner.routing import reason
 
-LEASE = "controller.leader"  # its dot keeps it apart from a group's Lease: the name of a group has none
 STANDBY = 5.0  # seconds from one look at the Lease of another controller to the next
 LOOK = 1.0  # seconds from one look at the own Lease to the next
 WORKERS = 8  # groups that are changed at a time: most of a change is waiting for proxies
@@ -73,7 +75,6 @@ class Controller:
                 client = self._client.session()
                 with Lock(client, self._scope.home, LEASE, break_lock=True, tell=self._log.say) as held:
                     self._log.say(f"leads: {self._scope}")
-                    self._metrics.leading(True)
                     self._lead(client, held, stop)
             except LockHeld as error:
                 self._log.say(f"stands by: {error.holder or 'another one'} leads")
@@ -82,8 +83,6 @@ class Controller:
             except Exception:  # noqa: BLE001  a bug is logged, and the groups are looked at again
                 self._metrics.failed(Tried.WORKER)
                 self._log.say(traceback.format_exc())
-            finally:
-                self._metrics.leading(False)
             stop.wait(STANDBY)
 
     def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
@@ -92,7 +91,7 @@ class Controller:
         Raises:
             ClusterError: the Lease is lost.
         """
-        lead = Leadership(client, self._scope, self._settings, self._tell, self._metrics, self._groups)
+        lead = Leadership(client, held, self._scope, self._settings, self._tell, self._metrics, self._groups)
         with lead.working(istio_version(client)):
             while not stop.is_set():
                 held.check()
@@ -100,11 +99,20 @@ class Controller:
                 stop.wait(LOOK)
 
 
+class Asked(NamedTuple):
+    """What a group's object asks for, as the watch saw it last."""
+
+    generation: int
+    adopt: str
+    deleting: bool
+
+
 @dataclass(slots=True)
 class Leadership:
     """What a controller does from when it gets the Lease until it loses it or stops."""
 
     client: Client
+    held: Lock
     scope: Scope
     settings: Settings
     tell: Callable[[str], None]
@@ -112,10 +120,9 @@ class Leadership:
     groups: GroupMetrics
     ended: threading.Event = field(default_factory=threading.Event)
     queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
-    _generations: dict[GroupKey, int] = field(default_factory=dict)
+    _asked: dict[GroupKey, Asked] = field(default_factory=dict)
     _pauses: dict[GroupKey, float] = field(default_factory=dict)  # seconds, of groups whose last look failed
     _owned: OwnedResources = field(default_factory=OwnedResources)
-    _adopts: dict[GroupKey, str | None] = field(default_factory=dict)  # what the annotation said last
 
     @contextmanager
     def working(self, istio_api: str) -> Iterator[None]:
@@ -124,11 +131,10 @@ class Leadership:
         Parameters:
             istio_api: the API version of Istio's kinds that the cluster serves.
         """
-        watches = list(self._watches(istio_api))
+        driver = Driver(self.client, self.held, self.settings, self.tell, self.metrics, self._rollout_moved)
+        watches = list(self._watches(istio_api, driver))
         threads = [threading.Thread(target=one.run, name=f"watch-{one.kind}", daemon=True) for one in watches]
-        reconciler = Reconciler(
-            self.client, self.settings, lambda one: self._generations.get(one, 0), self.ended, self.tell, self.groups
-        )
+        reconciler = Reconciler(self.client, self.settings, self._generation, self.ended, self.tell, self.groups)
         workers = [
             threading.Thread(target=self._work, args=(reconciler,), name=f"group-{number}", daemon=True)
             for number in range(WORKERS)
@@ -140,11 +146,12 @@ class Leadership:
         finally:
             self.ended.set()
             self.queue.close()
+            driver.close()
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
                 each.join(max(0.0, end - time.monotonic()))
 
-    def _watches(self, istio_api: str) -> Iterator[Watch]:
+    def _watches(self, istio_api: str, driver: Driver) -> Iterator[Watch]:
         def watch(kind: str, seen: Callable[[Change, Manifest], object], selector: str = "") -> Watch:
             log = DedupLog(self.tell)
 
@@ -154,35 +161,50 @@ class Leadership:
 
             return Watch(self.client, kind, self.scope.namespace, seen, self.ended, failed, selector, istio_api)
 
-        yield watch(KIND, self._group_seen)
+        def group_seen(change: Change, one: Manifest) -> None:
+            if self._group_seen(change, one):
+                driver.group_seen(one["metadata"]["namespace"], one["metadata"]["name"])
+
+        yield watch(lanegroups.KIND, group_seen)
+        yield watch(rollouts.KIND, driver.see)
         for kind in OWNED:
             # Of ConfigMaps, a group owns its list of consumers alone; its revisions are many, and of nobody's concern.
             if Role.ROSTER not in kind.role:
                 yield watch(kind.name, self._resource_seen, f"{MANAGED_BY}=graylane")
 
-    def _group_seen(self, change: Change, one: Manifest) -> None:
+    def _group_seen(self, change: Change, one: Manifest) -> bool:
+        """Whether its spec has changed, or what the object asks for besides.
+
+        What the controller itself writes, status and finalizer, changes neither: it wakes nobody.
+        """
         metadata = one["metadata"]
         group = metadata["namespace"], metadata["name"]
         if change is Change.GONE:
-            self._generations.pop(group, None)
+            self._asked.pop(group, None)
             self.queue.forget(group)
             self.groups.forget(group)
-            return
-        # What the controller itself writes, status and finalizer, changes neither: it wakes nobody.
-        now = int(metadata.get("generation", 0))
-        known = self._generations.get(group)
-        self._generations[group] = now
-        adopt = (metadata.get("annotations") or {}).get(ADOPT)
-        if (known, self._adopts.get(group)) != (now, adopt) or metadata.get("deletionTimestamp"):
-            self._adopts[group] = adopt
-            self._pauses.pop(group, None)
-            self.queue.add(group)
+            return True
+        adopt = (metadata.get("annotations") or {}).get(lanegroups.ADOPT, "")
+        now = Asked(int(metadata.get("generation", 0)), adopt, bool(metadata.get("deletionTimestamp")))
+        if self._asked.get(group) == now:
+            return False
+        self._asked[group] = now
+        self._pauses.pop(group, None)
+        self.queue.add(group)
+        return True
+
+    def _generation(self, group: GroupKey) -> int:
+        return self._asked[group].generation if group in self._asked else 0
+
+    def _rollout_moved(self, namespace: str, name: str) -> None:
+        if (namespace, name) in self._asked:
+            self.queue.add((namespace, name))
 
     def _resource_seen(self, change: Change, one: Manifest) -> None:
         for name in self._owned.see(change, one):
             # The label has the group's name alone. Who writes into another namespace is found by the group's own look.
             group = one["metadata"]["namespace"], name
-            if group in self._generations:
+            if group in self._asked:
                 self.queue.add(group, SETTLE)
 
     def _work(self, reconciler: Reconciler) -> None:

@@ -28,6 +28,7 @@ from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.reporter import WAITING, Reporter
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
+from meshconfig.rollout import beside
 from meshconfig.rollout.runner.context import Settings
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.spec import LaneGroup
@@ -108,9 +109,11 @@ class Reconciler:
             said = reason(error)
             reporter.settled(stalled("InvalidSpec", said))
             reporter.event("Warning", "InvalidSpec", said)
-            self.metrics.ready(one.group, False)
+            self.metrics.ready(group_of(one), False)
             return Look()
-        wanted = Wanted(one.key.name, one.key.namespace, spec, by_rollout=True, stored=True)
+        laid = beside.overlaid(self.client, spec)
+        action = f"apply, under rollout {laid.active}" if laid.active else "apply"
+        wanted = Wanted(one.key.name, one.key.namespace, laid.spec, action, by_rollout=True, stored=True)
         change = _Change(self, one, spec, reporter)
         try:
             result = carry_out(self.client, wanted, change.choices, change.watcher)
@@ -123,10 +126,15 @@ class Reconciler:
         revision = result.revision or (result.prepared.past.last.number if result.prepared.past.last else None)
         if result.revision is not None:
             reporter.event("Normal", "Applied", f"revision {result.revision} in {result.seconds:.1f} s")
-            self.metrics.applied(one.group, result.seconds)
+            self.metrics.applied(group_of(one), result.seconds)
+        self.metrics.ready(group_of(one), laid.contradiction is None)
+        more = {"revision": revision, "lanes": list(laid.spec.spec.lanes), "rollouts": list(laid.rollouts) or None}
+        if laid.contradiction:
+            reporter.settled(stalled("ContradictsRollout", laid.contradiction), **more)
+            return Look()
         said = f"revision {revision} is at every proxy" if revision else "there is nothing to route"
-        reporter.settled(ready("Applied", said), revision=revision, lanes=list(spec.spec.lanes))
-        self.metrics.ready(one.group, True)
+        over = f", with rollout {' and '.join(laid.rollouts)} over it" if laid.rollouts else ""
+        reporter.settled(ready("Applied", said + over), **more)
         return Look()
 
     def _end(self, one: GroupObject, reporter: Reporter) -> Look:
@@ -137,7 +145,7 @@ class Reconciler:
         end(self.client, one, change.choices, change.watcher)
         rest = tuple(each for each in one.finalizers if each != FINALIZER)
         lanegroups.put_finalizers(self.client, one, rest)
-        self.metrics.forget(one.group)
+        self.metrics.forget(group_of(one))
         self.tell(f"{one.key}: deleted")
         return Look()
 
@@ -152,8 +160,12 @@ class Reconciler:
         again = one.condition("Ready").get("message") == said and one.observed == one.generation
         reporter.settled((stalled if final or again else reconciling)(_word(error), said))
         reporter.event("Warning", _word(error), said)
-        self.metrics.failed(one.group)
+        self.metrics.failed(group_of(one))
         return Look(AGAIN[0], failed=True)
+
+
+def group_of(one: GroupObject) -> GroupKey:
+    return one.key.namespace, one.key.name
 
 
 def _word(error: Exception) -> str:
@@ -199,7 +211,7 @@ class _Change:
         """Called once all is known and nothing is written."""
         if self.spec is not None and drift.is_drift(prepared):
             said = drift.told(prepared)
-            self.of.metrics.drifted(self.one.group)
+            self.of.metrics.drifted(group_of(self.one))
             if self.spec.spec.drift == "report":
                 raise DriftReported(said)
             versions = [str(one["metadata"].get("resourceVersion")) for one in prepared.live.raw.values()]
@@ -236,5 +248,5 @@ class _Change:
         Raises:
             NewerSpecError: there is a newer one. What is written stays; the next plan starts from it.
         """
-        if self.of.stop.is_set() or self.of.generation(self.one.group) not in (0, self.one.generation):
+        if self.of.stop.is_set() or self.of.generation(group_of(self.one)) not in (0, self.one.generation):
             raise NewerSpecError("the spec has changed in the meantime")

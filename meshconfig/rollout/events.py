@@ -72,9 +72,11 @@ class Start(Report):
 
     Parameters:
         sizes: how many Pods each version has now.
+        lanegroup: its group is a LaneGroup object.
     """
 
     sizes: Sizes = field(default_factory=dict)
+    lanegroup: bool = False
 
 
 class PodsReady(Report):

@@ -31,7 +31,7 @@ from meshconfig.rollout.transitions import Note, by_graylane
 
 def begin(state: State, event: Start, now: datetime) -> State:
     sizes = pods.begun(state.rollout, event.sizes)
-    begun = state.model_copy(update={"sizes": sizes, "pods": sizes})
+    begun = state.model_copy(update={"sizes": sizes, "pods": sizes, "lanegroup": event.lanegroup, "obstacle": None})
     return transitions.enter(begun, 0, now, by_graylane(LogKind.TAKE_UP))
 
 

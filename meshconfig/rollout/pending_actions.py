@@ -53,26 +53,26 @@ def take_up(state: State) -> Actions:
 
 def scale_up(state: State) -> Actions:
     """The routes stay what they are until the Pods of the new versions are there."""
-    return (Scale(tuple(_new(state, at_least=True)), _group(state, ChangeKind.AUTOSCALERS, state.applied)),)
+    return (Scale(tuple(_new(state, at_least=True)), group_change(state, ChangeKind.AUTOSCALERS, state.applied)),)
 
 
 def scale_down(state: State) -> Actions:
-    return (Scale(tuple(_old(state)), _group(state, ChangeKind.AUTOSCALERS, state.applied)),)
+    return (Scale(tuple(_old(state)), group_change(state, ChangeKind.AUTOSCALERS, state.applied)),)
 
 
 def scale_back(state: State) -> Actions:
     """The old versions come first: they have the requests. A new version may be gone, since no request needs it."""
     versions = (*_old(state), *_new(state, optional=True))
-    return (Scale(versions, _group(state, ChangeKind.BACK, state.applied)),)
+    return (Scale(versions, group_change(state, ChangeKind.BACK, state.applied)),)
 
 
 def route(state: State) -> Actions:
-    return (Route(_group(state, ChangeKind.WEIGHT, state.weight)),)
+    return (Route(group_change(state, ChangeKind.WEIGHT, state.weight)),)
 
 
 def route_back(state: State) -> Actions:
     """Requests go back before any Pods do, so the autoscalers keep their bounds for now."""
-    return (Route(_group(state, ChangeKind.BACK, state.weight)),)
+    return (Route(group_change(state, ChangeKind.BACK, state.weight)),)
 
 
 def take_over(state: State) -> Actions:
@@ -120,7 +120,8 @@ def _new(state: State, *, at_least: bool = False, optional: bool = False) -> Ite
             yield VersionScale(name, move.to, state.pods[name][move.to], at_least=at_least, optional=optional)
 
 
-def _group(state: State, kind: ChangeKind, weight: int) -> GroupChange:
+def group_change(state: State, kind: ChangeKind, weight: int) -> GroupChange:
+    """A change of the group at a weight, with the Pods that are wanted now."""
     return GroupChange(kind, weight, _changed(state.pods, state.sizes))
 
 

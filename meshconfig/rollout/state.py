@@ -1,4 +1,4 @@
-"""The stored state of a rollout. It is all that a runner needs to go on. Frozen; to JSON and back without loss."""
+"""The stored state of a rollout. It is all that a controller needs to go on. Frozen; to JSON and back without loss."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from meshconfig.rollout.log import LogAction, LogKind, StoredLogAction
 from meshconfig.rollout.pods import PodCounts
 from meshconfig.spec.rollout import MOST_PODS, Percent, Rollout, RolloutStep
 
-KEPT = 200  # entries of the log: the state is one ConfigMap, which holds about a megabyte
+KEPT = 200  # entries of the log: the state is a part of one object, which holds about a megabyte
 LONGEST_WHY, LONGEST_WHO = 1000, 200  # bytes
 MOST_ENTRIES = 500  # of a log; a rollout of twenty steps writes a hundred
 LONG = 64 << 10  # characters of a state as JSON; a shorter one has no long log
@@ -110,11 +110,26 @@ class LogEntry(Frozen):
     weight: Percent
 
 
+class Obstacle(Frozen):
+    """What keeps a rollout, besides its steps: it is no stage, because the rollout goes on from where it is.
+
+    Parameters:
+        reason: one word in CamelCase, for programs.
+        message: for people; where a person has to do something, it says what.
+        stalls: only a person ends it. Otherwise it ends by itself.
+    """
+
+    reason: str
+    message: str
+    stalls: bool = True
+
+
 class State(Frozen):
     """A rollout.
 
     Parameters:
         generation: counts the rollouts of this name.
+        spec_generation: `metadata.generation` of the Rollout object whose spec this is.
         turn: counts the stages entered; a report on an earlier turn comes too late.
         step: index into `rollout.spec.steps`; their number, once all are done.
         rung: index into the weights of an `auto` step.
@@ -127,10 +142,13 @@ class State(Frozen):
         returns: the stage that a pause or a failure came from, to be resumed.
         outcome: the stage that the way back ends in.
         told: number of the last log entry that is published, as an Event and to the webhooks.
+        lanegroup: it began from a LaneGroup object, and lies over that.
+        done: it has succeeded, and lies over nothing any more: the LaneGroup object has gone on from there.
     """
 
     rollout: Rollout
     generation: Count = 1
+    spec_generation: Count = 0
     turn: Count = 0
     stage: Stage = Stage.PENDING
     step: Count = 0
@@ -150,6 +168,9 @@ class State(Frozen):
     tallies: Mapping[str, Tally] = Field(default_factory=dict)
     log: tuple[LogEntry, ...] = ()
     told: Count = 0
+    lanegroup: bool = False
+    obstacle: Obstacle | None = None
+    done: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> "State":
@@ -211,7 +232,7 @@ class State(Frozen):
 
 
 def recent(text: str) -> str:
-    """A state as JSON with the newest entries of its log alone: a log may fill a ConfigMap, and takes thirty times its
+    """A state as JSON with the newest entries of its log alone: a log may fill an object, and takes thirty times its
     bytes as entries."""
     if len(text) <= LONG:
         return text
@@ -238,8 +259,10 @@ def trimmed(state: State) -> Iterator[State]:
         yield state.model_copy(update={"tallies": {}})
 
 
-def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, note: str = "") -> State:
-    """The state of a rollout that somebody starts. It waits for a runner.
+def pending(
+    rollout: Rollout, *, who: str, now: datetime, generation: int = 1, spec_generation: int = 0, note: str = ""
+) -> State:
+    """The state of a rollout that somebody starts. It waits for a controller.
 
     Parameters:
         who, note: for the log.
@@ -256,4 +279,12 @@ def pending(rollout: Rollout, *, who: str, now: datetime, generation: int = 1, n
         step=0,
         weight=0,
     )
-    return State(rollout=rollout, generation=generation, begun=now, since=now, clock=now, log=(first,))
+    return State(
+        rollout=rollout,
+        generation=generation,
+        spec_generation=spec_generation,
+        begun=now,
+        since=now,
+        clock=now,
+        log=(first,),
+    )

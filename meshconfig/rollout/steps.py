@@ -38,7 +38,7 @@ def at_weight(base: LaneGroup, rollout: Rollout, weight: int, pods: PodCounts | 
     Parameters:
         pods: service → version → Pods, where they are to be other ones than before; autoscalers get bounds for them.
     """
-    value = _value(base)
+    value = as_value(base)
     if weight:
         _split(value, base, rollout, weight) if rollout.spec.entry else _weights(value, rollout, weight)
     for service, counts in (pods or {}).items():
@@ -50,7 +50,7 @@ def at_weight(base: LaneGroup, rollout: Rollout, weight: int, pods: PodCounts | 
 
 def taken_over(base: LaneGroup, rollout: Rollout) -> LaneGroup:
     """The group once the baseline and untagged requests have the new versions. The old versions are still there."""
-    value = _value(base)
+    value = as_value(base)
     for service, move in rollout.spec.services.items():
         spec = value["spec"]["services"][service]
         spec.pop("weights", None)
@@ -67,7 +67,7 @@ def ended(base: LaneGroup, rollout: Rollout) -> LaneGroup:
     after = taken_over(base, rollout)
     if rollout.spec.keep_old is None:
         return after
-    value = _value(after)
+    value = as_value(after)
     for service, move in rollout.spec.services.items():
         del value["spec"]["services"][service]["versions"][move.from_]
     return LaneGroup.model_validate(value)
@@ -78,7 +78,7 @@ def autoscaled(base: LaneGroup, scale: VersionScale) -> bool:
     return base.spec.services[scale.service].versions[scale.version].autoscale is not None
 
 
-def _value(group: LaneGroup) -> Value:
+def as_value(group: LaneGroup) -> Value:
     """As it was written: a field that was not given stays out, so that the same group gives the same bytes."""
     return group.model_dump(by_alias=True, exclude_unset=True)
 

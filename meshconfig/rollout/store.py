@@ -1,29 +1,33 @@
 """Rollouts in the cluster as values: read, written by compare-and-swap, and changed by what somebody decides.
 
-What is written always fits into a ConfigMap: where it would not, the oldest entries of the log go, and then the
+What is written always fits into an object: where it would not, the oldest entries of the log go, and then the
 measurements. So no log is too full for a rollout to go back.
 """
 
+import base64
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from meshconfig.bounded import one_line, pack
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import UnreadableError
+from meshconfig.cluster.conditions import Condition, stalled, written
+from meshconfig.cluster.objects import Manifest, UnreadableError
 from meshconfig.cluster.revision import document
-from meshconfig.cluster.rollouts import UNFINISHED, Standing, Stored
-from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, nearest
+from meshconfig.cluster.rollouts import RolloutObject
+from meshconfig.errors import ClusterError, Conflict, InputError, Location, nearest
+from meshconfig.rollout import standing
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import resume, step
-from meshconfig.rollout.overview import Overview
-from meshconfig.rollout.state import State, recent, trimmed
+from meshconfig.rollout.state import State, pending, recent, trimmed
+from meshconfig.spec import API_VERSION
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.rollout import Rollout
 
 ATTEMPTS = 20
 OVERHEAD = 20_000  # bytes of a record in memory, beside its texts
@@ -35,14 +39,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Record:
-    """A rollout as it was read."""
+    """A rollout as it was read. One without a state is one that somebody has just started, by applying the object."""
 
-    stored: Stored
+    stored: RolloutObject
     state: State
 
     @cached_property
     def base(self) -> LaneGroup | None:
-        """The group as it was before the rollout; None until a runner takes the rollout up."""
+        """The group as it was before the rollout; None until a controller takes the rollout up."""
         text = self.stored.base
         where = Location("the group that it began from")
         return validate(LaneGroup, json.loads(text), lambda path: where) if text else None
@@ -57,12 +61,19 @@ class Record:
 
     @property
     def group(self) -> str:
-        return self.stored.group
+        return self.state.rollout.spec.group
+
+    @property
+    def is_new(self) -> bool:
+        """Whether its state is not written yet."""
+        return not self.stored.state
 
     @property
     def weight(self) -> int:
         """What it takes to work on it: the bytes of its group, as JSON, and a part of those that are stored."""
-        return weight(self.stored, self.state)
+        parts = _parts(self.state) * PART // JSON_TIMES
+        # Of a state, only the newest entries of its log are kept.
+        return len(self.stored.base) + self.stored.size // 10 + parts
 
     @property
     def services(self) -> frozenset[str]:
@@ -73,10 +84,46 @@ class Record:
         """Sorts rollouts: the oldest comes first."""
         return self.state.begun, self.name
 
+    @property
+    def spec_changed(self) -> bool:
+        """Whether somebody has changed the spec since the rollout began.
 
-def weight(one: Stored, state: State) -> int:
-    parts = _parts(state) * PART // JSON_TIMES
-    return len(one.base) + rollouts.size(one) // 10 + parts  # of a state, only the newest entries of its log are kept
+        Raises:
+            InvalidSpecError: the spec is another one, and not valid.
+        """
+        if self.stored.generation <= self.state.spec_generation:
+            return False
+        return asked(self.stored).spec != self.state.rollout.spec
+
+
+class InvalidSpecError(UnreadableError):
+    """The spec of a Rollout object is not valid. Others count without it.
+
+    Parameters:
+        stored: the object.
+        reason: each problem, with its field.
+    """
+
+    def __init__(self, stored: RolloutObject, reason: str) -> None:
+        self.stored, self.reason = stored, reason
+        ClusterError.__init__(self, f"{stored.key}: {reason}")
+        self.key = stored.key
+
+
+def asked(stored: RolloutObject) -> Rollout:
+    """The rollout that an object's spec asks for.
+
+    Raises:
+        InvalidSpecError: it is not valid.
+    """
+    metadata = {"name": stored.name, "namespace": stored.namespace}
+    spec = stored.manifest.get("spec")
+    value = {"apiVersion": API_VERSION, "kind": rollouts.KIND, "metadata": metadata, "spec": spec}
+    where = Location("")
+    try:
+        return validate(Rollout, value, lambda path: where)
+    except InputError as error:
+        raise InvalidSpecError(stored, "; ".join(f"{one.path}: {one.message}" for one in error.problems)) from None
 
 
 def _parts(state: State) -> int:
@@ -97,7 +144,17 @@ def read(client: Client, namespace: str, name: str) -> Record | None:
     """
     found = rollouts.read(client, namespace, name)
     with client.reading.of():
-        return _record(found) if found else None
+        return record(found) if found else None
+
+
+def seen(client: Client, manifest: Manifest) -> Record:
+    """A rollout from an object that a watch gives. No call.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    with client.reading.of():
+        return record(rollouts.parse(manifest))
 
 
 def known(client: Client, namespace: str, name: str) -> Record:
@@ -118,23 +175,23 @@ def records(
     namespace: str,
     *,
     group: str = "",
-    standing: Iterable[Standing] = Standing,
+    active: bool = False,
     wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Record]:
     """The oldest first, as many as fit into the memory for them, each with the newest entry of its log alone. One call
     for a dozen rollouts.
 
     Parameters:
+        active: leave out those that have ended.
         wrong: gets the error of each one that cannot be read; without it the error is raised.
     """
 
-    def take(one: Stored) -> tuple[float, int, Record]:
-        state = _record(one).state
-        record = Record(one, state.model_copy(update={"log": state.log[-1:]}))
-        size = len(one.state) + len(one.packed) + OVERHEAD + _parts(state) * PART
-        return -state.begun.timestamp(), size, record
+    def take(one: RolloutObject) -> tuple[float, int, Record]:
+        state = record(one).state
+        kept = Record(one, state.model_copy(update={"log": state.log[-1:]}))
+        return -state.begun.timestamp(), one.size + OVERHEAD + _parts(state) * PART, kept
 
-    found = rollouts.highest(client, namespace, take, group=group, standing=standing)
+    found = rollouts.highest(client, namespace, take, group=group, active=active)
     for error in found.unreadable:
         if wrong is None:
             raise error
@@ -146,41 +203,21 @@ def newest(client: Client, namespace: str, take: Callable[[State], tuple[int, T]
     """What `take` gives of each rollout, with its bytes, the oldest first: of the newest that fit into the memory for
     them. One call for a dozen rollouts."""
 
-    def ranked(one: Stored) -> tuple[tuple[datetime, str], int, T]:
-        record = _record(one)
-        return (record.age, *take(record.state))
+    def ranked(one: RolloutObject) -> tuple[tuple[datetime, str], int, T]:
+        found = record(one)
+        return (found.age, *take(found.state))
 
     return rollouts.highest(client, namespace, ranked)
 
 
-def overviews(
-    client: Client, namespace: str, memo: dict[tuple[str, str], Overview | UnreadableError]
-) -> list[Overview | UnreadableError]:
-    """The rollouts that a runner has something to do for. One call for a dozen rollouts.
-
-    Parameters:
-        memo: of the last call; only what was written since is parsed.
-    """
-    return rollouts.each(client, namespace, _overview, standing=UNFINISHED, memo=memo)
-
-
-def _overview(one: Stored) -> Overview:
-    state = _record(one).state
-    return Overview.of(state, weight(one, state))
-
-
-def turn(client: Client, namespace: str, name: str) -> int | None:
-    """The turn of a rollout; None where there is no such rollout. One call.
+def turn(client: Client, namespace: str, name: str) -> tuple[int, int] | None:
+    """The generation and the turn of a rollout; None where there is no such rollout. One call.
 
     Raises:
         UnreadableError: it cannot be read.
     """
-    found = rollouts.read(client, namespace, name)
-    try:
-        with client.reading.of():
-            return State.from_json(recent(found.state)).turn if found else None
-    except GraylaneError as error:
-        raise UnreadableError(rollouts.key(namespace, name), "rollout", one_line(str(error))) from None
+    found = read(client, namespace, name)
+    return (found.state.generation, found.state.turn) if found else None
 
 
 def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
@@ -191,27 +228,33 @@ def save(client: Client, before: Record, state: State, base: LaneGroup | None = 
 
     Raises:
         Conflict: somebody else wrote in between.
-        TooLargeError: it does not fit into a ConfigMap.
+        TooLargeError: it does not fit into an object.
     """
-    kept = pack(document(base)) if base is not None else before.stored.packed
-    return _written(client, replace(fitting(state, kept), version=before.stored.version))
+    begun = state.generation == before.state.generation  # else it begins anew, from another group
+    packed = pack(document(base)) if base is not None else before.stored.packed if begun else b""
+    said = standing.conditions(state, base or (before.base if begun else None))
+    status = {**fitting(state, packed), **_observed(before.stored, said)}
+    written = rollouts.write(client, before.stored, status)
+    with client.reading.of():
+        return record(written)
 
 
-def create(client: Client, state: State, before: Record | None) -> Record:
-    """Writes a new rollout, in place of an ended one of the same name.
+def refuse(client: Client, stored: RolloutObject, reason: str) -> None:
+    """Says in the status of an object that its spec is not valid. What is there of an ended rollout is kept.
 
     Raises:
-        Conflict: somebody else started one of this name in between.
-        TooLargeError: it does not fit into a ConfigMap.
+        Conflict: somebody else wrote in between.
     """
-    version = before.stored.version if before else ""
-    return _written(client, replace(fitting(state, b""), version=version))
+    said = stalled(standing.INVALID, f"{reason}; nothing was changed")
+    rollouts.write(client, stored, {**stored.status, **_observed(stored, said)})
 
 
-def _written(client: Client, one: Stored) -> Record:
-    written = rollouts.write(client, one)
-    with client.reading.of():
-        return _record(written)
+def _observed(stored: RolloutObject, said: tuple[Condition, ...]) -> Mapping[str, Any]:
+    before = [one for one in stored.status.get("conditions") or () if isinstance(one, dict)]
+    return {
+        "observedGeneration": stored.generation,
+        "conditions": written(said, before, stored.generation, now()),
+    }
 
 
 def say(client: Client, namespace: str, name: str, event: Event) -> State:
@@ -222,32 +265,25 @@ def say(client: Client, namespace: str, name: str, event: Event) -> State:
         InputError: there is no such rollout.
     """
     for _ in range(ATTEMPTS):
-        record = known(client, namespace, name)
-        after = step(record.state, event, now()).state
-        if after == record.state:
+        found = known(client, namespace, name)
+        after = step(found.state, event, now()).state
+        if after == found.state:
             return after
         try:
-            return save(client, record, after).state
-        except Conflict:  # a runner was faster: what it wrote decides whether this can still happen
+            return save(client, found, after).state
+        except Conflict:  # a controller was faster: what it wrote decides whether this can still happen
             continue
     raise ClusterError(
         f"rollout {namespace}/{name} was written by others {ATTEMPTS} times in a row; nothing was changed"
     )
 
 
-def standing(state: State) -> Standing:
-    """What a runner has left to do for it."""
-    if not state.phase.final:
-        return Standing.ACTIVE
-    return Standing.TELLING if resume(state).actions else Standing.ENDED
-
-
 class TooLargeError(ClusterError):
-    """A rollout does not fit into one ConfigMap."""
+    """A rollout does not fit into one object."""
 
 
-def fitting(state: State, packed: bytes, *, room: int = 0) -> Stored:
-    """A state as it is stored: within the limit of a ConfigMap.
+def fitting(state: State, packed: bytes, *, room: int = 0) -> dict[str, Any]:
+    """A status with a state: within the limit of an object.
 
     Parameters:
         packed: the group's spec as JSON, packed.
@@ -257,37 +293,40 @@ def fitting(state: State, packed: bytes, *, room: int = 0) -> Stored:
         TooLargeError: the rollout and its group are too large, also without its log.
     """
     for one in trimmed(state):
-        stored = _stored(one, packed)
-        if (size := rollouts.size(stored) + room) <= rollouts.LARGEST:
-            return stored
+        status = {**standing.shown(one), "state": one.to_json()}
+        if packed:
+            status["base"] = base64.b64encode(packed).decode()
+        if (size := len(json.dumps(status, ensure_ascii=False).encode()) + room) <= rollouts.LARGEST:
+            return status
     metadata = state.rollout.metadata
     raise TooLargeError(
-        f"rollout {metadata.namespace}/{metadata.name} is too large: it takes {size // 1000} kB with its group, and a "
-        f"ConfigMap takes {rollouts.LARGEST // 1000} kB; split the group into several groups"
+        f"rollout {metadata.namespace}/{metadata.name} is too large: it takes {size // 1000} kB with its group, and an "
+        f"object takes {rollouts.LARGEST // 1000} kB; split the group into several groups"
     )
 
 
-def _stored(state: State, packed: bytes) -> Stored:
-    metadata = state.rollout.metadata
-    return Stored(
-        namespace=metadata.namespace,
-        name=metadata.name,
-        group=state.rollout.spec.group,
-        standing=standing(state),
-        state=state.to_json(),
-        shown={"phase": state.phase.value, "stage": state.stage.value, "weight": str(state.applied), "why": state.why},
-        packed=packed,
-    )
+def record(one: RolloutObject) -> Record:
+    """A rollout whose parts can all be read. Its group is read again when it is asked for, and not kept till then.
 
-
-def _record(one: Stored) -> Record:
-    """A rollout whose parts can all be read. Its group is read again when it is asked for, and not kept till then."""
+    Raises:
+        UnreadableError: it cannot be read; InvalidSpecError for a spec that is not valid, where there is no state yet.
+    """
     try:
-        record = Record(one, State.from_json(recent(one.state)))
+        if not one.state:
+            return Record(one, _started(one))
+        found = Record(one, State.from_json(recent(one.state)))
         # What the state asks for is looked at here, because a state that somebody edited may contradict itself.
-        resume(record.state)
-        _ = Record(one, record.state).base
+        resume(found.state)
+        _ = Record(one, found.state).base
+    except InvalidSpecError:
+        raise
     except Exception as error:  # noqa: BLE001  whatever is wrong with one rollout, the others are read
         reason = f"{type(error).__name__}: {error}" if not str(error) else str(error)
         raise UnreadableError(one.key, "rollout", one_line(reason)) from None
-    return record
+    return found
+
+
+def _started(one: RolloutObject) -> State:
+    """The state of a rollout that somebody started by applying the object."""
+    at = datetime.fromisoformat(str(one.metadata["creationTimestamp"]))
+    return pending(asked(one), who=one.manager, now=at, spec_generation=one.generation)

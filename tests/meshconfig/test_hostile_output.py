@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from rollout_world import GROUP, rollout
 from runner_world import DOCUMENT, NOWHERE, cluster, mesh
 
-from meshconfig.cli.service import _line
+from meshconfig.cli.background import _line
 from meshconfig.cluster.objects import Key
 from meshconfig.errors import ApiError
 from meshconfig.rollout import begin, store

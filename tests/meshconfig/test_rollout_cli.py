@@ -50,8 +50,7 @@ class TestStart:
     def test_it_waits_for_somebody_to_drive_it(self, graylane, mesh, tmp_path):
         code, out, err = graylane("rollout", "start", "-f", written(tmp_path), "--by", "eva", "--note", "ticket 4711")
         assert (code, err) == (0, "")
-        drives = "graylane rollout run -n demo drives it, unless a controller does"
-        assert out == f"{NAMED}: Pending, 3 steps; {drives}\n"
+        assert out == f"{NAMED}: Pending, 3 steps; nobody drives it: graylane controller -n demo does\n"
         (first,) = mesh.state().log
         assert (first.who, str(first.action), first.why) == ("eva", "start", "ticket 4711")
 
@@ -92,7 +91,7 @@ class TestStart:
         assert err.startswith(
             f"{place}: group demo/pets in the files differs from the applied one: run graylane apply first"
         )
-        assert "graylane-rollout.cat-v2" not in mesh.api.names("configmaps")
+        assert "cat-v2" not in mesh.api.names("rollouts")
 
     @pytest.mark.parametrize(
         ("change", "word", "said"),
@@ -107,7 +106,7 @@ class TestStart:
         file.write_text(file.read_text().replace(*change, 1))
         code, out, err = graylane("rollout", "start", "-f", file)
         assert (code, out, err) == (2, "", f"{file}:{on(file.read_text(), word)}: {said}\n")
-        assert "graylane-rollout.cat-v2" not in mesh.api.names("configmaps")
+        assert "cat-v2" not in mesh.api.names("rollouts")
 
     def test_of_several_none_is_started_when_one_is_wrong(self, graylane, mesh, tmp_path):
         written(tmp_path)
@@ -116,7 +115,7 @@ class TestStart:
         code, _, err = graylane("rollout", "start", "-f", tmp_path)
         assert code == 2
         assert "spec.steps: the last weight has to be 100" in err
-        assert not [name for name in mesh.api.names("configmaps") if name.startswith("graylane-rollout.")]
+        assert mesh.api.names("rollouts") == set()
 
     def test_two_of_one_name_are_refused(self, graylane, tmp_path):
         file = written(tmp_path)
@@ -305,8 +304,8 @@ class TestList:
 
     def test_one_that_cannot_be_read_does_not_hide_the_others(self, graylane, mesh):
         mesh.start()
-        broken = deepcopy(mesh.api.get("configmaps", "graylane-rollout.cat-v2"))
-        broken["metadata"]["name"], broken["data"]["state"] = "graylane-rollout.broken", "{"
+        broken = deepcopy(mesh.object())
+        broken["metadata"]["name"], broken["status"]["state"] = "broken", "{"
         mesh.api.put(broken)
         code, out, err = graylane("rollout", "list", "-n", "demo")
         assert (code, "cat-v2" in out) == (0, True)

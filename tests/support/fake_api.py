@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 from serving import LoopbackServer, serving
 
 ISTIO = "/apis/networking.istio.io"
+GRAYLANE = "/apis/graylane.dev/v1"
 MOST = 1 << 20  # bytes of all values of a ConfigMap
 WITH_STATUS = ("lanegroups", "rollouts")  # kinds whose status is a subresource
 WATCHED = 1.0  # seconds at most until a watch sees that the server is closed
@@ -112,6 +113,8 @@ class FakeApi:
             case "PATCH", True, None:
                 if query.get("dryRun"):
                     return body
+                if body["metadata"].get("resourceVersion"):
+                    self._unchanged(key, body)
                 if key[0] in WITH_STATUS:
                     return self._store(key, _merged(self.objects.get(key) or {}, {**body, "status": {}}))
                 return self._keep(key, body)
@@ -306,6 +309,8 @@ def _fixed(method, path, body, ending):
         return {"status": {"userInfo": {"username": "tester"}}}
     if path.endswith("/selfsubjectaccessreviews"):
         return {"status": {"allowed": True}}
+    if path == GRAYLANE:
+        return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout")]}
     if path == ISTIO:
         return {"versions": [{"version": "v1"}]}
     if path == f"{ISTIO}/v1":

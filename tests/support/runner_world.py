@@ -1,6 +1,8 @@
-"""A namespace with a group that is applied and the Deployments of its versions, and a runner that needs no time."""
+"""A namespace with a group that is applied and the Deployments of its versions, and workers that need no time."""
 
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 from fake_api import api_server, deployment, service
@@ -9,11 +11,13 @@ from stand_in import StandIn
 
 from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.watching import Watch
 from meshconfig.compile import compile_group
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.rollout import begin, store
+from meshconfig.rollout.runner import Driver
 from meshconfig.rollout.runner.context import RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.room import Room
@@ -46,13 +50,30 @@ class Patient(Impatient):
         return super().wait(timeout)
 
 
+class Awake(Impatient):
+    """A worker's signal: it does not wait either. Where nothing but a person could wake it, it ends the run.
+
+    Parameters:
+        stop: of the run.
+    """
+
+    def __init__(self, stop):
+        super().__init__()
+        self.stop = stop
+
+    def wait(self, timeout=None):
+        if timeout is None:
+            self.stop.set()
+        return self.stop.wait(timeout)
+
+
 class Held(StandIn):
     def check(self):
         pass
 
 
 class Mesh:
-    """The cluster, and what a runner said."""
+    """The cluster, and what a driver said."""
 
     def __init__(self, api, client):
         self.api, self.client, self.said = api, client, []
@@ -67,14 +88,14 @@ class Mesh:
 
     def worker(self, name="cat-v2", stop=None):
         stop = stop or Impatient()
-        context = RunnerContext(self.client, "demo", SETTINGS, Held(), stop, self.said.append, self.metrics, Room(stop))
-        return Worker(context, name)
+        context = RunnerContext(self.client, SETTINGS, Held(), stop, self.said.append, self.metrics, Room(stop))
+        return Worker(context, "demo", name, wake=Awake(stop))
 
     def run(self, name="cat-v2", until=None, stop=None):
         """Until the rollout has ended, or `until` says so of its state."""
         stop = stop or Impatient()
         if until:
-            self.api.before.append(lambda *_: until(self.state(name)) and stop.set())
+            self.api.before.append(lambda *_: "status" in self.object(name) and until(self.state(name)) and stop.set())
         try:
             self.worker(name, stop).run()
         except AssertionError:
@@ -85,8 +106,38 @@ class Mesh:
 
     def state(self, name="cat-v2"):
         """Without asking the API server."""
-        found = self.api.get("configmaps", f"graylane-rollout.{name}")
-        return store.State.from_json(found["data"]["state"])
+        return store.State.from_json(self.object(name)["status"]["state"])
+
+    def object(self, name="cat-v2"):
+        """The Rollout object, without asking the API server."""
+        return self.api.get("rollouts", name)
+
+    def condition(self, name="cat-v2"):
+        """What kstatus reads: Ready, Reconciling or Stalled, the reason, and the message."""
+        found = {one["type"]: one for one in self.object(name)["status"]["conditions"] if one["status"] == "True"}
+        (kind,) = found
+        return kind, found[kind]["reason"], found[kind]["message"]
+
+    @contextmanager
+    def driven(self):
+        """A driver with its watches; gives the groups that it has said have changed."""
+        changed, stop = [], threading.Event()
+        driver = Driver(
+            self.client, Held(), SETTINGS, self.said.append, self.metrics, lambda *group: changed.append(group)
+        )
+
+        def group_seen(change, one):
+            driver.group_seen(one["metadata"]["namespace"], one["metadata"]["name"])
+
+        for kind, see in (("Rollout", driver.see), ("LaneGroup", group_seen)):
+            watch = Watch(self.client, kind, "demo", see, stop)
+            threading.Thread(target=watch.run, daemon=True).start()
+            assert watch.synced.wait(20)
+        try:
+            yield changed
+        finally:
+            stop.set()
+            driver.close()
 
     def say(self, event, name="cat-v2"):
         return store.say(self.client, "demo", name, event)
@@ -99,6 +150,14 @@ class Mesh:
         """The specs of all that graylane renders, by kind and name."""
         kinds = ("virtualservices", "destinationrules", "gateways", "horizontalpodautoscalers")
         return {(kind, name): self.api.get(kind, name)["spec"] for kind in kinds for name in self.api.names(kind)}
+
+
+def until(condition, seconds=60):
+    """Waits for what others do."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.02)
 
 
 def rendered(spec):

@@ -15,7 +15,7 @@ from meshconfig.cluster.fields import applied_before
 from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.preflight import Finding, permissions, preflight
-from meshconfig.cluster.rollouts import Standing, Stored
+from meshconfig.cluster.rollouts import RolloutObject
 from meshconfig.errors import ClusterError
 from meshconfig.lint import Level
 
@@ -174,18 +174,21 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
 
 
 def _not_in_a_rollout(client: Client, wanted: Wanted, notes: _Notes) -> None:
-    """A rollout that nobody can read is driven by nobody, and does not count."""
+    """A rollout that nobody can read, or that cannot begin yet, does not count."""
     if wanted.by_rollout:
         return
 
-    def take(one: Stored) -> tuple[str, str]:
-        return one.name, one_line(one.shown.get("phase", "active"))
+    def take(one: RolloutObject) -> tuple[str, str]:
+        begins = one.state and (one.packed or not one.is_true("Stalled"))
+        return one.name, one_line(one.phase) if begins else ""
 
-    for one in rollouts.each(client, wanted.namespace, take, group=wanted.group, standing=(Standing.ACTIVE,)):
+    for one in rollouts.each(client, wanted.namespace, take, group=wanted.group, active=True):
         if isinstance(one, UnreadableError):
             notes.tell([str(one)])
             continue
         name, phase = one
+        if not phase:
+            continue
         named = f"rollout {name} of group {wanted.namespace}/{wanted.group}"
         hint = f"wait for its end, or: graylane rollout abort {name} -n {wanted.namespace}"
         raise Refused(f"nothing was changed: {named} is {phase}; {hint}")

@@ -1,15 +1,16 @@
 """Drives rollouts: the only part of them that waits, and that changes a cluster.
 
-    runner    one at a time, by a Lease; a worker for each active rollout
-    worker    reads the state, carries out the actions that the state machine returns with it, reports the outcome
+    driver    gets what the controller's watches see; a worker for each rollout that asks for something
+    worker    reads the state, carries out the actions that the state machine returns, reports the outcome
+    upkeep    what belongs to the object: first state, finalizer, changed spec, deletion, what Git says meanwhile
     admission | scaling | routing | measuring    how each action is carried out
     kube_events | webhooks    publish the log: Kubernetes Events, webhooks
     metrics   /metrics and /healthz
 
-A runner that is killed takes nothing with it: the actions follow from the stored state alone.
+A controller that is killed takes nothing with it: the actions follow from the stored state alone.
 """
 
 from meshconfig.rollout.runner.context import Settings
-from meshconfig.rollout.runner.runner import Runner
+from meshconfig.rollout.runner.driver import Driver
 
-__all__ = ["Runner", "Settings"]
+__all__ = ["Driver", "Settings"]

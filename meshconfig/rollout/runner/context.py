@@ -1,4 +1,4 @@
-"""Shared by the parts of a runner: the cluster, how to change it, and when to stop."""
+"""Shared by the parts of the driver: the cluster, how to change it, and when to stop."""
 
 import time
 from collections.abc import Callable
@@ -16,10 +16,11 @@ from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
 LOOK = 1.0  # seconds from one look at a rollout to the next
+LATER = 5.0  # seconds after something went wrong, or until something may be there that no watch tells of
 
 
 class UnwantedError(GraylaneError):
-    """The action is cancelled: somebody decided otherwise, or the runner stops."""
+    """The action is cancelled: somebody decided otherwise, or the driver stops."""
 
 
 @dataclass(slots=True)
@@ -56,16 +57,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RunnerContext:
-    """What one runner works with, from when it gets the Lease until it loses it or stops.
+    """What the workers of one driver share, from when the controller leads until it does not any more.
 
     Parameters:
-        held: the Lease. Nothing is written without it.
+        held: the Lease of the controller. Nothing is written without it.
         stop: is set when the workers have to end.
         tell: gets one line for people.
     """
 
     client: Client
-    namespace: str
     settings: Settings
     held: Lock
     stop: Event
@@ -82,19 +82,20 @@ class RunnerContext:
 
 
 def foreign(context: RunnerContext, group: LaneGroup) -> str:
-    """Why the runner may not change a group that is stored in the cluster: it has services in other namespaces.
+    """Why a rollout may not change a group that is stored in the cluster: it has services in other namespaces.
 
     Returns:
-        The reason, and the option that allows it; empty where the runner may.
+        The reason, and the option that allows it; empty where the rollout may.
     """
     places = {group.service(name).namespace for name in group.spec.services}
-    others = sorted(places - {context.namespace, *context.settings.allowed})
+    namespace = group.metadata.namespace
+    others = sorted(places - {namespace, *context.settings.allowed})
     if not others:
         return ""
     options = " ".join(f"--allow-namespace {one}" for one in others)
     return (
-        f"group {group.metadata.name} has services in namespace {', '.join(others)}, which this runner may not change; "
-        f"to allow it: graylane rollout run -n {context.namespace} {options}"
+        f"group {group.metadata.name} has services in namespace {', '.join(others)}, which its rollouts may not "
+        f"change; to allow it: graylane controller -n {namespace} {options}"
     )
 
 
@@ -109,19 +110,19 @@ class StillWanted:
     def check(self, *ignored: object) -> None:
         """
         Raises:
-            UnwantedError: the rollout has left the turn, or the runner stops.
+            UnwantedError: the rollout has left the turn, or the driver stops.
         """
         if self.context.stop.is_set():
-            raise UnwantedError("the runner stops")
+            raise UnwantedError("the driver stops")
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
         try:
             self.context.held.check()
-            turn = store.turn(self.context.client, self.record.namespace, self.record.name)
+            now = store.turn(self.context.client, self.record.namespace, self.record.name)
         except LockLost as error:
             raise UnwantedError(str(error)) from None
         except ClusterError:  # not known now; the next look may tell
             return
-        if turn != self.record.state.turn:
+        if now != (self.record.state.generation, self.record.state.turn):
             raise UnwantedError("the rollout has changed in the meantime")

@@ -8,7 +8,7 @@ from meshconfig.cluster.change import Choices, Events, Wanted, Watcher, carry_ou
 from meshconfig.cluster.lock import LockHeld
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
-from meshconfig.rollout import steps
+from meshconfig.rollout import beside
 from meshconfig.rollout.actions import GroupChange, Retire, revision_action
 from meshconfig.rollout.events import ApplyFailed, Report
 from meshconfig.rollout.runner.context import DedupLog, RunnerContext, StillWanted, UnwantedError
@@ -25,16 +25,18 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
 
     Raises:
         UnwantedError: the rollout has left the turn meanwhile. What is written stays; the next change starts from it.
+        HinderedError: Git contradicts the rollout, or its group is gone.
         ClusterError: as `graylane apply`.
     """
-    if record.base is None:  # no runner has taken the rollout up, so it has changed nothing
+    if record.base is None:  # no controller has taken the rollout up, so it has changed nothing
         return
-    spec = steps.wanted(record.base, record.state.rollout, change)
+    if (spec := beside.wanted(context.client, record, change)) is None:
+        return
     wanted = Wanted(
         record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True, stored=True
     )
     settings = context.settings
-    # An expired Lease belongs to a runner that was killed. It is watched for its whole duration before it is taken.
+    # An expired Lease belongs to a controller that was killed. It is watched for its whole duration before it is taken.
     choices = Choices(
         break_lock=True,
         timeout=settings.timeout,
@@ -54,11 +56,11 @@ def retire(context: RunnerContext, record: Record, action: Retire) -> None:
     """Deletes old versions. A Deployment that another version has, too, stays.
 
     Raises:
-        UnwantedError, ClusterError: as `apply`.
+        UnwantedError, HinderedError, ClusterError: as `apply`.
     """
     apply(context, record, action.change)
     base = record.base
-    assert base is not None  # a rollout that no runner took up retires nothing
+    assert base is not None  # a rollout that nobody took up retires nothing
     for service, version in action.versions.items():
         name = live.deployment(base, service, version)
         found = live.read(context.client, name)
@@ -116,6 +118,9 @@ def attempt(
 
     Returns:
         The report; None where the change is to be tried again.
+
+    Raises:
+        HinderedError: it cannot be made before a person or Git has changed something.
     """
     turn = record.state.turn
     if not tries.due(turn):

@@ -1,31 +1,35 @@
 """One rollout: reads its state, carries out the actions that belong to it, and reports the outcome; until its end."""
 
+import math
 import traceback
 from collections.abc import Callable, Iterable
+from threading import Event as Signal
 from typing import NamedTuple
 
+from meshconfig.cluster import rollouts
 from meshconfig.cluster.change import NotAllowedError
 from meshconfig.cluster.lock import LockLost
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.errors import Conflict, GraylaneError
 from meshconfig.rollout import store
 from meshconfig.rollout.actions import Action, Analyse, Notify, Retire, Route, Scale, TakeUp, Wait, WatchPods
+from meshconfig.rollout.beside import HinderedError
 from meshconfig.rollout.events import Elapsed, Event, OldRetired, Report, Routed
 from meshconfig.rollout.machine import IllegalEventError, resume, step
 from meshconfig.rollout.runner import routing
 from meshconfig.rollout.runner.admission import admit
-from meshconfig.rollout.runner.context import LOOK, DedupLog, RunnerContext, foreign
+from meshconfig.rollout.runner.context import LATER, LOOK, DedupLog, RunnerContext, foreign
 from meshconfig.rollout.runner.kube_events import announce
 from meshconfig.rollout.runner.measuring import Measurer
 from meshconfig.rollout.runner.metrics import Tried
 from meshconfig.rollout.runner.routing import Tries
-from meshconfig.rollout.runner.scaling import PodWatch, Scaler
+from meshconfig.rollout.runner.scaling import EVERY, PodWatch, Scaler
+from meshconfig.rollout.runner.upkeep import Upkeep
 from meshconfig.rollout.runner.webhooks import WebhookSender
-from meshconfig.rollout.state import LogEntry
-from meshconfig.rollout.store import Record
+from meshconfig.rollout.standing import CHANGED
+from meshconfig.rollout.state import LogEntry, State
+from meshconfig.rollout.store import InvalidSpecError, Record
 from meshconfig.spec.group import LaneGroup
-
-LATER = 5.0  # seconds after something went wrong
 
 
 class Work(NamedTuple):
@@ -36,34 +40,51 @@ class Work(NamedTuple):
 
 
 class Worker:
-    """Drives one rollout until it has ended or the runner stops.
+    """Drives one rollout until it has ended or the driver stops.
 
     Parameters:
         weight: what a look at it takes, as far as that is known.
+        wake: ends the worker's waiting; it is set as well when the driver stops.
     """
 
-    def __init__(self, context: RunnerContext, name: str, weight: int = 0) -> None:
-        self._context, self._name, self._weight = context, name, weight
+    def __init__(
+        self, context: RunnerContext, namespace: str, name: str, weight: int = 0, wake: Signal | None = None
+    ) -> None:
+        self._context, self._namespace, self._name, self._weight = context, namespace, name, weight
+        self._wake = wake or Signal()
+        self._upkeep = Upkeep(context)
         self._measurer, self._webhooks = Measurer(context), WebhookSender(context)
         self._dedup_log = DedupLog(lambda text: context.tell(f"{name}: {text}"))
         self._tries, self._scaler, self._watch = Tries(), Scaler(context, self._dedup_log), PodWatch(context)
         self._stored: Work | None = None  # what the last look stored: it need not be read again
         self._seen: int | None = None  # the last entry of the log that was counted and published here
         self._generation: int | None = None
+        self._git_is_new = True
+        self._look = LOOK  # seconds until the next look, as the last action asked for it
+
+    def see(self) -> None:
+        """The rollout's object has changed."""
+        self._wake.set()
+
+    def see_git(self) -> None:
+        """The LaneGroup object of its group has changed, or another rollout of the group has ended."""
+        self._git_is_new = True
+        self._wake.set()
 
     def run(self) -> None:
-        """Returns when the rollout has ended or the runner stops. Errors are logged, and the work is tried again."""
+        """Returns when the rollout has ended or the driver stops. Errors are logged, and the work is tried again."""
         try:
             while not self._context.stop.is_set():
+                self._wake.clear()
                 with self._context.room.of(self._weight) as there:
                     pause = self._once() if there else None
                 if pause is None:
                     return
                 if pause:
                     self._stored = None  # somebody may decide in the meantime
-                self._context.stop.wait(pause)
+                    self._wake.wait(None if pause == math.inf else pause)
         except LockLost:
-            pass  # the runner gets this error as well, and ends its workers
+            pass  # the controller gets this error as well, and ends its driver
         finally:
             self._measurer.close()
 
@@ -71,29 +92,26 @@ class Worker:
         """One look at the rollout.
 
         Returns:
-            Seconds until the next look; None at the end.
+            Seconds until the next look, infinite where a watch wakes it; None at the end.
         """
         try:
             work, self._stored = self._stored or self._read(), None
             if work is None or self._another(work.record):
                 return None
-            record, actions = work
-            self._weight = record.weight
-            if record.base and (said := foreign(self._context, record.base)):
-                raise NotAllowedError(said)
-            notices = [one for one in actions if isinstance(one, Notify)]
-            self._publish(record, notices)
-            if record.state.phase.final and not actions:
-                return None
-            told = self._webhooks.offer(record, notices)
-            reported = any(self._carry_out(record, action) for action in actions)
-            if told is not None:
-                self._report(self._stored.record if self._stored else record, told)
-            return 0.0 if reported else LOOK
+            return self._work_on(work.record)
         except LockLost:
             raise
-        except UnreadableError:  # the runner tells it, and starts another worker once it can be read again
+        except InvalidSpecError as error:
+            self._upkeep.refuse(error)
             return None
+        except UnreadableError as error:  # the driver tells it, and starts another worker once it can be read again
+            self._free(error)
+            return None
+        except Conflict:
+            return 0.0
+        except HinderedError:
+            self._git_is_new = True
+            return LOOK
         except GraylaneError as error:
             self._dedup_log.say(routing.reason(error))
             return LATER
@@ -103,13 +121,43 @@ class Worker:
             return LATER
 
     def _read(self) -> Work | None:
-        record = store.read(self._context.client, self._context.namespace, self._name)
+        record = store.read(self._context.client, self._namespace, self._name)
         return Work(record, resume(record.state).actions) if record else None
+
+    def _free(self, error: UnreadableError) -> None:
+        """One that cannot be read is driven by nobody, so nothing may hold it back when it is deleted."""
+        found = rollouts.bare(self._context.client, self._namespace, self._name)
+        if found and found.deleting:
+            self._upkeep.release(found)
 
     def _another(self, record: Record) -> bool:
         """Whether a new rollout of the same name has started. It gets a worker of its own."""
         self._generation = self._generation or record.state.generation
         return record.state.generation != self._generation
+
+    def _work_on(self, record: Record) -> float | None:
+        self._weight = record.weight
+        if record.base and (said := foreign(self._context, record.base)):
+            raise NotAllowedError(said)
+        git_is_new, self._git_is_new = self._git_is_new, False
+        tended = self._upkeep.tend(record, git_is_new=git_is_new)
+        if tended is None:
+            return None
+        record, actions = tended, resume(tended.state).actions
+        notices = [one for one in actions if isinstance(one, Notify)]
+        self._publish(record, notices)
+        if record.state.phase.final and not actions:
+            return None
+        told = self._webhooks.offer(record, notices)
+        self._look = _pause(actions)
+        work = () if _is_blocked(record.state) else actions
+        reported = any(self._carry_out(record, action) for action in work)
+        if told is not None:
+            self._report(self._stored.record if self._stored else record, told)
+            reported = True
+        if reported:
+            return 0.0
+        return min(self._look if work else math.inf, LOOK if notices else math.inf)
 
     def _carry_out(self, record: Record, action: Action) -> bool:
         """Carries out an action; whether there was something to report. Then the rest of the actions is out of date."""
@@ -121,9 +169,13 @@ class Worker:
     def _take_up(self, record: Record) -> bool:
         with self._context.room.admission:
             admission = admit(self._context, record)
-            if admission.waits:
-                self._dedup_log.say(f"waits for {admission.waits}")
-            return admission.report is not None and self._report(record, admission.report, admission.base)
+            if admission.report is not None:
+                return self._report(record, admission.report, admission.base)
+            if admission.obstacle:
+                self._dedup_log.say(admission.obstacle.message)
+            record = self._upkeep.hinder(record, admission.obstacle)
+            self._look = admission.look
+            return False
 
     def _outcome(self, record: Record, action: Action) -> Report | None:
         match action:
@@ -151,7 +203,7 @@ class Worker:
         Where somebody else has stored a state in between, the event is applied to that one.
 
         Returns:
-            False where the runner stops.
+            False where the driver stops.
         """
         while not self._context.stop.is_set():
             self._context.held.check()
@@ -184,6 +236,26 @@ class Worker:
                 self._dedup_log.say(told(entry))
                 announce(self._context, record, entry)
         self._seen = state.log[-1].number if state.log else 0
+
+
+def _is_blocked(state: State) -> bool:
+    """Whether a person or Git has to take an obstacle away before it moves on. One that has not begun looks itself."""
+    found = state.obstacle
+    return bool(found and found.stalls and found.reason != CHANGED and state.sizes)
+
+
+def _pause(actions: Iterable[Action]) -> float:
+    """Seconds until the next look at a rollout for which there was nothing to report."""
+    pause = math.inf
+    for action in actions:
+        match action:
+            case Wait(until):
+                pause = min(pause, max((until - store.now()).total_seconds(), LOOK / 10))
+            case WatchPods():
+                pause = min(pause, EVERY)
+            case _:
+                pause = min(pause, LOOK)
+    return pause
 
 
 def told(entry: LogEntry) -> str:

@@ -19,10 +19,10 @@ def named(plan, name):
     return plan.model_copy(update={"metadata": plan.metadata.model_copy(update={"name": name})})
 
 
-def test_it_waits_for_a_runner(mesh):
+def test_it_waits_for_a_controller(mesh):
     started = mesh.start(rollout(SHORT))
     assert (started.record.state.phase, started.superseded) == (Phase.PENDING, ())
-    assert mesh.api.get("configmaps", "graylane-rollout.cat-v2")["data"]["phase"] == "Pending"
+    assert mesh.object()["status"]["phase"] == "Pending"
 
 
 def test_a_group_that_was_never_applied(cluster):
@@ -75,7 +75,7 @@ def test_one_that_retires_the_old_version_is_not_superseded(mesh):
 
 def test_a_group_that_was_changed_before_it_was_taken_up_ends_it_without_a_change(mesh):
     mesh.start(rollout(SHORT))
-    stored = mesh.api.objects.pop(("configmaps", "demo", "graylane-rollout.cat-v2"))
+    stored = mesh.api.objects.pop(("rollouts", "demo", "cat-v2"))
     changed = group(GROUP.replace("cat: v1, mouse: v1", "cat: v2, mouse: v1"))
     mesh.apply(changed)
     mesh.api.put(stored)

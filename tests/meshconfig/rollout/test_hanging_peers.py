@@ -154,11 +154,7 @@ def test_a_password_of_prometheus_is_in_no_log_no_reason_and_no_event(mesh):
     state = mesh.run(until=lambda state: state.stage is Stage.NO_DATA, stop=Patient(2000))
     assert state.why == "queue: http://127.0.0.1:1/…: connection refused"
     events = [one for (kind, _, _), one in mesh.api.objects.items() if kind == "events"]
-    shown = {
-        name: text
-        for name, text in mesh.api.get("configmaps", "graylane-rollout.cat-v2")["data"].items()
-        if name != "state"
-    }
+    shown = {name: value for name, value in mesh.object()["status"].items() if name != "state"}
     texts = [*mesh.said, *map(json.dumps, events), json.dumps(shown), *(entry.why for entry in state.log)]
     assert "p4ssw0rd" not in "\n".join(texts)
 
@@ -168,12 +164,11 @@ def test_a_rollout_that_was_stored_with_more_webhooks_than_one_may_have_now_does
     with answering((200, "")) as hook:
         plan = rollout(STRAIGHT, keepOld=None, notify=[{"url": f"{hook.url}/{number}"} for number in range(20)])
         mesh.start(plan)
-        found = mesh.api.get("configmaps", "graylane-rollout.cat-v2")
-        stored = json.loads(found["data"]["state"])
+        status = mesh.object()["status"]
+        stored = json.loads(status["state"])
         stored["rollout"]["spec"]["notify"] *= 50
         stored["stage"] = "aborted"
-        found["data"]["state"] = json.dumps(stored)
-        found["metadata"]["labels"]["graylane.dev/rollout"] = "telling"
+        status["state"] = json.dumps(stored)
         mesh.run(stop=Patient(2000))
         assert {path for _, path, _, _ in hook.seen} == {f"/{number}" for number in range(20)}
     assert any("only the first 20 of its 1000 webhooks are sent to" in line for line in mesh.said)

@@ -1,4 +1,4 @@
-"""Who hears of a rollout: Events on the new versions' Deployments, webhooks, and the metrics."""
+"""Who hears of a rollout: Events on it and on the new versions' Deployments, webhooks, and the metrics."""
 
 import base64
 import json
@@ -30,18 +30,18 @@ def put_secret(mesh, prefix, **keys):
     mesh.api.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
 
-def events(mesh, of):
-    found = [one for (kind, _, _), one in mesh.api.objects.items() if kind == "events"]
-    found = [one for one in found if one["involvedObject"]["name"] == of]
+def events(mesh, kind, of):
+    found = [one for (plural, _, _), one in mesh.api.objects.items() if plural == "events"]
+    found = [one for one in found if (one["involvedObject"]["kind"], one["involvedObject"]["name"]) == (kind, of)]
     return sorted(found, key=lambda one: int(one["metadata"]["name"].rpartition("-")[2]))
 
 
-def test_each_transition_is_an_event_on_both_new_deployments(mesh):
+def test_each_transition_is_an_event_on_the_rollout_and_on_both_new_deployments(mesh):
     mesh.start(rollout(STRAIGHT, keepOld=None))
     assert mesh.run(stop=Patient()).phase is Phase.SUCCEEDED
-    for name in ("cat-v2", "mouse-v2"):
-        found = events(mesh, name)
-        uid = mesh.api.get("deployments", name)["metadata"]["uid"]
+    for kind, name in (("Rollout", "cat-v2"), ("Deployment", "cat-v2"), ("Deployment", "mouse-v2")):
+        found = events(mesh, kind, name)
+        uid = mesh.api.get(f"{kind.lower()}s", name)["metadata"]["uid"]
         assert {one["involvedObject"]["uid"] for one in found} == {uid}
         assert [one["reason"] for one in found[-3:]] == ["RolloutPodsReady", "RolloutWeight100", "RolloutTakenOver"]
         assert {one["type"] for one in found} == {"Normal"}
@@ -54,7 +54,9 @@ def test_a_way_back_is_a_warning(mesh):
     mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
     mesh.say(Abort("bob", "not today"))
     mesh.run(stop=Patient())
-    (warning,) = [one for one in events(mesh, "cat-v2") if one["type"] == "Warning" and "by bob" in one["message"]]
+    (warning,) = [
+        one for one in events(mesh, "Rollout", "cat-v2") if one["type"] == "Warning" and "by bob" in one["message"]
+    ]
     assert warning["reason"] == "RolloutAbort"
     assert "abort by bob: not today; now Degraded" in warning["message"]
 

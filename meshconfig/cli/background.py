@@ -1,4 +1,4 @@
-"""What a command that runs until it is stopped needs: a log, a page of metrics, and an end at Ctrl-C or SIGTERM."""
+"""For commands that work until they are told to stop: their end by a signal, and their lines."""
 
 import os
 import signal
@@ -8,33 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Annotated
-
-import typer
 
 from meshconfig.printable import escape_line, put
-
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(
-        "--metrics",
-        metavar="PORT",
-        min=1,
-        max=65535,
-        help="Port on which to serve /metrics and /healthz.",
-        show_default=False,
-    ),
-]
-AllowHost = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-host",
-        metavar="HOST",
-        help="Host of Prometheus or webhooks that is not public: HOST, HOST:PORT, an address or a network. Repeatable. "
-        "Default: public https hosts alone.",
-        show_default=False,
-    ),
-]
 
 
 @contextmanager
@@ -62,7 +37,7 @@ def stopped() -> Iterator[threading.Event]:
 
 
 def tell(text: str) -> None:
-    """Print a line with one write, because several threads print at the same time."""
+    """Print a line with its time by one write, because several threads print at the same time."""
     put(_line(text), error=True)
     sys.stderr.flush()
 

@@ -1,0 +1,120 @@
+"""Objects of graylane's own kinds: read, applied by people, and what the controller writes: status and finalizers.
+
+The controller never writes `spec`: that is Git's, or of whoever applies the object.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+from meshconfig.backend.kinds import KINDS
+from meshconfig.cluster.client import APPLY, Client
+from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
+from meshconfig.cluster.paths import path
+
+MERGE = "application/merge-patch+json"
+INSTALL = "graylane crds | kubectl apply --server-side -f -"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomObject:
+    """An object as it was read.
+
+    Parameters:
+        manifest: all of it, with its kind.
+    """
+
+    manifest: Manifest = field(repr=False)
+
+    @property
+    def key(self) -> Key:
+        return key(self.manifest)
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.metadata.get("annotations") or {}
+
+    @property
+    def uid(self) -> str:
+        return str(self.metadata.get("uid", ""))
+
+    @property
+    def generation(self) -> int:
+        """Counts the changes of `spec`."""
+        return int(self.metadata.get("generation", 0))
+
+    @property
+    def version(self) -> str:
+        """Its resourceVersion."""
+        return str(self.metadata.get("resourceVersion", ""))
+
+    @property
+    def deleting(self) -> bool:
+        return bool(self.metadata.get("deletionTimestamp"))
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.metadata.get("finalizers") or ())
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        found = self.manifest.get("status")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def observed(self) -> int:
+        """The generation that the controller has seen last; 0 for none."""
+        return int(self.status.get("observedGeneration") or 0)
+
+    def condition(self, kind: str) -> Mapping[str, Any]:
+        """A condition, such as Ready; empty where there is none."""
+        found = self.status.get("conditions") or ()
+        return next((one for one in found if one.get("type") == kind), {})
+
+    def is_true(self, kind: str) -> bool:
+        return self.condition(kind).get("status") == "True"
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.manifest["metadata"]
+        return metadata
+
+    def answered(self, answer: Manifest) -> Self:
+        """The object as the API server answered it, without what its kind is."""
+        return type(self)({"kind": self.manifest["kind"], **answer})
+
+
+T = TypeVar("T", bound=CustomObject)
+
+
+def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: bool = False) -> Manifest:
+    """Server-side apply of an object as the field manager `graylane`, as a person does it by `kubectl apply`.
+
+    Parameters:
+        document: apiVersion, kind, metadata with name and namespace, and spec.
+        force: take over fields that other managers own, such as a GitOps controller.
+
+    Raises:
+        Conflict: other managers own fields; `causes` names each field and its manager.
+        ApiError: the API server refuses the spec, or the caller may not write the object.
+    """
+    query = {"fieldManager": MANAGER, **({"force": "true"} if force else {}), **({"dryRun": "All"} if dry_run else {})}
+    answer = client.request("PATCH", path(key(document)), json.dumps(document), query=query, content_type=APPLY)
+    return {"kind": document["kind"], **answer}
+
+
+def put_finalizers(client: Client, one: T, finalizers: tuple[str, ...]) -> T:
+    """Writes the finalizers, in place of those that were read.
+
+    Raises:
+        Conflict: somebody wrote the object in between.
+    """
+    metadata = {"finalizers": list(finalizers), "resourceVersion": one.version}
+    return one.answered(client.request("PATCH", path(one.key), json.dumps({"metadata": metadata}), content_type=MERGE))
+
+
+def is_served(client: Client, kind: str) -> bool:
+    """Whether the cluster has one of graylane's kinds: whether its CustomResourceDefinition is installed. One call."""
+    found = client.get(f"/apis/{KINDS[kind].api}") or {}
+    return any(one.get("kind") == kind for one in found.get("resources") or ())

@@ -1,0 +1,97 @@
+"""Rollouts beside the LaneGroup object of their group: what Git says of the group now, and what lies over it."""
+
+from meshconfig.bounded import clip
+from meshconfig.cluster import lanegroups
+from meshconfig.cluster.client import Client
+from meshconfig.errors import InputError
+from meshconfig.rollout import overlay, steps, store
+from meshconfig.rollout.actions import ChangeKind, GroupChange
+from meshconfig.rollout.overlay import ContradictedError, Overlay
+from meshconfig.rollout.state import LONGEST_WHY, Obstacle
+from meshconfig.rollout.store import Record
+from meshconfig.spec.group import LaneGroup
+
+CONTRADICTED, NO_GROUP, INVALID_GROUP = "ContradictedByGit", "NoGroup", "InvalidGroup"  # reasons
+
+
+class HinderedError(Exception):
+    """A change of the group cannot be made now. `obstacle` says why, and what a person does about it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.obstacle = Obstacle(reason=reason, message=clip(message, LONGEST_WHY))
+        super().__init__(message)
+
+
+def overlaid(client: Client, spec: LaneGroup) -> Overlay:
+    """What is wanted of a group with its rollouts, as they are in the cluster. One call for a dozen rollouts of the
+    namespace. A rollout that cannot be read lies over nothing.
+
+    Parameters:
+        spec: the group as its LaneGroup object says it. It compiles.
+    """
+    return overlay.overlay(spec, laid(client, spec.metadata.namespace, spec.metadata.name))
+
+
+def laid(client: Client, namespace: str, group: str) -> list[Record]:
+    """The rollouts of a group that can be read, the oldest first."""
+    return store.records(client, namespace, group=group, wrong=lambda error: None)
+
+
+def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | None:
+    """The group that a change of a rollout asks for; None where there is no group any more to take requests back in.
+
+    Raises:
+        HinderedError: Git changes what the rollout moves, or the LaneGroup object is gone or not valid.
+    """
+    base = record.base
+    assert base is not None
+    found = lanegroups.read(client, record.namespace, record.group)
+    if found is None and not record.state.lanegroup:
+        return steps.wanted(base, record.state.rollout, change)
+    if found is None or found.deleting:
+        if change.kind is ChangeKind.BACK:
+            return None
+        raise HinderedError(NO_GROUP, f"LaneGroup {record.group} is gone: apply it again, or {_abort(record)}")
+    try:
+        spec = found.spec()
+    except InputError as error:
+        said = "; ".join(f"{one.path}: {one.message}" for one in error.problems)
+        raise HinderedError(INVALID_GROUP, f"LaneGroup {record.group} is not valid: {said}") from None
+    try:
+        return overlay.wanted(spec, laid(client, record.namespace, record.group), record, change)
+    except ContradictedError as error:
+        raise HinderedError(CONTRADICTED, str(error)) from None
+
+
+def obstacle(client: Client, record: Record) -> Obstacle | None:
+    """What keeps an active rollout from changing its group now."""
+    try:
+        wanted(client, record, overlay.standing(record.state))
+    except HinderedError as error:
+        return error.obstacle
+    return None
+
+
+def is_done(client: Client, record: Record) -> bool:
+    """Whether a succeeded rollout lies over nothing any more: Git has gone on from the old versions, or there is no
+    LaneGroup object that it could lie over."""
+    found = lanegroups.read(client, record.namespace, record.group)
+    if found is None:
+        return True
+    try:
+        spec = found.spec()
+    except InputError:
+        return False
+    return record.name in overlay.overlay(spec, laid(client, record.namespace, record.group)).done
+
+
+def group_is_gone(client: Client, record: Record) -> bool:
+    """Whether the LaneGroup object that a rollout began from is deleted, or about to be."""
+    if not record.state.lanegroup:
+        return False
+    found = lanegroups.read(client, record.namespace, record.group)
+    return found is None or found.deleting
+
+
+def _abort(record: Record) -> str:
+    return f"graylane rollout abort {record.name} -n {record.namespace}"
