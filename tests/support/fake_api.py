@@ -302,6 +302,8 @@ def _fixed(method, path, body):
         return {"status": {"userInfo": {"username": "tester"}}}
     if path.endswith("/selfsubjectaccessreviews"):
         return {"status": {"allowed": True}}
+    if path.endswith("/selfsubjectrulesreviews"):
+        return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:
         return {"versions": [{"version": "v1"}]}
     if path == f"{ISTIO}/v1":
