@@ -102,9 +102,10 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     writer = client.session()
     with Lock(writer, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         # Another process may have changed the cluster before this one got the lock.
-        del prepared  # both at a time would take twice the memory
+        earlier = prepared.computed
+        del prepared  # what the API server returned both times would take twice the memory
         with times.measure(Phase.PREPARE):
-            prepared = _prepared(client, wanted, choices)
+            prepared = _prepared(client, wanted, choices, earlier)
         notes.tell(prepared.notes)
         if prepared.done:
             return outcome(prepared)
@@ -123,8 +124,16 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         return outcome(prepared, revision.number, verdict)
 
 
-def _prepared(client: Client, wanted: Wanted, choices: Choices) -> Prepared:
-    return prepare(client, wanted, fast=choices.fast, drain=choices.drain, allowed=choices.allowed, adopt=choices.adopt)
+def _prepared(client: Client, wanted: Wanted, choices: Choices, earlier: Prepared | None = None) -> Prepared:
+    return prepare(
+        client,
+        wanted,
+        fast=choices.fast,
+        drain=choices.drain,
+        allowed=choices.allowed,
+        adopt=choices.adopt,
+        earlier=earlier,
+    )
 
 
 def _begin(client: Client, prepared: Prepared) -> history.Revision:
