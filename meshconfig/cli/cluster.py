@@ -206,7 +206,10 @@ def carry_out(
 
 
 def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]:
-    """{"group", "namespace", "changed", "revision", "barriers", "seconds", "calls", "dryRun"}"""
+    """{"group", "namespace", "changed", "revision", "barriers", "seconds", "calls", "phases", "dryRun"}
+
+    `phases` are the seconds of `prepare`, `checks`, `writes`, `barriers` and `drain`.
+    """
     wanted = outcome.prepared.wanted
     return {
         "group": wanted.group,
@@ -216,6 +219,7 @@ def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]
         "barriers": outcome.verdict.value if outcome.verdict else None,
         "seconds": round(outcome.seconds, 3),
         "calls": outcome.calls,
+        "phases": {phase.value: round(seconds, 3) for phase, seconds in outcome.phases.items()},
         "dryRun": dry_run,
     }
 

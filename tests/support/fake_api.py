@@ -311,6 +311,8 @@ def _fixed(method, path, body, ending):
         return {"status": {"allowed": True}}
     if path == GRAYLANE:
         return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout")]}
+    if path.endswith("/selfsubjectrulesreviews"):
+        return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:
         return {"versions": [{"version": "v1"}]}
     if path == f"{ISTIO}/v1":
