@@ -53,10 +53,11 @@ _BETWEEN = (
     ),
     _each(
         "services",
+        # What most services have first: looking up a service takes long. Where there is no such lane, the last part
+        # holds, and then an error of the first does not count.
+        f"(has({_OF_BASE}) && one in {_OF_BASE} ? {_OF_BASE}[one] : {_BASE}) in self.services[one].versions || "
         "has(self.services[one].default) || has(self.services[one].weights) || "
-        "(has(self.services[one].external) && size(self.services[one].versions) == 1) || "
-        f"!({_BASE} in self.lanes) || (has({_OF_BASE}) && one in {_OF_BASE} ? {_OF_BASE}[one] : {_BASE}) "
-        "in self.services[one].versions",
+        f"(has(self.services[one].external) && size(self.services[one].versions) == 1) || !({_BASE} in self.lanes)",
         "untagged requests have no version: give default or weights, or a version of the baseline",
     ),
     _each(
