@@ -2,6 +2,7 @@
 
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -62,14 +63,19 @@ class PlayedBarrier:
 def run(cluster, barrier, *steps, events=None):
     plan = SimpleNamespace(steps=steps)
     live = SimpleNamespace(raw={}, istio_api="v1")
-    prepared = SimpleNamespace(plan=plan, live=live, model=SimpleNamespace(tag="env"), settled=True)
+    prepared: Any = SimpleNamespace(plan=plan, live=live, model=SimpleNamespace(tag="env"), settled=True)
     held = SimpleNamespace(check=lambda: None)
     return Run(cluster, prepared, barrier, Settings(drain=0), held, events or Events())
 
 
 def test_an_autoscaler_is_written_while_the_barrier_waits_for_the_rest():
     begun, written = threading.Event(), threading.Event()
-    cluster = Cluster(lambda: begun.wait(PATIENCE) and written.set())
+
+    def written_late():
+        begun.wait(PATIENCE)
+        written.set()
+
+    cluster = Cluster(written_late)
 
     def over():
         begun.set()
@@ -119,7 +125,12 @@ def test_a_barrier_that_fails_leaves_no_write_under_way():
 def test_routes_are_written_and_removed_before_the_barrier_looks():
     cluster = Cluster()
     seen = []
-    barrier = PlayedBarrier(lambda: seen.append(list(cluster.did)) or True)
+
+    def over():
+        seen.append(list(cluster.did))
+        return True
+
+    barrier = PlayedBarrier(over)
     step = Step("routes", "", waves=((RULE,), (ROUTES,)), deletes=(Key("VirtualService", "demo", "was"),))
     run(cluster, barrier, step).steps()
     assert seen == [["DestinationRule", "VirtualService", "delete VirtualService"]]

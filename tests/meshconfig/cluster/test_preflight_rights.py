@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollout_world import GROUP, group
 from runner_world import cluster, mesh
+from stand_in import StandIn
 
 from meshconfig.cluster.granted import LIFE, Granted
 from meshconfig.cluster.preflight import Permission
@@ -74,7 +75,7 @@ def test_what_is_granted_is_believed_for_a_minute():
     assert LIST not in granted
 
 
-class Server:
+class Server(StandIn):
     """As `Client`: answers with these rules, or with an error."""
 
     def __init__(self, *rules, incomplete=False, error=None):
@@ -144,7 +145,7 @@ names = st.sampled_from(["a", "b", "*"])
     st.lists(st.tuples(*[st.sampled_from(["a", "b", "c"])] * 3), min_size=2, unique=True),
 )
 def test_a_right_is_granted_if_and_only_if_one_rule_has_all_of_it(rules, asked):
-    needs = [Permission(*one, "demo") for one in asked]
+    needs = [Permission(verb, api, resource, "demo") for verb, api, resource in asked]
     granted = granted_by_rules(Server(*rules), needs)
     for need in needs:
         wanted = (need.verb, need.group, need.resource)
