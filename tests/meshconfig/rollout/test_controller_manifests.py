@@ -14,8 +14,8 @@ from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.exchange.urls import parse_url
-from meshconfig.rollout.runner.metrics import SILENCE
 from meshconfig.rollout.runner.driver import GOODBYE
+from meshconfig.rollout.runner.metrics import SILENCE
 
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "k8s" / "controller"

@@ -54,7 +54,9 @@ def test_a_way_back_is_a_warning(mesh):
     mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
     mesh.say(Abort("bob", "not today"))
     mesh.run(stop=Patient())
-    (warning,) = [one for one in events(mesh, "Rollout", "cat-v2") if one["type"] == "Warning" and "by bob" in one["message"]]
+    (warning,) = [
+        one for one in events(mesh, "Rollout", "cat-v2") if one["type"] == "Warning" and "by bob" in one["message"]
+    ]
     assert warning["reason"] == "RolloutAbort"
     assert "abort by bob: not today; now Degraded" in warning["message"]
 
@@ -86,7 +88,10 @@ def test_a_webhook_that_is_down_holds_neither_the_rollout_nor_its_events_up(mesh
     mesh.start(rollout(STRAIGHT, keepOld=None, notify=[{"url": "http://127.0.0.1:1"}]))
 
     def over(state):
-        return state.stage is Stage.SUCCEEDED and events(mesh, "Deployment", "mouse-v2")[-1]["reason"] == "RolloutTakenOver"
+        return (
+            state.stage is Stage.SUCCEEDED
+            and events(mesh, "Deployment", "mouse-v2")[-1]["reason"] == "RolloutTakenOver"
+        )
 
     assert mesh.run(until=over, stop=Patient()).phase is Phase.SUCCEEDED
 
