@@ -10,7 +10,7 @@ import typer
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Adopt, Context, Fast, connect, wanted
-from meshconfig.cli.common import Files, answering_by_exit_status, needs, stderr, stdout
+from meshconfig.cli.common import Files, answering_by_exit_status, needs, read_groups, stderr, stdout
 from meshconfig.cli.console import Text
 from meshconfig.errors import InputError
 from meshconfig.printable import put, say_json
@@ -161,7 +161,7 @@ def _change(
     with needs("mesh"):
         from meshconfig.cluster.change import prepare
     with batch():
-        groups = wanted(file)
+        groups = [wanted(group.spec) for group in read_groups(file)]
         if against is not None:
             from meshconfig.cli.against import read_against
 

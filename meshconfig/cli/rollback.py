@@ -36,5 +36,12 @@ def command(
     """
     with needs("mesh"):
         from meshconfig.cluster.change import rollback_target
+        from meshconfig.cluster.object_write import OwnedError, document_of
     client = connect(how.context)
-    each(client, [rollback_target(client, namespace, group, to)], how)
+    wanted = rollback_target(client, namespace, group, to)
+    try:
+        each(client, [(wanted, document_of(wanted.spec))], how)
+    except OwnedError as error:
+        number = wanted.action.removeprefix("rollback to ")
+        show = f"graylane history {group} -n {namespace} --show {number}"
+        raise OwnedError(f"{error}\nto commit: {show} prints the spec of that revision") from None

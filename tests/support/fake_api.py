@@ -181,7 +181,7 @@ class FakeApi:
                     continue
             after = new[-1][0]
             for _, change, key, one in new:
-                if key[0] == plural and space in (None, key[1]):
+                if key[0] == plural and space in (None, key[1]) and _named(key, query):
                     # A real server tells that an object has gone, where its labels are no longer those selected.
                     there = _selected(one["metadata"].get("labels") or {}, selector)
                     yield json.dumps({"type": change if there else "DELETED", "object": one}).encode() + b"\n"
@@ -213,6 +213,7 @@ class FakeApi:
             if place[0] == key[0]
             and key[1] in (None, place[1])
             and "/".join(place) > after
+            and _named(place, query)
             and _selected(one["metadata"].get("labels") or {}, selector)
         ]
         page = found[: int(query.get("limit") or len(found))]
@@ -238,7 +239,8 @@ class FakeApi:
         metadata["resourceVersion"] = str(self.version)
         metadata["uid"] = old.get("uid") or f"uid-{self.version}"
         same = key[0] in WITH_STATUS and key in self.objects and self.objects[key].get("spec") == one.get("spec")
-        metadata["generation"] = old.get("generation", 0) + (not same)
+        leaving = "deletionTimestamp" in metadata and "deletionTimestamp" not in old
+        metadata["generation"] = old.get("generation", 0) + (not same or leaving)
         metadata["creationTimestamp"] = old.get("creationTimestamp") or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         if "deletionTimestamp" in old:
             metadata["deletionTimestamp"] = old["deletionTimestamp"]
@@ -310,6 +312,10 @@ def _fixed(method, path, body):
         metadata = {"name": found[1], "labels": {"istio-injection": "enabled"}}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return None
+
+
+def _named(key, query):
+    return query.get("fieldSelector", f"metadata.name={key[2]}") == f"metadata.name={key[2]}"
 
 
 def _selected(labels, selector):
