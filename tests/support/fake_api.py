@@ -33,9 +33,11 @@ EVERYWHERE = re.compile(r"/apis?/(?P<api>([^/]+/)?v[^/]+)/(?P<plural>[^/]+)")
 
 
 class RefusedError(Exception):
-    def __init__(self, status, reason, message):
+    """`causes`: pairs of a field and what is said about it."""
+
+    def __init__(self, status, reason, message, causes=()):
         super().__init__(message)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.causes = status, reason, causes
 
 
 class FakeApi:
@@ -370,7 +372,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, answer = 200, self.server.api.answer(self.command, self.path, body)
         except RefusedError as error:
-            status, answer = error.status, {"kind": "Status", "reason": error.reason, "message": str(error)}
+            causes = [{"field": field, "message": said} for field, said in error.causes]
+            answer = {"kind": "Status", "reason": error.reason, "message": str(error), "details": {"causes": causes}}
+            status = error.status
         return status, json.dumps(answer).encode()
 
     def reply(self, status, data, *, length=None, **headers):
