@@ -166,7 +166,7 @@ def _conflicts(live: GroupObject, error: Conflict) -> list[str]:
 
 def _left(live: Manifest, wanted: Manifest) -> Iterator[Field]:
     """The fields of the spec that are not as wanted after a server-side apply: those of others, and unknown ones."""
-    if digest(_content(live)) != digest(_content(wanted)):
+    if not same_spec(live, wanted):
         specs = ({"metadata": {"labels": {}}, "spec": _spec(one)} for one in (live, wanted))
         yield from ResourceDiff(GroupObject(wanted).key, *specs).fields()
 
@@ -176,9 +176,14 @@ def _named(fields: list[Field]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more fields" if len(names) > SHOWN else "")
 
 
+def same_spec(live: Manifest, wanted: Manifest) -> bool:
+    """Whether two objects of a name have the same spec, in whatever order and with what an API server fills in."""
+    return digest(_content(live)) == digest(_content(wanted))
+
+
 def _same(live: Manifest, wanted: Manifest) -> bool:
     """Whether the spec is as wanted, and so are the labels and annotations that are wanted."""
-    return digest(_content(live)) == digest(_content(wanted)) and all(
+    return same_spec(live, wanted) and all(
         (live["metadata"].get(name) or {}).items() >= (wanted["metadata"].get(name) or {}).items()
         for name in ("labels", "annotations")
     )

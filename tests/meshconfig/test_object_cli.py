@@ -416,3 +416,14 @@ def test_an_edit_that_stalls_has_written_its_files(run, cluster, put, spec):
     assert "no Pods of cat v2" in said
     assert "the files are written" in said
     assert "gray" not in yaml.safe_load(file.read_text())["spec"]["lanes"]
+
+
+@pytest.mark.parametrize("command", ["plan", "diff"])
+def test_a_plan_says_which_generation_of_the_object_is_live(graylane, cluster, put, spec, command):
+    put(GROUP)
+    said = "the files differ from LaneGroup demo/pets, of which generation 1 is wanted, and 0 was observed last\n"
+    assert said in graylane(command, "-f", spec(TURNED))[2]
+    live(cluster.api)["status"] = {"observedGeneration": 1}
+    said = "the files differ from LaneGroup demo/pets, of which generation 1 is live\n"
+    assert said in graylane(command, "-f", spec(TURNED))[2]
+    assert "LaneGroup" not in graylane(command, "-f", spec(GROUP))[2]
