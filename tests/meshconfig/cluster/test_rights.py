@@ -13,6 +13,7 @@ from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_istiod, 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
+    "rbac/objects/account.yaml": lambda: account("graylane-objects"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-rollouts"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-rollouts", "graylane-rollouts-barrier"),
@@ -46,6 +47,11 @@ def test_a_manifest_grants_what_the_table_says(name):
 def test_whoever_drives_rollouts_may_delete_no_route():
     deleting = {kind for right in RIGHTS["graylane-rollouts"] if "delete" in right.verbs for kind in right.kinds}
     assert deleting == {"HorizontalPodAutoscaler", "ConfigMap", "Deployment"}
+
+
+def test_whoever_changes_objects_may_write_nothing_else():
+    writing = {kind for right in RIGHTS["graylane-objects"] if set(right.verbs) - {"list"} for kind in right.kinds}
+    assert writing == {"LaneGroup"}
 
 
 def test_whoever_explains_only_lists():
