@@ -105,7 +105,7 @@ COMMANDS = [
     *("lane", "lane add", "lane remove"),
     *("rollout", "rollout start", "rollout status", "rollout list"),
     *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),
-    *("schema", "demo", "local", "local up"),
+    *("schema", "crds", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"
 

@@ -24,6 +24,9 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
     writes nothing if nothing differs. If a change stops half-way, requests are still served, and the same command
     continues it. `graylane plan` shows the steps, `graylane diff` the differences.
 
+    If the cluster has a LaneGroup object of that name, graylane writes the object in place of the mesh, and follows the
+    controller.
+
     Examples:
 
         graylane apply -f graylane.yaml
@@ -45,7 +48,7 @@ def delete(file: GivenFiles, *, how: ChangeOptions) -> None:
     """Delete everything that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
     The Services and Deployments stay. Without routes, Kubernetes sends each request to any version. `graylane history`
-    still lists the group's revisions.
+    still lists the group's revisions. A LaneGroup object of that name is deleted; its controller then does the rest.
 
     Examples:
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "rollback": "rollback:command",
     "delete": "apply:delete",
     "schema": "schema:command",
+    "crds": "crds:command",
     "demo": "demo:command",
     "version": "version:app",
     "lane": "lane:app",

@@ -28,6 +28,8 @@ def command(
 ) -> None:
     """Apply the spec of an earlier revision, with the same plan and steps as any apply. Files are not changed.
 
+    If the cluster has a LaneGroup object of the group, the spec is written into it. If the object is in Git, commit it.
+
     Examples:
 
         graylane rollback pets -n demo
