@@ -14,6 +14,7 @@ class Activity:
         self._title = ""
 
     def begin(self, title: str) -> None:
+        self.end()
         self._title = title
         if self._console.is_terminal:
             self._status = self._console.status(Text(f"{title} …"))

@@ -11,6 +11,7 @@ from meshconfig.printable import say
 if TYPE_CHECKING:
     from meshconfig.cluster.client import Client
     from meshconfig.cluster.lanegroups import ChangeUnderWay, GroupObject
+    from meshconfig.cluster.objects import Key
 
 
 def followed(client: "Client", written: "GroupObject", timeout: float, *, deleting: bool = False) -> "GroupObject":
@@ -29,8 +30,11 @@ def followed(client: "Client", written: "GroupObject", timeout: float, *, deleti
     shown = FollowPrinter(Activity(stderr()))
     told = following.Told(shown.seen, shown.superseded, shown.failed)
     key = written.key
+    shown.begin(key)
     try:
-        return following.follow(client, written, told, timeout=timeout, deleting=deleting)
+        last = following.follow(client, written, told, timeout=timeout, deleting=deleting)
+        shown.ended()
+        return last
     except KeyboardInterrupt:
         shown.stop()
         say(f"the controller goes on; to follow it: graylane status {key.name} -n {key.namespace} --watch", error=True)
@@ -48,11 +52,14 @@ class FollowPrinter:
         self._began = 0.0
         self._said = ""
 
+    def begin(self, key: "Key") -> None:
+        self._activity.begin(f"{key}: waiting for the controller")
+
     def seen(self, one: "GroupObject") -> None:
         change = one.change
         step = (change.step, change.steps, change.title) if change else None
         if step != self._step:
-            self._end()
+            self.ended()
             self._begin(step)
         if change:
             self._activity.now(_waiting(change))
@@ -73,11 +80,13 @@ class FollowPrinter:
         self._activity.end()
         self._step = None
 
-    def _end(self) -> None:
+    def ended(self) -> None:
+        """Print the step that was under way, if there was one."""
         self._activity.end()
         if self._step:
             number, steps, title = self._step
             self._activity.line(f"step {number}/{steps}  {title} ({time.monotonic() - self._began:.1f} s)")
+        self._step = None
 
     def _begin(self, step: tuple[int, int, str] | None) -> None:
         self._step, self._began = step, time.monotonic()

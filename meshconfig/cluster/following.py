@@ -195,9 +195,9 @@ def _takes(course: Course, arrival: Arrival, told: Told) -> bool:
     if change is watching.Change.GONE:
         return course.take_gone()
     before = course.last
-    ended = course.take(one, time.monotonic())
-    if one.generation > before.generation and not course.deleting:
+    if one.uid == before.uid and one.generation > before.generation and not (course.deleting or one.deleting):
         told.superseded(one)
+    ended = course.take(one, time.monotonic())
     if one.version != before.version and one.uid == before.uid:
         told.seen(one)
     return ended

@@ -106,8 +106,8 @@ def check(client: Client, live: GroupObject, wanted: Manifest, *, adopt: bool = 
     """
     if _same(live.manifest, wanted):
         return CheckedWrite(live, wanted, changes=False)
-    if not adopt and (owner := git_owner(live)):
-        raise _owned(live, [f"{', '.join(owner.fields[:SHOWN])} belongs to {owner.manager} since {owner.time}"])
+    if not adopt and git_owner(live):
+        raise _owned(live, [f"it would change {_named(CheckedWrite(live, wanted).difference.fields())}"])
     force = adopt
     try:
         tried = lanegroups.apply(client, wanted, force=force, dry_run=True)

@@ -234,6 +234,7 @@ def test_what_git_owns_is_to_be_committed(run, cluster, put, spec, manager, tool
     cluster.api.seen.clear()
     said = run("apply", "-f", spec(), code=1)
     assert f"LaneGroup demo/pets is in Git ({manager}, {tool}): commit the change there instead" in said
+    assert "\nit would change spec.lanes.prod.versions.cat, spec.lanes.prod.versions.mouse\n" in said
     assert f"--adopt writes it all the same, until {tool} takes it back" in said
     assert [method for method, _ in cluster.api.seen] == ["GET"]
     with controller(cluster.api, carried_out()):
@@ -332,7 +333,8 @@ def test_delete_waits_until_the_controller_lets_the_object_go(run, cluster, put,
     with controller(cluster.api, carried_out(["entries", "routes"])):
         said = run("delete", "-f", spec())
     assert live(cluster.api) is None
-    assert "step 1/2  entries" in said
+    assert "step 1/2  entries (" in said
+    assert "step 2/2  routes (" in said
     assert "deleted LaneGroup demo/pets\ngroup demo/pets: deleted in " in said
     assert writes(cluster.api) == []
 
