@@ -18,7 +18,7 @@ def followed(client: "Client", written: "GroupObject", timeout: float, *, deleti
     """Follow an object to its end, and show its steps on standard error.
 
     Parameters:
-        written: the object as it was written, or read before it was deleted.
+        written: the object as it was written, or as it is left by its deletion.
         timeout: seconds without progress.
         deleting: until it has gone, rather than until it is ready.
 

@@ -6,7 +6,7 @@ the controller does. Where it has none, the command changes the mesh itself.
 
 import time
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from meshconfig.cli import cluster
@@ -63,7 +63,7 @@ def find(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOp
         _check_end(live, wanted)
         return GroupChange(wanted, live)
     if live.deleting:
-        raise ClusterError(f"nothing was written: {live.key} is being deleted; once it has gone, the same command goes")
+        raise ClusterError(f"nothing was written: {live.key} is being deleted; try again once it has gone")
     return GroupChange(wanted, live, object_write.check(client, live, document, adopt=how.choices().adopt))
 
 
@@ -95,8 +95,7 @@ def _check_options(live: "GroupObject", how: ChangeOptions) -> None:
         InputError: an option is given that the controller does not hear of.
     """
     for one in fields(how):
-        default = None if one.default is MISSING else one.default
-        if one.name in CONTROLLERS and getattr(how, one.name) != default:
+        if one.name in CONTROLLERS and getattr(how, one.name) != one.default:
             option = f"--{one.name.replace('_', '-')}"
             said = f"has no effect: the controller carries out what {live.key} says, by its own options"
             raise InputError.at(option, f"{said}; leave it away, or give it to graylane controller")
@@ -135,9 +134,11 @@ def _deleted(client: "Client", wanted: "Wanted", live: "GroupObject", how: Chang
 
     began, calls, mesh = time.monotonic(), client.calls, None
     lanegroups.delete(client, wanted.namespace, wanted.group)
-    if live.finalizers:
+    left = lanegroups.read(client, wanted.namespace, wanted.group)
+    if left and left.uid == live.uid:
+        live = left
         followed(client, live, how.timeout, deleting=True)
-    if lanegroups.FINALIZER not in live.finalizers:  # no controller has ever taken it, so that none takes routes away
+    if lanegroups.FINALIZER not in live.finalizers:  # no controller had taken it, so that none takes the routes away
         mesh = MeshOutcome(cluster.carry_out(client, wanted, how.choices()))
     differences = [object_write.deletion(live)]
     return ObjectOutcome(live.key, differences, None, time.monotonic() - began, client.calls - calls, mesh)

@@ -39,7 +39,7 @@ class Course:
     """What has become of an object since it was written.
 
     Parameters:
-        last: the object as it was written, or read before it was deleted.
+        last: the object as it was written, or as it is left by its deletion.
         now: seconds, of the clock that all times here are of.
         timeout: seconds without progress after which the controller is too slow.
         deleting: it is to go, rather than to be ready.
@@ -142,7 +142,7 @@ def follow(client: Client, written: GroupObject, told: Told, *, timeout: float, 
     """Return when the controller has done what an object asks for.
 
     Parameters:
-        written: the object as it was written, or read before it was deleted.
+        written: the object as it was written, or as it is left by its deletion.
         timeout: seconds without progress, such as the next step of a plan.
         deleting: until it has gone, rather than until it is ready.
 
@@ -169,8 +169,7 @@ def follow(client: Client, written: GroupObject, told: Told, *, timeout: float, 
     # Nothing interrupts a thread that reads; it ends at the next event, with the process at the latest.
     Thread(target=watch.run, daemon=True).start()
     try:
-        # What the status says of an object that is to go is about the time before.
-        if not deleting and course.take(written, course.now):
+        if course.take(written, course.now):
             return written
         while not _takes(course, _next(arrived, course), told):
             pass

@@ -59,7 +59,10 @@ class CheckedWrite:
 
     @property
     def difference(self) -> ResourceDiff:
-        return ResourceDiff(self.live.key, _part(self.live.manifest), _part(self.wanted))
+        """What becomes of the spec and the labels; labels of others stay."""
+        before, after = _part(self.live.manifest), _part(self.wanted)
+        after["metadata"]["labels"] = {**before["metadata"]["labels"], **after["metadata"]["labels"]}
+        return ResourceDiff(self.live.key, before, after)
 
     def carry_out(self, client: Client) -> GroupObject:
         """Write it; the object as it is then.
@@ -70,19 +73,22 @@ class CheckedWrite:
         if not self.changes:
             return self.live
         try:
-            return self._replace(client) if self.replaces else self._apply(client)
+            written = self._replace(client) if self.replaces else self._apply(client)
         except Conflict as error:
+            if self.replaces:
+                raise OwnedError(f"nothing was written: somebody else has just changed {self.live.key}") from None
             raise _owned(self.live, _conflicts(self.live, error)) from None
+        return GroupObject({"kind": lanegroups.KIND, **written.manifest})
 
     def _apply(self, client: Client) -> GroupObject:
-        return _whole(lanegroups.apply(client, self.wanted, force=self.force))
+        return lanegroups.apply(client, self.wanted, force=self.force)
 
     def _replace(self, client: Client) -> GroupObject:
-        """At once, so that no controller sees a spec that nobody wanted. What others own of it stays theirs."""
+        """In one write, so that no controller sees a spec that nobody wanted. Fields that stay keep their owners."""
         metadata = {name: part for name, part in self.live.manifest["metadata"].items() if name != "managedFields"}
         body = {**self.live.manifest, **self.wanted, "metadata": {**metadata, **_labels(self.live, self.wanted)}}
         where, query = path(self.live.key), {"fieldManager": MANAGER}
-        return _whole(GroupObject(client.request("PUT", where, json.dumps(body), query=query)))
+        return GroupObject(client.request("PUT", where, json.dumps(body), query=query))
 
 
 def document_of(spec: LaneGroup) -> Manifest:
@@ -220,8 +226,3 @@ def _part(one: Manifest) -> Manifest:
 def _spec(one: Manifest) -> dict[str, object]:
     """Without what the API server fills in."""
     return {name: part for name, part in (one.get("spec") or {}).items() if (name, part) != ("drift", DRIFT)}
-
-
-def _whole(one: GroupObject) -> GroupObject:
-    """As `lanegroups.read` gives it, with its kind."""
-    return GroupObject({"kind": lanegroups.KIND, **one.manifest})

@@ -137,6 +137,13 @@ def test_files_of_one_group_are_written_as_one_object(run, cluster, put, tmp_pat
     assert live(cluster.api)["spec"] == spec_of(TURNED)
 
 
+def test_a_spec_without_a_namespace_is_the_object_of_default(run, cluster, put, spec):
+    put(namespace="default")
+    with controller(cluster.api, carried_out()):
+        run("apply", "-f", spec(TURNED.replace(", namespace: demo", "")))
+    assert cluster.api.get("lanegroups", "pets", "default")["spec"] == spec_of(TURNED)
+
+
 def test_what_the_controller_cannot_do_is_the_commands_error(run, cluster, put, spec):
     put()
     with controller(cluster.api, stalled("cat-svc has no port 9001: correct spec.services.cat.port")):
@@ -337,6 +344,22 @@ def test_delete_waits_until_the_controller_lets_the_object_go(run, cluster, put,
     assert "step 2/2  routes (" in said
     assert "deleted LaneGroup demo/pets\ngroup demo/pets: deleted in " in said
     assert writes(cluster.api) == []
+
+
+def test_an_object_that_has_stalled_is_deleted_like_any(run, cluster, put, spec):
+    put()
+
+    def work(one, seen):
+        if seen["metadata"].get("deletionTimestamp"):
+            one.watched()
+            one.let_go(seen)
+        else:
+            one.status(seen, conditions.stalled("NoPort", "cat-svc has no port"))
+
+    with controller(cluster.api, work):
+        run("apply", "-f", spec(GROUP), code=1)
+        cluster.api.seen.clear()
+        assert "group demo/pets: deleted" in run("delete", "-f", spec())
 
 
 def test_delete_without_a_controller_leaves_the_object_to_it(run, cluster, put, spec, monkeypatch):

@@ -3,11 +3,22 @@
 from datetime import UTC, datetime
 
 import pytest
+from fake_api import api_server
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshconfig.cluster import conditions
-from meshconfig.cluster.following import OBSERVED, Course, GoneError, NotObservedError, StalledError, TooSlowError
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.following import (
+    OBSERVED,
+    Course,
+    GoneError,
+    NotObservedError,
+    StalledError,
+    Told,
+    TooSlowError,
+    follow,
+)
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.errors import ApiError, ClusterError, Unreachable
 
@@ -105,3 +116,10 @@ def test_an_api_server_that_is_away_is_named_in_place_of_the_controller():
     assert isinstance(course.too_late(), NotObservedError)
     with pytest.raises(ClusterError, match="list and watch on lanegroups"):
         course.take_error(ApiError(403, "Forbidden", "eva may not watch lanegroups"))
+
+
+def test_an_object_that_has_gone_before_anybody_looks_has_gone(tmp_path, monkeypatch):
+    with api_server() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        told = Told(lambda one: None, lambda one: None, lambda error: None)
+        assert follow(Client.connect(), thing(), told, timeout=20, deleting=True).key.name == "pets"

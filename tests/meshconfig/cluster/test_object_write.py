@@ -59,6 +59,12 @@ def test_a_label_that_is_wanted_is_a_change(server):
     assert not check(server, live({"prod": {}}, labels={"team": "pets", "more": "there"}), document).changes
 
 
+def test_labels_of_others_are_no_difference(server):
+    there = live({"gray": {}}, labels={"kustomize.toolkit.fluxcd.io/name": "apps"})
+    paths = [one.path for one in check(server, there, WANTED).difference.fields()]
+    assert paths == ["spec.lanes.gray", "spec.lanes.prod"]
+
+
 def test_what_others_own_alone_would_stay_and_is_replaced_on_demand(server):
     def merge(document):
         return {**document, "spec": {"lanes": {"prod": {}, "gray": {}}, "drift": "correct"}}
@@ -98,6 +104,18 @@ def test_what_changes_hands_between_check_and_write_is_the_same_error(server):
     checked = check(server, live({"gray": {}}), WANTED)
     server.refused = [(".spec.lanes", 'conflict with "kubectl" using graylane.dev/v1')]
     with pytest.raises(OwnedError, match="belong to others"):
+        checked.carry_out(server)
+
+
+def test_a_replacement_of_what_has_changed_meanwhile_is_refused(server):
+    server.merge = lambda document: {**document, "spec": {"lanes": {"prod": {}, "gray": {}}}}
+    checked = check(server, live({"prod": {}, "gray": {}}), WANTED, adopt=True)
+
+    def request(*_, **__):
+        raise Conflict(409, "Conflict", "the object has been modified")
+
+    server.request = request
+    with pytest.raises(OwnedError, match="somebody else has just changed LaneGroup demo/pets"):
         checked.carry_out(server)
 
 
