@@ -58,7 +58,7 @@ def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
     try:
         client.apply(manifest, dry_run=True)
     except Conflict as error:
-        return Refusal(name, tuple(_conflict(raw.get(name), *cause) for cause in error.causes), conflict=True)
+        return Refusal(name, tuple(conflict_line(raw.get(name), *cause) for cause in error.causes), conflict=True)
     except ApiError as error:
         if error.status in (400, 422, 500):  # the statuses with which servers and admission webhooks reject a manifest
             return Refusal(name, (error.message,), conflict=False)
@@ -66,7 +66,7 @@ def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
     return None
 
 
-def _conflict(live: Manifest | None, field: str, said: str) -> str:
+def conflict_line(live: Manifest | None, field: str, said: str) -> str:
     """`.spec.http belongs to kubectl-edit since 2026-01-01T00:00:00Z`."""
     for one in other_managers(live) if live else ():
         if f'"{one.manager}"' in said:
