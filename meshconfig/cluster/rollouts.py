@@ -183,7 +183,7 @@ def write(client: Client, one: RolloutObject, status: Mapping[str, Any]) -> Roll
         ApiError: 404 where the object is gone.
     """
     body = {**one.manifest, "apiVersion": f"{GRAYLANE}/v1", "status": status}
-    answer = client.request("PUT", f"{path(one.key)}/status", body)
+    answer = client.request("PUT", f"{path(one.key)}/status", body, query={"fieldManager": CONTROLLER})
     with client.reading.of():
         return parse(one.answered(answer).manifest)
 

@@ -10,7 +10,7 @@ from rollout_world import GROUP
 from runner_world import NOWHERE, cluster
 
 from meshconfig.cli import following as shown
-from meshconfig.cluster import conditions, custom, following, lanegroups
+from meshconfig.cluster import conditions, custom, following
 
 __all__ = ["cluster"]
 
