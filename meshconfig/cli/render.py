@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, models, note_header, stderr, stdout
+from meshconfig.cli.common import Files, note_header, read_groups, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.printable import put
-from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
+from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, telemetries, to_yaml
 
 if TYPE_CHECKING:
     from meshconfig.cli.render_files import Comparison
@@ -54,6 +54,13 @@ def command(
             help="Add a Sidecar per namespace, so that istiod sends proxies only the services that they call.",
         ),
     ] = False,
+    telemetry: Annotated[
+        bool,
+        typer.Option(
+            "--telemetry",
+            help="Add a Telemetry per namespace: the lane in Istio's metrics and spans, and access logs by OTLP.",
+        ),
+    ] = False,
     with_ingress: Annotated[
         bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
@@ -83,10 +90,13 @@ def command(
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
-        compiled = models(file)
+        groups = read_groups(file)
+        compiled = [group.model for group in groups]
         manifests = render(compiled, istio_api=istio_api.value)
         if sidecar:
             manifests += sidecars(compiled, istio_api.value)
+        if telemetry:
+            manifests += telemetries(groups, istio_api.value)
         if with_ingress:
             manifests += _ingresses(compiled, ingress_service)
         _check_names(manifests, ", ".join(file))
