@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from meshconfig.printable import say, say_json
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.carry import LostCall, VersionCarry
     from meshconfig.cluster.carry_pods import PodVersions
-    from meshconfig.otlp import Listen
+    from meshconfig.otlp import Listen, LogRecord
     from meshconfig.spec import LaneGroup
 
 SHOWN = 5  # lost calls of a version in text
@@ -167,24 +168,28 @@ def _received(
     from meshconfig.otlp import Intake, listening
 
     readers = [(AccessLog(group, pods.find), CarryJudge(sole_lanes(group))) for group, pods in known]
-    intake, end, came, read = Intake(), time.monotonic() + seconds, 0, 0
+    intake, end, came, of_group = Intake(), time.monotonic() + seconds, 0, 0
+
+    def read(records: "Sequence[LogRecord]") -> None:
+        nonlocal came, of_group
+        now = time.monotonic()
+        came += len(records)
+        for record in records:
+            for log, judge in readers:
+                if one := log.read(record.attributes, record.time):
+                    judge.add(one, now)
+                    of_group += 1
+
     with needs("carry"), listening(listens, intake) as at:
         where = ", ".join(map(str, at))
         say(f"listening at {where} for {duration.written(seconds)}; Ctrl-C ends it", error=True)
-        try:
+        with suppress(KeyboardInterrupt):
             while (records := intake.until(end)) is not None:
-                now = time.monotonic()
-                came += len(records)
-                for record in records:
-                    for log, judge in readers:
-                        if one := log.read(record.attributes, record.time):
-                            judge.add(one, now)
-                            read += 1
-        except KeyboardInterrupt:
-            pass
+                read(records)
+    read(intake.take(0))
     if intake.refused:
         say(f"{intake.refused} messages were refused, because more came than could be read", error=True)
-    if not read:
+    if not of_group:
         what = f"{came} records came, and none is of a Pod of the group" if came else f"no access log came to {where}"
         raise GraylaneError(f"{what}: {DOCS}")
     return [
