@@ -59,7 +59,9 @@ class AccessLog:
         """A record of the group; None for a request of others, or to a service that is not in the mesh."""
         pod = pod_of(attributes.get("node", ""))
         workload = self._pods(pod) if pod else None
-        cluster = cluster_names.parse(attributes.get("cluster", ""))
+        # Envoy logs `alt_stat_name` in the name's place, and Istio ends that with a semicolon.
+        # Source: pilot networking/util, DelimitedStatsPrefix.
+        cluster = cluster_names.parse(attributes.get("cluster", "").removesuffix(";"))
         if workload is None or cluster is None:
             return None
         callee = None

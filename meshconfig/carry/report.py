@@ -50,17 +50,14 @@ class Edge:
     Parameters:
         calls: all of them by the lane of their tag, judged or not.
         carried: those that were judged and had their request's tag.
-        lost: those that were judged and did not.
+        lost: those that were judged and did not. They lead to another version than the lane's, so that a rate is one of
+            all versions of a service: `VersionCarry.callees`.
     """
 
     callee: Workload
     calls: Mapping[str, float]
     carried: float = 0
     lost: float = 0
-
-    @property
-    def rate(self) -> float | None:
-        return carry_rate(self.carried, self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +93,15 @@ class VersionCarry:
         """Its carry rate, from 0 to 1; None where nothing was judged."""
         return carry_rate(self.carried, self.lost)
 
+    @property
+    def callees(self) -> dict[str, tuple[float, float]]:
+        """By service that it calls: the calls that carried the tag, and those that lost it."""
+        found: dict[str, tuple[float, float]] = {}
+        for edge in self.edges:
+            carried, lost = found.get(edge.callee.service, (0.0, 0.0))
+            found[edge.callee.service] = carried + edge.carried, lost + edge.lost
+        return found
+
     def below(self, least: float) -> bool:
         """Whether it is known to carry less than this share."""
         return self.rate is not None and self.rate < least
@@ -107,7 +113,7 @@ def carry_rate(carried: float, lost: float) -> float | None:
 
 def as_json(one: VersionCarry) -> dict[str, Any]:
     """Its JSON: {"service", "version", "requests", "judgedBy", "carryRate", "carried", "lost", "unjudged", "reason",
-    "edges", "lostCalls"}"""
+    "edges", "callees", "lostCalls"}"""
     return {
         "service": one.workload.service,
         "version": one.workload.version,
@@ -125,10 +131,10 @@ def as_json(one: VersionCarry) -> dict[str, Any]:
                 "calls": _numbers(edge.calls),
                 "carried": _number(edge.carried),
                 "lost": _number(edge.lost),
-                "carryRate": _rate(edge.rate),
             }
             for edge in one.edges
         ],
+        "callees": {service: _rate(carry_rate(*counts)) for service, counts in one.callees.items()},
         "lostCalls": [call.as_json() for call in one.lost_calls],
     }
 

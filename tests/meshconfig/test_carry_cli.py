@@ -133,9 +133,9 @@ def test_programs_get_everything_as_json(pods, graylane) -> None:
             "calls": {"(none)": 1, "gray": 9},
             "carried": 9,
             "lost": 1,
-            "carryRate": 0.9,
         }
     ]
+    assert cat["callees"] == {"mouse": 0.9}
     assert versions["cat", "v1"]["carryRate"] is None
 
 

@@ -32,6 +32,12 @@ def test_a_call_has_its_caller_its_callee_its_lane_and_no_query() -> None:
     assert (one.lane, one.request_id, one.path, one.code) == ("gray", "r1", "/a", "503")
 
 
+def test_a_cluster_is_known_by_the_name_that_its_statistics_have_too() -> None:
+    one = log().read({**CALL, "cluster": f"{CALL['cluster']};"}, 0)
+    assert one
+    assert one.callee == Workload("stock", "gray")
+
+
 def test_a_request_that_came_in_has_no_callee() -> None:
     one = log().read({**CALL, "cluster": "inbound|8080||"}, 0)
     assert one
