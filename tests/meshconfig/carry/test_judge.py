@@ -8,7 +8,7 @@ from carried_chains import Chain, shop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshconfig.carry import UNTAGGED, CarryJudge, Limits, VersionCarry, Workload, as_json, sole_lanes
+from meshconfig.carry import OTHER, UNTAGGED, CarryJudge, Limits, VersionCarry, Workload, as_json, sole_lanes
 from meshconfig.carry.access_log import Record
 
 FRONT, CART, STOCK = (Workload(name, "gray") for name in ("front", "cart", "stock"))
@@ -145,6 +145,16 @@ def test_an_id_that_two_requests_have_says_nothing() -> None:
     judge.add(record(SHARED, "blue", "a", STOCK), 0)
     (one,) = judge.report(60)
     assert (one.rate, one.unjudged) == (None, 1)
+
+
+def test_another_lanes_tag_is_a_lost_one() -> None:
+    judge = CarryJudge({})
+    judge.add(record(SHARED, "blue", "a"), 0)
+    for sent in ("blue", "gray", OTHER, UNTAGGED):
+        judge.add(record(SHARED, sent, "a", STOCK), 0)
+    (one,) = judge.report(0)
+    assert (one.carried, one.lost) == (1, 3)
+    assert [call.sent for call in one.lost_calls] == ["gray", OTHER, UNTAGGED]
 
 
 def test_the_calls_that_lost_the_tag_are_listed() -> None:

@@ -118,10 +118,10 @@ def test_without_room_a_sender_is_told_to_retry(full: Receiver) -> None:
 
 
 def test_a_sender_waits_for_room() -> None:
-    intake = Intake(most_bytes=10, patience=60)
+    intake = Intake(most_bytes=10, patience=3600)
     assert intake.offer([READ], 10)
     done: list[bool] = []
-    sender = threading.Thread(target=lambda: done.append(intake.offer([READ], 10)))
+    sender = threading.Thread(target=lambda: done.append(intake.offer([READ], 10)), daemon=True)
     sender.start()
     assert intake.take(60) == [READ]
     sender.join(60)
