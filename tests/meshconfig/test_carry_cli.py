@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -240,3 +241,15 @@ def test_a_namespace_without_a_group_is_said(cluster, graylane) -> None:
     code, _, err = graylane("carry", "-n", "demo", "--prometheus", "http://127.0.0.1:1")
     assert code == 2
     assert err == "-n: namespace demo has no group: apply one, or name another namespace\n"
+
+
+@pytest.mark.parametrize(("address", "package"), [("127.0.0.1:0", "grpc"), ("http://127.0.0.1:0", "google")])
+def test_it_says_which_extra_to_install(pods, graylane, monkeypatch, address: str, package: str) -> None:
+    for module in [
+        name for name in sys.modules if name.startswith("meshconfig.otlp.") or name.split(".")[0] == package
+    ]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    code, _, err = graylane("carry", "-n", "demo", "--otlp-listen", address)
+    assert code == 2
+    assert err == f"graylane: {package} is not installed: pip install 'graylane[carry]'\n"
