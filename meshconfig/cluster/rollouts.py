@@ -13,7 +13,7 @@ from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.bounded import Highest, decode, unpack
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import CustomObject
+from meshconfig.cluster.custom import CONTROLLER, CustomObject
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.cluster.paths import path
 
