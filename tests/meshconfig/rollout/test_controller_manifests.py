@@ -126,7 +126,7 @@ def test_rights_are_named_one_by_one():
 def test_it_may_all_that_an_apply_takes():
     """What k8s/rbac grants holds here too; but for what only people do: `status`, and specs that lose a service."""
     istio = ("destinationrules", "virtualservices", "gateways", "serviceentries")
-    people = {("deployments", "list"), *((kind, "delete") for kind in istio)}
+    people = {("deployments", "list"), ("rollouts", "create"), *((kind, "delete") for kind in istio)}
     granted = {(what, verb) for where, what, verb in rights(NAMESPACE, CONTROLLER) if where == NAMESPACE}
     needed = {(what, verb) for where, what, verb in rights(NAMESPACE, OPERATOR) if where == NAMESPACE}
     assert people.isdisjoint(granted)
