@@ -134,7 +134,9 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "How many Pods there are and how many are ready; delete: the old version, once it is retired.",
         ),
         Right(("Deployment",), ("patch",), "Of a Deployment only its number of Pods: no image, no command.", "scale"),
-        Right(("Event",), ("create",), "Each transition, as an Event of the Rollout and of the new version's Deployment."),
+        Right(
+            ("Event",), ("create",), "Each transition, as an Event of the Rollout and of the new version's Deployment."
+        ),
         Right(
             ("Secret",),
             ("get",),
