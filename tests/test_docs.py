@@ -104,7 +104,7 @@ COMMANDS = [
     *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove"),
     *("rollout", "rollout start", "rollout status", "rollout list"),
-    *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),
+    *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "migrate")),
     *("crds", "controller", "schema", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"

@@ -134,12 +134,13 @@ class Found(Generic[T]):
 def highest(
     client: Client,
     namespace: str,
-    take: Callable[[RolloutObject], tuple[Any, int, T]],
+    take: Callable[[RolloutObject], tuple[Any, int, T] | None],
     *,
     group: str = "",
     active: bool = False,
 ) -> Found[T]:
-    """As `each`, where `take` keeps much: it gives a rank and a number of bytes as well, as for `Highest.add`."""
+    """As `each`, where `take` keeps much: it gives a rank and a number of bytes as well, as for `Highest.add`, or None
+    for what does not count."""
 
     def add(found: Found[T], manifest: Manifest) -> None:
         if not _asked(manifest, group, active):
@@ -147,7 +148,7 @@ def highest(
         one = _taken(manifest, take)
         if isinstance(one, UnreadableError):
             found.unreadable.append(one)
-        else:
+        elif one is not None:
             found.kept.add(*one)
 
     return _read(client, namespace, Found[T], add, group)
