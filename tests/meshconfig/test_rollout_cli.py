@@ -17,6 +17,7 @@ from meshconfig.cli import watch
 from meshconfig.cluster import lock
 from meshconfig.cluster.lease import operator
 from meshconfig.rollout import steps
+from meshconfig.rollout.drivers import LEASE
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.state import Phase, Stage
 
@@ -380,7 +381,7 @@ class TestCluster:
         done = []
 
         def faster(method, path):
-            if method == "PUT" and path.endswith("/rollouts/cat-v2/status") and not done:
+            if method == "PUT" and "/rollouts/cat-v2/status" in path and not done:
                 done.append(path)
                 mesh.run(until=lambda state: state.stage is not Stage.PENDING)
                 mesh.api.before.append(faster)
@@ -401,7 +402,7 @@ class TestCluster:
         old = state.model_copy(update={"begun": long_ago, "since": long_ago, "log": (entry,)})
         mesh.object()["status"]["state"] = old.to_json()
         assert hint in graylane("rollout", "status", *HERE)[1]
-        with lock.Lock(mesh.client.session(), "demo", "controller"):
+        with lock.Lock(mesh.client.session(), "demo", LEASE):
             assert hint not in graylane("rollout", "status", *HERE)[1]
 
     def test_migrate_takes_over_what_earlier_releases_stored(self, graylane, mesh):
