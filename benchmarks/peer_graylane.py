@@ -50,11 +50,9 @@ class Graylane:
         kubectl("wait", f"--for={condition}", *what, "-n", self.namespace, f"--timeout={2 * PATIENCE}s")
 
     def _deployment(self, service: str, version: str) -> Manifest:
-        """graylane gives a version Pods, and it is no business of its what a Pod is."""
-        spec = {
-            "selector": {"matchLabels": {"app": service, "version": version}},
-            "template": template(self.namespace, service, version, version=version),
-        }
+        labels = {"app": service, "version": version}
+        pod = template(self.namespace, service, version, labels)
+        spec = {"selector": {"matchLabels": labels}, "template": pod}
         return manifest(self.namespace, "apps/v1", "Deployment", f"{service}-{version}", spec=spec)
 
     def _group(self) -> Manifest:

@@ -2,6 +2,7 @@
 callee of the same version. Each tool has a namespace of its own."""
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,7 +58,7 @@ class OneVersion:
         return {"": frozenset(map(whole, VERSIONS))}
 
 
-def template(namespace: str, service: str, version: str, **labels: str) -> Manifest:
+def template(namespace: str, service: str, version: str, labels: Mapping[str, str]) -> Manifest:
     """The Pod of a version."""
     args = [f"--name={service}", f"--env={version}", f"--port={PORT}", "--host=0.0.0.0", "--stack=wsgi"]
     if service == CHAIN[0]:
@@ -71,12 +72,13 @@ def template(namespace: str, service: str, version: str, **labels: str) -> Manif
         "env": [{"name": "PROPAGATION_REMOTE_FIELDS", "value": "env"}],
         "ports": [{"name": "http", "containerPort": PORT}],
     }
-    return {"metadata": {"labels": {"app": service, **labels}}, "spec": {"containers": [container]}}
+    return {"metadata": {"labels": dict(labels)}, "spec": {"containers": [container]}}
 
 
 def workload(namespace: str, service: str, version: str) -> Manifest:
     """What a Deployment and a Rollout of Argo have in common; the number of Pods is the tool's business."""
-    return {"selector": {"matchLabels": {"app": service}}, "template": template(namespace, service, version)}
+    labels = {"app": service}
+    return {"selector": {"matchLabels": labels}, "template": template(namespace, service, version, labels)}
 
 
 def gateway(namespace: str) -> Manifest:
