@@ -6,6 +6,11 @@ It uses the cluster of KUBECONFIG and starts none; each size has namespaces of i
 afterwards. A service is a DestinationRule, a VirtualService and a HorizontalPodAutoscaler; all Services select the same
 Pod. Each tool runs as a user runs it, as its own process. graylane waits until proxies have acknowledged each step,
 kubectl waits for nothing; so graylane is measured twice, as it is, and where its barriers have no length.
+
+Below the table are the seconds of each phase of graylane's change, barriers included; what is written while a barrier
+waits is in the barrier's time, and `rest` is Python's start, the spec, the lock, the revision and the output. The exit
+status is 1 where a large first apply takes more than a third of kubectl's time, or an apply without a change more than
+ten API calls.
 """
 
 import argparse
@@ -15,9 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,8 @@ ISTIOD = os.environ.get("GRAYLANE_ISTIOD", "http://127.0.0.1:15081")
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody answers
 PORT = 9001
 LARGE = 1000
+MOST = 1 / 3  # of kubectl's time, for a first apply of a large group
+IDLE = 10  # API calls of an apply without a change
 CHANGES = ("first apply", "no change", "one service")
 TIMEOUTS = ("2s", "3s")
 Manifest = dict[str, Any]
@@ -35,10 +42,11 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of a command, and its API calls (0: not known)."""
+    """Seconds of a command, its API calls (0: not known), and the seconds of its phases."""
 
     seconds: float
     calls: int = 0
+    phases: Mapping[str, float] = field(default_factory=dict)
 
 
 Runs = dict[str, Taken]
@@ -82,12 +90,23 @@ def report(services: int, objects: int, theirs: Runs, ours: Runs, unwaited: Runs
         a, b, c = theirs[name], ours[name], unwaited[name]
         print(f"{name:14}{a.seconds:9.2f}{b.seconds:10.2f}{b.seconds / a.seconds:7.2f}", end="")
         print(f"{c.seconds:13.2f}{c.seconds / a.seconds:7.2f}{b.calls:8,}{c.calls:8,}")
-    first, idle = ours["first apply"].seconds / theirs["first apply"].seconds, ours["no change"].calls
-    large = services >= LARGE
-    if large:
-        print(f"first apply in {first:.2f} of kubectl's time (to reach: at most 0.33)")
-    print(f"no change in {idle} API calls (to reach: at most 10)", flush=True)
-    return idle <= 10 and (not large or first <= 1 / 3)
+    for name in CHANGES:
+        print(f"{name:14}{where(ours[name])}")
+    return verdict(services, ours["first apply"].seconds / theirs["first apply"].seconds, ours["no change"].calls)
+
+
+def where(taken: Taken) -> str:
+    """Where the seconds of a command went: `prepare 1.20, checks 0.51, …`."""
+    rest = taken.seconds - sum(taken.phases.values())
+    return ", ".join(f"{name} {seconds:.2f}" for name, seconds in {**taken.phases, "rest": rest}.items())
+
+
+def verdict(services: int, ratio: float, idle: int) -> bool:
+    quick = ratio <= MOST or services < LARGE
+    if services >= LARGE:
+        print(f"{'reached' if quick else 'MISSED'}: first apply in {ratio:.2f} of kubectl's time, at most {MOST:.2f}")
+    print(f"{'reached' if idle <= IDLE else 'MISSED'}: no change in {idle} API calls, at most {IDLE}", flush=True)
+    return quick and idle <= IDLE
 
 
 def apply(folder: Path, spec: str, flags: Sequence[str]) -> Taken:
@@ -100,7 +119,7 @@ def apply(folder: Path, spec: str, flags: Sequence[str]) -> Taken:
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
     (said,) = json.loads(done.stdout)
-    return Taken(seconds, said["calls"])
+    return Taken(seconds, said["calls"], said["phases"])
 
 
 def plain(folder: Path, objects: str) -> Taken:

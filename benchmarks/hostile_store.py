@@ -1,14 +1,15 @@
-"""How much memory commands and the controller take on a cluster whose ConfigMaps somebody filled to every limit.
+"""How much memory commands and the controller take on a cluster whose records somebody filled to every limit.
 
 Each store is crafted: as many values, names or bytes as are let through, packed a thousandfold. Printed are the peaks
 of resident memory (VmHWM) of each command; beyond 200 MB the script exits with 1. An empty store is beside them, as
 Python and the Kubernetes client alone take a part of it. It needs the tests' stand-in for an API server:
 
     PYTHONPATH=tests/support python benchmarks/hostile_store.py
-    PYTHONPATH=tests/support python benchmarks/hostile_store.py --command "rollout run" --store "100 of each"
+    PYTHONPATH=tests/support python benchmarks/hostile_store.py --command controller --store "100 of each"
 """
 
 import argparse
+import base64
 import json
 import os
 import signal
@@ -24,13 +25,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from fake_api import FakeApi, api_server, deployment, service
+from rollout_objects import rollout_object
 from rollout_world import GROUP, Run, group, rollout
 
 from meshconfig.bounded import DEPTH, UNPACKED, VALUES, pack
 from meshconfig.cluster import revision, rollouts
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.revision import MOST, Parts, Revision, RevisionStatus, document
-from meshconfig.cluster.rollouts import Standing, Stored
 
 LIMIT = 200  # MB
 COUNT = 10  # revisions, and rollouts
@@ -40,7 +41,7 @@ NOWHERE = "http://127.0.0.1:1"
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WATCHED = 20.0  # seconds that the controller drives; on a busy machine it needs more to get as far
-BEGUN = b"drives the rollouts"  # what it says then
+BEGUN = b"leads"  # what it says then
 COMMAND = """
 import os, sys
 from meshconfig.cli import main
@@ -105,25 +106,28 @@ def spec_of(group_name: str, services: int) -> bytes:
     return json.dumps(value).encode()
 
 
-def stored_rollout(number: int, packed: bytes, standing: Standing, *, group_name: str = "pets", log: int = 1) -> Stored:
+def stored_rollout(
+    number: int, packed: bytes, *, phase: str = "Progressing", group_name: str = "pets", log: int = 1
+) -> dict[str, Any]:
     """A rollout that has begun, from a group that is packed. `log`: bytes, as many as there is room for at most."""
     state = json.loads(Run(rollout([{"weight": 10}, {"pause": {}}, {"weight": 100}])).start().state.to_json())
     named = {**state["rollout"], "metadata": {**state["rollout"]["metadata"], "name": f"r{number}"}}
     named["spec"] = {**named["spec"], "group": group_name}
     entry = {**state["log"][-1], "why": ""}
-    count = min(log, rollouts.LARGEST - len(packed) - 20_000) // (len(json.dumps(entry)) + 5)
+    base = base64.b64encode(packed).decode()
+    count = min(log, rollouts.LARGEST - len(base) - 20_000) // (len(json.dumps(entry)) + 5)
     more = ({**entry, "number": entry["number"] + one} for one in range(1, count))
     text = json.dumps({**state, "rollout": named, "log": [*state["log"], *more]})
-    return Stored("demo", f"r{number}", group_name, standing, text, {}, packed)
+    return rollout_object(text, f"r{number}", packed=base, group=group_name, phase=phase)
 
 
 def full(make: Callable[[int], Revision]) -> list[dict[str, Any]]:
     """Ten revisions, and active rollouts whose groups are as large as is let through and whose logs fill their
-    ConfigMaps."""
+    objects."""
     made = [make(number) for number in range(1, COUNT + 1)]
     packed = made[0].parts.spec
-    active = [stored_rollout(number, packed, Standing.ACTIVE, log=rollouts.LARGEST) for number in range(COUNT)]
-    return [*map(revision.manifest, made), *map(rollouts.manifest, active)]
+    active = [stored_rollout(number, packed, log=rollouts.LARGEST) for number in range(COUNT)]
+    return [*map(revision.manifest, made), *active]
 
 
 def empty() -> list[dict[str, Any]]:
@@ -131,29 +135,29 @@ def empty() -> list[dict[str, Any]]:
 
 
 def valid_groups() -> list[dict[str, Any]]:
-    """Active rollouts of groups that a runner compiles and plans."""
+    """Active rollouts of groups that a controller compiles and plans."""
     active = [
-        stored_rollout(number, pack(spec_of(f"pets{number}", SERVICES)), Standing.ACTIVE, group_name=f"pets{number}")
+        stored_rollout(number, pack(spec_of(f"pets{number}", SERVICES)), group_name=f"pets{number}")
         for number in range(COUNT)
     ]
-    return [*empty(), *map(rollouts.manifest, active)]
+    return [*empty(), *active]
 
 
 def many() -> list[dict[str, Any]]:
     """Small objects, half of the rollouts active."""
     revisions = [with_spec(number, SPEC) for number in range(1, MANY + 1)]
     stored = [
-        stored_rollout(number, pack(SPEC), (Standing.ACTIVE, Standing.ENDED)[number % 2]) for number in range(MANY)
+        stored_rollout(number, pack(SPEC), phase=("Progressing", "Aborted")[number % 2]) for number in range(MANY)
     ]
-    return [*map(revision.manifest, revisions), *map(rollouts.manifest, stored)]
+    return [*map(revision.manifest, revisions), *stored]
 
 
 def many_and_large() -> list[dict[str, Any]]:
-    """Objects that fill their ConfigMaps, of bytes that cannot be packed."""
+    """Objects that are full, of bytes that cannot be packed."""
     noise = '"' + os.urandom(420_000).hex() + '"'
     revisions = [with_spec(number, padded(SPEC, noise)) for number in range(1, LARGE + 1)]
-    stored = [stored_rollout(number, pack(SPEC), Standing.ACTIVE, log=rollouts.LARGEST) for number in range(LARGE)]
-    return [*map(revision.manifest, revisions), *map(rollouts.manifest, stored)]
+    stored = [stored_rollout(number, pack(SPEC), log=rollouts.LARGEST) for number in range(LARGE)]
+    return [*map(revision.manifest, revisions), *stored]
 
 
 CONTENTS: Mapping[str, Callable[[], list[dict[str, Any]]]] = {
@@ -218,7 +222,7 @@ def main() -> int:
             "rollback": (("rollback", "pets", "-n", "demo", *NOW), 0),
             "apply": (("apply", "-f", str(spec), *NOW), 0),
             "rollout list": (("rollout", "list", "-n", "demo"), 0),
-            "rollout run": (("rollout", "run", "-n", "demo", *NOW), options.seconds),
+            "controller": (("controller", "-n", "demo", *NOW), options.seconds),
         }
         columns = chosen(commands, options.command)
         print(f"{'peak MB of resident memory':30}", *(f"{one:>13}" for one in columns))

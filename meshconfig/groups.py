@@ -31,6 +31,12 @@ class Group:
         """The group's namespace and name."""
         return self.spec.metadata.namespace, self.spec.metadata.name
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The group as one value of `graylane.dev/v1`, as `graylane render --object` prints it, with its namespace."""
+        found = _object(self)
+        return {**found, "metadata": {**found["metadata"], "namespace": self.spec.metadata.namespace}}
+
     def locate(self, path: Sequence[str | int]) -> Location:
         """The file and line of a field of the merged spec."""
         return _locate(self.documents, path)

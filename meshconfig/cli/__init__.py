@@ -12,6 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from meshconfig.cli.batch import batch
+from meshconfig.cli.kubectl import program_name
 from meshconfig.errors import GraylaneError
 from meshconfig.printable import escape, put, say
 
@@ -60,7 +61,7 @@ def _status(app: "typer.Typer") -> int:
 
     usage_error: Any = typer.BadParameter.__base__  # Typer does not export it by its name
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name=program_name())
     except usage_error as error:
         from typer.rich_utils import rich_format_error
 

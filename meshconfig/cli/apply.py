@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from meshconfig.cli import group_objects
 from meshconfig.cli.change_options import ApplyOptions, ChangeOptions, with_options
-from meshconfig.cli.cluster import as_json, carry_out, connect, summary, wanted
-from meshconfig.cli.common import Files, GivenFiles, Output
+from meshconfig.cli.cluster import connect, wanted
+from meshconfig.cli.common import Files, GivenFiles, Output, read_groups
+from meshconfig.groups import Group
 from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Wanted
     from meshconfig.cluster.client import Client
+    from meshconfig.cluster.objects import Manifest
 
 
 @with_options(ApplyOptions)
@@ -20,6 +23,9 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
     graylane deletes what it once applied and the spec no longer contains. It never touches resources of others. It
     writes nothing if nothing differs. If a change stops half-way, requests are still served, and the same command
     continues it. `graylane plan` shows the steps, `graylane diff` the differences.
+
+    If the cluster has a LaneGroup object of that name, graylane writes the object in place of the mesh, and follows the
+    controller.
 
     Examples:
 
@@ -33,8 +39,8 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
 
         graylane apply -f graylane.yaml --istiod http://127.0.0.1:15014 --drain 30
     """
-    groups = wanted(file)
-    each(connect(how.context), groups, how)
+    groups = read_groups(file)
+    each(connect(how.context), _with_documents(groups), how)
 
 
 @with_options(ChangeOptions)
@@ -42,23 +48,32 @@ def delete(file: GivenFiles, *, how: ChangeOptions) -> None:
     """Delete everything that graylane applied for the groups in specs: entries first, then routes, then subsets.
 
     The Services and Deployments stay. Without routes, Kubernetes sends each request to any version. `graylane history`
-    still lists the group's revisions.
+    still lists the group's revisions. A LaneGroup object of that name is deleted; its controller then does the rest.
 
     Examples:
 
         graylane delete -f graylane.yaml
     """
-    groups = wanted(file, gone=True)
-    each(connect(how.context), groups, how)
+    groups = read_groups(file)
+    each(connect(how.context), _with_documents(groups, gone=True), how)
 
 
-def each(client: "Client", groups: "Sequence[Wanted]", how: ChangeOptions) -> None:
-    """Carry out the changes of several groups one after the other, and print the result of each."""
-    choices, done = how.choices(), []
-    for one in groups:
-        outcome = carry_out(client, one, choices)
+def _with_documents(groups: Sequence[Group], *, gone: bool = False) -> "list[tuple[Wanted, Manifest]]":
+    return [(wanted(one.spec, gone=gone), one.document) for one in groups]
+
+
+def each(client: "Client", groups: "Sequence[tuple[Wanted, Manifest]]", how: ChangeOptions) -> None:
+    """Carry out the changes of several groups one after the other, and print the result of each.
+
+    Parameters:
+        groups: what is wanted of each, and the group as an object.
+    """
+    changes = [group_objects.find(client, one, document, how) for one, document in groups]
+    done = []
+    for change in changes:
+        outcome = group_objects.carry_out(client, change, how)
         if how.output is Output.TEXT:
-            say(*summary(outcome, dry_run=how.dry_run))
-        done.append(as_json(outcome, dry_run=how.dry_run))
+            say(*outcome.summary())
+        done.append(outcome.as_json())
     if how.output is Output.JSON:
         say_json(done)

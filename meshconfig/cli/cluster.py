@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.status import Status
 
 from meshconfig.cli import completion
-from meshconfig.cli.common import needs, read_groups, stderr
-from meshconfig.cli.console import Console, Text
+from meshconfig.cli.activity import Activity
+from meshconfig.cli.common import needs, stderr
+from meshconfig.cli.console import Console
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.barrier import Progress, Verification
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.client import Client
     from meshconfig.cluster.plan import Step
     from meshconfig.cluster.preflight import Finding
+    from meshconfig.spec import LaneGroup
 
 Context = Annotated[
     str | None,
@@ -92,28 +93,24 @@ def connect(context: str | None) -> "Client":
     return Client.connect(context)
 
 
-def wanted(files: Sequence[str], *, gone: bool = False) -> "list[Wanted]":
-    """The desired state of each LaneGroup in the files.
+def wanted(spec: "LaneGroup", *, gone: bool = False) -> "Wanted":
+    """The desired state of a group.
 
     Parameters:
-        gone: the groups' resources are to be deleted.
-
-    Raises:
-        InputError: a file cannot be read, or a spec in it is invalid.
+        gone: its resources are to be deleted.
     """
     from meshconfig.cluster.change import Wanted
 
-    found = [group.spec for group in read_groups(files)]
-    action = "delete" if gone else "apply"
-    return [Wanted(one.metadata.name, one.metadata.namespace, one, action, gone) for one in found]
+    return Wanted(spec.metadata.name, spec.metadata.namespace, spec, "delete" if gone else "apply", gone)
 
 
 class ProgressPrinter:
     """Prints a change's progress on standard error: a line for each step, on a terminal also its current action."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status: Status | None = None
+        self._activity = Activity(console)
+        self._line = self._activity.line
+        self._title = ""
         self._steps = 0
         self._wrote = 0
         self._notes: list[str] = []
@@ -152,21 +149,19 @@ class ProgressPrinter:
     def step(self, number: int, step: "Step") -> None:
         self._wrote, self._doubts = 0, ()
         self._title = f"step {number + 1}/{self._steps}  {step.title}"
-        if self._console.is_terminal:
-            self._status = self._console.status(Text(f"{self._title} …"))
-            self._status.start()
+        self._activity.begin(self._title)
 
     def wrote(self, done: int, total: int) -> None:
         self._wrote = done
-        self._now(f"{done}/{total} written")
+        self._activity.now(f"{done}/{total} written")
 
     def barrier(self, progress: "Progress") -> None:
         waiting = f", waiting for {', '.join(progress.waiting_for[:2])}" if progress.waiting_for else ""
-        self._now(f"{progress.acknowledged}/{progress.proxies} proxies have it{waiting}")
+        self._activity.now(f"{progress.acknowledged}/{progress.proxies} proxies have it{waiting}")
         self._doubts = progress.doubts
 
     def drain(self, seconds: float) -> None:
-        self._now(f"{seconds:g} s for running requests to finish")
+        self._activity.now(f"{seconds:g} s for running requests to finish")
 
     def ended(self, number: int, verdict: "Verification | None", seconds: float) -> None:
         self.stop()
@@ -176,16 +171,7 @@ class ProgressPrinter:
             self._line(f"  {doubt}", "yellow")
 
     def stop(self) -> None:
-        if self._status:
-            self._status.stop()
-            self._status = None
-
-    def _now(self, what: str) -> None:
-        if self._status:
-            self._status.update(Text(f"{self._title}: {what}"))
-
-    def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style))
+        self._activity.end()
 
 
 def carry_out(
@@ -203,31 +189,3 @@ def carry_out(
         return change.carry_out(client, one, choices, replace(shown.watcher(), begin=begin))
     finally:
         shown.stop()
-
-
-def as_json(outcome: "ChangeResult", *, dry_run: bool = False) -> dict[str, Any]:
-    """{"group", "namespace", "changed", "revision", "barriers", "seconds", "calls", "dryRun"}"""
-    wanted = outcome.prepared.wanted
-    return {
-        "group": wanted.group,
-        "namespace": wanted.namespace,
-        "changed": [one.as_json() for one in outcome.prepared.differences],
-        "revision": outcome.revision,
-        "barriers": outcome.verdict.value if outcome.verdict else None,
-        "seconds": round(outcome.seconds, 3),
-        "calls": outcome.calls,
-        "dryRun": dry_run,
-    }
-
-
-def summary(outcome: "ChangeResult", *, dry_run: bool = False) -> list[str]:
-    """The result for one group: a line for each changed resource, then a line for the group."""
-    wanted = outcome.prepared.wanted
-    name = f"group {wanted.namespace}/{wanted.group}"
-    lines = [str(one) for one in outcome.prepared.differences]
-    if outcome.revision is None and not (lines and dry_run):
-        return [f"{name}: no change"]
-    if dry_run:
-        return [*lines, f"{name}: dry run, nothing was written"]
-    end = f"{name}: revision {outcome.revision} in {outcome.seconds:.1f} s, {outcome.calls} API calls"
-    return [*lines, f"{end}, barriers {outcome.verdict}"]

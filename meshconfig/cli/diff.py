@@ -1,7 +1,7 @@
 """`graylane diff` and `graylane plan`: what an apply would change, and in which steps."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,15 +10,17 @@ import typer
 
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Adopt, Context, Fast, connect, wanted
-from meshconfig.cli.common import Files, answering_by_exit_status, needs, stderr, stdout
+from meshconfig.cli.common import Files, answering_by_exit_status, needs, read_groups, stderr, stdout
 from meshconfig.cli.console import Text
-from meshconfig.errors import InputError
+from meshconfig.errors import ClusterError, InputError
 from meshconfig.printable import put, say_json
 
 if TYPE_CHECKING:
     from meshconfig.cli.against import Earlier
     from meshconfig.cluster.change import Prepared
+    from meshconfig.cluster.client import Client
     from meshconfig.cluster.plan import Step
+    from meshconfig.groups import Group
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -132,10 +134,12 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is to be shown. `earlier`: what stands for the cluster; None where a cluster was asked."""
+    """What is to be shown. `earlier`: what stands for the cluster; None where a cluster was asked. `beside`: a note for
+    each group whose object in the cluster is not what the files say."""
 
     prepared: "Sequence[Prepared]"
     earlier: "Earlier | None" = None
+    beside: Sequence[str] = ()
 
     @property
     def before(self) -> str:
@@ -144,7 +148,7 @@ class _Change:
 
     def notes(self) -> list[str]:
         """What there is to know about the comparison, one sentence each."""
-        found = [note for one in self.prepared for note in one.notes]
+        found = [*self.beside, *(note for one in self.prepared for note in one.notes)]
         if self.earlier is not None:
             found += [*self.earlier.notes, *self.earlier.left([one.wanted for one in self.prepared])]
             found.append(f"compared with {self.earlier.name} and no cluster: it is assumed {ASSUMED}")
@@ -161,7 +165,8 @@ def _change(
     with needs("mesh"):
         from meshconfig.cluster.change import prepare
     with batch():
-        groups = wanted(file)
+        given = read_groups(file)
+        groups = [wanted(group.spec) for group in given]
         if against is not None:
             from meshconfig.cli.against import read_against
 
@@ -169,8 +174,24 @@ def _change(
             change = _Change(earlier.prepare(groups, fast=fast), earlier)
         else:
             client = connect(context)
-            change = _Change([prepare(client, one, fast=fast, adopt=adopt) for one in groups])
+            prepared = [prepare(client, one, fast=fast, adopt=adopt) for one in groups]
+            change = _Change(prepared, beside=[note for one in given for note in _beside(client, one)])
     return change
+
+
+def _beside(client: "Client", group: "Group") -> Iterator[str]:
+    """A note where the cluster has an object of a group that says something else."""
+    from meshconfig.cluster import lanegroups
+    from meshconfig.cluster.object_write import same_spec
+
+    try:
+        live = lanegroups.find(client, *group.key)
+    except ClusterError as error:
+        yield str(error)
+        return
+    if live and not same_spec(live.manifest, group.document):
+        seen = "is live" if live.observed >= live.generation else f"is wanted, and {live.observed} was observed last"
+        yield f"the files differ from {live.key}, of which generation {live.generation} {seen}"
 
 
 def _print_notes(change: _Change) -> None:

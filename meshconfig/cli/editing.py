@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshconfig.cli import cluster
+from meshconfig.cli import cluster, group_objects
 from meshconfig.cli.change_options import ApplyOptions
 from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.console import Text
@@ -21,7 +21,8 @@ from meshconfig.lint import Finding, Level, index, lint
 from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
-    from meshconfig.cluster.change import ChangeResult, Choices
+    from meshconfig.cli.group_objects import GroupChange
+    from meshconfig.cli.outcome import Outcome
     from meshconfig.cluster.client import Client
 
 GroupOption = Annotated[
@@ -83,42 +84,50 @@ def carry_out(job: EditJob, how: EditOptions) -> None:
     if how.output is Output.JSON:
         say_json(_as_json([*job.shown, *found], notes, outcome, how))
     elif outcome is not None:
-        say(*cluster.summary(outcome, dry_run=how.dry_run))
+        say(*outcome.summary())
 
 
-def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOptions) -> "ChangeResult | None":
+def _write(job: EditJob, after: Texts, found: Sequence[FileChange], how: EditOptions) -> "Outcome | None":
     if not how.apply:
         if not how.dry_run:
             with staged(found) as files:
                 files.commit()
         return None
-    choices = how.choices()
     client = job.client or cluster.connect(how.context)
+    change = _change(client, job, after, how)
     if how.dry_run:
-        return _routes(client, job, after, choices)
+        return group_objects.carry_out(client, change, how)
     with staged(found) as files:
         if job.first:
             job.first(client)
         if job.last:
-            outcome = _routes(client, job, after, choices)
+            outcome = group_objects.carry_out(client, change, how)
             job.last(client)
         else:
-            outcome = _routes_and_files(client, job, after, choices, files)
+            outcome = _routes_and_files(client, job, change, how, files)
         files.commit()
         return outcome
 
 
+def _change(client: "Client", job: EditJob, after: Texts, how: EditOptions) -> "GroupChange":
+    from meshconfig.cluster.change import Wanted
+
+    (group,) = [group for group in after.groups if group.key == job.draft.group.key]
+    namespace, name = group.key
+    return group_objects.find(client, Wanted(name, namespace, group.spec, job.action), group.document, how)
+
+
 def _routes_and_files(
-    client: "Client", job: EditJob, after: Texts, choices: "Choices", files: Staged
-) -> "ChangeResult":
-    """Change the cluster. The files are written once the API server has agreed, before the first route.
+    client: "Client", job: EditJob, change: "GroupChange", how: EditOptions, files: Staged
+) -> "Outcome":
+    """Change the cluster. The files are written once the API server has agreed, before the first write to it.
 
     Raises:
-        UnfinishedError: the change stopped after its first step had begun; `graylane apply` continues it.
+        UnfinishedError: the change stopped after it had begun; `graylane apply` continues it.
         GraylaneError: the change could not begin, and nothing was written.
     """
     try:
-        return _routes(client, job, after, choices, begin=files.commit)
+        return group_objects.carry_out(client, change, how, begin=files.commit)
     except GraylaneError as error:
         if not files.committed:
             raise
@@ -128,16 +137,6 @@ def _routes_and_files(
 
 class UnfinishedError(GraylaneError):
     """The files are written, but the cluster was not changed to match them."""
-
-
-def _routes(
-    client: "Client", job: EditJob, after: Texts, choices: "Choices", *, begin: Callable[[], None] = lambda: None
-) -> "ChangeResult":
-    from meshconfig.cluster.change import Wanted
-
-    (spec,) = [group.spec for group in after.groups if group.key == job.draft.group.key]
-    wanted = Wanted(spec.metadata.name, spec.metadata.namespace, spec, job.action)
-    return cluster.carry_out(client, wanted, choices, begin=begin)
 
 
 def _check_users(job: EditJob, after: Texts) -> None:
@@ -183,14 +182,14 @@ def _show(found: Sequence[FileChange], notes: Sequence[str]) -> None:
 
 
 def _as_json(
-    found: Sequence[FileChange], notes: Sequence[str], outcome: "ChangeResult | None", how: EditOptions
+    found: Sequence[FileChange], notes: Sequence[str], outcome: "Outcome | None", how: EditOptions
 ) -> dict[str, Any]:
     """{"files": [{"file", "diff"}], "notes", "dryRun", "applied": as `graylane apply --output json` or null}"""
     return {
         "files": [{"file": one.file, "diff": "\n".join(one.diff())} for one in found],
         "notes": list(notes),
         "dryRun": how.dry_run,
-        "applied": cluster.as_json(outcome, dry_run=how.dry_run) if outcome else None,
+        "applied": outcome.as_json() if outcome else None,
     }
 
 

@@ -28,6 +28,8 @@ def command(
 ) -> None:
     """Apply the spec of an earlier revision, with the same plan and steps as any apply. Files are not changed.
 
+    If the cluster has a LaneGroup object of the group, the spec is written into it. If the object is in Git, commit it.
+
     Examples:
 
         graylane rollback pets -n demo
@@ -36,5 +38,12 @@ def command(
     """
     with needs("mesh"):
         from meshconfig.cluster.change import rollback_target
+        from meshconfig.cluster.object_write import OwnedError, document_of
     client = connect(how.context)
-    each(client, [rollback_target(client, namespace, group, to)], how)
+    wanted = rollback_target(client, namespace, group, to)
+    try:
+        each(client, [(wanted, document_of(wanted.spec))], how)
+    except OwnedError as error:
+        number = wanted.action.removeprefix("rollback to ")
+        show = f"graylane history {group} -n {namespace} --show {number}"
+        raise OwnedError(f"{error}\nto commit: {show} prints the spec of that revision") from None

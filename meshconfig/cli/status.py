@@ -15,9 +15,19 @@ from meshconfig.cli.watch import View, follow
 from meshconfig.draws import from_to
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
-    from meshconfig.cluster.status import ConsumerState, EntryState, Lane, PodCount, ServiceState, Status
+    from meshconfig.cluster.status import (
+        ConsumerState,
+        EntryState,
+        GroupStatus,
+        Lane,
+        ObjectState,
+        PodCount,
+        ServiceState,
+        Status,
+    )
 
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
+CONDITIONS = {"Ready": "green", "Reconciling": "cyan", "Stalled": "red", "Drifted": "yellow"}
 
 
 @answering_by_exit_status()
@@ -32,10 +42,12 @@ def command(
     """Show each service and lane of a group: the version, its Pods and its share of requests.
 
     Also shows which resources differ from the last apply and who changed them, and whether every proxy has acknowledged
-    the configuration that istiod sent to it.
+    the configuration that istiod sent to it. Of a group with a LaneGroup object, it shows how far the controller has
+    come with its spec, and which rollouts lie over it.
 
-    Exit status: 0 if all is well, 1 if a resource has drifted, Pods are missing or the last apply did not succeed, 2
-    for every error, such as no cluster. In a pipe, --watch prints one block per change, with --output json one line.
+    Exit status: 0 if all is well, 1 if a resource has drifted, Pods are missing, the last apply did not succeed or the
+    object is not ready, 2 for every error, such as no cluster. In a pipe, --watch prints one block per change, with
+    --output json one line.
 
     Examples:
 
@@ -47,22 +59,45 @@ def command(
     """
     client = connect(context)
     with needs("mesh"):
-        from meshconfig.cluster.status import Looker, as_json, judge
-    past = known(client, namespace, group)
-    looker = Looker(client, namespace, group, istiod=istiod)
-    status = judge(looker.look(past))
-    view = View(_shown, as_json)
+        from meshconfig.cluster import lanegroups
+        from meshconfig.cluster.status import GroupLooker, GroupStatus
+    one = lanegroups.find(client, namespace, group)
+    past = None if one else known(client, namespace, group)
+    looker = GroupLooker(client, namespace, group, istiod=istiod)
+    status = looker.look(one, past)
+    view = View(_shown, GroupStatus.as_json)
     if watch:
-        status = follow(status, lambda: judge(looker.look()), view, output)
+        status = follow(status, lambda: looker.look(lanegroups.find(client, namespace, group)), view, output)
     else:
         view.print(status, output)
     sys.exit(0 if status.healthy else 1)
 
 
-def _shown(status: "Status", error: str = "") -> RenderableType:
+def _shown(status: "GroupStatus", error: str = "") -> RenderableType:
     problems = [Text(line, "red") for line in (*status.problems, *([error] if error else []))]
-    consumers = [_consumers(status.consumers)] if status.consumers else []
-    return Group(*_head(status), *problems, _table(status.services), *consumers, *map(_entry, status.entries))
+    stated = list(_stated(status.stated)) if status.stated else []
+    mesh = status.mesh
+    if mesh is None:
+        name = Text.assemble((f"group {status.namespace}/{status.group}", "bold"))
+        return Group(name, *stated, *problems, Text(f"the mesh was not read: {status.unread}", "dim"))
+    consumers = [_consumers(mesh.consumers)] if mesh.consumers else []
+    return Group(*_head(mesh), *stated, *problems, _table(mesh.services), *consumers, *map(_entry, mesh.entries))
+
+
+def _stated(one: "ObjectState") -> Iterator[Text]:
+    """What the group's object says."""
+    seen = "" if one.observed == one.generation else f", observed {one.observed}"
+    revision = f"   revision {one.revision}" if one.revision else ""
+    lanes = f"   lanes {', '.join(one.lanes)}" if one.lanes else ""
+    yield Text(f"object generation {one.generation}{seen}{revision}{lanes}")
+    for condition in (each for each in one.conditions if each.status):
+        said = f": {condition.message}" if condition.kind in ("Ready", "Drifted") and condition.message else ""
+        style = CONDITIONS.get(condition.kind, "")
+        yield Text.assemble(
+            ("  ", ""), (condition.kind, style), f" ({condition.reason}) since {condition.since or '?'}{said}"
+        )
+    if one.rollouts:
+        yield Text(f"  over its spec: rollout {', '.join(one.rollouts)}", "yellow")
 
 
 def _head(status: "Status") -> Iterator[Text]:

@@ -19,6 +19,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from meshconfig.bounded import InTurn, one_line
 from meshconfig.cluster import kubeconfig
+from meshconfig.cluster.granted import Granted
 from meshconfig.cluster.guarded import Check, is_guarded, send
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
@@ -57,6 +58,7 @@ class Client:
         reading: is held, also by sessions, while stored objects are parsed: an object, or a page of them, at a time.
         lists: is held while a list of stored objects is read to its end, and reduced to what is needed. It is taken
             before `reading`.
+        granted: what the server has lately said that the user may do, also to sessions; a 403 empties it.
     """
 
     def __init__(self, api: ApiClient, source: str = "the kubeconfig") -> None:
@@ -66,7 +68,7 @@ class Client:
         self._lock = threading.Lock()
         self._calls = [0]  # of this client and its sessions
         self._checks: tuple[Check, ...] = ()
-        self.reading, self.lists = InTurn(), InTurn()
+        self.reading, self.lists, self.granted = InTurn(), InTurn(), Granted()
         if not api.configuration.proxy or not api.configuration.proxy.startswith(
             "socks"
         ):  # these have pools of their own
@@ -163,6 +165,8 @@ class Client:
             raise self._no_api_server(f"a redirect to {shown_url(reply.location, path=True)}")
         if reply.status == 401:
             raise Unauthorized(self.server, self._source, _message(reply.data))
+        if reply.status == 403:
+            self.granted.clear()
         raise _refused(reply.status, reply.data)
 
     def stream(self, where: str, query: Mapping[str, str], seconds: float) -> Iterator[bytes]:

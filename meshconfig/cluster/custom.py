@@ -69,8 +69,12 @@ class CustomObject:
 
     def condition(self, kind: str) -> Mapping[str, Any]:
         """A condition, such as Ready; empty where there is none."""
-        found = self.status.get("conditions") or ()
-        return next((one for one in found if one.get("type") == kind), {})
+        return next((one for one in self.conditions if one.get("type") == kind), {})
+
+    @property
+    def conditions(self) -> tuple[Mapping[str, Any], ...]:
+        found = self.status.get("conditions")
+        return tuple(one for one in found if isinstance(one, dict)) if isinstance(found, list) else ()
 
     def is_true(self, kind: str) -> bool:
         return self.condition(kind).get("status") == "True"

@@ -5,6 +5,8 @@ The controller never writes `spec`: that is Git's, or of whoever applies the obj
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from meshconfig.backend.kinds import GRAYLANE
@@ -13,7 +15,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.custom import MERGE, CustomObject
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import path
-from meshconfig.errors import ClusterError, Location
+from meshconfig.errors import ApiError, ClusterError, Location
 from meshconfig.spec import LaneGroup
 from meshconfig.spec.base import validate
 
@@ -22,10 +24,54 @@ FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away
 ADOPT = f"{GRAYLANE}/adopt"  # annotation: "true" has the controller do what `graylane apply --adopt` does
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeUnderWay:
+    """The plan that the controller carries out, as `status.change` has it. Steps count from 1."""
+
+    steps: int
+    step: int
+    title: str
+    waiting_for: tuple[str, ...]
+
+
 class GroupObject(CustomObject):
     """A LaneGroup object as it was read."""
 
     __slots__ = ()
+
+    @property
+    def written(self) -> datetime | None:
+        """When its spec, or anything but its status, was written last, or its deletion asked for. UTC."""
+        fields = self.metadata.get("managedFields") or ()
+        times = [one.get("time") for one in fields if not one.get("subresource")]
+        deletion = [self.metadata.get(name) for name in ("creationTimestamp", "deletionTimestamp")]
+        return max((moment for text in (*times, *deletion) if (moment := _moment(text))), default=None)
+
+    @property
+    def writer(self) -> str:
+        """The field manager that has written a field of its spec last; empty if nobody knows."""
+        entries = [one for one in self.metadata.get("managedFields") or () if "f:spec" in (one.get("fieldsV1") or {})]
+        latest = sorted(entries, key=lambda one: str(one.get("time", "")))[-1:]
+        return str(latest[0].get("manager", "")) if latest else ""
+
+    @property
+    def revision(self) -> int | None:
+        """The revision in the history that the controller has made of it last."""
+        found = self.status.get("revision")
+        return found if isinstance(found, int) else None
+
+    @property
+    def change(self) -> ChangeUnderWay | None:
+        found = self.status.get("change")
+        if not isinstance(found, dict):
+            return None
+        steps, step = (int(found.get(name) or 0) for name in ("steps", "step"))
+        waiting = tuple(map(str, found.get("waitingFor") or ()))
+        return ChangeUnderWay(steps, step, str(found.get("title", "")), waiting)
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """A list of names in the status: `lanes` or `rollouts`."""
+        return tuple(map(str, self.status.get(name) or ()))
 
     def spec(self) -> LaneGroup:
         """The group that it describes.
@@ -39,10 +85,34 @@ class GroupObject(CustomObject):
         return validate(LaneGroup, value, lambda path: where)
 
 
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def read(client: Client, namespace: str, name: str) -> GroupObject | None:
     """None where there is no such object, or the cluster does not have this kind. One call."""
     found = client.get(path(Key(KIND, namespace, name)))
     return GroupObject({"kind": KIND, **found}) if found else None
+
+
+def find(client: Client, namespace: str, name: str) -> GroupObject | None:
+    """The same for a caller that may lack the right: it needs none where the cluster does not have this kind.
+
+    Raises:
+        ClusterError: the cluster has the kind, and the caller may not read the object.
+    """
+    try:
+        return read(client, namespace, name)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        if not custom.is_served(client, KIND):
+            return None
+        said = f"{Key(KIND, namespace, name)} cannot be read, so that nobody knows whether a controller has this group"
+        raise ClusterError(f"{said}: {error}; grant get on lanegroups.{GRAYLANE}: docs/rbac.md") from None
 
 
 def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: bool = False) -> GroupObject:

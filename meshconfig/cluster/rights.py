@@ -1,6 +1,7 @@
 """What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
 
-`graylane` is the account of a person or a CI job, `graylane-controller` that of the controller, and
+`graylane` is the account of a person or a CI job that changes the mesh itself, `graylane-objects` that of one that
+changes LaneGroup objects, which a controller carries out, `graylane-controller` that of the controller, and
 `graylane-explain` that of `explain --live`, which reads and changes nothing.
 """
 
@@ -10,7 +11,7 @@ from typing import Literal
 
 from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
 
-Account = Literal["graylane", "graylane-controller", "graylane-explain"]
+Account = Literal["graylane", "graylane-objects", "graylane-controller", "graylane-explain"]
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
 OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
@@ -94,6 +95,21 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "Read alone. list, for `status`: how many Pods of a version should be there. get, for `rollout start`: "
             "is the Deployment of each version there.",
         ),
+        Right(("LaneGroup",), ("get",), "Whether a controller has the group; then the account changes nothing of it."),
+    ),
+    "graylane-objects": (
+        Right(
+            ("LaneGroup",),
+            ("get", "list", "watch", "create", "patch", "update", "delete"),
+            "What a controller carries out. list and watch: follow it. create: `kubectl apply` of the first. patch: "
+            "server-side apply. update: `--adopt`, where fields of others go.",
+        ),
+        Right(
+            ("ConfigMap",),
+            ("list",),
+            "The history, for `history` and `rollback`. The rest of `status`, and the plan of `--dry-run`, take the "
+            "lists of k8s/rbac/graylane.yaml.",
+        ),
     ),
     "graylane-controller": (
         Right(
@@ -175,6 +191,10 @@ HEADS: dict[str, str] = {
         "`namespace: demo`. barrier/istiod.yaml beside it lets barriers ask istiod. Which right is for what: "
         "docs/rbac.md."
     ),
+    "graylane-objects": (
+        "Who runs graylane in one namespace whose groups a controller keeps: no right on the mesh. For another "
+        "namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
+    ),
     "graylane-controller": (
         "What the controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
         "right is for what: docs/rbac.md."
@@ -204,8 +224,8 @@ def account(name: Account, namespace: str = "demo") -> str:
     Parameters:
         namespace: that of the groups, where the account may do all this.
     """
-    # The command's own account is used from outside; the controller's Pods need their token.
-    token = "automountServiceAccountToken: false\n" if name == "graylane" else ""
+    # The command's own accounts are used from outside; the controller's Pods need their token.
+    token = "automountServiceAccountToken: false\n" if name in ("graylane", "graylane-objects") else ""
     home = HOMES.get(name, namespace)
     head = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {home}\n{token}"
     role = _role(name, namespace, RIGHTS[name])

@@ -45,7 +45,10 @@ class Watch:
         seen: gets each object that is there when the watch begins, and then each change. Nothing of it is kept here.
         failed: gets each error; the watch begins anew by itself.
         selector: labels that the objects have.
+        name: of the one object that is followed; empty for all.
         istio_api: the API version of Istio's kinds.
+        known: the objects that `seen` has, by namespace and name, for what is gone at a new list. Given at the
+            beginning, those that the caller has read: what of them is gone meanwhile is told.
 
     Attributes:
         synced: set once every object that was there has been given to `seen`.
@@ -58,9 +61,10 @@ class Watch:
     stop: Event
     failed: Callable[[ClusterError], object] = lambda error: None
     selector: str = ""
+    name: str = ""
     istio_api: str = "v1"
     synced: Event = field(default_factory=Event)
-    _known: dict[tuple[str, str], Manifest] = field(default_factory=dict)  # the names, for what is gone at a new list
+    known: dict[tuple[str, str], Manifest] = field(default_factory=dict)
 
     def run(self) -> None:
         """Returns when `stop` is set."""
@@ -88,9 +92,9 @@ class Watch:
             if not metadata.get("continue"):
                 break
             query["continue"] = metadata["continue"]
-        for name in self._known.keys() - there.keys():
-            self.seen(Change.GONE, self._known[name])
-        self._known = there
+        for name in self.known.keys() - there.keys():
+            self.seen(Change.GONE, self.known[name])
+        self.known = there
         return str(metadata.get("resourceVersion") or "")
 
     def _follow(self, version: str) -> str:
@@ -106,9 +110,9 @@ class Watch:
             if kind == "ERROR":
                 raise ApiError(int(one.get("code") or 0), str(one.get("reason")), str(one.get("message")))
             if kind in ("ADDED", "MODIFIED"):
-                self._known[_name(one)] = self._give(Change.THERE, one)
+                self.known[_name(one)] = self._give(Change.THERE, one)
             elif kind == "DELETED":
-                self._known.pop(_name(one), None)
+                self.known.pop(_name(one), None)
                 self._give(Change.GONE, one)
             version = str(metadata.get("resourceVersion") or version)
         return version
@@ -118,7 +122,8 @@ class Watch:
         return collection(self.kind, self.namespace, self.istio_api)
 
     def _query(self, query: dict[str, str]) -> dict[str, str]:
-        return {**query, "labelSelector": self.selector} if self.selector else query
+        fields = {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
+        return {**query, **({"labelSelector": self.selector} if self.selector else {}), **fields}
 
     def _give(self, change: Change, one: Manifest) -> Manifest:
         """Gives an object; what is kept of it, for the case that it goes away unseen."""

@@ -10,7 +10,6 @@ _BASELINE = _LANE - len(OF_THE_BASELINE)
 _BASE = f"(has(self.tag) && has(self.tag.default) ? self.tag.default : '{Tag.model_fields['default'].default}')"
 _OF_BASE = f"self.lanes[{_BASE}].versions"
 _BUCKETS = f"(has(self.sticky.cookie) ? self.sticky.cookie : '{Sticky.model_fields['cookie'].default}')"
-_ENTRIES = "!has(self.entries) || self.entries.all(one, {})"
 _TAKEN = ", ".join(f"'{one}'" for one in sorted(TAKEN))
 
 _NAMES = (
@@ -34,46 +33,58 @@ _NAMES = (
     ),
     labels("services"),
 )
+
+
+def _each(items: str, holds: str, message: str) -> CelRule:
+    """That something holds of each service or entry; the message begins with the first of which it does not.
+
+    The text is joined inside of `map`, where its length is bounded.
+    """
+    name, absent = ("one", "") if items == "services" else ("one.hosts[0]", "!has(self.entries) || ")
+    naming = f"self.{items}.map(one, !({holds}), {name} + ': {message}')[0]"
+    return CelRule(f"{absent}self.{items}.all(one, {holds})", message, f".{items}", naming)
+
+
 _BETWEEN = (
-    CelRule(
-        "self.services.all(one, !has(self.services[one].calls) || "
-        "self.services[one].calls.all(other, other in self.services))",
-        "calls of a service names one that there is not",
-        ".services",
+    _each(
+        "services",
+        "!has(self.services[one].calls) || self.services[one].calls.all(other, other in self.services)",
+        "calls names a service that there is not",
     ),
-    CelRule(
-        "self.services.all(one, has(self.services[one].default) || has(self.services[one].weights) || "
-        "(has(self.services[one].external) && size(self.services[one].versions) == 1) || "
-        f"!({_BASE} in self.lanes) || (has({_OF_BASE}) && one in {_OF_BASE} ? {_OF_BASE}[one] : {_BASE}) "
-        "in self.services[one].versions)",
-        "untagged requests have no version at a service: give it default or weights, or a version of the baseline",
-        ".services",
+    _each(
+        "services",
+        # What most services have first: looking up a service takes long. Where there is no such lane, the last part
+        # holds, and then an error of the first does not count.
+        f"(has({_OF_BASE}) && one in {_OF_BASE} ? {_OF_BASE}[one] : {_BASE}) in self.services[one].versions || "
+        "has(self.services[one].default) || has(self.services[one].weights) || "
+        f"(has(self.services[one].external) && size(self.services[one].versions) == 1) || !({_BASE} in self.lanes)",
+        "untagged requests have no version: give default or weights, or a version of the baseline",
     ),
-    CelRule(
-        _ENTRIES.format("!has(one.split) || one.split.all(lane, lane in self.lanes)"),
-        "split of an entry names a lane that there is not",
-        ".entries",
+    _each(
+        "entries",
+        "!has(one.split) || one.split.all(lane, lane in self.lanes)",
+        "split names a lane that there is not",
     ),
-    CelRule(
-        _ENTRIES.format(f"!has(one.split) || {_BASE} in one.split"),
-        "split of an entry gives the baseline no share, so every untagged request would go to the other lanes: weights "
-        "are relative to each other; give the baseline the rest, or 0 if the others are to get all",
-        ".entries",
+    _each(
+        "entries",
+        f"!has(one.split) || {_BASE} in one.split",
+        "split gives the baseline no share, so every untagged request would go to the other lanes: weights are "
+        "relative to each other; give the baseline the rest, or 0 if the others are to get all",
     ),
-    CelRule(
-        _ENTRIES.format("!has(one.admit) || one.admit.all(rule, rule.lane in self.lanes)"),
-        "admit of an entry names a lane that there is not",
-        ".entries",
+    _each(
+        "entries",
+        "!has(one.admit) || one.admit.all(rule, rule.lane in self.lanes)",
+        "admit names a lane that there is not",
     ),
-    CelRule(
-        _ENTRIES.format("one.routes.all(route, route.service in self.services)"),
-        "routes of an entry name a service that there is not",
-        ".entries",
+    _each(
+        "entries",
+        "one.routes.all(route, route.service in self.services)",
+        "routes name a service that there is not",
     ),
-    CelRule(
-        _ENTRIES.format("!has(one.sticky) || !has(one.sticky.order) || one.sticky.order.all(lane, lane in self.lanes)"),
-        "sticky.order of an entry names a lane that there is not",
-        ".entries",
+    _each(
+        "entries",
+        "!has(one.sticky) || !has(one.sticky.order) || one.sticky.order.all(lane, lane in self.lanes)",
+        "sticky.order names a lane that there is not",
     ),
 )
 _ENTRY = (

@@ -96,6 +96,7 @@ ROLLOUT = _object(
     "How far the rollout is. The controller writes it, and goes on from it.",
     {
         **_OBSERVED,
+        "group": _text("LaneGroup that it moves services of.", 63),
         "phase": _text("Phase: Pending, Progressing, Paused, Succeeded and others.", 63),
         "stage": _text("What it does at the moment.", 253),
         "step": _number("Step that it is at, from 0."),

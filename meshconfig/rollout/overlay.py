@@ -14,6 +14,7 @@ from meshconfig.compile import problems
 from meshconfig.errors import dotted
 from meshconfig.rollout import steps
 from meshconfig.rollout.actions import ChangeKind, GroupChange, Retire, Route, Scale
+from meshconfig.rollout.canary_lane import NoCanaryLaneError
 from meshconfig.rollout.check import check
 from meshconfig.rollout.machine import resume
 from meshconfig.rollout.pending_actions import group_change
@@ -254,7 +255,7 @@ def _kept(here: LaneGroup, one: Laid) -> LaneGroup:
         after = steps.wanted(_as_begun(here, base, rollout, whole=True), rollout, change)
         if not problems(after, stored=True):
             return after
-    except (ValidationError, KeyError):
+    except (ValidationError, NoCanaryLaneError, KeyError):
         pass
     return steps.wanted(base, rollout, change)
 

@@ -29,7 +29,6 @@ from runner_world import NOWHERE, Mesh, rendered
 
 from meshconfig.cluster import revision
 from meshconfig.cluster.revision import RevisionStatus
-from meshconfig.rollout.state import State
 
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PATIENCE = 180.0  # seconds for a rollout to end, also on a machine that is busy with other things
@@ -222,13 +221,13 @@ def changed_under_faults(trial: Trial, story: Story, attempts: int) -> None:
 
 
 def rolled_out(trial: Trial, attempts: int) -> None:
-    """A rollout that is started and driven under faults, or by runners that are killed; then by one without any."""
+    """A rollout that is started and driven under faults, or by controllers that are killed; then by one without any."""
     file = trial.folder / "rollout.yaml"
     file.write_text(ROLLOUT)
     for _ in range(attempts):
         trial.run("rollout", "start", "-f", file)
     fault, trial.api.fault = trial.api.fault, lambda method, path: None
-    if "graylane-rollout.cat-v2" not in trial.api.names("configmaps"):
+    if "cat-v2" not in trial.api.names("rollouts"):
         trial.run("rollout", "start", "-f", file, calm=True)
     for last in (*[False] * attempts, True):
         trial.api.fault = fault if not last else lambda method, path: None
@@ -240,7 +239,7 @@ def rolled_out(trial: Trial, attempts: int) -> None:
 def drive(trial: Trial, seconds: float) -> None:
     if phase(trial) not in UNDER_WAY:
         return
-    arguments = ("rollout", "run", "-n", "demo", *NOW)
+    arguments = ("controller", "-n", "demo", *NOW)
     trial.forked.start(*arguments)
     end = time.monotonic() + seconds
     while time.monotonic() < end and phase(trial) in UNDER_WAY and alive(trial.forked.pid):
@@ -261,8 +260,8 @@ UNDER_WAY = ("Pending", "Progressing", "Paused", "RollingBack", "Aborting")
 
 
 def phase(trial: Trial) -> str:
-    found = trial.api.get("configmaps", "graylane-rollout.cat-v2")
-    return str(State.from_json(found["data"]["state"]).phase.value) if found else "none"
+    found = trial.api.get("rollouts", "cat-v2")
+    return str(found.get("status", {}).get("phase", "Pending")) if found else "none"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""ConfigMaps and Leases that anybody may have written: never a crash, and they speak for their own group alone."""
+"""ConfigMaps, Rollouts and Leases that anybody may have written: never a crash, and each speaks for its own group."""
 
 import base64
 import gzip
@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mutations import WORDS, as_json, mutated_values
+from rollout_objects import rollout_object
 from rollout_world import GROUP, Run, group, rollout
 from stand_in import Listing
 
 from meshconfig.bounded import InTurn
-from meshconfig.bounded import pack as zipped
-from meshconfig.cluster import history, lease, lock, revision, rollouts
+from meshconfig.cluster import history, lease, lock, revision
 from meshconfig.cluster.lease import DURATION, judge, myself
 from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.errors import InputError
@@ -120,30 +120,29 @@ def test_a_history_is_the_revisions_that_can_be_read(config_maps):
 @st.composite
 def stored(draw):
     state = json.loads(draw(st.sampled_from(STATES)))
-    name = state["rollout"]["metadata"]["name"]
-    owner = state["rollout"]["spec"]["group"], state["rollout"]["metadata"].get("namespace", "default")
-    base = revision.document(group(GROUP.replace("name: pets", f"name: {owner[0]}").replace("demo}", f"{owner[1]}}}")))
-    one = rollouts.Stored(owner[1], name, owner[0], rollouts.Standing.ACTIVE, "", {"phase": "Paused"}, zipped(base))
-    config_map = texts(draw(mutated_values([rollouts.manifest(one)], most=1)))
-    if isinstance(config_map.get("data"), dict):
-        config_map["data"]["state"] = as_json(draw(mutated_values([state]))).decode()
-    if isinstance(config_map.get("binaryData"), dict) and draw(st.booleans()):
-        config_map["binaryData"]["group"] = draw(packed(json.loads(base)))
-    return config_map
+    group_name = state["rollout"]["spec"]["group"]
+    base = revision.document(group(GROUP.replace("name: pets", f"name: {group_name}")))
+    one = rollout_object("", state["rollout"]["metadata"]["name"], base, group=group_name)
+    one["status"] = draw(mutated_values([one["status"]], most=1))
+    if isinstance(one["status"], dict):
+        one["status"]["state"] = as_json(draw(mutated_values([{**state, "spec_generation": 1}]))).decode()
+        if draw(st.booleans()):
+            one["status"]["base"] = draw(packed(json.loads(base)))
+    return one
 
 
 @given(stored())
-def test_a_rollout_counts_for_itself_and_each_decision_gives_a_state_or_a_refusal(config_map):
-    client: Any = SimpleNamespace(get=lambda where: config_map, reading=InTurn())
+def test_a_rollout_counts_for_itself_and_each_decision_gives_a_state_or_a_refusal(one):
+    client: Any = SimpleNamespace(get=lambda where: one, reading=InTurn())
     try:
         record = store.read(client, "demo", "cat-v2")
     except UnreadableError as error:
         is_said(error)
         return
     spec = record.state.rollout
-    place = f"graylane-rollout.{spec.metadata.name}", spec.metadata.namespace
-    assert place == (config_map["metadata"]["name"], config_map["metadata"]["namespace"])
-    assert config_map["metadata"]["labels"]["graylane.dev/group"] == spec.spec.group
+    place = spec.metadata.name, spec.metadata.namespace
+    assert place == (one["metadata"]["name"], one["metadata"]["namespace"])
+    assert record.state.spec_generation < 1 or one["spec"]["group"] == spec.spec.group
     resume(record.state)
     for event in (Abort("x"), Approve("x"), Pause("x"), Resume("x")):
         with suppress(IllegalEventError):

@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from random_specs import specs
 from rollout_world import rollout
 
+from meshconfig.cli.schema import json_schema
 from meshconfig.cluster.revision import digest, document
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
@@ -180,3 +182,12 @@ def test_parts_that_contradict_each_other_are_not_joined():
         InputError, match=r"1\.yaml:5: spec\.services\.cat: another file of this group has another value"
     ):
         objects([*parse(document_of(EARLIER), "0.yaml"), *parse(document_of(EARLIER, other), "1.yaml")])
+
+
+@pytest.mark.parametrize("version", [NEW, EARLIER])
+def test_the_schema_for_editors_takes_both(version):
+    check = jsonschema.Draft202012Validator(json_schema())
+    value = yaml.safe_load(document_of(version))
+    assert check.is_valid(value)
+    assert check.is_valid({**value, "metadata": value["metadata"] | OF_A_CLUSTER, "status": {}})
+    assert not check.is_valid({**value, "apiVersion": "graylane/v2"})

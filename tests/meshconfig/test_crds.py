@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given, settings
 from random_specs import outside_specs, specs
 from rollout_world import rollout
+from wrong_objects import GROUP, REFUSED, ROLLOUT, UNSAID
 
 from meshconfig.backend.kinds import KINDS
 from meshconfig.crds import definitions
@@ -23,6 +24,7 @@ from meshconfig.errors import InputError
 from meshconfig.groups import groups
 from meshconfig.load import load, parse
 from meshconfig.render import to_yaml
+from meshconfig.rollout import check
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "k8s" / "crds"
@@ -177,3 +179,17 @@ def test_the_schema_refuses_what_is_wrong_in_a_value(path, wrong):
     assert list(CHECKS["LaneGroup"].iter_errors(value)) != []
     with pytest.raises(InputError):
         groups(parse(to_yaml([value]), "in.yaml"))
+
+
+@pytest.mark.parametrize("wrong", [*REFUSED, *UNSAID], ids=lambda one: one.name)
+def test_the_command_line_refuses_what_is_asked_of_an_api_server(wrong):
+    (document,) = parse(to_yaml([wrong.document]), "in.yaml")
+    with pytest.raises(InputError):
+        groups([document]) if document.kind == "LaneGroup" else check.parse(document)
+
+
+@pytest.mark.parametrize("base", [GROUP, ROLLOUT])
+def test_what_the_mistakes_are_made_in_is_right(base):
+    (document,) = parse(to_yaml([base]), "in.yaml")
+    assert groups([document]) if document.kind == "LaneGroup" else check.parse(document)
+    CHECKS[base["kind"]].validate(base)

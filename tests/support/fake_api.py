@@ -34,9 +34,11 @@ EVERYWHERE = re.compile(r"/apis?/(?P<api>([^/]+/)?v[^/]+)/(?P<plural>[^/]+)")
 
 
 class RefusedError(Exception):
-    def __init__(self, status, reason, message):
+    """`causes`: pairs of a field and what is said about it."""
+
+    def __init__(self, status, reason, message, causes=()):
         super().__init__(message)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.causes = status, reason, causes
 
 
 class FakeApi:
@@ -187,7 +189,7 @@ class FakeApi:
                     continue
             after = new[-1][0]
             for _, change, key, one in new:
-                if key[0] == plural and space in (None, key[1]):
+                if key[0] == plural and space in (None, key[1]) and _named(key, query):
                     # A real server tells that an object has gone, where its labels are no longer those selected.
                     there = _selected(one["metadata"].get("labels") or {}, selector)
                     yield json.dumps({"type": change if there else "DELETED", "object": one}).encode() + b"\n"
@@ -219,6 +221,7 @@ class FakeApi:
             if place[0] == key[0]
             and key[1] in (None, place[1])
             and "/".join(place) > after
+            and _named(place, query)
             and _selected(one["metadata"].get("labels") or {}, selector)
         ]
         page = found[: int(query.get("limit") or len(found))]
@@ -244,7 +247,8 @@ class FakeApi:
         metadata["resourceVersion"] = str(self.version)
         metadata["uid"] = old.get("uid") or f"uid-{self.version}"
         same = key[0] in WITH_STATUS and key in self.objects and self.objects[key].get("spec") == one.get("spec")
-        metadata["generation"] = old.get("generation", 0) + (not same)
+        leaving = "deletionTimestamp" in metadata and "deletionTimestamp" not in old
+        metadata["generation"] = old.get("generation", 0) + (not same or leaving)
         metadata["creationTimestamp"] = old.get("creationTimestamp") or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         if "deletionTimestamp" in old:
             metadata["deletionTimestamp"] = old["deletionTimestamp"]
@@ -311,6 +315,8 @@ def _fixed(method, path, body, ending):
         return {"status": {"allowed": True}}
     if path == GRAYLANE:
         return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout")]}
+    if path.endswith("/selfsubjectrulesreviews"):
+        return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:
         return {"versions": [{"version": "v1"}]}
     if path == f"{ISTIO}/v1":
@@ -320,6 +326,10 @@ def _fixed(method, path, body, ending):
         metadata |= {"deletionTimestamp": "2026-01-01T00:00:00Z"} if found[1] in ending else {}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return None
+
+
+def _named(key, query):
+    return query.get("fieldSelector", f"metadata.name={key[2]}") == f"metadata.name={key[2]}"
 
 
 def _selected(labels, selector):
@@ -374,7 +384,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, answer = 200, self.server.api.answer(self.command, self.path, body)
         except RefusedError as error:
-            status, answer = error.status, {"kind": "Status", "reason": error.reason, "message": str(error)}
+            causes = [{"field": field, "message": said} for field, said in error.causes]
+            answer = {"kind": "Status", "reason": error.reason, "message": str(error), "details": {"causes": causes}}
+            status = error.status
         return status, json.dumps(answer).encode()
 
     def reply(self, status, data, *, length=None, **headers):

@@ -1,6 +1,6 @@
 """Commands of graylane as processes that start in no time and can be killed: forked from one that has imported all.
 
-Their sleeps are a hundredth as long, and a runner's pauses too, so that retries take no time; clocks are left alone.
+Their sleeps are a hundredth as long, and the pauses of a controller too, so that retries take no time.
 """
 
 import ctypes
@@ -69,13 +69,13 @@ def _serve():
         slow(seconds / FASTER)
 
     time.sleep = sleep  # before anything binds it
-    for name in ("cli.commands", "cli.rollout_run", "cluster.change", "cluster.client", "lint"):
+    for name in ("cli.commands", "cli.rollout", "rollout.runner", "cluster.change", "cluster.client", "lint"):
         import_module(f"meshconfig.{name}")
     from meshconfig import cli
-    from meshconfig.rollout.runner import routing, runner, worker
+    from meshconfig.rollout.runner import admission, context, routing, worker
 
-    runner.LOOK = worker.LOOK = 0.05
-    runner.STANDBY = worker.LATER = routing.BUSY = 0.05
+    context.LOOK = worker.LOOK = admission.LOOK = 0.05
+    worker.LATER = admission.LATER = routing.BUSY = 0.05
     routing.PAUSES = (0.05, 0.2)
     for line in sys.stdin:
         job = json.loads(line)
@@ -89,7 +89,7 @@ def _serve():
 
 def _run(job, main):
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a runner would go on for ever
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a controller would go on for ever
     folder = Path(job["folder"])
     for number, name in ((0, None), (1, "out"), (2, "err")):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if name else os.O_RDONLY

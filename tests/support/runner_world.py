@@ -5,10 +5,12 @@ import time
 from contextlib import contextmanager
 
 import pytest
+import yaml
 from fake_api import api_server, deployment, service
-from rollout_world import group, rollout
+from rollout_world import GROUP, group, rollout
 from stand_in import StandIn
 
+from meshconfig.cluster import lanegroups
 from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.watching import Watch
@@ -16,7 +18,7 @@ from meshconfig.compile import compile_group
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.render import render
-from meshconfig.rollout import begin, store
+from meshconfig.rollout import begin, beside, store
 from meshconfig.rollout.runner import Driver
 from meshconfig.rollout.runner.context import RunnerContext, Settings
 from meshconfig.rollout.runner.metrics import Metrics
@@ -95,7 +97,7 @@ class Mesh:
         """Until the rollout has ended, or `until` says so of its state."""
         stop = stop or Impatient()
         if until:
-            self.api.before.append(lambda *_: "status" in self.object(name) and until(self.state(name)) and stop.set())
+            self.api.before.append(lambda *_: self.has_state(name) and until(self.state(name)) and stop.set())
         try:
             self.worker(name, stop).run()
         except AssertionError:
@@ -108,6 +110,9 @@ class Mesh:
         """Without asking the API server."""
         return store.State.from_json(self.object(name)["status"]["state"])
 
+    def has_state(self, name="cat-v2"):
+        return bool(((self.object(name) or {}).get("status") or {}).get("state"))
+
     def object(self, name="cat-v2"):
         """The Rollout object, without asking the API server."""
         return self.api.get("rollouts", name)
@@ -117,6 +122,30 @@ class Mesh:
         found = {one["type"]: one for one in self.object(name)["status"]["conditions"] if one["status"] == "True"}
         (kind,) = found
         return kind, found[kind]["reason"], found[kind]["message"]
+
+    def git(self, text=GROUP, *, applied=True):
+        """What a commit says: the LaneGroup object; and, unless `applied` is false, what its controller does of it."""
+        value = yaml.safe_load(text)
+        value["apiVersion"] = "graylane.dev/v1"
+        there = self.api.get("lanegroups", value["metadata"]["name"])
+        self.api.put({**value, "status": (there or {}).get("status", {})})
+        if applied:
+            one = self.api.get("lanegroups", value["metadata"]["name"])
+            wanted = beside.overlaid(self.client, lanegroups.GroupObject(one).spec())
+            if wanted.contradiction is None:
+                self.apply(wanted.spec, by_rollout=True)
+            ready = {"type": "Ready", "status": "True", "reason": "Applied", "message": "applied"}
+            one["status"] = {"observedGeneration": one["metadata"]["generation"], "conditions": [ready]}
+            self.api.put(one)
+
+    def commit(self, plan, name="cat-v2"):
+        """A Rollout as Git's tools apply it."""
+        value = plan.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        there = self.object(name)
+        status = {"status": there["status"]} if there and "status" in there else {}
+        kept = there["metadata"] if there else {}
+        metadata = {**kept, "name": name, "namespace": "demo"}
+        self.api.put({**value, "apiVersion": "graylane.dev/v1", "metadata": metadata, **status})
 
     @contextmanager
     def driven(self):

@@ -16,7 +16,8 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.istio.exports import ROOT_NAMESPACE
 
-FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next; the pause grows from the first to the longest
+FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next, at least and at most
+SHARE = 8  # between these, a pause is this part of the wait so far: no barrier gets longer by more than that part of it
 SETTLE = 0.5  # seconds without a push; Envoy asks for new clusters' endpoints a moment after it acknowledged the rest
 BLIND = 2.0  # the same where no proxy's configuration shows the change, so that its push may still be to come
 ENOUGH = 5.0  # seconds after which pushes no longer matter: on a busy mesh, changes of others never pause
@@ -98,19 +99,23 @@ class Barrier:
         view = _View(self._istiods, need, self._wait, partial(self._pods, need.relabelled), self._before)
         self._before = {}
         settled = _Settled()
-        start, pause = time.monotonic(), FIRST
+        missing: list[str] | None = None
+        start = time.monotonic()
         while True:
             now = time.monotonic()
             looks = view.take(now)
-            missing = self._missing(change, looks, now - start)
+            # A large namespace has thousands of endpoints. They are read first, while some are missing, and whenever
+            # the barrier might end; in between, it waits for proxies whatever they say.
+            if missing is None or missing or not any(one.waiting for one in looks):
+                missing = self._missing(change, looks, now - start)
             progress = _progress(looks, missing, view.given_up)
             report(progress)
-            if settled.after(looks, progress, now):
+            left = settled.left(looks, progress, now)
+            if left == 0:
                 return Verification.UNVERIFIED if progress.doubts else Verification.VERIFIED
             if now - start >= self._timeout:
                 raise BarrierTimeout(self._timeout, progress.waiting_for or ("nothing: it keeps changing",))
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST if progress.waiting_for else SETTLE)
+            time.sleep(_pause(left, now - start))
 
     def _pods(self, subsets: Sequence[RelabelledSubset]) -> SubsetPods:
         return addresses(self._client, subsets) if self._client is not None and subsets else NO_PODS
@@ -173,21 +178,27 @@ class _Settled:
     _changed: float = 0.0
     _state: object = None
 
-    def after(self, looks: Sequence[Look], progress: Progress, now: float) -> bool:
+    def left(self, looks: Sequence[Look], progress: Progress, now: float) -> float | None:
+        """The seconds after which that is so if nothing happens any more; None while something is waited for."""
         state = frozenset().union(*(one.state for one in looks))
         if state != self._state:
             self._state, self._changed = state, now
         if progress.waiting_for:
             self._since = None
-            return False
+            return None
         if self._since is None:
             self._since = now
         if not progress.proxies:
-            return True
+            return 0
         waited, quiet = now - self._since, now - self._changed
         if all(one.witnessed for one in looks):
-            return quiet >= SETTLE or waited >= ENOUGH
-        return waited >= BLIND and (quiet >= BLIND or waited >= ENOUGH)
+            return max(0, min(SETTLE - quiet, ENOUGH - waited))
+        return max(0, BLIND - waited, min(BLIND - quiet, ENOUGH - waited))
+
+
+def _pause(left: float | None, waited: float) -> float:
+    """Seconds until the next look: no longer than until the barrier may end, or than a push should go unnoticed."""
+    return min(max(FIRST, waited / SHARE), LONGEST) if left is None else min(max(left, FIRST), SETTLE)
 
 
 def _progress(looks: Sequence[Look], missing: Sequence[str], given_up: Mapping[str, str]) -> Progress:

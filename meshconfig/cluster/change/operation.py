@@ -1,13 +1,14 @@
 """Carries out one change of one group: lock, read, plan, check, run, and record the result."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meshconfig.bounded import one_line
 from meshconfig.cluster import history, rollouts
 from meshconfig.cluster.barrier import Barrier, Verification
 from meshconfig.cluster.change.check import Refusal, check_server, check_states
+from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
 from meshconfig.cluster.change.run import Events, Run, Settings
 from meshconfig.cluster.client import Client
@@ -46,13 +47,17 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """The result of a change. `revision` is None after a dry run, and if nothing had to change."""
+    """The result of a change. `revision` is None after a dry run, and if nothing had to change.
+
+    `phases` are the seconds of each phase.
+    """
 
     prepared: Prepared
     revision: int | None
     verdict: Verification | None
     seconds: float
     calls: int
+    phases: Mapping[Phase, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +86,39 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
     Raises:
         ClusterError: the change could not begin, and nothing was written; or it stopped (`Stopped` names the step).
     """
-    began, calls = time.monotonic(), client.calls
+    began, calls, times = time.monotonic(), client.calls, PhaseTimes()
 
     def outcome(prepared: Prepared, revision: int | None = None, verdict: Verification | None = None) -> ChangeResult:
-        return ChangeResult(prepared, revision, verdict, time.monotonic() - began, client.calls - calls)
+        return ChangeResult(prepared, revision, verdict, time.monotonic() - began, client.calls - calls, times.seconds)
 
     notes = _Notes(watcher.noted)
-    prepared = _prepared(client, wanted, choices)
+    with times.measure(Phase.PREPARE):
+        prepared = _prepared(client, wanted, choices)
     notes.tell(prepared.notes)
     if prepared.done or (choices.dry_run and not prepared.differences):
         return outcome(prepared)
     if choices.dry_run:
-        _checked(client, prepared, choices, watcher, notes)
+        with times.measure(Phase.CHECKS):
+            _checked(client, prepared, choices, watcher, notes)
         return outcome(prepared)
     # What is recorded is not guarded by the lock: also a change that has lost it writes down how it ended.
     writer = client.session()
     with Lock(writer, wanted.namespace, wanted.group, break_lock=choices.break_lock, tell=watcher.waiting) as held:
         # Another process may have changed the cluster before this one got the lock.
-        del prepared  # both at a time would take twice the memory
-        prepared = _prepared(client, wanted, choices)
+        earlier = prepared.computed
+        del prepared  # what the API server returned both times would take twice the memory
+        with times.measure(Phase.PREPARE):
+            prepared = _prepared(client, wanted, choices, earlier)
         notes.tell(prepared.notes)
         if prepared.done:
             return outcome(prepared)
-        settings = Settings(choices.drain, _checked(client, prepared, choices, watcher, notes))
+        with times.measure(Phase.CHECKS):
+            settings = Settings(choices.drain, _checked(client, prepared, choices, watcher, notes))
         barrier = Barrier(client, istiod=choices.istiod, timeout=choices.timeout, wait=choices.wait)
         revision = _begin(client, prepared)
         try:
             watcher.begin()
-            verdict = Run(writer, prepared, barrier, settings, held, watcher.events).steps()
+            verdict = Run(writer, prepared, barrier, settings, held, watcher.events, times).steps()
         except BaseException as error:
             reason = str(error) or type(error).__name__
             history.end(client, revision, history.RevisionStatus.FAILED, reason)
@@ -117,8 +127,16 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         return outcome(prepared, revision.number, verdict)
 
 
-def _prepared(client: Client, wanted: Wanted, choices: Choices) -> Prepared:
-    return prepare(client, wanted, fast=choices.fast, drain=choices.drain, allowed=choices.allowed, adopt=choices.adopt)
+def _prepared(client: Client, wanted: Wanted, choices: Choices, earlier: Prepared | None = None) -> Prepared:
+    return prepare(
+        client,
+        wanted,
+        fast=choices.fast,
+        drain=choices.drain,
+        allowed=choices.allowed,
+        adopt=choices.adopt,
+        earlier=earlier,
+    )
 
 
 def _begin(client: Client, prepared: Prepared) -> history.Revision:

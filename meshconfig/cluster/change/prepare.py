@@ -82,6 +82,7 @@ class Prepared:
     lists what earlier revisions wrote in namespaces that the caller does not name; it is left alone, and remembered.
     A Prepared is kept until the change has ended, so `past` is an outline, and of `live` nothing is `unmanaged`.
     `notes` says what is stored and does not count, a sentence each. `adoption` is what is taken over from others.
+    `drained`: the last change was complete when the plan was made, and the requests that ran during it had ended.
     """
 
     wanted: Wanted
@@ -93,6 +94,12 @@ class Prepared:
     past: Past
     elsewhere: PackedKeys = NO_KEYS
     adoption: Adoption = NOTHING
+    drained: bool = False
+
+    @property
+    def computed(self) -> "Prepared":
+        """This, without what the API server returned, for `prepare` to use again."""
+        return replace(self, live=replace(self.live, raw={}))
 
     @property
     def history(self) -> Sequence[Revision]:
@@ -148,6 +155,7 @@ def prepare(
     drain: float = 5.0,
     allowed: frozenset[str] = frozenset(),
     adopt: bool = False,
+    earlier: Prepared | None = None,
 ) -> Prepared:
     """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
 
@@ -156,6 +164,8 @@ def prepare(
         drain: seconds after which requests that ran during the last change have ended.
         allowed: namespaces that the caller names by an option, beside the group's own and those of the caller's spec.
         adopt: take over resources of others that have a wanted name or route the group's hosts.
+        earlier: the same change, prepared a moment ago. The cluster is read anew; what was computed from it is used
+            again where it would be the same, which spares a large group half a second in the lock.
 
     Raises:
         NotOurs: a resource with the name of a wanted one belongs to others.
@@ -164,12 +174,16 @@ def prepare(
         MovedUsersError: users would change lanes whom no share moves.
         ClusterError: the cluster cannot be read.
     """
-    model = wanted.model
     api = istio_version(client)
+    if earlier and earlier.live.istio_api != api:
+        earlier = None
+    model = earlier.model if earlier else wanted.model
     lower = partial(backend().lower, owner=owner(model, api))
     described = model.routing()
     tables = _tables(wanted, model, described)
-    resources = state(manifest for table in tables.tables for manifest in lower(table))
+    resources = (
+        earlier.resources if earlier else state(manifest for table in tables.tables for manifest in lower(table))
+    )
     named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
     places = _places(wanted, named, allowed)
     with client.lists.of(wanted.group):
@@ -187,12 +201,15 @@ def prepare(
             live, adoption = take_over(live, resources, model)
         owned.check_free(live, resources, wanted.group)
         live = replace(live, unmanaged={})
-    settled = _settled(past) and not _fresh(past, drain)
+    drained = _settled(past) and not _fresh(past, drain)
+    now = (live.state, adoption, drained)  # the plan depends on these and on what is wanted, and on nothing else
+    if earlier and (earlier.live.state, earlier.adoption, earlier.drained) == now:
+        return replace(earlier, live=live, past=past, elsewhere=elsewhere)
     adopted = adoption.reasons or tuple(f"gives back {name}" for name in resources if wanted.restored)
-    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=settled, adopted=adopted)
+    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=drained, adopted=adopted)
     steps = replace(steps, risks=(*steps.risks, *adoption.risks))
     changes = differences(live.state, resources)
-    return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption)
+    return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption, drained)
 
 
 def steps_to(

@@ -1,18 +1,24 @@
 """Carries out a plan: writes each step, waits until proxies acknowledge it, and drains before the next one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import Protocol
 
+from meshconfig.backend.kinds import PUSHED
 from meshconfig.cluster.barrier import Barrier, Progress, StepChange, Verification
+from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.plan import Step
 from meshconfig.errors import ClusterError
+
+TO_PROXIES = frozenset(kind.name for kind in PUSHED)
 
 
 class Held(Protocol):
@@ -55,6 +61,7 @@ class Run:
     settings: Settings
     held: Held
     events: Events = field(default_factory=Events)
+    times: PhaseTimes = field(default_factory=PhaseTimes)
     _there: dict[Key, Manifest] = field(default_factory=dict, init=False)
 
     def steps(self) -> Verification:
@@ -68,7 +75,8 @@ class Run:
         if not steps and self.prepared.settled:
             return Verification.VERIFIED
         if not steps:  # an earlier run wrote everything, but did not wait for the proxies
-            return self.barrier.holds(self._all(), self.events.barrier)
+            with self.times.measure(Phase.BARRIERS):
+                return self.barrier.holds(self._all(), self.events.barrier)
         verdicts = []
         for number, step in enumerate(steps):
             began = time.monotonic()
@@ -82,27 +90,54 @@ class Run:
         return Verification.UNVERIFIED if Verification.UNVERIFIED in verdicts else Verification.VERIFIED
 
     def _step(self, step: Step) -> Verification | None:
-        written: list[Manifest] = []
         before = self._there
         if step.barrier:
             self.barrier.begin(_names(step))
-        for wave in step.waves:
-            self.held.check()
-            written += self.client.map_concurrently(self._write, wave)
-            self.events.wrote(len(written), sum(map(len, step.waves)))
-        self._delete(step.deletes)
-        self._there = {**self._there, **{key(manifest): manifest for manifest in written}}
-        if not step.barrier:
-            return None
-        tag = self.prepared.model.tag
-        change = StepChange(tuple(written), step.deletes, step.new_subsets, before, tag)
-        if not (written or step.deletes):
-            change = replace(self._all(), new_subsets=step.new_subsets)
-        verdict = self.barrier.holds(change, self.events.barrier)
+        first, beside = _waves(step)
+        total = sum(map(len, step.waves))
+        with self.times.measure(Phase.WRITES):
+            written = self._write_waves(first, total)
+            self._delete(step.deletes)
+        self._keep(written)
+        verdict = None
+        if step.barrier:
+            change = StepChange(tuple(written), step.deletes, step.new_subsets, before, self.prepared.model.tag)
+            if not (step.waves or step.deletes):
+                change = replace(self._all(), new_subsets=step.new_subsets)
+            with self.times.measure(Phase.BARRIERS), self._writing(beside) as writes:
+                verdict = self.barrier.holds(change, partial(self._report, writes))
+                self._keep(writes.result())
+            if beside:
+                self.events.wrote(total, total)
         if step.drain:
             self.events.drain(self.settings.drain)
-            time.sleep(self.settings.drain)
+            with self.times.measure(Phase.DRAIN):
+                time.sleep(self.settings.drain)
         return verdict
+
+    def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:
+        written: list[Manifest] = []
+        for wave in waves:
+            self.held.check()
+            written += self.client.map_concurrently(self._write, wave)
+            self.events.wrote(len(written), total)
+        return written
+
+    @contextmanager
+    def _writing(self, manifests: Sequence[Manifest]) -> "Iterator[Future[list[Manifest]]]":
+        """Writes resources in the background; at the end of the `with` block, no write is under way any more."""
+        self.held.check()
+        with ThreadPoolExecutor(1) as background:
+            yield background.submit(self.client.map_concurrently, self._write, manifests)
+
+    def _report(self, writes: "Future[list[Manifest]]", progress: Progress) -> None:
+        """Tells the progress of a barrier, and ends the barrier at once where a write beside it has failed."""
+        self.events.barrier(progress)
+        if writes.done():
+            writes.result()
+
+    def _keep(self, written: Sequence[Manifest]) -> None:
+        self._there = {**self._there, **{key(manifest): manifest for manifest in written}}
 
     def _delete(self, names: Sequence[Key]) -> None:
         """Delete in the plan's order of kinds, Gateways after routes bound to them; one kind concurrently."""
@@ -117,6 +152,19 @@ class Run:
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)
+
+
+def _waves(step: Step) -> tuple[list[list[Manifest]], list[Manifest]]:
+    """The waves of a step, and what can be written while its barrier waits.
+
+    A proxy gets nothing of an autoscaler, so no request can meet it before its time, and istiod pushes nothing for it.
+    The step is over when both are done. Of a first apply, this is a third of all writes.
+    """
+    waves = [list(wave) for wave in step.waves]
+    if not step.barrier:
+        return waves, []
+    first = [[one for one in wave if one["kind"] in TO_PROXIES] for wave in waves]
+    return [wave for wave in first if wave], [one for wave in waves for one in wave if one["kind"] not in TO_PROXIES]
 
 
 def _names(step: Step) -> list[Key]:

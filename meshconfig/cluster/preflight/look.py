@@ -1,4 +1,4 @@
-"""Reads what the checks need: each namespace, its Services and Pods, and one access review per permission."""
+"""Reads what the checks need: each namespace, its Services and Pods, and what the account may do."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
+from meshconfig.cluster.preflight.reviews import granted_by_rules, is_granted
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
 
-REVIEWS = "authorization.k8s.io/v1"
 FORBIDDEN = 403
 
 T = TypeVar("T")
@@ -42,11 +42,7 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         },
         lambda one: KindInNamespace("Gateway", one),
     )
-    may = reader.each(
-        dict.fromkeys(needs),
-        lambda one: _may(client, one),
-        lambda one: KindInNamespace("SelfSubjectAccessReview", one.namespace),
-    )
+    denied = _denied(client, reader, needs)
     return ClusterSnapshot(
         model,
         versions,
@@ -57,7 +53,7 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         reader.all("Service", hosting),
         reader.all("Pod", hosting),
         {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
-        tuple(one for one, allowed in may.items() if not allowed),
+        denied,
         reader.unread,
     )
 
@@ -97,12 +93,14 @@ def _allowed(ask: Callable[[T], R], item: T) -> R | ApiError:
         return error
 
 
-def _may(client: Client, need: Permission) -> bool:
-    """Source: Kubernetes, authorization.k8s.io/v1 SelfSubjectAccessReview."""
-    body = {
-        "apiVersion": REVIEWS,
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": need._asdict()},
-    }
-    answer = client.request("POST", f"/apis/{REVIEWS}/selfsubjectaccessreviews", body)
-    return bool(answer["status"]["allowed"])
+def _denied(client: Client, reader: _Reader, needs: Iterable[Permission]) -> tuple[Permission, ...]:
+    """The permissions that the account lacks. What was granted a moment ago is not asked for again."""
+    open_ones = [one for one in dict.fromkeys(needs) if one not in client.granted]
+    by_rules = granted_by_rules(client, open_ones)
+    answers = reader.each(
+        [one for one in open_ones if one not in by_rules],
+        lambda one: is_granted(client, one),
+        lambda one: KindInNamespace("SelfSubjectAccessReview", one.namespace),
+    )
+    client.granted.add([*by_rules, *(one for one, allowed in answers.items() if allowed)])
+    return tuple(one for one, allowed in answers.items() if not allowed)

@@ -7,6 +7,9 @@ from meshconfig.cluster import revision
 from meshconfig.cluster.status.status import ConsumerState, Drift, Held, ServiceState, Share, Status, VersionState
 from meshconfig.draws import Draw
 
+# What is null where the mesh cannot be read.
+KEYS = ("revision", "lock", "barrier", "services", "consumers", "entries", "drift")
+
 
 def as_json(status: Status) -> dict[str, Any]:
     """The status as JSON. All of these keys are always present:

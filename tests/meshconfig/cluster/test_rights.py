@@ -13,6 +13,7 @@ from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_istiod, 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
+    "rbac/objects/account.yaml": lambda: account("graylane-objects"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-controller"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),
@@ -46,6 +47,11 @@ def test_a_manifest_grants_what_the_table_says(name):
 def test_the_controller_may_create_and_delete_no_group():
     verbs = {verb for right in RIGHTS["graylane-controller"] if "LaneGroup" in right.kinds for verb in right.verbs}
     assert verbs == {"get", "list", "watch", "patch"}
+
+
+def test_whoever_changes_objects_may_write_nothing_else():
+    writing = {kind for right in RIGHTS["graylane-objects"] if set(right.verbs) - {"list"} for kind in right.kinds}
+    assert writing == {"LaneGroup"}
 
 
 def test_whoever_explains_only_lists():

@@ -1,19 +1,16 @@
-"""How many rollouts a runner reads, drives and works on at a time."""
+"""How many rollouts a driver reads, drives and works on at a time."""
 
 import json
 import threading
-from dataclasses import replace
+from copy import deepcopy
 
 import pytest
 from faults import Fault
 from rollout_world import rollout
-from runner_world import SETTINGS, cluster, mesh
+from runner_world import cluster, mesh, until
 
-from meshconfig.cluster import rollouts
-from meshconfig.cluster.objects import UnreadableError
 from meshconfig.rollout import store
-from meshconfig.rollout.overview import Overview
-from meshconfig.rollout.runner import Runner, runner
+from meshconfig.rollout.runner import driver
 from meshconfig.rollout.runner import room as rooms
 from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, LEAST, SMALL_ROOM, Room
 from meshconfig.rollout.state import MOST_ENTRIES, Phase, Stage, State, recent
@@ -107,55 +104,38 @@ def test_waiting_ends_when_the_runner_stops():
     first.ends()
 
 
-def state_of(mesh, name="cat-v2"):
-    return mesh.api.get("configmaps", f"graylane-rollout.{name}")
-
-
 def copies(mesh, count, log=1):
     """So many rollouts, active and with a log of so many entries, each later than the last."""
-    found = state_of(mesh)
-    value = json.loads(found["data"]["state"])
+    found = mesh.api.objects.pop(("rollouts", "demo", "cat-v2"))
+    value = json.loads(found["status"]["state"])
     entry = value["log"][0]
     for number in range(count):
-        about = {**value["rollout"]["metadata"], "name": f"r{number}"}
-        entries = [{**entry, "number": more} for more in range(1, log + 1)]
-        text = json.dumps(
-            {
-                **value,
-                "rollout": {**value["rollout"], "metadata": about},
-                "begun": f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z",
-                "log": entries,
-            }
-        )
-        mesh.api.put(rollouts.manifest(replace(rollouts.parse({"kind": "ConfigMap", **found}), name=f"r{number}",
-                                               state=text, version="")))  # fmt: skip
-    del mesh.api.objects["configmaps", "demo", "graylane-rollout.cat-v2"]
+        name = f"r{number}"
+        value["rollout"]["metadata"]["name"] = name
+        value["begun"] = f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z"
+        value["log"] = [{**entry, "number": more} for more in range(1, log + 1)]
+        status = {**found["status"], "state": json.dumps(value)}
+        mesh.api.put({**deepcopy(found), "metadata": {"name": name, "namespace": "demo"}, "status": status})
 
 
-def test_a_runner_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monkeypatch):
+def state_text(mesh, name):
+    return mesh.object(name)["status"]["state"]
+
+
+def drives(mesh):
+    """The rollouts that the driver has said something of."""
+    return {name for name in mesh.api.names("rollouts") if any(one.startswith(f"{name}:") for one in mesh.said)}
+
+
+def test_a_driver_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monkeypatch):
     mesh.start(rollout([{"pause": {}}, {"weight": 100}]))
     copies(mesh, 5)
-    monkeypatch.setattr(runner, "MOST", 2)
-    stop, said = threading.Event(), []
-
-    def drives():
-        """The rollouts that the runner has said something of."""
-        return {
-            name for name in (f"r{number}" for number in range(5)) if any(one.startswith(f"{name}:") for one in said)
-        }
-
-    def look(*request):
-        if len(drives()) == 2 and any("wait:" in one for one in said):
-            stop.set()
-
-    mesh.api.before.append(look)
-    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=said.append).run, args=(stop,))
-    thread.start()
-    thread.join(60)
-    stop.set()
-    assert not thread.is_alive()
-    assert any("3 rollouts wait: a runner drives 2 at a time, the oldest first" in one for one in said)
-    assert drives() == {"r0", "r1"}
+    monkeypatch.setattr(driver, "MOST", 2)
+    threads, said = [], "3 rollouts wait: a controller drives 2 at a time, the oldest first"
+    mesh.api.before.append(lambda *_: threads.append([one.name for one in threading.enumerate()]))
+    with mesh.driven():
+        until(lambda: said in mesh.said and drives(mesh) >= {"r0", "r1"})
+    assert max(len([one for one in names if one.startswith("rollout-r")]) for names in threads) == 2
 
 
 def test_of_large_rollouts_few_are_worked_on_at_a_time_and_each_is(mesh, monkeypatch):
@@ -164,68 +144,28 @@ def test_of_large_rollouts_few_are_worked_on_at_a_time_and_each_is(mesh, monkeyp
     weight = store.read(mesh.client, "demo", "r0").weight
     assert weight > LARGE
     monkeypatch.setattr(rooms, "LARGE_ROOM", 2 * weight + 1)
-    stop, said, inside, most = threading.Event(), [], [], []
+    inside, most = [], []
     looks = {f"r{number}": 0 for number in range(6)}
 
     def look(method, path):
-        name = path.rpartition("graylane-rollout.")[2]
+        name = path.rpartition("/rollouts/")[2]
         if method == "GET" and name in looks:
             inside.append(name)
             threading.Event().wait(0.01)
             most.append(len(inside))
             inside.remove(name)
             looks[name] += 1
-        if min(looks.values()) > 1:
-            stop.set()
 
     mesh.api.before.append(look)
-    thread = threading.Thread(target=Runner(mesh.client, "demo", SETTINGS, tell=said.append).run, args=(stop,))
-    thread.start()
-    thread.join(60)
-    stop.set()
-    assert not thread.is_alive()
-    assert min(looks.values()) > 1, "each is looked at again and again"
+    with mesh.driven():
+        until(lambda: min(looks.values()) > 0)
     assert max(most) <= 2
-
-
-def seen(mesh, memo):
-    found = store.overviews(mesh.client, "demo", memo)
-    return sorted(one.name for one in found if isinstance(one, Overview))
-
-
-def test_what_was_not_written_since_is_not_read_again(mesh, monkeypatch):
-    mesh.start(rollout([{"weight": 100}]))
-    copies(mesh, 3)
-    memo = {}
-    assert seen(mesh, memo) == ["r0", "r1", "r2"]
-    parsed = []
-    whole = State.from_json
-
-    def counted(text):
-        parsed.append(text)
-        return whole(text)
-
-    monkeypatch.setattr(State, "from_json", counted)
-    found = state_of(mesh, "r1")
-    mesh.api.put({**found, "kind": "ConfigMap"})
-    del mesh.api.objects["configmaps", "demo", "graylane-rollout.r2"]
-    assert seen(mesh, memo) == ["r0", "r1"]
-    assert len(parsed) == 1
-
-
-def test_what_cannot_be_read_stands_beside_the_others(mesh):
-    mesh.start(rollout([{"weight": 100}]))
-    copies(mesh, 2)
-    state_of(mesh, "r0")["data"]["state"] = "{"
-    found = store.overviews(mesh.client, "demo", {})
-    assert [one.key.name for one in found if isinstance(one, UnreadableError)] == ["graylane-rollout.r0"]
-    assert seen(mesh, {}) == ["r1"]
 
 
 def test_of_a_long_log_the_newest_entries_are_read(mesh):
     mesh.start(rollout([{"weight": 100}]))
     copies(mesh, 1, log=4_000)
-    text = state_of(mesh, "r0")["data"]["state"]
+    text = state_text(mesh, "r0")
     assert len(text) > 500_000
     log = State.from_json(recent(text)).log
     assert [one.number for one in log] == list(range(4_001 - MOST_ENTRIES, 4_001))
@@ -249,10 +189,9 @@ def test_a_rollout_of_very_many_parts_weighs_more_than_its_text(mesh):
     copies(mesh, 12)
     small = store.read(mesh.client, "demo", "r0").weight
     for number in range(12):
-        found = state_of(mesh, f"r{number}")
-        value = json.loads(found["data"]["state"])
+        value = json.loads(state_text(mesh, f"r{number}"))
         value["rollout"]["spec"]["steps"] = [{"pause": {}}] * 3_000 + [{"weight": 100}]
-        found["data"]["state"] = json.dumps(value)
+        mesh.object(f"r{number}")["status"]["state"] = json.dumps(value)
     assert store.read(mesh.client, "demo", "r0").weight > small + 15_000  # its text is 4,000 of them
     found = store.records(mesh.client, "demo", group="pets")
     assert [one.name for one in found] == ["r0", "r1", "r2", "r3"][: len(found)]

@@ -1,11 +1,10 @@
-"""Rollouts that somebody damaged, forged or filled: no runner ends, none leaves its namespace, each can go back."""
+"""Rollouts that somebody damaged, forged or filled: no driver ends, none leaves its namespace, each can go back."""
 
 import base64
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,20 +15,19 @@ from fake_api import deployment, service
 from hostile import DAMAGED, bomb, copied, edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rollout_objects import of_the_spec, rollout_object
 from rollout_world import GROUP, Run, group, rollout
-from runner_world import DOCUMENT, NOWHERE, SETTINGS, Held, Impatient, cluster, mesh
+from runner_world import DOCUMENT, NOWHERE, Awake, Held, Impatient, cluster, mesh, until
 
-from meshconfig.bounded import InTurn, pack
+from meshconfig.bounded import InTurn
 from meshconfig.cluster import rollouts
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.cluster.revision import document
-from meshconfig.cluster.rollouts import Standing, Stored
 from meshconfig.errors import ClusterError
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.events import Abort, Approve, Pause, Resume
 from meshconfig.rollout.machine import IllegalEventError, step
-from meshconfig.rollout.runner import Runner, Settings
-from meshconfig.rollout.runner import runner as runner_module
+from meshconfig.rollout.runner import Settings
 from meshconfig.rollout.runner.context import RunnerContext
 from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.runner.worker import Worker
@@ -41,11 +39,14 @@ pytestmark = pytest.mark.slow
 __all__ = ["cluster", "mesh"]
 
 SHORT = [{"weight": 10}, {"pause": {}}, {"weight": 100}]
-GOOD = Run(rollout(SHORT)).start().state.to_json()
-TIMED = Run(rollout([{"weight": 10, "pause": {"for": "10m"}}, {"weight": 100}])).until(Stage.WAIT).state.to_json()
+GOOD = of_the_spec(Run(rollout(SHORT)).start().state.to_json())
+TIMED = of_the_spec(
+    Run(rollout([{"weight": 10, "pause": {"for": "10m"}}, {"weight": 100}])).until(Stage.WAIT).state.to_json()
+)
 STATES = {
     "no JSON": "{",
     "nothing": "null",
+    "a number": 3,
     "a list": "[]",
     "a text": '"rollout"',
     "no rollout": "{}",
@@ -78,77 +79,55 @@ UNREADABLE_BASES = {**DAMAGED, "a group of another namespace": None, "another gr
 UNREADABLE_BASES.pop("empty")  # no runner has taken it up
 
 
-def stored(name, state, base=None):
-    """A rollout's ConfigMap, as somebody wrote it; the state is given its name, where it has one to give."""
+def stored(name, state, base=b"", **more):
+    """A rollout as somebody wrote it; the state is given its name, where it has one to give."""
     text = state
-    if '"name":"cat-v2"' in state:
-        text = state.replace('"name":"cat-v2"', f'"name":"{name}"')
-    elif '"name": "cat-v2"' in state:
-        text = state.replace('"name": "cat-v2"', f'"name": "{name}"')
-    return rollouts.manifest(Stored("demo", name, "pets", Standing.ACTIVE, text, {}, pack(base) if base else b""))
+    for found in ('"name":"cat-v2"', '"name": "cat-v2"'):
+        if isinstance(state, str) and found in state:
+            text = state.replace(found, found.replace("cat-v2", name))
+            break
+    return rollout_object(text, name, base, **more)
 
 
 def evil():
-    """One ConfigMap of each kind."""
+    """One object of each kind."""
     found = [stored(f"state-{number}", state) for number, state in enumerate(STATES.values())]
     for number, (name, packed) in enumerate(UNREADABLE_BASES.items()):
-        one = stored(f"base-{number}", GOOD, document(group()))
         if name == "a group of another namespace":
             one = stored(f"base-{number}", GOOD, document(group(GROUP.replace("demo}", "bank}"))))
         elif name == "another group":
             one = stored(f"base-{number}", GOOD, document(group(GROUP.replace("pets", "birds"))))
         else:
-            one["binaryData"]["group"] = packed
+            one = stored(f"base-{number}", GOOD, packed=packed)
         found.append(one)
-    for labels in ({"graylane.dev/group": "other"}, {"graylane.dev/group": ""}):
-        found.append(copied(stored("labels", GOOD), f"graylane-rollout.labels-{len(found)}", labels=labels))
-    found.append(copied(stored("labels", GOOD), "another-name"))
+    found.append(stored("other-group", GOOD, group="other"))
+    found.append(rollout_object(GOOD, "another-name"))
     return found
 
 
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def driven(mesh, monkeypatch):
-    """A runner that works beside the test; gives what it says."""
-    monkeypatch.setattr(runner_module, "LOOK", 0.05)
-    said, stop = [], threading.Event()
-    thread = threading.Thread(
-        target=Runner(mesh.client, "demo", SETTINGS, tell=said.append, metrics=mesh.metrics).run, args=(stop,)
-    )
-    thread.start()
-    yield said
-    stop.set()
-    thread.join()
-
-
 def told(said, one):
-    name = f"ConfigMap demo/{one['metadata']['name']} "
+    name = f"Rollout demo/{one['metadata']['name']} "
     return [line for line in said if name in line and "cannot be read" in line]
 
 
-def test_what_cannot_be_read_is_told_once_each_and_the_runner_goes_on(mesh, driven):
+def test_what_cannot_be_read_is_told_once_each_and_the_driver_goes_on(mesh):
     wrong = evil()
     mesh.api.put(*wrong)
-    until(lambda: all(told(driven, one) for one in wrong))
-    mesh.start(rollout(SHORT, keepOld=None))
-    until(lambda: mesh.state().stage is Stage.APPROVAL)
-    mesh.say(Approve("bob"))
-    until(lambda: mesh.state().phase is Phase.SUCCEEDED)
-    time.sleep(0.5)
-    assert {one["metadata"]["name"]: len(told(driven, one)) for one in wrong} == {
-        one["metadata"]["name"]: 1 for one in wrong
-    }
-    assert not [line for line in driven if "Traceback" in line]
-    assert all(line.isprintable() and len(line) < 1200 for line in driven)
-    changed = copied(wrong[0], wrong[0]["metadata"]["name"], data={"state": "[1]"})
-    mesh.api.put(changed)
-    until(lambda: len(told(driven, changed)) == 2)
+    with mesh.driven():
+        until(lambda: all(told(mesh.said, one) for one in wrong))
+        mesh.start(rollout(SHORT, keepOld=None))
+        until(lambda: mesh.state().stage is Stage.APPROVAL)
+        mesh.say(Approve("bob"))
+        until(lambda: mesh.state().phase is Phase.SUCCEEDED)
+        time.sleep(0.5)
+        assert {one["metadata"]["name"]: len(told(mesh.said, one)) for one in wrong} == {
+            one["metadata"]["name"]: 1 for one in wrong
+        }
+        assert not [line for line in mesh.said if "Traceback" in line]
+        assert all(line.isprintable() and len(line) < 1200 for line in mesh.said)
+        changed = copied(wrong[0], wrong[0]["metadata"]["name"], status={"state": "[1]"})
+        mesh.api.put(changed)
+        until(lambda: len(told(mesh.said, changed)) == 2)
 
 
 def test_the_commands_show_the_rest(mesh, graylane, tmp_path):
@@ -160,7 +139,7 @@ def test_the_commands_show_the_rest(mesh, graylane, tmp_path):
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["cat-v2"]
     assert all(len(told(err.splitlines(), one)) == 1 for one in wrong)
     for one in wrong:
-        name = one["metadata"]["name"].removeprefix("graylane-rollout.")
+        name = one["metadata"]["name"]
         code, _, err = graylane("rollout", "abort", name, "-n", "demo")
         assert code in (1, 2)
         assert "Traceback" not in err
@@ -170,7 +149,7 @@ def test_the_commands_show_the_rest(mesh, graylane, tmp_path):
     for one in wrong:
         with suppress(UnreadableError):
             rollouts.parse(one)
-            del mesh.api.objects["configmaps", "demo", one["metadata"]["name"]]
+            del mesh.api.objects["rollouts", "demo", one["metadata"]["name"]]
     spec = tmp_path / "graylane.yaml"
     spec.write_text(GROUP.replace("cat.example.com", "other.example.com"))
     code, out, err = graylane("apply", "-f", spec, f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
@@ -244,12 +223,11 @@ def forged(stage, *, text=EVIL, **more):
     now = datetime.now(UTC)
     sizes = {"cat": {"v1": 2, "v2": 1}, "mouse": {"v1": 4, "v2": 1}}
     state = State(
-        rollout=Rollout.model_validate(plan), stage=stage, turn=9, begun=now, since=now, clock=now,
+        rollout=Rollout.model_validate(plan), spec_generation=1, stage=stage, turn=9, begun=now, since=now, clock=now,
         sizes=sizes, pods={**sizes, "cat": {"v1": 0, "v2": 7}}, **more,
     )  # fmt: skip
-    return rollouts.manifest(
-        Stored("demo", "cat-v2", "pets", Standing.ACTIVE, state.to_json(), {}, pack(document(group(text))))
-    )
+    one = rollout_object(state.to_json(), "cat-v2", document(group(text)))
+    return {**one, "metadata": {**one["metadata"], "finalizers": [rollouts.FINALIZER]}}
 
 
 class Looks(Impatient):
@@ -266,7 +244,10 @@ def work(mesh, **settings):
     stop = Looks(patience=12)
     given = Settings(istiod=NOWHERE, wait=0, drain=0, **settings)
     Worker(
-        RunnerContext(mesh.client, "demo", given, Held(), stop, mesh.said.append, mesh.metrics, Room(stop)), "cat-v2"
+        RunnerContext(mesh.client, given, Held(), stop, mesh.said.append, mesh.metrics, Room(stop)),
+        "demo",
+        "cat-v2",
+        wake=Awake(stop),
     ).run()
 
 
@@ -291,7 +272,7 @@ def test_a_forged_group_reaches_no_namespace_but_that_of_its_rollout(elsewhere, 
     assert elsewhere_touched(elsewhere.api) == []
     assert (elsewhere.routes(), elsewhere.state().stage) == (before, stage)
     (said,) = [line for line in elsewhere.said if "kube-system" in line]
-    assert said.endswith("graylane rollout run -n demo --allow-namespace kube-system")
+    assert said.endswith("graylane controller -n demo --allow-namespace kube-system")
 
 
 def test_a_group_that_was_applied_with_other_namespaces_needs_the_callers_word(elsewhere):
@@ -340,15 +321,16 @@ def test_a_note_of_bytes_that_are_no_text_is_kept_as_far_as_it_goes(mesh):
 
 
 def filled(mesh, size):
-    """The rollout's ConfigMap, as an earlier version left it: with notes of a thousand bytes upwards."""
-    one = mesh.api.get("configmaps", "graylane-rollout.cat-v2")
-    state = json.loads(one["data"]["state"])
-    rest = (1 << 20) - sum(len(value.encode()) for value in one["data"].values()) - 2000
+    """The rollout as an earlier version left it: with notes of a thousand bytes upwards."""
+    one = mesh.object()
+    state = json.loads(one["status"]["state"])
+    rest = (1 << 20) - len(json.dumps(one["status"])) - 2000
     entry = {**state["log"][-1], "why": "x" * size}
     count = max(1, rest // (len(json.dumps(entry)) + 2))
     first = state["log"][-1]["number"]
     state["log"] += [{**entry, "number": first + number} for number in range(1, count + 1)]
-    mesh.api.put(copied(one, "graylane-rollout.cat-v2", data={"state": json.dumps(state)}))
+    one["status"]["state"] = json.dumps(state)
+    mesh.api.put(one)
 
 
 def test_of_a_long_log_the_newest_entries_are_read(mesh):
@@ -376,21 +358,21 @@ def test_a_full_rollout_goes_back(mesh, size, stage):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.text(min_size=1).map(lambda text: text * 2000), max_size=40), st.integers(0, 900_000))
+@given(st.lists(st.text(min_size=1).map(lambda text: text * 2000), max_size=40), st.integers(0, 700_000))
 def test_whatever_was_noted_the_state_fits_and_keeps_its_last_entry(notes, base):
     run = Run(rollout(SHORT))
     for number, note in enumerate(notes):
         run.send((Resume if number % 2 else Pause)("eva" * 500, note))
     kept = store.fitting(run.send(Abort("bob", "ends")).state, os.urandom(base))
-    assert rollouts.size(kept) <= rollouts.LARGEST < 1 << 20
-    assert State.from_json(kept.state).log[-1].why == run.state.log[-1].why
+    assert len(json.dumps(kept, ensure_ascii=False).encode()) <= rollouts.LARGEST < 1 << 20
+    assert State.from_json(kept["state"]).log[-1].why == run.state.log[-1].why
 
 
 def test_a_group_that_leaves_no_room_is_refused_at_the_start(mesh, monkeypatch):
     monkeypatch.setattr(rollouts, "LARGEST", 20_000)
     with pytest.raises(ClusterError, match=r"rollout demo/cat-v2 is too large: it takes 2\d kB with its group"):
         mesh.start(rollout(SHORT))
-    assert "graylane-rollout.cat-v2" not in mesh.api.names("configmaps")
+    assert mesh.api.names("rollouts") == set()
 
 
 MEASURED = """
@@ -411,8 +393,7 @@ def test_bombs_are_not_unpacked_into_memory(mesh, command):
     packed = base64.b64encode(bomb(600)).decode()
     first = mesh.api.get("configmaps", "graylane-pets-r1")
     for number in range(2, 6):
-        one = stored(f"bomb-{number}", GOOD, b"{}")
-        one["binaryData"]["group"] = packed
+        one = stored(f"bomb-{number}", GOOD, packed=packed)
         labels = {"graylane.dev/revision": str(number)}
         mesh.api.put(one, copied(first, f"graylane-pets-r{number}", labels=labels, binaryData={"spec": packed}))
     shell = [sys.executable, "-c", MEASURED, *command, "-n", "demo"]

@@ -88,7 +88,10 @@ def test_a_webhook_that_is_down_holds_neither_the_rollout_nor_its_events_up(mesh
     mesh.start(rollout(STRAIGHT, keepOld=None, notify=[{"url": "http://127.0.0.1:1"}]))
 
     def over(state):
-        return state.stage is Stage.SUCCEEDED and events(mesh, "mouse-v2")[-1]["reason"] == "RolloutTakenOver"
+        return (
+            state.stage is Stage.SUCCEEDED
+            and events(mesh, "Deployment", "mouse-v2")[-1]["reason"] == "RolloutTakenOver"
+        )
 
     assert mesh.run(until=over, stop=Patient()).phase is Phase.SUCCEEDED
 
