@@ -92,7 +92,7 @@ cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONF
 	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/cluster -m cluster -s; \
 	else PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
 
-bench-peers: $(VENV)/.dev ## rollouts of two services by Argo Rollouts, Flagger and graylane; needs the lab and `prometheus`
+bench-peers: $(VENV)/.dev ## rollouts of two services by Argo Rollouts, Flagger and graylane; needs the lab, `prometheus`
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmarks/peers_lab.sh $(LAB) "$(CURDIR)/$(BIN)"
 
 interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn

@@ -64,7 +64,7 @@ def main() -> int:
     log = AuditLog(Path(os.environ[AUDIT]))
     results = [measured(tool, log) for tool in TOOLS if tool.name in chosen]
     print(table(results))
-    return int(any(not one.intact for one in results if one.tool == OURS))
+    return exit_status(results)
 
 
 def measured(tool: Tool, log: AuditLog) -> Result:
@@ -83,8 +83,9 @@ def measured(tool: Tool, log: AuditLog) -> Result:
                 time.sleep(REST)
             calls = log.calls(begin, tool.is_caller)
         print(story.tell(tool.name), flush=True)
-        kubectl("delete", "namespace", tool.namespace, "--wait=false")
-        return Result(tool.name, total(story.rows()), calls)
+        found = Result(tool.name, total(story.rows()), calls)
+    kubectl("delete", "namespace", tool.namespace, "--wait=false")
+    return found
 
 
 def move(tool: Tool, story: Story, old: str, new: str) -> None:
@@ -94,6 +95,11 @@ def move(tool: Tool, story: Story, old: str, new: str) -> None:
         while not tool.moved(new):
             assert time.monotonic() < end, f"{tool.name}: not at {new} after {PATIENCE:.0f} s"
             time.sleep(LOOK)
+
+
+def exit_status(results: Sequence[Result]) -> int:
+    """1 if graylane has failed or mixed a request, or got none."""
+    return int(any(not one.intact for one in results if one.tool == OURS))
 
 
 def table(results: Sequence[Result]) -> str:
