@@ -25,7 +25,7 @@ import load
 from audit_log import AuditLog, Calls
 from load_judge import Row, total
 from load_story import Story
-from mesh_cluster import acknowledged, gateway_address, kubectl, until
+from mesh_cluster import gateway_address, kubectl
 from peer_argo import ArgoRollouts
 from peer_flagger import Flagger
 from peer_graylane import Graylane
@@ -70,9 +70,6 @@ def main() -> int:
 def measured(tool: Tool, log: AuditLog) -> Result:
     print(f"\n== {tool.name}", flush=True)
     with tempfile.TemporaryDirectory() as name, tool.ready(Path(name)):
-        # A lab that has just begun, on a busy machine, has its gateway late.
-        kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", "istio-system", "--timeout=110s")
-        until(acknowledged, "every proxy's acknowledgement")
         story = Story(gateway_address(), host(tool.namespace), Path(name) / "requests.jsonl", OneVersion())
         story.ready()
         with load.load(story.address, story.host, ("",), story.out, seconds=LONGEST):

@@ -10,6 +10,7 @@ sh tests/cluster/lab_build.sh "$lab"
 python3 "$lab" build --peer flagger --peer argo-rollouts
 built=${LAB_BIN:-${TMPDIR:-/tmp}/lab-bin}
 work=$(mktemp -d)
+chmod 755 "$work" # the lab's sidecars are of another user
 export LAB_STATE=$work/lab LAB_BIN=$work/bin GRAYLANE_AUDIT_LOG=$work/audit.log
 # kubectl keeps what a server has by its address, which every lab has in common.
 export KUBECACHEDIR=$work/kubectl
