@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench golden fields cluster-test interop-test broker-test browser-test soak soak-messages soak-cluster dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields cluster-test interop-test broker-test browser-test soak soak-messages soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ LAB := ../shared/lab/lab.py
 cluster-test: $(VENV)/.dev ## the tests that need a cluster with Istio (KUBECONFIG, GRAYLANE_GATEWAY)
 	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/cluster -m cluster -s; \
 	else PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
+
+bench-peers: $(VENV)/.dev ## rollouts of two services by Argo Rollouts, Flagger and graylane; needs the lab, `prometheus`
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmarks/peers_lab.sh $(LAB) "$(CURDIR)/$(BIN)"
 
 interop-test: $(VENV)/.dev ## services in Go (OpenTelemetry) and Java (Sleuth) between ours; needs go, java and mvn
 	@$(BIN)/pytest -q tests/interop
