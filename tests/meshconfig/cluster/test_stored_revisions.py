@@ -133,7 +133,7 @@ def test_of_a_newest_revision_that_cannot_be_read_nobody_knows_what_was_applied(
     assert history.read(mesh.client, "demo", "pets").last.number == 4, (
         "what was applied is recorded, though nothing differs"
     )
-    assert begin.applied(mesh.client, "demo", "pets") == group()
+    assert begin.applied(mesh.client, "demo", "pets").group == group()
 
 
 def test_a_revision_without_any_label_hides_no_group(mesh, run):
