@@ -74,8 +74,8 @@ format: $(VENV)/.dev ## rewrite in the project's format
 
 golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/meshconfig/test_plan_golden.py \
-	  tests/meshconfig/test_offline_plan_golden.py \
-	  tests/meshconfig/cluster/test_rights.py tests/meshconfig/test_crds.py tests/test_docs.py tests/propagation/test_library_table.py \
+	  tests/meshconfig/test_offline_plan_golden.py tests/meshconfig/test_telemetry.py tests/meshconfig/test_crds.py \
+	  tests/meshconfig/cluster/test_rights.py tests/test_docs.py tests/propagation/test_library_table.py \
 	  -k 'golden or bytes or reference or planned or the_table_is'
 
 # FILE: Istio's own file of CRDs, or what `kubectl get crd -o yaml` prints.

@@ -41,7 +41,7 @@ NOWHERE = "http://127.0.0.1:1"
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WATCHED = 20.0  # seconds that the controller drives; on a busy machine it needs more to get as far
-BEGUN = b"leads"  # what it says then
+BEGUN = b"drives rollouts"  # what it says then
 COMMAND = """
 import os, sys
 from meshconfig.cli import main

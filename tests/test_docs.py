@@ -100,11 +100,11 @@ def test_an_ambiguous_kind_is_seen(line, ambiguous):
 COMMANDS = [
     *("init", "import"),
     *("render", "lint", "explain", "test", "graph", "links", "replicas"),
-    *("diff", "plan", "apply", "status", "history", "rollback", "delete"),
+    *("diff", "plan", "apply", "status", "carry", "history", "rollback", "delete"),
     *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove"),
     *("rollout", "rollout start", "rollout status", "rollout list"),
-    *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "run")),
+    *(f"rollout {word}" for word in ("approve", "pause", "resume", "abort", "rollback", "migrate")),
     *("crds", "controller", "schema", "demo", "local", "local up"),
 ]
 REFERENCE = ROOT / "docs" / "commands.md"

@@ -4,7 +4,7 @@ Two halves: `schema` has the fields and types of Istio's CRDs, by a table that i
 the rules of istiod's webhook, one module for each kind.
 """
 
-from meshconfig.admission.check import GROUP, check, is_checked
+from meshconfig.admission.check import check, is_checked
 from meshconfig.admission.refusals import Kind, Refusal
 
-__all__ = ["GROUP", "Kind", "Refusal", "check", "is_checked"]
+__all__ = ["Kind", "Refusal", "check", "is_checked"]

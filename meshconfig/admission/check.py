@@ -1,6 +1,6 @@
 """Judges one resource as the API server and Istio's webhook do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -14,31 +14,39 @@ from meshconfig.admission.repair import Consequences, repaired
 from meshconfig.admission.schema import Node, table
 from meshconfig.admission.service_entry import check_service_entry
 from meshconfig.admission.sidecar import check_sidecar
+from meshconfig.admission.telemetry import check_telemetry
 from meshconfig.admission.virtual_service import check_virtual_service
 from meshconfig.admission.words import listed, unknown_field
 
-GROUP = "networking.istio.io"
 _SPEC: At = (None, "spec")
 _METADATA: At = (None, "metadata")
 
-_RULES: Mapping[str, Callable[..., None]] = {
-    "VirtualService": check_virtual_service,
-    "DestinationRule": check_destination_rule,
-    "Gateway": check_gateway,
-    "ServiceEntry": check_service_entry,
-    "Sidecar": check_sidecar,
+# By API group and kind.
+_RULES: Mapping[str, Mapping[str, Callable[..., None]]] = {
+    "networking.istio.io": {
+        "VirtualService": check_virtual_service,
+        "DestinationRule": check_destination_rule,
+        "Gateway": check_gateway,
+        "ServiceEntry": check_service_entry,
+        "Sidecar": check_sidecar,
+    },
+    "telemetry.istio.io": {"Telemetry": check_telemetry},
 }
 
 
-# The group's kinds that are not judged here.
+# The groups' kinds that are not judged here.
 _OTHERS = ("EnvoyFilter", "ProxyConfig", "WorkloadEntry", "WorkloadGroup")
 
 
 def is_checked(manifest: Any) -> bool:
-    """Whether a manifest is of a kind that is known here, or of none that Istio has in this group."""
+    """Whether a manifest is of a kind that is known here, or of none that Istio has in its group."""
     if not isinstance(manifest, Mapping) or manifest.get("kind") in _OTHERS:
         return False
-    return str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
+    return _group(manifest) in _RULES
+
+
+def _group(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("apiVersion", "")).partition("/")[0]
 
 
 def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
@@ -48,9 +56,9 @@ def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
         manifest: a resource of which `is_checked` is true, as YAML gave it.
         namespace: the resource's namespace, with the default where it names none.
     """
-    kind = str(manifest["kind"])
-    if kind not in _RULES:
-        return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind)}")]
+    kind, known = str(manifest["kind"]), _RULES[_group(manifest)]
+    if kind not in known:
+        return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind, known)}")]
     rules = Refusals()
     if not (shape := _shape(manifest, kind)):
         _check_rules(manifest, kind, namespace, rules)
@@ -69,8 +77,8 @@ def _shape(manifest: Mapping[str, Any], kind: str) -> list[Refusal]:
     return [_worded(one, schema, manifest) for one in out.found]
 
 
-def _nearest(kind: str) -> str:
-    known = {one.lower(): one for one in (*_RULES, *_OTHERS)}
+def _nearest(kind: str, rules: Iterable[str]) -> str:
+    known = {one.lower(): one for one in (*rules, *_OTHERS)}
     close = get_close_matches(kind.lower(), known, n=1)
     return f"; did you mean {known[close[0]]}?" if close else ""
 
@@ -95,4 +103,4 @@ def _check_rules(manifest: Part, kind: str, namespace: str, out: Refusals) -> No
     if kind == "Gateway":
         check_gateway_name(metadata.get("name") or "", (_METADATA, "name"), out)
     further = {"labels": part(metadata, "labels")} if kind == "ServiceEntry" else {}
-    _RULES[kind](spec, _SPEC, out, namespace=namespace, **further)
+    _RULES[_group(manifest)][kind](spec, _SPEC, out, namespace=namespace, **further)

@@ -18,6 +18,8 @@ _IS_LABEL = re.compile(_LABEL)
 _IS_WILDCARD_LABEL = re.compile(rf"\*|(?:\*|\*-)?{_LABEL}")
 _IS_LABEL_KEY = re.compile(rf"({_LABEL}(?:\.{_LABEL})*/)?({_NAME})")
 _IS_LABEL_VALUE = re.compile(rf"(?:{_NAME})?")
+_IS_API_GROUP = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_IS_KIND = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _IS_NUMBER = re.compile(r"[+-]?[0-9]+")
 _IS_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -172,6 +174,15 @@ def _port_names(ports: Mapping[str, Any]) -> str:
 
 
 # By the names that `fields.json` has for them.
+def _api_group(text: str) -> str:
+    return "" if not text or _IS_API_GROUP.fullmatch(text) else f"{text!r} is no API group: networking.istio.io, say"
+
+
+def _kind_name(text: str) -> str:
+    # The schema asks for its length; an empty one is missing already.
+    return "" if not text or _IS_KIND.fullmatch(text) else f"{text!r} is no kind: a letter, then letters, digits and -"
+
+
 FORMATS: Mapping[str, Callable[[Any], str]] = {
     "duration": duration,
     "port": port,
@@ -180,6 +191,9 @@ FORMATS: Mapping[str, Callable[[Any], str]] = {
     "labelKeys": _label_keys,
     "portNames": _port_names,
     "unixPath": unix_path,
+    "ownNamespace": lambda text: "names the resource's own namespace alone: delete it" if text else "",
+    "apiGroup": _api_group,
+    "kindName": _kind_name,
     "int32": _int32,
     "byte": _byte,
 }

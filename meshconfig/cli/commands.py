@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "diff:plan",
     "apply": "apply:apply",
     "status": "status:command",
+    "carry": "carry:command",
     "history": "history:command",
     "rollback": "rollback:command",
     "delete": "apply:delete",

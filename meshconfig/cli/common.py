@@ -100,15 +100,6 @@ def note_header(compiled: Iterable[Model]) -> None:
             say(f"note: {setting} in each service that uses propagation", error=True)
 
 
-def models(files: Sequence[str]) -> list[Model]:
-    """The models of all groups in the files.
-
-    Raises:
-        InputError: a file cannot be read, or a spec in it is invalid.
-    """
-    return [group.model for group in read_groups(files)]
-
-
 def stdout() -> "Console":
     """A console for results: colours and tables on a terminal, plain unwrapped text in a pipe."""
     from meshconfig.cli.console import Console

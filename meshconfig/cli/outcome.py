@@ -105,6 +105,7 @@ class ObjectOutcome:
             "barriers": mesh.get("barriers"),
             "seconds": round(self.seconds, 3),
             "calls": self.calls,
+            "phases": mesh.get("phases"),
             "dryRun": self.dry_run,
             "generation": self.after.generation if self.after else None,
         }

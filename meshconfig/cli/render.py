@@ -1,6 +1,7 @@
 """`graylane render`: compile a spec to Istio's resources."""
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +10,11 @@ import typer
 
 from meshconfig import groups
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, models, note_header, read_documents, stderr, stdout
+from meshconfig.cli.common import Files, note_header, read_documents, read_groups, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.printable import put
-from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, to_yaml
+from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, telemetries, to_yaml
 
 if TYPE_CHECKING:
     from meshconfig.cli.render_files import Comparison
@@ -55,6 +56,13 @@ def command(
             help="Add a Sidecar per namespace, so that istiod sends proxies only the services that they call.",
         ),
     ] = False,
+    telemetry: Annotated[
+        bool,
+        typer.Option(
+            "--telemetry",
+            help="Add a Telemetry per namespace: the lane in Istio's metrics and spans, and access logs by OTLP.",
+        ),
+    ] = False,
     with_ingress: Annotated[
         bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
@@ -90,7 +98,9 @@ def command(
         graylane render --object -f specs/ > graylane.yaml
     """
     if whole:
-        _check_alone(directory, sidecar, with_ingress)
+        _check_alone(
+            {"-o": directory is not None, "--sidecar": sidecar, "--telemetry": telemetry, "--ingress": with_ingress}
+        )
         with batch():
             put(to_yaml(groups.objects(read_documents(file), file)))
         return
@@ -99,10 +109,13 @@ def command(
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
-        compiled = models(file)
+        found = read_groups(file)
+        compiled = [group.model for group in found]
         manifests = render(compiled, istio_api=istio_api.value)
         if sidecar:
             manifests += sidecars(compiled, istio_api.value)
+        if telemetry:
+            manifests += telemetries(found, istio_api.value)
         if with_ingress:
             manifests += _ingresses(compiled, ingress_service)
         _check_names(manifests, ", ".join(file))
@@ -119,12 +132,14 @@ def command(
         _write(comparison)
 
 
-def _check_alone(directory: Path | None, sidecar: bool, with_ingress: bool) -> None:
+def _check_alone(given: Mapping[str, bool]) -> None:
     """
+    Parameters:
+        given: the options for Istio's resources, and whether each is given.
+
     Raises:
-        InputError: an option for Istio's resources is given with --object.
+        InputError: one of them is given with --object.
     """
-    given = {"-o": directory is not None, "--sidecar": sidecar, "--ingress": with_ingress}
     if found := next((name for name, is_given in given.items() if is_given), None):
         raise InputError.at("--object", f"prints the groups themselves: leave {found} away")
 

@@ -14,6 +14,7 @@ from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import path
 
 MERGE = "application/merge-patch+json"
+CONTROLLER = "graylane-controller"  # the field manager of what a controller writes
 INSTALL = "graylane crds | kubectl apply --server-side -f -"
 
 
@@ -115,7 +116,9 @@ def put_finalizers(client: Client, one: T, finalizers: tuple[str, ...]) -> T:
         Conflict: somebody wrote the object in between.
     """
     metadata = {"finalizers": list(finalizers), "resourceVersion": one.version}
-    return one.answered(client.request("PATCH", path(one.key), json.dumps({"metadata": metadata}), content_type=MERGE))
+    query = {"fieldManager": CONTROLLER}
+    body = json.dumps({"metadata": metadata})
+    return one.answered(client.request("PATCH", path(one.key), body, query=query, content_type=MERGE))
 
 
 def is_served(client: Client, kind: str) -> bool:

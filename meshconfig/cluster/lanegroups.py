@@ -12,7 +12,7 @@ from typing import Any
 from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import MERGE, CustomObject
+from meshconfig.cluster.custom import CONTROLLER, MERGE, CustomObject
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import path
 from meshconfig.errors import ApiError, ClusterError, Location
@@ -140,7 +140,8 @@ def put_status(client: Client, one: Key, status: Mapping[str, Any]) -> None:
     Raises:
         ApiError: 404 where the object is gone.
     """
-    client.request("PATCH", f"{path(one)}/status", json.dumps({"status": status}), content_type=MERGE)
+    query, body = {"fieldManager": CONTROLLER}, json.dumps({"status": status})
+    client.request("PATCH", f"{path(one)}/status", body, query=query, content_type=MERGE)
 
 
 def put_finalizers(client: Client, one: GroupObject, finalizers: tuple[str, ...]) -> GroupObject:

@@ -45,9 +45,10 @@ class Right:
         return tuple(KINDS[name].plural + tail for name in self.kinds)
 
 
-# Verbs for graylane's own records in the group's namespace: the lock, and the revisions.
+# Verbs for graylane's own records in the group's namespace: the lock, the revisions, and the rollouts.
 LOCK = ("get", "create", "update")
 HISTORY = ("list", "create", "update", "delete")
+ROLLOUTS = ("list",)
 WRITE = ("create", "patch")
 
 _PODS = (
@@ -77,10 +78,20 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(SCALING, ("list", *WRITE, "delete"), ""),
         Right(
             ("ConfigMap",),
-            ("get", *HISTORY, "patch"),
+            (*HISTORY, "patch"),
             "The history, a ConfigMap a revision. create: begin one. update: how it ended. delete: the eleventh. And "
-            "rollouts, a ConfigMap each. create: start one. get, update: decide on it (approve, pause, abort …), by "
-            "compare-and-swap. And who consumes which messages, for a spec with `consumers`. patch: server-side apply.",
+            "who consumes which messages, for a spec with `consumers`. patch: server-side apply.",
+        ),
+        Right(
+            ("Rollout",),
+            ("get", *ROLLOUTS, *WRITE),
+            "Rollouts. list: while one is active, only it changes its group. create, patch: start one.",
+        ),
+        Right(
+            ("Rollout",),
+            ("update",),
+            "Start one, and decide on it (approve, pause, abort …), by compare-and-swap.",
+            "status",
         ),
         Right(
             ("Lease",),
@@ -132,10 +143,15 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(SCALING, ("list", "watch", *WRITE, "delete"), "delete: also the old version's, once it is retired."),
         Right(
             ("ConfigMap",),
-            ("get", *HISTORY, "patch"),
-            "A rollout's state, read and written by compare-and-swap; and the history of the applies. patch: who "
-            "consumes which messages, for a spec with `consumers`.",
+            (*HISTORY, "patch"),
+            "The history of the applies. patch: who consumes which messages, for a spec with `consumers`.",
         ),
+        Right(
+            ("Rollout",),
+            ("get", *ROLLOUTS, "watch", "patch"),
+            "What is to be driven. patch: the finalizer that holds a rollout until it has ended, and no spec.",
+        ),
+        Right(("Rollout",), ("update",), "Its state, read and written by compare-and-swap.", "status"),
         Right(("Lease",), LOCK, "One controller at a time, and one operator of a group at a time."),
         *_PODS,
         Right(
@@ -144,7 +160,11 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "How many Pods there are and how many are ready; delete: the old version, once it is retired.",
         ),
         Right(("Deployment",), ("patch",), "Of a Deployment only its number of Pods: no image, no command.", "scale"),
-        Right(("Event",), ("create",), "What happened to a group; each transition of a rollout."),
+        Right(
+            ("Event",),
+            ("create",),
+            "What happened to a group; each transition of a rollout, also as an Event of the new version's Deployment.",
+        ),
         Right(
             ("Secret",),
             ("get",),

@@ -13,7 +13,7 @@ from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.bounded import Highest, decode, unpack
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import CustomObject
+from meshconfig.cluster.custom import CONTROLLER, CustomObject
 from meshconfig.cluster.objects import Key, Manifest, UnreadableError
 from meshconfig.cluster.paths import path
 
@@ -134,12 +134,13 @@ class Found(Generic[T]):
 def highest(
     client: Client,
     namespace: str,
-    take: Callable[[RolloutObject], tuple[Any, int, T]],
+    take: Callable[[RolloutObject], tuple[Any, int, T] | None],
     *,
     group: str = "",
     active: bool = False,
 ) -> Found[T]:
-    """As `each`, where `take` keeps much: it gives a rank and a number of bytes as well, as for `Highest.add`."""
+    """As `each`, where `take` keeps much: it gives a rank and a number of bytes as well, as for `Highest.add`, or None
+    for what does not count."""
 
     def add(found: Found[T], manifest: Manifest) -> None:
         if not _asked(manifest, group, active):
@@ -147,7 +148,7 @@ def highest(
         one = _taken(manifest, take)
         if isinstance(one, UnreadableError):
             found.unreadable.append(one)
-        else:
+        elif one is not None:
             found.kept.add(*one)
 
     return _read(client, namespace, Found[T], add, group)
@@ -183,7 +184,7 @@ def write(client: Client, one: RolloutObject, status: Mapping[str, Any]) -> Roll
         ApiError: 404 where the object is gone.
     """
     body = {**one.manifest, "apiVersion": f"{GRAYLANE}/v1", "status": status}
-    answer = client.request("PUT", f"{path(one.key)}/status", body)
+    answer = client.request("PUT", f"{path(one.key)}/status", body, query={"fieldManager": CONTROLLER})
     with client.reading.of():
         return parse(one.answered(answer).manifest)
 

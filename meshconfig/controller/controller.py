@@ -159,9 +159,8 @@ class Leadership:
                 if not self.ended.is_set():
                     log.say(f"watch of {kind}: {reason(error)}")
 
-            return Watch(
-                self.client, kind, self.scope.namespace, seen, self.ended, failed, selector, istio_api=istio_api
-            )
+            place = self.scope.namespace
+            return Watch(self.client, kind, place, seen, self.ended, failed, selector=selector, istio_api=istio_api)
 
         def group_seen(change: Change, one: Manifest) -> None:
             if self._group_seen(change, one):

@@ -7,6 +7,7 @@ from meshconfig.backend.manifest import GROUP, MANAGED_BY, IstioApi
 from meshconfig.model import Model
 from meshconfig.render.ingress import GATEWAY_SERVICE, ingress
 from meshconfig.render.sidecar import sidecars
+from meshconfig.render.telemetry import telemetries
 from meshconfig.render.yaml import to_yaml
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "owner",
     "render",
     "sidecars",
+    "telemetries",
     "to_yaml",
 ]
 

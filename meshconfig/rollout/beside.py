@@ -33,8 +33,8 @@ def overlaid(client: Client, spec: LaneGroup) -> Overlay:
 
 
 def laid(client: Client, namespace: str, group: str) -> list[Record]:
-    """The rollouts of a group that can be read, the oldest first."""
-    return store.records(client, namespace, group=group, wrong=lambda error: None)
+    """The rollouts of a group that can be read and may lie over it, the oldest first."""
+    return store.records(client, namespace, group=group, counts=overlay.may_lie, wrong=lambda error: None)
 
 
 def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | None:

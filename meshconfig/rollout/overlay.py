@@ -76,6 +76,11 @@ def overlay(spec: LaneGroup, laid: Sequence[Laid]) -> Overlay:
     return Overlay(group, names, name, done)
 
 
+def may_lie(state: State) -> bool:
+    """Whether a rollout may lie over its group: of those that have ended, few do."""
+    return not state.phase.final or (state.phase is Phase.SUCCEEDED and not state.done)
+
+
 def settled(spec: LaneGroup, laid: Sequence[Laid]) -> LaneGroup:
     """The group with what succeeded rollouts made of it: what the next one begins from."""
     return _settled(spec, laid)[0]
@@ -134,7 +139,7 @@ def _age(one: Laid) -> tuple[Any, str]:
 def _settled(spec: LaneGroup, laid: Sequence[Laid]) -> tuple[LaneGroup, tuple[str, ...], tuple[str, ...]]:
     """The group with all succeeded rollouts; the names of those that lie over it, and of those that do not any more."""
     here, over, done = spec, [], []
-    succeeded = [one for one in laid if one.state.phase is Phase.SUCCEEDED and not one.state.done]
+    succeeded = [one for one in laid if one.state.phase.final and may_lie(one.state)]
     for one in sorted(succeeded, key=_age):
         after = _succeeded(here, one.state)
         if after is None:

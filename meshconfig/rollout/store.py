@@ -176,6 +176,7 @@ def records(
     *,
     group: str = "",
     active: bool = False,
+    counts: Callable[[State], bool] = lambda state: True,
     wrong: Callable[[UnreadableError], None] | None = None,
 ) -> list[Record]:
     """The oldest first, as many as fit into the memory for them, each with the newest entry of its log alone. One call
@@ -183,11 +184,14 @@ def records(
 
     Parameters:
         active: leave out those that have ended.
+        counts: by its state, whether one is wanted.
         wrong: gets the error of each one that cannot be read; without it the error is raised.
     """
 
-    def take(one: RolloutObject) -> tuple[float, int, Record]:
+    def take(one: RolloutObject) -> tuple[float, int, Record] | None:
         state = record(one).state
+        if not counts(state):
+            return None
         kept = Record(one, state.model_copy(update={"log": state.log[-1:]}))
         return -state.begun.timestamp(), one.size + OVERHEAD + _parts(state) * PART, kept
 

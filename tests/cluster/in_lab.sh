@@ -5,6 +5,9 @@
 set -euo pipefail
 lab=$1 bin=$2
 shift 2
+# For test_carry.py: what docs/carry.md has an operator write.
+LAB_MESH=$(cat tests/cluster/mesh_with_otlp.yaml)
+export LAB_MESH
 under_load=()
 for name in adopt controller external_hosts gitops no_request_lost rollouts sticky_users versions; do
   under_load+=("tests/cluster/test_$name.py")

@@ -23,19 +23,22 @@ from meshconfig.errors import ApiError
 
 pytestmark = pytest.mark.cluster
 COUNT, SEED = 3000, 20261128
-PLURALS = {
-    "DestinationRule": "destinationrules",
-    "Gateway": "gateways",
-    "ServiceEntry": "serviceentries",
-    "Sidecar": "sidecars",
-    "VirtualService": "virtualservices",
+# As kubectl names them, with their API group.
+RESOURCES = {
+    "DestinationRule": "destinationrules.networking.istio.io",
+    "Gateway": "gateways.networking.istio.io",
+    "ServiceEntry": "serviceentries.networking.istio.io",
+    "Sidecar": "sidecars.networking.istio.io",
+    "Telemetry": "telemetries.telemetry.istio.io",
+    "VirtualService": "virtualservices.networking.istio.io",
 }
 REFUSED = re.compile(r"\* (\w+)/([^/\s]*)/(\S+?): (.*)")
 
 
 def refused_by_server(client: Client, manifest: Manifest) -> str:
     """Why the API server refuses a manifest; empty if it takes it."""
-    where = f"/apis/networking.istio.io/v1/namespaces/demo/{PLURALS[manifest['kind']]}"
+    plural, _, group = RESOURCES[manifest["kind"]].partition(".")
+    where = f"/apis/{group}/v1/namespaces/demo/{plural}"
     try:
         client.request("POST", where, manifest, query={"dryRun": "All", "fieldValidation": "Strict"})
     except ApiError as error:
@@ -104,8 +107,6 @@ def compared(manifest: Manifest, theirs: str) -> str:
 
 
 def test_the_table_of_fields_is_that_of_the_cluster_s_crds() -> None:
-    crds = [
-        json.loads(kubectl("get", "crd", f"{PLURALS[kind]}.networking.istio.io", "-o", "json").stdout) for kind in KINDS
-    ]
+    crds = [json.loads(kubectl("get", "crd", RESOURCES[kind], "-o", "json").stdout) for kind in KINDS]
     found = table(crds)
     assert product.read() == found

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from mesh_cluster import kubectl, until
+from mesh_cluster import kubectl, own_kinds
 from random_specs import outside_specs, specs
 from wrong_objects import GROUP, REFUSED, ROLLOUT, UNSAID, Unsaid, Wrong, changed
 
@@ -22,11 +22,9 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import collection, path
 from meshconfig.cluster.revision import digest, document
-from meshconfig.crds import definitions
 from meshconfig.errors import ApiError, InputError
 from meshconfig.groups import Group, groups
 from meshconfig.load import Document, load, parse
-from meshconfig.render import to_yaml
 from meshconfig.rollout import check
 from meshconfig.spec import API_VERSION
 
@@ -47,12 +45,9 @@ Value = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=to_yaml(definitions()))
-    names = [one["metadata"]["name"] for one in definitions()]
-    kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in names), "--timeout=60s")
+    own_kinds()
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(namespace))
-    until(lambda: not kubectl("get", "lg,glr", "-n", NAMESPACE, check=False).returncode, "the API serves both kinds")
     yield Client.connect()
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 

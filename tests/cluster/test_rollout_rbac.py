@@ -1,4 +1,4 @@
-"""k8s/controller is enough and no more: as its account a Runner drives a rollout to its end and another one back, mends
+"""k8s/controller is enough and no more: as its account a driver takes a rollout to its end and another one back, mends
 what somebody did to the group meanwhile, uses each right on the way, and can do nothing else."""
 
 import json
@@ -14,18 +14,21 @@ import yaml
 from account import CONTROLLER, OPERATOR, account, rights
 from canned import answering
 from load_mesh import GRAYLANE
-from mesh_cluster import ISTIOD, PORT, kubectl
+from mesh_cluster import ISTIOD, PORT, kubectl, own_kinds
 
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import path
+from meshconfig.cluster.watching import Watch
 from meshconfig.errors import ApiError
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.rollout import begin, check, store
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
-from meshconfig.rollout.runner import Runner, Settings
+from meshconfig.rollout.runner import Driver, Settings
+from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.secrets import ANNOTATION
 from meshconfig.rollout.state import Phase, Stage
 
@@ -43,6 +46,7 @@ BARRIER = {("istio-system", "pods", "list")}
 
 @pytest.fixture(scope="module", autouse=True)
 def namespace():
+    own_kinds()
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl("create", "namespace", NAMESPACE)
     kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled")
@@ -162,24 +166,28 @@ class Operator:
 
 @contextmanager
 def running(client, said):
-    """A Runner in a thread; (namespace, resource, verb) of what it asked of the API server."""
-    used, request, stop = set(), client.request, threading.Event()
+    """A driver with its watch; (namespace, resource, verb) of what it asked of the API server."""
+    used, request, stream, stop = set(), client.request, client.stream, threading.Event()
 
     def record(method, where, *arguments, **more):
         used.update(asked.rights(method, where, more.get("content_type", "")))
         return request(method, where, *arguments, **more)
 
-    client.request = record
+    def watched(where, *arguments):
+        used.add((NAMESPACE, where.rpartition("/")[2], "watch"))
+        return stream(where, *arguments)
+
+    client.request, client.stream = record, watched
     settings = Settings(istiod=ISTIOD, drain=0.0, wait=1.0, hosts=Allowed.of(["127.0.0.1"]))
-    runner = Runner(client, NAMESPACE, settings, tell=said.append)
-    thread = threading.Thread(target=runner.run, args=(stop,))
-    thread.start()
-    try:
-        yield used
-    finally:
-        stop.set()
-        thread.join(60)
-        assert not thread.is_alive(), "the runner does not stop"
+    with Lock(client, NAMESPACE, "controller") as held:
+        driver = Driver(client, held, settings, said.append, Metrics(), lambda *group: None)
+        watch = Watch(client, "Rollout", NAMESPACE, driver.see, stop)
+        threading.Thread(target=watch.run, daemon=True).start()
+        try:
+            yield used
+        finally:
+            stop.set()
+            driver.close()
 
 
 def test_rollouts_live_their_whole_life_and_use_every_right(connect, operator):

@@ -1,6 +1,6 @@
-"""Rollouts of two services at once, by the real command and a real runner, while requests come in at more than a
+"""Rollouts of two services at once, by the real command and a real controller, while requests come in at more than a
 hundred a second: with people in the way, with bad versions, with a Prometheus that sees the Envoys or sees nothing, and
-with a runner that is killed again and again. No request fails that the bad version did not fail itself, none is
+with a controller that is killed again and again. No request fails that the bad version did not fail itself, none is
 answered half by the old and half by the new, and in the end the cluster has what `render` prints."""
 
 import random
@@ -10,12 +10,12 @@ from typing import Any
 import load
 import pytest
 from load_mesh import apply
-from mesh_cluster import gateway_address, kubectl, until
+from mesh_cluster import gateway_address, kubectl, own_kinds, until
 from prometheus_server import open_stats, prometheus
 from rollout_command import told
 from rollout_cost import cost
 from rollout_mesh import NAMESPACE, State, group, rollout, surroundings
-from rollout_stage import emptied, pods, prepared, replicas
+from rollout_stage import emptied, forget_rollouts, pods, prepared, replicas
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -33,6 +33,8 @@ GIVES_NOTHING = {"name": "orders", "query": 'sum(orders_total{version="{{version
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory):
     """The namespace, the gateway's address, and a Prometheus that sees the Envoys of both."""
+    own_kinds()
+    forget_rollouts()  # else the namespace waits for a controller
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
     gateway = open_stats(ENTRANCE, gateway=True)
     apply([*surroundings(), open_stats(NAMESPACE), gateway])
@@ -70,7 +72,7 @@ def test_two_services_move_by_steps_with_people_in_the_way(scene):
         {"weight": 100},
     ]
     plan = rollout("pets-v2", "v2", steps, analysis=metrics(here.prometheus), keepOld="3s")
-    with here.traffic("a rollout of two services"), here.runner:
+    with here.traffic("a rollout of two services"), here.controller:
         moved(here, plan)
     here.intact()
     here.is_as(group(("v2",), prod="v2", gone=("v1",)), pods({"v2": 2}))
@@ -97,7 +99,7 @@ def test_a_bad_version_is_stopped_by_what_prometheus_saw(scene):
     here = scene(V3, {"v1": 2, "v3": 1}, fail_rate=FAIL_RATE)
     steps: list[Any] = [{"weight": WEIGHT}, {"analysis": {"for": "60s"}}, {"weight": 100}]
     plan = rollout("pets-v3", "v3", steps, analysis=metrics(here.prometheus))
-    with here.traffic("a bad version"), here.runner:
+    with here.traffic("a bad version"), here.controller:
         with here.story.change(f"{WEIGHT} % to v3", V3_TOO):
             here.person.start(plan)
             here.person.sees("pets-v3", "measuring")
@@ -116,7 +118,7 @@ def test_a_bad_version_is_stopped_by_what_prometheus_saw(scene):
 
 def test_abort_brings_all_back_from_wherever_it_is(scene):
     here = scene(V2, {"v1": 2, "v2": 1, "v3": 1})
-    with here.traffic("aborted"), here.runner:
+    with here.traffic("aborted"), here.controller:
         without_data(here)
         while_paused(here)
         while_pods_do_not_come_up(here)
@@ -161,7 +163,7 @@ def aborted(here, name):
         here.more()
 
 
-def test_a_runner_that_is_killed_again_and_again_loses_nothing(scene):
+def test_a_controller_that_is_killed_again_and_again_loses_nothing(scene):
     here = scene(V2, {"v1": 2, "v2": 1})
     steps: list[Any] = [
         {"weight": 10, "replicas": "100%"},
@@ -171,7 +173,7 @@ def test_a_runner_that_is_killed_again_and_again_loses_nothing(scene):
         {"weight": 100},
     ]
     plan = rollout("pets-v2", "v2", steps, analysis=metrics(here.prometheus), keepOld="3s")
-    with here.traffic(f"a runner killed {KILLS} times"), here.runner:
+    with here.traffic(f"a controller killed {KILLS} times"), here.controller:
         with here.story.change("all of it", DONE):
             here.person.start(plan)
             status = killed_on_the_way(here)
@@ -189,8 +191,8 @@ def killed_on_the_way(here):
     for status in here.person.watches("pets-v2"):
         while moments and len(status["log"]) >= moments[0]:
             moments.pop(0)
-            print(f"    kill -9 after: {here.runner.killed(chance.uniform(0, LATEST))}", flush=True)
-            here.runner.begin()
+            print(f"    kill -9 after: {here.controller.killed(chance.uniform(0, LATEST))}", flush=True)
+            here.controller.begin()
     assert (moments, status["phase"]) == ([], "Succeeded")
     return status
 
@@ -199,7 +201,7 @@ def test_another_rollout_supersedes_it_half_way(scene):
     here = scene(BOTH, {"v1": 2, "v2": 1, "v3": 1})
     first = rollout("pets-v2", "v2", [{"weight": 20}, {"pause": {}}, {"weight": 100}])
     second = rollout("pets-v3", "v3", [{"weight": 30, "pause": {"for": "2s"}}, {"weight": 100}])
-    with here.traffic("superseded"), here.runner:
+    with here.traffic("superseded"), here.controller:
         with here.story.change("20 % to v2", replace(BOTH, untagged=("v1", "v2"))):
             here.person.start(first)
             here.person.sees("pets-v2", "awaiting approval")

@@ -15,6 +15,7 @@ from meshconfig import graph
 from meshconfig.errors import InputError
 from meshconfig.groups import groups, read
 from meshconfig.load import parse
+from meshconfig.palette import BASELINE
 from meshconfig.render import render
 from propagation.messaging.lanes import parse as parse_roster
 
@@ -163,7 +164,7 @@ def test_the_graph_has_a_place_for_each_consumer():
     spec = compiled(HEAD + ORDERS).spec
     drawn = graph.mermaid(spec)
     assert '    q1_orders[("orders / gray<br>takes orders")]' in drawn
-    assert "style q0_orders" not in drawn
+    assert f"  style q0_orders stroke:{BASELINE}\n" in drawn  # not dashed
     root = ElementTree.fromstring(graph.svg(spec))
     texts = [node.text for node in root.iter() if node.tag.endswith("text")]
     assert texts[:3] == ["web", "orders", "takes orders"]

@@ -2,6 +2,8 @@
 
 import copy
 import json
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,13 +18,13 @@ from prometheus_client import generate_latest
 from rollout_world import GROUP, rollout
 from runner_world import DOCUMENT, NOWHERE, cluster, mesh
 
-from meshconfig.cli.background import _line
+from meshconfig.cli.background import tell
 from meshconfig.cluster.objects import Key
 from meshconfig.errors import ApiError
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.machine import step
-from meshconfig.rollout.runner.kube_events import event
+from meshconfig.rollout.runner.kube_events import About, event
 from meshconfig.rollout.state import Stage
 
 __all__ = ["cluster", "mesh"]
@@ -245,20 +247,21 @@ class TestACluster:
 
     @given(hostile)
     @IN_PLACE
-    def test_events_metrics_and_the_runner_s_log(self, mesh, text):
+    def test_events_metrics_and_the_controller_s_log(self, mesh, text):
         text = text.encode(errors="replace").decode()
-        for key in [one for one in mesh.api.objects if "graylane-rollout" in one[-1]]:
-            del mesh.api.objects[key]
+        mesh.api.objects.pop(("rollouts", "demo", "cat-v2"), None)
         begin.start(mesh.client, rollout([{"weight": 100}], keepOld=None), DOCUMENT, who=text, note=text)
         record = store.known(mesh.client, "demo", "cat-v2")
         after = step(record.state, Abort(text, text), store.now()).state
         for entry in after.log:
-            made = event(record, entry, Key("Deployment", "demo", "cat-v2"), "uid")
+            made = event(record, entry, About(Key("Deployment", "demo", "cat-v2"), "uid"))
             assert not harm(made["message"])
             assert "\n" not in made["message"]
             mesh.metrics.transition(after, entry)
         assert not harm(generate_latest(mesh.metrics.registry).decode())
-        line = _line(f"cat-v2: abort by {text}: {text}")
+        with redirect_stderr(StringIO()) as said:
+            tell(f"cat-v2: abort by {text}: {text}")
+        line = said.getvalue()
         assert line.count("\n") == 1
         assert not harm(line)
 

@@ -10,7 +10,7 @@ from rollout_world import GROUP
 from runner_world import NOWHERE, cluster
 
 from meshconfig.cli import following as shown
-from meshconfig.cluster import conditions, custom, following, lanegroups
+from meshconfig.cluster import conditions, custom, following
 
 __all__ = ["cluster"]
 
@@ -316,6 +316,7 @@ def test_an_account_from_before_the_kind_needs_no_right_on_it(run, cluster, spec
             raise RefusedError(403, "Forbidden", "eva may not get lanegroups")
 
     cluster.api.before.append(refuse)
+    monkeypatch.setattr(custom, "is_served", lambda client, kind: False)
     assert "revision 1" in run("apply", "-f", spec(), *NOW)
     monkeypatch.setattr(custom, "is_served", lambda client, kind: True)
     said = run("apply", "-f", spec(), *NOW, code=1)

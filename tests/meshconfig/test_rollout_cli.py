@@ -3,17 +3,21 @@
 import json
 import re
 from copy import deepcopy
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from fake_api import RefusedError
-from rollout_world import GROUP, group, rollout
+from rollout_objects import config_map
+from rollout_world import GROUP, Run, group, rollout
 from runner_world import cluster, mesh, rendered
 
 from meshconfig.cli import watch
+from meshconfig.cluster import lock
 from meshconfig.cluster.lease import operator
 from meshconfig.rollout import steps
+from meshconfig.rollout.drivers import LEASE
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.state import Phase, Stage
 
@@ -335,3 +339,74 @@ class TestFiles:
         said = "spec.entry: there is no entry cot.example.com; did you mean cat.example.com?"
         assert (code, out, err) == (2, "", f"{file}:{on(file.read_text(), 'entry:')}: {said}\n")
         assert graylane("lint", "-f", file)[0] == 0
+
+
+class TestCluster:
+    """What a cluster may lack, and who is in the way."""
+
+    @pytest.fixture
+    def without_kinds(self, mesh):
+        def refuse(method, path):
+            if "/apis/graylane.dev" in path:
+                raise RefusedError(404, "NotFound", "the server could not find the requested resource")
+
+        mesh.api.before.append(refuse)
+        return mesh
+
+    @pytest.mark.parametrize("words", [("start", "-f", "FILE"), ("list", "-n", "demo"), ("migrate", "-n", "demo")])
+    def test_without_the_kinds_of_graylane_one_line_says_what_to_do(self, graylane, without_kinds, tmp_path, words):
+        file = written(tmp_path)
+        code, out, err = graylane("rollout", *[file if word == "FILE" else word for word in words])
+        install = "graylane crds | kubectl apply --server-side -f -; then graylane controller -n demo drives rollouts"
+        assert (code, out) == (1, "")
+        assert err == f"graylane: the cluster has no kind Rollout of graylane: {install}\n"
+
+    def test_run_says_what_took_its_place(self, graylane):
+        code, out, err = graylane("rollout", "run", "-n", "shop", "--metrics", "9090")
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert "graylane controller -n shop took its place" in err
+
+    def test_what_git_owns_is_changed_there(self, graylane, mesh, tmp_path):
+        def owned(method, path):
+            if method == "PATCH" and "/rollouts/" in path:
+                raise RefusedError(409, "Conflict", 'conflict with "kustomize-controller": .spec.steps')
+
+        mesh.api.before.append(owned)
+        code, _, err = graylane("rollout", "start", "-f", written(tmp_path))
+        assert code == 1
+        assert err.startswith(f"graylane: {NAMED} belongs to others, so change it there: conflict with")
+        assert "kustomize-controller" in err
+
+    def test_a_controller_that_was_faster_leaves_who_started_it_to_the_person(self, graylane, mesh, tmp_path):
+        done = []
+
+        def faster(method, path):
+            if method == "PUT" and "/rollouts/cat-v2/status" in path and not done:
+                done.append(path)
+                mesh.run(until=lambda state: state.stage is not Stage.PENDING)
+                mesh.api.before.append(faster)
+
+        mesh.api.before.append(faster)
+        code, out, _ = graylane("rollout", "start", "-f", written(tmp_path), "--by", "eva", "--note", "ticket 4711")
+        assert (code, "Progressing" in out) == (0, True)
+        first = mesh.state().log[0]
+        assert (first.who, str(first.action), first.why) == ("eva", "start", "ticket 4711")
+
+    def test_one_that_nobody_drives_for_a_while_says_what_to_do(self, graylane, mesh):
+        mesh.start(steps=SHORT)
+        hint = "nobody drives it: graylane controller -n demo does"
+        assert hint not in graylane("rollout", "status", *HERE)[1]
+        state = mesh.state()
+        long_ago = state.begun - timedelta(minutes=1)
+        entry = state.log[0].model_copy(update={"at": long_ago})
+        old = state.model_copy(update={"begun": long_ago, "since": long_ago, "log": (entry,)})
+        mesh.object()["status"]["state"] = old.to_json()
+        assert hint in graylane("rollout", "status", *HERE)[1]
+        with lock.Lock(mesh.client.session(), "demo", LEASE):
+            assert hint not in graylane("rollout", "status", *HERE)[1]
+
+    def test_migrate_takes_over_what_earlier_releases_stored(self, graylane, mesh):
+        mesh.api.put(config_map(Run(rollout(SHORT)).state.to_json()), config_map("{", "broken"))
+        code, out, err = graylane("rollout", "migrate", "-n", "demo")
+        assert (code, out) == (1, f"{NAMED}: is taken over: Pending, pending\n")
+        assert err.startswith("rollout demo/broken: ConfigMap demo/graylane-rollout.broken is no rollout of graylane")

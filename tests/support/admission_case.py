@@ -25,8 +25,9 @@ class Case(NamedTuple):
     @property
     def manifest(self) -> dict[str, Any]:
         metadata = {"name": "case", "namespace": "demo"}
+        group = "telemetry" if self.kind == "Telemetry" else "networking"
         return {
-            "apiVersion": "networking.istio.io/v1",
+            "apiVersion": f"{group}.istio.io/v1",
             "kind": self.kind,
             "metadata": metadata,
             "spec": yaml.safe_load(self.spec),

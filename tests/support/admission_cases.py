@@ -3,10 +3,12 @@
 from admission_case import BAD, CLASH, MISSING, NAME, SUBSETS, TWICE, TYPE, UNKNOWN, Case, cases
 from admission_entries import ENTRIES
 from admission_routes import ROUTES
+from admission_telemetry import TELEMETRIES
 
 CASES: list[Case] = [
     *ROUTES,
     *ENTRIES,
+    *TELEMETRIES,
     *cases(
         "DestinationRule",
         "{host: cat, …}",

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 Schema = Mapping[str, Any]
-KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar")
-GROUP = "networking.istio.io"
+KINDS = ("VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "Telemetry")
+GROUPS = ("networking.istio.io", "telemetry.istio.io")
 TABLE = Path(__file__).parents[2] / "meshconfig" / "admission" / "fields.json"
 
 # Keywords of a schema that the table keeps, by the names that it gives them.
@@ -29,6 +29,7 @@ KEPT = {
     "minItems": "minItems",
     "maxItems": "maxItems",
     "maxLength": "maxLength",
+    "minLength": "minLength",
     "maxProperties": "maxProperties",
 }
 DROPPED = {
@@ -41,11 +42,16 @@ DROPPED = {
     "oneOf",
     "allOf",
     "format",
+    "pattern",
     "x-kubernetes-validations",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
 }
 FORMATS = {"int32": "int32", "byte": "byte", "double": ""}
+PATTERNS = {
+    r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$": "apiGroup",
+    "^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$": "kindName",
+}
 
 # CEL rules on one value, by the names under which `meshconfig.admission.formats` knows them.
 FORMAT_RULES = {
@@ -55,12 +61,17 @@ FORMAT_RULES = {
     '!self.contains("*")': "noWildcard",
     'self.startsWith("unix://") ? (self.substring(7, 8) == "/" || self.substring(7, 8) == "@") : true': "unixPath",
     'self.startsWith("unix://") ? !self.endsWith("/") : true': "unixPath",
+    "self.size() == 0": "ownNamespace",
     'self.all(key, !key.contains("*"))': "labelKeys",
     "self.all(key, key.size() != 0)": "labelKeys",
     'self.all(key, size(key) < 63 && key.matches("^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?$"))': "portNames",
 }
 # CEL rules that allow one field of several.
-EXCLUSIVE_RULES = {
+EXCLUSIVE_RULES: dict[str, list[str]] = {
+    " + ".join(f"(has(self.{one}) ? 1 : 0)" for one in ("selector", "targetRef", "targetRefs")) + " <= 1": [
+        *("selector", "targetRef", "targetRefs")
+    ],
+} | {
     f"(has(self.{one}) ? 1 : 0) + (has(self.{other}) ? 1 : 0) <= 1": [one, other]
     for one, other in (
         ("tlsCertificates", "credentialNames"),
@@ -69,8 +80,10 @@ EXCLUSIVE_RULES = {
         ("workloadSelector", "endpoints"),
     )
 }
-# CEL rules over several fields or items, which `meshconfig.admission.service_entry` has as code.
+# CEL rules over several fields or items, which `meshconfig.admission.service_entry` and `telemetry` have as code.
 IN_CODE = {
+    '((has(self.operation) ? self.operation : "") == "UPSERT") ? (self.value != "") : true',
+    '((has(self.operation) ? self.operation : "") == "REMOVE") ? !has(self.value) : true',
     "self.all(l1, self.exists_one(l2, l1.number == l2.number))",
     '!((has(self.addresses) ? self.addresses : []).exists(k, k.contains("/")) && '
     '!((has(self.resolution) ? self.resolution : "NONE") in ["STATIC", "NONE"]))',
@@ -119,6 +132,8 @@ def _format(schema: Schema, path: str) -> dict[str, Any]:
     formats = {FORMAT_RULES[rule] for rule in rules if rule in FORMAT_RULES}
     if "format" in schema:
         formats.add(FORMATS[schema["format"]])
+    if "pattern" in schema:
+        formats.add(PATTERNS[schema["pattern"]])
     known = {*FORMAT_RULES, *EXCLUSIVE_RULES, *IN_CODE}
     if new := [rule for rule in rules if rule not in known]:
         raise SystemExit(f"{path}: rules that the table has no form for: {new}")
@@ -154,7 +169,7 @@ def table(crds: Iterable[Schema]) -> dict[str, Any]:
     """The table of the kinds that are checked."""
     made = Table()
     kinds = {}
-    by_kind = {one["spec"]["names"]["kind"]: one for one in crds if one["spec"]["group"] == GROUP}
+    by_kind = {one["spec"]["names"]["kind"]: one for one in crds if one["spec"]["group"] in GROUPS}
     for kind in KINDS:
         crd = by_kind[kind]
         versions = {one["name"]: one["schema"]["openAPIV3Schema"] for one in crd["spec"]["versions"] if one["served"]}

@@ -20,6 +20,9 @@ from urllib.request import urlopen
 
 import yaml
 
+from meshconfig.crds import definitions
+from meshconfig.render import to_yaml
+
 NAMESPACE = "graylane-test"
 SERVICES = ("cat", "mouse", "dog", "bird")
 VERSIONS = ("prod", "gray", "blue", "canary", "v9")
@@ -31,6 +34,7 @@ ISTIO_RESOURCES = ",".join(
     f"{plural}.networking.istio.io" for plural in ("virtualservices", "destinationrules", "gateways")
 )
 RENDERED = f"{ISTIO_RESOURCES},horizontalpodautoscalers.autoscaling"
+ROLLOUTS = "rollouts.graylane.dev"
 WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a namespace, its history and locks included
 
 Manifest = dict[str, Any]
@@ -240,3 +244,11 @@ def gateway_address() -> str:
     address = kubectl("get", "pods", "-n", "istio-system", "-l", "istio=ingressgateway", "-o", query).stdout
     assert address, "no ingress gateway: set GRAYLANE_GATEWAY=host:port"
     return f"{address}:80"
+
+
+def own_kinds() -> None:
+    """Installs the kinds of graylane, and waits until the API server serves them."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=to_yaml(definitions()))
+    names = [f"crd/{one['metadata']['name']}" for one in definitions()]
+    kubectl("wait", "--for=condition=Established", *names, "--timeout=60s")
+    until(lambda: not kubectl("get", "lg,glr", "-A", check=False).returncode, "the API serves both kinds")

@@ -1,4 +1,4 @@
-"""`graylane rollout` as a person types it, and `graylane rollout run` as a process that may be killed."""
+"""`graylane rollout` as a person types it, and `graylane controller` as a process that may be killed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from rollout_mesh import NAMESPACE
 
 Status = dict[str, Any]
 
-AT_WORK = "drives the rollouts"  # as a runner says when it has got the Lease
+AT_WORK = "drives rollouts"  # as a controller says when it has got the Lease
 PATIENCE = 300.0  # seconds for anything that a rollout does at all, on a machine that does much else
 MESH = [f"--istiod={ISTIOD}", "--timeout=60"]
 
@@ -94,23 +94,23 @@ def told(status: Status) -> str:
     return "\n".join([f"{status['name']}: {status['phase']}, {status['stage']}; {status['why']}", *lines])
 
 
-class Runner:
-    """`graylane rollout run`, with the rights of k8s/controller, while the block runs; what it says is in `log`."""
+class Controller:
+    """`graylane controller`, with the rights of k8s/controller, while the block runs; what it says is in `log`."""
 
     def __init__(self, folder: Path) -> None:
-        self.log = folder / "runner.log"
+        self.log = folder / "controller.log"
         self.environment = {**os.environ, "KUBECONFIG": str(account(NAMESPACE, folder, of=CONTROLLER))}
         self.begun = 0
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Runner":
+    def __enter__(self) -> "Controller":
         self.begin()
         return self
 
     def begin(self) -> None:
         self.begun += 1
         with self.log.open("ab") as log:
-            command = [GRAYLANE, "rollout", "run", "-n", NAMESPACE, *MESH, "--allow-host", "127.0.0.1"]
+            command = [GRAYLANE, "controller", "-n", NAMESPACE, *MESH, "--allow-host", "127.0.0.1"]
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     def killed(self, seconds: float) -> str:
@@ -130,7 +130,7 @@ class Runner:
             assert (before, code) == (None, 0), self._said()
 
     def _works(self) -> None:
-        until(lambda: self._said().count(AT_WORK) >= self.begun, f"a runner at work: {self.log}")
+        until(lambda: self._said().count(AT_WORK) >= self.begun, f"a controller at work: {self.log}")
 
     def _said(self) -> str:
         return self.log.read_text()

@@ -27,6 +27,22 @@ def rollout_object(state, name="cat-v2", base=b"", *, group="pets", phase="Progr
     return {**one, "metadata": {**one["metadata"], **created}, "status": status}
 
 
+def config_map(state, name="cat-v2", base=b"", *, group="pets"):
+    """A rollout as earlier releases stored it."""
+    labels = {
+        "app.kubernetes.io/managed-by": "graylane",
+        "graylane.dev/group": group,
+        "graylane.dev/rollout": "active",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": f"graylane-rollout.{name}", "namespace": "demo", "labels": labels},
+        "data": {"phase": "Paused", "state": state},
+        "binaryData": {"group": base64.b64encode(pack(base)).decode()} if base else {},
+    }
+
+
 def of_the_spec(state):
     """A state that says of itself that it runs the object's spec, as one that graylane writes."""
     return json.dumps({**json.loads(state), "spec_generation": 1}, separators=(",", ":"))

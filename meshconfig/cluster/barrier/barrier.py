@@ -18,6 +18,8 @@ from meshconfig.istio.exports import ROOT_NAMESPACE
 
 FIRST, LONGEST = 0.1, 1.0  # seconds from one look to the next, at least and at most
 SHARE = 8  # between these, a pause is this part of the wait so far: no barrier gets longer by more than that part of it
+# Or as long as the look took: a large proxy's configuration costs an istiod with too little CPU a second, and it needs
+# its time for the push that is waited for.
 SETTLE = 0.5  # seconds without a push; Envoy asks for new clusters' endpoints a moment after it acknowledged the rest
 BLIND = 2.0  # the same where no proxy's configuration shows the change, so that its push may still be to come
 ENOUGH = 5.0  # seconds after which pushes no longer matter: on a busy mesh, changes of others never pause
@@ -104,6 +106,7 @@ class Barrier:
         while True:
             now = time.monotonic()
             looks = view.take(now)
+            took = time.monotonic() - now
             # A large namespace has thousands of endpoints. They are read first, while some are missing, and whenever
             # the barrier might end; in between, it waits for proxies whatever they say.
             if missing is None or missing or not any(one.waiting for one in looks):
@@ -115,7 +118,7 @@ class Barrier:
                 return Verification.UNVERIFIED if progress.doubts else Verification.VERIFIED
             if now - start >= self._timeout:
                 raise BarrierTimeout(self._timeout, progress.waiting_for or ("nothing: it keeps changing",))
-            time.sleep(_pause(left, now - start))
+            time.sleep(_pause(left, now - start, took))
 
     def _pods(self, subsets: Sequence[RelabelledSubset]) -> SubsetPods:
         return addresses(self._client, subsets) if self._client is not None and subsets else NO_PODS
@@ -196,9 +199,14 @@ class _Settled:
         return max(0, BLIND - waited, min(BLIND - quiet, ENOUGH - waited))
 
 
-def _pause(left: float | None, waited: float) -> float:
-    """Seconds until the next look: no longer than until the barrier may end, or than a push should go unnoticed."""
-    return min(max(FIRST, waited / SHARE), LONGEST) if left is None else min(max(left, FIRST), SETTLE)
+def _pause(left: float | None, waited: float, took: float) -> float:
+    """Seconds until the next look: no longer than until the barrier may end, or than a push should go unnoticed.
+
+    Parameters:
+        left: as `_Settled.left` returns it.
+        waited, took: the seconds of the wait so far, and of the last look at istiod.
+    """
+    return min(max(FIRST, waited / SHARE, took), LONGEST) if left is None else min(max(left, FIRST), SETTLE)
 
 
 def _progress(looks: Sequence[Look], missing: Sequence[str], given_up: Mapping[str, str]) -> Progress:

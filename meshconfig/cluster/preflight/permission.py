@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from meshconfig.backend.kinds import KINDS, OWNED, Role
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.rights import HISTORY, LOCK, WRITE
+from meshconfig.cluster.rights import HISTORY, LOCK, ROLLOUTS, WRITE
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
 from meshconfig.render import render
@@ -29,7 +29,7 @@ class Permission(NamedTuple):
 
 # A barrier reads these in a service's namespace to see whether a new subset has a ready Pod.
 BARRIER = ("EndpointSlice", "Pod")
-RECORDS = {"Lease": LOCK, "ConfigMap": HISTORY}
+RECORDS = {"Lease": LOCK, "ConfigMap": HISTORY, "Rollout": ROLLOUTS}
 
 
 def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] = ()) -> list[Permission]:

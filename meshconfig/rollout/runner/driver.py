@@ -75,6 +75,7 @@ class Driver:
         self._workers: dict[Key, tuple[Worker, Thread]] = {}
         self._unreadable: dict[Key, str] = {}  # what was told of each rollout that cannot be read
         metrics.leading(True)
+        tell("drives rollouts")
 
     def see(self, change: Change, rollout: Manifest) -> None:
         """Takes what a watch of the kind Rollout gives."""

@@ -1,5 +1,7 @@
 """How often a barrier looks: seldom enough for istiod and the API server, and often enough not to be late."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -45,3 +47,18 @@ def test_endpoints_that_go_while_proxies_are_waited_for_are_noticed() -> None:
     with patch.object(module, "lacking", lacking):
         assert hold(istiod, client=object()) is Verification.VERIFIED
     assert istiod.now > 20
+
+
+def test_where_looks_are_slow_istiod_has_as_much_time_for_its_push() -> None:
+    istiod = Istiod([Envoy("a.demo")], 0.1, 5.0, [], times=True, slow=0.8)
+    read, dumps = istiod.read, []
+
+    def counted(page: str, query: Mapping[str, str]) -> Any:
+        if page == "config_dump":
+            dumps.append(istiod.now)
+        return read(page, query)
+
+    with patch.object(istiod, "read", counted):
+        assert hold(istiod) is Verification.VERIFIED
+    assert all(later - earlier > 2 * istiod.slow - 0.01 for earlier, later in pairwise(dumps))
+    assert len(dumps) > 2

@@ -13,7 +13,7 @@ from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_istiod, 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
-    "rbac/objects/account.yaml": lambda: account("graylane-objects"),
+    "objects/account.yaml": lambda: account("graylane-objects"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-controller"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),

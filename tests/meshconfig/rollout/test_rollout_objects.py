@@ -98,7 +98,7 @@ class TestApplied:
     def test_a_group_that_its_controller_has_not_applied_yet_is_waited_for(self, mesh):
         mesh.git(applied=False)
         mesh.commit(rollout(SHORT))
-        assert mesh.run().stage is Stage.PENDING
+        assert mesh.run(until=lambda state: state.obstacle).stage is Stage.PENDING
         kind, reason, said = mesh.condition()
         assert (kind, reason) == ("Reconciling", "Waiting")
         assert "LaneGroup demo/pets is not applied" in said
@@ -148,7 +148,7 @@ class TestChangedSpec:
     def test_before_it_has_begun_is_the_one_that_begins(self, mesh):
         mesh.git(applied=False)
         mesh.commit(rollout(SHORT))
-        mesh.run()
+        mesh.run(until=lambda state: state.obstacle)
         mesh.commit(rollout([{"weight": 5}, {"pause": {}}, {"weight": 100}]))
         mesh.git()
         with mesh.driven():
@@ -178,7 +178,7 @@ class TestDeleted:
     def test_one_that_waits_goes_and_nothing_is_changed(self, mesh):
         mesh.git(applied=False)
         mesh.commit(rollout(SHORT))
-        mesh.run()
+        mesh.run(until=lambda state: state.obstacle)
         delete(mesh)
         mesh.worker().run()
         assert mesh.object() is None

@@ -9,7 +9,7 @@ from faults import Fault
 from rollout_world import rollout
 from runner_world import cluster, mesh, until
 
-from meshconfig.rollout import store
+from meshconfig.rollout import beside, store
 from meshconfig.rollout.runner import driver
 from meshconfig.rollout.runner import room as rooms
 from meshconfig.rollout.runner.room import LARGE, LARGE_ROOM, LEAST, SMALL_ROOM, Room
@@ -182,6 +182,16 @@ def test_of_rollouts_that_fill_the_memory_the_oldest_of_a_group_count_and_a_list
     assert [one.name for one in found] == [f"r{number}" for number in range(len(found))]
     newest = store.newest(mesh.client, "demo", lambda state: (4 << 20, state.name)).kept
     assert (newest.items, newest.omitted) == (["r9", "r10", "r11"], 9)
+
+
+def test_however_many_have_ended_what_lies_over_a_group_is_found(mesh, monkeypatch):
+    mesh.start(rollout([{"weight": 100}]))
+    copies(mesh, 12)
+    for number in range(11):
+        value = json.loads(state_text(mesh, f"r{number}"))
+        mesh.object(f"r{number}")["status"]["state"] = json.dumps({**value, "stage": "aborted"})
+    monkeypatch.setattr(store, "OVERHEAD", 20 << 20)  # so that one of them fits into the memory for them
+    assert [one.name for one in beside.laid(mesh.client, "demo", "pets")] == ["r11"]
 
 
 def test_a_rollout_of_very_many_parts_weighs_more_than_its_text(mesh):
