@@ -22,11 +22,13 @@ class Owner:
         group: the group's name, for its label.
         tag: the name of the tag's header.
         istio_api: the version of `networking.istio.io`; `v1beta1` for Istio before 1.22.
+        experimental: write fields of Gateway API's experimental channel too.
     """
 
     group: str
     tag: str
     istio_api: IstioApi = "v1"
+    experimental: bool = False
 
     def istio(self, kind: str, name: Name, spec: Manifest, lifted: IstioFields | None = None) -> Manifest:
         """A resource of the API group networking.istio.io.
