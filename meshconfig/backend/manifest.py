@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshconfig.istio.labels import MANAGED_BY, OURS
 from meshconfig.model import IstioFields, Name
 
 IstioApi = Literal["v1", "v1beta1"]
-MANAGED_BY = "app.kubernetes.io/managed-by"
 GROUP = "graylane.dev/group"
 ISTIO = "networking.istio.io"
 
@@ -54,7 +54,7 @@ class Owner:
             "metadata": {
                 "name": name.name,
                 "namespace": name.namespace,
-                "labels": {MANAGED_BY: "graylane", GROUP: self.group},
+                "labels": {MANAGED_BY: OURS, GROUP: self.group},
             },
             under: spec,
         }

@@ -125,10 +125,13 @@ class Entry:
     @property
     def route_tables(self) -> tuple[RouteTable, ...]:
         """The table of the entry's hosts, then one for each lane's host."""
-        own = RouteTable(self.resource, self.hosts, (self.gateway,), self.routes, listener=self.listener)
-        others = (
-            RouteTable(one.resource, (one.host,), (self.gateway,), one.routes, listener=self.listener)
-            for one in self.lane_hosts
+        several = self.own is not None and len(self.own.listeners) > 1
+        port = self.own.listeners[0].port if self.own and several else None
+        places = [(self.resource, self.hosts, self.routes)]
+        places += [(one.resource, (one.host,), one.routes) for one in self.lane_hosts]
+        own, *others = (
+            RouteTable(name, hosts, (self.gateway,), routes, port=port, listener=self.listener)
+            for name, hosts, routes in places
         )
         return (own, *others)
 

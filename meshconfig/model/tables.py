@@ -21,7 +21,7 @@ class RouteTable:
     Parameters:
         gateways: `mesh` for requests between services, `namespace/name` of a Gateway for requests from outside.
         lifted: the rest of the live resource that the table was lifted from; None for a compiled one.
-        port: the port of the service whose host it is; None at a gateway, and in a lifted table.
+        port: the port of the service whose host it is, or of an own Gateway with several; None in a lifted table.
         listener: the listener of an existing Gateway of the Gateway API; empty for all of its listeners.
     """
 

@@ -37,7 +37,7 @@ def doubts(index: Index, proxy: ProxyContext) -> Iterator[str]:
 
 
 def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
-    """One sentence for each route of Kubernetes' Gateway API for a host at a gateway, or for a Service in the mesh."""
+    """One sentence for each TCPRoute and TLSRoute for a host at a gateway, or for a Service in the mesh."""
     for one in index.gateway_api_routes:
         spec = _mapping(one.manifest.get("spec"))
         parents = [_mapping(parent) for parent in spec.get("parentRefs") or ()]
@@ -52,7 +52,7 @@ def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
             named = [str(name) for name in spec.get("hostnames") or ("*",)]
             fits = len(services) < len(parents) and any(domain_matches(name, host) for name in named)
         if fits:
-            yield f"{one} may route the request, and the Gateway API is not computed"
+            yield f"{one} may take the connection, and is not computed"
 
 
 def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:

@@ -10,13 +10,12 @@ from meshconfig.backend.gateway.precedence import Rule, arranged
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio.gateways import MESH
 from meshconfig.istio.hosts import service_name
+from meshconfig.istio.labels import REFUSES
 from meshconfig.model import Name, Route, RouteTable, Target
 
 HOSTNAMES = 16  # of one HTTPRoute
 GRANTED = 16  # Services that one ReferenceGrant may name
 REFUSED_PORT = 80
-REFUSES = "graylane.dev/refuses"  # marks the Service without Pods, for readers of resources
-
 _ANY_HOST = "*"
 
 
@@ -52,7 +51,8 @@ def _parent(table: RouteTable) -> Manifest:
         namespace, _, name = table.gateways[0].partition("/")
         other = {"namespace": namespace} if namespace != table.name.namespace else {}
         section = {"sectionName": table.listener} if table.listener else {}
-        return {"group": API, "kind": "Gateway", "name": name, **other, **section}
+        port = {"port": table.port} if table.port else {}
+        return {"group": API, "kind": "Gateway", "name": name, **other, **section, **port}
     service = service_name(table.hosts[0])
     # The API server takes a missing group for Gateway API's own.
     group, kind = ("", "Service") if service else (ISTIO, "ServiceEntry")
@@ -124,7 +124,7 @@ def _refusing(table: RouteTable, owner: Owner) -> Manifest:
     """A Service that selects no Pods. A proxy answers 503 for it, which Gateway API has no filter for."""
     port = {"name": "http", "port": table.port or REFUSED_PORT}
     found = owner.manifest("v1", "Service", refusing_service(table.name), {"ports": [port]})
-    found["metadata"]["annotations"] = {REFUSES: "strict lanes that have no version here: no Pods, so 503"}
+    found["metadata"]["annotations"] = {REFUSES: "requests of strict lanes that have no version here"}
     return found
 
 

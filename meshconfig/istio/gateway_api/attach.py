@@ -19,6 +19,7 @@ from meshconfig.istio.gateway_api_types import (
 )
 from meshconfig.istio.hosts import EVERY_HOST, ServiceName, covers, is_wildcard, overlap
 from meshconfig.istio.resources import ISTIO_GROUP, Resource, Resources
+from meshconfig.istio.services import whole_namespaces
 
 ROUTES = ("HTTPRoute", "GRPCRoute")
 HTTP_PROTOCOLS = ("HTTP", "HTTPS")
@@ -74,7 +75,7 @@ class Parents:
             {one.key: one for one in found},  # type: ignore[misc]  # their specs were just looked at
             frozenset(one.key for one in resources.services),
             {one.key: one.spec.hosts for one in resources.service_entries},
-            frozenset(one.namespace for one in resources.services) | resources.whole,
+            whole_namespaces(resources),
             {one.name: one.metadata.labels for one in resources.namespaces},
         )
 

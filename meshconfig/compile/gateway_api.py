@@ -1,0 +1,74 @@
+"""Checks for `backend: gateway`: what the Gateway API has nothing for, as far as a spec shows it before it is compiled.
+
+What only the routes show, the backend finds when it lowers them.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from meshconfig.load import FieldPath
+from meshconfig.spec import LaneGroup, ServiceInGroup
+
+MOST_BUCKETS = 16  # Gateway API: the backends of a rule
+LONGEST_NAME = 63  # of a Service
+SPEC: FieldPath = ("spec",)
+Wrong = tuple[FieldPath, str]
+
+
+def problems(group: LaneGroup) -> Iterator[Wrong]:
+    """What keeps a group from becoming resources of the Gateway API; nothing for a group of another backend."""
+    if group.spec.backend != "gateway":
+        return
+    for name, lane in group.spec.lanes.items():
+        if lane.fallback == "runtime":
+            message = "runtime is Istio's own, as no HTTPRoute sees which Pods are healthy: write fallback: compiled"
+            yield (*SPEC, "lanes", name, "fallback"), message
+    services = [group.service(name) for name, one in group.spec.services.items() if not one.external]
+    for service in services:
+        yield from _names(service, {one.host for one in services})
+    for one, other in combinations(services, 2):
+        yield from _same_pods(one, other)
+    for index, entry in enumerate(group.spec.entries):
+        where = (*SPEC, "entries", index)
+        for number, admit in enumerate(entry.admit):
+            if admit.match.claims:
+                message = "no HTTPRoute reads a JWT: match a header that the gateway or a client sets"
+                yield (*where, "admit", number, "match", "claims"), message
+        if entry.sticky and entry.sticky.buckets > MOST_BUCKETS:
+            message = (
+                f"a rule of the Gateway API has at most {MOST_BUCKETS} backends, and each bucket is one: "
+                "write buckets: 10, of which each is a tenth of the users"
+            )
+            yield (*where, "sticky", "buckets"), message
+
+
+def _names(service: ServiceInGroup, hosts: set[str]) -> Iterator[Wrong]:
+    """Each version has a Service of its own, whose name may be too long or another's."""
+    name, _, rest = service.host.partition(".")
+    for version in service.spec.versions:
+        made = f"{name}-{version}"
+        where = (*SPEC, "services", service.name, "versions", version)
+        if len(made) > LONGEST_NAME:
+            yield where, f"its Service would be called {made}, and a name has at most {LONGEST_NAME} characters"
+        elif f"{made}.{rest}" in hosts:
+            yield where, f"its Service would be called {made}, which is the host of another service: rename the version"
+
+
+def _same_pods(one: ServiceInGroup, other: ServiceInGroup) -> Iterator[Wrong]:
+    """The Service of a version selects its Pods by labels, without the selector of the service's own Service."""
+    if one.namespace != other.namespace:
+        return
+    for version, mine in one.spec.versions.items():
+        for name, theirs in other.spec.versions.items():
+            if _overlap({**one.spec.selector, **mine.labels}, {**other.spec.selector, **theirs.labels}):
+                message = (
+                    f"the labels of {version} may be those of Pods of {other.name}/{name} too, and its Service would "
+                    f"select them: give both services selector, as their Services have it, such as {{app: {one.name}}}"
+                )
+                yield (*SPEC, "services", one.name, "versions", version, "labels"), message
+                return
+
+
+def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether Pods may have the labels of both."""
+    return all(other[key] == value for key, value in one.items() if key in other)

@@ -1,0 +1,34 @@
+"""A spec decides alike in both backends, whatever is asked."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_specs import asked, outside_specs, specs
+from two_backends import both_backends, gateway_request, mesh_request
+
+
+def _ask(both, host, method, path, headers):
+    wrong = both.differs(gateway_request(host, method, path, headers))
+    assert wrong is None, wrong
+    for service in both.models["istio"].services:
+        wrong = both.differs(mesh_request(service.host, method, path, headers, service.port))
+        assert wrong is None, wrong
+
+
+@settings(max_examples=25)
+@given(specs(baggage=False), st.lists(asked(), min_size=1, max_size=12))
+def test_random_specs_decide_alike_in_both_backends(value, requests):
+    both = both_backends(value)
+    assume(both)
+    for one in requests:
+        _ask(both, *one)
+
+
+@pytest.mark.slow
+@settings(max_examples=400)
+@given(st.one_of(specs(), outside_specs()), st.lists(asked(), min_size=20, max_size=40))
+def test_random_specs_decide_alike_for_many_requests(value, requests):
+    both = both_backends(value)
+    assume(both)
+    for one in requests:
+        _ask(both, *one)
