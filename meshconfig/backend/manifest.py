@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from meshconfig.istio.labels import MANAGED_BY, OURS
+from meshconfig.istio.labels import MANAGED_BY as MANAGED_BY
+from meshconfig.istio.labels import OURS
 from meshconfig.model import IstioFields, Name
 
 IstioApi = Literal["v1", "v1beta1"]

@@ -108,7 +108,7 @@ def _chain(step: Step, names: Names, hops: Sequence[Hop]) -> Iterator[Line]:
 def losses(step: Step, names: Names, hops: Sequence[Hop]) -> Iterator[str]:
     """The services of specs that lose the tag along this way."""
     for hop, at in zip(hops[:-1], step.outcomes, strict=False):
-        if isinstance(at, Destination) and at.host == hop.host and hop.model is not None:
+        if isinstance(at, Destination) and names.carrying.service_of(at.host) == hop.host and hop.model is not None:
             sent = names.carrying.sent(hop.host, at.headers)
             if lost := loss(hop.name, hop.carries, hop.model.tag, at.headers, sent, in_baggage=hop.model.baggage):
                 yield lost

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, models, note_header, stderr, stdout
+from meshconfig.cli.common import BackendOption, Files, backend_name, models, note_header, stderr, stdout
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.printable import put
@@ -54,6 +54,13 @@ def command(
             help="Add a Sidecar per namespace, so that istiod sends proxies only the services that they call.",
         ),
     ] = False,
+    backend: BackendOption = None,
+    experimental: Annotated[
+        bool,
+        typer.Option(
+            "--experimental", help="With the backend gateway, write fields of Gateway API's experimental channel too."
+        ),
+    ] = False,
     with_ingress: Annotated[
         bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
@@ -68,6 +75,8 @@ def command(
 ) -> None:
     """Compile specs to Gateways, VirtualServices, DestinationRules and autoscalers, as YAML.
 
+    With the backend gateway they become HTTPRoutes and Gateways of the Gateway API, and a Service for each version.
+
     Examples:
 
         graylane render -f graylane.yaml
@@ -77,14 +86,16 @@ def command(
         graylane render -f specs/ -o k8s/mesh --sidecar
 
         graylane render -f specs/ -o k8s/mesh --sidecar --check
+
+        graylane render -f graylane.yaml --backend gateway | kubectl apply --server-side -f -
     """
     if check and directory is None:
         raise InputError.at("--check", "needs -o DIR, the directory to check")
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
-        compiled = models(file)
-        manifests = render(compiled, istio_api=istio_api.value)
+        compiled = models(file, backend_name(backend))
+        manifests = render(compiled, istio_api=istio_api.value, experimental=experimental)
         if sidecar:
             manifests += sidecars(compiled, istio_api.value)
         if with_ingress:

@@ -140,7 +140,7 @@ class Resources:
     service_entries: tuple[ServiceEntry, ...] = ()
     workloads: tuple[Workload, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
-    others: tuple[Resource[Nothing], ...] = ()
+    others: tuple[Resource[View], ...] = ()
     repeated: tuple[tuple[Resource[Any], Resource[Any]], ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     whole: frozenset[str] = frozenset()

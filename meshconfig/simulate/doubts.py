@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio import Nothing, Resource
+from meshconfig.istio import Resource, View
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.hosts import ServiceName, domain_matches
 from meshconfig.simulate.candidates import ProxyContext
@@ -55,7 +55,7 @@ def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
             yield f"{one} may take the connection, and is not computed"
 
 
-def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:
+def _listed(kind: str, found: Sequence[Resource[View]]) -> str:
     if len(found) == 1:
         return str(found[0])
     names = [one.key for one in found[:_NAMED]] + ([f"{len(found) - _NAMED} more"] if len(found) > _NAMED else [])
@@ -63,7 +63,7 @@ def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:
     return f"one of the {plural} {', '.join(names[:-1])} and {names[-1]}"
 
 
-def _applies(one: Resource[Nothing], proxy: ProxyContext) -> bool:
+def _applies(one: Resource[View], proxy: ProxyContext) -> bool:
     if one.namespace not in (proxy.namespace, ROOT_NAMESPACE):
         return False
     spec = _mapping(one.manifest.get("spec"))

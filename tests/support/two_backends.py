@@ -4,7 +4,6 @@ A version is a subset in one backend and a Service in the other. Two answers dif
 strict lane's 503 comes from a Service without Pods, and what answers 404 by itself answers 500.
 """
 
-
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.istio import Resources
@@ -77,8 +76,6 @@ class BothBackends:
             by_itself = isinstance(outcome, DirectResponse) and outcome.status in (404, 500)
             return ("no link or no element",) if by_itself else ("answers", outcome.status)
         return outcome
-
-
 
 
 def mesh_request(host, method, path, headers, port):

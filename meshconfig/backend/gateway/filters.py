@@ -7,9 +7,9 @@ from typing import Any
 
 from meshconfig.backend.gateway.matches import Path
 from meshconfig.backend.gateway.names import ISTIO, service_of, version_service
-from meshconfig.backend.refused import UnsupportedError
 from meshconfig.backend.istio.virtual_service import HOST, SET_COOKIE, format_escaped, removed_names, tag_values
 from meshconfig.backend.manifest import Manifest
+from meshconfig.backend.refused import UnsupportedError
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import TRAIL, Name, Route, SetTag, Target
 
@@ -43,7 +43,7 @@ def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> Manifest:
         ours, theirs = one.get(part) or {}, other.get(part) or {}
         changed = {name: {**(ours.get(name) or {}), **(theirs.get(name) or {})} for name in ("set", "add")}
         removed = list(dict.fromkeys([*(ours.get("remove") or ()), *(theirs.get("remove") or ())]))
-        operations = {**{name: value for name, value in changed.items() if value}, **({"remove": removed} if removed else {})}
+        operations = {name: value for name, value in (*changed.items(), ("remove", removed)) if value}
         if operations:
             found[part] = operations
     return found
@@ -144,7 +144,7 @@ def rewrite(route: Route, path: Path) -> Manifest:
         rest = f"{path.value}/".removeprefix(prefix)
         return {"type": "ReplacePrefixMatch", "replacePrefixMatch": value + rest}
     if path.kind == "any":
-        raise UnsupportedError(route, "no HTTPRoute puts something before every path: give the path a prefix of its own")
+        raise UnsupportedError(route, "no HTTPRoute puts something before every path: give the path a prefix")
     shown = (prefix or path.value).rstrip("/")
     raise UnsupportedError(
         route,

@@ -94,7 +94,10 @@ def _action(route: Route, match: Match, table: RouteTable, owner: Owner) -> Mani
     ]
     if given := route.fields.get("redirect"):
         changed.append(filters.redirect(given))
-    backends = [_backend(one, weight, owner, namespace, alone) for one, weight in zip(route.targets, filters.weights(route), strict=True)]
+    weights = filters.weights(route)
+    backends = [
+        _backend(one, weight, owner, namespace, alone) for one, weight in zip(route.targets, weights, strict=True)
+    ]
     return {
         **({"filters": changed} if changed else {}),
         **({"backendRefs": backends} if backends else {}),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from meshconfig.backend.gateway.matches import Match, Path
-from meshconfig.backend.refused import UnsupportedError
 from meshconfig.backend.manifest import Manifest
+from meshconfig.backend.refused import UnsupportedError
 from meshconfig.baggage import quoted
 from meshconfig.model import Named, Route, StringMatch
 

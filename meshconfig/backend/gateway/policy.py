@@ -7,8 +7,8 @@ pilot/pkg/config/kube/gateway/conversion.go, convertHTTPRoute and createCorsFilt
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from meshconfig.backend.refused import UnsupportedError
 from meshconfig.backend.manifest import Manifest
+from meshconfig.backend.refused import UnsupportedError
 from meshconfig.duration import go_seconds, written
 from meshconfig.model import Route
 
@@ -49,7 +49,11 @@ def timeouts(route: Route, *, experimental: bool) -> Manifest:
     if not retries:
         return {"timeouts": times} if times else {}
     if not experimental:
-        _refuse(route, "retries are in Gateway API's experimental channel: give --experimental, or leave them away", "retries")
+        _refuse(
+            route,
+            "retries are in Gateway API's experimental channel: give --experimental, or leave them away",
+            "retries",
+        )
     if per_try := retries.get("perTryTimeout"):
         times["backendRequest"] = _duration(per_try)
     return {**({"timeouts": times} if times else {}), "retry": _retry(route, retries)}

@@ -9,7 +9,7 @@ which nobody controls. So where a table needs several HTTPRoutes, no two rules o
 request fulfils both: one of them is repeated with all that the other asks for, or asks for a host too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meshconfig.backend.gateway.matches import Match, UnclearError, apart, before, covers, named_parts, padded, rank
@@ -20,7 +20,8 @@ from meshconfig.model import Route, RouteKind, StringMatch, named
 RULES, MATCHES, MATCHES_OF_ROUTE = 16, 64, 128  # Gateway API, HTTPRouteSpec.rules and HTTPRouteRule.matches
 MOST = 20_000  # matches of one host; Envoy tries them one after the other
 _ROUNDS = 4
-_SELF_EXCLUSIVE = (RouteKind.COOKIE, RouteKind.BUCKET)  # a browser sends such a cookie once, so with one value
+# A client sends one tag, and a browser one cookie of a name.
+_SELF_EXCLUSIVE = (RouteKind.LANE, RouteKind.COOKIE, RouteKind.BUCKET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _grouped(items: Iterator[Alternative]) -> Iterator[tuple[Route | None, list[
 
 
 def _repeated(
-    match: Match, route: Route | None, later: "Iterator[Match] | Sequence[Match]", *, regexes: bool, ties: bool
+    match: Match, route: Route | None, later: Iterable[Match], *, regexes: bool, ties: bool
 ) -> Iterator[Match]:
     """What a match has to be repeated as, so that it wins against all later ones."""
     own = rank(match, regexes=regexes)

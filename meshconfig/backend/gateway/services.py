@@ -1,8 +1,8 @@
 """The Services of versions: what a subset is to Istio's backend. Source: Gateway API, GAMMA; Kubernetes, Service."""
 
 from meshconfig.backend.gateway.names import version_service
-from meshconfig.backend.refused import UnsupportedError
 from meshconfig.backend.manifest import Manifest, Owner
+from meshconfig.backend.refused import UnsupportedError
 from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import Name, ServicePort, Subset, SubsetTable
 

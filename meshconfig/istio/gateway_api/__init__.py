@@ -23,7 +23,7 @@ from meshconfig.istio.gateway_api.attach import (
     routes_of,
 )
 from meshconfig.istio.gateway_api.rules import Backends, Grants, InvalidRouteError, routes
-from meshconfig.istio.gateway_api_types import GATEWAY_API, Listener, ReferenceGrantSpec
+from meshconfig.istio.gateway_api_types import GATEWAY_API, GRPCRouteRule, Listener, ReferenceGrantSpec, RouteRule
 from meshconfig.istio.gateways import MESH
 from meshconfig.istio.hosts import EVERY_HOST
 from meshconfig.istio.resources import Gateway, Resource, Resources, VirtualService, by_creation
@@ -112,7 +112,8 @@ def _key(one: Attached, host: str) -> tuple[str, ...]:
 
 def _rules(route: RouteResource, grants: Grants | None) -> Iterator[RouteOfGatewayAPI]:
     backends = Backends(route.kind, route.namespace, grants)
-    for number, rule in enumerate(route.spec.rules):
+    rules: tuple[RouteRule | GRPCRouteRule, ...] = route.spec.rules
+    for number, rule in enumerate(rules):
         yield from routes(rule, f"{route} rules[{number}]", backends)
 
 

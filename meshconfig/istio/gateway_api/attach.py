@@ -6,11 +6,10 @@ hostnameAllowedByIsolation, namespacesFromSelector).
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from meshconfig.istio.gateway_api_types import (
     GATEWAY_API,
-    GATEWAY_KIND,
     GatewayAPISpec,
     GRPCRouteSpec,
     HTTPRouteSpec,
@@ -20,8 +19,8 @@ from meshconfig.istio.gateway_api_types import (
 from meshconfig.istio.hosts import EVERY_HOST, ServiceName, covers, is_wildcard, overlap
 from meshconfig.istio.resources import ISTIO_GROUP, Resource, Resources
 from meshconfig.istio.services import whole_namespaces
+from meshconfig.istio.types import View
 
-ROUTES = ("HTTPRoute", "GRPCRoute")
 HTTP_PROTOCOLS = ("HTTP", "HTTPS")
 _NAME_LABEL = "kubernetes.io/metadata.name"
 # Classes of Gateways that are no ingress: what they listen for are the mesh's own connections.
@@ -70,9 +69,8 @@ class Parents:
     @classmethod
     def of(cls, resources: Resources) -> "Parents":
         """The parents among resources."""
-        found = [one for one in resources.others if one.kind == GATEWAY_KIND and isinstance(one.spec, GatewayAPISpec)]
         return cls(
-            {one.key: one for one in found},  # type: ignore[misc]  # their specs were just looked at
+            {one.key: one for one in resources.others if _is_gateway(one)},
             frozenset(one.key for one in resources.services),
             {one.key: one.spec.hosts for one in resources.service_entries},
             whole_namespaces(resources),
@@ -82,11 +80,15 @@ class Parents:
 
 def routes_of(resources: Resources) -> list[RouteResource]:
     """The HTTPRoutes and GRPCRoutes that can be read."""
-    return [
-        one  # type: ignore[misc]  # the kind says which spec it has
-        for one in resources.others
-        if one.kind in ROUTES and isinstance(one.spec, HTTPRouteSpec | GRPCRouteSpec)
-    ]
+    return [one for one in resources.others if _is_route(one)]
+
+
+def _is_route(one: Resource[View]) -> TypeGuard[RouteResource]:
+    return isinstance(one.spec, HTTPRouteSpec | GRPCRouteSpec)
+
+
+def _is_gateway(one: Resource[View]) -> TypeGuard[GatewayResource]:
+    return isinstance(one.spec, GatewayAPISpec)
 
 
 def attached(route: RouteResource, parents: Parents) -> Iterator[Attached]:

@@ -76,9 +76,9 @@ class Grants:
 
     given: frozenset[tuple[str, str, str, str]]
 
-    def allow(self, kind: str, namespace: str, other: str, name: str) -> bool:
-        """Whether a route of a kind in a namespace may lead to a Service in another one."""
-        return any((kind, namespace, other, each) in self.given for each in (name, ""))
+    def allow(self, route: Backends, namespace: str, name: str) -> bool:
+        """Whether a route may lead to a Service of another namespace."""
+        return any((route.kind, route.namespace, namespace, each) in self.given for each in (name, ""))
 
 
 def routes(rule: RouteRule | GRPCRouteRule, written: str, backends: Backends) -> Iterator[RouteOfGatewayAPI]:
@@ -94,8 +94,8 @@ def routes(rule: RouteRule | GRPCRouteRule, written: str, backends: Backends) ->
     matches: Iterable[RouteMatch | GRPCRouteMatch] = rule.matches or (
         (RouteMatch.model_construct(),) if isinstance(rule, RouteRule) else ()
     )
-    found = [_match(one) for one in matches] or [None]
-    for match in found:
+    found: list[HTTPMatchRequest | None] = [_match(one) for one in matches]
+    for match in found or [None]:
         parts = {**action, **_rewritten(rule.filters, match)}
         yield RouteOfGatewayAPI.model_construct(
             name=rule.name, written=written, match=() if match is None else (match,), **parts
@@ -145,8 +145,10 @@ def _strings(matches: Iterable[NamedMatch]) -> dict[str, StringMatch]:
     for one in matches:
         if one.type not in (_EXACT, _REGEX):
             raise InvalidRouteError(f"there is no type {one.type} of matches")
-        kind = "exact" if one.type == _EXACT else "regex"
-        found[one.name] = StringMatch.model_construct(**{kind: one.value})
+        exact = one.type == _EXACT
+        found[one.name] = (
+            StringMatch.model_construct(exact=one.value) if exact else StringMatch.model_construct(regex=one.value)
+        )
     return found
 
 
@@ -294,10 +296,12 @@ def destination(ref: BackendReference, backends: Backends) -> Destination:
         namespace = ref.namespace or backends.namespace
         if "." in ref.name:
             raise InvalidRouteError(f"{ref.name} is not the name of a Service, but a host")
-        if backends.granted and namespace != backends.namespace:
-            if not backends.granted.allow(backends.kind, backends.namespace, namespace, ref.name):
-                route = f"{backends.kind}s of namespace {backends.namespace}"
-                return _refused(f"no ReferenceGrant in namespace {namespace} lets {route} lead to Service {ref.name}")
+        other = namespace != backends.namespace
+        if other and backends.granted and not backends.granted.allow(backends, namespace, ref.name):
+            return _refused(
+                f"no ReferenceGrant in namespace {namespace} lets {backends.kind}s of namespace {backends.namespace} "
+                f"lead to Service {ref.name}"
+            )
         host = ServiceName(ref.name, namespace).host
     else:
         return _refused(f"Istio sends no requests to a {ref.kind} of {ref.group or 'the core group'}")
