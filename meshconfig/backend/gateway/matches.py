@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from meshconfig.baggage import quoted
+from meshconfig.baggage import quoted, takes_all_of
 from meshconfig.model import Condition, Named, StringMatch, named
 
 PRESENT = StringMatch("present")
@@ -157,6 +157,9 @@ def both_strings(one: StringMatch, other: StringMatch) -> StringMatch | None:
     for here, there in ((one, other), (other, one)):
         if here.kind == "exact":
             return here if _takes(there, here.value) else None
+    for here, there in ((one, other), (other, one)):
+        if here.kind == there.kind == "regex" and takes_all_of(here.value, there.value):
+            return there
     if "regex" in (one.kind, other.kind):
         raise UnclearError(f"{one.kind} {one.value} and {other.kind} {other.value}")
     narrow, wide = sorted((one, other), key=lambda match: len(match.value), reverse=True)

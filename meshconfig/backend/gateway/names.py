@@ -1,5 +1,6 @@
 """Names of resources and rules of the Gateway API."""
 
+import hashlib
 import re
 
 from meshconfig.backend.istio.route_names import route_name
@@ -10,7 +11,8 @@ API = "gateway.networking.k8s.io"
 ISTIO = "networking.istio.io"
 _TAKES = re.compile(r"[^a-z0-9.-]+")
 _ENDS = re.compile(r"[.-]*\.[.-]*")
-LONGEST = 253
+LONGEST, LONGEST_LABEL = 253, 63
+_REFUSED = "--refused"
 
 
 def version_service(host: str, version: str) -> Name:
@@ -32,7 +34,10 @@ def service_of(host: str) -> ServiceName:
 
 def refusing_service(table: Name) -> Name:
     """The Service without Pods, which answers 503 for strict lanes. No version is named so: none begins with `-`."""
-    return Name(table.namespace, f"{table.name}--refused")
+    name = table.name.replace(".", "-")
+    if len(name) > LONGEST_LABEL - len(_REFUSED):
+        name = f"{name[:40].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return Name(table.namespace, f"{name}{_REFUSED}")
 
 
 def part_name(table: Name, number: int) -> Name:

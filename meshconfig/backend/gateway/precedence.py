@@ -220,7 +220,5 @@ def _all_apart(group: Sequence[tuple[int, Route | None, Match]]) -> bool:
 
 
 def _compete(one: Route | None, match: Match, other: Route | None, theirs: Match) -> bool:
-    if one is other or apart(match, theirs):
-        return False
     alike = one is not None and other is not None and one.id.kind is other.id.kind and one.id.kind in _SELF_EXCLUSIVE
-    return not alike
+    return not (one is other or alike or apart(match, theirs))
