@@ -6,6 +6,7 @@ What only the routes show, the backend finds when it lowers them.
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from meshconfig.istio.hosts import namespace_of
 from meshconfig.load import FieldPath
 from meshconfig.spec import LaneGroup, ServiceInGroup
 
@@ -23,7 +24,11 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
         if lane.fallback == "runtime":
             message = "runtime is Istio's own, as no HTTPRoute sees which Pods are healthy: write fallback: compiled"
             yield (*SPEC, "lanes", name, "fallback"), message
-    services = [group.service(name) for name, one in group.spec.services.items() if not one.external]
+    inside = [group.service(name) for name, one in group.spec.services.items() if not one.external]
+    services = [one for one in inside if namespace_of(one.host)]
+    for service in (one for one in inside if not namespace_of(one.host)):
+        message = f"{service.host} is no Service of the cluster, so no HTTPRoute can choose its Pods: write external"
+        yield (*SPEC, "services", service.name, "host"), message
     for service in services:
         yield from _names(service, {one.host for one in services})
     for one, other in combinations(services, 2):

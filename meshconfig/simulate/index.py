@@ -17,7 +17,8 @@ from meshconfig.simulate.fronts import Fronts, ServerHosts
 UNMODELLED = frozenset(
     {"EnvoyFilter", "WasmPlugin", "TrafficExtension", "AuthorizationPolicy", "RequestAuthentication"}
 )
-GATEWAY_API_ROUTES = frozenset({"TLSRoute", "TCPRoute"})  # those for connections in which no HTTP is read
+STREAM_ROUTES = frozenset({"TLSRoute", "TCPRoute"})  # those for connections in which no HTTP is read
+GATEWAY_API_ROUTES = STREAM_ROUTES | {"HTTPRoute", "GRPCRoute"}
 
 
 class _ByHost:

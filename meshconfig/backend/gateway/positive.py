@@ -86,20 +86,29 @@ def _commute(one: Alternative, other: Alternative) -> bool:
 
 def _kept_out(run: Sequence[Alternative], later: Sequence[Alternative]) -> Iterator[Alternative]:
     """Rules for requests that a run of alternatives does not take, because something is there."""
-    common = _common([one.match for one in run])
+    matches = [one.match for one in run]
     for absent in run[0].without:
-        asked = _narrowed(absent, common)
-        for one in later:
+        try:
+            yield from [*_passed_on(_narrowed(absent, _common(matches)), later)]
+        except UnclearError:
             try:
-                met = both(asked, one.match)
+                yield from [*_passed_on(_narrowed(absent, _place(matches)), later)]
             except UnclearError as error:
                 raise UnsupportedError(run[0].route, f"{error} cannot both be asked for") from None
-            if met:
-                yield Alternative(met, (), one.route)
-            if covers(one.match, asked):
-                break
-        else:
-            yield Alternative(asked, (), None)
+
+
+def _passed_on(asked: Match, later: Sequence[Alternative]) -> Iterator[Alternative]:
+    """The later alternatives, narrowed to the requests that are asked for.
+
+    Raises:
+        UnclearError: an alternative cannot be narrowed so.
+    """
+    for one in later:
+        if met := both(asked, one.match):
+            yield Alternative(met, (), one.route)
+        if covers(one.match, asked):
+            return
+    yield Alternative(asked, (), None)
 
 
 def _narrowed(absent: Match, common: Match) -> Match:
@@ -112,9 +121,12 @@ def _narrowed(absent: Match, common: Match) -> Match:
 
 def _common(matches: Sequence[Match]) -> Match:
     """What all of these matches ask for."""
+    return matches[0] if len(matches) == 1 else _place(matches)
+
+
+def _place(matches: Sequence[Match]) -> Match:
+    """The path and the method that all of these matches ask for."""
     first = matches[0]
-    if len(matches) == 1:
-        return first
     path = first.path if all(one.path == first.path for one in matches) else Match().path
     method = first.method if all(one.method == first.method for one in matches) else None
     return Match(path, method)

@@ -52,20 +52,21 @@ def arranged(routes: Sequence[Route]) -> Arranged:
     """
     items = _reachable(positive([*alternatives(routes)]))
     regexes = any(one.match.path.kind in ("prefix", "regex") for one in items)
-    one_route = _rules(items, regexes=regexes, ties=False)
-    parts = _parts(one_route)
-    if len(parts) < 2:
-        return Arranged(parts, regexes)
+    one_route = _limited(_rules(items, regexes=regexes, ties=False))
+    if _fits(one_route):
+        return Arranged((tuple(one_route),), regexes)
     for _ in range(_ROUNDS):
-        rules = _rules(items, regexes=regexes, ties=True)
-        parts = _parts(rules)
-        even = _even(parts, regexes)
-        if not even:
-            return Arranged(parts, regexes)
-        items = [_padded(one) if id(one.route) in even else one for one in items]
-    route = next(one.route for one in items if id(one.route) in even)
-    message = f"more than {RULES} rules, and several of them ask for one header in ways that cannot be ordered"
-    raise UnsupportedError(route, f"{message}: fewer lanes, or rules that match another header")
+        rules = _limited(_rules(items, regexes=regexes, ties=True))
+        rivals = _rivals(rules, regexes)
+        together = _together(len(rules), rivals)
+        crowded = {number for group in together for number in _beyond(group, rules)}
+        if not crowded:
+            return Arranged(_packed(rules, together), regexes)
+        forward = {id(rules[one].route) for one, _ in rivals if one in crowded}
+        items = [_padded(one) if id(one.route) in forward else one for one in items]
+    route = next(rules[one].route for one, _ in rivals if one in crowded)
+    message = f"more than {RULES} rules ask for one header in ways that only their order tells apart"
+    raise UnsupportedError(route, f"{message}: fewer lanes or paths, or rules that match another header")
 
 
 def _padded(one: Alternative) -> Alternative:
@@ -168,17 +169,54 @@ def _wider(
     return named({name: match if match == theirs[name] else StringMatch("present") for name, match in one})
 
 
-def _parts(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], ...]:
-    """The rules spread over HTTPRoutes, the last of them full: there are the few that many others compete with."""
-    parts: list[list[Rule]] = []
-    room, count = 0, 0
-    for rule in reversed([part for one in rules for part in _within_limit(one)]):
-        if not parts or room == 0 or count + len(rule.matches) > MATCHES_OF_ROUTE:
-            parts.append([])
-            room, count = RULES, 0
-        parts[-1].append(rule)
-        room, count = room - 1, count + len(rule.matches)
-    return tuple(tuple(reversed(part)) for part in reversed(parts))
+def _limited(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules with no more matches in any of them than one may have."""
+    return [part for one in rules for part in _within_limit(one)]
+
+
+def _fits(rules: Sequence[Rule]) -> bool:
+    """Whether one HTTPRoute may have these rules."""
+    return len(rules) <= RULES and sum(len(one.matches) for one in rules) <= MATCHES_OF_ROUTE
+
+
+def _beyond(group: Sequence[int], rules: Sequence[Rule]) -> Sequence[int]:
+    """The first rules of a group that has too many for one HTTPRoute: those that the last ones leave no room for."""
+    start = len(group)
+    while start and _fits([rules[one] for one in group[start - 1 :]]):
+        start -= 1
+    return group[:start]
+
+
+def _packed(rules: Sequence[Rule], together: Iterable[Sequence[int]]) -> tuple[tuple[Rule, ...], ...]:
+    """The rules spread over HTTPRoutes, those of one group in one of them, in their order."""
+    parts: list[list[int]] = []
+    open_parts: list[list[int]] = []
+    for group in together:
+        for part in open_parts:
+            if _fits([rules[one] for one in (*part, *group)]):
+                part.extend(group)
+                break
+        else:
+            parts.append([*group])
+            open_parts = [*open_parts[-3:], parts[-1]]  # older ones are all but full
+    return tuple(tuple(rules[one] for one in sorted(part)) for part in parts)
+
+
+def _together(count: int, rivals: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The rules, by their numbers, in groups that must be in one HTTPRoute, because their order there counts."""
+    leader = list(range(count))
+
+    def led(one: int) -> int:
+        while leader[one] != one:
+            leader[one] = one = leader[leader[one]]
+        return one
+
+    for one, other in rivals:
+        leader[led(other)] = led(one)
+    groups: dict[int, list[int]] = {}
+    for one in range(count):
+        groups.setdefault(led(one), []).append(one)
+    return list(groups.values())
 
 
 def _within_limit(rule: Rule) -> Iterator[Rule]:
@@ -191,29 +229,28 @@ def _within_limit(rule: Rule) -> Iterator[Rule]:
         yield Rule(rule.route, rule.matches[start : start + size])
 
 
-def _even(parts: Sequence[Sequence[Rule]], regexes: bool) -> set[int]:
-    """The routes that have to go further forward: they are even with one of a later HTTPRoute, and both may hold."""
-    groups: dict[object, list[tuple[int, Route | None, Match]]] = {}
-    for number, part in enumerate(parts):
-        for rule in part:
-            for match in rule.matches:
-                key = (rank(match, regexes=regexes), _shape(match))
-                groups.setdefault(key, []).append((number, rule.route, match))
-    found: set[int] = set()
+def _rivals(rules: Sequence[Rule], regexes: bool) -> list[tuple[int, int]]:
+    """The pairs of rules, by their numbers, that are even and of which both may hold."""
+    groups: dict[object, list[tuple[int, Match]]] = {}
+    for number, rule in enumerate(rules):
+        for match in rule.matches:
+            groups.setdefault((rank(match, regexes=regexes), _shape(match)), []).append((number, match))
+    found: dict[tuple[int, int], None] = {}
     for group in groups.values():
-        if _all_apart(group):
+        if _all_apart([match for _, match in group]):
             continue
-        for index, (number, route, match) in enumerate(group):
-            for later, other, theirs in group[index + 1 :]:
-                if later != number and id(route) not in found and _compete(route, match, other, theirs):
-                    found.add(id(route))
-    return found
+        for index, (number, match) in enumerate(group):
+            for other, theirs in group[index + 1 :]:
+                pair = number, other
+                if pair not in found and _compete(rules[number].route, match, rules[other].route, theirs):
+                    found[pair] = None
+    return list(found)
 
 
-def _all_apart(group: Sequence[tuple[int, Route | None, Match]]) -> bool:
+def _all_apart(group: Sequence[Match]) -> bool:
     """Whether each of these asks for another value of one header, as the routes of lanes do."""
-    for name, _ in group[0][2].headers:
-        values = [dict(match.headers)[name] for _, _, match in group]
+    for name, _ in group[0].headers:
+        values = [dict(match.headers)[name] for match in group]
         if all(one.kind == "exact" for one in values) and len({one.value for one in values}) == len(values):
             return True
     return len(group) < 2
