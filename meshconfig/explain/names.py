@@ -76,7 +76,7 @@ class Names:
     def versions(self) -> Mapping[str, frozenset[str]]:
         """The versions of each host that specs and manifests name: its subsets, and its Pods' labels `version`."""
         found: dict[str, set[str]] = {host: set() for host in (*self.by_host, *self.given.index.registry.by_host)}
-        for host, subset in _subsets(self.given.resources):
+        for host, subset in _subsets(self.given.index.resources):
             found.setdefault(host, set()).update([subset] if subset else [])
         for host, known in self.given.index.registry.by_host.items():
             if known.selector:
@@ -182,7 +182,7 @@ def _subsets(resources: Resources) -> Iterator[tuple[str, str]]:
         yield from ((host, subset.name) for subset in rule.spec.subsets)
     for owner in resources.virtual_services:
         for route in owner.spec.http:
-            for one in route.route:
+            for one in (each for each in route.route if each.destination.host):
                 yield fqdn(one.destination.host, owner.namespace), one.destination.subset
 
 

@@ -57,6 +57,11 @@ class RouteRef:
         return f"{place} ({self.name})" if self.name else place
 
     @property
+    def resource(self) -> str:
+        """The resource that has the route, as `VirtualService demo/cat-svc` or `HTTPRoute demo/cat-svc`."""
+        return self.written.rpartition(" ")[0] or f"VirtualService {self.virtual_service}"
+
+    @property
     def route(self) -> "RouteRef":
         """The route without the match: equal for all OR-ed matches of one route."""
         return replace(self, match_index=None)

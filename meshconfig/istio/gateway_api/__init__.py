@@ -23,7 +23,16 @@ from meshconfig.istio.gateway_api.attach import (
     routes_of,
 )
 from meshconfig.istio.gateway_api.rules import Backends, Grants, InvalidRouteError, routes
-from meshconfig.istio.gateway_api_types import GATEWAY_API, GRPCRouteRule, Listener, ReferenceGrantSpec, RouteRule
+from meshconfig.istio.gateway_api_types import (
+    GATEWAY_API,
+    GatewayAPISpec,
+    GRPCRouteRule,
+    GRPCRouteSpec,
+    HTTPRouteSpec,
+    Listener,
+    ReferenceGrantSpec,
+    RouteRule,
+)
 from meshconfig.istio.gateways import MESH
 from meshconfig.istio.hosts import EVERY_HOST
 from meshconfig.istio.resources import Gateway, Resource, Resources, VirtualService, by_creation
@@ -38,9 +47,10 @@ from meshconfig.istio.types import (
     VirtualServiceSpec,
 )
 
-__all__ = ["Attached", "Translated", "order", "translated", "with_gateway_api"]
+__all__ = ["Attached", "RouteResource", "Translated", "order", "translated", "with_gateway_api"]
 
 POD_LABEL = "gateway.networking.k8s.io/gateway-name"  # of the Pods that istiod makes for a Gateway
+_READ = (HTTPRouteSpec, GRPCRouteSpec, GatewayAPISpec)
 _RANKS = (("exact", 3), ("prefix", 2), ("regex", 1))
 
 
@@ -59,11 +69,13 @@ class Translated:
     invalid: Mapping[str, str]
 
 
-def with_gateway_api(resources: Resources) -> Resources:
+NOTHING = Translated((), (), (), {})
+
+
+def with_gateway_api(resources: Resources, found: Translated) -> Resources:
     """The resources, and what those of the Gateway API among them become."""
-    if not any(str(one.manifest.get("apiVersion", "")).startswith(GATEWAY_API) for one in resources.others):
+    if found is NOTHING:
         return resources
-    found = translated(resources)
     return replace(
         resources,
         virtual_services=(*resources.virtual_services, *found.virtual_services),
@@ -73,6 +85,8 @@ def with_gateway_api(resources: Resources) -> Resources:
 
 def translated(resources: Resources) -> Translated:
     """What the resources of the Gateway API among these become."""
+    if not any(isinstance(one.spec, _READ) for one in resources.others):
+        return NOTHING
     parents = Parents.of(resources)
     grants = Grants(frozenset(_grants(resources)))
     made: dict[tuple[str, ...], list[tuple[RouteResource, Attached, list[RouteOfGatewayAPI]]]] = {}
