@@ -84,7 +84,9 @@ class Names:
         for service in self.services.values():
             if service.outside:  # each of its hosts has one of its versions
                 found[service.host].update(one.version for one in service.subsets)
-        return {host: frozenset(names) for host, names in found.items()}
+        for host, subset in self.version_services.values():
+            found[host].add(subset)
+        return {host: frozenset(names) for host, names in found.items() if host not in self.version_services}
 
     def labels(self, namespace: str, selector: Mapping[str, str]) -> frozenset[str]:
         """The values of the label `version` of the Pods that a selector selects."""

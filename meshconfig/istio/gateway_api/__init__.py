@@ -54,6 +54,9 @@ _READ = (HTTPRouteSpec, GRPCRouteSpec, GatewayAPISpec)
 _RANKS = (("exact", 3), ("prefix", 2), ("regex", 1))
 
 
+NO_GRANTS = Grants(frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Translated:
     """What the resources of the Gateway API become.
@@ -61,12 +64,14 @@ class Translated:
     Parameters:
         attached: where each route is attached, and where it is not.
         invalid: the routes of which istiod takes nothing, and why.
+        grants: the leaves for routes to lead to other namespaces.
     """
 
     virtual_services: tuple[VirtualService, ...]
     gateways: tuple[Gateway, ...]
     attached: tuple[Attached, ...]
     invalid: Mapping[str, str]
+    grants: Grants = NO_GRANTS
 
 
 NOTHING = Translated((), (), (), {})
@@ -109,6 +114,7 @@ def translated(resources: Resources) -> Translated:
         tuple(_gateway(one, parents) for one in parents.gateways.values()),
         tuple(places),
         invalid,
+        grants,
     )
 
 
