@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from meshconfig.backend.gateway.matches import ANY, Match, Path
-from meshconfig.istio.gateway_api import RouteResource
+from meshconfig.istio.gateway_api import RouteResource, rules_of
 from meshconfig.istio.gateway_api_types import BackendReference, NamedMatch, RouteMatch, RouteRule
 from meshconfig.load import FieldPath
 from meshconfig.model import Named, StringMatch, named
@@ -19,7 +19,7 @@ class BackendUse(NamedTuple):
 
 def backends(route: RouteResource) -> Iterator[BackendUse]:
     """All backends of a route, those that get copies too."""
-    for number, rule in enumerate(route.spec.rules):
+    for number, rule in enumerate(rules_of(route)):
         at: FieldPath = ("spec", "rules", number)
         for index, one in enumerate(rule.backend_refs):
             yield BackendUse((*at, "backendRefs", index), one)
@@ -41,7 +41,7 @@ def rule_matches(route: RouteResource) -> list[RuleMatch]:
     """The matches of an HTTPRoute in the order in which they are written; none of a GRPCRoute."""
     return [
         RuleMatch(number, index, _match(one))
-        for number, rule in enumerate(route.spec.rules)
+        for number, rule in enumerate(rules_of(route))
         if isinstance(rule, RouteRule)
         for index, one in enumerate(rule.matches or (RouteMatch.model_construct(),))
     ]

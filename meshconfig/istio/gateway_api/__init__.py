@@ -21,17 +21,16 @@ from meshconfig.istio.gateway_api.attach import (
     allowed_namespaces,
     attached,
     routes_of,
+    rules_of,
 )
 from meshconfig.istio.gateway_api.rules import Backends, Grants, InvalidRouteError, routes
 from meshconfig.istio.gateway_api_types import (
     GATEWAY_API,
     GatewayAPISpec,
-    GRPCRouteRule,
     GRPCRouteSpec,
     HTTPRouteSpec,
     Listener,
     ReferenceGrantSpec,
-    RouteRule,
 )
 from meshconfig.istio.gateways import MESH
 from meshconfig.istio.hosts import EVERY_HOST
@@ -47,7 +46,7 @@ from meshconfig.istio.types import (
     VirtualServiceSpec,
 )
 
-__all__ = ["Attached", "RouteResource", "Translated", "order", "translated", "with_gateway_api"]
+__all__ = ["Attached", "RouteResource", "Translated", "order", "rules_of", "translated", "with_gateway_api"]
 
 POD_LABEL = "gateway.networking.k8s.io/gateway-name"  # of the Pods that istiod makes for a Gateway
 _READ = (HTTPRouteSpec, GRPCRouteSpec, GatewayAPISpec)
@@ -132,8 +131,7 @@ def _key(one: Attached, host: str) -> tuple[str, ...]:
 
 def _rules(route: RouteResource, grants: Grants | None) -> Iterator[RouteOfGatewayAPI]:
     backends = Backends(route.kind, route.namespace, grants)
-    rules: tuple[RouteRule | GRPCRouteRule, ...] = route.spec.rules
-    for number, rule in enumerate(rules):
+    for number, rule in enumerate(rules_of(route)):
         yield from routes(rule, f"{route} rules[{number}]", backends)
 
 

@@ -11,10 +11,12 @@ from typing import Any, TypeGuard
 from meshconfig.istio.gateway_api_types import (
     GATEWAY_API,
     GatewayAPISpec,
+    GRPCRouteRule,
     GRPCRouteSpec,
     HTTPRouteSpec,
     Listener,
     ParentReference,
+    RouteRule,
 )
 from meshconfig.istio.hosts import EVERY_HOST, ServiceName, covers, is_wildcard, overlap
 from meshconfig.istio.resources import ISTIO_GROUP, Resource, Resources
@@ -89,6 +91,11 @@ def _is_route(one: Resource[View]) -> TypeGuard[RouteResource]:
 
 def _is_gateway(one: Resource[View]) -> TypeGuard[GatewayResource]:
     return isinstance(one.spec, GatewayAPISpec)
+
+
+def rules_of(route: RouteResource) -> tuple[RouteRule | GRPCRouteRule, ...]:
+    """The rules of a route."""
+    return route.spec.rules
 
 
 def attached(route: RouteResource, parents: Parents) -> Iterator[Attached]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from meshconfig.backend.gateway.filters import BACKENDS
 from meshconfig.backend.gateway.http_route import HOSTNAMES
 from meshconfig.backend.gateway.precedence import MATCHES, MATCHES_OF_ROUTE, RULES
-from meshconfig.istio.gateway_api import RouteResource
+from meshconfig.istio.gateway_api import RouteResource, rules_of
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
@@ -20,7 +20,7 @@ def check(index: Index) -> Iterator[Hit]:
 
 
 def _counts(route: RouteResource) -> Iterator[tuple[FieldPath, int, int, str]]:
-    rules = route.spec.rules
+    rules = rules_of(route)
     yield ("spec", "hostnames"), len(route.spec.hostnames), HOSTNAMES, "hostnames"
     yield ("spec", "rules"), len(rules), RULES, "rules"
     yield ("spec", "rules"), sum(len(one.matches) for one in rules), MATCHES_OF_ROUTE, "matches in all rules"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from meshconfig.backend.gateway.matches import Match, UnclearError, before, covers, named_parts, rank
-from meshconfig.istio.gateway_api import RouteResource
+from meshconfig.istio.gateway_api import RouteResource, rules_of
 from meshconfig.lint.api_routes import RuleMatch, rule_matches
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
@@ -47,7 +47,7 @@ def _taken(route: RouteResource, one: RuleMatch, later: RuleMatch, matches: Sequ
 
 
 def _alike(route: RouteResource, one: int, other: int) -> bool:
-    rules = route.spec.rules
+    rules = rules_of(route)
     return rules[one].backend_refs == rules[other].backend_refs and rules[one].filters == rules[other].filters
 
 
