@@ -8,10 +8,11 @@ from itertools import combinations
 
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.load import FieldPath
-from meshconfig.spec import LaneGroup, ServiceInGroup
+from meshconfig.spec import Entry, LaneGroup, ServiceInGroup
 
 MOST_BUCKETS = 16  # Gateway API: the backends of a rule
 LONGEST_NAME = 63  # of a Service
+METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split())  # Gateway API, HTTPMethod
 SPEC: FieldPath = ("spec",)
 Wrong = tuple[FieldPath, str]
 
@@ -33,18 +34,54 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
         yield from _names(service, {one.host for one in services})
     for one, other in combinations(services, 2):
         yield from _same_pods(one, other)
+    yield from _methods(group)
     for index, entry in enumerate(group.spec.entries):
         where = (*SPEC, "entries", index)
         for number, admit in enumerate(entry.admit):
             if admit.match.claims:
                 message = "no HTTPRoute reads a JWT: match a header that the gateway or a client sets"
                 yield (*where, "admit", number, "match", "claims"), message
+        yield from _rewrites(entry, where)
         if entry.sticky and entry.sticky.buckets > MOST_BUCKETS:
             message = (
                 f"a rule of the Gateway API has at most {MOST_BUCKETS} backends, and each bucket is one: "
                 "write buckets: 10, of which each is a tenth of the users"
             )
             yield (*where, "sticky", "buckets"), message
+
+
+def _rewrites(entry: Entry, where: FieldPath) -> Iterator[Wrong]:
+    """A prefix in a spec is one of characters; what an HTTPRoute replaces is one of whole elements of a path."""
+    for number, route in enumerate(entry.routes):
+        prefix, value = route.path.prefix, route.rewrite
+        if prefix is None or value is None or (prefix.endswith("/") and value.endswith("/") and prefix != "/"):
+            continue
+        at = (*where, "routes", number, "rewrite")
+        if prefix == "/" and value != "/":
+            yield at, "no HTTPRoute puts something before every path: give the path a prefix"
+        elif prefix != "/":
+            shown = f"path: {{prefix: {prefix.rstrip('/')}/}} and rewrite: {value.rstrip('/')}/"
+            yield (
+                at,
+                f"an HTTPRoute replaces whole elements of a path, so {prefix} cannot become {value}: write {shown}",
+            )
+
+
+def _methods(group: LaneGroup) -> Iterator[Wrong]:
+    """Gateway API knows the methods of HTTP by name."""
+    for name, service in group.spec.services.items():
+        for number, rule in enumerate(service.rules):
+            yield from _method((*SPEC, "services", name, "rules", number, "match"), rule.match.method)
+    for index, entry in enumerate(group.spec.entries):
+        for number, admit in enumerate(entry.admit):
+            yield from _method((*SPEC, "entries", index, "admit", number, "match"), admit.match.method)
+        for number, route in enumerate(entry.routes):
+            yield from _method((*SPEC, "entries", index, "routes", number), route.method)
+
+
+def _method(where: FieldPath, method: str | None) -> Iterator[Wrong]:
+    if method and method not in METHODS:
+        yield (*where, "method"), f"Gateway API knows no method {method}: match a path or a header"
 
 
 def _names(service: ServiceInGroup, hosts: set[str]) -> Iterator[Wrong]:

@@ -143,11 +143,6 @@ def rewrite(route: Route, path: Path) -> Manifest:
     if prefix and path.kind == "elements" and value.endswith("/"):
         rest = f"{path.value}/".removeprefix(prefix)
         return {"type": "ReplacePrefixMatch", "replacePrefixMatch": value + rest}
-    if path.kind == "any":
-        raise UnsupportedError(route, "no HTTPRoute puts something before every path: give the path a prefix")
-    shown = (prefix or path.value).rstrip("/")
     raise UnsupportedError(
-        route,
-        f"an HTTPRoute replaces whole elements of a path, so {prefix or path.value} cannot become {value}: "
-        f"write path: {{prefix: {shown}/}} and rewrite: {value.rstrip('/')}/",
+        route, f"a rewrite of {prefix or '/'} beside a match on the path {path.value} cannot be said: match other paths"
     )

@@ -8,7 +8,6 @@ from meshconfig.backend.refused import UnsupportedError
 from meshconfig.baggage import quoted
 from meshconfig.model import Named, Route, StringMatch
 
-METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split())
 LONGEST_PATH, LONGEST_HEADER, LONGEST_QUERY, MOST_NAMES = 1024, 4096, 1024, 16
 ANYTHING = ".*"
 EMPTY = "()"  # a value must have a character, and this one takes the empty text alone
@@ -22,12 +21,10 @@ def lowered(match: Match, route: Route | None, *, regexes: bool) -> Manifest:
         regexes: some match of the host has a regex for its path.
 
     Raises:
-        UnsupportedError: a method, or a text that is longer than Gateway API takes.
+        UnsupportedError: a text that is longer than Gateway API takes, or too many of them.
     """
     found: Manifest = {"path": _path(match.path, route, regexes=regexes)}
     if match.method:
-        if match.method not in METHODS:
-            raise UnsupportedError(route, f"Gateway API knows no method {match.method}: match a path or a header")
         found["method"] = match.method
     if match.headers:
         found["headers"] = list(_strings(match.headers, LONGEST_HEADER, route))
