@@ -98,19 +98,13 @@ def test_handwritten_routes_are_ordered_rewritten_and_refused_on_a_real_envoy(en
     given_to_istio = Resources.parse(
         [
             *services,
-            {"apiVersion": api, "kind": "Gateway", "metadata": {"name": "shop-example-com", **where}, "spec": gateway},
-            {
-                "apiVersion": api,
-                "kind": "HTTPRoute",
-                "metadata": {"name": "r", **where},
-                "spec": {**parent, "rules": rules},
-            },
+            made("Gateway", "shop-example-com", {"gatewayClassName": "istio", "listeners": listeners}),
+            made("HTTPRoute", "r", {**parent, "rules": rules}),
         ]
     )
     names = [f"{name}.demo.svc.cluster.local" for name in ("cat", "dog")]
-    envoy.change(
-        translate(given_to_istio, [Endpoint(one, 80, {}, "127.0.0.1", envoy.port_of(f"{one}/")) for one in names])
-    )
+    ends = [Endpoint(one, 80, {}, "127.0.0.1", envoy.port_of(f"{one}/")) for one in names]
+    envoy.change(translate(given_to_istio, ends))
     index = Index(given_to_istio)
     gray = [("env", "gray")]
     for path, headers in (
