@@ -3,8 +3,8 @@
 What only the routes show, the backend finds when it lowers them.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.load import FieldPath
@@ -30,10 +30,10 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
     for service in (one for one in inside if not namespace_of(one.host)):
         message = f"{service.host} is no Service of the cluster, so no HTTPRoute can choose its Pods: write external"
         yield (*SPEC, "services", service.name, "host"), message
+    hosts = {one.host for one in services}
     for service in services:
-        yield from _names(service, {one.host for one in services})
-    for one, other in combinations(services, 2):
-        yield from _same_pods(one, other)
+        yield from _names(service, hosts)
+    yield from _same_pods(services)
     yield from _methods(group)
     for index, entry in enumerate(group.spec.entries):
         where = (*SPEC, "entries", index)
@@ -96,21 +96,51 @@ def _names(service: ServiceInGroup, hosts: set[str]) -> Iterator[Wrong]:
             yield where, f"its Service would be called {made}, which is the host of another service: rename the version"
 
 
-def _same_pods(one: ServiceInGroup, other: ServiceInGroup) -> Iterator[Wrong]:
+class _Selected(NamedTuple):
+    """The Pods that the Service of a version would select, by its labels."""
+
+    service: ServiceInGroup
+    version: str
+    labels: Mapping[str, str]
+
+    def may_share(self, other: "_Selected") -> bool:
+        """Whether Pods may have the labels of both, which are of two services."""
+        mine, theirs = self.labels, other.labels
+        return self.service.name != other.service.name and all(
+            theirs[key] == value for key, value in mine.items() if key in theirs
+        )
+
+
+def _same_pods(services: Sequence[ServiceInGroup]) -> Iterator[Wrong]:
     """The Service of a version selects its Pods by labels, without the selector of the service's own Service."""
-    if one.namespace != other.namespace:
-        return
-    for version, mine in one.spec.versions.items():
-        for name, theirs in other.spec.versions.items():
-            if _overlap({**one.spec.selector, **mine.labels}, {**other.spec.selector, **theirs.labels}):
-                message = (
-                    f"the labels of {version} may be those of Pods of {other.name}/{name} too, and its Service would "
-                    f"select them: give both services selector, as their Services have it, such as {{app: {one.name}}}"
-                )
-                yield (*SPEC, "services", one.name, "versions", version, "labels"), message
-                return
+    for namespace in dict.fromkeys(one.namespace for one in services):
+        here = [one for one in services if one.namespace == namespace]
+        every = [
+            _Selected(one, name, {**one.spec.selector, **version.labels})
+            for one in here
+            for name, version in one.spec.versions.items()
+        ]
+        told: set[str] = set()
+        for one, others in _with_candidates(every):
+            other = next(filter(one.may_share, others), None) if one.service.name not in told else None
+            if other is None:
+                continue
+            told.add(one.service.name)
+            name = one.service.name
+            message = (
+                f"the labels of {one.version} may be those of Pods of {other.service.name}/{other.version}, and its "
+                f"Service would select them: give both selector, as their Services have it, such as {{app: {name}}}"
+            )
+            yield (*SPEC, "services", name, "versions", one.version, "labels"), message
 
 
-def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether Pods may have the labels of both."""
-    return all(other[key] == value for key, value in one.items() if key in other)
+def _with_candidates(every: Sequence[_Selected]) -> Iterator[tuple[_Selected, Iterable[_Selected]]]:
+    """Each with all that may share Pods with it, found by the label that tells it apart best."""
+    having: dict[tuple[str, str], list[_Selected]] = {}
+    for one in every:
+        for pair in one.labels.items():
+            having.setdefault(pair, []).append(one)
+    lacking = {key: [one for one in every if key not in one.labels] for key in {key for key, _ in having}}
+    for one in every:
+        pair = min(one.labels.items(), key=lambda pair: len(having[pair]) + len(lacking[pair[0]]))
+        yield one, (*having[pair], *lacking[pair[0]])

@@ -47,7 +47,8 @@ def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
         spec = _mapping(one.manifest.get("spec"))
         parents = [_mapping(parent) for parent in spec.get("parentRefs") or ()]
         services = [_key(parent, one) for parent in parents if parent.get("kind") == "Service"]
-        others = [key for parent in parents if (key := _key(parent, one)) not in {*services, *known}]
+        at_gateways = [parent for parent in parents if parent.get("kind", "Gateway") == "Gateway"]
+        others = [key for parent in at_gateways if (key := _key(parent, one)) not in {*services, *known}]
         named = [str(name) for name in spec.get("hostnames") or ("*",)]
         if one.kind not in STREAM_ROUTES:
             if others and not service and any(domain_matches(name, host) for name in named):

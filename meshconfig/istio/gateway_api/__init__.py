@@ -43,10 +43,20 @@ from meshconfig.istio.types import (
     RouteOfGatewayAPI,
     Server,
     ServerTLS,
+    View,
     VirtualServiceSpec,
 )
 
-__all__ = ["Attached", "RouteResource", "Translated", "order", "rules_of", "translated", "with_gateway_api"]
+__all__ = [
+    "Attached",
+    "RouteResource",
+    "Translated",
+    "is_of_gateway_api",
+    "order",
+    "rules_of",
+    "translated",
+    "with_gateway_api",
+]
 
 POD_LABEL = "gateway.networking.k8s.io/gateway-name"  # of the Pods that istiod makes for a Gateway
 _READ = (HTTPRouteSpec, GRPCRouteSpec, GatewayAPISpec)
@@ -76,6 +86,11 @@ class Translated:
 NOTHING = Translated((), (), (), {})
 
 
+def is_of_gateway_api(one: Resource[View]) -> bool:
+    """Whether a resource is a route or a Gateway that is translated here."""
+    return isinstance(one.spec, _READ)
+
+
 def with_gateway_api(resources: Resources, found: Translated) -> Resources:
     """The resources, and what those of the Gateway API among them become."""
     if found is NOTHING:
@@ -89,7 +104,7 @@ def with_gateway_api(resources: Resources, found: Translated) -> Resources:
 
 def translated(resources: Resources) -> Translated:
     """What the resources of the Gateway API among these become."""
-    if not any(isinstance(one.spec, _READ) for one in resources.others):
+    if not any(map(is_of_gateway_api, resources.others)):
         return NOTHING
     parents = Parents.of(resources)
     grants = Grants(frozenset(_grants(resources)))

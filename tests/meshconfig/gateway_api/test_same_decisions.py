@@ -1,7 +1,7 @@
 """A spec decides alike in both backends, whatever is asked."""
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from random_specs import asked, outside_specs, specs
 from two_backends import both_backends, gateway_request, mesh_request
@@ -25,7 +25,7 @@ def test_random_specs_decide_alike_in_both_backends(value, requests):
 
 
 @pytest.mark.slow
-@settings(max_examples=130)
+@settings(max_examples=130, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # to shrink it takes minutes
 @given(st.one_of(specs(), outside_specs()), st.lists(asked(), min_size=80, max_size=90))
 def test_random_specs_decide_alike_for_ten_thousand_requests(value, requests):
     both = both_backends(value)
