@@ -51,7 +51,7 @@ def service(one: ServiceInGroup) -> Service:
 
 
 def _served(spec: ServiceSpec) -> ServicePort:
-    return ServicePort(spec.port, spec.target_port or spec.port, _pairs(spec.selector))
+    return ServicePort(spec.port, spec.target_port or spec.port, _pairs(spec.selector), spec.protocol)
 
 
 def _outside(one: ServiceInGroup, policy: IstioFields) -> Outside:

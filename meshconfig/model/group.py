@@ -54,7 +54,8 @@ class Service:
 
     @property
     def route_table(self) -> RouteTable:
-        return RouteTable(self.resource, (self.host,), ("mesh",), self.routes, port=self.port)
+        protocol = self.served.protocol if self.served else "http"
+        return RouteTable(self.resource, (self.host,), ("mesh",), self.routes, port=self.port, protocol=protocol)
 
     @property
     def mesh_tables(self) -> tuple[RouteTable, ...]:

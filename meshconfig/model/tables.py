@@ -23,6 +23,7 @@ class RouteTable:
         lifted: the rest of the live resource that the table was lifted from; None for a compiled one.
         port: the port of the service whose host it is, or of an own Gateway with several; None in a lifted table.
         listener: the listener of an existing Gateway of the Gateway API; empty for all of its listeners.
+        protocol: `http`, or `grpc` for the routes between services of one that speaks it.
     """
 
     name: Name
@@ -32,6 +33,7 @@ class RouteTable:
     lifted: IstioFields | None = field(default=None, repr=False)
     port: int | None = field(default=None, compare=False)
     listener: str = field(default="", compare=False)
+    protocol: str = field(default="http", compare=False)
 
     @property
     def host(self) -> str:
@@ -71,11 +73,13 @@ class ServicePort:
     Parameters:
         target: the port of the Pods, by number or name.
         selector: the Service's own selector, sorted; empty where the labels of a version are enough.
+        protocol: `http` or `grpc`.
     """
 
     port: int
     target: int | str
     selector: tuple[tuple[str, str], ...]
+    protocol: str = "http"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ TrafficPolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.is
 
 _PORT_NAME = said(r"^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$", "the name of a port, such as http, at most 15 characters")
 PortName = Annotated[str, StringConstraints(pattern=_PORT_NAME)]
+Protocol = Literal["http", "grpc"]
 BackendName = Literal["istio", "gateway"]
 
 LANE = "{lane}"  # stands for a lane's name in `laneHosts`
@@ -151,8 +152,8 @@ class ServiceSpec(Strict):
     """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests.
 
     With `external` it is outside the mesh: `host` is what callers call in plain HTTP, and each version is a host.
-    `carries`: the headers in which it reads the tag and passes it on to the services that it calls. `selector` and
-    `targetPort` are those of the Service, for the backend `gateway`, which makes a Service for each version.
+    `carries`: the headers in which it reads the tag and passes it on to the services that it calls. `protocol`,
+    `selector` and `targetPort` are those of the Service, for the backend `gateway`: it makes one for each version.
     """
 
     host: ServiceHost
@@ -165,6 +166,7 @@ class ServiceSpec(Strict):
     rules: Items[Rule] = ()
     mirror: CopiedTo | None = None
     external: External | None = None
+    protocol: Protocol = "http"
     selector: Labels = {}
     target_port: PortNumber | PortName | None = None
     policy: PolicyFields = {}

@@ -4,6 +4,8 @@ A version is a subset in one backend and a Service in the other. Two answers dif
 strict lane's 503 comes from a Service without Pods, and what answers 404 by itself answers 500.
 """
 
+from random_specs import BAGGAGE, BUCKETS, COOKIES, HEADERS, METHODS, PATHS, WORDS
+
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.istio import Resources
@@ -14,6 +16,7 @@ from meshconfig.simulate import Request as Asked
 from meshconfig.spec import LaneGroup
 
 MOST_BUCKETS = 10
+TAGS = ("gray", "blue", "canary", "prod", "daily", "gray,prod", "Gray")
 
 
 def for_both(value):
@@ -94,3 +97,19 @@ def both_backends(value):
         return BothBackends(for_both(value))
     except InputError:
         return None
+
+
+def random_request(random, hosts):
+    """One request as `random_specs.asked` draws it, but many times as fast: host, method, path, headers."""
+    headers = []
+    for _ in range(random.randrange(5)):
+        name, values = random.choice(
+            (("env", TAGS), ("env", TAGS), (random.choice(HEADERS), WORDS), ("baggage", BAGGAGE))
+        )
+        headers.append((name, random.choice(values)))
+    if random.random() < 0.5:
+        headers.append(("cookie", random.choice(COOKIES + BUCKETS)))
+    lane_hosts = [f"{lane}.{host}" for host in hosts for lane in ("gray", "prod")]
+    path = random.choice((*PATHS, "/api/v1/x", "/c", "/.lane/gray", "/.lane/prod", "/.lane/gray/x"))
+    query = random.choice(("", "?q=alice", "?v=bob&q=a.b", "?qq=alice", "?q="))
+    return random.choice((*hosts, *hosts, *hosts, *lane_hosts)), random.choice(METHODS), path + query, tuple(headers)

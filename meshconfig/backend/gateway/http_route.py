@@ -1,11 +1,12 @@
-"""HTTPRoutes of route tables, with what they need beside them: a Service without Pods, and ReferenceGrants."""
+"""HTTPRoutes and GRPCRoutes of route tables, and what they need: a Service without Pods, ReferenceGrants."""
 
 from collections.abc import Iterator, Sequence
 
 from meshconfig.backend.gateway import filters, policy
 from meshconfig.backend.gateway.matches import Match
-from meshconfig.backend.gateway.matching import lowered
+from meshconfig.backend.gateway.matching import lowered, lowered_grpc
 from meshconfig.backend.gateway.names import API, ISTIO, RuleNames, part_name, refusing_service
+from meshconfig.backend.gateway.positive import alternatives
 from meshconfig.backend.gateway.precedence import Rule, arranged
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio.gateways import MESH
@@ -17,6 +18,7 @@ HOSTNAMES = 16  # of one HTTPRoute
 GRANTED = 16  # Services that one ReferenceGrant may name
 REFUSED_PORT = 80
 _ANY_HOST = "*"
+GRPC = "grpc"
 
 
 def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
@@ -27,14 +29,19 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
     """
     if table.lifted is not None:
         return [{**table.lifted}]
-    found = arranged(table.routes)
+    grpc = table.protocol == GRPC
+    if grpc:  # what is repeated for another route would be blamed for that one's conditions
+        for one in alternatives(table.routes, grpc=True):
+            lowered_grpc(one.match, one.route)
+    found = arranged(table.routes, grpc=grpc)
+    kind = "GRPCRoute" if grpc else "HTTPRoute"
     rules = [[*_rules(part, table, owner, regexes=found.regexes)] for part in found.parts]
     routes: list[Manifest] = []
     for hosts in _hostnames(table):
         for part in rules:
             spec = {"parentRefs": [_parent(table)], **({"hostnames": hosts} if hosts else {}), "rules": part}
             name = part_name(table.name, len(routes))
-            routes.append(owner.manifest(f"{API}/v1", "HTTPRoute", name, spec))
+            routes.append(owner.manifest(f"{API}/v1", kind, name, spec))
     refuses = any(route.refusal for route in table.routes)
     return [*([_refusing(table, owner)] if refuses else []), *_grants(table, owner), *routes]
 
@@ -69,7 +76,10 @@ def _rules(part: Sequence[Rule], table: RouteTable, owner: Owner, *, regexes: bo
     for rule in part:
         route = rule.route
         found: Manifest = {"name": names.name(route.id if route else None)}
-        found["matches"] = [lowered(one, route, regexes=regexes) for one in rule.matches]
+        if table.protocol == GRPC:
+            found["matches"] = [lowered_grpc(one, route) for one in rule.matches]
+        else:
+            found["matches"] = [lowered(one, route, regexes=regexes) for one in rule.matches]
         yield {**found, **(_action(route, rule.matches[0], table, owner) if route else {})}
 
 
@@ -79,7 +89,7 @@ def _action(route: Route, match: Match, table: RouteTable, owner: Owner) -> Mani
     if route.refusal:
         name = refusing_service(table.name)
         return {"backendRefs": [filters.reference(name, table.port or REFUSED_PORT, namespace)]}
-    policy.check(route)
+    policy.check(route, grpc=table.protocol == GRPC)
     if "directResponse" in route.fields:
         return {}
     alone = len(route.targets) == 1
@@ -125,7 +135,7 @@ def _backend(target: Target, weight: int, owner: Owner, namespace: str, alone: b
 
 def _refusing(table: RouteTable, owner: Owner) -> Manifest:
     """A Service that selects no Pods. A proxy answers 503 for it, which Gateway API has no filter for."""
-    port = {"name": "http", "port": table.port or REFUSED_PORT}
+    port = {"name": table.protocol, "port": table.port or REFUSED_PORT}
     found = owner.manifest("v1", "Service", refusing_service(table.name), {"ports": [port]})
     found["metadata"]["annotations"] = {REFUSES: "requests of strict lanes that have no version here"}
     return found

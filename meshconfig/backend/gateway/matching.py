@@ -33,6 +33,25 @@ def lowered(match: Match, route: Route | None, *, regexes: bool) -> Manifest:
     return found
 
 
+def lowered_grpc(match: Match, route: Route | None) -> Manifest:
+    """One match of a GRPCRoute; an empty one takes every call. Source: Gateway API, GRPCRouteMatch.
+
+    Raises:
+        UnsupportedError: it asks for something else than a method of gRPC and headers.
+    """
+    service, _, method = match.path.value.removeprefix("/").partition("/")
+    whole = match.path.kind == "exact" and bool(service and method) and "/" not in method
+    if match.method or match.query or not (match.path.kind == "any" or whole or match.path.kind == "elements"):
+        message = "a GRPCRoute asks for /SERVICE/METHOD, the prefix /SERVICE/ and headers: match these"
+        raise UnsupportedError(route, f"{message}, or write protocol: http")
+    found: Manifest = {}
+    if match.path.kind != "any":
+        found["method"] = {"type": "Exact", "service": service, **({"method": method} if whole else {})}
+    if match.headers:
+        found["headers"] = list(_strings(match.headers, LONGEST_HEADER, route))
+    return found
+
+
 def _path(path: Path, route: Route | None, *, regexes: bool) -> Manifest:
     match path.kind:
         case "exact":

@@ -13,6 +13,7 @@ from meshconfig.duration import go_seconds, written
 from meshconfig.model import Route
 
 SAID = frozenset({"timeout", "retries", "headers", "corsPolicy", "mirrors", "redirect", "directResponse"})
+SAID_OF_GRPC = frozenset({"headers", "mirrors"})
 _NEAREST = {
     "fault": "leave it away; no HTTPRoute injects faults",
     "mirror": "the service's own field mirror copies requests to a version",
@@ -24,13 +25,18 @@ _GATEWAY_ERRORS = (502, 503, 504)
 _LEAST_CODE, _GREATEST_CODE = 400, 599
 
 
-def check(route: Route) -> None:
+def check(route: Route, *, grpc: bool = False) -> None:
     """Checks that Gateway API has a field for each part of a route's policy.
+
+    Parameters:
+        grpc: a GRPCRoute is to have it.
 
     Raises:
         UnsupportedError: it has none.
     """
     for name in route.fields:
+        if grpc and name not in SAID_OF_GRPC:
+            _refuse(route, f"no GRPCRoute has {name}: write protocol: http, as an HTTPRoute takes gRPC too", name)
         if name not in SAID:
             _refuse(route, f"no HTTPRoute has {name}: {_NEAREST.get(name, 'leave it away')}", name)
 

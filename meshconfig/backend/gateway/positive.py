@@ -28,14 +28,19 @@ class Alternative:
     route: Route | None
 
 
-def alternatives(routes: Iterable[Route]) -> Iterator[Alternative]:
-    """The conditions of routes, in order."""
+def alternatives(routes: Iterable[Route], *, grpc: bool = False) -> Iterator[Alternative]:
+    """The conditions of routes, in order.
+
+    Parameters:
+        grpc: no request has a path of one element, so that a prefix that ends in `/` is one of whole elements.
+    """
     for route in routes:
         elements = replaces_elements(route)
         for condition in route.conditions or (Condition(),):
-            match = of_condition(condition, elements=elements)
+            ends = condition.path is not None and condition.path.value.endswith("/")
+            match = of_condition(condition, elements=elements or (grpc and ends))
             without = [Match(headers=((name, one),)) for name, one in condition.absent]
-            if match.path.kind == "elements":
+            if match.path.kind == "elements" and not grpc:
                 # The prefix `/a/` does not take `/a`; the elements of Gateway API do.
                 without.append(Match(match.path._replace(kind="exact")))
             yield Alternative(match, tuple(without), route)

@@ -44,13 +44,16 @@ class Arranged:
     regexes: bool
 
 
-def arranged(routes: Sequence[Route]) -> Arranged:
+def arranged(routes: Sequence[Route], *, grpc: bool = False) -> Arranged:
     """The rules that decide as the routes do.
+
+    Parameters:
+        grpc: they are for calls of gRPC, whose paths are /SERVICE/METHOD.
 
     Raises:
         UnsupportedError: no order of Gateway API decides as the routes do.
     """
-    items = _reachable(positive([*alternatives(routes)]))
+    items = _reachable(positive([*alternatives(routes, grpc=grpc)]))
     regexes = any(one.match.path.kind in ("prefix", "regex") for one in items)
     one_route = _limited(_rules(items, regexes=regexes, ties=False))
     if _fits(one_route):

@@ -33,7 +33,8 @@ def _rule(host: str, table: SubsetTable) -> Manifest:
 def _service(name: Name, subset: Subset, served: ServicePort, owner: Owner) -> Manifest:
     if subset.failover:
         raise UnsupportedError(None, "fallback: runtime is Istio's own: write fallback: compiled")
-    port: Manifest = {"name": "http", "port": served.port}
+    # The name says to Istio what the Pods speak.
+    port: Manifest = {"name": served.protocol, "port": served.port}
     if served.target != served.port:
         port["targetPort"] = served.target
     spec = {"selector": {**dict(served.selector), **dict(subset.labels)}, "ports": [port]}
