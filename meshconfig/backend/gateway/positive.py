@@ -34,11 +34,13 @@ def alternatives(routes: Iterable[Route], *, grpc: bool = False) -> Iterator[Alt
     Parameters:
         grpc: no request has a path of one element, so that a prefix that ends in `/` is one of whole elements.
     """
-    for route in routes:
-        elements = replaces_elements(route)
+    given = list(routes)
+    # What rewrites a prefix goes before every regex, so that prefixes beside it have to be of elements as well.
+    elements = grpc or any(map(replaces_elements, given))
+    for route in given:
         for condition in route.conditions or (Condition(),):
             ends = condition.path is not None and condition.path.value.endswith("/")
-            match = of_condition(condition, elements=elements or (grpc and ends))
+            match = of_condition(condition, elements=elements and ends)
             without = [Match(headers=((name, one),)) for name, one in condition.absent]
             if match.path.kind == "elements" and not grpc:
                 # The prefix `/a/` does not take `/a`; the elements of Gateway API do.

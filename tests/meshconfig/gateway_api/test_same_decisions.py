@@ -36,3 +36,35 @@ def test_random_specs_decide_alike_for_ten_thousand_requests(value, random):
     assume(both)
     for _ in range(80):
         _ask(both, *random_request(random, HOSTS))
+
+
+REWRITES = [
+    {"path": {"prefix": "/mouse/"}, "rewrite": "/", "service": "mouse"},
+    {"path": {"prefix": "/mouse/sub/"}, "rewrite": "/other/", "service": "mouse"},
+    {"path": {"exact": "/one"}, "rewrite": "/two", "service": "cat"},
+    {"path": {"prefix": "/cat/"}, "service": "cat"},
+    {"path": {"prefix": "/cats"}, "service": "cat"},
+    {"service": "cat"},
+]
+
+
+def test_paths_are_rewritten_alike():
+    versions = {name: {"labels": {"env": name}} for name in ("prod", "gray")}
+    value = {
+        "apiVersion": "graylane/v1",
+        "kind": "LaneGroup",
+        "metadata": {"name": "paths", "namespace": "demo"},
+        "spec": {
+            "lanes": {"prod": {}, "gray": {}, "blue": {"mode": "strict"}},
+            "services": {
+                "cat": {"host": "cat-svc", "port": 9001, "versions": versions},
+                "mouse": {"host": "mouse-svc", "port": 9001, "versions": versions},
+            },
+            "entries": [{"hosts": ["a.example.com"], "routes": REWRITES, "split": {"gray": 1, "prod": 3}}],
+        },
+    }
+    both = both_backends(value)
+    paths = ("/", "/mouse", "/mouse/", "/mouse/a?b=c", "/mouses", "/mouse/sub", "/mouse/sub/a", "/one", "/one/", "/cat")
+    for path in (*paths, "/cat/a", "/catsup", "/cats"):
+        for headers in ((), (("env", "gray"),), (("env", "blue"),), (("env", "none"),)):
+            _ask(both, "a.example.com", "GET", path, headers)
