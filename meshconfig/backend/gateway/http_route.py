@@ -1,10 +1,10 @@
 """HTTPRoutes and GRPCRoutes of route tables, and what they need: a Service without Pods, ReferenceGrants."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshconfig.backend.gateway import filters, policy
 from meshconfig.backend.gateway.matches import Match
-from meshconfig.backend.gateway.matching import lowered, lowered_grpc
+from meshconfig.backend.gateway.matching import check_path, lowered, lowered_grpc
 from meshconfig.backend.gateway.names import API, ISTIO, RuleNames, part_name, refusing_service
 from meshconfig.backend.gateway.positive import alternatives
 from meshconfig.backend.gateway.precedence import Rule, arranged
@@ -30,9 +30,7 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
     if table.lifted is not None:
         return [{**table.lifted}]
     grpc = table.protocol == GRPC
-    if grpc:  # what is repeated for another route would be blamed for that one's conditions
-        for one in alternatives(table.routes, grpc=True):
-            lowered_grpc(one.match, one.route)
+    _check(table.routes, grpc=grpc)
     found = arranged(table.routes, grpc=grpc)
     kind = "GRPCRoute" if grpc else "HTTPRoute"
     rules = [[*_rules(part, table, owner, regexes=found.regexes)] for part in found.parts]
@@ -44,6 +42,20 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
             routes.append(owner.manifest(f"{API}/v1", kind, name, spec))
     refuses = any(route.refusal for route in table.routes)
     return [*([_refusing(table, owner)] if refuses else []), *_grants(table, owner), *routes]
+
+
+def _check(routes: Iterable[Route], *, grpc: bool) -> None:
+    """Checks each route's own conditions. Later they are repeated for other routes, which are not to blame.
+
+    Raises:
+        UnsupportedError: Gateway API has no match for one of them.
+    """
+    if grpc:
+        for one in alternatives(routes, grpc=True):
+            lowered_grpc(one.match, one.route)
+    for route in routes:
+        for path in (one.path for one in route.conditions if one.path and one.path.kind == "exact"):
+            check_path(path.value, route)
 
 
 def _hostnames(table: RouteTable) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Matches as an HTTPRoute has them. Source: Gateway API, HTTPRouteMatch."""
 
+import re
 from collections.abc import Iterator
 
 from meshconfig.backend.gateway.matches import Match, Path
@@ -10,6 +11,7 @@ from meshconfig.model import Named, Route, StringMatch
 
 LONGEST_PATH, LONGEST_HEADER, LONGEST_QUERY, MOST_NAMES = 1024, 4096, 1024, 16
 ANYTHING = ".*"
+_PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
 EMPTY = "()"  # a value must have a character, and this one takes the empty text alone
 
 
@@ -62,9 +64,28 @@ def _path(path: Path, route: Route | None, *, regexes: bool) -> Manifest:
             found = {"type": "PathPrefix", "value": "/"}
         case _:
             found = {"type": "RegularExpression", "value": path.regex}
+    if path.kind in ("exact", "elements"):
+        check_path(path.value, route)
     if len(found["value"].encode()) > LONGEST_PATH:
         raise UnsupportedError(route, f"the path {path.value[:40]}… is longer than {LONGEST_PATH} characters")
     return found
+
+
+def check_path(path: str, route: Route | None) -> None:
+    """Checks that Gateway API takes a path, whole or of elements.
+
+    Raises:
+        UnsupportedError: it has characters or parts that the API server refuses.
+    """
+    if not _is_plain(path):
+        message = f"Gateway API takes no path {path}: write it without //, /../ and %2F, and percent-encoded"
+        raise UnsupportedError(route, message)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether the API server takes a path. Source: Gateway API, the rules of HTTPPathMatch."""
+    odd = any(part in path.lower() for part in ("//", "/./", "/../", "%2f")) or path.endswith(("/.", "/.."))
+    return not odd and _PATH.fullmatch(path) is not None
 
 
 def _strings(matches: Named, longest: int, route: Route | None) -> Iterator[Manifest]:

@@ -82,6 +82,13 @@ REGEX_PATH = """rules:
             "write exact",
         ),
         ("#service", "rules: [{match: {method: PURGE}, weights: {v2: 1}}]", 15, "spec.services.cat.rules[0]", "PURGE"),
+        (
+            "#service",
+            "rules: [{match: {path: {exact: /a//b}}, weights: {v2: 1}}]",
+            15,
+            "spec.services.cat.rules[0]",
+            "Gateway API takes no path /a//b",
+        ),
         ("#service", REGEX_PATH, 16, "spec.services.cat.rules[0]", "match one of them exactly"),
         (
             "routes: [{service: cat}]",
