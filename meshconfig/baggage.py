@@ -33,6 +33,14 @@ def with_key(key: str) -> str:
     return rf"(.*,)?\s*((?i:{quoted(key)})\s*|[^,=]*[%+][^,=]*)=.*"
 
 
+def takes_all_of(wide: str, narrow: str) -> bool:
+    """Whether a pattern of `with_key` takes all headers that a pattern of `regex` with the same key takes."""
+    head, _, tail = with_key("KEY").partition("KEY")
+    if not (wide.startswith(head) and wide.endswith(tail)):
+        return False
+    return asks_for(narrow, re.sub(r"\\(.)", r"\1", wide[len(head) : len(wide) - len(tail)]))
+
+
 def asks_for(pattern: str, key: str) -> bool:
     """Does a regular expression ask for a member of this key, in `regex`'s form or the one before percent-encoding?"""
     return any(pattern.startswith(rf"(.*,)?\s*{one}\s*=") for one in (_coded(key), quoted(key)))

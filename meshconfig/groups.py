@@ -11,6 +11,7 @@ from meshconfig.model import Model
 from meshconfig.spec import Envelope, LaneGroup
 from meshconfig.spec.base import API_VERSION, validate
 from meshconfig.spec.document import KEPT
+from meshconfig.spec.group import BackendName
 
 GROUP = "LaneGroup"
 KINDS = OWN
@@ -42,35 +43,42 @@ class Group:
         return _locate(self.documents, path)
 
 
-def read(sources: Iterable[str]) -> list[Group]:
+def read(sources: Iterable[str], backend: BackendName | None = None) -> list[Group]:
     """Reads and compiles the groups in files, directories or standard input (`-`).
 
     Parameters:
         sources: as for `meshconfig.load.load`; the documents of one group may be spread over several files.
+        backend: replaces that of each spec; None to keep it.
 
     Raises:
         InputError: a spec cannot be read, is invalid or does not compile. Each problem has its file, line, field and
             reason.
     """
-    return groups(load(sources), sources)
+    return groups(load(sources), sources, backend)
 
 
-def groups_among(documents: Sequence[Document]) -> list[Group]:
+def groups_among(documents: Sequence[Document], backend: BackendName | None = None) -> list[Group]:
     """The groups among documents of any kind; empty where there is none.
+
+    Parameters:
+        backend: as for `read`.
 
     Raises:
         InputError: as for `groups`.
     """
     for document in (one for one in documents if one.own):
         check_kind(document)
-    return groups(documents) if any(one.own and one.kind == GROUP for one in documents) else []
+    return groups(documents, backend=backend) if any(one.own and one.kind == GROUP for one in documents) else []
 
 
-def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[Group]:
+def groups(
+    documents: Iterable[Document], sources: Iterable[str] = (), backend: BackendName | None = None
+) -> list[Group]:
     """Compiles the groups among documents. Other kinds of graylane, and what is not meant for it, are skipped.
 
     Parameters:
         sources: the names of the files, for the error where no document is a group.
+        backend: as for `read`.
 
     Raises:
         InputError: as for `read`; also for a document of graylane whose kind is unknown, and for several documents of
@@ -79,7 +87,7 @@ def groups(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[G
     found = _by_group(documents, sources)
     for parts in found:
         _check_alone(parts)
-    return [_group(parts) for parts in found]
+    return [_group(parts, backend) for parts in found]
 
 
 def objects(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -89,7 +97,7 @@ def objects(documents: Iterable[Document], sources: Iterable[str] = ()) -> list[
     Raises:
         InputError: as for `groups`, but several documents of one group are joined.
     """
-    return [_object(_group(parts)) for parts in _by_group(documents, sources)]
+    return [_object(_group(parts, None)) for parts in _by_group(documents, sources)]
 
 
 def _by_group(documents: Iterable[Document], sources: Iterable[str]) -> list[tuple[Document, ...]]:
@@ -160,13 +168,15 @@ def _key(document: Document) -> tuple[str, str]:
     return str(metadata.get("namespace", "default")), str(metadata.get("name", ""))
 
 
-def _group(documents: tuple[Document, ...]) -> Group:
+def _group(documents: tuple[Document, ...], backend: BackendName | None) -> Group:
     value = documents[0].value if len(documents) == 1 else _merged(documents)
 
     def locate(path: Sequence[str | int]) -> Location:
         return _locate(documents, path)
 
     spec = validate(LaneGroup, value, locate)
+    if backend:
+        spec = spec.model_copy(update={"spec": spec.spec.model_copy(update={"backend": backend})})
     return Group(spec, compile_group(spec, locate), documents)
 
 

@@ -5,21 +5,26 @@ its kinds in `kinds.py`. The packages above it do not know the shape of a resour
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from meshconfig.backend import istio
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
 from meshconfig.backend.manifest import GROUP, ISTIO, MANAGED_BY, IstioApi, Manifest, Owner
+from meshconfig.backend.refused import UnsupportedError
 from meshconfig.model import RoutingState, Table
 
-__all__ = ["GROUP", "ISTIO", "MANAGED_BY", "Backend", "IstioApi", "Manifest", "Owner", "backend"]
+__all__ = ["GROUP", "ISTIO", "MANAGED_BY", "Backend", "IstioApi", "Manifest", "Owner", "UnsupportedError", "backend"]
 
 
 class Backend(Protocol):
     """The functions that a backend must have."""
 
     def lower(self, table: Table, owner: Owner) -> list[Manifest]:
-        """The resources of one table. The same table always gives the same resources."""
+        """The resources of one table. The same table always gives the same resources.
+
+        Raises:
+            UnsupportedError: the backend cannot express a part of the table.
+        """
 
     def lift(self, manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
         """The tables of live resources. `lower` of these tables gives the same resources again.
@@ -46,13 +51,13 @@ class Backend(Protocol):
         """
 
 
-_BACKENDS: Mapping[str, Backend] = {"istio": istio}
+_BACKENDS = {"istio": "meshconfig.backend.istio", "gateway": "meshconfig.backend.gateway"}
 
 
 def backend(name: str = "istio") -> Backend:
-    """The backend of this name.
+    """The backend of this name. Its modules are loaded when it is first asked for.
 
     Raises:
         KeyError: there is no such backend.
     """
-    return _BACKENDS[name]
+    return cast(Backend, import_module(_BACKENDS[name]))

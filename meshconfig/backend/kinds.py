@@ -83,6 +83,15 @@ _ALL = (
     Kind("LaneGroup", f"{GRAYLANE}/v1", "lanegroups"),
     Kind("Rollout", f"{GRAYLANE}/v1", "rollouts"),
 )
+GATEWAY_API = "gateway.networking.k8s.io"
+# What the backend `gateway` writes beside Services, ServiceEntries and DestinationRules. They are apart from the kinds
+# above: no command changes them in a cluster, so that no group needs a right for them. Both APIs have a Gateway.
+OF_GATEWAY_API = (
+    Kind("HTTPRoute", f"{GATEWAY_API}/v1", "httproutes", Role.ROUTING, ("RDS",)),
+    Kind("GRPCRoute", f"{GATEWAY_API}/v1", "grpcroutes", Role.ROUTING, ("RDS",)),
+    Kind("Gateway", f"{GATEWAY_API}/v1", "gateways", Role.ROUTING, ("LDS", "RDS")),
+    Kind("ReferenceGrant", f"{GATEWAY_API}/v1beta1", "referencegrants", Role.ROUTING, ("RDS",)),
+)
 KINDS = {kind.name: kind for kind in _ALL}
 ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)
 OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING | Role.ROSTER))

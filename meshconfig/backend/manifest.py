@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshconfig.istio.labels import MANAGED_BY as MANAGED_BY
+from meshconfig.istio.labels import OURS
 from meshconfig.model import IstioFields, Name
 
 IstioApi = Literal["v1", "v1beta1"]
-MANAGED_BY = "app.kubernetes.io/managed-by"
 GROUP = "graylane.dev/group"
 ISTIO = "networking.istio.io"
 
@@ -22,11 +23,13 @@ class Owner:
         group: the group's name, for its label.
         tag: the name of the tag's header.
         istio_api: the version of `networking.istio.io`; `v1beta1` for Istio before 1.22.
+        experimental: write fields of Gateway API's experimental channel too.
     """
 
     group: str
     tag: str
     istio_api: IstioApi = "v1"
+    experimental: bool = False
 
     def istio(self, kind: str, name: Name, spec: Manifest, lifted: IstioFields | None = None) -> Manifest:
         """A resource of the API group networking.istio.io.
@@ -52,7 +55,7 @@ class Owner:
             "metadata": {
                 "name": name.name,
                 "namespace": name.namespace,
-                "labels": {MANAGED_BY: "graylane", GROUP: self.group},
+                "labels": {MANAGED_BY: OURS, GROUP: self.group},
             },
             under: spec,
         }

@@ -16,6 +16,7 @@ from meshconfig.groups import Group
 from meshconfig.load import Document, empty, load
 from meshconfig.model import Model
 from meshconfig.printable import say
+from meshconfig.spec.group import BackendName
 
 if TYPE_CHECKING:  # what prints plain YAML or JSON needs none of it
     from meshconfig.cli.console import Console
@@ -48,6 +49,28 @@ GivenFiles = Annotated[
 ]
 
 
+class BackendChoice(StrEnum):
+    """The family of resources that specs become."""
+
+    ISTIO = "istio"
+    GATEWAY = "gateway"
+
+
+BackendOption = Annotated[
+    BackendChoice | None,
+    typer.Option(
+        "--backend",
+        help="Resources that specs become: Istio's own, or HTTPRoutes of the Gateway API. Default: spec.backend.",
+        show_default=False,
+    ),
+]
+
+
+def backend_name(choice: BackendChoice | None) -> BackendName | None:
+    """The name of a chosen backend; None to keep that of each spec."""
+    return choice.value if choice else None
+
+
 class Output(StrEnum):
     """The format in which a command prints its result."""
 
@@ -58,14 +81,17 @@ class Output(StrEnum):
 OutputFormat = Annotated[Output, typer.Option("--output", help="Output format: text for people, JSON for programs.")]
 
 
-def read_groups(files: Sequence[str]) -> list[Group]:
+def read_groups(files: Sequence[str], backend: BackendName | None = None) -> list[Group]:
     """The groups in the files; a note on standard error counts the documents that were skipped.
+
+    Parameters:
+        backend: replaces that of each spec; None to keep it.
 
     Raises:
         InputError: a file cannot be read, or a spec in it is invalid.
     """
     documents = read_documents(files)
-    return groups.groups(documents, files)
+    return groups.groups(documents, files, backend)
 
 
 def read_documents(files: Sequence[str]) -> list[Document]:

@@ -10,7 +10,7 @@ import typer
 
 from meshconfig.cli import completion, explain_text
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Output, OutputFormat, print_lines, read_groups
+from meshconfig.cli.common import BackendOption, Output, OutputFormat, backend_name, print_lines, read_groups
 from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
@@ -149,6 +149,7 @@ def command(
     ] = False,
     everywhere: AllNamespaces = False,
     context: Context = None,
+    backend: BackendOption = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Show how Istio and Envoy would route one request, by specs, manifests of any origin, or what a cluster has.
@@ -189,7 +190,7 @@ def command(
         file = [default_source()]
     cluster = read_cluster(context, None if everywhere else namespace or "default") if live else NOTHING
     with batch():
-        given = read(file or (), namespace or "default", cluster)
+        given = read(file or (), namespace or "default", cluster, backend_name(backend))
     names, headers = Names(given), _headers(header or ())
     asked = Asked(host, path, headers, method, source, port, scheme.value if scheme else None, gateway, namespace)
     made, origin = request(names, asked)

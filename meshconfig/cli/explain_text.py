@@ -27,11 +27,11 @@ def lines(
     yield from ((one, "yellow") for one in notes)
     seen = ""
     for skipped in decision.skipped:
-        yield from _heading(skipped.route.virtual_service, seen)
-        seen = skipped.route.virtual_service
+        yield from _heading(skipped.route.resource, seen)
+        seen = skipped.route.resource
         yield _row("no ", _place(skipped.route), str(skipped), "dim")
     if decision.route:
-        yield from _heading(decision.route.virtual_service, seen)
+        yield from _heading(decision.route.resource, seen)
         yield _row("yes", _place(decision.route), "takes it", "green")
     for share in decision.shares:
         yield _share(share.outcome, share.probability, names, sent=bool(request.headers))
@@ -44,12 +44,12 @@ def lines(
     yield from ((f"assumed: {one}", "dim") for one in told)
 
 
-def _heading(virtual_service: str, seen: str) -> list[Line]:
-    return [] if virtual_service == seen else [(f"  VirtualService {virtual_service}", "")]
+def _heading(resource: str, seen: str) -> list[Line]:
+    return [] if resource == seen else [(f"  {resource}", "")]
 
 
 def _place(ref: RouteRef) -> str:
-    own = f"{ref.kind}[{ref.index}]"
+    own = ref.written.rpartition(" ")[2] or f"{ref.kind}[{ref.index}]"
     return ref.name or (f"{own} → {ref.delegate} http[{ref.delegate_index}]" if ref.delegate else own)
 
 
@@ -108,7 +108,7 @@ def _chain(step: Step, names: Names, hops: Sequence[Hop]) -> Iterator[Line]:
 def losses(step: Step, names: Names, hops: Sequence[Hop]) -> Iterator[str]:
     """The services of specs that lose the tag along this way."""
     for hop, at in zip(hops[:-1], step.outcomes, strict=False):
-        if isinstance(at, Destination) and at.host == hop.host and hop.model is not None:
+        if isinstance(at, Destination) and names.carrying.service_of(at.host) == hop.host and hop.model is not None:
             sent = names.carrying.sent(hop.host, at.headers)
             if lost := loss(hop.name, hop.carries, hop.model.tag, at.headers, sent, in_baggage=hop.model.baggage):
                 yield lost

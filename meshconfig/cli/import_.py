@@ -115,9 +115,17 @@ def _wanted(namespace: str) -> Callable[[VirtualService], bool]:
     return lambda one: one.namespace == namespace and one.metadata.labels.get(MANAGED_BY) != "graylane"
 
 
+_ROUTES = ("HTTPRoute", "GRPCRoute")
+
+
 def _check(given: Given) -> None:
     if given.groups:
         raise InputError.at(given.files, "has a spec of graylane already: import takes manifests alone")
+    routes = [one for one in given.resources.others if one.kind in _ROUTES]
+    if routes and given.resources.virtual_services:
+        say(f"note: {routes[0]} is not read, nor is any other: import reads VirtualServices", error=True)
+    elif routes:
+        raise InputError.at(given.files or "--live", f"has {routes[0]}, and import reads VirtualServices alone")
     if not given.resources.virtual_services:
         raise InputError.at(given.files or "--live", "has no VirtualService; `graylane init` makes a spec without any")
 

@@ -8,7 +8,7 @@ import typer
 
 from meshconfig.cli import completion
 from meshconfig.cli.batch import batch, keep
-from meshconfig.cli.common import note_header, readable, stderr
+from meshconfig.cli.common import BackendOption, backend_name, note_header, readable, stderr
 from meshconfig.cli.sources import default_source, with_sources
 from meshconfig.lint import Finding, Level, index, lint, rule, rules
 from meshconfig.lint.explain import explain
@@ -59,6 +59,7 @@ def command(
     namespace: Annotated[
         str, typer.Option("-n", "--namespace", help="Namespace of manifests that name none.")
     ] = "default",
+    backend: BackendOption = None,
     explain_code: Annotated[
         str | None,
         typer.Option(
@@ -94,7 +95,7 @@ def command(
     ignored = [rule(code).code for code in ignore or ()]
     with batch():
         documents = readable(load(sources), sources)
-        subject = index(documents, default_namespace=namespace)
+        subject = index(documents, default_namespace=namespace, backend=backend_name(backend))
         if subject.rollouts:
             from meshconfig.cli.rollout_files import rollouts  # few inputs have one, and the command starts without it
 

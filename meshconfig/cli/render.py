@@ -10,7 +10,16 @@ import typer
 
 from meshconfig import groups
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Files, note_header, read_documents, read_groups, stderr, stdout
+from meshconfig.cli.common import (
+    BackendOption,
+    Files,
+    backend_name,
+    note_header,
+    read_documents,
+    read_groups,
+    stderr,
+    stdout,
+)
 from meshconfig.errors import InputError
 from meshconfig.model import Model
 from meshconfig.printable import put
@@ -63,6 +72,13 @@ def command(
             help="Add a Telemetry per namespace: the lane in Istio's metrics and spans, and access logs by OTLP.",
         ),
     ] = False,
+    backend: BackendOption = None,
+    experimental: Annotated[
+        bool,
+        typer.Option(
+            "--experimental", help="With the backend gateway, write fields of Gateway API's experimental channel too."
+        ),
+    ] = False,
     with_ingress: Annotated[
         bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
@@ -85,6 +101,8 @@ def command(
 ) -> None:
     """Compile specs to Gateways, VirtualServices, DestinationRules and autoscalers, as YAML.
 
+    With the backend gateway they become HTTPRoutes and Gateways of the Gateway API, and a Service for each version.
+
     Examples:
 
         graylane render -f graylane.yaml
@@ -96,6 +114,8 @@ def command(
         graylane render -f specs/ -o k8s/mesh --sidecar --check
 
         graylane render --object -f specs/ > graylane.yaml
+
+        graylane render -f graylane.yaml --backend gateway | kubectl apply --server-side -f -
     """
     if whole:
         _check_alone(
@@ -109,9 +129,9 @@ def command(
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
     with batch():
-        found = read_groups(file)
+        found = read_groups(file, backend_name(backend))
         compiled = [group.model for group in found]
-        manifests = render(compiled, istio_api=istio_api.value)
+        manifests = render(compiled, istio_api=istio_api.value, experimental=experimental)
         if sidecar:
             manifests += sidecars(compiled, istio_api.value)
         if telemetry:

@@ -10,7 +10,16 @@ import typer
 from meshconfig import groups
 from meshconfig.cli import completion, explain_text
 from meshconfig.cli.batch import batch
-from meshconfig.cli.common import Line, answering_by_exit_status, needs, print_lines, readable, stderr
+from meshconfig.cli.common import (
+    BackendOption,
+    Line,
+    answering_by_exit_status,
+    backend_name,
+    needs,
+    print_lines,
+    readable,
+    stderr,
+)
 from meshconfig.cli.explain import AllNamespaces, Context, Files, Namespace
 from meshconfig.cli.explain_input import read_cluster
 from meshconfig.cli.sources import default_source
@@ -75,6 +84,7 @@ def command(
     ] = False,
     everywhere: AllNamespaces = False,
     context: Context = None,
+    backend: BackendOption = None,
     send: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +128,8 @@ def command(
     with batch():
         documents = readable(load(file), file) if file else []
         written = _chosen(cases(_tests(documents, tests)), only)
-        names = Names(given_by(documents, file or (), namespace or "default", cluster))
+        given = given_by(documents, file or (), namespace or "default", cluster, backend_name(backend))
+        names = Names(given)
         found = resolve(names, written, namespace)
         checked = [check(names, one, allow_undecided=allow_undecided) for one in found]
     for note in names.given.notes:

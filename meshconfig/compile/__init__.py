@@ -40,6 +40,8 @@ def compile_group(group: LaneGroup, locate: Locate | None = None, *, stored: boo
         entries=tuple(entry(group, index, name, services, names) for index, name in enumerate(entry_resources(group))),
         baggage=group.spec.tag.baggage,
         consumers=tuple(map(_consumer, map(group.consumer, sorted(group.spec.consumers)))),
+        backend=group.spec.backend,
+        locate=where,
     )
 
 

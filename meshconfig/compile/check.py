@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from meshconfig.baggage import HEADER as BAGGAGE
 from meshconfig.baggage import regex
-from meshconfig.compile import consumers, external, sticky
+from meshconfig.compile import consumers, external, gateway_api, sticky
 from meshconfig.compile.conditions import NotExpressibleError, both, condition, path
 from meshconfig.compile.names import entry_resources, lane_host_resources, lane_hosts, service_resource
 from meshconfig.errors import nearest
@@ -53,6 +53,7 @@ def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
     for name in spec.consumers:
         yield from consumers.problems(group.consumer(name))
     yield from external.problems(group)
+    yield from gateway_api.problems(group)
     yield from _same_hosts(services)
     yield from _same_names(group, services)
     for index, entry in enumerate(spec.entries):

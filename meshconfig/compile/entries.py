@@ -61,7 +61,7 @@ def entry(
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
     hosts = lane_hosts(group, spec)
-    own = None if spec.gateway.use else _own_gateway(spec.gateway, resource, (*spec.hosts, *hosts.values()))
+    own = None if spec.gateway.use else _own_gateway(spec, resource, (*spec.hosts, *hosts.values()))
     return Entry(
         resource,
         spec.hosts,
@@ -72,6 +72,7 @@ def entry(
             LaneHost(names[host], host, lane, tuple(_routes(spec, services, field, lane)))
             for lane, host in hosts.items()
         ),
+        spec.gateway.listener or "",
     )
 
 
@@ -83,14 +84,20 @@ def _routes(
         yield from _path_routes(spec, services[one.service], field, number, lane)
 
 
-def _own_gateway(spec: GatewayRef, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
+def _own_gateway(entry: EntrySpec, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
+    spec = entry.gateway
+    patterns = (f"*.{entry.lane_hosts.partition('.')[2]}",) if entry.lane_hosts else ()
     selector = tuple(sorted(spec.selector.items()))
+    return OwnGateway(resource, selector, hosts, tuple(_listeners(spec)), spec.class_name, patterns)
+
+
+def _listeners(spec: GatewayRef) -> Iterator[Listener]:
     if spec.tls is None:
-        return OwnGateway(resource, selector, hosts, (Listener(spec.port or 80),))
-    listeners = [Listener(spec.port or 443, spec.tls.mode, spec.tls.credential_name)]
+        yield Listener(spec.port or 80)
+        return
+    yield Listener(spec.port or 443, spec.tls.mode, spec.tls.credential_name)
     if spec.tls.https_redirect:
-        listeners.append(Listener(REDIRECTED, redirect=True))
-    return OwnGateway(resource, selector, hosts, tuple(listeners))
+        yield Listener(REDIRECTED, redirect=True)
 
 
 def _path_routes(

@@ -78,7 +78,8 @@ def own_tables(one: ServiceInGroup) -> Iterator[RouteTable]:
     for name, host, version in _hosts(one):
         if host != one.host:
             route = _all_to(one, target(one, version), version)
-            yield RouteTable(name, (host,), ("mesh",), tuple(keeping_baggage(route, one.group.spec.tag.header)))
+            routes = tuple(keeping_baggage(route, one.group.spec.tag.header))
+            yield RouteTable(name, (host,), ("mesh",), routes, port=one.spec.port)
 
 
 def egress_tables(one: ServiceInGroup) -> Iterator[RouteTable]:

@@ -20,12 +20,13 @@ from meshconfig.model import (
     RouteId,
     RouteKind,
     Service,
+    ServicePort,
     StringMatch,
     Subset,
     TagChange,
     Target,
 )
-from meshconfig.spec import ServiceInGroup
+from meshconfig.spec import ServiceInGroup, ServiceSpec
 
 SERVICES: FieldPath = ("spec", "services")
 
@@ -45,7 +46,12 @@ def service(one: ServiceInGroup) -> Service:
         autoscalers=tuple(_autoscalers(one)),
         carries=one.spec.carries,
         outside=_outside(one, policy) if one.spec.external else None,
+        served=None if one.spec.external else _served(one.spec),
     )
+
+
+def _served(spec: ServiceSpec) -> ServicePort:
+    return ServicePort(spec.port, spec.target_port or spec.port, _pairs(spec.selector), spec.protocol)
 
 
 def _outside(one: ServiceInGroup, policy: IstioFields) -> Outside:

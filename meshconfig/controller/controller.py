@@ -31,6 +31,7 @@ STANDBY = 5.0  # seconds from one look at the Lease of another controller to the
 LOOK = 1.0  # seconds from one look at the own Lease to the next
 WORKERS = 8  # groups that are changed at a time: most of a change is waiting for proxies
 SETTLE = 0.5  # seconds until a changed resource is looked at: who edits one often edits its neighbour
+BESIDE = 10.0  # the same while a rollout of the group is active, whose steps change resources all the time
 GOODBYE = 20.0  # seconds that workers have to leave their plans at a safe step
 
 
@@ -121,6 +122,8 @@ class Leadership:
     ended: threading.Event = field(default_factory=threading.Event)
     queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
     _asked: dict[GroupKey, Asked] = field(default_factory=dict)
+    _mesh: set[GroupKey] = field(default_factory=set)  # whose spec or resources may have changed since the last look
+    _beside: set[GroupKey] = field(default_factory=set)  # that have an active rollout
     _pauses: dict[GroupKey, float] = field(default_factory=dict)  # seconds, of groups whose last look failed
     _owned: OwnedResources = field(default_factory=OwnedResources)
 
@@ -191,6 +194,7 @@ class Leadership:
             return False
         self._asked[group] = now
         self._pauses.pop(group, None)
+        self._mesh.add(group)
         self.queue.add(group)
         return True
 
@@ -206,7 +210,8 @@ class Leadership:
             # The label has the group's name alone. Who writes into another namespace is found by the group's own look.
             group = one["metadata"]["namespace"], name
             if group in self._asked:
-                self.queue.add(group, SETTLE)
+                self._mesh.add(group)
+                self.queue.add(group, BESIDE if group in self._beside else SETTLE)
 
     def _work(self, reconciler: Reconciler) -> None:
         while (group := self.queue.take()) is not None:
@@ -218,12 +223,18 @@ class Leadership:
             except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others
                 self.metrics.failed(Tried.WORKER)
                 self.tell(f"{'/'.join(group)}: {traceback.format_exc()}")
+                self._mesh.add(group)
                 self.queue.add(group, AGAIN[1])
             finally:
                 self.queue.done(group)
 
     def _look(self, reconciler: Reconciler, group: GroupKey) -> None:
-        look = reconciler.look(group)
+        mesh = group in self._mesh
+        self._mesh.discard(group)  # before the look: what changes during it is looked at again
+        look = reconciler.look(group, mesh=mesh)
+        (self._beside.add if look.beside else self._beside.discard)(group)
+        if look.after is not None:
+            self._mesh.add(group)
         if look.after is None:
             self._pauses.pop(group, None)
         elif look.failed:

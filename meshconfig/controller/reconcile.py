@@ -29,6 +29,7 @@ from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.reporter import WAITING, Reporter
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
 from meshconfig.rollout import beside
+from meshconfig.rollout.overlay import Overlay
 from meshconfig.rollout.runner.context import Settings
 from meshconfig.rollout.runner.routing import reason
 from meshconfig.spec import LaneGroup
@@ -47,11 +48,17 @@ class DriftReported(GraylaneError):  # noqa: N818  what happened, as people say 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of a look. `after`: seconds until the next one; None if an event will tell. `failed`: it has to wait
-    longer each time."""
+    """What came of a look.
+
+    Parameters:
+        after: seconds until the next one; None if an event will tell.
+        failed: it has to wait longer each time.
+        beside: a rollout of the group is active, and changes the mesh by itself.
+    """
 
     after: float | None = None
     failed: bool = False
+    beside: bool = False
 
 
 @dataclass(slots=True)
@@ -71,8 +78,11 @@ class Reconciler:
     tell: Callable[[str], None]
     metrics: GroupMetrics
 
-    def look(self, group: GroupKey) -> Look:
+    def look(self, group: GroupKey, *, mesh: bool) -> Look:
         """Looks at a group once, however long its plan takes.
+
+        Parameters:
+            mesh: the spec or the mesh may have changed, and not only a rollout of the group.
 
         Raises:
             LockLost: the controller has lost its Lease.
@@ -87,7 +97,7 @@ class Reconciler:
                 return self._end(one, reporter)
             if FINALIZER not in one.finalizers:
                 one = lanegroups.put_finalizers(self.client, one, (*one.finalizers, FINALIZER))
-            return self._make_so(one, reporter)
+            return self._make_so(one, reporter, mesh)
         except (NewerSpecError, Conflict):  # somebody wrote the object: the next look reads what
             return Look(0.0)
         except LockLost:
@@ -101,17 +111,24 @@ class Reconciler:
         except ClusterError as error:
             return self._failed(one, reporter, error)
 
-    def _make_so(self, one: GroupObject, reporter: Reporter) -> Look:
+    def _make_so(self, one: GroupObject, reporter: Reporter, mesh: bool) -> Look:
         try:
             spec = one.spec()
             compile_group(spec, lambda path: Location(str(one.key)))
+            laid = beside.overlaid(self.client, spec)
+            # What only a rollout has moved is applied by the rollout: two that do it would wait for each other's lock.
+            applied = one.observed == one.generation and one.is_true("Ready")
+            if laid.active and laid.contradiction is None and applied and not mesh:
+                return self._is_so(one, reporter, laid, one.revision)
+            return self._apply(one, reporter, spec, laid)
         except InputError as error:
             said = reason(error)
             reporter.settled(stalled("InvalidSpec", said))
             reporter.event("Warning", "InvalidSpec", said)
             self.metrics.ready(group_of(one), False)
             return Look()
-        laid = beside.overlaid(self.client, spec)
+
+    def _apply(self, one: GroupObject, reporter: Reporter, spec: LaneGroup, laid: Overlay) -> Look:
         action = f"apply, under rollout {laid.active}" if laid.active else "apply"
         wanted = Wanted(one.key.name, one.key.namespace, laid.spec, action, by_rollout=True, stored=True)
         change = _Change(self, one, spec, reporter)
@@ -119,14 +136,16 @@ class Reconciler:
             result = carry_out(self.client, wanted, change.choices, change.watcher)
         except DriftReported as error:
             reporter.event("Warning", "Drift", str(error))
-            reporter.settled(
-                (*ready("Applied", "the spec was applied"), Condition("Drifted", True, "Drift", str(error)))
-            )
+            drifted = Condition("Drifted", True, "Drift", str(error))
+            reporter.settled((*ready("Applied", "the spec was applied"), drifted))
             return Look()
-        revision = result.revision or (result.prepared.past.last.number if result.prepared.past.last else None)
         if result.revision is not None:
             reporter.event("Normal", "Applied", f"revision {result.revision} in {result.seconds:.1f} s")
             self.metrics.applied(group_of(one), result.seconds)
+        last = result.prepared.past.last
+        return self._is_so(one, reporter, laid, result.revision or (last.number if last else None))
+
+    def _is_so(self, one: GroupObject, reporter: Reporter, laid: Overlay, revision: int | None) -> Look:
         self.metrics.ready(group_of(one), laid.contradiction is None)
         more = {"revision": revision, "lanes": list(laid.spec.spec.lanes), "rollouts": list(laid.rollouts) or None}
         if laid.contradiction:
@@ -135,7 +154,7 @@ class Reconciler:
         said = f"revision {revision} is at every proxy" if revision else "there is nothing to route"
         over = f", with rollout {' and '.join(laid.rollouts)} over it" if laid.rollouts else ""
         reporter.settled(ready("Applied", said + over), **more)
-        return Look()
+        return Look(beside=laid.active is not None)
 
     def _end(self, one: GroupObject, reporter: Reporter) -> Look:
         if FINALIZER not in one.finalizers:

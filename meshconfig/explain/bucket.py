@@ -10,7 +10,7 @@ from meshconfig.model import Route, RouteId, RouteKind, SetTag, Target
 from meshconfig.simulate import Decision, Request
 
 _NUMBER = re.compile(r"0|[1-9][0-9]?")
-_DECIDES = re.compile(r"bucket:.*")  # the name of a route for buckets
+_DECIDES = re.compile(r"bucket[:.].*")  # the name of a route for buckets, in a VirtualService or an HTTPRoute
 
 
 def bucket_notes(names: Names, request: Request, decision: Decision) -> list[str]:
@@ -18,7 +18,7 @@ def bucket_notes(names: Names, request: Request, decision: Decision) -> list[str
     ref = decision.route
     if ref is None or ref.kind != "http":
         return []
-    owner = next((one for one in names.given.resources.virtual_services if one.key == ref.virtual_service), None)
+    owner = next((one for one in names.given.index.resources.virtual_services if one.key == ref.virtual_service), None)
     routes = owner.spec.http[ref.index :] if owner else ()
     # A path's draw stands behind all its other routes.
     found = next(((route, one) for route in routes if (one := _draw(route, names))), None)

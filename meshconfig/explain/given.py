@@ -11,6 +11,7 @@ from meshconfig.load import Document
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.simulate import Index
+from meshconfig.spec.group import BackendName
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,25 @@ class Cluster:
 NOTHING = Cluster()
 
 
-def given_by(documents: Sequence[Document], files: Sequence[str], namespace: str, cluster: Cluster = NOTHING) -> Given:
+def given_by(
+    documents: Sequence[Document],
+    files: Sequence[str],
+    namespace: str,
+    cluster: Cluster = NOTHING,
+    backend: BackendName | None = None,
+) -> Given:
     """Puts specs, manifests and a cluster's resources together. A file's resource replaces the cluster's of that name.
 
     Parameters:
         documents: specs and manifests.
         files: the names of the files that they come from, for messages.
         namespace: the namespace of manifests that name none.
+        backend: replaces that of each spec; None to keep it.
 
     Raises:
         InputError: there is nothing to explain a request by, or a document is no valid spec.
     """
-    specs = groups_among(documents)
+    specs = groups_among(documents, backend)
     others = [one for one in documents if not one.own]
     if not specs and not others and not cluster.manifests and not cluster.notes:
         raise InputError.at(", ".join(files) or "--live", f"no document of kind {GROUP} and no manifest here")

@@ -9,7 +9,7 @@ from meshconfig import baggage
 from meshconfig.errors import nearest
 from meshconfig.explain.given import Given
 from meshconfig.istio import Resources
-from meshconfig.istio.hosts import fqdn, is_short, service_name
+from meshconfig.istio.hosts import ServiceName, fqdn, is_short, service_name
 from meshconfig.model import Carries, Model, Service
 from meshconfig.simulate import Carrying, Destination, Outcome
 from meshconfig.simulate.in_mesh import names_of
@@ -37,9 +37,12 @@ class Names:
         # Outside the mesh a service has a host for each version.
         self.of_host = {table.host: one for one in self.services.values() for table in one.subset_tables}
         self.models = {service.host: model for model in models for service in model.services}
+        # With the backend `gateway` each version has a Service of its own.
+        self.version_services = {host: place for model in models for host, place in version_services(model)}
         self.carrying = Carrying(
             tuple(sorted({model.tag for model in models})) or ("env",),
             {service.host: service.carries for service in self.services.values()},
+            versions={host: service for host, (service, _) in self.version_services.items()},
         )
 
     def find(self, name: str) -> Service | None:
@@ -73,7 +76,7 @@ class Names:
     def versions(self) -> Mapping[str, frozenset[str]]:
         """The versions of each host that specs and manifests name: its subsets, and its Pods' labels `version`."""
         found: dict[str, set[str]] = {host: set() for host in (*self.by_host, *self.given.index.registry.by_host)}
-        for host, subset in _subsets(self.given.resources):
+        for host, subset in _subsets(self.given.index.resources):
             found.setdefault(host, set()).update([subset] if subset else [])
         for host, known in self.given.index.registry.by_host.items():
             if known.selector:
@@ -81,7 +84,9 @@ class Names:
         for service in self.services.values():
             if service.outside:  # each of its hosts has one of its versions
                 found[service.host].update(one.version for one in service.subsets)
-        return {host: frozenset(names) for host, names in found.items()}
+        for host, subset in self.version_services.values():
+            found[host].add(subset)
+        return {host: frozenset(names) for host, names in found.items() if host not in self.version_services}
 
     def labels(self, namespace: str, selector: Mapping[str, str]) -> frozenset[str]:
         """The values of the label `version` of the Pods that a selector selects."""
@@ -104,6 +109,8 @@ class Names:
 
         A request that leaves by an egress gateway goes to that gateway's host, with the version's host as its own.
         """
+        if destination.host in self.version_services:
+            return self.version_services[destination.host]
         authority = destination.authority
         host = destination.host if destination.host in self.of_host or authority not in self.of_host else authority
         service = self.of_host.get(host)
@@ -114,6 +121,7 @@ class Names:
 
     def short(self, host: str) -> str:
         """The name of a host: that of its spec's service, else that of its Service, with the namespace if need be."""
+        host = self.carrying.service_of(host)
         if host in self.of_host:
             return self.of_host[host].name
         known = service_name(host)
@@ -151,6 +159,18 @@ class Names:
         return f"{name} / {subset}" if subset else name
 
 
+def version_services(model: Model) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The hosts of the Services that stand for versions, each with its service's host and the subset."""
+    if model.backend != "gateway":
+        return
+    from meshconfig.backend.gateway.names import version_service
+
+    for service in model.services:
+        for subset in () if service.outside else service.subsets:
+            name = version_service(service.host, subset.name)
+            yield ServiceName(name.name, name.namespace).host, (service.host, subset.name)
+
+
 def percent(share: Fraction) -> str:
     """`90 %`, with four digits at most."""
     return f"{float(share * 100):.4g} %"
@@ -164,7 +184,7 @@ def _subsets(resources: Resources) -> Iterator[tuple[str, str]]:
         yield from ((host, subset.name) for subset in rule.spec.subsets)
     for owner in resources.virtual_services:
         for route in owner.spec.http:
-            for one in route.route:
+            for one in (each for each in route.route if each.destination.host):
                 yield fqdn(one.destination.host, owner.namespace), one.destination.subset
 
 

@@ -159,7 +159,7 @@ def _inside(given: Given, authority: str, namespace: str | None) -> str:
     owner = namespace or only_namespace(given.resources, host) or "default"
     wanted = list(names_of(host, owner))
     is_service = any(name in given.index.registry.by_host for name in wanted)
-    virtual_services = given.resources.virtual_services
+    virtual_services = given.index.resources.virtual_services
     at_gateway = (one for one in virtual_services if bound_to(one.spec.gateways, one.namespace) != {MESH})
     if given.only_specs or any(_names(one, [host]) for one in at_gateway):
         return ""

@@ -10,6 +10,7 @@ from meshconfig.importing.replaced import replaced, without
 from meshconfig.importing.tables import asks_for
 from meshconfig.importing.tag import DEFAULT, tag_header
 from meshconfig.istio import Resource, Resources, VirtualService
+from meshconfig.istio.gateway_api import is_of_gateway_api
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.simulate import Index
@@ -40,7 +41,7 @@ def import_group(
     tag: str | None = None,
     wanted: Callable[[VirtualService], bool] = lambda one: True,
 ) -> Imported:
-    """Finds a group and compares it with the resources that it comes from.
+    """Finds a group and compares it with the resources that it comes from. Those of the Gateway API stay as they are.
 
     Parameters:
         name, namespace: the group's.
@@ -50,6 +51,7 @@ def import_group(
     Raises:
         NothingToSayError: a spec can say none of the resources.
     """
+    resources = replace(resources, others=tuple(one for one in resources.others if not is_of_gateway_api(one)))
     index = Index(resources)
     given_tag, tag = tag, (tag or tag_header(index)).lower()
     fitted = fit(index, tag, name, namespace, wanted)

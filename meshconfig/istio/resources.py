@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from meshconfig.errors import WANTED, InputError, Location, Problem, dotted, shown
+from meshconfig.istio.gateway_api_types import GATEWAY_API, GATEWAY_KIND
+from meshconfig.istio.gateway_api_types import SPECS as GATEWAY_API_SPECS
 from meshconfig.istio.types import (
     DestinationRuleSpec,
     GatewaySpec,
@@ -90,6 +92,7 @@ _SPECS: dict[tuple[str, str], type[View]] = {
     ("", "Service"): ServiceSpec,
     ("", "Namespace"): Nothing,
     **{(group, kind): WorkloadSpec for kind, group in WORKLOADS.items()},
+    **{(GATEWAY_API, kind): spec for kind, spec in GATEWAY_API_SPECS.items()},
 }
 
 
@@ -137,7 +140,7 @@ class Resources:
     service_entries: tuple[ServiceEntry, ...] = ()
     workloads: tuple[Workload, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
-    others: tuple[Resource[Nothing], ...] = ()
+    others: tuple[Resource[View], ...] = ()
     repeated: tuple[tuple[Resource[Any], Resource[Any]], ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     whole: frozenset[str] = frozenset()
@@ -265,8 +268,11 @@ def resource(manifest: Manifest, source: Source | None = None, default_namespace
         raise InputError([Problem(place, "kind", "not a Kubernetes resource: it has no kind")])
     kind, group = manifest["kind"], str(manifest.get("apiVersion", "")).rpartition("/")[0]
     model = _SPECS.get((group, kind))
-    # A namesake from another API group (the Gateway API's Gateway, Knative's Service) is not ours to read.
-    kind = kind if model or not any(kind == known for _, known in _SPECS) else f"{kind}.{group}"
+    # A namesake from another API group (Knative's Service) is not ours to read; the Gateway API's Gateway is another.
+    if group == GATEWAY_API:
+        kind = GATEWAY_KIND if kind == "Gateway" else kind
+    elif not model and any(kind == known for _, known in _SPECS):
+        kind = f"{kind}.{group}"
     metadata = _read(Metadata, manifest, "metadata", source)
     if kind != "Namespace" and not metadata.namespace:
         metadata = metadata.model_copy(update={"namespace": default_namespace})

@@ -12,7 +12,7 @@ from meshconfig.istio.exports import visible
 from meshconfig.istio.gateways import gateway_name
 from meshconfig.istio.hosts import fqdn
 from meshconfig.istio.resources import VirtualService
-from meshconfig.istio.types import Destination, HTTPMatchRequest, HTTPRoute, StringMatch
+from meshconfig.istio.types import Destination, HTTPMatchRequest, HTTPRoute, RouteOfGatewayAPI, StringMatch
 
 # A delegate's route takes these of the root's where it has none itself.
 _INHERITED = (
@@ -35,7 +35,8 @@ class RouteRef:
     """One entry of a VirtualService's `http`, and which of its OR-ed matches (None: it has no `match`).
 
     `delegate` names the delegate VirtualService that the route was taken from, and its place there. `kind` is the list
-    that has the route: `http`, `tcp` or `tls`.
+    that has the route: `http`, `tcp` or `tls`. `written` is the rule of the Gateway API that the route comes from, as
+    `HTTPRoute demo/cat-svc rules[0]`; then `virtual_service` names what istiod makes of it.
     """
 
     virtual_service: str
@@ -45,12 +46,20 @@ class RouteRef:
     delegate: str = ""
     delegate_index: int | None = None
     kind: str = "http"
+    written: str = ""
 
     def __str__(self) -> str:
+        if self.written:
+            return f"{self.written} ({self.name})" if self.name else self.written
         place = f"VirtualService {self.virtual_service} {self.kind}[{self.index}]"
         if self.delegate:
             place += f" → {self.delegate} http[{self.delegate_index}]"
         return f"{place} ({self.name})" if self.name else place
+
+    @property
+    def resource(self) -> str:
+        """The resource that has the route, as `VirtualService demo/cat-svc` or `HTTPRoute demo/cat-svc`."""
+        return self.written.rpartition(" ")[0] or f"VirtualService {self.virtual_service}"
 
     @property
     def route(self) -> "RouteRef":
@@ -90,7 +99,8 @@ def routes(root: VirtualService, delegates: Mapping[str, VirtualService]) -> Ite
         delegates: the VirtualServices without hosts, by `namespace/name`.
     """
     for index, route in enumerate(root.spec.http):
-        ref = RouteRef(root.key, index, route.name)
+        written = route.written if isinstance(route, RouteOfGatewayAPI) else ""
+        ref = RouteRef(root.key, index, route.name, written=written)
         route = _resolved(route, root.namespace)
         if route.delegate is None:
             yield NamedRoute(ref, route)
@@ -121,6 +131,8 @@ def _delegated(
 
 def _resolved(route: HTTPRoute, namespace: str) -> HTTPRoute:
     """Short hosts and gateway names are those of the VirtualService that they are written in."""
+    if isinstance(route, RouteOfGatewayAPI):
+        return route  # its hosts are in full
     match = tuple(
         one.model_copy(update={"gateways": tuple(gateway_name(name, namespace) for name in one.gateways)})
         if one.gateways

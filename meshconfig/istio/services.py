@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from meshconfig.istio import exports, ports
 from meshconfig.istio.hosts import ServiceName, is_wildcard, service_name
+from meshconfig.istio.labels import REFUSES, is_ours
 from meshconfig.istio.resources import Resources, Service, ServiceEntry, Workload
 from meshconfig.istio.types import Destination
 
@@ -23,6 +24,7 @@ class KnownService:
             its ports are not known.
         external_name: the host that an ExternalName Service stands for; empty for any other Service.
         headless: a Kubernetes Service without an address of its own. Its Pods have names below its host.
+        refuses: whose requests end here: it is graylane's, and has no Pods. Empty for any other Service.
     """
 
     host: str
@@ -32,6 +34,7 @@ class KnownService:
     export_to: tuple[str, ...] = ()
     external_name: str = ""
     headless: bool = False
+    refuses: str = ""
 
     @property
     def given(self) -> bool:
@@ -63,7 +66,7 @@ class Registry:
         for known in [*services, *entries]:
             self.by_host.setdefault(known.host, known)
         self.wildcards = [known for known in self.by_host.values() if is_wildcard(known.host)]
-        self.whole_namespaces = frozenset(one.namespace for one in resources.services) | resources.whole
+        self.whole_namespaces = whole_namespaces(resources)
         self._workloads: dict[str, list[Workload]] = {}
         for workload in _independent(resources.workloads):
             self._workloads.setdefault(workload.namespace, []).append(workload)
@@ -125,6 +128,12 @@ def _owners(workload: Workload) -> Iterable[tuple[str, str]]:
             yield "CronJob", f"{workload.namespace}/{name.rpartition('-')[0]}"
 
 
+def whole_namespaces(resources: Resources) -> frozenset[str]:
+    """The namespaces of which every Service is given. graylane's own Services do not show which others there are."""
+    others = (one for one in resources.services if not is_ours(one.metadata.labels))
+    return frozenset(one.namespace for one in others) | resources.whole
+
+
 def host_of(service: Service) -> str:
     """A Service's host in full."""
     return ServiceName(service.name, service.namespace).host
@@ -154,6 +163,7 @@ def _of_service(service: Service) -> KnownService:
         exports.annotated(service.metadata.annotations),
         service.spec.external_name if service.spec.type == "ExternalName" else "",
         service.spec.cluster_ip == "None",
+        service.metadata.annotations.get(REFUSES, ""),
     )
 
 

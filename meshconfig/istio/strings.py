@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from meshconfig.istio.types import StringMatch
+from meshconfig.istio.types import PathElements, StringMatch
 
 PRESENT = "present"
 
@@ -55,6 +55,8 @@ def matches(match: StringMatch, value: str) -> bool:
         raise UnknownError(why)
     if match.exact is not None:
         return value == match.exact
+    if isinstance(match, PathElements):
+        return value == match.prefix or value.startswith(f"{match.prefix}/")
     if match.prefix is not None:
         return value.startswith(match.prefix)
     if match.regex is None or match.regex == "*":
@@ -68,5 +70,6 @@ def described(match: StringMatch) -> str:
         return PRESENT
     for kind, value in (("exact", match.exact), ("prefix", match.prefix), ("regex", match.regex)):
         if value is not None:
+            kind = "path prefix" if isinstance(match, PathElements) else kind
             return f"{kind} {value}" if value else f'{kind} ""'
     return PRESENT

@@ -40,6 +40,13 @@ class StringMatch(View):
     regex: str | None = None
 
 
+class PathElements(StringMatch):
+    """A `prefix` of whole elements: `/a` takes `/a` and `/a/b`, and not `/ab`. What HTTPRoutes become has it.
+
+    Source: pilot route.go, TranslateRouteMatch (UseGatewaySemantics).
+    """
+
+
 class HTTPMatchRequest(View):
     name: str = ""
     uri: StringMatch | None = None
@@ -82,6 +89,13 @@ class Destination(View):
     host: str
     subset: str = ""
     port: PortSelector = PortSelector.model_construct()
+
+
+class RefusedBackend(Destination):
+    """A backend of an HTTPRoute that may not be used: requests are answered 500. `why` says why."""
+
+    host: str = ""
+    why: str = ""
 
 
 class HTTPRouteDestination(View):
@@ -178,6 +192,15 @@ class HTTPRoute(View):
     mirror_percentage: dict[str, Any] | None = None
     mirrors: tuple[MirrorPolicy, ...] = ()
     cors_policy: dict[str, Any] | None = None
+
+
+class RouteOfGatewayAPI(HTTPRoute):
+    """A route that a rule of an HTTPRoute or a GRPCRoute becomes. `written`: the rule, as `HTTPRoute ns/name rules[0]`.
+
+    Where the proxy has no cluster for its destination, it answers 500 and not 503.
+    """
+
+    written: str = ""
 
 
 class VirtualServiceSpec(View):

@@ -27,6 +27,7 @@ from meshconfig.istio import (
 )
 from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateway_api import RouteResource, Translated, translated
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh, servers_by_host
 from meshconfig.istio.hosts import HostMap, is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
@@ -139,6 +140,16 @@ class Index:
     def kubernetes_gateways(self) -> set[str]:
         """The Gateways of the Kubernetes Gateway API, each as `namespace/name`."""
         return {one.key for one in self.resources.others if one.kind == KUBERNETES_GATEWAY}
+
+    @cached_property
+    def gateway_api(self) -> Translated:
+        """Where routes of the Gateway API are attached, and what they become."""
+        return translated(self.resources)
+
+    @cached_property
+    def routes_of_gateway_api(self) -> list[RouteResource]:
+        """The HTTPRoutes and GRPCRoutes."""
+        return list({one.route.key + one.route.kind: one.route for one in self.gateway_api.attached}.values())
 
     @cached_property
     def destination_rules(self) -> dict[str, list[DestinationRule]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from meshconfig.backend import Manifest, backend
+from meshconfig.backend import Manifest
 from meshconfig.errors import Location
 from meshconfig.groups import Group
 from meshconfig.load import FieldPath
@@ -21,7 +21,7 @@ from meshconfig.model import (
     SubsetTable,
     Table,
 )
-from meshconfig.render import owner
+from meshconfig.render import lowered, owner
 from meshconfig.spec.istio_policy import Policy
 
 SERVICES: FieldPath = ("spec", "services")
@@ -145,10 +145,10 @@ def _origin(route: Route) -> Origin:
 
 def rendered(group: Group) -> Iterator[tuple[Manifest, Rendered]]:
     """All resources of a group, each with where it comes from."""
-    whose = owner(group.model)
-    for source in _sources(group):
-        for manifest in backend().lower(source.table, whose):
-            yield manifest, source
+    sources = [*_sources(group)]
+    found = lowered(group.model, (one.table for one in sources), owner(group.model, experimental=True))
+    for source, (_, manifests) in zip(sources, found, strict=True):
+        yield from ((manifest, source) for manifest in manifests)
 
 
 def _tables(service: Service) -> Iterator[Table]:

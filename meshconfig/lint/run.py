@@ -14,16 +14,22 @@ from meshconfig.lint.origin import Rendered, rendered
 from meshconfig.lint.registry import rules
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.load import Document
+from meshconfig.spec.group import BackendName
 
 
-def index(documents: Sequence[Document], *, default_namespace: str = "default") -> Index:
+def index(
+    documents: Sequence[Document], *, default_namespace: str = "default", backend: BackendName | None = None
+) -> Index:
     """Index the input of the rules: manifests, specs, and the resources that the specs render to.
+
+    Parameters:
+        backend: replaces that of each spec; None to keep it.
 
     Raises:
         InputError: a spec is invalid, or a manifest has a field of a type that Kubernetes refuses. A document that is
             neither is left out.
     """
-    specs = groups_among(documents)
+    specs = groups_among(documents, backend)
     given = [(document.value, document) for document in documents if not (document.own or document.foreign)]
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = (resource(manifest, source) for group in specs for manifest, source in rendered(group))

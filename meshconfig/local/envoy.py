@@ -12,7 +12,8 @@ from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.gateways import in_mesh, routes_http, served_hosts
 from meshconfig.istio.hosts import intersection, is_wildcard, overlap
-from meshconfig.istio.services import KnownService
+from meshconfig.istio.labels import is_ours
+from meshconfig.istio.services import KnownService, host_of
 from meshconfig.local.clusters import clusters
 from meshconfig.local.config import Endpoint, EnvoyConfig, Json, Listener, Note, Noted, mesh_listener
 from meshconfig.local.outside import addresses
@@ -60,7 +61,10 @@ class _Translation:
         return lambda path, message: self.note(resource, path, message)
 
     def mesh(self) -> Iterator[tuple[Listener, Json]]:
+        made = {host_of(one) for one in self.resources.services if is_ours(one.metadata.labels)}
         for service, port in self.services:
+            if service.host in made:
+                continue  # a version's Service: nobody calls it by its name
             listener = Listener(mesh_listener(service.host, port), "mesh", port, (service.host,))
             yield listener, _route_configuration(listener.name, {"*": self.mesh_routes(service, port)}, set())
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from meshconfig.istio import HTTPMatchRequest, StringMatch
 from meshconfig.istio.matches import claim_path
 from meshconfig.istio.strings import is_present_match
+from meshconfig.istio.types import PathElements
 from meshconfig.local.config import Json, Noted
 
 EVERYTHING: Json = {"prefix": "/"}
@@ -34,6 +35,8 @@ def route_match(match: HTTPMatchRequest, noted: Noted) -> Json | None:
 
 def path_matcher(uri: StringMatch | None) -> Json:
     match uri:
+        case PathElements(prefix=str(prefix)):
+            return {"path_separated_prefix": prefix}
         case StringMatch(exact=str(exact)):
             return {"path": exact}
         case StringMatch(prefix=str(prefix)):

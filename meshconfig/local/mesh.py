@@ -149,7 +149,7 @@ class Mesh:
         return (*self.plan.notes, *map(str, self.config.notes))
 
     async def _open(self, plan: LocalPlan) -> None:
-        config = translate(plan.resources, self.fleet.current.endpoints())
+        config = translate(plan.resources, plan.endpoints(self.fleet.current.endpoints()))
         gateways = [one.name for one in config.listeners if one.kind == "gateway"]
         first = {gateways[0]: plan.gateway_port} if gateways else {}
         await self.proxy.open(config, {**plan.ports, **first})
@@ -161,7 +161,7 @@ class Mesh:
                 replace_file(path, roster.text(model.roster).encode())
 
     async def _route(self, plan: LocalPlan, prepared: Prepared) -> None:
-        config = translate(plan.resources, prepared.endpoints())
+        config = translate(plan.resources, plan.endpoints(prepared.endpoints()))
         await self.proxy.change(config)
         self.config = config
 
@@ -197,6 +197,7 @@ class Mesh:
         """The service and version at an address. If a process serves several versions, the cluster's subset decides."""
         found = parse(cluster)
         host, subset = (found.host, found.subset) if found else ("", "")
+        host, subset = self.plan.versions.get(host, (host, subset))
         services = [one for model in self.plan.models for one in model.services]
         name = next((one.name for one in services if host in {table.host for table in one.mesh_tables}), host)
         pairs = self.fleet.current.processes.values()

@@ -1,16 +1,19 @@
 """Plans a mesh on this machine from files: Envoy's configuration, and the processes to run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from meshconfig import groups, load
 from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
+from meshconfig.explain.names import version_services
 from meshconfig.groups import Group
 from meshconfig.istio import Resources
 from meshconfig.load import Document
 from meshconfig.local import workloads
+from meshconfig.local.config import Endpoint
 from meshconfig.local.surroundings import existing_gateways, resources
 from meshconfig.local.workloads import Workload
 from meshconfig.model import Model
@@ -20,7 +23,7 @@ KIND = "LocalMesh"
 BESIDE = "local.yaml"  # the file that is read if the given files contain no LocalMesh
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LocalPlan:
     """Everything that a mesh on this machine is built from.
 
@@ -36,6 +39,32 @@ class LocalPlan:
     gateway_port: int = 0
     example_path: str = "/"
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def versions(self) -> Mapping[str, tuple[str, str]]:
+        """The hosts of Services that stand for versions, each with its service's host and the subset."""
+        return {host: place for model in self.models for host, place in version_services(model)}
+
+    def endpoints(self, found: Iterable[Endpoint]) -> list[Endpoint]:
+        """The processes that answer, at the Services of their versions too.
+
+        Parameters:
+            found: the processes at the hosts of their services.
+        """
+        every = list(found)
+        labels = {
+            (service.host, subset.name): dict(subset.labels)
+            for model in self.models
+            for service in model.services
+            for subset in service.subsets
+        }
+        for host, place in self.versions.items():
+            every += [
+                replace(one, service=host)
+                for one in every
+                if one.service == place[0] and dict(one.labels) == labels[place]
+            ]
+        return every
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from meshconfig.istio import Destination, HTTPRedirect, HTTPRoute, HTTPRouteDest
 from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.istio.destinations import authority, mirrors, redirect_port, sent_authority, weighted
 from meshconfig.istio.services import destination_port
+from meshconfig.istio.types import RouteOfGatewayAPI
 from meshconfig.local import headers, policies
 from meshconfig.local.config import Json, Noted
 from meshconfig.local.matches import EVERYTHING, route_match
@@ -105,6 +106,8 @@ def _action(http: HTTPRoute, place: RouteContext) -> Json:
         "timeout": duration(http.timeout) if http.timeout else "0s",
         "retry_policy": policies.retry_policy(http.retries),
     }
+    if isinstance(http, RouteOfGatewayAPI):
+        action["cluster_not_found_response_code"] = "INTERNAL_SERVER_ERROR"
     if copies := [policies.mirror_policy(place.cluster(one), share) for one, share in mirrors(http)]:
         action["request_mirror_policies"] = copies
     if host := _authority(http):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from meshconfig.istio import Resources
+from meshconfig.istio.gateway_api_types import GATEWAY_API
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import Model
 from meshconfig.render import Manifest, render
@@ -16,12 +17,19 @@ def resources(models: Iterable[Model]) -> Resources:
     manifests = render(models)
     rendered = {_full_name(one) for one in manifests if one["kind"] == "Gateway"}
     services = [_service(one.host, one.port) for model in models for one in model.services if not one.outside]
-    return Resources.parse([*manifests, *services, *map(_gateway, existing_gateways(models) - rendered)])
+    others = [(one, _gateway) for one in sorted(existing_gateways(models, "istio") - rendered)]
+    others += [(one, _gateway_of_the_api) for one in sorted(existing_gateways(models, "gateway") - rendered)]
+    return Resources.parse([*manifests, *services, *(make(one) for one, make in others)])
 
 
-def existing_gateways(models: Iterable[Model]) -> set[str]:
-    """The Gateways (`namespace/name`) that entries use but graylane does not create."""
-    return {entry.gateway for model in models for entry in model.entries if entry.own is None}
+def existing_gateways(models: Iterable[Model], backend: str = "") -> set[str]:
+    """The Gateways (`namespace/name`) that entries use but graylane does not create.
+
+    Parameters:
+        backend: those of this backend's groups alone; empty for all.
+    """
+    chosen = (one for one in models if backend in ("", one.backend))
+    return {entry.gateway for model in chosen for entry in model.entries if entry.own is None}
 
 
 def _full_name(manifest: Manifest) -> str:
@@ -41,6 +49,17 @@ def _gateway(full_name: str) -> Manifest:
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
     spec = {"selector": {"gateway": f"{namespace}.{name}"}, "servers": [server]}
     return _manifest(_ISTIO, "Gateway", name, namespace, spec)
+
+
+def _gateway_of_the_api(full_name: str) -> Manifest:
+    """A Gateway of the Gateway API with a listener for any host on port 80, which takes routes of every namespace."""
+    namespace, name = full_name.split("/", 1)
+    allowed = {"namespaces": {"from": "All"}}
+    spec = {
+        "gatewayClassName": "istio",
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": allowed}],
+    }
+    return _manifest(f"{GATEWAY_API}/v1", "Gateway", name, namespace, spec)
 
 
 def _manifest(api: str, kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:

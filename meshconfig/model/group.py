@@ -12,9 +12,11 @@ from meshconfig.model.tables import (
     Roster,
     RouteTable,
     RoutingState,
+    ServicePort,
     Subset,
     SubsetTable,
 )
+from meshconfig.spec.base import Locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Service:
         traffic_policy: Istio's TrafficPolicy for all its subsets.
         carries: the headers in which it reads the tag and passes it on.
         outside: its hosts, where it is outside the mesh.
+        served: what its Kubernetes Service has; None outside the mesh.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Service:
     autoscalers: tuple[Autoscaler, ...] = ()
     carries: Carries = "both"
     outside: "Outside | None" = None
+    served: ServicePort | None = None
 
     @property
     def namespace(self) -> str:
@@ -50,7 +54,8 @@ class Service:
 
     @property
     def route_table(self) -> RouteTable:
-        return RouteTable(self.resource, (self.host,), ("mesh",), self.routes)
+        protocol = self.served.protocol if self.served else "http"
+        return RouteTable(self.resource, (self.host,), ("mesh",), self.routes, port=self.port, protocol=protocol)
 
     @property
     def mesh_tables(self) -> tuple[RouteTable, ...]:
@@ -62,7 +67,7 @@ class Service:
         """The subsets of its host; outside the mesh those of each of its hosts."""
         if self.outside:
             return self.outside.subsets
-        return (SubsetTable(self.resource, self.host, self.subsets, self.traffic_policy),)
+        return (SubsetTable(self.resource, self.host, self.subsets, self.traffic_policy, served=self.served),)
 
     def version_of(self, target: Target) -> str:
         """The version, or the subset of two versions, that a live target of its routes leads to; empty for any."""
@@ -103,6 +108,7 @@ class Entry:
         gateway: `namespace/name` of its Gateway.
         own: that Gateway, where graylane makes it; None for one that exists.
         lane_hosts: a host for each lane, beside `hosts`; empty where the spec asks for none.
+        listener: the listener of an existing Gateway of the Gateway API; empty for all of its listeners.
     """
 
     resource: Name
@@ -111,6 +117,7 @@ class Entry:
     routes: tuple[Route, ...]
     own: OwnGateway | None = None
     lane_hosts: tuple[LaneHost, ...] = ()
+    listener: str = ""
 
     @property
     def namespace(self) -> str:
@@ -119,8 +126,14 @@ class Entry:
     @property
     def route_tables(self) -> tuple[RouteTable, ...]:
         """The table of the entry's hosts, then one for each lane's host."""
-        own = RouteTable(self.resource, self.hosts, (self.gateway,), self.routes)
-        others = (RouteTable(one.resource, (one.host,), (self.gateway,), one.routes) for one in self.lane_hosts)
+        several = self.own is not None and len(self.own.listeners) > 1
+        port = self.own.listeners[0].port if self.own and several else None
+        places = [(self.resource, self.hosts, self.routes)]
+        places += [(one.resource, (one.host,), one.routes) for one in self.lane_hosts]
+        own, *others = (
+            RouteTable(name, hosts, (self.gateway,), routes, port=port, listener=self.listener)
+            for name, hosts, routes in places
+        )
         return (own, *others)
 
 
@@ -135,6 +148,8 @@ class Model:
         baseline: the lane of requests without a tag.
         baggage: routes ask for the tag in W3C baggage too, where the header is absent.
         consumers: who consumes which topic.
+        backend: the name of the backend that lowers its tables.
+        locate: returns the file and line of a field of the spec, for what that backend cannot express.
     """
 
     group: str
@@ -145,6 +160,8 @@ class Model:
     entries: tuple[Entry, ...]
     baggage: bool = False
     consumers: tuple[Consumer, ...] = ()
+    backend: str = "istio"
+    locate: Locate | None = field(default=None, compare=False, repr=False)
 
     @property
     def roster(self) -> Roster | None:

@@ -21,6 +21,9 @@ class RouteTable:
     Parameters:
         gateways: `mesh` for requests between services, `namespace/name` of a Gateway for requests from outside.
         lifted: the rest of the live resource that the table was lifted from; None for a compiled one.
+        port: the port of the service whose host it is, or of an own Gateway with several; None in a lifted table.
+        listener: the listener of an existing Gateway of the Gateway API; empty for all of its listeners.
+        protocol: `http`, or `grpc` for the routes between services of one that speaks it.
     """
 
     name: Name
@@ -28,6 +31,9 @@ class RouteTable:
     gateways: tuple[str, ...]
     routes: tuple[Route, ...]
     lifted: IstioFields | None = field(default=None, repr=False)
+    port: int | None = field(default=None, compare=False)
+    listener: str = field(default="", compare=False)
+    protocol: str = field(default="http", compare=False)
 
     @property
     def host(self) -> str:
@@ -61,12 +67,29 @@ class Subset:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePort:
+    """What the Service of a host has besides its name, for a backend that makes a Service for each version.
+
+    Parameters:
+        target: the port of the Pods, by number or name.
+        selector: the Service's own selector, sorted; empty where the labels of a version are enough.
+        protocol: `http` or `grpc`.
+    """
+
+    port: int
+    target: int | str
+    selector: tuple[tuple[str, str], ...]
+    protocol: str = "http"
+
+
+@dataclass(frozen=True, slots=True)
 class SubsetTable:
     """All subsets of one host.
 
     Parameters:
         policy: Istio's TrafficPolicy for all of them.
         lifted: the rest of the live resource that the table was lifted from; None for a compiled one.
+        served: the Service of the host; None outside the mesh, and in a lifted table.
     """
 
     name: Name
@@ -74,6 +97,7 @@ class SubsetTable:
     subsets: tuple[Subset, ...]
     policy: IstioFields = field(default_factory=dict)
     lifted: IstioFields | None = field(default=None, repr=False)
+    served: ServicePort | None = field(default=None, compare=False)
 
     @property
     def by_name(self) -> dict[str, Subset]:
@@ -126,12 +150,20 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class OwnGateway:
-    """A Gateway that graylane makes for one entry; `selector` has the labels of the gateway's Pods."""
+    """A Gateway that graylane makes for one entry.
+
+    Parameters:
+        selector: the labels of the gateway's Pods, for Istio's Gateway.
+        class_name: the GatewayClass, for a Gateway of the Gateway API, which makes the Pods too.
+        patterns: wildcards that cover the lanes' hosts; empty where the entry has none.
+    """
 
     name: Name
     selector: tuple[tuple[str, str], ...]
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
+    class_name: str = "istio"
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

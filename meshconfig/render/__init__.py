@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from meshconfig.backend import Manifest, Owner, backend
+from meshconfig.backend import Manifest, Owner, UnsupportedError, backend
 from meshconfig.backend.manifest import GROUP, MANAGED_BY, IstioApi
-from meshconfig.model import Model
+from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.model import Model, Table
 from meshconfig.render.ingress import GATEWAY_SERVICE, ingress
 from meshconfig.render.sidecar import sidecars
 from meshconfig.render.telemetry import telemetries
@@ -18,6 +19,7 @@ __all__ = [
     "Manifest",
     "file_name",
     "ingress",
+    "lowered",
     "owner",
     "render",
     "sidecars",
@@ -26,22 +28,45 @@ __all__ = [
 ]
 
 
-def owner(model: Model, istio_api: IstioApi = "v1") -> Owner:
+def owner(model: Model, istio_api: IstioApi = "v1", *, experimental: bool = False) -> Owner:
     """The owner of a model's resources, which gives them their labels."""
-    return Owner(model.group, model.tag, istio_api)
+    return Owner(model.group, model.tag, istio_api, experimental)
 
 
-def render(models: Iterable[Model], *, istio_api: IstioApi = "v1") -> list[Manifest]:
+def render(models: Iterable[Model], *, istio_api: IstioApi = "v1", experimental: bool = False) -> list[Manifest]:
     """The resources of groups. Those of each group are in an order in which a first apply can create them.
 
     Parameters:
         istio_api: the version of `networking.istio.io` to write; `v1beta1` for Istio before 1.22.
+        experimental: write fields of Gateway API's experimental channel too.
+
+    Raises:
+        InputError: a group's backend cannot express a part of it. Each problem has its file, line, field and reason.
     """
-    lower, made = backend().lower, []
+    made: list[Manifest] = []
     for model in models:
-        whose = owner(model, istio_api)
-        for table in model.routing().tables:
-            made += lower(table, whose)
+        whose = owner(model, istio_api, experimental=experimental)
+        made += [one for _, found in lowered(model, model.routing().tables, whose) for one in found]
+    return made
+
+
+def lowered(model: Model, tables: Iterable[Table], whose: Owner) -> list[tuple[Table, list[Manifest]]]:
+    """The resources of each of a model's tables.
+
+    Raises:
+        InputError: as for `render`.
+    """
+    lower, made = backend(model.backend).lower, []
+    problems: list[Problem] = []
+    for table in tables:
+        try:
+            made.append((table, lower(table, whose)))
+        except UnsupportedError as error:
+            field = error.field or ("spec", "backend")
+            place = model.locate(field) if model.locate else Location(f"LaneGroup {model.namespace}/{model.group}")
+            problems.append(Problem(place, dotted(field), error.message))
+    if problems:
+        raise InputError(sorted(set(problems)))
     return made
 
 

@@ -17,8 +17,15 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
         gateway_service: `namespace/name` of the Service of the ingress gateway.
 
     Raises:
-        InputError: the entry terminates TLS at the gateway; an Ingress cannot pass TLS through.
+        InputError: the entry terminates TLS at the gateway; an Ingress cannot pass TLS through. Or the gateway is not
+            the one that `gateway_service` leads to.
     """
+    if model.backend == "gateway" and gateway_service == GATEWAY_SERVICE:
+        raise InputError.at(
+            "--ingress",
+            "leads to Istio's ingress gateway, and a Gateway of the Gateway API has Pods of its own: "
+            "name their Service by --ingress-service, such as demo/shop-example-com-istio",
+        )
     if entry.own and any(listener.tls_mode for listener in entry.own.listeners):
         raise InputError.at(
             "--ingress",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from meshconfig.backend import IstioApi, Manifest, Owner
 from meshconfig.errors import InputError
+from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import Model, Name, Service
 
 NAME = "default"  # the name that Istio's documentation uses for the Sidecar of a whole namespace
@@ -44,11 +45,22 @@ def _sidecar(model: Model, namespace: str, api: IstioApi) -> Manifest:
         for service in model.services
         if service.namespace == namespace
         for name in service.calls
-        for host in _egress(by_name[name])
+        for host in _egress(by_name[name], model.backend)
     }
     spec = {"egress": [{"hosts": [*sorted(called), CONTROL_PLANE]}]}
     return Owner(model.group, model.tag, api).istio("Sidecar", Name(namespace, NAME), spec)
 
 
-def _egress(service: Service) -> list[str]:
-    return [f"{service.namespace}/{table.host}" for table in service.mesh_tables]
+def _egress(service: Service, backend: str) -> list[str]:
+    found = [f"{service.namespace}/{table.host}" for table in service.mesh_tables]
+    return [*found, *_services_of_versions(service)] if backend == "gateway" and not service.outside else found
+
+
+def _services_of_versions(service: Service) -> list[str]:
+    """The Services to which HTTPRoutes lead in place of the service itself."""
+    from meshconfig.backend.gateway.names import refusing_service, version_service
+
+    names = [version_service(service.host, subset.name) for subset in service.subsets]
+    if any(route.refusal for route in service.routes):
+        names.append(refusing_service(service.resource))
+    return [f"{one.namespace}/{ServiceName(one.name, one.namespace).host}" for one in names]

@@ -15,7 +15,7 @@ from meshconfig.istio.destinations import (
     weighted,
 )
 from meshconfig.istio.strings import UnknownError
-from meshconfig.istio.types import TCPRoute, unmodelled
+from meshconfig.istio.types import RouteOfGatewayAPI, TCPRoute, unmodelled
 from meshconfig.simulate import clusters, headers, paths
 from meshconfig.simulate.candidates import Candidate, ProxyContext
 from meshconfig.simulate.clusters import Cluster
@@ -152,7 +152,9 @@ def _sent(
     cluster = clusters.resolve(index, one.destination, proxy)
     action.note(cluster)
     if cluster.missing:
-        return Failure(503, cluster.missing)
+        return Failure(500 if isinstance(route, RouteOfGatewayAPI) else 503, cluster.missing)
+    if cluster.empty:
+        return Failure(503, cluster.empty)
     operations = route.headers.request, one.headers.request
     sent = headers.applied(request.pairs, *operations, weighted=len(route.route) > 1)
     host = sent_authority(route, one) or request.host

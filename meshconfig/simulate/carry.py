@@ -16,15 +16,21 @@ class Carrying:
         tags: the headers that carry a tag, in lower case.
         services: by fully qualified host, the headers in which the service carries a tag; both for other hosts.
         allowed: by tag, the values that services pass on, without the part behind a dot; all values for other tags.
+        versions: by the host of a Service that stands for one version, the host of its service.
     """
 
     tags: tuple[str, ...]
     services: Mapping[str, Carries] = field(default_factory=dict)
     allowed: Mapping[str, Collection[str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def service_of(self, host: str) -> str:
+        """The host of the service that requests to a host reach."""
+        return self.versions.get(host, host)
 
     def sent(self, host: str, headers: Pairs) -> Pairs:
         """The headers that a service sends, of those that it received."""
-        how = self.services.get(host, "both")
+        how = self.services.get(self.service_of(host), "both")
         if how == "none":
             return ()
         if how == "baggage":

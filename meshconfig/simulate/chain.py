@@ -59,7 +59,10 @@ def _next(
     if before is None:
         return request
     at = way.outcomes[-1]
-    if not isinstance(at, Destination) or at.host.partition(".")[0] != before.partition(".")[0]:
+    if not isinstance(at, Destination):
+        return None
+    reached = carrying.service_of(at.host)
+    if reached.partition(".")[0] != before.partition(".")[0]:
         return None
     known = index.registry.get(at.host)
     return Request(

@@ -11,6 +11,7 @@ from meshconfig.istio.exports import ROOT_NAMESPACE, namespaces
 from meshconfig.istio.hosts import covers, fqdn
 from meshconfig.istio.services import KnownService, destination_port
 from meshconfig.istio.strings import UnknownError
+from meshconfig.istio.types import RefusedBackend
 from meshconfig.simulate import failover
 from meshconfig.simulate.candidates import ProxyContext
 from meshconfig.simulate.index import Index
@@ -28,6 +29,7 @@ class Cluster:
         subset: empty for all Pods of the Service.
         labels: the subset's labels.
         missing: why the proxy has no such cluster; empty where it has one.
+        empty: why the cluster has no Pods; empty where it may have some.
         workloads, preferred, prefers: as in `Destination`.
         undecided: what could change the answer and is not known, one sentence each.
         assumed: what the resources do not say and is taken for given, one sentence each.
@@ -38,6 +40,7 @@ class Cluster:
     subset: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
+    empty: str = ""
     workloads: tuple[str, ...] | None = None
     preferred: tuple[str, ...] | None = None
     prefers: failover.Wanted = ()
@@ -53,6 +56,8 @@ def resolve(index: Index, destination: Destination, proxy: ProxyContext, *, stre
         stream: the route is a `tcp` or `tls` route, for which pilot looks at all ports of a Service.
     """
     host, subset = destination.host, destination.subset
+    if isinstance(destination, RefusedBackend):
+        return Cluster(host, destination.port.number, missing=destination.why)
     service = index.registry.get(host, proxy.namespace)
     all_ports = proxy.is_gateway or stream
     port = destination_port(destination, service, proxy.port, at_gateway=all_ports)
@@ -72,6 +77,8 @@ def resolve(index: Index, destination: Destination, proxy: ProxyContext, *, stre
         cluster.missing = f"{NOT_FOUND}: there is no Service {host}{_under_wildcard(index, host)}"
     elif not service.has_port(port):
         cluster.missing = f"{NOT_FOUND}: Service {host} has no port {port}"
+    elif service.refuses:
+        cluster.empty = f"Service {host} has no Pods, for {service.refuses}"
     else:
         if not service.given:
             cluster.assumed.append(f"there is a Service {host}" + (f" with port {port}" if port else ""))

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from meshconfig.istio import Nothing, Resource
+from meshconfig.istio import Resource, View
 from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateway_api_types import GATEWAY_KIND
 from meshconfig.istio.hosts import ServiceName, domain_matches
 from meshconfig.simulate.candidates import ProxyContext
-from meshconfig.simulate.index import Index
+from meshconfig.simulate.index import STREAM_ROUTES, Index
 
 # For each kind, what it may do to requests that pass a proxy. A resource applies to the proxies of its own namespace;
 # one in the root namespace applies to all.
@@ -37,25 +38,32 @@ def doubts(index: Index, proxy: ProxyContext) -> Iterator[str]:
 
 
 def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
-    """One sentence for each route of Kubernetes' Gateway API for a host at a gateway, or for a Service in the mesh."""
+    """One sentence for each route of the Gateway API that is not computed and may be for a host or a Service.
+
+    Those are TCPRoutes and TLSRoutes, and any route at a Gateway that is not among the resources.
+    """
+    known = {key for key, one in index.gateways.items() if one.kind == GATEWAY_KIND}
     for one in index.gateway_api_routes:
         spec = _mapping(one.manifest.get("spec"))
         parents = [_mapping(parent) for parent in spec.get("parentRefs") or ()]
-        services = [
-            ServiceName(str(parent.get("name")), str(parent.get("namespace") or one.namespace)).host
-            for parent in parents
-            if parent.get("kind") == "Service"
-        ]
-        if service:
-            fits = service in services
-        else:
-            named = [str(name) for name in spec.get("hostnames") or ("*",)]
-            fits = len(services) < len(parents) and any(domain_matches(name, host) for name in named)
-        if fits:
-            yield f"{one} may route the request, and the Gateway API is not computed"
+        services = [_key(parent, one) for parent in parents if parent.get("kind") == "Service"]
+        at_gateways = [parent for parent in parents if parent.get("kind", "Gateway") == "Gateway"]
+        others = [key for parent in at_gateways if (key := _key(parent, one)) not in {*services, *known}]
+        named = [str(name) for name in spec.get("hostnames") or ("*",)]
+        if one.kind not in STREAM_ROUTES:
+            if others and not service and any(domain_matches(name, host) for name in named):
+                yield f"{one} may route the request, as the Gateway {others[0]} is not given"
+        elif service in (ServiceName(*reversed(key.split("/"))).host for key in services) or (
+            not service and len(services) < len(parents) and any(domain_matches(name, host) for name in named)
+        ):
+            yield f"{one} may take the connection, and is not computed"
 
 
-def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:
+def _key(parent: Mapping[str, Any], route: Resource[View]) -> str:
+    return f"{parent.get('namespace') or route.namespace}/{parent.get('name')}"
+
+
+def _listed(kind: str, found: Sequence[Resource[View]]) -> str:
     if len(found) == 1:
         return str(found[0])
     names = [one.key for one in found[:_NAMED]] + ([f"{len(found) - _NAMED} more"] if len(found) > _NAMED else [])
@@ -63,7 +71,7 @@ def _listed(kind: str, found: Sequence[Resource[Nothing]]) -> str:
     return f"one of the {plural} {', '.join(names[:-1])} and {names[-1]}"
 
 
-def _applies(one: Resource[Nothing], proxy: ProxyContext) -> bool:
+def _applies(one: Resource[View], proxy: ProxyContext) -> bool:
     if one.namespace not in (proxy.namespace, ROOT_NAMESPACE):
         return False
     spec = _mapping(one.manifest.get("spec"))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from meshconfig.istio import MESH, Gateway, Resources, VirtualService
 from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ALL, visible
+from meshconfig.istio.gateway_api import translated, with_gateway_api
 from meshconfig.istio.gateways import bound_to
 from meshconfig.istio.hosts import covering, covers, fqdn, fqdns, is_wildcard
 from meshconfig.istio.resources import by_creation
@@ -16,7 +17,8 @@ from meshconfig.simulate.fronts import Fronts, ServerHosts
 UNMODELLED = frozenset(
     {"EnvoyFilter", "WasmPlugin", "TrafficExtension", "AuthorizationPolicy", "RequestAuthentication"}
 )
-GATEWAY_API_ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"})
+STREAM_ROUTES = frozenset({"TLSRoute", "TCPRoute"})  # those for connections in which no HTTP is read
+GATEWAY_API_ROUTES = STREAM_ROUTES | {"HTTPRoute", "GRPCRoute"}
 
 
 class _ByHost:
@@ -48,7 +50,8 @@ class Index:
     """Lookups over resources, each in about constant time. Build it once to simulate many requests over them."""
 
     def __init__(self, resources: Resources) -> None:
-        self.resources = resources
+        self.gateway_api = translated(resources)
+        self.resources = resources = with_gateway_api(resources, self.gateway_api)
         self.registry = Registry(resources)
         self.fronts = Fronts(resources, list(self.registry.all_workloads()))
         self.servers: list[ServerHosts] = []

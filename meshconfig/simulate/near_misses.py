@@ -49,23 +49,26 @@ class Reason(StrEnum):
     NO_ROUTE = "no route"
     BEHIND = "less specific"
     OLDER_WINS = "older wins"
+    NOT_ATTACHED = "not attached"
 
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A VirtualService that nearly fits a request.
+    """A VirtualService, or a route of the Gateway API, that nearly fits a request.
 
     Parameters:
         virtual_service: `namespace/name`.
         why: a sentence about it, without its name.
+        kind: the kind of the resource.
     """
 
     virtual_service: str
     reason: Reason
     why: str
+    kind: str = "VirtualService"
 
     def __str__(self) -> str:
-        return f"VirtualService {self.virtual_service}: {self.why}"
+        return f"{self.kind} {self.virtual_service}: {self.why}"
 
 
 def near_misses(index: Index, request: Request, decision: Decision) -> tuple[NearMiss, ...]:
@@ -80,13 +83,32 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
     if decision.route is not None:
         asked.add(decision.route.virtual_service)
     where = _where(index, request)
-    found = (_why(index, one, request, where) for one in index.resources.virtual_services if one.key not in asked)
+    made = {id(one) for one in index.gateway_api.virtual_services}
+    given = (one for one in index.resources.virtual_services if id(one) not in made)
+    found = (_why(index, one, request, where) for one in given if one.key not in asked)
     misses = [one for one in found if one is not None]
+    if decision.route is None:
+        misses += _not_attached(index, request)
     if decision.route is not None:
         misses = [one for one in misses if one.reason in (Reason.OLDER_WINS, Reason.HALF_NAME)]
     elif any(one.reason is not Reason.SPELLING for one in misses):
         misses = [one for one in misses if one.reason is not Reason.SPELLING]
     return tuple(sorted(misses, key=lambda one: one.virtual_service))
+
+
+def _not_attached(index: Index, request: Request) -> Iterable[NearMiss]:
+    """The routes of the Gateway API for the request's host that istiod attaches to nothing, or takes nothing of."""
+    host = request.authority_host
+    found = index.gateway_api
+    for one in found.attached:
+        route = one.route
+        named = [name.lower() for name in route.spec.hostnames or ("*",)]
+        parent = route.spec.parent_refs[one.parent]
+        at_gateway = parent.kind == "Gateway" and any(domain_matches(name, host) for name in named)
+        between = parent.kind != "Gateway" and parent.name == host.partition(".")[0]
+        why = one.why or found.invalid.get(str(route), "")
+        if why and (between if request.gateway is None else at_gateway):
+            yield NearMiss(route.key, Reason.NOT_ATTACHED, why, route.kind)
 
 
 def why_not_used(index: Index, virtual_service: VirtualService, request: Request) -> NearMiss | None:

@@ -8,7 +8,7 @@ Source: pilot model/sidecar.go.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from meshconfig.istio import Nothing, Resource, VirtualService
+from meshconfig.istio import Resource, View, VirtualService
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.hosts import covers, overlap
 from meshconfig.istio.services import KnownService
@@ -31,7 +31,7 @@ class Scope:
         if sidecar is not None:
             self._read(sidecar)
 
-    def _chosen(self, every: list[Resource[Nothing]], labels: Mapping[str, str] | None) -> Resource[Nothing] | None:
+    def _chosen(self, every: list[Resource[View]], labels: Mapping[str, str] | None) -> Resource[View] | None:
         own = [one for one in every if one.namespace == self.namespace]
         for one in (one for one in own if _selector(one) is not None):
             if labels is None:
@@ -41,7 +41,7 @@ class Scope:
         root = [one for one in every if one.namespace == ROOT_NAMESPACE]
         return next((one for one in own + root if _selector(one) is None), None)
 
-    def _read(self, sidecar: Resource[Nothing]) -> None:
+    def _read(self, sidecar: Resource[View]) -> None:
         listeners = _spec(sidecar).get("egress") or []
         if not listeners:
             return
@@ -73,11 +73,11 @@ class Scope:
         return self.namespace if owner == "." else owner
 
 
-def _spec(sidecar: Resource[Nothing]) -> Mapping[str, Any]:
+def _spec(sidecar: Resource[View]) -> Mapping[str, Any]:
     spec = sidecar.manifest.get("spec")
     return spec if isinstance(spec, Mapping) else {}
 
 
-def _selector(sidecar: Resource[Nothing]) -> Mapping[str, str] | None:
+def _selector(sidecar: Resource[View]) -> Mapping[str, str] | None:
     selector = _spec(sidecar).get("workloadSelector")
     return None if not selector else selector.get("labels") or {}

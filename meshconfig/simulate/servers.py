@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from meshconfig.istio import Gateway, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
+from meshconfig.istio.gateway_api_types import GATEWAY_KIND
 from meshconfig.istio.hosts import domain_matches, specificity
 from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
@@ -93,6 +94,8 @@ def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
     selector itself.
     """
     selector, namespace = gateway.spec.selector, request.source_namespace
+    if gateway.kind == GATEWAY_KIND:
+        return GatewayPods(selector, gateway.namespace, True, True)  # istiod makes the Pods beside the Gateway
     if request.source_labels is not None:
         return GatewayPods(request.source_labels, namespace or ROOT_NAMESPACE, True, bool(namespace))
     if (workload := index.fronts.workload(gateway)) is not None:
@@ -108,7 +111,8 @@ def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tup
         if not place.takes(request.scheme):
             continue
         gateway = index.gateways[place.gateway]
-        if gateway.spec.selector.items() <= pods.labels.items():
+        theirs = gateway.kind == GATEWAY_KIND and gateway.namespace != pods.namespace
+        if gateway.spec.selector.items() <= pods.labels.items() and not theirs:
             places.append(place)
         elif place.serves(request.authority_host):
             doubts += _doubt(place.gateway, gateway, pods, request)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic.alias_generators import to_camel
 
 from meshconfig.istio.hosts import CLUSTER_DOMAIN
 from meshconfig.spec.base import PortNumber, Strict, said
@@ -83,9 +84,9 @@ def wrong_fields(spec: "ServiceSpec") -> Iterator[str]:
         yield "external: caCertificates has no effect without tls: SIMPLE"
     if spec.external.tls and "tls" in spec.traffic_policy:
         yield "external.tls and trafficPolicy.tls are both given: keep one of them"
-    for name in ("calls", "carries", "mirror"):
+    for name in ("calls", "carries", "mirror", "protocol", "selector", "target_port"):
         if name in spec.model_fields_set:
-            yield f"{name} has no meaning for a service outside the mesh: leave it away"
+            yield f"{to_camel(name)} has no meaning for a service outside the mesh: leave it away"
 
 
 def _versions(versions: "Mapping[str, Version]") -> Iterator[str]:

@@ -45,6 +45,11 @@ EntryHost = Annotated[str, StringConstraints(pattern=HOST, max_length=253)]
 PolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:Policy")]
 TrafficPolicyFields = Annotated[Mapping[str, Any], CheckedBy("meshconfig.spec.istio_policy:TrafficPolicy")]
 
+_PORT_NAME = said(r"^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$", "the name of a port, such as http, at most 15 characters")
+PortName = Annotated[str, StringConstraints(pattern=_PORT_NAME)]
+Protocol = Literal["http", "grpc"]
+BackendName = Literal["istio", "gateway"]
+
 LANE = "{lane}"  # stands for a lane's name in `laneHosts`
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LANE_HOSTS = said(
@@ -147,7 +152,8 @@ class ServiceSpec(Strict):
     """One Kubernetes Service and its versions; `weights` or `default`, else the baseline, routes untagged requests.
 
     With `external` it is outside the mesh: `host` is what callers call in plain HTTP, and each version is a host.
-    `carries`: the headers in which it reads the tag and passes it on to the services that it calls.
+    `carries`: the headers in which it reads the tag and passes it on to the services that it calls. `protocol`,
+    `selector` and `targetPort` are those of the Service, for the backend `gateway`: it makes one for each version.
     """
 
     host: ServiceHost
@@ -160,6 +166,9 @@ class ServiceSpec(Strict):
     rules: Items[Rule] = ()
     mirror: CopiedTo | None = None
     external: External | None = None
+    protocol: Protocol = "http"
+    selector: Labels = {}
+    target_port: PortNumber | PortName | None = None
     policy: PolicyFields = {}
     traffic_policy: TrafficPolicyFields = {}
 
@@ -173,6 +182,13 @@ class ServiceSpec(Strict):
 REDIRECTED = 80  # the port on which httpsRedirect listens
 
 
+_GATEWAY_PART = said(
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    "the name of a GatewayClass or of a listener, such as istio or http, in lower case",
+)
+GatewayPart = Annotated[str, StringConstraints(pattern=_GATEWAY_PART, max_length=253)]
+
+
 class GatewayTls(Strict):
     """Istio's ServerTLSSettings, as far as an entry needs them. `httpsRedirect` adds a port 80 that redirects."""
 
@@ -182,17 +198,26 @@ class GatewayTls(Strict):
 
 
 class GatewayRef(Strict):
-    """A Gateway that graylane makes (`selector`, `port`, `tls`), or an existing one (`use: namespace/name`)."""
+    """A Gateway that graylane makes (`selector` or `class`, `port`, `tls`), or an existing one (`use: namespace/name`).
+
+    `selector` has the Pods of Istio's Gateway; `class` and `listener` are for a Gateway of the Gateway API. Each
+    backend reads its own, so that a spec may have both.
+    """
 
     selector: Labels = {"istio": "ingressgateway"}
+    class_name: Annotated[GatewayPart, Field(alias="class")] = "istio"
     port: PortNumber | None = None
     tls: GatewayTls | None = None
     use: Annotated[str, StringConstraints(pattern=GATEWAY_NAME)] | None = None
+    listener: GatewayPart | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "GatewayRef":
-        if self.use and (extra := self.model_fields_set - {"use"}):
+        extra = {GatewayRef.model_fields[name].alias or name for name in self.model_fields_set - {"use", "listener"}}
+        if self.use and extra:
             raise ValueError(f"use names a Gateway that exists: {', '.join(sorted(extra))} would have no effect")
+        if self.listener and not self.use:
+            raise ValueError("listener is one of a Gateway that exists: give use: NAMESPACE/NAME too")
         if self.port == REDIRECTED and self.tls and self.tls.https_redirect:
             raise ValueError(f"httpsRedirect listens on port {REDIRECTED}: give TLS another port")
         return self
@@ -293,8 +318,11 @@ class GroupSpec(Strict):
     """The spec of a group; with `trail`, responses to tagged requests name in a header the versions that answered.
 
     `drift`: whether the controller takes back what somebody changed in the group's resources, or only reports it.
+
+    `backend`: the family of resources that it becomes, Istio's own or those of the Kubernetes Gateway API.
     """
 
+    backend: BackendName = "istio"
     tag: Tag = Tag.model_construct()
     trail: bool = False
     lanes: Annotated[dict[LaneName, Lane], Field(min_length=1)]

@@ -37,6 +37,7 @@ NOBODYS = {
     *("meshconfig.rollout", "meshconfig.cluster", "meshconfig.local", "meshconfig.lint", "meshconfig.edit"),
     *("meshconfig.spec.rollout", "meshconfig.spec.local_mesh", "meshconfig.spec.istio_policy"),
     *("meshconfig.cli.cluster", "meshconfig.cli.render_files", "meshconfig.backend.istio.dump_evidence"),
+    "meshconfig.backend.gateway",
 }
 SIMULATION = {"meshconfig.simulate", "meshconfig.istio.types", "meshconfig.istio.resources", "meshconfig.cli.explain"}
 SPECS = {"meshconfig.spec", "meshconfig.compile", "meshconfig.backend", "meshconfig.groups", "yaml"}

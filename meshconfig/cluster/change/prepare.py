@@ -25,7 +25,7 @@ from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import PackedKeys, digest, document
 from meshconfig.compile import compile_group, newer_problems
 from meshconfig.draws import moves, refused_moves
-from meshconfig.errors import ClusterError, dotted
+from meshconfig.errors import ClusterError, InputError, dotted
 from meshconfig.model import Model, RoutingState
 from meshconfig.render import owner
 from meshconfig.spec import LaneGroup
@@ -56,6 +56,19 @@ class Wanted:
     by_rollout: bool = False
     stored: bool = False
     restored: tuple[Manifest, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a group of the Gateway API, whose resources are rendered and not applied step by step.
+
+        Raises:
+            InputError: the spec has `backend: gateway`.
+        """
+        if self.spec.spec.backend == "gateway":
+            raise InputError.at(
+                f"LaneGroup {self.owner}",
+                "spec.backend is gateway, which this command does not change a cluster for; "
+                "write graylane render --backend gateway -f FILE | kubectl apply --server-side -f -",
+            )
 
     @property
     def owner(self) -> str:

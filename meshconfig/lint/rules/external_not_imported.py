@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshconfig.groups import Group
-from meshconfig.istio import Nothing, Resource
+from meshconfig.istio import Resource, View
 from meshconfig.istio.hosts import covers
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
@@ -28,7 +28,7 @@ def check(group: Group, index: Index) -> Iterator[Hit]:
                 yield Hit(sidecar, ("spec", "egress"), _message(sidecar, service, missing))
 
 
-def _missing(sidecar: Resource[Nothing], service: Service) -> list[str]:
+def _missing(sidecar: Resource[View], service: Service) -> list[str]:
     """The hosts of a service that no egress listener imports; none where the Sidecar imports everything."""
     listeners = _spec(sidecar).get("egress") or []
     if not listeners:
@@ -39,11 +39,11 @@ def _missing(sidecar: Resource[Nothing], service: Service) -> list[str]:
     return [host for host in hosts if not any(covers(name, host) for name in taken)]
 
 
-def _own(place: str, sidecar: Resource[Nothing], service: Service) -> bool:
+def _own(place: str, sidecar: Resource[View], service: Service) -> bool:
     return place == "." and sidecar.namespace == service.namespace
 
 
-def _message(sidecar: Resource[Nothing], service: Service, missing: list[str]) -> str:
+def _message(sidecar: Resource[View], service: Service, missing: list[str]) -> str:
     what = f"its proxies do not know {', '.join(missing)} of {service.name}"
     write = f"add {service.namespace}/{missing[0]} to hosts"
     mode = _spec_of(_spec(sidecar).get("outboundTrafficPolicy")).get("mode")
@@ -52,7 +52,7 @@ def _message(sidecar: Resource[Nothing], service: Service, missing: list[str]) -
     return f"{what}: its calls go out as they are, with their tag, unless the mesh has them refused: {write}"
 
 
-def _spec(sidecar: Resource[Nothing]) -> Mapping[str, Any]:
+def _spec(sidecar: Resource[View]) -> Mapping[str, Any]:
     return _spec_of(sidecar.manifest.get("spec"))
 
 

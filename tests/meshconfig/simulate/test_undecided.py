@@ -170,15 +170,20 @@ def test_many_resources_of_a_kind_are_one_doubt():
         ("HTTPRoute", {"name": "gw"}, ["*.example.com"], True, False),
         ("TCPRoute", {"name": "gw"}, None, True, False),
         ("HTTPRoute", {"name": "gw"}, ["other.example.com"], False, False),
-        ("GRPCRoute", {"kind": "Service", "group": "", "name": "cat"}, None, False, True),
+        ("GRPCRoute", {"kind": "Service", "group": "", "name": "cat"}, None, False, False),
+        ("TCPRoute", {"kind": "Service", "group": "", "name": "cat"}, None, False, True),
         ("HTTPRoute", {"kind": "Service", "name": "cat", "namespace": "other"}, None, False, False),
     ],
 )
-def test_a_route_of_the_gateway_api(kind, parent, hostnames, outside, inside):
+def test_a_route_of_the_gateway_api_that_is_not_computed(kind, parent, hostnames, outside, inside):
     spec = {"parentRefs": [parent], **({"hostnames": hostnames} if hostnames else {})}
     route = manifest(kind, "x", spec, api="gateway.networking.k8s.io/v1")
     index = world(in_mesh("vs", says(201)), virtual_service("entry", says(201)), route)
-    doubt = (f"{kind} demo/x may route the request, and the Gateway API is not computed",)
+    why = {
+        "HTTPRoute": "may route the request, as the Gateway demo/gw is not given",
+        "TCPRoute": "may take the connection, and is not computed",
+    }
+    doubt = (f"{kind} demo/x {why.get(kind)}",)
     assert at_gateway(index).undecided == (doubt if outside else ())
     assert from_pod(index).undecided == (doubt if inside else ())
 
