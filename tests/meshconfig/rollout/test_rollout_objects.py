@@ -186,6 +186,7 @@ class TestDeleted:
         mesh.git()
         mesh.commit(rollout(SHORT))
         mesh.run(until=at_approval)
+        mesh.api.get("deployments", "cat-v1")["status"]["readyReplicas"] = 0  # no Pods to wait for will come
         delete(mesh)
         delete(mesh, "lanegroups", "pets")
         mesh.worker().run()
