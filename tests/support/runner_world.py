@@ -118,10 +118,11 @@ class Mesh:
         return self.api.get("rollouts", name)
 
     def condition(self, name="cat-v2"):
-        """What kstatus reads: Ready, Reconciling or Stalled, the reason, and the message."""
-        found = {one["type"]: one for one in self.object(name)["status"]["conditions"] if one["status"] == "True"}
-        (kind,) = found
-        return kind, found[kind]["reason"], found[kind]["message"]
+        """What kstatus reads: Ready, Reconciling or Stalled, the reason, and the message; empty before there is any."""
+        conditions = (self.object(name).get("status") or {}).get("conditions", ())
+        found = [(one["type"], one["reason"], one["message"]) for one in conditions if one["status"] == "True"]
+        (one,) = found or [("", "", "")]
+        return one
 
     def git(self, text=GROUP, *, applied=True):
         """What a commit says: the LaneGroup object; and, unless `applied` is false, what its controller does of it."""

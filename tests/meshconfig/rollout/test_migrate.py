@@ -1,6 +1,7 @@
 """Rollouts that earlier releases kept in ConfigMaps become objects: each where it was, whenever that is cut off."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,8 @@ def test_one_that_cannot_be_read_is_told_and_the_others_are_taken_over(mesh, bef
 def test_one_of_that_name_that_was_begun_later_is_left_alone(mesh, before):
     mesh.commit(rollout(SHORT))
     mesh.run(until=lambda state: state.stage is Stage.APPROVAL)
-    mesh.object()["status"]["state"] = mesh.state().model_copy(update={"generation": 7}).to_json()
+    later = {"generation": 7, "begun": before.begun + timedelta(seconds=1)}
+    mesh.object()["status"]["state"] = mesh.state().model_copy(update=later).to_json()
     taken(mesh)
     assert mesh.state().generation == 7
     assert CONFIG_MAP not in mesh.api.names("configmaps")

@@ -31,7 +31,7 @@ AGAINST = {
     "a default": ("calls: [dog], versions", "calls: [dog], default: v2, versions"),
     "a rule": (
         "calls: [mouse], versions",
-        "calls: [mouse], rules: [{match: {headers: {x: {exact: a}}}, weights: {v1: 1}}], versions",
+        "calls: [mouse], rules: [{match: {headers: {x: {exact: a}}}, weights: {v2: 1}}], versions",
     ),
     "the labels of a version": ("v2: {labels: {v: v2}}", "v2: {labels: {v: other}}"),
     "a version that is gone": (", v2: {labels: {v: v2}}", ""),

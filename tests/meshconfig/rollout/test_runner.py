@@ -235,7 +235,7 @@ def test_a_driver_drives_what_its_watches_see_and_the_next_one_goes_on(mesh):
     assert set(changed) == {("demo", "pets")}
     mesh.say(Approve("bob"))
     with mesh.driven():
-        until(lambda: mesh.state().stage is Stage.KEEP)
+        until(lambda: mesh.state().stage is Stage.KEEP and mesh.state().told == len(mesh.state().log))
     assert sum("taken over" in line for line in mesh.said) == 1
 
 
