@@ -61,9 +61,9 @@ def check(manifest: Mapping[str, Any], namespace: str) -> list[Refusal]:
         return [Refusal(Kind.BAD_VALUE, ("kind",), f"Istio has no kind {kind!r}{_nearest(kind, known)}")]
     rules = Refusals()
     if not (shape := _shape(manifest, kind)):
-        _check_rules(manifest, kind, namespace, rules)
+        _check_rules(manifest, known[kind], namespace, rules)
         return rules.found
-    _check_rules(repaired(table().resource(kind), manifest, shape), kind, namespace, rules)
+    _check_rules(repaired(table().resource(kind), manifest, shape), known[kind], namespace, rules)
     consequences = Consequences(shape)
     return shape + [one for one in rules.found if one not in consequences]
 
@@ -97,10 +97,10 @@ def _check_version(manifest: Mapping[str, Any], kind: str, out: Refusals) -> Non
         )
 
 
-def _check_rules(manifest: Part, kind: str, namespace: str, out: Refusals) -> None:
+def _check_rules(manifest: Part, rule: Callable[..., None], namespace: str, out: Refusals) -> None:
     metadata, spec = part(manifest, "metadata"), part(manifest, "spec")
     check_metadata(metadata, _METADATA, out)
-    if kind == "Gateway":
+    if rule is check_gateway:
         check_gateway_name(metadata.get("name") or "", (_METADATA, "name"), out)
-    further = {"labels": part(metadata, "labels")} if kind == "ServiceEntry" else {}
-    _RULES[_group(manifest)][kind](spec, _SPEC, out, namespace=namespace, **further)
+    further = {"labels": part(metadata, "labels")} if rule is check_service_entry else {}
+    rule(spec, _SPEC, out, namespace=namespace, **further)

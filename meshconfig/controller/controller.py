@@ -11,6 +11,7 @@ from typing import NamedTuple
 from meshconfig.backend.kinds import OWNED, Role
 from meshconfig.cluster import lanegroups, rollouts
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.lock import Lock, LockHeld, LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.preflight import istio_version
@@ -123,6 +124,7 @@ class Leadership:
     queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
     _asked: dict[GroupKey, Asked] = field(default_factory=dict)
     _mesh: set[GroupKey] = field(default_factory=set)  # whose spec or resources may have changed since the last look
+    _ready: set[GroupKey] = field(default_factory=set)
     _beside: set[GroupKey] = field(default_factory=set)  # that have an active rollout
     _pauses: dict[GroupKey, float] = field(default_factory=dict)  # seconds, of groups whose last look failed
     _owned: OwnedResources = field(default_factory=OwnedResources)
@@ -166,8 +168,9 @@ class Leadership:
             return Watch(self.client, kind, place, seen, self.ended, failed, selector=selector, istio_api=istio_api)
 
         def group_seen(change: Change, one: Manifest) -> None:
-            if self._group_seen(change, one):
-                driver.group_seen(one["metadata"]["namespace"], one["metadata"]["name"])
+            group = GroupObject(one)
+            if self._group_seen(change, one) or self._became_ready(group):
+                driver.group_seen(group.key.namespace, group.key.name)
 
         yield watch(lanegroups.KIND, group_seen)
         yield watch(rollouts.KIND, driver.see)
@@ -197,6 +200,13 @@ class Leadership:
         self._mesh.add(group)
         self.queue.add(group)
         return True
+
+    def _became_ready(self, one: GroupObject) -> bool:
+        """Whether a group that rollouts may wait for can be begun from now."""
+        name, is_ready = (one.key.namespace, one.key.name), one.is_true("Ready")
+        before = name in self._ready
+        (self._ready.add if is_ready else self._ready.discard)(name)
+        return is_ready and not before
 
     def _generation(self, group: GroupKey) -> int:
         return self._asked[group].generation if group in self._asked else 0

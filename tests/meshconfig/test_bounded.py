@@ -186,7 +186,7 @@ THREADS = """
 import ctypes, json, sys, threading
 from contextlib import suppress
 from meshconfig.cli import main
-sys.argv = ["graylane", "rollout", "run", "-n", "demo"]
+sys.argv = ["graylane", "controller", "-n", "demo"]
 with suppress(SystemExit):
     main()
 TEXT = json.dumps([{"a": str(number)} for number in range(3000)])

@@ -330,7 +330,7 @@ def test_what_the_page_on_gitops_shows_is_yaml():
     assert len(blocks) > 3
     for block in blocks:
         (document,) = parse(block, "gitops.md")
-        assert "spec" in document.value or "patches" in document.value
+        assert {"spec", "patches", "data"} & document.value.keys()
 
 
 @pytest.mark.parametrize("header", ["x-lane", "X-Lane"])

@@ -67,8 +67,8 @@ def admit(context: RunnerContext, record: Record) -> Admission:
             return _stalls(NO_GROUP, str(error), math.inf if error.lanegroup else UNSEEN)
         if not error.busy:
             return Admission(ApplyFailed(turn, why=str(error)))
-        # The watch tells of a spec, and not of when it is applied.
-        return _waits(str(error), look=LATER if error.lanegroup else LOOK)
+        # The controller tells when a LaneGroup is ready; of a group without an object, no watch tells.
+        return _waits(str(error), look=math.inf if error.lanegroup else LOOK)
     except ApiError as error:
         if error.status >= 500 or error.status in PASSING:
             raise
