@@ -146,7 +146,7 @@ def _origin(route: Route) -> Origin:
 def rendered(group: Group) -> Iterator[tuple[Manifest, Rendered]]:
     """All resources of a group, each with where it comes from."""
     sources = [*_sources(group)]
-    found = lowered(group.model, (one.table for one in sources), owner(group.model, experimental=True))
+    found = [*lowered(group.model, (one.table for one in sources), owner(group.model, experimental=True))]
     for source, (_, manifests) in zip(sources, found, strict=True):
         yield from ((manifest, source) for manifest in manifests)
 

@@ -1,6 +1,6 @@
 """Renders models as resources, and resources as YAML. The same model gives the same bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from meshconfig.backend import Manifest, Owner, UnsupportedError, backend
 from meshconfig.backend.manifest import GROUP, MANAGED_BY, IstioApi
@@ -46,28 +46,28 @@ def render(models: Iterable[Model], *, istio_api: IstioApi = "v1", experimental:
     made: list[Manifest] = []
     for model in models:
         whose = owner(model, istio_api, experimental=experimental)
-        made += [one for _, found in lowered(model, model.routing().tables, whose) for one in found]
+        for _, found in lowered(model, model.routing().tables, whose):
+            made += found
     return made
 
 
-def lowered(model: Model, tables: Iterable[Table], whose: Owner) -> list[tuple[Table, list[Manifest]]]:
-    """The resources of each of a model's tables.
+def lowered(model: Model, tables: Iterable[Table], whose: Owner) -> Iterator[tuple[Table, list[Manifest]]]:
+    """The resources of each of a model's tables. What its backend cannot express is raised after the last table.
 
     Raises:
         InputError: as for `render`.
     """
-    lower, made = backend(model.backend).lower, []
+    lower = backend(model.backend).lower
     problems: list[Problem] = []
     for table in tables:
         try:
-            made.append((table, lower(table, whose)))
+            yield table, lower(table, whose)
         except UnsupportedError as error:
             field = error.field or ("spec", "backend")
             place = model.locate(field) if model.locate else Location(f"LaneGroup {model.namespace}/{model.group}")
             problems.append(Problem(place, dotted(field), error.message))
     if problems:
         raise InputError(sorted(set(problems)))
-    return made
 
 
 def file_name(manifest: Manifest) -> str:

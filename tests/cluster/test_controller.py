@@ -12,14 +12,16 @@ import pytest
 from load_hops import reported, reporting
 from load_judge import total, wrong
 from load_mesh import apply, available, scale
-from load_objects import ControllerProcess, Objects, install_kinds
+from load_objects import ControllerProcess, Objects
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from mesh_cluster import WRITTEN, gateway_address, kubectl, own_kinds, until
 from soak import SOAK
+from tcp_forwarder import Forwarder
 
 pytestmark = pytest.mark.cluster
 LONGEST = 1800.0  # seconds of load, at most
+CUT = 60.0 if SOAK else 20.0  # seconds that the leader is without the API server
 KILLS, LATEST = 20 if SOAK else 3, 6.0  # and at most how many seconds after a change a kill comes
 SEED = 18
 ENDED = "lanegroups.graylane.dev,rollouts.graylane.dev"
@@ -28,7 +30,7 @@ ENDED = "lanegroups.graylane.dev,rollouts.graylane.dev"
 @pytest.fixture(scope="module")
 def mesh():
     """The namespace, with v1 and v2 running; the gateway's address."""
-    install_kinds()
+    own_kinds()
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     apply([*surroundings(), reporting()])
     for version in START.versions:
@@ -74,6 +76,7 @@ def test_what_is_applied_becomes_true_without_a_lost_request(story, tmp_path):
             killed(story, mesh, controller)
             fast(story, mesh)
             two(story, mesh, tmp_path)
+            cut_off(story, mesh, controller, tmp_path)
         gone(mesh)
 
 
@@ -135,6 +138,33 @@ def two(story, mesh, folder):
         until(lambda: "stands by" in second.said(), "the second one stands by")
         with story.change("a change with two controllers", TAKEN):
             mesh.apply(TAKEN)
+
+
+def cut_off(story, mesh, controller, folder):
+    """The leader loses the API server in the middle of a change: another one goes on, and the first writes no more."""
+    controller.stop()
+    with (
+        Forwarder.to_api_server() as line,
+        ControllerProcess(folder, name="cut-off", through=line.port).running() as far,
+    ):
+        until(lambda: "leads" in far.said(), "the one that is to be cut off leads")
+        controller.start()
+        with story.change(f"the leader is cut off for {CUT:.0f} s", TURNED):
+            mesh.write(TURNED)
+            time.sleep(2)
+            line.refuse()
+            began = time.monotonic()
+            mesh.settled()
+            time.sleep(max(0.0, CUT - (time.monotonic() - began)))
+        with story.change("it is back, and does nothing", TURNED):
+            line.accept()
+            until(lambda: far.said().count("stands by") >= 1, "it stands by")
+            time.sleep(3)
+        mesh.settled()
+
+
+def behind(line, folder):
+    return ControllerProcess(folder, name="cut-off", through=line.port)
 
 
 def gone(mesh):

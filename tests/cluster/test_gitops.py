@@ -11,10 +11,10 @@ from gitops import PUSH, ArgoScript, Flux, as_object, as_rendered, rounds
 from load_hops import reported, reporting
 from load_judge import total, wrong
 from load_mesh import apply, available
-from load_objects import ControllerProcess, Objects, install_kinds
+from load_objects import ControllerProcess, Objects
 from load_story import ADDED, START, TURNED, Story
 from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from mesh_cluster import WRITTEN, gateway_address, kubectl, own_kinds, until
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -26,7 +26,7 @@ ENOUGH = 20_000 if SOAK else 2_000
 @pytest.fixture(scope="module")
 def mesh():
     """The namespace, with all versions running; the gateway's address."""
-    install_kinds()
+    own_kinds()
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     apply([*surroundings(), reporting()])
     for version in ADDED.versions:

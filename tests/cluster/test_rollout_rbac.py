@@ -1,5 +1,6 @@
-"""k8s/controller is enough and no more: as its account a driver takes a rollout to its end and another one back, mends
-what somebody did to the group meanwhile, uses each right on the way, and can do nothing else."""
+"""k8s/controller is enough and no more: as its account a controller takes a rollout to its end and another one back,
+mends what somebody did to the group meanwhile, makes a LaneGroup object true and takes it out of the mesh again, uses
+each right on the way, and can do nothing else."""
 
 import json
 import os
@@ -14,20 +15,19 @@ import yaml
 from account import CONTROLLER, OPERATOR, account, rights
 from canned import answering
 from load_mesh import GRAYLANE
-from mesh_cluster import ISTIOD, PORT, kubectl, own_kinds
+from mesh_cluster import ISTIO_RESOURCES, ISTIOD, PORT, kubectl, own_kinds
 
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.lock import Lock
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import path
-from meshconfig.cluster.watching import Watch
+from meshconfig.controller import Controller, Scope
 from meshconfig.errors import ApiError
 from meshconfig.exchange.allowed import Allowed
 from meshconfig.load import parse
 from meshconfig.rollout import begin, check, store
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.notify import signature
-from meshconfig.rollout.runner import Driver, Settings
+from meshconfig.rollout.runner import Settings
 from meshconfig.rollout.runner.metrics import Metrics
 from meshconfig.rollout.runner.secrets import ANNOTATION
 from meshconfig.rollout.state import Phase, Stage
@@ -166,7 +166,7 @@ class Operator:
 
 @contextmanager
 def running(client, said):
-    """A driver with its watch; (namespace, resource, verb) of what it asked of the API server."""
+    """A controller; (namespace, resource, verb) of what it asked of the API server."""
     used, request, stream, stop = set(), client.request, client.stream, threading.Event()
 
     def record(method, where, *arguments, **more):
@@ -179,25 +179,39 @@ def running(client, said):
 
     client.request, client.stream = record, watched
     settings = Settings(istiod=ISTIOD, drain=0.0, wait=1.0, hosts=Allowed.of(["127.0.0.1"]))
-    with Lock(client, NAMESPACE, "controller") as held:
-        driver = Driver(client, held, settings, said.append, Metrics(), lambda *group: None)
-        watch = Watch(client, "Rollout", NAMESPACE, driver.see, stop)
-        threading.Thread(target=watch.run, daemon=True).start()
-        try:
-            yield used
-        finally:
-            stop.set()
-            driver.close()
+    one = Controller(client, Scope(NAMESPACE, NAMESPACE), settings, tell=said.append, metrics=Metrics())
+    thread = threading.Thread(target=one.run, args=(stop,))
+    thread.start()
+    try:
+        yield used
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
 
 
-def test_rollouts_live_their_whole_life_and_use_every_right(connect, operator):
+def test_rollouts_and_groups_live_their_whole_life_and_use_every_right(connect, operator):
     operator.apply(group())
     said = []
     with answering((200, "")) as hook, running(connect(CONTROLLER), said) as used:
         to_its_end(operator, hook)
         back(operator)
+        as_an_object()
     assert [line for line in said if "forbidden" in line] == []
     assert used - BARRIER == {one for one in rights(NAMESPACE, CONTROLLER) if one[0] == NAMESPACE}
+
+
+def as_an_object():
+    """The group gets an object, and is taken out of the mesh with it."""
+    value = {**yaml.safe_load(group()), "apiVersion": "graylane.dev/v1"}
+    for service in ("cat", "mouse"):
+        value["spec"]["services"][service]["default"] = "v2"
+        del value["spec"]["services"][service]["versions"]["v1"]
+    kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(value))
+    name = (f"lanegroups.graylane.dev/{GROUP}", "-n", NAMESPACE)
+    kubectl("wait", "--for=condition=Ready", *name, f"--timeout={PATIENCE:.0f}s")
+    kubectl("delete", *name, f"--timeout={PATIENCE:.0f}s")
+    left = kubectl("get", f"{ISTIO_RESOURCES},{TAKEN_AWAY}", "-n", NAMESPACE, "-o", "name").stdout
+    assert left == ""
 
 
 def to_its_end(operator, hook):

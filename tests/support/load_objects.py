@@ -19,19 +19,23 @@ from mesh_cluster import ISTIOD, kubectl
 PATIENCE = 240.0
 
 
-def install_kinds() -> None:
-    crds = subprocess.run([GRAYLANE, "crds"], capture_output=True, text=True, check=True).stdout
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=crds)
-    names = ("lanegroups", "rollouts")
-    kubectl("wait", "--for=condition=Established", *(f"crd/{name}.graylane.dev" for name in names), "--timeout=60s")
-
-
 class ControllerProcess:
-    """`graylane controller` as the account of k8s/controller. It can be killed, and begun again."""
+    """`graylane controller` as the account of k8s/controller. It can be killed, and begun again.
 
-    def __init__(self, folder: Path, namespace: str = NAMESPACE, name: str = "controller") -> None:
+    Parameters:
+        through: a port on loopback that leads to the API server; None for the way of everybody.
+    """
+
+    def __init__(
+        self, folder: Path, namespace: str = NAMESPACE, name: str = "controller", through: int | None = None
+    ) -> None:
         self.log = folder / f"{name}.log"
         kubeconfig = account(namespace, folder, of=CONTROLLER)
+        if through is not None:
+            config = json.loads(kubeconfig.read_text())
+            config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{through}"
+            kubeconfig = folder / f"{name}.kubeconfig"
+            kubeconfig.write_text(json.dumps(config))
         self.environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
         self.command = [GRAYLANE, "controller", "-n", namespace, f"--istiod={ISTIOD}", "--timeout=120"]
         self.process: subprocess.Popen[bytes] | None = None
