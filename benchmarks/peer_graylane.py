@@ -9,8 +9,8 @@ from typing import Any
 from account import CONTROLLER
 from audit_log import Event
 from load_mesh import apply
-from load_objects import ControllerProcess, install_kinds
-from mesh_cluster import Manifest, kubectl
+from load_objects import ControllerProcess
+from mesh_cluster import Manifest, kubectl, own_kinds
 from mesh_namespace import manifest, surroundings
 from peer_mesh import CHAIN, PATIENCE, PAUSE, PORT, VERSIONS, WEIGHTS, host, read, template
 
@@ -27,7 +27,7 @@ class Graylane:
 
     @contextmanager
     def ready(self, folder: Path) -> Iterator[None]:
-        install_kinds()
+        own_kinds()
         apply(surroundings(self.namespace, CHAIN, PORT))
         apply(self._deployment(service, version) for version in VERSIONS for service in CHAIN)
         self._wait("condition=Available", "deployment", "--all")
