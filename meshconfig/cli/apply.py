@@ -39,8 +39,8 @@ def apply(file: Files, *, how: ApplyOptions) -> None:
 
         graylane apply -f graylane.yaml --istiod http://127.0.0.1:15014 --drain 30
     """
-    groups = read_groups(file)
-    each(connect(how.context), _with_documents(groups), how)
+    groups = _with_documents(read_groups(file))
+    each(connect(how.context), groups, how)
 
 
 @with_options(ChangeOptions)
@@ -54,8 +54,8 @@ def delete(file: GivenFiles, *, how: ChangeOptions) -> None:
 
         graylane delete -f graylane.yaml
     """
-    groups = read_groups(file)
-    each(connect(how.context), _with_documents(groups, gone=True), how)
+    groups = _with_documents(read_groups(file), gone=True)
+    each(connect(how.context), groups, how)
 
 
 def _with_documents(groups: Sequence[Group], *, gone: bool = False) -> "list[tuple[Wanted, Manifest]]":

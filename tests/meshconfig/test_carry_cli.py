@@ -153,6 +153,7 @@ def test_records_of_no_pod_of_the_group_are_an_error_that_says_where_to_look(pod
     assert "2 records came, and none is of a Pod of the group: docs/carry.md says how to set it up" in err
 
 
+@pytest.mark.slow
 def test_no_access_log_is_an_error(pods, graylane) -> None:
     code, out, err = graylane("carry", "-n", "demo", "--otlp-listen", "127.0.0.1:0", "--window", "1s")
     assert (code, out) == (2, "")

@@ -33,6 +33,7 @@ def test_what_is_applied_becomes_true_and_its_status_says_so(world):
     assert 'graylane_group_ready{name="pets",namespace="demo"} 1.0' in world.page()
 
 
+@pytest.mark.slow
 def test_a_restart_writes_nothing_that_is_so_already(world):
     with world.controller():
         world.apply(document())
@@ -58,6 +59,7 @@ def test_what_changed_while_no_controller_ran_is_made_up_for(world):
     assert world.object()["status"]["revision"] == 2
 
 
+@pytest.mark.slow
 def test_an_idle_group_is_asked_for_nothing(world):
     with world.controller():
         world.apply(document())
@@ -261,6 +263,7 @@ def test_a_controller_of_all_namespaces_sees_each(world):
         world.until_ready()
 
 
+@pytest.mark.slow
 def test_two_controllers_work_one_at_a_time(world):
     with world.controller():
         world.until(lambda: any("leads" in one for one in world.said))

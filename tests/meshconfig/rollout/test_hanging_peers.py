@@ -189,6 +189,7 @@ def read_records(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["webhook", "prometheus"])
 def test_what_a_peer_that_hangs_keeps_is_neither_the_group_nor_the_log(mesh, monkeypatch, peer):
     with misbehaving("hang") as server:

@@ -138,6 +138,7 @@ def test_a_driver_drives_as_many_as_it_may_and_says_that_others_wait(mesh, monke
     assert max(len([one for one in names if one.startswith("rollout-r")]) for names in threads) == 2
 
 
+@pytest.mark.slow
 def test_of_large_rollouts_few_are_worked_on_at_a_time_and_each_is(mesh, monkeypatch):
     mesh.start(rollout([{"pause": {}}, {"weight": 100}]))
     copies(mesh, 6, log=2_000)
