@@ -12,9 +12,11 @@ from meshconfig.backend.kinds import KINDS
 from meshconfig.cluster.client import APPLY, Client
 from meshconfig.cluster.objects import MANAGER, Key, Manifest, key
 from meshconfig.cluster.paths import path
+from meshconfig.errors import ClusterError
 
 MERGE = "application/merge-patch+json"
 CONTROLLER = "graylane-controller"  # the field manager of what a controller writes
+LARGEST = 1_500_000  # bytes of an object as JSON: etcd takes requests of 1.5 MiB, with what the API server adds
 INSTALL = "graylane crds | kubectl apply --server-side -f -"
 
 
@@ -90,6 +92,16 @@ class CustomObject:
         return type(self)({"kind": self.manifest["kind"], **answer})
 
 
+class OversizedObjectError(ClusterError):
+    """An object is larger than what an API server stores; nothing was written."""
+
+    def __init__(self, document: Manifest, size: int) -> None:
+        super().__init__(
+            f"{key(document)} is too large: it takes {size // 1000} kB, and an API server stores {LARGEST // 1000} kB; "
+            "split the group into several groups"
+        )
+
+
 T = TypeVar("T", bound=CustomObject)
 
 
@@ -103,9 +115,13 @@ def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: b
     Raises:
         Conflict: other managers own fields; `causes` names each field and its manager.
         ApiError: the API server refuses the spec, or the caller may not write the object.
+        OversizedObjectError: it is larger than what an API server stores.
     """
     query = {"fieldManager": MANAGER, **({"force": "true"} if force else {}), **({"dryRun": "All"} if dry_run else {})}
-    answer = client.request("PATCH", path(key(document)), json.dumps(document), query=query, content_type=APPLY)
+    body = json.dumps(document, separators=(",", ":"))
+    if len(body) > LARGEST:
+        raise OversizedObjectError(document, len(body))
+    answer = client.request("PATCH", path(key(document)), body, query=query, content_type=APPLY)
     return {"kind": document["kind"], **answer}
 
 

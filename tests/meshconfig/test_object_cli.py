@@ -101,6 +101,15 @@ def test_json_has_the_fields_that_an_apply_by_graylane_itself_has(run, cluster, 
     assert itself["generation"] is None
 
 
+def test_an_object_that_no_api_server_stores_is_refused_before_it_is_sent(run, cluster, put, spec, monkeypatch):
+    put()
+    monkeypatch.setattr(custom, "LARGEST", 100)
+    said = run("apply", "-f", spec(), code=1)
+    assert "LaneGroup demo/pets is too large: it takes" in said
+    assert "split the group into several groups" in said
+    assert cluster.api.get("lanegroups", "pets")["metadata"]["generation"] == 1
+
+
 def test_what_is_so_already_is_not_written(run, cluster, put, spec):
     put(TURNED)
     with controller(cluster.api, carried_out()):
