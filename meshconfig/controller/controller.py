@@ -169,7 +169,8 @@ class Leadership:
 
         def group_seen(change: Change, one: Manifest) -> None:
             group = GroupObject(one)
-            if self._group_seen(change, one) or self._became_ready(group):
+            became_ready = self._became_ready(change, group)  # also where the spec has changed: it is remembered
+            if self._group_seen(change, one) or became_ready:
                 driver.group_seen(group.key.namespace, group.key.name)
 
         yield watch(lanegroups.KIND, group_seen)
@@ -201,10 +202,11 @@ class Leadership:
         self.queue.add(group)
         return True
 
-    def _became_ready(self, one: GroupObject) -> bool:
-        """Whether a group that rollouts may wait for can be begun from now."""
-        name, is_ready = (one.key.namespace, one.key.name), one.is_true("Ready")
+    def _became_ready(self, change: Change, one: GroupObject) -> bool:
+        """Whether a group that rollouts may wait for is as its object says from now."""
+        name = one.key.namespace, one.key.name
         before = name in self._ready
+        is_ready = change is Change.THERE and one.is_true("Ready") and one.observed == one.generation
         (self._ready.add if is_ready else self._ready.discard)(name)
         return is_ready and not before
 

@@ -168,7 +168,9 @@ def behind(line, folder):
 
 
 def gone(mesh):
-    """The object is deleted: its routes go, and then the object."""
+    """The object is deleted in the middle of a change: its routes go, and then the object."""
+    mesh.write(START)
+    time.sleep(1)
     kubectl("delete", ENDED.split(",")[0], GROUP, "-n", NAMESPACE, "--timeout=120s")
     assert mesh.read() == {}
     left = kubectl("get", "virtualservices.networking.istio.io,destinationrules.networking.istio.io", "-n", NAMESPACE)

@@ -126,3 +126,12 @@ def test_all_deleted_at_once_ends_without_a_hang(git):
     git.api.answer("DELETE", f"{ROLLOUTS}/cat-v2", None)
     git.until(lambda: not git.object() and not git.api.get("rollouts", "cat-v2"))
     assert git.routes() == set()
+
+
+def test_a_rollout_that_is_there_before_its_group_begins_once_that_is_true(world):
+    with world.controller():
+        start(world)
+        world.until(lambda: "NoGroup" in str(status(world)))
+        world.apply(document())
+        until_stage(world, "awaiting approval")
+        world.until(lambda: weights(world) == {"v1": 90, "v2": 10})
