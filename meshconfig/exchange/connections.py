@@ -177,4 +177,4 @@ def _address(info: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 def _refusal(host: str, port: int, *, tls: bool) -> str:
     what = "has no public address" if tls else "is not reached by https at a public address"
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"{host} {what}, and the runner does not allow it; to allow it: graylane rollout run {OPTION} {where}"
+    return f"{host} {what}, and the controller does not allow it; to allow it: graylane controller {OPTION} {where}"

@@ -57,7 +57,7 @@ HERE = [
 @pytest.mark.parametrize("host", HERE)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_loopback_is_refused_in_whatever_notation(server, host, scheme):
-    with pytest.raises(AddressRefusedError, match=r"to allow it: graylane rollout run --allow-host \S+:\d+$"):
+    with pytest.raises(AddressRefusedError, match=r"to allow it: graylane controller --allow-host \S+:\d+$"):
         asked(f"{scheme}://{host}:{server.port}/", "prometheus.monitoring", "10.0.0.0/8", "128.0.0.1")
     assert server.seen == []
 
