@@ -19,7 +19,7 @@ from meshconfig.load import parse
 pytestmark = pytest.mark.cluster
 NAMESPACE = "graylane-history"
 SPEC = f"""
-apiVersion: graylane/v1
+apiVersion: graylane.dev/v1
 kind: LaneGroup
 metadata: {{name: pets, namespace: {NAMESPACE}}}
 spec:
