@@ -7,7 +7,7 @@ import asked
 import pytest
 import yaml
 from account import account, rights
-from mesh_cluster import ISTIOD, PORT, kubectl
+from mesh_cluster import ISTIOD, PORT, kubectl, own_kinds
 
 from meshconfig.cli import main
 from meshconfig.cluster.client import Client
@@ -19,6 +19,7 @@ NAMESPACE, GROUP = "graylane-rbac", "pets"
 @pytest.fixture(scope="module", autouse=True)
 def namespace():
     """With Services and Deployments, but no Pods: nothing of this needs an answer."""
+    own_kinds()
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     kubectl("create", "namespace", NAMESPACE)
     kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled")
