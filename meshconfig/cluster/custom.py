@@ -125,16 +125,35 @@ def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: b
     return {"kind": document["kind"], **answer}
 
 
-def put_finalizers(client: Client, one: T, finalizers: tuple[str, ...]) -> T:
-    """Writes the finalizers, in place of those that were read.
+def add_finalizer(client: Client, one: T, finalizer: str) -> T:
+    """Has an object stay after its deletion until the finalizer is taken away.
 
     Raises:
         Conflict: somebody wrote the object in between.
     """
+    return _put_finalizers(client, one, (*one.finalizers, finalizer))
+
+
+def _put_finalizers(client: Client, one: T, finalizers: tuple[str, ...]) -> T:
     metadata = {"finalizers": list(finalizers), "resourceVersion": one.version}
     query = {"fieldManager": CONTROLLER}
     body = json.dumps({"metadata": metadata})
     return one.answered(client.request("PATCH", path(one.key), body, query=query, content_type=MERGE))
+
+
+def drop_finalizer(client: Client, one: T, finalizer: str) -> T:
+    """Takes one finalizer away, so that the object may go.
+
+    Raises:
+        Conflict: somebody wrote the object in between.
+    """
+    return _put_finalizers(client, one, tuple(each for each in one.finalizers if each != finalizer))
+
+
+def namespace_ends(client: Client, namespace: str) -> bool:
+    """Whether a namespace is being deleted, or gone: everything in it goes at once, in no order. One call."""
+    found = client.get(path(Key("Namespace", "", namespace)))
+    return found is None or bool(found["metadata"].get("deletionTimestamp"))
 
 
 def is_served(client: Client, kind: str) -> bool:

@@ -144,15 +144,6 @@ def put_status(client: Client, one: Key, status: Mapping[str, Any]) -> None:
     client.request("PATCH", f"{path(one)}/status", body, query=query, content_type=MERGE)
 
 
-def put_finalizers(client: Client, one: GroupObject, finalizers: tuple[str, ...]) -> GroupObject:
-    """Writes the finalizers, in place of those that were read.
-
-    Raises:
-        Conflict: somebody wrote the object in between.
-    """
-    return custom.put_finalizers(client, one, finalizers)
-
-
 def check_served(client: Client) -> None:
     """
     Raises:

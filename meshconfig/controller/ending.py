@@ -1,9 +1,9 @@
 """The deletion of a group: its resources go in the order in which no request is lost, and then its finalizer."""
 
-from meshconfig.backend.kinds import KINDS
 from meshconfig.cluster import history
 from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.custom import namespace_ends
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.errors import ApiError
 from meshconfig.spec import LaneGroup
@@ -20,7 +20,7 @@ def end(client: Client, one: GroupObject, choices: Choices, watcher: Watcher) ->
     Raises:
         ClusterError: as `carry_out`.
     """
-    if _is_ending(client, one.key.namespace):
+    if namespace_ends(client, one.key.namespace):
         return
     spec = _last(client, one)
     if spec is None:  # nothing was ever applied
@@ -29,7 +29,7 @@ def end(client: Client, one: GroupObject, choices: Choices, watcher: Watcher) ->
     try:
         carry_out(client, wanted, choices, watcher)
     except ApiError as error:
-        if error.status in (FORBIDDEN, NOT_FOUND) and _is_ending(client, one.key.namespace):
+        if error.status in (FORBIDDEN, NOT_FOUND) and namespace_ends(client, one.key.namespace):
             return
         raise
 
@@ -39,8 +39,3 @@ def _last(client: Client, one: GroupObject) -> LaneGroup | None:
     revisions = history.read(client, one.key.namespace, one.key.name).revisions
     last = history.last_applied(revisions) or (revisions[-1] if revisions else None)
     return last.spec if last else None
-
-
-def _is_ending(client: Client, namespace: str) -> bool:
-    found = client.get(f"/api/{KINDS['Namespace'].api}/namespaces/{namespace}")
-    return found is None or bool(found["metadata"].get("deletionTimestamp"))

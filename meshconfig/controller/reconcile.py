@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-from meshconfig.cluster import lanegroups
+from meshconfig.cluster import custom, lanegroups
 from meshconfig.cluster.barrier import Progress
 from meshconfig.cluster.change import (
     Choices,
@@ -96,7 +96,7 @@ class Reconciler:
             if one.deleting:
                 return self._end(one, reporter)
             if FINALIZER not in one.finalizers:
-                one = lanegroups.put_finalizers(self.client, one, (*one.finalizers, FINALIZER))
+                one = custom.add_finalizer(self.client, one, FINALIZER)
             return self._make_so(one, reporter, mesh)
         except (NewerSpecError, Conflict):  # somebody wrote the object: the next look reads what
             return Look(0.0)
@@ -162,8 +162,7 @@ class Reconciler:
         reporter.settled(reconciling("Deleting", "the routes are taken away, before anything else"))
         change = _Change(self, one, None, reporter)
         end(self.client, one, change.choices, change.watcher)
-        rest = tuple(each for each in one.finalizers if each != FINALIZER)
-        lanegroups.put_finalizers(self.client, one, rest)
+        custom.drop_finalizer(self.client, one, FINALIZER)
         self.metrics.forget(group_of(one))
         self.tell(f"{one.key}: deleted")
         return Look()

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from meshconfig.bounded import clip
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Key
-from meshconfig.cluster.paths import path
 from meshconfig.cluster.rollouts import FINALIZER, MIGRATED, RolloutObject
 from meshconfig.rollout import beside, store
 from meshconfig.rollout.events import Rollback
@@ -65,7 +63,7 @@ class Upkeep:
         if record.state.phase.final:
             return self._ended(record)
         if FINALIZER not in record.stored.finalizers:
-            record = self._put_finalizers(record, (*record.stored.finalizers, FINALIZER))
+            record = Record(custom.add_finalizer(self._client, record.stored, FINALIZER), record.state)
         if record.is_new:
             record = store.save(self._client, record, record.state)
         if record.base is None:
@@ -93,14 +91,11 @@ class Upkeep:
     def release(self, stored: RolloutObject) -> None:
         """Takes the finalizer away, so that the object may go."""
         if FINALIZER in stored.finalizers:
-            custom.put_finalizers(self._client, stored, tuple(one for one in stored.finalizers if one != FINALIZER))
+            custom.drop_finalizer(self._client, stored, FINALIZER)
 
     @property
     def _client(self) -> Client:
         return self.context.client
-
-    def _put_finalizers(self, record: Record, finalizers: tuple[str, ...]) -> Record:
-        return Record(custom.put_finalizers(self._client, record.stored, finalizers), record.state)
 
     def _ended(self, record: Record) -> Record | None:
         if self._begins_anew(record):
@@ -110,8 +105,7 @@ class Upkeep:
         if state.phase is Phase.SUCCEEDED and not state.done and beside.is_done(self._client, record):
             record = store.save(self._client, record, state.model_copy(update={"done": True}))
         if FINALIZER in record.stored.finalizers:
-            left = tuple(one for one in record.stored.finalizers if one != FINALIZER)
-            record = self._put_finalizers(record, left)
+            record = Record(custom.drop_finalizer(self._client, record.stored, FINALIZER), record.state)
         return record
 
     def _waiting(self, record: Record) -> Record | None:
@@ -150,17 +144,18 @@ class Upkeep:
         """An active rollout goes back first, unless there is nothing to go back in."""
         state = record.state
         over = state.phase.final and not resume(state).actions
-        if over or record.is_new or beside.group_is_gone(self._client, record) or self._namespace_ends(record):
+        if (
+            over
+            or record.is_new
+            or beside.group_is_gone(self._client, record)
+            or custom.namespace_ends(self._client, record.namespace)
+        ):
             self.release(record.stored)
             return None
         if state.phase.final or state.stage.going_back or not allows(state, Rollback):
             return record
         after = step(state, Rollback(GRAYLANE, "the Rollout is deleted"), store.now()).state
         return store.save(self._client, record, _without_obstacle(after))
-
-    def _namespace_ends(self, record: Record) -> bool:
-        found = self._client.get(path(Key("Namespace", "", record.namespace)))
-        return found is None or bool(found["metadata"].get("deletionTimestamp"))
 
 
 def _without_obstacle(state: State) -> State:
