@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from meshconfig.backend.kinds import GRAYLANE
+from meshconfig.cluster import events
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.conditions import Condition, reconciling, written
-from meshconfig.cluster.lanegroups import KIND, GroupObject, put_status
-from meshconfig.cluster.objects import Key
-from meshconfig.cluster.paths import collection
-from meshconfig.errors import ApiError, ClusterError, Conflict
+from meshconfig.cluster.events import About
+from meshconfig.cluster.lanegroups import GroupObject, put_status
+from meshconfig.errors import ApiError, ClusterError
 from meshconfig.printable import escape_line
 
 OFTEN = 1.0  # seconds between two writes about the same plan
-LONGEST = 1000  # characters of an Event; Kubernetes takes 1024
 WAITING = 5  # lines of what a barrier waits for
 SOURCE = f"{GRAYLANE}/controller"
 NOT_FOUND = 404
@@ -72,14 +71,9 @@ class Reporter:
             about: what makes it another Event than one of the same text before. Default: the group's generation.
         """
         self.tell(f"{self.one.key}: {message}")
+        body = event(self.one, kind, reason, message, about or str(self.one.generation), datetime.now(UTC))
         try:
-            self.client.request(
-                "POST",
-                collection("Event", self.one.key.namespace),
-                event(self.one, kind, reason, message, about or str(self.one.generation), datetime.now(UTC)),
-            )
-        except Conflict:  # this one is there: it was told before a restart
-            pass
+            events.create(self.client, body)
         except ClusterError as error:
             self.tell(f"event of {self.one.key}: {error}")
 
@@ -104,33 +98,9 @@ class Reporter:
 
 
 def event(one: GroupObject, kind: EventType, reason: str, message: str, about: str, now: datetime) -> dict[str, Any]:
-    """An Event (core/v1) of a group. The same one has the same name, so that a restart does not double it.
-
-    Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-    """
+    """An Event of a group. The same one has the same name, so that a restart does not double it."""
     text = escape_line(message)
     digest = hashlib.blake2b(f"{one.uid}\n{reason}\n{about}\n{text}".encode(), digest_size=8).hexdigest()
-    name: Key = one.key
-    at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{name.name}.{digest}", "namespace": name.namespace},
-        "involvedObject": {
-            "apiVersion": f"{GRAYLANE}/v1",
-            "kind": KIND,
-            "namespace": name.namespace,
-            "name": name.name,
-            "uid": one.uid,
-            "resourceVersion": one.version,
-        },
-        "reason": reason,
-        "message": text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
-        "type": kind,
-        "source": {"component": "graylane"},
-        "reportingComponent": SOURCE,
-        "reportingInstance": "graylane",
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
-    }
+    object_ = About(one.key, one.uid, one.version)
+    name = f"{one.key.name}.{digest}"
+    return events.event(object_, name, reason, text, now, warning=kind == "Warning", source=SOURCE)

@@ -19,12 +19,13 @@ from rollout_world import GROUP, rollout
 from runner_world import DOCUMENT, NOWHERE, cluster, mesh
 
 from meshconfig.cli.background import tell
+from meshconfig.cluster.events import About
 from meshconfig.cluster.objects import Key
 from meshconfig.errors import ApiError
 from meshconfig.rollout import begin, store
 from meshconfig.rollout.events import Abort, Approve
 from meshconfig.rollout.machine import step
-from meshconfig.rollout.runner.kube_events import About, event
+from meshconfig.rollout.runner.kube_events import event
 from meshconfig.rollout.state import Stage
 
 __all__ = ["cluster", "mesh"]

@@ -1,19 +1,15 @@
 """Kubernetes Events for the entries of a rollout's log, on the Rollout and on the Deployments of the new versions."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from meshconfig.backend.kinds import KINDS
-from meshconfig.cluster.client import Client
+from meshconfig.cluster import events
+from meshconfig.cluster.events import About, create
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.paths import collection
 from meshconfig.cluster.rollouts import RolloutObject
 from meshconfig.cluster.workloads import live
-from meshconfig.errors import ClusterError, Conflict
+from meshconfig.errors import ClusterError
 from meshconfig.printable import escape_line
 from meshconfig.rollout import store
 from meshconfig.rollout.runner.context import RunnerContext
@@ -22,15 +18,6 @@ from meshconfig.rollout.state import LogEntry, Obstacle, Phase
 from meshconfig.rollout.store import Record
 
 SOURCE = "graylane.dev/rollout"
-LONGEST = 1000  # characters; Kubernetes takes 1024
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """The object that an Event is about."""
-
-    key: Key
-    uid: str
 
 
 def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
@@ -39,7 +26,7 @@ def announce(context: RunnerContext, record: Record, entry: LogEntry) -> None:
     Before a controller has taken the rollout up there are none on Deployments: the group is not known yet.
     """
     about = About(record.stored.key, record.stored.uid)
-    _try(context, about.key, lambda: _create(context.client, event(record, entry, about)))
+    _try(context, about.key, lambda: create(context.client, event(record, entry, about)))
     if record.base is None:
         return
     for service, move in record.state.rollout.spec.services.items():
@@ -53,13 +40,13 @@ def announce_obstacle(context: RunnerContext, stored: RolloutObject, obstacle: O
     text = escape_line(f"rollout {stored.name}: {obstacle.message}")
     # One for each version of the object; it is not repeated while nothing is changed.
     name = f"{stored.name}.{stored.version}"
-    body = _event(about, name, obstacle.reason, text, store.now(), warning=True)
-    _try(context, about.key, lambda: _create(context.client, body))
+    body = events.event(about, name, obstacle.reason, text, store.now(), warning=True, source=SOURCE)
+    _try(context, about.key, lambda: create(context.client, body))
 
 
-def _try(context: RunnerContext, name: Key, create: Callable[[], None]) -> None:
+def _try(context: RunnerContext, name: Key, attempt: Callable[[], None]) -> None:
     try:
-        create()
+        attempt()
     except ClusterError as error:
         context.metrics.failed(Tried.EVENT)
         context.tell(f"event of {name}: {error}")
@@ -68,12 +55,7 @@ def _try(context: RunnerContext, name: Key, create: Callable[[], None]) -> None:
 def _on_deployment(context: RunnerContext, record: Record, entry: LogEntry, name: Key) -> None:
     found = live.read(context.client, name)
     if found is not None:
-        _create(context.client, event(record, entry, About(name, found["metadata"]["uid"])))
-
-
-def _create(client: Client, body: dict[str, Any]) -> None:
-    with suppress(Conflict):  # a controller before this one has created it
-        client.request("POST", collection("Event", body["metadata"]["namespace"]), body)
+        create(context.client, event(record, entry, About(name, found["metadata"]["uid"])))
 
 
 def event(record: Record, entry: LogEntry, about: About) -> dict[str, Any]:
@@ -85,33 +67,4 @@ def event(record: Record, entry: LogEntry, about: About) -> dict[str, Any]:
     name = f"{about.key.name}.{of}{number}"
     reason = "Rollout" + str(entry.action).title().replace(" ", "")
     warning = entry.phase is Phase.DEGRADED or entry.action.kind.failure
-    return _event(about, name, reason, text, entry.at, warning=warning)
-
-
-def _event(about: About, name: str, reason: str, text: str, moment: datetime, *, warning: bool) -> dict[str, Any]:
-    """An Event (core/v1).
-
-    Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-    """
-    at = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": name, "namespace": about.key.namespace},
-        "involvedObject": {
-            "apiVersion": KINDS[about.key.kind].api,
-            "kind": about.key.kind,
-            "namespace": about.key.namespace,
-            "name": about.key.name,
-            "uid": about.uid,
-        },
-        "reason": reason,
-        "message": text if len(text) <= LONGEST else text[: LONGEST - 1] + "…",
-        "type": "Warning" if warning else "Normal",
-        "source": {"component": "graylane"},
-        "reportingComponent": SOURCE,
-        "reportingInstance": "graylane",
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
-    }
+    return events.event(about, name, reason, text, entry.at, warning=warning, source=SOURCE)
