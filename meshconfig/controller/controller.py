@@ -19,7 +19,7 @@ from meshconfig.cluster.watching import Change, Watch
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
 from meshconfig.controller.queue import WorkQueue
-from meshconfig.controller.reconcile import AGAIN, Reconciler
+from meshconfig.controller.reconcile import AGAIN, Reconciler, group_of
 from meshconfig.errors import ClusterError
 from meshconfig.render import MANAGED_BY
 from meshconfig.rollout.drivers import LEASE
@@ -167,11 +167,11 @@ class Leadership:
             place = self.scope.namespace
             return Watch(self.client, kind, place, seen, self.ended, failed, selector=selector, istio_api=istio_api)
 
-        def group_seen(change: Change, one: Manifest) -> None:
-            group = GroupObject(one)
-            became_ready = self._became_ready(change, group)  # also where the spec has changed: it is remembered
+        def group_seen(change: Change, manifest: Manifest) -> None:
+            one = GroupObject(manifest)
+            became_ready = self._became_ready(change, one)  # also where the spec has changed: it is remembered
             if self._group_seen(change, one) or became_ready:
-                driver.group_seen(group.key.namespace, group.key.name)
+                driver.group_seen(*group_of(one))
 
         yield watch(lanegroups.KIND, group_seen)
         yield watch(rollouts.KIND, driver.see)
@@ -180,20 +180,18 @@ class Leadership:
             if Role.ROSTER not in kind.role:
                 yield watch(kind.name, self._resource_seen, f"{MANAGED_BY}=graylane")
 
-    def _group_seen(self, change: Change, one: Manifest) -> bool:
+    def _group_seen(self, change: Change, one: GroupObject) -> bool:
         """Whether its spec has changed, or what the object asks for besides.
 
         What the controller itself writes, status and finalizer, changes neither: it wakes nobody.
         """
-        metadata = one["metadata"]
-        group = metadata["namespace"], metadata["name"]
+        group = group_of(one)
         if change is Change.GONE:
             self._asked.pop(group, None)
             self.queue.forget(group)
             self.groups.forget(group)
             return True
-        adopt = (metadata.get("annotations") or {}).get(lanegroups.ADOPT, "")
-        now = Asked(int(metadata.get("generation", 0)), adopt, bool(metadata.get("deletionTimestamp")))
+        now = Asked(one.generation, one.annotations.get(lanegroups.ADOPT, ""), one.deleting)
         if self._asked.get(group) == now:
             return False
         self._asked[group] = now
@@ -204,10 +202,10 @@ class Leadership:
 
     def _became_ready(self, change: Change, one: GroupObject) -> bool:
         """Whether a group that rollouts may wait for is as its object says from now."""
-        name = one.key.namespace, one.key.name
-        before = name in self._ready
+        group = group_of(one)
+        before = group in self._ready
         is_ready = change is Change.THERE and one.is_true("Ready") and one.observed == one.generation
-        (self._ready.add if is_ready else self._ready.discard)(name)
+        (self._ready.add if is_ready else self._ready.discard)(group)
         return is_ready and not before
 
     def _generation(self, group: GroupKey) -> int:

@@ -39,9 +39,6 @@ class OwnedResources:
             return frozenset()
         return frozenset(one[0] for one in (before, now) if one)
 
-    def __len__(self) -> int:
-        return len(self._known)
-
 
 def _digest(manifest: Mapping[str, Any]) -> bytes:
     content = {name: manifest[name] for name in CONTENT if name in manifest}
