@@ -95,7 +95,7 @@ class Controller:
         """
         lead = Leadership(client, held, self._scope, self._settings, self._tell, self._metrics, self._groups)
         with lead.working(istio_version(client)):
-            while not stop.is_set():
+            while not (stop.is_set() or lead.ended.is_set()):  # a worker that has lost a Lease ends all: begin anew
                 held.check()
                 self._metrics.alive()
                 stop.wait(LOOK)
@@ -227,7 +227,7 @@ class Leadership:
         while (group := self.queue.take()) is not None:
             try:
                 self._look(reconciler, group)
-            except LockLost:  # the leader's loop gets this error as well
+            except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
             except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from controller_world import changed, document, world
 
-from meshconfig.controller import reconcile
+from meshconfig.cluster.lock import LockLost
+from meshconfig.controller import controller, reconcile
 from meshconfig.groups import groups
 from meshconfig.load import parse
 
@@ -272,6 +273,23 @@ def test_two_controllers_work_one_at_a_time(world):
             world.until_ready()
             world.until(lambda: any("stands by" in one for one in world.said))
     assert sum(one.startswith("leads") for one in world.said) == 1
+
+
+def test_a_worker_that_has_lost_a_lease_leaves_no_leader_that_does_nothing(world, monkeypatch):
+    monkeypatch.setattr(controller, "STANDBY", 0.1)
+    lost, look = [], reconcile.Reconciler.look
+
+    def once(self, group, *, mesh):
+        if not lost:
+            lost.append(group)
+            raise LockLost("somebody took it")
+        return look(self, group, mesh=mesh)
+
+    monkeypatch.setattr(reconcile.Reconciler, "look", once)
+    with world.controller():
+        world.apply(document())
+        world.until_ready()
+    assert lost
 
 
 def test_the_document_of_the_tests_is_a_valid_group():
