@@ -173,7 +173,6 @@ def _port_names(ports: Mapping[str, Any]) -> str:
     return "" if wrong is None else f"{wrong!r} is not a port's name: letters, digits and -"
 
 
-# By the names that `fields.json` has for them.
 def _api_group(text: str) -> str:
     return "" if not text or _IS_API_GROUP.fullmatch(text) else f"{text!r} is no API group: networking.istio.io, say"
 
@@ -183,6 +182,7 @@ def _kind_name(text: str) -> str:
     return "" if not text or _IS_KIND.fullmatch(text) else f"{text!r} is no kind: a letter, then letters, digits and -"
 
 
+# By the names that `fields.json` has for them.
 FORMATS: Mapping[str, Callable[[Any], str]] = {
     "duration": duration,
     "port": port,

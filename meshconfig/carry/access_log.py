@@ -52,8 +52,7 @@ class AccessLog:
         self._pods = pods
         self._lanes = frozenset(group.spec.lanes)
         self._tag, self._baggage = group.spec.tag.header, group.spec.tag.baggage
-        inside = (group.service(name) for name, spec in group.spec.services.items() if not spec.external)
-        self._services = {service.host: service for service in inside}
+        self._services = {service.host: service for service in group.inside()}
 
     def read(self, attributes: Mapping[str, str], time: float) -> Record | None:
         """A record of the group; None for a request of others, or to a service that is not in the mesh."""

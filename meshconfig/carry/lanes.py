@@ -39,8 +39,7 @@ def tag_in_baggage(header: str, baggage: str) -> str:
 
 def sole_lanes(group: LaneGroup) -> dict[Workload, str]:
     """The versions that the routes give to one lane's requests and to no others, each with this lane."""
-    services = (group.service(name) for name, spec in group.spec.services.items() if not spec.external)
-    return {Workload(service.name, version): lane for service in services for version, lane in _sole(service)}
+    return {Workload(service.name, version): lane for service in group.inside() for version, lane in _sole(service)}
 
 
 def _sole(service: ServiceInGroup) -> Iterator[tuple[str, str]]:

@@ -23,8 +23,9 @@ Workloads = Mapping[tuple[str, str], Workload]
 
 def queries(group: LaneGroup, seconds: float) -> tuple[str, str]:
     """Two queries: the requests that the group's Pods received, and those that they sent, in a time up to now."""
-    inside = (group.service(name) for name, spec in group.spec.services.items() if not spec.external)
-    places = "|".join(sorted({service.namespace for service in inside}))  # a namespace has nothing that a regex reads
+    places = "|".join(
+        sorted({service.namespace for service in group.inside()})
+    )  # a namespace has nothing that a regex reads
     of = {
         side: f'istio_requests_total{{reporter="{side}",{side}_workload_namespace=~"{places}"}}'
         for side in ("source", "destination")
@@ -61,7 +62,7 @@ def judge(group: LaneGroup, workloads: Workloads, received: Series, called: Seri
         if workload := _workload(workloads, labels, "destination"):
             requests[workload][_lane(group, labels)] += count
     calls: dict[Workload, dict[tuple[Workload, str], float]] = defaultdict(lambda: defaultdict(float))
-    hosts = {group.service(name).host: name for name, spec in group.spec.services.items() if not spec.external}
+    hosts = {service.host: service.name for service in group.inside()}
     for labels, count in _counted(called):
         service = hosts.get(labels.get("destination_service", ""))
         if service and (workload := _workload(workloads, labels, "source")):

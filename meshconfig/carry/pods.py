@@ -19,13 +19,13 @@ def versions_of(group: LaneGroup, services: Iterable[Manifest], pods: Iterable[M
     """
     selectors = {_key(one): (one.get("spec") or {}).get("selector") or {} for one in services}
     wanted: list[tuple[str, Mapping[str, str], Workload]] = []
-    for name, spec in group.spec.services.items():
-        host = None if spec.external else service_name(group.service(name).host)
+    for service in group.inside():
+        host = service_name(service.host)
         if host is None:
             continue
         selector = selectors.get(f"{host.namespace}/{host.name}", {})
-        for version, one in spec.versions.items():
-            wanted.append((host.namespace, {**selector, **one.labels}, Workload(name, version)))
+        for version, one in service.spec.versions.items():
+            wanted.append((host.namespace, {**selector, **one.labels}, Workload(service.name, version)))
     found = {}
     for pod in pods:
         fitting = set(_fitting(pod, wanted))
@@ -45,7 +45,7 @@ def workloads_of(
     group: LaneGroup, pods: Iterable[Manifest], versions: Mapping[str, Workload]
 ) -> dict[tuple[str, str], Workload]:
     """The versions by namespace and name of their Deployment or other workload, as Istio's metrics name them."""
-    inside = [group.service(name) for name, spec in group.spec.services.items() if not spec.external]
+    inside = group.inside()
     found = {
         (service.namespace, service.workload(version)): Workload(service.name, version)
         for service in inside

@@ -37,8 +37,7 @@ class PodVersions:
 
     def __init__(self, client: Client, group: LaneGroup, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._group, self._clock = client, group, clock
-        inside = (group.service(name) for name, spec in group.spec.services.items() if not spec.external)
-        self._namespaces = sorted({service.namespace for service in inside})
+        self._namespaces = sorted({service.namespace for service in group.inside()})
         self._now: dict[str, Workload] = {}
         self._read()
 

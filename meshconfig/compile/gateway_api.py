@@ -25,7 +25,7 @@ def problems(group: LaneGroup) -> Iterator[Wrong]:
         if lane.fallback == "runtime":
             message = "runtime is Istio's own, as no HTTPRoute sees which Pods are healthy: write fallback: compiled"
             yield (*SPEC, "lanes", name, "fallback"), message
-    inside = [group.service(name) for name, one in group.spec.services.items() if not one.external]
+    inside = group.inside()
     services = [one for one in inside if namespace_of(one.host)]
     for service in (one for one in inside if not namespace_of(one.host)):
         message = f"{service.host} is no Service of the cluster, so no HTTPRoute can choose its Pods: write external"

@@ -354,6 +354,10 @@ class LaneGroup(Envelope):
         host = spec.host if spec.external else service_fqdn(spec.host, self.metadata.namespace)
         return ServiceInGroup(name, spec, self, host)
 
+    def inside(self) -> list[ServiceInGroup]:
+        """The services that are in the mesh, in the order of the spec."""
+        return [self.service(name) for name, spec in self.spec.services.items() if not spec.external]
+
     def consumer(self, name: str) -> ConsumerInGroup:
         """One consumer of the group, which knows the group's lanes.
 
