@@ -8,10 +8,10 @@ Source: Gateway API, HTTPRouteRule.matches; istio/istio pilot/pkg/config/kube/ga
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from meshconfig.baggage import quoted, takes_all_of
+from meshconfig.istio.strings import compiled
 from meshconfig.model import Condition, Named, StringMatch, named
 
 PRESENT = StringMatch("present")
@@ -59,7 +59,7 @@ class Path(NamedTuple):
             case "elements":
                 return path == self.value or path.startswith(f"{self.value}/")
             case "regex":
-                return fits(self.value, path)
+                return _fulfils(self.value, path)
             case "any":
                 return True
 
@@ -77,12 +77,16 @@ class Match:
     query: Named = ()
 
 
-@lru_cache(maxsize=4096)
-def fits(pattern: str, value: str) -> bool:
-    """Whether a value fulfils a regular expression (RE2) as a whole."""
-    import re2  # few specs have a regular expression
+def _fulfils(pattern: str, value: str) -> bool:
+    """Whether a value fulfils a regular expression as a whole.
 
-    return re2.fullmatch(pattern, value) is not None
+    Raises:
+        UnclearError: RE2 refuses the expression, which a route of anybody may have.
+    """
+    program = compiled(pattern)
+    if program is None:
+        raise UnclearError(f"regex {pattern}, which RE2 refuses,")
+    return program.fullmatch(value) is not None
 
 
 def of_condition(condition: Condition, *, elements: bool = False) -> Match:
@@ -125,7 +129,7 @@ def both_paths(one: Path, other: Path) -> Path | None:
     """The paths that fulfil both conditions; None where there are none.
 
     Raises:
-        UnclearError: a regular expression and something other than an exact path.
+        UnclearError: a regular expression and something other than an exact path, or one that RE2 refuses.
     """
     if one == other or other.kind == "any":
         return one
@@ -173,7 +177,7 @@ def _takes(match: StringMatch, value: str) -> bool:
         case "prefix":
             return value.startswith(match.value)
         case "regex":
-            return fits(match.value, value)
+            return _fulfils(match.value, value)
         case _:
             return True
 

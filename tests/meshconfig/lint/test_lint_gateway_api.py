@@ -123,6 +123,13 @@ def test_gl805_a_path_goes_before_a_tag(findings):
     assert "repeat env in a match with what rules[1] asks for" in found[0].message
 
 
+def test_a_regular_expression_that_re2_refuses_is_no_traceback(findings):
+    broken = gray(path={"type": "RegularExpression", "value": "/a("})
+    exact = {"path": {"type": "Exact", "value": "/b"}}
+    found = findings(SERVICES + route({"matches": [broken], **TO_GRAY}, {"matches": [exact], **TO_CAT}))
+    assert "GL805" not in {code for code, _ in codes(found)}
+
+
 @pytest.mark.parametrize(
     "rules",
     [
