@@ -28,6 +28,7 @@ from meshconfig.istio import (
 from meshconfig.istio.destination_rules import DestinationRules
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.gateway_api import RouteResource, Translated, translated
+from meshconfig.istio.gateway_api_types import GATEWAY_KIND
 from meshconfig.istio.gateways import at_gateways, gateway_name, in_mesh, servers_by_host
 from meshconfig.istio.hosts import HostMap, is_wildcard, namespace_of, wildcards
 from meshconfig.istio.services import host_of
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from meshconfig.simulate import Index as Simulation
 
 T = TypeVar("T")
-KUBERNETES_GATEWAY = "Gateway.gateway.networking.k8s.io"
 SYSTEM_NAMESPACES = frozenset({ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -139,7 +139,7 @@ class Index:
     @cached_property
     def kubernetes_gateways(self) -> set[str]:
         """The Gateways of the Kubernetes Gateway API, each as `namespace/name`."""
-        return {one.key for one in self.resources.others if one.kind == KUBERNETES_GATEWAY}
+        return {one.key for one in self.resources.others if one.kind == GATEWAY_KIND}
 
     @cached_property
     def gateway_api(self) -> Translated:

@@ -44,6 +44,8 @@ def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
     """
     known = {key for key, one in index.gateways.items() if one.kind == GATEWAY_KIND}
     for one in index.gateway_api_routes:
+        if service and one.kind not in STREAM_ROUTES:  # between services, a Gateway that is not given is of no matter
+            continue
         spec = _mapping(one.manifest.get("spec"))
         parents = [_mapping(parent) for parent in spec.get("parentRefs") or ()]
         services = [_key(parent, one) for parent in parents if parent.get("kind") == "Service"]
@@ -51,7 +53,7 @@ def gateway_api(index: Index, host: str, service: str = "") -> Iterator[str]:
         others = [key for parent in at_gateways if (key := _key(parent, one)) not in {*services, *known}]
         named = [str(name) for name in spec.get("hostnames") or ("*",)]
         if one.kind not in STREAM_ROUTES:
-            if others and not service and any(domain_matches(name, host) for name in named):
+            if others and any(domain_matches(name, host) for name in named):
                 yield f"{one} may route the request, as the Gateway {others[0]} is not given"
         elif service in (ServiceName(*reversed(key.split("/"))).host for key in services) or (
             not service and len(services) < len(parents) and any(domain_matches(name, host) for name in named)

@@ -50,7 +50,7 @@ class Index:
     """Lookups over resources, each in about constant time. Build it once to simulate many requests over them."""
 
     def __init__(self, resources: Resources) -> None:
-        self.gateway_api = translated(resources)
+        self.given, self.gateway_api = resources, translated(resources)
         self.resources = resources = with_gateway_api(resources, self.gateway_api)
         self.registry = Registry(resources)
         self.fronts = Fronts(resources, list(self.registry.all_workloads()))

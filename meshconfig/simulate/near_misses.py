@@ -83,9 +83,7 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
     if decision.route is not None:
         asked.add(decision.route.virtual_service)
     where = _where(index, request)
-    made = {id(one) for one in index.gateway_api.virtual_services}
-    given = (one for one in index.resources.virtual_services if id(one) not in made)
-    found = (_why(index, one, request, where) for one in given if one.key not in asked)
+    found = (_why(index, one, request, where) for one in index.given.virtual_services if one.key not in asked)
     misses = [one for one in found if one is not None]
     if decision.route is None:
         misses += _not_attached(index, request)

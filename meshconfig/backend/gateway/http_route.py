@@ -27,8 +27,6 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
     Raises:
         UnsupportedError: Gateway API cannot express a route of the table.
     """
-    if table.lifted is not None:
-        return [{**table.lifted}]
     grpc = table.protocol == GRPC
     _check(table.routes, grpc=grpc)
     found = arranged(table.routes, grpc=grpc)

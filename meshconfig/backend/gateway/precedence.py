@@ -12,7 +12,17 @@ request fulfils both: one of them is repeated with all that the other asks for, 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from meshconfig.backend.gateway.matches import Match, UnclearError, apart, before, covers, named_parts, padded, rank
+from meshconfig.backend.gateway.matches import (
+    Match,
+    Rank,
+    UnclearError,
+    apart,
+    before,
+    covers,
+    named_parts,
+    padded,
+    rank,
+)
 from meshconfig.backend.gateway.positive import Alternative, alternatives, positive
 from meshconfig.backend.refused import UnsupportedError
 from meshconfig.model import Route, RouteKind, StringMatch, named
@@ -104,7 +114,7 @@ def _rules(items: Sequence[Alternative], *, regexes: bool, ties: bool) -> list[R
     Parameters:
         ties: rules may be in different HTTPRoutes, so that a rule may not rely on coming before one that is even.
     """
-    later: dict[Shape, Match] = {}  # what the matches of each shape have in common
+    later: dict[Shape, tuple[Rank, Match]] = {}  # what the matches of each shape have in common; all have its rank
     found: list[Rule] = []
     total = 0
     for route, matches in _grouped(reversed(items)):
@@ -117,7 +127,11 @@ def _rules(items: Sequence[Alternative], *, regexes: bool, ties: bool) -> list[R
             raise UnsupportedError(route, f"more than {MOST} matches for one host: fewer lanes or fewer rules")
         for match in every:
             shape = _shape(match)
-            later[shape] = _widened(later[shape], match) if shape in later else match
+            if shape in later:
+                place, known = later[shape]
+                later[shape] = place, _widened(known, match)
+            else:
+                later[shape] = rank(match, regexes=regexes), match
         found.append(Rule(route, tuple(every)))
     return found[::-1]
 
@@ -137,12 +151,11 @@ def _grouped(items: Iterator[Alternative]) -> Iterator[tuple[Route | None, list[
 
 
 def _repeated(
-    match: Match, route: Route | None, later: Iterable[Match], *, regexes: bool, ties: bool
+    match: Match, route: Route | None, later: Iterable[tuple[Rank, Match]], *, regexes: bool, ties: bool
 ) -> Iterator[Match]:
     """What a match has to be repeated as, so that it wins against all later ones."""
     own = rank(match, regexes=regexes)
-    for other in later:
-        theirs = rank(other, regexes=regexes)
+    for theirs, other in later:
         if theirs < own or (theirs == own and not ties):
             continue
         try:

@@ -12,8 +12,6 @@ def lower(table: SubsetTable, owner: Owner) -> list[Manifest]:
 
     Outside the mesh a version is a host of its own; it has the DestinationRule alone.
     """
-    if table.lifted is not None:
-        return [{**table.lifted}]
     if table.served is None:
         return [owner.istio("DestinationRule", table.name, _rule(table.host, table))] if table.policy else []
     found: list[Manifest] = []
