@@ -39,6 +39,13 @@ class CustomObject:
         return self.metadata.get("annotations") or {}
 
     @property
+    def writer(self) -> str:
+        """The field manager that has written a field of its spec last; empty if nobody knows."""
+        entries = [one for one in self.metadata.get("managedFields") or () if "f:spec" in (one.get("fieldsV1") or {})]
+        latest = sorted(entries, key=lambda one: str(one.get("time", "")))[-1:]
+        return str(latest[0].get("manager") or "") if latest else ""
+
+    @property
     def uid(self) -> str:
         return str(self.metadata.get("uid", ""))
 

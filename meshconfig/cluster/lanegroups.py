@@ -48,13 +48,6 @@ class GroupObject(CustomObject):
         return max((moment for text in (*times, *deletion) if (moment := _moment(text))), default=None)
 
     @property
-    def writer(self) -> str:
-        """The field manager that has written a field of its spec last; empty if nobody knows."""
-        entries = [one for one in self.metadata.get("managedFields") or () if "f:spec" in (one.get("fieldsV1") or {})]
-        latest = sorted(entries, key=lambda one: str(one.get("time", "")))[-1:]
-        return str(latest[0].get("manager", "")) if latest else ""
-
-    @property
     def revision(self) -> int | None:
         """The revision in the history that the controller has made of it last."""
         found = self.status.get("revision")

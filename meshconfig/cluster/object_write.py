@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from meshconfig.cluster import lanegroups
+from meshconfig.cluster import custom, lanegroups
 from meshconfig.cluster.change.check import conflict_line
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import Field, ResourceDiff
@@ -126,7 +126,7 @@ def check(client: Client, live: GroupObject, wanted: Manifest, *, adopt: bool = 
     if dropped := [one for one in left if one.live is None]:
         raise OldKindError(
             f"nothing was written: the cluster's LaneGroup does not know {_named(dropped)}: its "
-            "CustomResourceDefinition is of an earlier graylane; graylane crds | kubectl apply --server-side -f -"
+            f"CustomResourceDefinition is of an earlier graylane; {custom.INSTALL}"
         )
     if left and not adopt and other_managers(live.manifest):
         names = " and ".join(dict.fromkeys(one.manager for one in other_managers(live.manifest)))

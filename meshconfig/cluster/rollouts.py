@@ -64,9 +64,7 @@ class RolloutObject(CustomObject):
     @property
     def manager(self) -> str:
         """Who wrote the spec last: the field manager, such as `kustomize-controller`; `kubectl` where none is known."""
-        found = [one for one in self.metadata.get("managedFields") or () if "f:spec" in (one.get("fieldsV1") or {})]
-        names = {str(one.get("time", "")): str(one.get("manager") or "") for one in found}
-        return names[max(names)] or "kubectl" if names else "kubectl"
+        return self.writer or "kubectl"
 
     @property
     def size(self) -> int:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 from meshconfig.cluster import custom, lanegroups
@@ -208,16 +208,10 @@ class _Change:
 
     @property
     def choices(self) -> Choices:
-        settings = self.of.settings
-        return Choices(
-            break_lock=True,
+        return replace(
+            self.of.settings.choices,
             take_back=self.spec is None or self.spec.spec.drift == "correct",
             adopt=self.one.annotations.get(lanegroups.ADOPT) == "true",
-            timeout=settings.timeout,
-            drain=settings.drain,
-            wait=settings.wait,
-            istiod=settings.istiod,
-            allowed=settings.allowed,
         )
 
     @property

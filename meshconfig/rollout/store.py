@@ -23,7 +23,7 @@ from meshconfig.errors import ClusterError, Conflict, InputError, Location, near
 from meshconfig.rollout import standing
 from meshconfig.rollout.events import Event
 from meshconfig.rollout.machine import resume, step
-from meshconfig.rollout.state import State, pending, recent, trimmed
+from meshconfig.rollout.state import Phase, State, UnreadableStateError, pending, recent, trimmed
 from meshconfig.spec import API_VERSION
 from meshconfig.spec.base import validate
 from meshconfig.spec.group import LaneGroup
@@ -220,8 +220,16 @@ def turn(client: Client, namespace: str, name: str) -> tuple[int, int] | None:
     Raises:
         UnreadableError: it cannot be read.
     """
-    found = read(client, namespace, name)
-    return (found.state.generation, found.state.turn) if found else None
+    found = rollouts.read(client, namespace, name)
+    if found is None:
+        return None
+    try:
+        with client.reading.of():
+            # A change under way asks each second: the group, which may be large, is not read for it.
+            state = State.from_json(recent(found.state)) if found.state else record(found).state
+    except UnreadableStateError as error:
+        raise UnreadableError(found.key, "rollout", one_line(str(error))) from None
+    return state.generation, state.turn
 
 
 def save(client: Client, before: Record, state: State, base: LaneGroup | None = None) -> Record:
@@ -236,7 +244,9 @@ def save(client: Client, before: Record, state: State, base: LaneGroup | None = 
     """
     begun = state.generation == before.state.generation  # else it begins anew, from another group
     packed = pack(document(base)) if base is not None else before.stored.packed if begun else b""
-    said = standing.conditions(state, base or (before.base if begun else None))
+    if base is None and begun and state.phase is Phase.SUCCEEDED:  # what to commit is said of no other
+        base = before.base
+    said = standing.conditions(state, base)
     status = {**fitting(state, packed), **_observed(before.stored, said)}
     written = rollouts.write(client, before.stored, status)
     with client.reading.of():
@@ -254,10 +264,9 @@ def refuse(client: Client, stored: RolloutObject, reason: str) -> None:
 
 
 def _observed(stored: RolloutObject, said: tuple[Condition, ...]) -> Mapping[str, Any]:
-    before = [one for one in stored.status.get("conditions") or () if isinstance(one, dict)]
     return {
         "observedGeneration": stored.generation,
-        "conditions": written(said, before, stored.generation, now()),
+        "conditions": written(said, stored.conditions, stored.generation, now()),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
+from meshconfig.cluster.change import Choices
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lock import Lock, LockLost
 from meshconfig.errors import ClusterError, GraylaneError
@@ -53,6 +54,21 @@ class Settings:
     wait: float = 10.0
     allowed: frozenset[str] = frozenset()
     hosts: Allowed = field(default_factory=Allowed)
+
+    @property
+    def choices(self) -> Choices:
+        """How a group is changed by a controller.
+
+        An expired Lease belongs to one that was killed. It is watched for its whole duration before it is taken.
+        """
+        return Choices(
+            break_lock=True,
+            timeout=self.timeout,
+            drain=self.drain,
+            wait=self.wait,
+            istiod=self.istiod,
+            allowed=self.allowed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshconfig.cluster.change import Choices, Events, Wanted, Watcher, carry_out
+from meshconfig.cluster.change import Events, Wanted, Watcher, carry_out
 from meshconfig.cluster.lock import LockHeld
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
@@ -35,21 +35,11 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
     wanted = Wanted(
         record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True, stored=True
     )
-    settings = context.settings
-    # An expired Lease belongs to a controller that was killed. It is watched for its whole duration before it is taken.
-    choices = Choices(
-        break_lock=True,
-        timeout=settings.timeout,
-        drain=settings.drain,
-        wait=settings.wait,
-        istiod=settings.istiod,
-        allowed=settings.allowed,
-    )
     still_wanted = StillWanted(context, record)
     events = Events(
         step=still_wanted.check, wrote=still_wanted.check, barrier=still_wanted.check, drain=still_wanted.check
     )
-    carry_out(context.client, wanted, choices, Watcher(events=events, noted=context.note))
+    carry_out(context.client, wanted, context.settings.choices, Watcher(events=events, noted=context.note))
 
 
 def retire(context: RunnerContext, record: Record, action: Retire) -> None:

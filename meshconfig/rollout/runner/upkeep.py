@@ -22,7 +22,7 @@ def needs_work(record: Record) -> bool:
     """Whether there is something to do for a rollout, as far as its object shows it."""
     if record.stored.deleting and FINALIZER not in record.stored.finalizers:
         return False
-    if record.is_new and MIGRATED in record.stored.metadata.get("annotations", {}):
+    if record.is_new and MIGRATED in record.stored.annotations:
         return False
     state = record.state
     undone = state.phase is Phase.SUCCEEDED and not state.done
