@@ -7,15 +7,14 @@ import random
 import time
 from contextlib import contextmanager
 
-import load
 import pytest
-from load_hops import reported, reporting
+from load_hops import reported
 from load_judge import total, wrong
 from load_mesh import apply, available, scale
 from load_objects import ControllerProcess, Objects
-from load_story import CHANGES, SHORT, START, TAKEN, TURNED, Story
-from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, own_kinds, until
+from load_story import CHANGES, SHORT, START, TAKEN, TURNED, from_the_start, living, traffic
+from load_world import GROUP, NAMESPACE, deployments
+from mesh_cluster import kubectl, own_kinds, until
 from soak import SOAK
 from tcp_forwarder import Forwarder
 
@@ -24,36 +23,25 @@ LONGEST = 1800.0  # seconds of load, at most
 CUT = 60.0 if SOAK else 20.0  # seconds that the leader is without the API server
 KILLS, LATEST = 20 if SOAK else 3, 6.0  # and at most how many seconds after a change a kill comes
 SEED = 18
-ENDED = "lanegroups.graylane.dev,rollouts.graylane.dev"
 
 
 @pytest.fixture(scope="module")
 def mesh():
     """The namespace, with v1 and v2 running; the gateway's address."""
     own_kinds()
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
-    apply([*surroundings(), reporting()])
-    for version in START.versions:
-        apply(deployments(version))
-    available()
-    yield gateway_address()
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with living(START.versions) as address:
+        yield address
 
 
 @pytest.fixture
 def story(mesh, tmp_path):
-    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
-    return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
+    return from_the_start(mesh, tmp_path)
 
 
 @contextmanager
-def traffic(story, title):
-    story.ready()
-    try:
-        with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
-            yield
-    finally:
-        print(story.tell(title))
+def lossless(story, title):
+    with traffic(story, title, LONGEST):
+        yield
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), f"\n{wrong(story.rows())}\n{reported()}"
     assert all(row.sent for row in story.rows()), "a step without requests shows nothing"
@@ -63,7 +51,7 @@ def test_what_is_applied_becomes_true_without_a_lost_request(story, tmp_path):
     mesh = Objects()
     with ControllerProcess(tmp_path).running() as controller:
         mesh.apply(START)
-        with traffic(story, "kubectl apply of a LaneGroup"):
+        with lossless(story, "kubectl apply of a LaneGroup"):
             with story.change("v3 starts", story.world):
                 apply(deployments("v3"))
                 available()
@@ -163,15 +151,11 @@ def cut_off(story, mesh, controller, folder):
         mesh.settled()
 
 
-def behind(line, folder):
-    return ControllerProcess(folder, name="cut-off", through=line.port)
-
-
 def gone(mesh):
     """The object is deleted in the middle of a change: its routes go, and then the object."""
     mesh.write(START)
     time.sleep(1)
-    kubectl("delete", ENDED.split(",")[0], GROUP, "-n", NAMESPACE, "--timeout=120s")
+    kubectl("delete", f"lanegroups.graylane.dev/{GROUP}", "-n", NAMESPACE, "--timeout=120s")
     assert mesh.read() == {}
     left = kubectl("get", "virtualservices.networking.istio.io,destinationrules.networking.istio.io", "-n", NAMESPACE)
     assert "No resources found" in left.stderr

@@ -3,18 +3,16 @@ carries out, and once more by a script that does what Argo CD does. Beside it wh
 """
 
 import os
-from contextlib import contextmanager
 
 import load
 import pytest
 from gitops import PUSH, ArgoScript, Flux, as_object, as_rendered, rounds
-from load_hops import reported, reporting
+from load_hops import reported
 from load_judge import total, wrong
-from load_mesh import apply, available
 from load_objects import ControllerProcess, Objects
-from load_story import ADDED, START, TURNED, Story
-from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, own_kinds, until
+from load_story import ADDED, START, TURNED, Story, from_the_start, living, traffic
+from load_world import GROUP, HOST, NAMESPACE
+from mesh_cluster import kubectl, own_kinds, until
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -27,29 +25,13 @@ ENOUGH = 20_000 if SOAK else 2_000
 def mesh():
     """The namespace, with all versions running; the gateway's address."""
     own_kinds()
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
-    apply([*surroundings(), reporting()])
-    for version in ADDED.versions:
-        apply(deployments(version))
-    available()
-    yield gateway_address()
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with living(ADDED.versions) as address:
+        yield address
 
 
 @pytest.fixture
 def story(mesh, tmp_path):
-    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
-    return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
-
-
-@contextmanager
-def traffic(story, title):
-    story.ready()
-    try:
-        with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
-            yield
-    finally:
-        print(story.tell(title))
+    return from_the_start(mesh, tmp_path)
 
 
 def whole(story):
@@ -77,7 +59,7 @@ def test_commits_by_flux_lose_nothing_where_rendered_files_do(story, tmp_path):
     with ControllerProcess(tmp_path).running():
         flux = Flux(tmp_path, "objects")
         flux.commit(as_object(START))
-        with traffic(story, "a LaneGroup, by Flux"):
+        with traffic(story, "a LaneGroup, by Flux", LONGEST):
             tell(story, flux)
         whole(story)
         assert any(one.startswith("Unknown") for one in flux.seen), "Progressing on the way"
@@ -91,7 +73,7 @@ def rendered(story, folder):
     """The same rounds and take-overs as rendered files: printed, not asserted, as what breaks is a matter of luck."""
     flux = Flux(folder, "rendered")
     flux.commit(as_rendered(START, folder))
-    with traffic(story, "rendered files, by Flux"):
+    with traffic(story, "rendered files, by Flux", LONGEST):
         for name, world in [*rounds(ROUNDS, START, ADDED), *[("turned", TURNED), ("and back", START)] * TAKE_OVERS]:
             with story.change(name, world):
                 flux.commit(as_rendered(world, folder))
@@ -102,7 +84,7 @@ def test_commits_by_argo_cd_lose_nothing_and_nothing_is_out_of_sync(story, tmp_p
     with ControllerProcess(tmp_path).running():
         argo = ArgoScript(NAMESPACE)
         argo.commit(as_object(START))
-        with traffic(story, "a LaneGroup, by what Argo CD does"):
+        with traffic(story, "a LaneGroup, by what Argo CD does", LONGEST):
             tell(story, argo)
             argo.watch(3)
         whole(story)

@@ -6,16 +6,15 @@ A request counts as failed whatever the reason, a kept connection closed on it i
 """
 
 import random
-from contextlib import contextmanager
 
 import load
 import pytest
-from load_hops import reported, reporting
+from load_hops import reported
 from load_judge import total, wrong
 from load_mesh import Graylane, Kubectl, apply, available, scale
-from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, Story
-from load_world import GROUP, HOST, NAMESPACE, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, from_the_start, living, traffic
+from load_world import GROUP, NAMESPACE, deployments
+from mesh_cluster import until
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -29,37 +28,19 @@ ROUNDS = 6
 @pytest.fixture(scope="module")
 def mesh():
     """The namespace, with v1 and v2 running; the gateway's address."""
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
-    apply([*surroundings(), reporting()])
-    for version in START.versions:
-        apply(deployments(version))
-    available()
-    yield gateway_address()
-    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with living(START.versions) as address:
+        yield address
 
 
 @pytest.fixture
 def story(mesh, tmp_path):
-    """A story that begins without any routes."""
-    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
-    return Story(mesh, HOST, tmp_path / "requests.jsonl", START)
-
-
-@contextmanager
-def traffic(story, title):
-    """Load while the block runs; whatever happens in it, what became of the requests is printed."""
-    story.ready()
-    try:
-        with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
-            yield
-    finally:
-        print(story.tell(title))
+    return from_the_start(mesh, tmp_path)
 
 
 def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
     graylane = Graylane(tmp_path)
     graylane.apply(START)
-    with traffic(story, "graylane apply"):
+    with traffic(story, "graylane apply", LONGEST):
         lives(story, graylane)
         with story.change("nothing, until there are enough", story.world):
             until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
@@ -79,7 +60,7 @@ def test_the_same_by_plain_kubectl_breaks_some(story, tmp_path):
     apply(deployments("v3"))
     scale("v1", 1)
     plain.apply(START)
-    with traffic(story, "kubectl apply --server-side, and prune"):
+    with traffic(story, "kubectl apply --server-side, and prune", LONGEST):
         for number in range(ROUNDS):
             for name, world in [*(CHANGES if not number else SHORT), ("back to the start", START)]:
                 with story.change(name, world):

@@ -2,16 +2,18 @@
 it under load, with the time of each change."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import load
+from load_hops import reporting
 from load_judge import Allowed, Row, Step, judge, table
-from load_world import World, everywhere
-from mesh_cluster import until
+from load_mesh import apply, available
+from load_world import HOST, NAMESPACE, TAGS, World, deployments, everywhere, surroundings
+from mesh_cluster import WRITTEN, gateway_address, kubectl, until
 from soak import SOAK
 
 BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
@@ -88,3 +90,32 @@ class Story:
 
         until(right, "the first state's chains")
         client.close()
+
+
+@contextmanager
+def living(versions: Iterable[str]) -> Iterator[str]:
+    """The namespace with these versions running, for the time of the block; the gateway's address."""
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
+    apply([*surroundings(), reporting()])
+    for version in versions:
+        apply(deployments(version))
+    available()
+    yield gateway_address()
+    kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def from_the_start(address: str, folder: Path) -> Story:
+    """A story that begins without any routes."""
+    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
+    return Story(address, HOST, folder / "requests.jsonl", START)
+
+
+@contextmanager
+def traffic(story: Story, title: str, seconds: float) -> Iterator[None]:
+    """Load while the block runs, or so many seconds; whatever happens, what became of the requests is printed."""
+    story.ready()
+    try:
+        with load.load(story.address, HOST, TAGS, story.out, seconds=seconds):
+            yield
+    finally:
+        print(story.tell(title))
