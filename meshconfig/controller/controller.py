@@ -101,6 +101,10 @@ class Controller:
                 stop.wait(LOOK)
 
 
+def _no_more() -> None:
+    raise LockLost("this process no longer leads")
+
+
 class Asked(NamedTuple):
     """What a group's object asks for, as the watch saw it last."""
 
@@ -155,6 +159,8 @@ class Leadership:
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
                 each.join(max(0.0, end - time.monotonic()))
+            # One that still waits for the API server must not write into a status that another process keeps by then.
+            self.client.guard(_no_more)
 
     def _watches(self, istio_api: str, driver: Driver) -> Iterator[Watch]:
         def watch(kind: str, seen: Callable[[Change, Manifest], object], selector: str = "") -> Watch:
