@@ -19,7 +19,7 @@ from meshconfig.cluster.watching import Change, Watch
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
 from meshconfig.controller.queue import WorkQueue
-from meshconfig.controller.reconcile import AGAIN, Reconciler, group_of
+from meshconfig.controller.reconcile import AGAIN, BUSY, Reconciler, group_of
 from meshconfig.errors import ClusterError
 from meshconfig.render import MANAGED_BY
 from meshconfig.rollout.drivers import LEASE
@@ -236,6 +236,10 @@ class Leadership:
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
+            except ClusterError as error:  # the object itself cannot be read
+                self.tell(f"{'/'.join(group)}: {reason(error)}")
+                self._mesh.add(group)
+                self.queue.add(group, BUSY)
             except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others
                 self.metrics.failed(Tried.WORKER)
                 self.tell(f"{'/'.join(group)}: {traceback.format_exc()}")
