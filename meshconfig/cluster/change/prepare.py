@@ -170,7 +170,8 @@ def prepare(
     adopt: bool = False,
     earlier: Prepared | None = None,
 ) -> Prepared:
-    """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
+    """Read the cluster and plan the steps. Makes six API calls for a group in one namespace that has all it wants, and
+    up to `named.FEW` more for each kind of which it wants new ones.
 
     Parameters:
         fast: skip the consistent change.
@@ -205,12 +206,14 @@ def prepare(
         past = past.outline
         known = frozenset(name for name in found if name.namespace in places)
         elsewhere = PackedKeys.of(found - known) if found - known else NO_KEYS
-        live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
+        adopts = adopt and not wanted.gone
+        places_read = _to_read(wanted, resources, known)
+        live = owned.read(client, wanted.group, places_read, known, resources, api, others=adopts)
         del found, known
         if wanted.stored:
             check_hosts(wanted.owner, resources, live.state, places)
         adoption = NOTHING
-        if adopt and not wanted.gone:
+        if adopts:
             live, adoption = take_over(live, resources, model)
         owned.check_free(live, resources, wanted.group)
         live = replace(live, unmanaged={})
