@@ -7,10 +7,10 @@ afterwards. A service is a DestinationRule, a VirtualService and a HorizontalPod
 Pod. Each tool runs as a user runs it, as its own process. graylane waits until proxies have acknowledged each step,
 kubectl waits for nothing; so graylane is measured twice, as it is, and where its barriers have no length.
 
-Below the table are the seconds of each phase of graylane's change, barriers included; what is written while a barrier
-waits is in the barrier's time, and `rest` is Python's start, the spec, the lock, the revision and the output. The exit
-status is 1 where a large first apply takes more than a third of kubectl's time, or an apply without a change more than
-ten API calls.
+Below the table are the seconds of each phase of graylane's change, and whether its barriers were verified; what is
+written while a barrier waits is in the barrier's time, and `rest` is Python's start, the spec, the lock, the revision
+and the output. The exit status is 1 where a large first apply takes more than a third of kubectl's time, or an apply
+without a change more than ten API calls.
 """
 
 import argparse
@@ -42,11 +42,12 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of a command, its API calls (0: not known), and the seconds of its phases."""
+    """Seconds of a command, its API calls (0: not known), the seconds of its phases, and how its barriers ended."""
 
     seconds: float
     calls: int = 0
     phases: Mapping[str, float] = field(default_factory=dict)
+    barriers: str | None = None
 
 
 Runs = dict[str, Taken]
@@ -92,13 +93,15 @@ def report(services: int, objects: int, theirs: Runs, ours: Runs, unwaited: Runs
         print(f"{c.seconds:13.2f}{c.seconds / a.seconds:7.2f}{b.calls:8,}{c.calls:8,}")
     for name in CHANGES:
         print(f"{name:14}{where(ours[name])}")
+    print(f"load average {os.getloadavg()[0]:.1f}")
     return verdict(services, ours["first apply"].seconds / theirs["first apply"].seconds, ours["no change"].calls)
 
 
 def where(taken: Taken) -> str:
-    """Where the seconds of a command went: `prepare 1.20, checks 0.51, …`."""
+    """Where the seconds of a command went: `prepare 1.20, checks 0.51, …; barriers verified`."""
     rest = taken.seconds - sum(taken.phases.values())
-    return ", ".join(f"{name} {seconds:.2f}" for name, seconds in {**taken.phases, "rest": rest}.items())
+    parts = ", ".join(f"{name} {seconds:.2f}" for name, seconds in {**taken.phases, "rest": rest}.items())
+    return f"{parts}; barriers {taken.barriers}" if taken.barriers else parts
 
 
 def verdict(services: int, ratio: float, idle: int) -> bool:
@@ -119,7 +122,7 @@ def apply(folder: Path, spec: str, flags: Sequence[str]) -> Taken:
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
     (said,) = json.loads(done.stdout)
-    return Taken(seconds, said["calls"], said["phases"])
+    return Taken(seconds, said["calls"], said["phases"], said["barriers"])
 
 
 def plain(folder: Path, objects: str) -> Taken:

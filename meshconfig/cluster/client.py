@@ -268,13 +268,19 @@ class Client:
             waiting = [pool.submit(function, item) for item in given]
         return [one.result() for one in waiting]
 
-    def list_resources(self, kind: str, namespace: str, selector: str = "", *, istio_api: str = "v1") -> list[Manifest]:
+    def list_resources(
+        self, kind: str, namespace: str, selector: str = "", *, name: str = "", istio_api: str = "v1"
+    ) -> list[Manifest]:
         """All resources of a kind in a namespace; in every namespace if it is empty.
+
+        Parameters:
+            selector: labels that they have.
+            name: of the only one that is asked for; unlike GET, it takes the right `list`.
 
         The server leaves `kind` and `apiVersion` out of a list's items. They are added here, so that an item equals
         what GET returns for it.
         """
-        return self.read_into(list, list.append, kind, namespace, selector, istio_api=istio_api)
+        return self.read_into(list, list.append, kind, namespace, selector, name=name, istio_api=istio_api)
 
     def read_into(
         self,
@@ -284,6 +290,7 @@ class Client:
         namespace: str,
         selector: str = "",
         *,
+        name: str = "",
         page: int = PAGE,
         stored: bool = False,
         istio_api: str = "v1",
@@ -301,7 +308,7 @@ class Client:
         """
         for left in reversed(range(RESTARTS + 1)):
             found = new()
-            pages = self._pages(kind, collection(kind, namespace, istio_api), selector, page)
+            pages = self._pages(kind, collection(kind, namespace, istio_api), _selected(selector, name), page)
             try:
                 while True:
                     with self.reading.of() if stored else nullcontext():
@@ -317,8 +324,8 @@ class Client:
                 break
         return found
 
-    def _pages(self, kind: str, where: str, selector: str, page: int) -> Iterator[Iterator[Manifest]]:
-        query = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
+    def _pages(self, kind: str, where: str, selected: Mapping[str, str], page: int) -> Iterator[Iterator[Manifest]]:
+        query = {"limit": str(page), **selected}
         for _ in range(PAGES):
             found = self.get(where, query)
             if (
@@ -344,6 +351,12 @@ class Client:
 
 
 _NO_JSON = object()
+
+
+def _selected(labels: str, name: str) -> dict[str, str]:
+    """The part of a list's query that says which resources of the kind are asked for."""
+    fields = {"fieldSelector": f"metadata.name={name}"} if name else {}
+    return {**({"labelSelector": labels} if labels else {}), **fields}
 
 
 def _is_answer(method: str, where: str, found: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from meshconfig.backend.kinds import ADOPTABLE, KINDS, OWNED, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
+from meshconfig.cluster.named import named
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
@@ -20,7 +21,7 @@ class Live:
     """The resources in the cluster of the kinds that graylane writes, in the namespaces that were read.
 
     `state` holds the group's resources reduced to `fields.managed_part`, `raw` the same resources as the server
-    returned them. `unmanaged` holds all other resources.
+    returned them. `unmanaged` holds the others that were read: at least those that have the name of a wanted one.
     """
 
     state: State
@@ -30,9 +31,17 @@ class Live:
 
 
 def read(
-    client: Client, group: str, namespaces: Iterable[str], inventory: Iterable[Key], wanted: State, istio_api: str
+    client: Client,
+    group: str,
+    namespaces: Iterable[str],
+    inventory: Iterable[Key],
+    wanted: State,
+    istio_api: str,
+    *,
+    others: bool = False,
 ) -> Live:
-    """Read a group's resources: lists each kind in each namespace.
+    """Read a group's resources: lists those with its label, of each kind in each namespace, then the wanted names that
+    are not among them, which may be other people's. So a group's cost does not grow with the groups beside it.
 
     Parameters:
         group: the group's name, the value of its label.
@@ -40,6 +49,7 @@ def read(
         inventory: what earlier applies wrote. A resource with the group's label that is neither in it nor wanted
             counts as unmanaged: a group of the same name in another namespace may have written it.
         wanted: the resources that the spec renders to.
+        others: read all resources of these kinds, because others may route the group's hosts as well.
     """
     asked = {*inventory, *wanted}
     # A namespace may have many ConfigMaps, such as all revisions: they are read only where one may be the group's.
@@ -50,8 +60,11 @@ def read(
         for kind in OWNED
         if Role.RARE not in kind.role or (kind.name, namespace) in rare
     ]
-    lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
+    selector = "" if others else f"{MANAGED_BY}=graylane,{GROUP}={group}"
+    lists = client.map_concurrently(lambda place: client.list_resources(*place, selector, istio_api=istio_api), places)
     found = {key(manifest): manifest for manifests in lists for manifest in manifests}
+    if not others:
+        found |= named(client, [name for name in wanted if name not in found], istio_api=istio_api)
     raw = {name: one for name, one in found.items() if label(one) == group and name in asked}
     return Live(
         state={name: managed_part(one, wanted.get(name)) for name, one in raw.items()},

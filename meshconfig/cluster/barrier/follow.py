@@ -90,15 +90,22 @@ class Follower:
             if late:
                 return Look(tuple(f"{self.name} has not read {one} yet" for one in late))
             self._detector = self._detect(self._before, self._sends, now)
-        there = proxies(self._read("syncz", {}))
-        self._sends.note(there, now)
+        there = self._connected(self._sends, now)
         if not there:
             return Look(())
+        knew = self._detector.done(now)
         self._detector.ask(there, self._dump, self._pods(), now)
         if not self._detector.done(now):
             waiting = (f"{self.name} has not pushed the change yet",)
             return Look(waiting, len(there), len(there), state=self._state(there))
+        if not knew:  # large pages have taken seconds, in which proxies acknowledge
+            there = self._connected(self._sends, now)
         return self._judge(there, self._detector, now)
+
+    def _connected(self, sends: Sends, now: float) -> tuple[Proxy, ...]:
+        there = proxies(self._read("syncz", {}))
+        sends.note(there, now)
+        return there
 
     def _detect(self, before: Before, sends: Sends, now: float) -> PushDetector:
         stale, context = StaleCache(self._istiod.tell, sends), PushContext(self._istiod, before)

@@ -132,18 +132,25 @@ class PushDetector:
         for proxy in self._some([proxy for proxy in there if self._asks(proxy, now)]):
             self._read(proxy, dump, pods, now)
         self._mend(connected, dump, pods, now)
-        if not self._differing and not any(self._seen.values()) and (self._first or now - self._start >= BRIEF):
+        nobody = self._first or now - self._start >= BRIEF or not any(map(self._can_show, there))
+        if not self._differing and not any(self._seen.values()) and nobody:
             self._look_for_others(there)
         self._conclude(connected, now)
 
     def _asks(self, proxy: Proxy, now: float) -> bool:
         """Whether to read a proxy's configuration now."""
-        if proxy.name in self._overridden or self._may(proxy) is False:
+        if proxy.name in self._overridden or self._may(proxy) is False or not self._can_show(proxy):
             return False
         if proxy.name not in self._differing and any(proxy.name in seen for seen in self._seen.values()):
             return False
         quiet = self._sends.quiet(proxy, now)
         return self._need.earlier or (quiet is not None and quiet >= QUIET) or now - self._start >= BRIEF
+
+    def _can_show(self, proxy: Proxy) -> bool:
+        """Whether a proxy's configuration can tell anything: a gateway's has no routes between services, and its page
+        costs istiod as much as any other."""
+        is_reached = any(resource_class.reaches(proxy) for resource_class in self._classes)
+        return is_reached or bool(self._need.deleted) or not self._classes
 
     def _read(self, proxy: Proxy, dump: Dump, pods: SubsetPods, now: float) -> None:
         page = dump(proxy.name)

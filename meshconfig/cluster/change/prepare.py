@@ -5,6 +5,7 @@ reaches another namespace only where the caller names it, by the caller's own sp
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,7 @@ from meshconfig.spec import LaneGroup
 SHOWN = 3  # names in a note
 NOTE = 1000  # bytes of a note
 NO_KEYS = PackedKeys()
+SMALL = 300  # resources of a group that are read while others read theirs; of more, those of one group at a time
 CLOCKS = 2.0  # seconds of tolerance: machines' clocks differ, and the revision stores whole seconds
 
 
@@ -170,7 +172,8 @@ def prepare(
     adopt: bool = False,
     earlier: Prepared | None = None,
 ) -> Prepared:
-    """Read the cluster and plan the steps. Makes at most six API calls for a group in one namespace.
+    """Read the cluster and plan the steps. Makes six API calls for a group in one namespace that has all it wants, and
+    up to `named.FEW` more for each kind of which it wants new ones.
 
     Parameters:
         fast: skip the consistent change.
@@ -199,18 +202,23 @@ def prepare(
     )
     named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
     places = _places(wanted, named, allowed)
-    with client.lists.of(wanted.group):
+    with ExitStack() as turn:
+        turn.enter_context(client.lists.of(wanted.group))
         past = history.read(client, wanted.namespace, wanted.group)
         found = inventory(past.revisions)
         past = past.outline
         known = frozenset(name for name in found if name.namespace in places)
         elsewhere = PackedKeys.of(found - known) if found - known else NO_KEYS
-        live = owned.read(client, wanted.group, _to_read(wanted, resources, known), known, resources, api)
+        adopts = adopt and not wanted.gone
+        if not adopts and len(found) + len(resources) <= SMALL:
+            turn.close()
+        places_read = _to_read(wanted, resources, known)
+        live = owned.read(client, wanted.group, places_read, known, resources, api, others=adopts)
         del found, known
         if wanted.stored:
             check_hosts(wanted.owner, resources, live.state, places)
         adoption = NOTHING
-        if adopt and not wanted.gone:
+        if adopts:
             live, adoption = take_over(live, resources, model)
         owned.check_free(live, resources, wanted.group)
         live = replace(live, unmanaged={})

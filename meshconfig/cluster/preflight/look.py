@@ -1,16 +1,19 @@
 """Reads what the checks need: each namespace, its Services and Pods, and what the account may do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.named import FEW, named
+from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
 from meshconfig.cluster.preflight.reviews import granted_by_rules, is_granted
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
-from meshconfig.istio.hosts import namespace_of
+from meshconfig.istio.hosts import service_name
 from meshconfig.model import Model
 
 FORBIDDEN = 403
@@ -32,7 +35,7 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
     spaces = sorted(
         {model.namespace, *(one.namespace for one in model.services), *(one.namespace for one in model.entries)}
     )
-    hosting = sorted({namespace for service in model.services if (namespace := namespace_of(service.host))})
+    hosting = _hosting(model)
     used = sorted({entry.gateway for entry in model.entries if not entry.own})
     # A shared Gateway is often in a namespace that a team's account may not read. That is normal, so it is not noted.
     gateways = _Reader(client).each(
@@ -43,6 +46,8 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         lambda one: KindInNamespace("Gateway", one),
     )
     denied = _denied(client, reader, needs)
+    services = reader.each(hosting, partial(_services, client, hosting), partial(KindInNamespace, "Service"))
+    pods = reader.each(hosting, partial(_pods, client, services), partial(KindInNamespace, "Pod"))
     return ClusterSnapshot(
         model,
         versions,
@@ -50,8 +55,8 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         reader.each(
             spaces, lambda one: client.get(f"/api/v1/namespaces/{one}"), lambda one: KindInNamespace("Namespace", one)
         ),
-        reader.all("Service", hosting),
-        reader.all("Pod", hosting),
+        tuple(one for found in services.values() for one in found),
+        tuple(one for found in pods.values() for one in found),
         {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
         denied,
         reader.unread,
@@ -76,12 +81,31 @@ class _Reader:
         }
         return {item: answer for item, answer in zip(given, answers, strict=True) if not isinstance(answer, ApiError)}
 
-    def all(self, kind: str, namespaces: Iterable[str]) -> tuple[dict[str, Any], ...]:
-        """The resources of a kind in all of these namespaces."""
-        lists = self.each(
-            namespaces, lambda one: self.client.list_resources(kind, one), lambda one: KindInNamespace(kind, one)
-        )
-        return tuple(one for found in lists.values() for one in found)
+
+def _hosting(model: Model) -> dict[str, set[str]]:
+    """The names of the group's Services by namespace."""
+    found: dict[str, set[str]] = {}
+    for service in model.services:
+        if place := service_name(service.host):
+            found.setdefault(place.namespace, set()).add(place.name)
+    return dict(sorted(found.items()))
+
+
+def _services(client: Client, hosting: Mapping[str, Collection[str]], namespace: str) -> list[Manifest]:
+    """The group's Services in a namespace; all where one of them is missing, which may be called nearly so."""
+    names = [Key("Service", namespace, name) for name in hosting[namespace]]
+    found = named(client, names)
+    return list(found.values()) if len(found) == len(names) else client.list_resources("Service", namespace)
+
+
+def _pods(client: Client, services: Mapping[str, Iterable[Manifest]], namespace: str) -> list[Manifest]:
+    """The Pods behind these Services of a namespace; all where its Services cannot be read."""
+    chosen = [one["spec"].get("selector") or {} for one in services.get(namespace, ())]
+    asked = {",".join(f"{name}={value}" for name, value in sorted(one.items())) for one in chosen if one}
+    if len(asked) > FEW or namespace not in services:
+        asked = {""}
+    lists = client.map_concurrently(lambda one: client.list_resources("Pod", namespace, one), sorted(asked))
+    return list({one["metadata"]["name"]: one for found in lists for one in found}.values())
 
 
 def _allowed(ask: Callable[[T], R], item: T) -> R | ApiError:

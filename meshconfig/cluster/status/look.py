@@ -61,7 +61,7 @@ class Looker:
         known = frozenset(key for key in history.inventory(past.revisions) if key.namespace in own)
         places = {self._namespace, *(key.namespace for key in (*wanted, *known))}
         hosting = sorted({place for one in model.services if (place := namespace_of(one.host))})
-        live = owned.read(self._client, self._group, places, known, wanted, self._api)
+        live = owned.read(self._client, self._group, places, known, wanted, self._api, others=True)
         record = lock.read(self._client, self._namespace, self._group)
         followed = follow(self._istiods)
         # Consumers of messages run in the group's own namespace, where it may have no service.

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import yaml
 
 from meshconfig.backend import backend
-from meshconfig.backend.evidence import Evidence, Written
+from meshconfig.backend.evidence import NO_PODS, Evidence, Written
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.endpoints import endpoints, lack
+from meshconfig.cluster.barrier.follow import Follower
 from meshconfig.cluster.barrier.need import (
     concerned,
     endpoints_warm,
@@ -125,6 +127,37 @@ def test_configz_tells_what_istiod_has_not_read() -> None:
         "DestinationRule graylane-test/absent",
         "VirtualService graylane-test/cat",
     ]
+
+
+class Recorded:
+    """An istiod that answers with the pages of this folder; `asked`: whose configuration was read."""
+
+    name = "istiod"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def read(self, page_name: str, query: Mapping[str, str]) -> Any:
+        if page_name != "config_dump":
+            return page(page_name)
+        self.asked.append(next(one.kind for one in proxies(page("syncz")) if one.name == query["proxyID"]))
+        return page(f"config_dump-{'gateway' if self.asked[-1] == 'router' else 'sidecar'}")
+
+    def tell(self, page_name: str, query: Mapping[str, str]) -> None:
+        raise AssertionError(page_name)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("one", "kinds"), [(MESH, {"sidecar"}), (ENTRY, {"router"}), (RULE, {"sidecar", "router"})])
+def test_only_the_configuration_of_proxies_that_can_have_the_change_is_read(one: Manifest, kinds: set[str]) -> None:
+    istiod = Recorded()
+    follower = Follower(istiod, push_need(StepChange((one,), tag="env")), lambda: NO_PODS)
+    looks = [follower.look(now) for now in (0.0, 3.0)]
+    assert looks[-1].witnessed
+    assert looks[-1].waiting == ()
+    assert set(istiod.asked) == kinds
 
 
 def test_without_a_generation_the_resource_version_tells() -> None:

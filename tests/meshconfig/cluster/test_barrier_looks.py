@@ -62,3 +62,18 @@ def test_where_looks_are_slow_istiod_has_as_much_time_for_its_push() -> None:
         assert hold(istiod) is Verification.VERIFIED
     assert all(later - earlier > 2 * istiod.slow - 0.01 for earlier, later in pairwise(dumps))
     assert len(dumps) > 2
+
+
+def test_what_proxies_acknowledge_while_large_pages_are_read_counts_at_once() -> None:
+    istiod = Istiod([Envoy("a.demo", answer=1.0)], 0.1, 0.5, [], times=True, slow=2.0)
+    read, dumps = istiod.read, []
+
+    def counted(page: str, query: Mapping[str, str]) -> Any:
+        found = read(page, query)
+        if page == "config_dump":
+            dumps.append(istiod.now)
+        return found
+
+    with patch.object(istiod, "read", counted):
+        assert hold(istiod, new=False) is Verification.VERIFIED
+    assert istiod.now - dumps[-1] < module.SETTLE + 0.1

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,11 +75,16 @@ class Cluster:
         self._forbid(where)
         return self.paths.get(where)
 
-    def list_resources(self, kind, space, selector="", *, istio_api="v1"):
-        self.asked.append(f"{kind}s of {space}")
+    def list_resources(self, kind, space, selector="", *, name="", istio_api="v1"):
+        self.asked.append(f"{kind}s of {space} {name or selector}".strip())
         self._forbid(f"{kind}s of {space}")
         found = {"Service": self.services.values(), "Pod": self.pods, "Gateway": self.gateways}[kind]
-        return [one for one in found if one["metadata"]["namespace"] == space]
+        return [
+            one
+            for one in found
+            if one["metadata"]["namespace"] == space and name in ("", one["metadata"]["name"])
+            if not selector or set(selector.split(",")) <= {f"{k}={v}" for k, v in one["metadata"]["labels"].items()}
+        ]
 
     def request(self, method, where, body):
         self._forbid(where)
@@ -115,15 +121,24 @@ def test_where_all_is_well_nothing_is_said(cluster):
     assert found(cluster, needs=permissions(model(), ["demo"])) == []
 
 
-def test_two_lists_a_namespace_whatever_the_number_of_services(cluster):
-    found(cluster)
+def test_of_a_namespace_only_the_groups_services_and_their_pods_are_read(cluster):
+    assert found(cluster) == []
     assert sorted(cluster.asked) == [
         "/api/v1/namespaces/demo",
         "/apis/networking.istio.io",
         "/apis/networking.istio.io/v1",
-        "Pods of demo",
-        "Services of demo",
+        "Pods of demo app=cat",
+        "Pods of demo app=mouse",
+        "Services of demo cat-svc",
+        "Services of demo mouse-svc",
     ]
+
+
+def test_many_services_of_a_namespace_and_their_pods_are_read_by_one_list_each(cluster, monkeypatch):
+    for module in ("named", "preflight.look"):
+        monkeypatch.setattr(sys.modules[f"meshconfig.cluster.{module}"], "FEW", 1)
+    assert found(cluster) == []
+    assert sorted(cluster.asked)[3:] == ["Pods of demo", "Services of demo"]
 
 
 def test_a_finding_is_told_with_its_fix():
@@ -436,7 +451,7 @@ def test_services_that_may_not_be_read_are_not_called_missing(cluster):
 
 
 def test_any_other_answer_ends_it(cluster):
-    def broken(kind, space):
+    def broken(kind, space, **selected):
         raise ApiError(500, "InternalError", "etcd is gone")
 
     cluster.list_resources = broken
