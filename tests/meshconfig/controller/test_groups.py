@@ -259,7 +259,7 @@ def test_hosts_of_other_namespaces_are_not_routed_unless_that_is_allowed(world):
 
 
 def test_a_controller_of_all_namespaces_sees_each(world):
-    with world.controller(namespace=""):
+    with world.controller(namespaces=()):
         world.apply(document())
         world.until_ready()
 
