@@ -75,7 +75,7 @@ format: $(VENV)/.dev ## rewrite in the project's format
 golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/meshconfig/test_plan_golden.py \
 	  tests/meshconfig/test_offline_plan_golden.py tests/meshconfig/test_telemetry.py tests/meshconfig/test_crds.py \
-	  tests/meshconfig/gateway_api/test_golden_gateway.py \
+	  tests/meshconfig/gateway_api/test_golden_gateway.py tests/monitoring \
 	  tests/meshconfig/cluster/test_rights.py tests/test_docs.py tests/propagation/test_library_table.py \
 	  -k 'golden or bytes or reference or planned or the_table_is or resources_of_the_gateway_api'
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import yaml
 from helm import helm
 
-ROOT = Path(__file__).parents[1]
 ROUNDS = 3
 
 

@@ -1,11 +1,13 @@
 """The chart's alerts and its dashboard ask for series that the controller has, and a real Prometheus answers them."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import threading
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
@@ -19,6 +21,7 @@ from meshconfig.rollout.runner.metrics import serve
 from meshconfig.rollout.state import Phase, Stage
 
 FILES = Path(__file__).parents[2] / "k8s" / "chart" / "files"
+OPERATOR = FILES.parents[1] / "controller" / "monitoring" / "rules.yaml"
 RULES = yaml.safe_load((FILES / "rules.yaml").read_text())["groups"][0]["rules"]
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES}
 DASHBOARD = json.loads((FILES / "dashboard.json").read_text())
@@ -30,6 +33,20 @@ NEVER_SILENT = {"GraylaneDriftAgainAndAgain"}
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")), reason="needs Debian's package prometheus"
 )
+
+
+def test_the_manifest_for_the_operator_has_the_rules_golden():
+    """`make golden` writes it anew."""
+    head = (
+        "# Made of k8s/chart/files/rules.yaml; `make golden` writes it anew.\n"
+        "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n"
+        "metadata: {name: graylane-controller, namespace: graylane-system}\nspec:\n"
+    )
+    rules = (FILES / "rules.yaml").read_text().partition("groups:")
+    text = head + indent("groups:" + rules[2], "  ")
+    if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
+        OPERATOR.write_text(text)
+    assert OPERATOR.read_text() == text
 
 
 def concrete(query):

@@ -19,7 +19,10 @@ class BadDay:
         self.metrics, self.calls = Metrics(), 0
         self.groups = GroupMetrics(self.metrics.registry, lambda: self.calls)
         self.metrics.leading(True)
-        self.rollouts = [judged(Answer.NO_DATA, Stage.NO_DATA, "no-data"), judged(Answer.FAIL, Stage.ROUTES_BACK, "bad")]
+        self.rollouts = [
+            judged(Answer.NO_DATA, Stage.NO_DATA, "no-data"),
+            judged(Answer.FAIL, Stage.ROUTES_BACK, "bad"),
+        ]
         self.metrics.states([Overview.of(one) for one in self.rollouts])
 
     def goes_on(self) -> None:

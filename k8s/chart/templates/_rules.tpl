@@ -63,7 +63,7 @@ rules:
     verbs: [create]
   {{- with .Values.webhookSecrets }}
   # What signs the webhooks. Name here the Secrets of your rollouts' `notify`, or take the rule away: without
-    resourceNames: {{ toJson . }}
+  # resourceNames it would be every Secret of the namespace.
   - apiGroups: [""]
     resources: [secrets]
     resourceNames: {{ toJson . }}

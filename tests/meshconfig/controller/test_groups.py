@@ -23,6 +23,8 @@ def test_what_is_applied_becomes_true_and_its_status_says_so(world):
     with world.controller():
         world.apply(document())
         world.until_ready()
+        world.until(lambda: 'graylane_group_ready{name="pets",namespace="demo"} 1.0' in world.page())
+    assert "graylane_group_ready{" not in world.page(), "who does not lead shows no group"
     assert "virtualservices/cat-svc" in world.routes()
     assert any("gray" in name for name in world.lane_routes())
     status = world.object()["status"]
@@ -31,7 +33,6 @@ def test_what_is_applied_becomes_true_and_its_status_says_so(world):
     assert set(world.conditions()) == {"Ready"}
     assert world.object()["metadata"]["finalizers"] == ["graylane.dev/routes"]
     assert world.events("Applied")[0].startswith("revision 1 in ")
-    assert 'graylane_group_ready{name="pets",namespace="demo"} 1.0' in world.page()
 
 
 @pytest.mark.slow
