@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-cluster dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
@@ -78,6 +78,10 @@ golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	  tests/meshconfig/gateway_api/test_golden_gateway.py tests/monitoring \
 	  tests/meshconfig/cluster/test_rights.py tests/test_docs.py tests/propagation/test_library_table.py \
 	  -k 'golden or bytes or reference or planned or the_table_is or resources_of_the_gateway_api'
+
+# Builds helm from its Go module, once; `make lint` and `make test` take no Go.
+chart-lint: $(VENV)/.dev ## helm lint of the chart, and its output against Kubernetes' schema and the table of rights; needs go
+	@$(BIN)/pytest -q -n 2 tests/chart
 
 # FILE: Istio's own file of CRDs, or what `kubectl get crd -o yaml` prints.
 fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)

@@ -19,7 +19,7 @@ def held(client: Client, namespaces: Iterable[str]) -> list[Key]:
     found: list[Key] = []
     for kind in kinds:  # a kind that the cluster does not serve has no objects
         for place in places:
-            found += client.read_into(list, _add, kind, place, stored=True)
+            found += client.read_into(list[Key], _add, kind, place, stored=True)
     return sorted(found)
 
 
