@@ -93,6 +93,7 @@ def test_an_invalid_spec_is_told_with_field_and_fix_and_the_mesh_stays(world):
         assert "spec.lanes.gray.versions.cat" in stalled["message"]
         assert world.conditions()["Ready"]["status"] == "False"
         assert world.lane_routes() == routes
+        world.until(lambda: 'graylane_group_stalled{name="pets",namespace="demo"} 1.0' in world.page())
         world.until(lambda: world.events("InvalidSpec"))
         world.apply(document())
         world.until_ready()
