@@ -16,14 +16,18 @@ def held(client: Client, namespaces: Iterable[str]) -> list[Key]:
     """
     kinds = [kind.name for kind in KINDS.values() if kind.group == GRAYLANE]
     places = list(namespaces)
-    found: list[Key] = []
+    found: set[Key] = set()
     for kind in kinds:  # a kind that the cluster does not serve has no objects
         for place in places:
-            found += client.read_into(list[Key], _add, kind, place, stored=True)
+            found |= client.read_into(_none, _add, kind, place, stored=True)
     return sorted(found)
 
 
-def _add(found: list[Key], one: Manifest) -> None:
+def _none() -> set[Key]:
+    return set()
+
+
+def _add(found: set[Key], one: Manifest) -> None:
     """Keeps no more of an object than its name: a Rollout may take a megabyte."""
     if any(each.startswith(f"{GRAYLANE}/") for each in one["metadata"].get("finalizers") or ()):
-        found.append(key(one))
+        found.add(key(one))

@@ -244,9 +244,9 @@ def bare(manifest):
 
 def test_with_the_same_settings_it_is_k8s_controller():
     """But for the arguments, which helm writes one by one, and the Lease's place."""
-    values = {**MINIMAL, "allowHosts": ["prometheus.monitoring:9090"], "webhookSecrets": ["rollout-hook"]}
-    for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier"):
-        values[part] = {"enabled": True}
+    settings = {**MINIMAL, "allowHosts": ["prometheus.monitoring:9090"], "webhookSecrets": ["rollout-hook"]}
+    on = dict.fromkeys(("serviceMonitor", "prometheusRule", "networkPolicy", "barrier"), {"enabled": True})
+    values = {**settings, **on}
     kustomized = subprocess.run(["kubectl", "kustomize", CONTROLLER], capture_output=True, text=True, check=True).stdout
     files = [*CONTROLLER.glob("*/*.yaml")]
     plain = [*yaml.safe_load_all(kustomized), *(one for file in files for one in yaml.safe_load_all(file.read_text()))]

@@ -20,7 +20,8 @@ from recorded_prometheus import serving
 from meshconfig.rollout.runner.metrics import serve
 from meshconfig.rollout.state import Phase, Stage
 
-FILES = Path(__file__).parents[2] / "k8s" / "chart" / "files"
+HERE = Path(__file__).parent
+FILES = HERE.parents[1] / "k8s" / "chart" / "files"
 OPERATOR = FILES.parents[1] / "controller" / "monitoring" / "rules.yaml"
 RULES = yaml.safe_load((FILES / "rules.yaml").read_text())["groups"][0]["rules"]
 ALERTS = {rule["alert"]: rule["expr"] for rule in RULES}
@@ -94,7 +95,7 @@ def test_each_metric_of_the_controller_is_on_the_dashboard(series):
 
 
 def test_each_metric_is_in_the_docs(series):
-    docs = Path(__file__).parents[2] / "docs"
+    docs = HERE.parents[1] / "docs"
     text = (docs / "controller.md").read_text() + (docs / "rollouts.md").read_text()
     names = {name.removesuffix("_bucket") for name in series if not name.endswith(("_sum", "_count", "_created"))}
     assert [name for name in sorted(names) if name not in text] == []
@@ -110,10 +111,10 @@ def test_panels_have_places_of_their_own():
 
 @needs_prometheus
 def test_promtool_takes_the_rules_and_they_fire_when_they_should_and_not_before():
-    for command in (["check", "rules", FILES / "rules.yaml"], ["test", "rules", Path(__file__).parent / "alerts.yaml"]):
+    for command in (["check", "rules", str(FILES / "rules.yaml")], ["test", "rules", str(HERE / "alerts.yaml")]):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    tested = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())["tests"]
+    tested = yaml.safe_load((HERE / "alerts.yaml").read_text())["tests"]
     asked = [one for test in tested for one in test.get("promql_expr_test", ())]
     for fires in (True, False):
         found = {re.search('alertname="(.*?)"', one["expr"])[1] for one in asked if bool(one["exp_samples"]) is fires}
