@@ -2,6 +2,8 @@
 rights and the settings of k8s/controller. Run by `make chart-lint`, which builds helm."""
 
 import json
+import re
+import shlex
 import subprocess
 from copy import deepcopy
 from functools import cache
@@ -18,6 +20,7 @@ from meshconfig.crds import definitions
 
 ROOT = Path(__file__).parents[2]
 CHART, CONTROLLER = ROOT / "k8s" / "chart", ROOT / "k8s" / "controller"
+PAGE = (ROOT / "docs" / "install.md").read_text()
 HOME = "graylane-system"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 MINIMAL = {"namespaces": ["demo"]}
@@ -226,8 +229,30 @@ def test_each_value_has_a_schema_and_a_line_in_the_docs():
         json.loads((CHART / "values.schema.json").read_text()),
     )
     assert set(values) | {"global"} == set(schema["properties"])
-    page = (ROOT / "docs" / "install.md").read_text()
-    assert [name for name in values if f"`{name}" not in page] == []
+    assert [name for name in values if f"`{name}" not in PAGE] == []
+
+
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+LINES = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", [one for one in LINES if re.match("helm (install|upgrade)", one)])
+def test_what_the_docs_have_helm_do_makes_objects(line, tmp_path):
+    (shown,) = re.findall(r"^```yaml\n# values.yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    (tmp_path / "values.yaml").write_text(shown)
+    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
+    words = [word for word in shlex.split(line)[2:] if word != "--take-ownership"]
+    command = [helm(), "template", *words, "--kube-version=1.36"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (one,) = of_kind(yaml.safe_load_all(done.stdout), "Deployment")
+    assert containers(one)[0]["image"] == "registry.example.com/graylane@" + yaml.safe_load(shown)["image"]["digest"]
+
+
+def test_the_files_that_the_docs_name_are_there():
+    named = [path for line in LINES for path in re.findall(r"\bk8s/[\w./-]+", line)]
+    assert len(named) > 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def bare(manifest):
@@ -245,7 +270,7 @@ def bare(manifest):
 def test_with_the_same_settings_it_is_k8s_controller():
     """But for the arguments, which helm writes one by one, and the Lease's place."""
     settings = {**MINIMAL, "allowHosts": ["prometheus.monitoring:9090"], "webhookSecrets": ["rollout-hook"]}
-    on = dict.fromkeys(("serviceMonitor", "prometheusRule", "networkPolicy", "barrier"), {"enabled": True})
+    on = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier")}
     values = {**settings, **on}
     kustomized = subprocess.run(["kubectl", "kustomize", CONTROLLER], capture_output=True, text=True, check=True).stdout
     files = [*CONTROLLER.glob("*/*.yaml")]

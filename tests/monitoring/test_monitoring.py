@@ -101,6 +101,11 @@ def test_each_metric_is_in_the_docs(series):
     assert [name for name in sorted(names) if name not in text] == []
 
 
+def test_each_alert_is_in_the_docs():
+    page = (HERE.parents[1] / "docs" / "install.md").read_text()
+    assert re.findall(r"^\| `(Graylane\w+)`", page, re.MULTILINE) == list(ALERTS)
+
+
 def test_panels_have_places_of_their_own():
     places = [one["gridPos"] for one in DASHBOARD["panels"]]
     cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
