@@ -19,7 +19,7 @@ from meshconfig.cluster.watching import Change, Watch
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
 from meshconfig.controller.queue import WorkQueue
-from meshconfig.controller.reconcile import AGAIN, Reconciler, group_of
+from meshconfig.controller.reconcile import AGAIN, BUSY, Reconciler, group_of
 from meshconfig.errors import ClusterError
 from meshconfig.render import MANAGED_BY
 from meshconfig.rollout.drivers import LEASE
@@ -102,6 +102,10 @@ class Controller:
                 stop.wait(LOOK)
 
 
+def _no_more() -> None:
+    raise LockLost("this process no longer leads")
+
+
 class Asked(NamedTuple):
     """What a group's object asks for, as the watch saw it last."""
 
@@ -158,6 +162,8 @@ class Leadership:
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
                 each.join(max(0.0, end - time.monotonic()))
+            # One that still waits for the API server must not write into a status that another process keeps by then.
+            self.client.guard(_no_more)
 
     def _watches(self, istio_api: str, driver: Driver, place: str) -> Iterator[Watch]:
         """Those of one namespace; `place` is empty for all."""
@@ -234,6 +240,10 @@ class Leadership:
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
+            except ClusterError as error:  # the object itself cannot be read
+                self.tell(f"{'/'.join(group)}: {reason(error)}")
+                self._mesh.add(group)
+                self.queue.add(group, BUSY)
             except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others
                 self.metrics.failed(Tried.WORKER)
                 self.tell(f"{'/'.join(group)}: {traceback.format_exc()}")
