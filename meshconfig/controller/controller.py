@@ -158,12 +158,12 @@ class Leadership:
             self.ended.set()
             self.queue.close()
             driver.close()
-            self.groups.clear()  # another one shows them from now
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
                 each.join(max(0.0, end - time.monotonic()))
             # One that still waits for the API server must not write into a status that another process keeps by then.
             self.client.guard(_no_more)
+            self.groups.clear()  # another one shows them from now
 
     def _watches(self, istio_api: str, driver: Driver, place: str) -> Iterator[Watch]:
         """Those of one namespace; `place` is empty for all."""
