@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-cluster dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
@@ -75,9 +75,13 @@ format: $(VENV)/.dev ## rewrite in the project's format
 golden: $(VENV)/.dev ## rewrite the golden files from what the code does now
 	@GRAYLANE_GOLDEN=rewrite $(BIN)/pytest -q tests/meshconfig/test_golden.py tests/meshconfig/test_plan_golden.py \
 	  tests/meshconfig/test_offline_plan_golden.py tests/meshconfig/test_telemetry.py tests/meshconfig/test_crds.py \
-	  tests/meshconfig/gateway_api/test_golden_gateway.py \
+	  tests/meshconfig/gateway_api/test_golden_gateway.py tests/monitoring \
 	  tests/meshconfig/cluster/test_rights.py tests/test_docs.py tests/propagation/test_library_table.py \
 	  -k 'golden or bytes or reference or planned or the_table_is or resources_of_the_gateway_api'
+
+# Builds helm from its Go module, once; `make lint` and `make test` take no Go.
+chart-lint: $(VENV)/.dev ## helm lint of the chart, and its output against Kubernetes' schema and the table of rights; needs go
+	@$(BIN)/pytest -q -n 2 tests/chart
 
 # FILE: Istio's own file of CRDs, or what `kubectl get crd -o yaml` prints.
 fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
@@ -85,7 +89,7 @@ fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 	@PYTHONPATH=tests/support $(BIN)/python benchmarks/hostile_store.py
-	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; PYTHONPATH=tests/support $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py

@@ -1,6 +1,6 @@
 """From one YAML spec to YAML documents, beside `helm template` of a chart that writes the same: ratios inside one run.
 
-    python benchmarks/compile.py [--services 10000]
+    PYTHONPATH=tests/support python benchmarks/compile.py [--services 10000]
 
 Each tool runs as a user runs it, as its own process; they alternate and the median counts. Peak memory is that of the
 process. The fit over 1,000, 3,000 and the full number shows whether time grows with the services or faster.
@@ -17,10 +17,8 @@ import time
 from pathlib import Path
 
 import yaml
+from helm import helm
 
-ROOT = Path(__file__).parents[1]
-HELM = ROOT / ".cache" / "bin" / "helm"
-HELM_MODULE = "helm.sh/helm/v3/cmd/helm@latest"
 ROUNDS = 3
 
 
@@ -114,15 +112,6 @@ def same(commands: dict[str, list[str]], folder: Path) -> None:
             found = list(yaml.load_all(stream, Loader=yaml.CSafeLoader))
         documents.append(sorted(found, key=lambda one: (one["kind"], one["metadata"]["name"])))
     assert documents[0] == documents[1], "the chart does not write what graylane writes"
-
-
-def helm() -> str:
-    """helm, built once from its Go module into the project's cache."""
-    if not HELM.exists():
-        print("building helm …", file=sys.stderr)
-        environment = {**os.environ, "GOBIN": str(HELM.parent), "GOFLAGS": "-buildvcs=false"}
-        subprocess.run(["go", "install", HELM_MODULE], check=True, env=environment)
-    return str(HELM)
 
 
 def write_spec(folder: Path, services: int) -> Path:

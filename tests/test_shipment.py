@@ -4,17 +4,16 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from shipped_pods import Manifest, assert_bounded, assert_restricted, containers
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINNED = {"demo": "demo", "dev": "dev", "build": "build", "image": "mesh", "demo-image": "services"}  # file: extra
 IMAGES = {"controller": "image", "demo": "demo-image"}  # folder of k8s: file of requirements
-Manifest = dict[str, Any]
 
 
 def pins(name: str) -> dict[str, list[str]]:
@@ -92,43 +91,18 @@ def deployments(folder: str) -> list[Manifest]:
     return [one for one in objects if one["kind"] == "Deployment"]
 
 
-def containers(deployment: Manifest) -> list[Manifest]:
-    spec = deployment["spec"]["template"]["spec"]
-    return [*spec.get("initContainers", []), *spec["containers"]]
-
-
 ALL = [one for folder in IMAGES for one in deployments(folder)]
 each = pytest.mark.parametrize("deployment", ALL, ids=[one["metadata"]["name"] for one in ALL])
 
 
 @each
 def test_pods_meet_the_restricted_pod_security_standard(deployment):
-    """Source: Kubernetes, Pod Security Standards, Restricted. The read-only root and the user are kube-score's."""
-    pod = deployment["spec"]["template"]["spec"]
-    assert pod["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 10001,
-        "runAsGroup": 10001,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-    assert all(set(volume) <= {"name", "emptyDir", "configMap", "secret"} for volume in pod.get("volumes", ()))
-    for one in containers(deployment):
-        assert one["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        assert not [port for port in one["ports"] if "hostPort" in port]
+    assert_restricted(deployment)
 
 
 @each
 def test_what_a_pod_may_use_is_bounded(deployment):
-    for one in containers(deployment):
-        assert set(one["resources"]["requests"]) == set(one["resources"]["limits"])
-        assert set(one["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
-    volumes = deployment["spec"]["template"]["spec"].get("volumes", ())
-    assert [volume for volume in volumes if not volume["emptyDir"].get("sizeLimit")] == []
+    assert_bounded(deployment)
 
 
 @each

@@ -10,8 +10,9 @@ from meshconfig.bounded import share_one_heap
 from meshconfig.cli import completion
 from meshconfig.cli.background import stopped, tell
 from meshconfig.cli.cluster import AllowNamespace, Context, Drain, Istiod, Timeout, Wait, connect
-from meshconfig.cli.common import check_seconds, needs
+from meshconfig.cli.common import answering_by_exit_status, check_seconds, needs
 from meshconfig.errors import InputError
+from meshconfig.printable import say
 
 HOME = "graylane-system"  # where k8s/controller runs it
 IN_A_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -41,11 +42,11 @@ AllowHost = Annotated[
 
 def command(
     namespace: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "-n",
             "--namespace",
-            help="Namespace of the LaneGroups. Default: default.",
+            help="Namespace of the LaneGroups. Repeatable. Default: default.",
             show_default=False,
             autocompletion=completion.namespaces,
         ),
@@ -58,8 +59,8 @@ def command(
         typer.Option(
             "--lease-namespace",
             metavar="NAME",
-            help="Namespace of the controller's Lease. Default: that of its Pod, else that of the LaneGroups, else "
-            f"{HOME}.",
+            help="Namespace of the controller's Lease. Default: that of its Pod, else that of the LaneGroups if "
+            f"it is one, else {HOME}.",
             show_default=False,
         ),
     ] = None,
@@ -70,6 +71,14 @@ def command(
     istiod: Istiod = None,
     allow_namespace: AllowNamespace = None,
     allow_host: AllowHost = None,
+    finalizers: Annotated[
+        bool,
+        typer.Option(
+            "--finalizers",
+            help="Do not run: list the objects that only a controller lets go, by a finalizer of graylane's. Exit "
+            "status: 1 if there are any, 2 for every error. For the time before an uninstallation.",
+        ),
+    ] = False,
     context: Context = None,
 ) -> None:
     """Make LaneGroup objects true in the mesh, until Ctrl-C or SIGTERM: plan, change, wait for proxies, correct drift.
@@ -84,13 +93,19 @@ def command(
 
         graylane controller --all-namespaces --lease-namespace graylane-system --metrics 9464
 
-        graylane controller -n demo --allow-host prometheus.monitoring:9090 --drain 30
+        graylane controller -n demo -n shop --allow-host prometheus.monitoring:9090 --drain 30
+
+        graylane controller -n demo --finalizers
     """
     if namespace and all_namespaces:
         raise InputError.at("controller", "takes --namespace or --all-namespaces, not both")
     check_seconds(timeout=timeout, drain=drain, wait=wait)
     with needs("mesh"):
         from meshconfig.exchange.allowed import Allowed
+    where = () if all_namespaces else tuple(dict.fromkeys(namespace or ("default",)))
+    if finalizers:
+        _list_finalizers(context, where)
+        return
     hosts = Allowed.of(allow_host or ())
     share_one_heap()
     client = connect(context)
@@ -100,7 +115,6 @@ def command(
         from meshconfig.rollout.runner import Settings
         from meshconfig.rollout.runner.metrics import Metrics, serve
     check_served(client)
-    where = "" if all_namespaces else namespace or "default"
     allowed = frozenset(allow_namespace or ())
     settings = Settings(istiod=istiod, timeout=timeout, drain=drain, wait=wait, allowed=allowed, hosts=hosts)
     shown = Metrics()
@@ -111,9 +125,22 @@ def command(
         controller.run(stop)
 
 
-def _home(namespace: str) -> str:
+@answering_by_exit_status()
+def _list_finalizers(context: str | None, namespaces: tuple[str, ...]) -> None:
+    client = connect(context)
+    from meshconfig.cluster.finalizers import held
+
+    found = held(client, namespaces or ("",))
+    if found:
+        counted = "1 object" if len(found) == 1 else f"{len(found)} objects"
+        say(*map(str, found), f"a controller has to end the deletion of {counted}: delete them while it runs")
+        raise typer.Exit(1)
+
+
+def _home(namespaces: tuple[str, ...]) -> str:
     """The namespace of the Lease where none is named."""
+    one = namespaces[0] if len(namespaces) == 1 else HOME
     try:
-        return IN_A_POD.read_text("utf-8").strip() or namespace or HOME
+        return IN_A_POD.read_text("utf-8").strip() or one
     except OSError:
-        return namespace or HOME
+        return one

@@ -202,6 +202,8 @@ ISTIOD = (
         "portforward",
     ),
 )
+# Where the controller's Pods have a Lease of their own, beside those of the groups.
+LEADER = (Right(("Lease",), LOCK, "One controller at a time."),)
 # The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
 # injected it cannot be enforced: Istio's init container needs more.
 HOMES: dict[Account, str] = {"graylane-controller": "graylane-system"}
@@ -269,6 +271,29 @@ def for_cluster(name: Account, namespace: str = "demo") -> str:
     """The manifest by which an account has its rights in every namespace."""
     role = _role(name, "", RIGHTS[name])
     return _comment(HEADS["cluster"]) + "---\n".join((role, _binding(f"{name}-{namespace}", name, "", name, namespace)))
+
+
+def for_helm() -> str:
+    """What the Helm chart grants: a template for each list of rules, with the same rights as the manifests of k8s.
+
+    Secrets are named by a value of the chart; without one there is no rule for them.
+    """
+    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER}
+    return "".join(
+        ["{{- /* The rights of k8s/controller, from the same table: `make golden` writes them. */ -}}\n"]
+        + [
+            f'{{{{- define "graylane.rules.{name}" -}}}}\nrules:\n{"".join(map(_helm_rule, rights))}{{{{- end }}}}\n'
+            for name, rights in rules.items()
+        ]
+    )
+
+
+def _helm_rule(right: Right) -> str:
+    lines = list(_rule(right))
+    if right.names:
+        lines = ["    resourceNames: {{ toJson . }}" if one.startswith("    resourceNames:") else one for one in lines]
+        lines = ["  {{- with .Values.webhookSecrets }}", *lines, "  {{- end }}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _role(name: str, namespace: str, rights: Iterable[Right]) -> str:

@@ -41,19 +41,20 @@ class Scope:
     """Where a controller works.
 
     Parameters:
-        namespace: of the groups; empty for all.
+        namespaces: of the groups; empty for all.
         home: the namespace of its Lease.
     """
 
-    namespace: str
+    namespaces: tuple[str, ...]
     home: str
 
     def __str__(self) -> str:
-        return f"namespace {self.namespace}" if self.namespace else "all namespaces"
+        word = "namespace" if len(self.namespaces) == 1 else "namespaces"
+        return f"{word} {', '.join(self.namespaces)}" if self.namespaces else "all namespaces"
 
 
 class Controller:
-    """Makes the LaneGroups of a namespace, or of all, true.
+    """Makes the LaneGroups of some namespaces, or of all, true.
 
     Parameters:
         tell: gets one line for people.
@@ -141,7 +142,8 @@ class Leadership:
             istio_api: the API version of Istio's kinds that the cluster serves.
         """
         driver = Driver(self.client, self.held, self.settings, self.tell, self.metrics, self._rollout_moved)
-        watches = list(self._watches(istio_api, driver))
+        places = self.scope.namespaces or ("",)
+        watches = [one for place in places for one in self._watches(istio_api, driver, place)]
         threads = [threading.Thread(target=one.run, name=f"watch-{one.kind}", daemon=True) for one in watches]
         reconciler = Reconciler(self.client, self.settings, self._generation, self.ended, self.tell, self.groups)
         workers = [
@@ -161,8 +163,11 @@ class Leadership:
                 each.join(max(0.0, end - time.monotonic()))
             # One that still waits for the API server must not write into a status that another process keeps by then.
             self.client.guard(_no_more)
+            self.groups.clear()  # another one shows them from now
 
-    def _watches(self, istio_api: str, driver: Driver) -> Iterator[Watch]:
+    def _watches(self, istio_api: str, driver: Driver, place: str) -> Iterator[Watch]:
+        """Those of one namespace; `place` is empty for all."""
+
         def watch(kind: str, seen: Callable[[Change, Manifest], object], selector: str = "") -> Watch:
             log = DedupLog(self.tell)
 
@@ -170,7 +175,6 @@ class Leadership:
                 if not self.ended.is_set():
                     log.say(f"watch of {kind}: {reason(error)}")
 
-            place = self.scope.namespace
             return Watch(self.client, kind, place, seen, self.ended, failed, selector=selector, istio_api=istio_api)
 
         def group_seen(change: Change, manifest: Manifest) -> None:

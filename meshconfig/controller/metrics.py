@@ -29,6 +29,12 @@ class GroupMetrics:
         self._ready = Gauge(
             "graylane_group_ready", "1 for a group whose spec is at every proxy, 0 otherwise.", GROUP, registry=registry
         )
+        self._stalled = Gauge(
+            "graylane_group_stalled",
+            "1 for a group that waits for a person, 0 otherwise.",
+            GROUP,
+            registry=registry,
+        )
         self._plans = Histogram(
             "graylane_group_plan_seconds",
             "Seconds from the first look at a changed group until its spec is at every proxy.",
@@ -58,8 +64,9 @@ class GroupMetrics:
             "graylane_group_failures", "Changes of a group that were refused or stopped.", GROUP, registry=registry
         )
 
-    def ready(self, group: GroupKey, ready: bool) -> None:
+    def ready(self, group: GroupKey, ready: bool, *, stalled: bool = False) -> None:
         self._ready.labels(*_labels(group)).set(ready)
+        self._stalled.labels(*_labels(group)).set(stalled)
 
     def applied(self, group: GroupKey, seconds: float) -> None:
         self._plans.labels(*_labels(group)).observe(seconds)
@@ -73,15 +80,20 @@ class GroupMetrics:
     def drifted(self, group: GroupKey) -> None:
         self._drift.labels(*_labels(group)).inc()
 
-    def failed(self, group: GroupKey) -> None:
+    def failed(self, group: GroupKey, *, stalled: bool = False) -> None:
         self._failures.labels(*_labels(group)).inc()
-        self.ready(group, False)
+        self.ready(group, False, stalled=stalled)
 
     def forget(self, group: GroupKey) -> None:
         """Shows no series of a group any more."""
         labels = dict(zip(GROUP, _labels(group), strict=True))
-        for each in (self._ready, self._plans, self._drift, self._failures):
+        for each in (self._ready, self._stalled, self._plans, self._drift, self._failures):
             each.remove_by_labels(labels)
+
+    def clear(self) -> None:
+        """Shows no group any more, as none is known to who does not lead; what is counted stays."""
+        self._ready.clear()
+        self._stalled.clear()
 
 
 class _ApiRequests(Collector):

@@ -125,7 +125,7 @@ class Reconciler:
             said = reason(error)
             reporter.settled(stalled("InvalidSpec", said))
             reporter.event("Warning", "InvalidSpec", said)
-            self.metrics.ready(group_of(one), False)
+            self.metrics.ready(group_of(one), False, stalled=True)
             return Look()
 
     def _apply(self, one: GroupObject, reporter: Reporter, spec: LaneGroup, laid: Overlay) -> Look:
@@ -146,7 +146,8 @@ class Reconciler:
         return self._is_so(one, reporter, laid, result.revision or (last.number if last else None))
 
     def _is_so(self, one: GroupObject, reporter: Reporter, laid: Overlay, revision: int | None) -> Look:
-        self.metrics.ready(group_of(one), laid.contradiction is None)
+        agrees = laid.contradiction is None
+        self.metrics.ready(group_of(one), agrees, stalled=not agrees)
         more = {"revision": revision, "lanes": list(laid.spec.spec.lanes), "rollouts": list(laid.rollouts) or None}
         if laid.contradiction:
             reporter.settled(stalled("ContradictsRollout", laid.contradiction), **more)
@@ -178,7 +179,7 @@ class Reconciler:
         again = one.condition("Ready").get("message") == said and one.observed == one.generation
         reporter.settled((stalled if final or again else reconciling)(_word(error), said))
         reporter.event("Warning", _word(error), said)
-        self.metrics.failed(group_of(one))
+        self.metrics.failed(group_of(one), stalled=final or again)
         return Look(AGAIN[0], failed=True)
 
 

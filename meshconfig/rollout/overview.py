@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from meshconfig.rollout.state import Phase, State
+from meshconfig.rollout.state import Phase, Stage, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Overview:
     name: str
     group: str
     phase: Phase
+    stage: Stage
     applied: int
     step: int
     steps: int
@@ -32,8 +33,8 @@ class Overview:
     def of(cls, state: State, weight: int = 0) -> "Overview":
         spec, metadata = state.rollout.spec, state.rollout.metadata
         return cls(
-            metadata.namespace, state.name, spec.group, state.phase, state.applied, state.step, len(spec.steps),
-            state.begun, state.log[-1].number if state.log else 0, weight,
+            metadata.namespace, state.name, spec.group, state.phase, state.stage, state.applied, state.step,
+            len(spec.steps), state.begun, state.log[-1].number if state.log else 0, weight,
         )  # fmt: skip
 
     @property

@@ -24,7 +24,8 @@ in_a_lab() {
   export GRAYLANE_PUSH="python3 $lab push"
   python3 "$lab" up --peer flux \
     --image "graylane-test-backend=$bin/python $(pwd)/tests/cluster/backend.py" \
-    --image "graylane-demo=$bin/python -m demo_services"
+    --image "graylane-demo=$bin/python -m demo_services" \
+    --image "lab/graylane=$bin/python $(pwd)/tests/cluster/controller_pod.py"
   # A shell has its background jobs ignore Ctrl-C, and so would the commands that the tests interrupt.
   python3 "$lab" exec -- env --default-signal=INT,QUIT "$bin/pytest" -q -s -m cluster --durations=25 "$@" &
   tests=$!
@@ -43,6 +44,7 @@ trap 'kill "${jobs[@]}" 2>/dev/null || true; wait' EXIT
 trap 'exit 143' INT TERM
 
 sh tests/cluster/lab_build.sh "$lab"
+"$bin/python" tests/support/helm.py >/dev/null # the lab's network leads nowhere
 if [ $# -gt 0 ]; then
   (in_a_lab tests/cluster "$@")
   exit

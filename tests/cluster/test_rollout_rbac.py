@@ -179,7 +179,7 @@ def running(client, said):
 
     client.request, client.stream = record, watched
     settings = Settings(istiod=ISTIOD, drain=0.0, wait=1.0, hosts=Allowed.of(["127.0.0.1"]))
-    one = Controller(client, Scope(NAMESPACE, NAMESPACE), settings, tell=said.append, metrics=Metrics())
+    one = Controller(client, Scope((NAMESPACE,), NAMESPACE), settings, tell=said.append, metrics=Metrics())
     thread = threading.Thread(target=one.run, args=(stop,))
     thread.start()
     try:

@@ -28,6 +28,7 @@ from meshconfig.rollout import check
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "k8s" / "crds"
+CHART = ROOT / "k8s" / "chart" / "files" / "crds"  # helm reads no file from outside a chart
 DEFINITIONS = {one["spec"]["names"]["kind"]: one for one in definitions()}
 SCHEMAS = {kind: one["spec"]["versions"][0]["schema"]["openAPIV3Schema"] for kind, one in DEFINITIONS.items()}
 # OpenAPI 3.0 has the keywords of draft 4: `exclusiveMinimum` is true or false.
@@ -59,7 +60,9 @@ def test_the_files_of_k8s_crds_are_current_golden():
         text = f"# Made by `graylane crds`; `make golden` writes it anew.\n{to_yaml([one])}"
         if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
             file.write_text(text)
-        assert file.read_text() == text
+            (CHART / file.name).write_text(text)
+        assert file.read_text() == (CHART / file.name).read_text() == text
+    assert {file.name for file in CHART.iterdir()} == {f"{KINDS[kind].plural}.yaml" for kind in DEFINITIONS}
     assert yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"] == [
         f"{KINDS[kind].plural}.yaml" for kind in DEFINITIONS
     ]

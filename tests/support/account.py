@@ -68,18 +68,23 @@ def rights(namespace: str, of: Account = OPERATOR) -> list[tuple[str, str, str]]
 def account(namespace: str, folder: Path, keep: Keep = everything, of: Account = OPERATOR) -> Path:
     """Make the account in a namespace that exists; the path of its kubeconfig, good for an hour."""
     kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(manifests(namespace, keep, of)))
-    token = kubectl("create", "token", of.name, "-n", namespace, "--duration=1h").stdout.strip()
+    return kubeconfig(of.name, namespace, folder)
+
+
+def kubeconfig(name: str, namespace: str, folder: Path) -> Path:
+    """The path of a kubeconfig of a ServiceAccount that exists, good for an hour."""
+    token = kubectl("create", "token", name, "-n", namespace, "--duration=1h").stdout.strip()
     given = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json").stdout)
-    context = {"cluster": "cluster", "user": of.name, "namespace": namespace}
+    context = {"cluster": "cluster", "user": name, "namespace": namespace}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": of.name,
+        "current-context": name,
         "clusters": [{"name": "cluster", "cluster": given["clusters"][0]["cluster"]}],
-        "users": [{"name": of.name, "user": {"token": token}}],
-        "contexts": [{"name": of.name, "context": context}],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [{"name": name, "context": context}],
     }
-    file = folder / f"{of.name}.kubeconfig"
+    file = folder / f"{name}.kubeconfig"
     file.write_text(json.dumps(config))
     file.chmod(0o600)
     return file

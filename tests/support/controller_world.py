@@ -84,10 +84,10 @@ class ControllerWorld:
         self.until(is_ready, f"{name} Ready")
 
     @contextmanager
-    def controller(self, namespace="demo", settings=SETTINGS):
+    def controller(self, namespaces=("demo",), settings=SETTINGS):
         stop, self.metrics = threading.Event(), Metrics()
         one = Controller(
-            Client.connect(), Scope(namespace, "demo"), settings, tell=self.said.append, metrics=self.metrics
+            Client.connect(), Scope(namespaces, "demo"), settings, tell=self.said.append, metrics=self.metrics
         )
         thread = threading.Thread(target=one.run, args=(stop,))
         thread.start()

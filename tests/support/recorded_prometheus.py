@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from broker_process import free_port
 
 EVERY = 15.0  # seconds between two scrapes
@@ -33,11 +34,18 @@ def recorded(folder: Path, series: Iterable[Recorded]) -> Iterator[str]:
     subprocess.run(
         ["promtool", "tsdb", "create-blocks-from", "openmetrics", text, data], check=True, capture_output=True
     )
-    config, port = folder / "prometheus.yml", free_port()
-    config.write_text("{}")
+    with serving(folder, {}) as url:
+        yield url
+
+
+@contextmanager
+def serving(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """The URL of a Prometheus with this configuration and the data of `folder`, while the block runs."""
+    file, port = folder / "prometheus.yml", free_port()
+    file.write_text(yaml.safe_dump(config))
     # Nothing here is deleted for its age.
     flags = ["--storage.tsdb.retention.time=10y", f"--web.listen-address=127.0.0.1:{port}"]
-    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}", *flags]
+    command = ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}", *flags]
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

@@ -12,15 +12,19 @@ import yaml
 
 
 class Forwarder:
-    """Forwards connections to an address; `refuse` closes those that are open and lets no other in."""
+    """Forwards connections to an address; `refuse` closes those that are open and lets no other in.
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    Parameters:
+        host: the address to listen on.
+    """
+
+    def __init__(self, address: tuple[str, int], host: str = "127.0.0.1") -> None:
         self.address = address
         self.refusing = False
         self.seen = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 

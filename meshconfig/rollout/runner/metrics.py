@@ -187,6 +187,8 @@ class _Rollouts(Collector):
         yield _gauge("info", "A rollout and its group.", ("group",), known)
         phases = [(one, (phase.value,), one.phase is phase) for one in states for phase in Phase]
         yield _gauge("phase", "1 for the phase that a rollout is in, 0 for all others.", ("phase",), phases)
+        stages = [(one, (one.stage.value,), 1) for one in states]
+        yield _gauge("stage", "1 for where exactly a rollout is in its phase.", ("stage",), stages)
         weights = [(one, (), one.applied) for one in states]
         yield _gauge("weight", "Percent of untagged requests that the new versions get.", (), weights)
         yield _gauge("step", "Steps that are done.", (), [(one, (), one.step) for one in states])

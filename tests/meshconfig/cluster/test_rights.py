@@ -8,7 +8,7 @@ import yaml
 
 from meshconfig.backend.kinds import KINDS, OWNED, PUSHED
 from meshconfig.cluster.paths import collection
-from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_istiod, for_root
+from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_helm, for_istiod, for_root
 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
@@ -23,11 +23,14 @@ MANIFESTS = {
 }
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
+CHART = {"chart/templates/_rules.tpl": for_helm}
+
+
+@pytest.mark.parametrize("name", [*MANIFESTS, *CHART])
 def test_a_manifest_is_current_with_the_rights_golden(name):
-    text = MANIFESTS[name]()
+    text = {**MANIFESTS, **CHART}[name]()
     if os.environ.get("GRAYLANE_GOLDEN") == "rewrite":
-        (K8S / name).parent.mkdir(exist_ok=True)
+        (K8S / name).parent.mkdir(parents=True, exist_ok=True)
         (K8S / name).write_text(text)
     assert (K8S / name).read_text() == text
 

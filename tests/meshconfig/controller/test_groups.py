@@ -25,6 +25,8 @@ def test_what_is_applied_becomes_true_and_its_status_says_so(world):
     with world.controller():
         world.apply(document())
         world.until_ready()
+        world.until(lambda: 'graylane_group_ready{name="pets",namespace="demo"} 1.0' in world.page())
+    assert "graylane_group_ready{" not in world.page(), "who does not lead shows no group"
     assert "virtualservices/cat-svc" in world.routes()
     assert any("gray" in name for name in world.lane_routes())
     status = world.object()["status"]
@@ -33,7 +35,6 @@ def test_what_is_applied_becomes_true_and_its_status_says_so(world):
     assert set(world.conditions()) == {"Ready"}
     assert world.object()["metadata"]["finalizers"] == ["graylane.dev/routes"]
     assert world.events("Applied")[0].startswith("revision 1 in ")
-    assert 'graylane_group_ready{name="pets",namespace="demo"} 1.0' in world.page()
 
 
 @pytest.mark.slow
@@ -94,6 +95,7 @@ def test_an_invalid_spec_is_told_with_field_and_fix_and_the_mesh_stays(world):
         assert "spec.lanes.gray.versions.cat" in stalled["message"]
         assert world.conditions()["Ready"]["status"] == "False"
         assert world.lane_routes() == routes
+        world.until(lambda: 'graylane_group_stalled{name="pets",namespace="demo"} 1.0' in world.page())
         world.until(lambda: world.events("InvalidSpec"))
         world.apply(document())
         world.until_ready()
@@ -261,7 +263,7 @@ def test_hosts_of_other_namespaces_are_not_routed_unless_that_is_allowed(world):
 
 
 def test_a_controller_of_all_namespaces_sees_each(world):
-    with world.controller(namespace=""):
+    with world.controller(namespaces=()):
         world.apply(document())
         world.until_ready()
 

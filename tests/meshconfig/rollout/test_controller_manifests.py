@@ -3,14 +3,11 @@
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
 
-import typer
 import yaml
 from account import CONTROLLER, OPERATOR, rights
+from shipped_pods import run_by
 
-from meshconfig.cli.commands import app
-from meshconfig.cli.lazy import LazyCommand
 from meshconfig.cluster import lock
 from meshconfig.controller.controller import GOODBYE
 from meshconfig.exchange.allowed import Allowed
@@ -36,19 +33,12 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 def command():
-    """What `graylane` makes of the container's arguments, with its variables filled in."""
-    variables = {f"$({one['name']})": one["value"] for one in CONTAINER["env"]}
-    arguments = [variables.get(one, one) for one in CONTAINER["args"]]
-    found: Any = typer.main.get_command(app)
-    while arguments[0] in getattr(found, "commands", ()):
-        found = found.commands[arguments.pop(0)]
-        found = found.load() if isinstance(found, LazyCommand) else found
-    return found.name, found.make_context(found.name, arguments).params
+    return run_by(CONTAINER)
 
 
 def test_the_pods_have_a_namespace_of_their_own_and_rights_where_the_groups_are():
     where = {(one["kind"], one["metadata"].get("namespace")) for one in OBJECTS}
-    home = {("Namespace", None), ("ServiceAccount", HOME), ("Deployment", HOME)}
+    home = {("Namespace", None), *((kind, HOME) for kind in ("ServiceAccount", "Deployment", "PodDisruptionBudget"))}
     assert where == home | {(kind, place) for kind in ("Role", "RoleBinding") for place in (NAMESPACE, "istio-system")}
     assert of_kind("Namespace")[0]["metadata"]["name"] == HOME
 
@@ -56,6 +46,8 @@ def test_the_pods_have_a_namespace_of_their_own_and_rights_where_the_groups_are(
 def test_the_deployment_selects_its_pods_and_they_are_the_accounts():
     labels = POD["metadata"]["labels"].items()
     assert DEPLOYMENT["spec"]["selector"]["matchLabels"].items() <= labels
+    (budget,) = of_kind("PodDisruptionBudget")
+    assert budget["spec"] == {"maxUnavailable": 1, "selector": DEPLOYMENT["spec"]["selector"]}
     for spread in POD["spec"]["topologySpreadConstraints"]:
         assert spread["labelSelector"]["matchLabels"].items() <= labels
     assert POD["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
@@ -64,7 +56,7 @@ def test_the_deployment_selects_its_pods_and_they_are_the_accounts():
 
 def test_it_runs_a_command_that_there_is_for_the_namespace_of_the_groups():
     name, given = command()
-    assert (name, given["namespace"], given["lease_namespace"]) == ("controller", NAMESPACE, NAMESPACE)
+    assert (name, given["namespace"], given["lease_namespace"]) == ("controller", [NAMESPACE], NAMESPACE)
     assert CONTAINER["env"][0] == {"name": "NAMESPACE", "value": NAMESPACE}
 
 
