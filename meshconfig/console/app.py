@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from meshconfig.console.error_pages import broken, failed, not_found
+from meshconfig.console.jobs import Jobs
 from meshconfig.console.live import Streams
 from meshconfig.console.registry import pages
 from meshconfig.console.security.entrance import Access, Entrance
@@ -21,13 +22,14 @@ from meshconfig.console.settings import Settings
 from meshconfig.errors import GraylaneError
 
 
-def create_app(settings: Settings, access: Access, stop: Event | None = None) -> ASGIApp:
+def create_app(settings: Settings, access: Access, stop: Event | None = None, jobs: Jobs | None = None) -> ASGIApp:
     """The console.
 
     Parameters:
         settings: how it is reached.
         access: gives each person a source.
         stop: ends the streams of open pages when it is set.
+        jobs: the changes under way, for whoever ends the process.
     """
     seal = Seal()
     routes = [
@@ -40,7 +42,8 @@ def create_app(settings: Settings, access: Access, stop: Event | None = None) ->
         middleware=[Middleware(Entrance, settings=settings, seal=seal, access=access, refuse=failed)],
         exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
     )
-    app.state.settings, app.state.seal, app.state.streams = settings, seal, Streams(stop or Event())
+    app.state.settings, app.state.seal = settings, seal
+    app.state.streams, app.state.jobs = Streams(stop or Event()), jobs or Jobs()
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
 
 
