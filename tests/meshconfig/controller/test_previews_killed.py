@@ -4,7 +4,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from faults import Fault
+from fake_api import RefusedError
 from preview_world import cron_job, lane, never_reached_unready, previews, world
 
 __all__ = ["previews", "world"]
@@ -20,21 +20,20 @@ def dying(previews, writes):
     """
     left, died = [writes], threading.Event()
 
-    def fault(method, path):
+    def nothing_more(method, path):
         if "/leases" in path:
-            return None
+            return
         left[0] -= method in WRITES
         if left[0] < 0:
             died.set()
-            return Fault("reset")
-        return None
+            raise RefusedError(403, "Forbidden", "the controller is dead")
 
-    previews.api.fault = fault
+    previews.api.before.append(nothing_more)
     try:
         with previews.world.controller():
             yield died
     finally:
-        previews.api.fault = lambda method, path: None
+        previews.api.before.remove(nothing_more)
 
 
 def cases():
@@ -46,7 +45,7 @@ def test_a_kill_while_a_lane_is_made(previews, writes):
     previews.api.put(cron_job("make", "make"))
     previews.apply(lane(versions={"cat": {"from": "v1"}, "mouse": {"from": "v1"}}, hooks={"before": "make"}))
     with dying(previews, writes) as died:
-        died.wait(3)
+        died.wait(2)
     with previews.world.controller():
         previews.until_phase("Ready")
         assert {"cat-pr-42", "mouse-pr-42"} <= previews.api.names("deployments")
@@ -63,7 +62,7 @@ def test_a_kill_while_a_lane_ends(previews, writes):
         previews.until_phase("Ready")
     previews.delete()
     with dying(previews, writes) as died:
-        died.wait(3)
+        died.wait(2)
     with previews.world.controller():
         previews.until_gone()
         previews.world.until_ready()
