@@ -20,7 +20,7 @@ from meshconfig.console.proposal import Proposal
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources import changes
 from meshconfig.console.sources.snapshots import Snapshots
-from meshconfig.console.sources.source import Change, DriftLine, GroupView, Past, RevisionLine, Stated
+from meshconfig.console.sources.source import Change, DriftLine, GroupView, Past, RevisionLine, Source, Stated
 from meshconfig.edit.files import Texts
 from meshconfig.errors import ClusterError
 from meshconfig.render import to_yaml
@@ -173,3 +173,14 @@ def _drift(one: Drift) -> DriftLine:
     difference = one.difference
     paths = tuple(field.path for field in difference.fields()) if difference.live and difference.wanted else ()
     return DriftLine(str(difference), paths[:FIELDS], tuple((each.manager, each.time) for each in one.by))
+
+
+def client_of(source: Source) -> Client:
+    """The person's client of the cluster.
+
+    Raises:
+        MissingError: the source is the mesh on this machine.
+    """
+    if not isinstance(source, ClusterSource):
+        raise MissingError("the mesh on this machine has no such page")
+    return source.client
