@@ -24,13 +24,13 @@ PUBLIC = "https://console.example.com"
 class Browser(TestClient):
     """Sends what a browser sends. `token` is the one of the forms, as the last page had it."""
 
-    def __init__(self, app, origin=ORIGIN, **headers):
+    def __init__(self, app, origin=ORIGIN, jobs=None, **headers):
         super().__init__(app, base_url=origin, headers=headers, follow_redirects=False)
-        self.origin = origin
+        self.origin, self.known = origin, jobs or Jobs()
 
     def jobs(self):
         """The changes that its console knows."""
-        return list(self.console_jobs._jobs.values())
+        return list(self.known._jobs.values())
 
     @property
     def csrf(self):
@@ -50,8 +50,9 @@ def by_kubeconfig(api, folder, monkeypatch, **headers):
     monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(folder)))
     settings = Settings.on_loopback(PORT)
     jobs = Jobs()
-    with Browser(create_app(settings, ByKubeconfig(Client.connect(), AT_ONCE), jobs=jobs), **headers) as browser:
-        browser.console_jobs = jobs
+    with Browser(
+        create_app(settings, ByKubeconfig(Client.connect(), AT_ONCE), jobs=jobs), jobs=jobs, **headers
+    ) as browser:
         assert browser.get(f"/open/{settings.secret}").status_code == 303
         yield browser
 
