@@ -89,7 +89,7 @@ fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 	@PYTHONPATH=tests/support $(BIN)/python benchmarks/hostile_store.py
-	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; PYTHONPATH=tests/support $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in start carry otel_gaps compile lint lanes live_edit console; do echo "== $$script"; PYTHONPATH=tests/support $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py
@@ -147,7 +147,7 @@ pins: $(VENV)/.dev ## compile the files of requirements, which pin what is insta
 	@$(PINS)/dev.txt --extra dev $(if $(UPGRADE),--upgrade)
 	@$(PINS)/demo.txt --extra demo --extra build -c requirements/dev.txt
 	@$(PINS)/build.txt --extra build -c requirements/dev.txt
-	@$(PINS)/image.txt --extra mesh -c requirements/dev.txt
+	@$(PINS)/image.txt --extra console -c requirements/dev.txt
 	@$(PINS)/demo-image.txt --extra services -c requirements/dev.txt
 
 clean: ## remove what make made
