@@ -19,7 +19,8 @@ def held(client: Client, namespaces: Iterable[str]) -> list[Key]:
     found: set[Key] = set()
     for kind in kinds:  # a kind that the cluster does not serve has no objects
         for place in places:
-            found |= client.read_into(_none, _add, kind, place, stored=True)
+            here: set[Key] = client.read_into(_none, _add, kind, place, stored=True)
+            found |= here
     return sorted(found)
 
 
