@@ -81,8 +81,13 @@ def test_each_query_asks_for_metrics_and_labels_that_there_are(query, series):
 
 
 def test_the_values_that_a_query_names_are_those_of_the_code():
-    stages = {value for query in QUERIES for value in re.findall(r'stage="([^"]*)"', query)}
-    phases = {value for query in QUERIES for one in re.findall(r'phase=~?"([^"]*)"', query) for value in one.split("|")}
+    def named(metric, label):
+        found = re.findall(rf'{metric}\{{[^}}]*\b{label}=~?"([^"]*)"', " ".join(QUERIES))
+        return {value for one in found for value in one.split("|")}
+
+    stages, phases = named("graylane_rollout_stage", "stage"), named("graylane_rollout_phase", "phase")
+    assert stages
+    assert phases
     assert stages <= {one.value for one in Stage}
     assert phases <= {one.value for one in Phase}
 
