@@ -22,7 +22,7 @@ from meshconfig.controller.previews import PreviewMetrics, Previews
 from meshconfig.controller.previews import previews as lanes
 from meshconfig.controller.previews.index import Plan
 from meshconfig.controller.queue import WorkQueue
-from meshconfig.controller.reconcile import AGAIN, Reconciler, group_of
+from meshconfig.controller.reconcile import AGAIN, BUSY, Reconciler, group_of
 from meshconfig.errors import ClusterError
 from meshconfig.istio.labels import LANE
 from meshconfig.render import MANAGED_BY
@@ -109,6 +109,10 @@ class Controller:
                 stop.wait(LOOK)
 
 
+def _no_more() -> None:
+    raise LockLost("this process no longer leads")
+
+
 class Asked(NamedTuple):
     """What a group's object asks for, as the watch saw it last."""
 
@@ -183,10 +187,12 @@ class Leadership:
             self._previews.queue.close()
             self.preview_metrics.clear()
             driver.close()
-            self.groups.clear()  # another one shows them from now
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
                 each.join(max(0.0, end - time.monotonic()))
+            # One that still waits for the API server must not write into a status that another process keeps by then.
+            self.client.guard(_no_more)
+            self.groups.clear()  # another one shows them from now
 
     def _watches(self, istio_api: str, driver: Driver, place: str) -> Iterator[Watch]:
         """Those of one namespace; `place` is empty for all."""
@@ -273,6 +279,10 @@ class Leadership:
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
+            except ClusterError as error:  # the object itself cannot be read
+                self.tell(f"{'/'.join(group)}: {reason(error)}")
+                self._mesh.add(group)
+                self.queue.add(group, BUSY)
             except Exception:  # noqa: BLE001  a bug that one group meets is logged, and stops none of the others
                 self.metrics.failed(Tried.WORKER)
                 self.tell(f"{'/'.join(group)}: {traceback.format_exc()}")

@@ -10,12 +10,12 @@ from typing import Any
 import load
 import pytest
 from load_mesh import apply
-from mesh_cluster import gateway_address, kubectl, own_kinds, until
+from mesh_cluster import ROLLOUTS, forget, gateway_address, kubectl, own_kinds, until
 from prometheus_server import open_stats, prometheus
 from rollout_command import told
 from rollout_cost import cost
 from rollout_mesh import NAMESPACE, State, group, rollout, surroundings
-from rollout_stage import emptied, forget_rollouts, pods, prepared, replicas
+from rollout_stage import emptied, pods, prepared, replicas
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -34,7 +34,7 @@ GIVES_NOTHING = {"name": "orders", "query": 'sum(orders_total{version="{{version
 def mesh(tmp_path_factory):
     """The namespace, the gateway's address, and a Prometheus that sees the Envoys of both."""
     own_kinds()
-    forget_rollouts()  # else the namespace waits for a controller
+    forget(ROLLOUTS, NAMESPACE)  # else the namespace waits for a controller
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
     gateway = open_stats(ENTRANCE, gateway=True)
     apply([*surroundings(), open_stats(NAMESPACE), gateway])

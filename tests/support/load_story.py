@@ -13,7 +13,7 @@ from load_hops import reporting
 from load_judge import Allowed, Row, Step, judge, table
 from load_mesh import apply, available
 from load_world import HOST, NAMESPACE, TAGS, World, deployments, everywhere, surroundings
-from mesh_cluster import WRITTEN, gateway_address, kubectl, until
+from mesh_cluster import LANE_GROUPS, WRITTEN, forget, gateway_address, kubectl, until
 from soak import SOAK
 
 BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
@@ -95,6 +95,7 @@ class Story:
 @contextmanager
 def living(versions: Iterable[str]) -> Iterator[str]:
     """The namespace with these versions running, for the time of the block; the gateway's address."""
+    forget(LANE_GROUPS, NAMESPACE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")  # an earlier run's takes a while to end
     apply([*surroundings(), reporting()])
     for version in versions:

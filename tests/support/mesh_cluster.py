@@ -35,6 +35,7 @@ ISTIO_RESOURCES = ",".join(
 )
 RENDERED = f"{ISTIO_RESOURCES},horizontalpodautoscalers.autoscaling"
 ROLLOUTS = "rollouts.graylane.dev"
+LANE_GROUPS = "lanegroups.graylane.dev"
 WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a namespace, its history and locks included
 
 Manifest = dict[str, Any]
@@ -252,3 +253,11 @@ def own_kinds() -> None:
     names = [f"crd/{one['metadata']['name']}" for one in definitions()]
     kubectl("wait", "--for=condition=Established", *names, "--timeout=60s")
     until(lambda: not kubectl("get", "lg,glr", "-A", check=False).returncode, "the API serves both kinds")
+
+
+def forget(kind: str, namespace: str) -> None:
+    """Deletes what a test that failed has left on its way: no controller is there to let it, or its namespace, go."""
+    kubectl("delete", kind, "--all", "-n", namespace, "--wait=false", check=False)  # the kind may not be installed
+    for name in kubectl("get", kind, "-n", namespace, "-o", "name", check=False).stdout.split():
+        patch = '{"metadata": {"finalizers": null}}'
+        kubectl("patch", name, "-n", namespace, "--type=merge", "-p", patch, check=False)

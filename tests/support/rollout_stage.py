@@ -14,7 +14,7 @@ from load import Sent
 from load_judge import total
 from load_mesh import apply
 from load_story import Story
-from mesh_cluster import RENDERED, ROLLOUTS, WRITTEN, Manifest, kubectl, until
+from mesh_cluster import RENDERED, ROLLOUTS, WRITTEN, Manifest, forget, kubectl, until
 from prometheus_server import Prometheus
 from rollout_command import Controller, Person
 from rollout_mesh import GROUP, HOST, MOVED, NAMESPACE, OLD, Sizes, State, deployments, group
@@ -79,7 +79,7 @@ def prepared(
     folder: Path, gateway: str, prometheus: Prometheus, begun: State, sizes: Sizes, fail_rate: int = 0
 ) -> Scene:
     """All as it is before a rollout: Pods, and the group that leads to v1."""
-    forget_rollouts()
+    forget(ROLLOUTS, NAMESPACE)
     kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
     there = list(deployments(sizes, fail_rate=fail_rate))
     gone = set(replicas()) - {one["metadata"]["name"] for one in there}
@@ -90,14 +90,6 @@ def prepared(
     person.apply(group(moved_to(sizes)))
     story = Story(gateway, HOST, folder / "requests.jsonl", begun)
     return Scene(story, person, Controller(folder), prometheus, begun.tags, sizes)
-
-
-def forget_rollouts() -> None:
-    """Also those that a test which failed has left on their way, and that no controller takes back."""
-    kubectl("delete", ROLLOUTS, "--all", "-n", NAMESPACE, "--wait=false")
-    for name in kubectl("get", ROLLOUTS, "-n", NAMESPACE, "-o", "name").stdout.split():
-        patch = '{"metadata": {"finalizers": null}}'
-        kubectl("patch", name, "-n", NAMESPACE, "--type=merge", "-p", patch, check=False)
 
 
 def moved_to(sizes: Sizes) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ import pytest
 import yaml
 from controller_world import changed, document, world
 
+from meshconfig.cluster import lanegroups
 from meshconfig.cluster.lock import LockLost
 from meshconfig.controller import controller, reconcile
+from meshconfig.errors import ClusterError, Unreachable
 from meshconfig.groups import groups
 from meshconfig.load import parse
 
@@ -292,6 +294,49 @@ def test_a_worker_that_has_lost_a_lease_leaves_no_leader_that_does_nothing(world
         world.apply(document())
         world.until_ready()
     assert lost
+
+
+def test_an_api_server_that_does_not_answer_is_told_in_a_line_and_asked_again(world, monkeypatch):
+    monkeypatch.setattr(controller, "BUSY", 0.1)
+    refused, read = [], lanegroups.read
+
+    def once(*given):
+        if not refused:
+            refused.append(given)
+            raise Unreachable("no answer from the API server")
+        return read(*given)
+
+    monkeypatch.setattr(lanegroups, "read", once)
+    with world.controller():
+        world.apply(document())
+        world.until_ready()
+    assert any(one.endswith("demo/pets: no answer from the API server") for one in world.said)
+    assert not any("Traceback" in one for one in world.said)
+
+
+def test_a_worker_that_outlives_the_leadership_writes_into_no_status(world, monkeypatch):
+    """As one that was cut off from the API server, and finds it again after another process has done its work."""
+    monkeypatch.setattr(controller, "GOODBYE", 0.1)
+    again, late, begun, carry_out = threading.Event(), [], threading.Event(), reconcile.carry_out
+
+    def cut_off(*given):
+        if threading.current_thread() in late or begun.is_set():
+            return carry_out(*given)
+        late.append(threading.current_thread())
+        begun.set()
+        again.wait(20)
+        raise ClusterError("stopped in step 1 of 6: no answer")
+
+    monkeypatch.setattr(reconcile, "carry_out", cut_off)
+    with world.controller():
+        world.apply(document())
+        assert begun.wait(20)
+    with world.controller():
+        world.until_ready()
+    again.set()
+    late[0].join(20)
+    assert not late[0].is_alive()
+    assert set(world.conditions()) == {"Ready"}
 
 
 def test_the_document_of_the_tests_is_a_valid_group():
