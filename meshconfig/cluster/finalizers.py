@@ -19,13 +19,9 @@ def held(client: Client, namespaces: Iterable[str]) -> list[Key]:
     found: set[Key] = set()
     for kind in kinds:  # a kind that the cluster does not serve has no objects
         for place in places:
-            here: set[Key] = client.read_into(_none, _add, kind, place, stored=True)
-            found |= here
+            listed: set[Key] = client.read_into(set, _add, kind, place, stored=True)
+            found |= listed
     return sorted(found)
-
-
-def _none() -> set[Key]:
-    return set()
 
 
 def _add(found: set[Key], one: Manifest) -> None:

@@ -24,6 +24,8 @@ from mesh_cluster import ADMIN, ISTIOD, PORT, kubectl, own_kinds, until
 from played_jobs import jobs_played
 from tcp_forwarder import Forwarder
 
+from meshconfig.crds import definitions
+
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif("LAB_STATE" not in os.environ, reason="the Pods' image is a process of the lab"),
@@ -33,7 +35,7 @@ HOME, NAMESPACE, SECOND = "graylane-system", "graylane-install", "graylane-insta
 NAME, GROUP = "graylane-controller", "pets"
 POD_CONFIG = Path(os.environ.get("LAB_STATE", "/nowhere")) / "controller.kubeconfig"
 RELEASE = ("graylane", "-n", HOME)
-KINDS = ("lanegroups.graylane.dev", "rollouts.graylane.dev")
+KINDS = [one["metadata"]["name"] for one in definitions()]
 
 
 def manifest(api, kind, name, **parts):
@@ -247,7 +249,7 @@ def test_an_upgrade_changes_a_kind_and_keeps_its_objects(release, tmp_path):
     kubectl(*patch, '{"spec":{"owner":null}}')
     release.helm("rollback", *RELEASE[:1], "1", *RELEASE[1:])
     rolled_out()
-    (version,) = definition(KINDS[0])["spec"]["versions"]
+    (version,) = definition("lanegroups.graylane.dev")["spec"]["versions"]
     assert "owner" not in version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     assert asked.allowed(config, SECOND) == set()
     Objects(NAMESPACE, GROUP).apply(Group("gray"))

@@ -3,7 +3,9 @@
 from prometheus_client.exposition import generate_latest
 from rollout_world import Run
 
+from meshconfig.cluster.previews import PreviewObject
 from meshconfig.controller.metrics import GroupMetrics
+from meshconfig.controller.previews import PreviewMetrics
 from meshconfig.rollout.analysis import Answer, Reading
 from meshconfig.rollout.events import Approve
 from meshconfig.rollout.overview import Overview
@@ -18,6 +20,7 @@ class BadDay:
     def __init__(self) -> None:
         self.metrics, self.calls = Metrics(), 0
         self.groups = GroupMetrics(self.metrics.registry, lambda: self.calls)
+        self.previews = PreviewMetrics(self.metrics.registry)
         self.metrics.leading(True)
         self.rollouts = [
             judged(Answer.NO_DATA, Stage.NO_DATA, "no-data"),
@@ -35,6 +38,9 @@ class BadDay:
         self.groups.drifted(WELL)
         self.groups.failed(FAILED)
         self.groups.failed(STALLED, stalled=True)
+        for phase in ("Ready", "Failed"):
+            self.previews.see(preview(phase))
+            self.previews.ready(preview(phase), SLOW)
         for state in self.rollouts:
             self.metrics.transition(state, state.log[-1])
         for answer in Answer:
@@ -46,6 +52,11 @@ class BadDay:
 
     def page(self) -> str:
         return generate_latest(self.metrics.registry).decode()
+
+
+def preview(phase: str) -> PreviewObject:
+    metadata = {"namespace": "demo", "name": f"pr-{phase.lower()}", "creationTimestamp": "2026-01-01T12:00:00Z"}
+    return PreviewObject({"kind": "Lane", "metadata": metadata, "spec": {"group": "pets"}, "status": {"phase": phase}})
 
 
 def judged(answer: Answer, end: Stage, name: str) -> State:

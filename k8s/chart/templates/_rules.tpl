@@ -34,6 +34,15 @@ rules:
   - apiGroups: [graylane.dev]
     resources: [rollouts/status]
     verbs: [update]
+  # Preview lanes. patch: the finalizer, by which routes go before Pods do; never `spec`. delete: one that has
+  # expired. The rules of preview lanes can be taken away together.
+  - apiGroups: [graylane.dev]
+    resources: [lanes]
+    verbs: [get, list, watch, patch, delete]
+  # Preview lanes: how far each is.
+  - apiGroups: [graylane.dev]
+    resources: [lanes/status]
+    verbs: [patch]
   # One controller at a time, and one operator of a group at a time.
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
@@ -57,6 +66,17 @@ rules:
   - apiGroups: [apps]
     resources: [deployments/scale]
     verbs: [patch]
+  # Preview lanes: their clones, and when the Pods of these are ready. RBAC cannot limit it to clones.
+  - apiGroups: [apps]
+    resources: [deployments]
+    verbs: [list, watch, create, patch]
+  # Preview lanes: the Jobs before and after, from the templates of CronJobs.
+  - apiGroups: [batch]
+    resources: [jobs]
+    verbs: [list, watch, create, delete]
+  - apiGroups: [batch]
+    resources: [cronjobs]
+    verbs: [get]
   # What happened to a group; each transition of a rollout, also as an Event of the new version's Deployment.
   - apiGroups: [""]
     resources: [events]
