@@ -31,6 +31,7 @@ def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen(CONNECTIONS)  # before the address is printed, so that whoever opens it at once is not refused
     except OSError as error:
         found.close()
         raise InputError.at("--port", f"{host}:{port} cannot be listened on: {error.strerror or error}") from None

@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 
 from meshconfig.cluster import history, lanegroups, lock
 from meshconfig.cluster.change import Choices
@@ -43,15 +42,17 @@ class ClusterSource:
         self.client, self.choices = client, choices or Choices()
         self._lookers: dict[GroupRef, GroupLooker] = {}
         self._views = Snapshots[GroupView]()
-        self._lock = threading.Lock()
+        self._lock, self._person = threading.Lock(), ""
 
     @property
     def place(self) -> str:
         return self.client.server
 
-    @cached_property
+    @property
     def person(self) -> str:
-        return history.user(self.client)
+        if not self._person:  # an API server that has not told it yet is asked again
+            self._person = history.user(self.client)
+        return self._person
 
     def groups(self, namespace: str) -> Sequence[GroupRef]:
         """Those with an object, and in one namespace also those that a command has applied."""
