@@ -11,7 +11,6 @@ from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
 
-
 _KINDS = frozenset(kind.name for kind in OWNED)
 
 

@@ -50,7 +50,7 @@ def told(mesh, spec, **more):
     return found.plan, found.differences, found.live, found.inventory
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fates=st.fixed_dictionaries(dict.fromkeys(RESOURCES, FATES)),
     spec=st.sampled_from(sorted(SPECS)),
