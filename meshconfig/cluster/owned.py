@@ -11,7 +11,7 @@ from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
 
-_KINDS = frozenset(kind.name for kind in OWNED)
+_KINDS = {kind.name: number for number, kind in enumerate(OWNED)}
 
 
 class NotOurs(ClusterError):  # noqa: N818  the message says it whole
@@ -63,7 +63,9 @@ def read(
         many = crowded(asked)
         new = [name for name in wanted if name not in found and (name.kind, name.namespace) in many]
         found |= named(client, new, istio_api=istio_api)
-    raw = {name: one for name, one in found.items() if label(one) == group and name in asked}
+    # In one order, whichever way they were read: a plan tells and writes in the order of what is there.
+    ordered = sorted(found, key=lambda name: (name.namespace, _KINDS[name.kind], name.name))
+    raw = {name: found[name] for name in ordered if label(found[name]) == group and name in asked}
     return Live(
         state={name: managed_part(one, wanted.get(name)) for name, one in raw.items()},
         raw=raw,
