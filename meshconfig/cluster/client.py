@@ -301,14 +301,18 @@ class Client:
 
         Parameters:
             new: makes what the resources are added to; it is called again where the list is read again.
-            page: resources in one answer, at most.
+            page: resources in one answer, at most, where all are asked for or they are stored ones.
             stored: these may be as large as objects can be, so that one page at a time is in memory.
 
         Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         for left in reversed(range(RESTARTS + 1)):
             found = new()
-            pages = self._pages(kind, collection(kind, namespace, istio_api), _selected(selector, name), page)
+            query = _selected(selector, name)
+            # An API server answers a list without a limit from its memory. For one with a limit, it reads and decodes
+            # all resources of the kind in etcd, however few are selected.
+            query |= {"limit": str(page)} if stored or not query else {}
+            pages = self._pages(kind, collection(kind, namespace, istio_api), query)
             try:
                 while True:
                     with self.reading.of() if stored else nullcontext():
@@ -324,8 +328,7 @@ class Client:
                 break
         return found
 
-    def _pages(self, kind: str, where: str, selected: Mapping[str, str], page: int) -> Iterator[Iterator[Manifest]]:
-        query = {"limit": str(page), **selected}
+    def _pages(self, kind: str, where: str, query: dict[str, str]) -> Iterator[Iterator[Manifest]]:
         for _ in range(PAGES):
             found = self.get(where, query)
             if (

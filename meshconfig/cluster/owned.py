@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from meshconfig.backend.kinds import ADOPTABLE, KINDS, OWNED, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
-from meshconfig.cluster.named import named
+from meshconfig.cluster.named import crowded, named
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.errors import ClusterError
 from meshconfig.render import GROUP, MANAGED_BY
+
+_KINDS = {kind.name: number for number, kind in enumerate(OWNED)}
 
 
 class NotOurs(ClusterError):  # noqa: N818  the message says it whole
@@ -40,8 +42,8 @@ def read(
     *,
     others: bool = False,
 ) -> Live:
-    """Read a group's resources: lists those with its label, of each kind in each namespace, then the wanted names that
-    are not among them, which may be other people's. So a group's cost does not grow with the groups beside it.
+    """Read a group's resources: those of the inventory and the wanted ones, by name or, where they are many, by its
+    label and then by the names that are not among them. So its cost does not grow with the groups beside it.
 
     Parameters:
         group: the group's name, the value of its label.
@@ -51,27 +53,39 @@ def read(
         wanted: the resources that the spec renders to.
         others: read all resources of these kinds, because others may route the group's hosts as well.
     """
-    asked = {*inventory, *wanted}
-    # A namespace may have many ConfigMaps, such as all revisions: they are read only where one may be the group's.
-    rare = {(one.kind, one.namespace) for one in asked}
-    places = [
-        (kind.name, namespace)
-        for namespace in sorted(set(namespaces))
-        for kind in OWNED
-        if Role.RARE not in kind.role or (kind.name, namespace) in rare
-    ]
-    selector = "" if others else f"{MANAGED_BY}=graylane,{GROUP}={group}"
-    lists = client.map_concurrently(lambda place: client.list_resources(*place, selector, istio_api=istio_api), places)
-    found = {key(manifest): manifest for manifests in lists for manifest in manifests}
-    if not others:
-        found |= named(client, [name for name in wanted if name not in found], istio_api=istio_api)
-    raw = {name: one for name, one in found.items() if label(one) == group and name in asked}
+    spaces = set(namespaces)
+    # An inventory may be forged: it counts for the kinds that graylane writes.
+    asked = frozenset(name for name in (*inventory, *wanted) if name.namespace in spaces and name.kind in _KINDS)
+    if others:
+        found = _everything(client, asked, spaces, istio_api)
+    else:
+        found = named(client, asked, f"{MANAGED_BY}=graylane,{GROUP}={group}", istio_api=istio_api)
+        many = crowded(asked)
+        new = [name for name in wanted if name not in found and (name.kind, name.namespace) in many]
+        found |= named(client, new, istio_api=istio_api)
+    # In one order, whichever way they were read: a plan tells and writes in the order of what is there.
+    ordered = sorted(found, key=lambda name: (name.namespace, _KINDS[name.kind], name.name))
+    raw = {name: found[name] for name in ordered if label(found[name]) == group and name in asked}
     return Live(
         state={name: managed_part(one, wanted.get(name)) for name, one in raw.items()},
         raw=raw,
         unmanaged={name: one for name, one in found.items() if name not in raw},
         istio_api=istio_api,
     )
+
+
+def _everything(client: Client, asked: Iterable[Key], namespaces: Iterable[str], istio_api: str) -> dict[Key, Manifest]:
+    """All resources of the kinds that graylane writes."""
+    # A namespace may have many ConfigMaps, such as all revisions: they are read only where one may be the group's.
+    rare = {(one.kind, one.namespace) for one in asked}
+    places = [
+        (kind.name, namespace)
+        for namespace in sorted(namespaces)
+        for kind in OWNED
+        if Role.RARE not in kind.role or (kind.name, namespace) in rare
+    ]
+    lists = client.map_concurrently(lambda place: client.list_resources(*place, istio_api=istio_api), places)
+    return {key(manifest): manifest for manifests in lists for manifest in manifests}
 
 
 def label(manifest: Manifest) -> str | None:

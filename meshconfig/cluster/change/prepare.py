@@ -172,8 +172,8 @@ def prepare(
     adopt: bool = False,
     earlier: Prepared | None = None,
 ) -> Prepared:
-    """Read the cluster and plan the steps. Makes six API calls for a group in one namespace that has all it wants, and
-    up to `named.FEW` more for each kind of which it wants new ones.
+    """Read the cluster and plan the steps. Makes two API calls, and for each kind of which the group has or wants some,
+    one for each name or, of more than `named.FEW`, one to three for all.
 
     Parameters:
         fast: skip the consistent change.

@@ -11,6 +11,7 @@ from runner_world import cluster, mesh
 
 from meshconfig.cluster import named, owned
 from meshconfig.cluster.change import Wanted, prepare
+from meshconfig.cluster.objects import Key
 from meshconfig.cluster.owned import NotOurs
 from meshconfig.compile import compile_group
 from meshconfig.render import render
@@ -49,7 +50,7 @@ def told(mesh, spec, **more):
     return found.plan, found.differences, found.live, found.inventory
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fates=st.fixed_dictionaries(dict.fromkeys(RESOURCES, FATES)),
     spec=st.sampled_from(sorted(SPECS)),
@@ -100,3 +101,23 @@ def test_what_other_groups_have_is_not_read(mesh):
     mesh.apply(WIDER)
     assert read
     assert not [one for one in read if one[-1].isdigit() and "-r" not in one]
+
+
+def test_what_is_selected_is_asked_for_without_a_limit_so_that_the_server_need_not_decode_all_others(mesh):
+    mesh.apply(BEFORE)
+    mesh.api.seen.clear()
+    mesh.apply(TURNED)
+    lists = [url for _, url in mesh.api.seen if "Selector=" in url and "/configmaps" not in url]
+    assert lists
+    assert not [url for url in lists if "limit=" in url]
+
+
+FORGED = ["", "cat-svc,metadata.namespace=other", "Cat", "../../secrets/x", "a b"]
+
+
+def test_a_forged_inventory_has_nothing_else_read(mesh):
+    names = [Key(kind, "demo", name) for kind in ("VirtualService", "Secret", "Pod") for name in (*FORGED, "cat-svc")]
+    mesh.api.seen.clear()
+    owned.read(mesh.client, "pets", ["demo"], [*names, Key("VirtualService", "other", "cat-svc")], {}, "v1")
+    (asked,) = [url for _, url in mesh.api.seen]
+    assert asked.endswith("/demo/virtualservices?fieldSelector=metadata.name%3Dcat-svc")

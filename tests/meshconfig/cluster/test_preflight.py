@@ -451,7 +451,7 @@ def test_services_that_may_not_be_read_are_not_called_missing(cluster):
 
 
 def test_any_other_answer_ends_it(cluster):
-    def broken(kind, space, **selected):
+    def broken(*place, **selected):
         raise ApiError(500, "InternalError", "etcd is gone")
 
     cluster.list_resources = broken
