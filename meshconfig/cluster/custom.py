@@ -90,6 +90,16 @@ class CustomObject:
         return self.condition(kind).get("status") == "True"
 
     @property
+    def progress(self) -> tuple[object, ...]:
+        """What is different after each step of a controller's work."""
+        return self.generation, self.observed, self.deleting, self.condition("Reconciling").get("reason")
+
+    @property
+    def under_way(self) -> str:
+        """What the controller says it does."""
+        return str(self.condition("Ready").get("message") or "the controller says nothing")
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         metadata: Mapping[str, Any] = self.manifest["metadata"]
         return metadata

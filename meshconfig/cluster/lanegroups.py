@@ -62,6 +62,21 @@ class GroupObject(CustomObject):
         waiting = tuple(map(str, found.get("waitingFor") or ()))
         return ChangeUnderWay(steps, step, str(found.get("title", "")), waiting)
 
+    @property
+    def progress(self) -> tuple[object, ...]:
+        change = self.change
+        step = (change.steps, change.step, change.title) if change else None
+        return *super().progress, self.revision, step
+
+    @property
+    def under_way(self) -> str:
+        """`step 2 of 5 (routes of cat), waiting for demo/cat-1`, or what the controller says it does."""
+        change = self.change
+        if change is None:
+            return super().under_way
+        waiting = f", waiting for {', '.join(change.waiting_for[:2])}" if change.waiting_for else ""
+        return f"step {change.step} of {change.steps} ({change.title}){waiting}"
+
     def listed(self, name: str) -> tuple[str, ...]:
         """A list of names in the status: `lanes` or `rollouts`."""
         return tuple(map(str, self.status.get(name) or ()))
