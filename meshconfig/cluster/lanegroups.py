@@ -5,7 +5,6 @@ The controller never writes `spec`: that is Git's, or of whoever applies the obj
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,16 +21,6 @@ from meshconfig.spec.base import validate
 KIND = "LaneGroup"
 FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away in order
 ADOPT = f"{GRAYLANE}/adopt"  # annotation: "true" has the controller do what `graylane apply --adopt` does
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeUnderWay:
-    """The plan that the controller carries out, as `status.change` has it. Steps count from 1."""
-
-    steps: int
-    step: int
-    title: str
-    waiting_for: tuple[str, ...]
 
 
 class GroupObject(CustomObject):
@@ -54,28 +43,8 @@ class GroupObject(CustomObject):
         return found if isinstance(found, int) else None
 
     @property
-    def change(self) -> ChangeUnderWay | None:
-        found = self.status.get("change")
-        if not isinstance(found, dict):
-            return None
-        steps, step = (int(found.get(name) or 0) for name in ("steps", "step"))
-        waiting = tuple(map(str, found.get("waitingFor") or ()))
-        return ChangeUnderWay(steps, step, str(found.get("title", "")), waiting)
-
-    @property
     def progress(self) -> tuple[object, ...]:
-        change = self.change
-        step = (change.steps, change.step, change.title) if change else None
-        return *super().progress, self.revision, step
-
-    @property
-    def under_way(self) -> str:
-        """`step 2 of 5 (routes of cat), waiting for demo/cat-1`, or what the controller says it does."""
-        change = self.change
-        if change is None:
-            return super().under_way
-        waiting = f", waiting for {', '.join(change.waiting_for[:2])}" if change.waiting_for else ""
-        return f"step {change.step} of {change.steps} ({change.title}){waiting}"
+        return *super().progress, self.revision
 
     def listed(self, name: str) -> tuple[str, ...]:
         """A list of names in the status: `lanes` or `rollouts`."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from meshconfig.cluster.custom import ChangeUnderWay
 from meshconfig.cluster.following import OBSERVED
-from meshconfig.cluster.lanegroups import ChangeUnderWay, GroupObject
+from meshconfig.cluster.lanegroups import GroupObject
 
 
 @dataclass(frozen=True, slots=True)
