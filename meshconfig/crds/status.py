@@ -127,3 +127,18 @@ ROLLOUT = _object(
         "base": _text("Spec of the group from before the rollout, packed by gzip, in base64.", MOST),
     },
 )
+LANE = _object(
+    "How far the preview lane is. The controller writes it.",
+    {
+        **_OBSERVED,
+        "phase": {
+            "type": "string",
+            "enum": ["Pending", "Ready", "Ending", "Failed"],
+            "description": "Pending, Ready (requests with the tag reach it), Ending, or Failed until a person acts.",
+        },
+        "expires": _time("When the controller deletes the lane."),
+        "link": _text("Address that puts a browser into the lane, where an entry of the group has links or laneHosts."),
+        "readySince": _time("When the lane was ready for the first time."),
+        "services": _names("Services whose version of the lane is routed, or is about to be.", 1000),
+    },
+)

@@ -24,7 +24,7 @@ from serving import LoopbackServer, serving
 ISTIO = "/apis/networking.istio.io"
 GRAYLANE = "/apis/graylane.dev/v1"
 MOST = 1 << 20  # bytes of all values of a ConfigMap
-WITH_STATUS = ("lanegroups", "rollouts")  # kinds whose status is a subresource
+WITH_STATUS = ("lanegroups", "rollouts", "lanes")  # kinds whose status is a subresource
 WATCHED = 1.0  # seconds at most until a watch sees that the server is closed
 ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
 PATH = re.compile(
@@ -311,7 +311,7 @@ def _fixed(method, path, body, ending):
     if path.endswith("/selfsubjectaccessreviews"):
         return {"status": {"allowed": True}}
     if path == GRAYLANE:
-        return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout")]}
+        return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout", "Lane")]}
     if path.endswith("/selfsubjectrulesreviews"):
         return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:
