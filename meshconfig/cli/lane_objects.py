@@ -202,9 +202,7 @@ def extend(
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(
-            metavar="TIME", help="Time with its zone, such as 2026-12-01T18:00:00Z.", show_default=False
-        ),
+        typer.Option(metavar="TIME", help="Time with its zone, such as 2026-12-01T18:00:00Z.", show_default=False),
     ] = None,
     namespace: Namespace = "default",
     context: Context = None,

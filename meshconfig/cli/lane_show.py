@@ -102,7 +102,7 @@ def _version(part: Any) -> str:
 
 def _span(seconds: float) -> str:
     """The two largest units of a time, as kubectl writes ages: `3h12m`."""
-    left, parts = max(0, int(seconds)), []
+    left, parts = max(0, int(seconds)), list[str]()
     for unit in ("d", "h", "m", "s"):
         count, left = divmod(left, int(UNITS[unit]))
         parts += [f"{count}{unit}"] if count or parts else []

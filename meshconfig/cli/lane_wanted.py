@@ -70,15 +70,14 @@ class Wanted:
     """A Lane as it is to be; services may still lack the version that is cloned.
 
     Parameters:
-        labels, annotations: those of the file.
+        more: labels and annotations, where the file has any.
         locate: the file and line of a field.
     """
 
     name: str
     namespace: str
     spec: Spec
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
+    more: Spec
     locate: Locate
 
     @property
@@ -88,7 +87,7 @@ class Wanted:
     @property
     def open(self) -> tuple[str, ...]:
         """The services that are cloned from a version which nobody has named."""
-        return tuple(name for name, one in self.spec["versions"].items() if not {"from", "labels"} & one.keys())
+        return tuple(name for name, one in _versions(self.spec).items() if not {"from", "labels"} & one.keys())
 
     def document(self, origin: Callable[[str], str]) -> Spec:
         """The object to apply.
@@ -99,22 +98,15 @@ class Wanted:
         Raises:
             InputError: it is not valid; each problem names the field.
         """
-        versions = dict(self.spec["versions"])
-        for service in self.open:
-            versions[service] = {"from": origin(service), **versions[service]}
-        more = {name: dict(part) for name, part in self._more.items() if part}
+        named = {name: {"from": origin(name), **_versions(self.spec)[name]} for name in self.open}
         value = {
             "apiVersion": API_VERSION,
             "kind": KIND,
-            "metadata": {"name": self.name, "namespace": self.namespace, **more},
-            "spec": {**self.spec, "versions": versions},
+            "metadata": {"name": self.name, "namespace": self.namespace, **self.more},
+            "spec": {**self.spec, **({"versions": {**self.spec["versions"], **named}} if named else {})},
         }
         validate(PreviewLane, value, self.locate)
         return value
-
-    @property
-    def _more(self) -> Mapping[str, Mapping[str, str]]:
-        return {"labels": self.labels, "annotations": self.annotations}
 
 
 def wanted(
@@ -128,16 +120,18 @@ def wanted(
     document = _lane(file) if file else None
     value = document.value if document else {}
     metadata = _mapping(value, "metadata")
-    given = {key: text for key, text in (("group", group), ("ttl", ttl)) if text is not None}
+    given: Spec = {key: text for key, text in (("group", group), ("ttl", ttl)) if text is not None}
+    by_service = versions.versions()
     spec = {**_mapping(value, "spec"), **given}
-    spec["versions"] = _merged(spec.get("versions", {}), versions.versions())
+    spec["versions"] = _merged(spec.get("versions") or {}, by_service)
     if "group" not in spec:
         raise InputError.at("--group", "is missing: name the LaneGroup that the lane belongs to")
     if not spec["versions"]:
         raise InputError.at("--image", "is missing: give SERVICE=IMAGE for each service that the lane has its own of")
     where = namespace or metadata.get("namespace") or "default"
-    texts = (_mapping(metadata, part) for part in ("labels", "annotations"))
-    found = Wanted(name, where, spec, *texts, _locate(document))
+    more = {part: metadata[part] for part in ("labels", "annotations") if metadata.get(part)}
+    options = {"metadata": {"name": name}, "spec": {**given, "versions": by_service}}
+    found = Wanted(name, where, spec, more, _locate(document, options))
     found.document(lambda service: "baseline")  # whatever is wrong is said before anybody asks the cluster
     return found
 
@@ -149,21 +143,34 @@ def _lane(file: str) -> Document:
     return lanes[0]
 
 
-def _locate(document: Document | None) -> Locate:
-    """A field of the file is there, any other on the command line."""
-    return lambda path: document.locate(path) if document and document.has(path) else COMMAND
+def _locate(document: Document | None, options: Spec) -> Locate:
+    """A field of the file is there; what an option gives is on the command line."""
+
+    def locate(path: Sequence[str | int]) -> Location:
+        given: Any = options
+        for part in path:
+            given = given.get(part) if isinstance(given, dict) else None
+        return document.locate(path) if document and given is None and document.has(path) else COMMAND
+
+    return locate
 
 
 def _merged(before: Any, given: dict[str, Spec]) -> Any:
     """A service's image, replicas and version are the given ones, and so is each variable."""
-    if not (isinstance(before, dict) and all(isinstance(one, dict) for one in before.values())):
+    if before and not _versions({"versions": before}):
         return before  # the model says what is wrong with it
     found = {service: dict(one) for service, one in before.items()}
     for service, one in given.items():
         old = found.get(service, {})
-        env = {**(old.get("env") or {}), **one.get("env", {})}
+        env = {**_mapping(old, "env"), **one.get("env", {})}
         found[service] = {**old, **one, **({"env": env} if env else {})}
     return found
+
+
+def _versions(spec: Spec) -> dict[str, Spec]:
+    """The versions by service; none where they have not that form, which the model says."""
+    found = _mapping(spec, "versions")
+    return found if all(isinstance(one, dict) for one in found.values()) else {}
 
 
 def _mapping(value: Any, name: str) -> dict[str, Any]:
