@@ -7,7 +7,7 @@ from typing import Literal
 from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import MERGE, CustomObject
+from meshconfig.cluster.custom import CONTROLLER, MERGE, CustomObject
 from meshconfig.cluster.objects import MANAGER, Key, Manifest
 from meshconfig.cluster.paths import path
 from meshconfig.errors import Location

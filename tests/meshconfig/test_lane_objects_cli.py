@@ -242,9 +242,8 @@ class TestCreate:
 
     def test_wrong_fields_of_the_file_are_named_with_their_lines(self, run, api, tmp_path):
         file = tmp_path / "lane.yaml"
-        file.write_text(
-            "apiVersion: graylane.dev/v1\nkind: Lane\nmetadata: {name: a}\nspec:\n  group: pets\n  tl: 8h\n"
-        )
+        head = "apiVersion: graylane.dev/v1\nkind: Lane\nmetadata: {name: a}\n"
+        file.write_text(f"{head}spec:\n  group: pets\n  tl: 8h\n")
         said = run("lane", "create", *PR, "-f", file, "--image", "cat=a", code=2)
         assert said == f"{file}:6: spec.tl: unknown field; did you mean ttl?\n"
         file.write_text(head.replace("Lane", "LaneGroup"))
