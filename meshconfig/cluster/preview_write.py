@@ -8,8 +8,9 @@ from meshconfig.cluster.change.check import conflict_line
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.object_write import OwnedError
 from meshconfig.cluster.objects import Manifest
-from meshconfig.cluster.previews import KEEP_UNTIL, PreviewObject
+from meshconfig.cluster.previews import PreviewObject
 from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, nearest
+from meshconfig.spec.preview import KEEP_UNTIL, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def put(client: Client, live: PreviewObject | None, document: Manifest, now: dat
     if live is None:
         return PreviewWrite(written, created=True)
     until = now + timedelta(seconds=written.spec().spec.ttl)
-    kept = previews.moment(written.annotations.get(KEEP_UNTIL))
+    kept = moment(written.annotations.get(KEEP_UNTIL))
     if kept is None or kept < until:
         written = previews.keep_until(client, written.namespace, written.name, until)
     return PreviewWrite(written, created=False)

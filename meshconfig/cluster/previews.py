@@ -7,18 +7,16 @@ from typing import Literal
 from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import CONTROLLER, MERGE, CustomObject
+from meshconfig.cluster.custom import MERGE, CustomObject
 from meshconfig.cluster.objects import MANAGER, Key, Manifest
 from meshconfig.cluster.paths import path
 from meshconfig.errors import Location
 from meshconfig.spec import PreviewLane
 from meshconfig.spec.base import validate
+from meshconfig.spec.preview import KEEP_UNTIL, moment
 
 KIND = "Lane"
 FINALIZER = f"{GRAYLANE}/lane"  # held until routes, Pods and hook are done with, in this order
-KEEP_UNTIL = f"{GRAYLANE}/keep-until"  # annotation: a time, such as 2026-12-01T18:00:00Z, until which the lane stays
-# Labels of all that the controller makes for a lane: Deployments, their Pods, and Jobs.
-LANE, SERVICE = f"{GRAYLANE}/lane", f"{GRAYLANE}/lane-service"
 Phase = Literal["Pending", "Ready", "Ending", "Failed"]
 
 
@@ -65,10 +63,17 @@ class PreviewObject(CustomObject):
         return moment(self.status.get("readySince"))
 
     @property
-    def services(self) -> tuple[str, ...]:
-        """The services whose version of the lane is routed, or is about to be."""
-        found = self.status.get("services")
-        return tuple(map(str, found)) if isinstance(found, list) else ()
+    def versions(self) -> dict[str, dict[str, str]]:
+        """The labels of the lane's version of each service that is routed, or is about to be.
+
+        It is written before the group may route anything: what is not in it has never been routed.
+        """
+        found = self.status.get("versions")
+        return {
+            str(one.get("service")): {str(name): str(value) for name, value in dict(one.get("labels") or {}).items()}
+            for one in (found if isinstance(found, list) else ())
+            if isinstance(one, dict)
+        }
 
     @property
     def admitted(self) -> bool:
@@ -85,15 +90,6 @@ class PreviewObject(CustomObject):
         value = {"apiVersion": f"{GRAYLANE}/v1", "kind": KIND, "metadata": metadata, "spec": self.manifest.get("spec")}
         where = Location(str(self.key))
         return validate(PreviewLane, value, lambda path: where)
-
-
-def moment(text: object) -> datetime | None:
-    """A time as RFC 3339 writes it, such as `2026-12-01T18:00:00Z`; None for anything else, or without a zone."""
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def written(time: datetime) -> str:

@@ -227,7 +227,7 @@ HEADS: dict[str, str] = {
         "namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
     ),
     "graylane-previews": (
-        "Who makes preview lanes in one namespace, such as a CI job: no right on the mesh, on groups or on Deployments. "
+        "Who makes preview lanes in one namespace, such as a CI job: no right on the mesh, groups or Deployments. "
         "For another namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
     ),
     "graylane-controller": (

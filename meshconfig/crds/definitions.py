@@ -67,7 +67,7 @@ _NAME = CelRule(
 # The name is the tag's value, and a lane's tag is longer during a change.
 _TAG = CelRule(
     f"size(self.metadata.name) <= {LONGEST_NAME}",
-    f"the name has at most {LONGEST_NAME} characters: it is the value of the lane's tag, which is longer during a change",
+    f"the name has at most {LONGEST_NAME} characters: during a change the lane's tag is longer",
     ".metadata",
 )
 

@@ -127,6 +127,15 @@ ROLLOUT = _object(
         "base": _text("Spec of the group from before the rollout, packed by gzip, in base64.", MOST),
     },
 )
+_OF_A_VERSION = {
+    "service": _text("Service of the group.", 63),
+    "labels": {
+        "type": "object",
+        "maxProperties": 100,
+        "additionalProperties": {"type": "string", "maxLength": 63},
+        "description": "Labels of the version's Pods.",
+    },
+}
 LANE = _object(
     "How far the preview lane is. The controller writes it.",
     {
@@ -139,6 +148,13 @@ LANE = _object(
         "expires": _time("When the controller deletes the lane."),
         "link": _text("Address that puts a browser into the lane, where an entry of the group has links or laneHosts."),
         "readySince": _time("When the lane was ready for the first time."),
-        "services": _names("Services whose version of the lane is routed, or is about to be.", 1000),
+        "versions": {
+            "type": "array",
+            "maxItems": 1000,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["service"],
+            "items": {"type": "object", "required": ["service"], "properties": _OF_A_VERSION},
+            "description": "Versions of the lane that are routed, or are about to be.",
+        },
     },
 )

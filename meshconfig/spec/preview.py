@@ -1,13 +1,17 @@
 """`kind: Lane`: a preview lane, such as that of a pull request, with versions of its own and an end."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from meshconfig.istio.labels import LANE, LANE_SERVICE
 from meshconfig.spec.base import DnsLabel, Labels, Strict, WorkloadName, said
 from meshconfig.spec.document import ClusterObject, ObjectMeta
 from meshconfig.spec.duration import Duration
+from meshconfig.spec.group import LaneGroup
 
+KEEP_UNTIL = "graylane.dev/keep-until"  # annotation: a time until which the lane stays, if that is later than `ttl`
 MOST_PODS = 2**31 - 1
 # A tag is LANE or, during a change, LANE.next99; services drop a tag of over 64 characters.
 LONGEST_NAME = 57
@@ -79,3 +83,35 @@ class PreviewLane(ClusterObject):
                 "lane's tag, which is longer during a change"
             )
         return metadata
+
+
+def version_labels(lane: str, service: str) -> dict[str, str]:
+    """The labels by which the Pods of a lane's clone are known, and no others."""
+    return {LANE: lane, LANE_SERVICE: service}
+
+
+def moment(text: object) -> datetime | None:
+    """A time as RFC 3339 writes it, such as `2026-12-01T18:00:00Z`; None for anything else, or without a zone."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def without_previews(spec: LaneGroup) -> LaneGroup:
+    """A group as it was applied, without the preview lanes that lay over it."""
+    lanes = {
+        lane
+        for service in spec.spec.services.values()
+        for lane, version in service.versions.items()
+        if LANE in {**version.labels, **(version.fallback_labels or {})}
+    }
+    if not lanes:
+        return spec
+    value = spec.model_dump(by_alias=True, exclude_unset=True)
+    for lane in lanes:
+        value["spec"]["lanes"].pop(lane, None)
+        for service in value["spec"]["services"].values():
+            service["versions"].pop(lane, None)
+    return LaneGroup.model_validate(value)
