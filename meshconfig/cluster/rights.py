@@ -128,7 +128,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(
             ("Lane",),
             ("get", "list", "watch", *WRITE, "delete"),
-            "Preview lanes. create, patch: server-side apply, and the time until which a lane is kept. watch: follow it "
+            "Preview lanes. create, patch: server-side apply, and until when a lane is kept. watch: follow it "
             "until it can be reached, or has gone.",
         ),
         Right(("LaneGroup",), ("get",), "The version that is cloned by default, and how a lane is reached."),
