@@ -5,6 +5,7 @@ What would make one of two things that look alike goes: the labels of the versio
 annotations, by which Argo CD, Helm and image updaters know what is theirs.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from meshconfig.preview.images import repository
 from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec.preview import PreviewVersion, version_labels
 
-UID, GENERATION = "graylane.dev/lane-uid", "graylane.dev/lane-generation"  # annotations of what is made for a Lane
+UID = "graylane.dev/lane-uid"  # annotation of all that is made for a Lane: the uid of its object
+MADE_OF = "graylane.dev/lane-version"  # annotation of a clone: a digest of the version in the Lane's spec
 # What a clone takes of `spec`. `paused` would keep it without Pods.
 _KEPT = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit", "strategy")
 Value = dict[str, Any]
@@ -35,29 +37,23 @@ class LaneIdentity:
 
     Parameters:
         uid: of the Lane object: another one of the same name gets nothing of it.
-        generation: of the spec that it was made for.
     """
 
     name: str
     group: str
     uid: str
-    generation: int
 
     def labels(self) -> dict[str, str]:
         return {MANAGED_BY: "graylane", GROUP: self.group, LANE: self.name}
 
     def annotations(self) -> dict[str, str]:
-        return {UID: self.uid, GENERATION: str(self.generation)}
+        return {UID: self.uid}
 
     def owns(self, manifest: Manifest) -> bool:
         """Whether something was made for this very Lane object."""
         metadata = manifest["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         return labels.get(LANE) == self.name and annotations.get(UID) == self.uid
-
-    def is_current(self, manifest: Manifest) -> bool:
-        """Whether something was made for the Lane's newest spec."""
-        return (manifest["metadata"].get("annotations") or {}).get(GENERATION) == str(self.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +79,15 @@ class Cloned:
     target: int | str | None = None
 
 
+def is_made_of(manifest: Manifest, version: PreviewVersion) -> bool:
+    """Whether a clone is of the version as the Lane's spec has it now. What is cloned may have changed since."""
+    return (manifest["metadata"].get("annotations") or {}).get(MADE_OF) == digest(version)
+
+
+def digest(version: PreviewVersion) -> str:
+    return hashlib.sha256(version.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
+
+
 def clone(source: Manifest, wish: Cloned) -> Manifest:
     """The Deployment, without anything that the server or a tool added to the one that is cloned.
 
@@ -103,7 +108,7 @@ def clone(source: Manifest, wish: Cloned) -> Manifest:
         "name": wish.name,
         "namespace": source["metadata"]["namespace"],
         "labels": {**wish.lane.labels(), LANE_SERVICE: wish.service},
-        "annotations": wish.lane.annotations(),
+        "annotations": {**wish.lane.annotations(), MADE_OF: digest(wish.version)},
     }
     spec = {name: deepcopy(source["spec"][name]) for name in _KEPT if name in source["spec"]}
     spec |= {"replicas": wish.version.replicas, "selector": {"matchLabels": mine}, "template": template}
