@@ -1,9 +1,9 @@
 """What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
 
 `graylane` is the account of a person or a CI job that changes the mesh itself, `graylane-objects` that of one that
-changes LaneGroup objects, which a controller carries out, `graylane-previews` that of a CI job that makes preview lanes,
-`graylane-controller` that of the controller, and `graylane-explain` that of `explain --live`, which reads and changes
-nothing.
+changes LaneGroup objects, which a controller carries out, `graylane-previews` that of a CI job that makes preview
+lanes, `graylane-controller` that of the controller, and `graylane-explain` that of `explain --live`, which reads and
+changes nothing.
 """
 
 from collections.abc import Iterable, Iterator

@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -382,15 +384,11 @@ class TestCompletion:
     def test_names_come_from_the_cluster(self, api):
         api.put(lane("pr-1"), lane("pr-22"), lane("main"))
 
-        class Line:
-            params = {"namespace": "demo"}  # noqa: RUF012
-
-        assert completion.preview_lanes(Line, "pr-") == ["pr-1", "pr-22"]
+        line: Any = SimpleNamespace(params={"namespace": "demo"})
+        assert completion.preview_lanes(line, "pr-") == ["pr-1", "pr-22"]
 
     def test_without_a_cluster_nothing_is_completed(self, monkeypatch, tmp_path):
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
 
-        class Line:
-            params = {}  # noqa: RUF012
-
-        assert completion.preview_lanes(Line, "") == []
+        line: Any = SimpleNamespace(params={})
+        assert completion.preview_lanes(line, "") == []
