@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import FINALIZER, PreviewObject
 from meshconfig.controller.previews import made
 from meshconfig.controller.previews.making import Wait, start
@@ -89,6 +90,6 @@ class Ending:
             self.happened("HookFailed", f"Job {job} failed: {ended.why}")
         return None
 
-    def _jobs(self, when: hooks.When) -> list[custom.Manifest]:
+    def _jobs(self, when: hooks.When) -> list[Manifest]:
         found = made.jobs(self.client, self.one.namespace, self.one.name, when)
         return [one for one in found if self.identity.owns(one)]

@@ -10,6 +10,7 @@ from meshconfig.cluster.paths import path
 from meshconfig.cluster.workloads import live
 from meshconfig.controller.previews import made
 from meshconfig.istio.hosts import service_name
+from meshconfig.istio.labels import LANE
 from meshconfig.preview import hooks
 from meshconfig.preview.check import labels_of
 from meshconfig.preview.clone import Cloned, CloneError, LaneIdentity, check_neighbours, clone, is_made_of
@@ -129,7 +130,7 @@ class Making:
         """What of an earlier Lane of the name goes first. What is of others stays."""
         if made.is_going(found):
             return Wait("Pods", f"an earlier {name} is about to go")
-        if (found["metadata"].get("labels") or {}).get(made.LANE) != self.identity.name:
+        if (found["metadata"].get("labels") or {}).get(LANE) != self.identity.name:
             said = f"{name} exists already and is none of this lane's: give the lane another name"
             return Wait("NameTaken", said, stalled=True)
         made.delete(self.client, found)
