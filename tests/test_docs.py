@@ -20,7 +20,7 @@ from meshconfig.cli.commands import app
 from meshconfig.groups import groups
 from meshconfig.load import parse
 from meshconfig.route_tests import cases
-from meshconfig.spec import LocalMesh
+from meshconfig.spec import LocalMesh, PreviewLane
 from meshconfig.spec.base import validate
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +178,8 @@ def test_a_spec_that_a_page_shows_is_one(text):
         validate(LocalMesh, document.value, document.locate)
     elif document.kind == "RouteTest":
         assert cases([document])
+    elif document.kind == "Lane":
+        validate(PreviewLane, document.value, document.locate)
     else:
         assert groups([document])
 

@@ -16,9 +16,9 @@ from load_judge import table, total, wrong
 from load_mesh import apply
 from load_objects import ControllerProcess, Objects
 from mesh_cluster import gateway_address, kubectl, own_kinds, until
+from preview_chains import GROUP, IMAGE, PreviewChains
 from preview_load import traffic
 from preview_story import PreviewStory, listed
-from preview_chains import GROUP, IMAGE, PreviewChains
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
