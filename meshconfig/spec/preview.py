@@ -94,9 +94,9 @@ def moment(text: object) -> datetime | None:
     """A time as RFC 3339 writes it, such as `2026-12-01T18:00:00Z`; None for anything else, or without a zone."""
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def without_previews(spec: LaneGroup) -> LaneGroup:

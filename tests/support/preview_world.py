@@ -5,7 +5,7 @@ import time
 
 import pytest
 from controller_world import PATIENCE, ControllerWorld, document
-from controller_world import world as world  # noqa: PLC0414  the fixture that `previews` is made of
+from controller_world import world as world
 
 LANES = "/apis/graylane.dev/v1/namespaces/demo/lanes"
 IMAGE = "shop/cat:pr-42"
@@ -94,3 +94,23 @@ class PreviewWorld:
 def previews(world):
     world.apply(document())
     return PreviewWorld(world)
+
+
+def never_reached_unready(api, name="pr-42", service="cat", host="cat-svc"):
+    """Replays all that was written: at no time did a route lead to the lane's version without its ready Pods, nor to a
+    subset that was not there. Returns how often a route was there."""
+    there, routed = {}, 0
+    for _, change, key, one in api.events:
+        if change == "DELETED":
+            there.pop(key, None)
+        else:
+            there[key] = one
+        routes = there.get(("virtualservices", "demo", host), {"spec": {"http": []}})["spec"]["http"]
+        if any(to.get("destination", {}).get("subset") == name for one in routes for to in one.get("route", ())):
+            routed += 1
+            clone = there.get(("deployments", "demo", f"{service}-{name}"))
+            assert clone, f"routes to {name} after its Deployment has gone, at {change} of {key}"
+            assert clone["status"]["readyReplicas"] == clone["spec"]["replicas"], (change, key)
+            subsets = there[("destinationrules", "demo", host)]["spec"]["subsets"]
+            assert name in {one["name"] for one in subsets}, (change, key)
+    return routed

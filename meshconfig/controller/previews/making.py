@@ -176,7 +176,14 @@ class Making:
         return found[0]
 
     def _existing(self, here: ServiceInGroup, version: PreviewVersion) -> Wait | None:
-        wanted = {**((self._service(here).get("spec") or {}).get("selector") or {}), **(version.labels or {})}
+        selected = (self._service(here).get("spec") or {}).get("selector") or {}
+        labels = version.labels or {}
+        if clash := [name for name, value in labels.items() if selected.get(name, value) != value]:
+            raise CloneError(
+                f"Service {here.host} selects {clash[0]}={selected[clash[0]]}, so that it has no Pod with "
+                f"{clash[0]}={labels[clash[0]]}"
+            )
+        wanted = {**selected, **labels}
         selector = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
         if any(map(_is_ready, self.client.list_resources("Pod", here.namespace, selector))):
             return None
