@@ -202,6 +202,6 @@ def _ways(group: "LaneGroup | None", lane: "PreviewObject") -> "list[WaysIn]":
     from meshconfig import links
     from meshconfig.spec import Lane
 
-    lanes = {group.spec.tag.default: group.spec.lanes[group.spec.tag.default], lane.name: Lane()}
-    spec = group.spec.model_copy(update={"lanes": lanes})
-    return [one for one in links.ways_in(group.model_copy(update={"spec": spec})) if one.lane == lane.name]
+    spec = group.spec.model_copy(update={"lanes": {**group.spec.lanes, lane.name: Lane()}})
+    versions = lane.spec().spec.versions
+    return links.ways_into(group.model_copy(update={"spec": spec}), lane.name, versions)
