@@ -64,11 +64,11 @@ def test_lanes_come_and_go_at_once_and_nobody_meets_anothers(story, tmp_path):
         finally:
             print(table(f"{LANES} lanes on {SERVICES} services", story.rows()), story.times(), sep="\n", flush=True)
         assert routing() == routes
+        kubectl("delete", f"lanegroups.graylane.dev/{GROUP}", "-n", WORLD.namespace, "--timeout=120s")
     rows = story.rows()
     assert (total(rows).failed, total(rows).mixed) == (0, 0), f"\n{wrong(rows)}"
     for lane in WORLD.previews():
         assert story.answered_by_lane(lane), f"{lane.name} has answered nothing"
-    kubectl("delete", f"lanegroups.graylane.dev/{GROUP}", "-n", WORLD.namespace, "--wait=false")
 
 
 def come(story, controller):
