@@ -80,6 +80,7 @@ def later(**time):
 def made(one, seen):
     """Work of a controller that has everything ready after one message, and lets go what is deleted."""
     if seen["metadata"].get("deletionTimestamp"):
+        one.watched()
         one.status(seen, conditions.reconciling("Ending", "routes are taken away"), phase="Ending")
         one.let_go(seen)
         return
@@ -248,6 +249,9 @@ class TestCreate:
         file.write_text(f"{head}spec:\n  group: pets\n  tl: 8h\n")
         said = run("lane", "create", *PR, "-f", file, "--image", "cat=a", code=2)
         assert said == f"{file}:6: spec.tl: unknown field; did you mean ttl?\n"
+        file.write_text(f"{head}spec:\n  group: pets\n  versions: {{cat: {{image: a}}}}\n")
+        said = run("lane", "create", *PR, "-f", file, "--image", "cat=b c", code=2)
+        assert said.startswith("lane create: spec.versions.cat.image: 'b c' is not allowed here")
         file.write_text(head.replace("Lane", "LaneGroup"))
         assert run("lane", "create", *PR, "-f", file, code=2) == f"{file}: takes one document of kind Lane, and has 0\n"
 
