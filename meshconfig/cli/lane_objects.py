@@ -74,21 +74,19 @@ def extend(
     wanted = _until(for_, until, datetime.now(UTC))
     client = connect(context)
     with needs("mesh"):
+        from meshconfig.cli.lane_show import as_json, ends
         from meshconfig.cluster import preview_write, previews
     live = preview_write.known(client, namespace, name)
     if live.deleting:
         raise ClusterError(f"{live.key} is being deleted, so that it cannot be prolonged")
-    if live.expires and live.expires >= wanted:
-        end, lane = live.expires, live
-    else:
-        end, lane = wanted, previews.keep_until(client, namespace, name, wanted)
+    now = ends(live)
+    kept = now is not None and now >= wanted
+    lane = live if kept else previews.keep_until(client, namespace, name, wanted)
     if output is Output.JSON:
-        from meshconfig.cli.lane_show import as_json
-
-        say_json({**as_json(lane), "expires": previews.written(end)})
+        say_json(as_json(lane))
     else:
-        kept = "lives longer anyway, " if lane is live else ""
-        say(f"lane {namespace}/{name}: {kept}until {previews.written(end)}")
+        end = now if kept and now else wanted
+        say(f"lane {namespace}/{name}: {'lives longer anyway, ' if kept else ''}until {previews.written(end)}")
 
 
 def delete(

@@ -8,6 +8,7 @@ from meshconfig.cli.console import Table, Text
 from meshconfig.cli.history import when
 from meshconfig.duration import UNITS
 from meshconfig.links import WaysIn
+from meshconfig.spec.preview import KEEP_UNTIL, moment
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.previews import PreviewObject
@@ -27,7 +28,8 @@ def table(lanes: "Iterable[PreviewObject]", now: datetime) -> Table:
         found.add_column(column)
     for one in lanes:
         phase = _phase(one)
-        left = "" if one.expires is None else _span((one.expires - now).total_seconds())
+        end = ends(one)
+        left = "" if end is None else _span((end - now).total_seconds())
         found.add_row(
             one.name,
             one.group,
@@ -43,7 +45,7 @@ def table(lanes: "Iterable[PreviewObject]", now: datetime) -> Table:
 
 def reached(one: "PreviewObject", ways: Iterable[WaysIn]) -> Iterator[str]:
     """Lines for a person who waits for the lane: how far it is, and how to reach it."""
-    until = f" until {when(one.expires)}" if one.expires else ""
+    until = f" until {when(end)}" if (end := ends(one)) else ""
     yield f"lane {one.namespace}/{one.name}: {_phase(one)}{until}"
     if one.link:
         yield f"  link  {one.link}"
@@ -66,11 +68,17 @@ def as_json(one: "PreviewObject", ways: Iterable[WaysIn] | None = None) -> dict[
         "phase": _phase(one),
         "message": _message(one) or None,
         "created": _moment(one.created),
-        "expires": _moment(one.expires),
+        "expires": _moment(ends(one)),
         "link": one.link or None,
         **asked,
         "versions": _versions(one),
     }
+
+
+def ends(one: "PreviewObject") -> datetime | None:
+    """When a lane ends, in UTC: as its status says, or as it was prolonged since. None if no controller has said it."""
+    known = (one.expires, moment(one.annotations.get(KEEP_UNTIL)))
+    return max((time for time in known if time), default=None)
 
 
 def _phase(one: "PreviewObject") -> str:

@@ -156,6 +156,11 @@ class TestCreate:
         kept = datetime.fromisoformat(again["metadata"]["annotations"]["graylane.dev/keep-until"])
         assert timedelta(hours=7.9) < kept - datetime.now(UTC) <= timedelta(hours=8)
 
+    def test_the_end_is_the_one_that_this_command_has_set(self, run, api):
+        api.put(lane())  # a controller has said four hours, and has not seen the annotation yet
+        found = run(*CREATE, "--no-wait", "--output", "json")
+        assert found["expires"] == live(api)["metadata"]["annotations"]["graylane.dev/keep-until"]
+
     def test_a_lane_that_was_prolonged_for_longer_keeps_its_end(self, run, api):
         until = later(days=3)
         api.put(lane(annotations={"graylane.dev/keep-until": until}))
