@@ -52,7 +52,7 @@ def story(address, tmp_path):
 def test_lanes_come_and_go_at_once_and_nobody_meets_anothers(story, tmp_path):
     with ControllerProcess(tmp_path, WORLD.namespace).running() as controller:
         Objects(WORLD.namespace, GROUP).apply(WORLD)
-        routes = routing()
+        routes, began = routing(), time.monotonic()
         until(lambda: answers(story.address, WORLD.host(0))[0] == 200, "the baseline's answer")
         try:
             with traffic(story.address, story.targets(), story.out, seconds=LONGEST, rate=RATE):
@@ -62,7 +62,8 @@ def test_lanes_come_and_go_at_once_and_nobody_meets_anothers(story, tmp_path):
                 go(story, controller)
                 time.sleep(STEADY)
         finally:
-            print(table(f"{LANES} lanes on {SERVICES} services", story.rows()), story.times(), sep="\n", flush=True)
+            title = f"{LANES} lanes, {SERVICES} services, {time.monotonic() - began:.0f} s"
+            print(table(title, story.rows()), story.times(), sep="\n", flush=True)
         assert routing() == routes
         kubectl("delete", f"lanegroups.graylane.dev/{GROUP}", "-n", WORLD.namespace, "--timeout=120s")
     rows = story.rows()
