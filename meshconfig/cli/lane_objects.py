@@ -79,14 +79,13 @@ def extend(
     live = preview_write.known(client, namespace, name)
     if live.deleting:
         raise ClusterError(f"{live.key} is being deleted, so that it cannot be prolonged")
-    now = ends(live)
-    kept = now is not None and now >= wanted
-    lane = live if kept else previews.keep_until(client, namespace, name, wanted)
+    end, said = ends(live), "lives longer anyway, "
+    if end is None or end < wanted:
+        live, end, said = previews.keep_until(client, namespace, name, wanted), wanted, ""
     if output is Output.JSON:
-        say_json(as_json(lane))
+        say_json(as_json(live))
     else:
-        end = now if kept and now else wanted
-        say(f"lane {namespace}/{name}: {'lives longer anyway, ' if kept else ''}until {previews.written(end)}")
+        say(f"lane {namespace}/{name}: {said}until {previews.written(end)}")
 
 
 def delete(
