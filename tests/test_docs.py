@@ -174,8 +174,8 @@ def specs():
 @pytest.mark.parametrize("text", list(specs()))
 def test_a_spec_that_a_page_shows_is_one(text):
     (document,) = parse(text, "page")
-    if document.kind == "LocalMesh":
-        validate(LocalMesh, document.value, document.locate)
+    if model := {"LocalMesh": LocalMesh, "Lane": PreviewLane}.get(document.kind):
+        validate(model, document.value, document.locate)
     elif document.kind == "RouteTest":
         assert cases([document])
     elif document.kind == "Lane":

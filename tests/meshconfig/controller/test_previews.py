@@ -316,6 +316,16 @@ def test_metrics_count_lanes_by_phase(previews):
     assert 'graylane_preview_ready_seconds_count{group="pets",namespace="demo"} 1.0' in page
 
 
+def test_labels_that_select_another_lane_s_pods_are_refused(previews):
+    labels = {"app": "cat-svc", "graylane.dev/lane": "pr-1", "team": "a"}
+    previews.api.put(pod("cat-pr-1-x", labels))
+    with previews.world.controller():
+        previews.apply(lane(versions={"cat": {"labels": {"team": "a"}}}))
+        previews.until_phase("Failed")
+    assert "select Pods of lane pr-1, too" in previews.condition()["message"]
+    assert not previews.is_routed()
+
+
 @pytest.mark.slow
 def test_a_lane_and_a_rollout_work_together(previews):
     moves = json.loads(
@@ -349,11 +359,14 @@ def test_a_lane_and_a_rollout_work_together(previews):
         assert never_reached_unready(previews.api, name) > 0
 
 
+def pod(name, labels):
+    metadata = {"name": name, "namespace": "demo", "labels": labels}
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+
+
 def test_rollback_goes_back_to_the_spec_without_the_lanes_of_that_time(previews):
-    previews.api.put(
-        {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "alice", "namespace": "demo", "labels": ALICE},
-         "status": {"conditions": [{"type": "Ready", "status": "True"}]}},
-    )  # fmt: skip
+    previews.api.put(pod("alice", ALICE))
     with previews.world.controller():
         previews.apply(lane(versions={"mouse": {"labels": {"v": "alice"}}, "cat": {"from": "v1"}}))
         previews.until_phase("Ready")
