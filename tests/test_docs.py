@@ -178,8 +178,6 @@ def test_a_spec_that_a_page_shows_is_one(text):
         validate(model, document.value, document.locate)
     elif document.kind == "RouteTest":
         assert cases([document])
-    elif document.kind == "Lane":
-        validate(PreviewLane, document.value, document.locate)
     else:
         assert groups([document])
 
