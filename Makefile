@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-cluster dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-previews soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -116,6 +116,9 @@ soak-messages: $(VENV)/.dev ## ten times as many messages as make broker-test se
 
 soak-controller: $(VENV)/.dev ## what Git says, by Flux and as Argo CD does it, and a controller killed 20 times; needs half an hour and the lab
 	@GRAYLANE_SOAK=1 PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)" -k 'test_controller or test_gitops'
+
+soak-previews: $(VENV)/.dev ## 20 preview lanes at once on 10 services under load, with a controller that is killed; needs the lab
+	@GRAYLANE_SOAK=1 PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/cluster/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)" -k test_previews
 
 soak-cluster: ## the cluster tests with more users, requests, kills and random specs; needs an hour
 	@GRAYLANE_SOAK=1 $(MAKE) cluster-test

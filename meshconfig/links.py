@@ -1,7 +1,7 @@
 """What to give to a tester: for each entry and lane a command, a link, a host and a profile for a browser."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,22 +43,43 @@ class WaysIn:
 
 def ways_in(group: LaneGroup) -> Iterator[WaysIn]:
     """The ways into every lane at every entry, in the spec's order."""
-    tag = group.spec.tag
     for entry in group.spec.entries:
-        own = lane_hosts(group, entry)
-        for lane in group.spec.lanes:
-            baseline = lane == tag.default
-            trusted = entry.tag == "trusted"
-            header = "" if baseline else f"-H '{tag.header}: {lane}' "
-            yield WaysIn(
-                entry.hosts[0],
-                lane,
-                curl=f"curl {header}{_address(entry, entry.hosts[0])}{_path(entry)}" if trusted or baseline else "",
-                link=f"{_address(entry, entry.hosts[0])}{entry.links}/{lane}" if entry.links else "",
-                address=f"{_address(entry, own[lane])}/" if own else "",
-                bucket=_bucket(group, entry, lane),
-                profile=profile(entry, tag.header, lane) if trusted and not baseline else None,
-            )
+        yield from _at(group, entry)
+
+
+def ways_into(group: LaneGroup, lane: str, services: Iterable[str]) -> list[WaysIn]:
+    """The ways into one lane at every entry; first those at entries whose requests reach one of these services."""
+    wanted = frozenset(services)
+    entries = sorted(group.spec.entries, key=lambda entry: wanted.isdisjoint(_reached(group, entry)))
+    return [way for entry in entries for way in _at(group, entry) if way.lane == lane]
+
+
+def _reached(group: LaneGroup, entry: Entry) -> set[str]:
+    """The services behind an entry: those of its routes, and those that they call."""
+    found, left = set[str](), [route.service for route in entry.routes]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += group.spec.services[name].calls if name in group.spec.services else ()
+    return found
+
+
+def _at(group: LaneGroup, entry: Entry) -> Iterator[WaysIn]:
+    tag, own = group.spec.tag, lane_hosts(group, entry)
+    for lane in group.spec.lanes:
+        baseline = lane == tag.default
+        trusted = entry.tag == "trusted"
+        header = "" if baseline else f"-H '{tag.header}: {lane}' "
+        yield WaysIn(
+            entry.hosts[0],
+            lane,
+            curl=f"curl {header}{_address(entry, entry.hosts[0])}{_path(entry)}" if trusted or baseline else "",
+            link=f"{_address(entry, entry.hosts[0])}{entry.links}/{lane}" if entry.links else "",
+            address=f"{_address(entry, own[lane])}/" if own else "",
+            bucket=_bucket(group, entry, lane),
+            profile=profile(entry, tag.header, lane) if trusted and not baseline else None,
+        )
 
 
 def _bucket(group: LaneGroup, entry: Entry, lane: str) -> str:

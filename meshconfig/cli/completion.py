@@ -1,18 +1,21 @@
 """What the shell completes besides commands and options: names in the spec or manifests at hand, and lint's codes.
 
-They are in the files that the line names so far, or in ./graylane.yaml. A shell waits for the answer at every Tab, so
-files are read as YAML alone, and not checked; whatever is wrong with them, the line is simply not completed.
+They are in the files that the line names so far, or in ./graylane.yaml; preview lanes are in the cluster. A shell waits
+for the answer at every Tab, so files are read as YAML alone, and not checked; whatever is wrong with them, the line is
+simply not completed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import typer
 
 from meshconfig.errors import GraylaneError
 
+PATIENCE = 2.0  # seconds for a cluster to answer
 TESTS = "tests.yaml"  # the file with routing tests that is read where none is named
 
 
@@ -29,6 +32,29 @@ def versions(context: typer.Context, incomplete: str) -> list[str]:
 def weights(context: typer.Context, incomplete: str) -> list[str]:
     """`VERSION=`, to be followed by a number."""
     return _beginning(incomplete, (f"{name}=" for name in _versions(context)))
+
+
+def service_words(context: typer.Context, incomplete: str) -> list[str]:
+    """`SERVICE=`, to be followed by an image, a version or a number."""
+    return _beginning(incomplete, (f"{name}=" for spec in _specs(context) for name in _mapping(spec, "services")))
+
+
+def preview_lanes(context: typer.Context, incomplete: str) -> list[str]:
+    """Preview lanes of the cluster, as far as it tells them while somebody waits."""
+    found: list[str] = []
+    asking = Thread(target=_ask, args=(context.params, found), daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    return _beginning(incomplete, list(found))
+
+
+def _ask(given: Mapping[str, Any], found: list[str]) -> None:
+    with suppress(Exception):  # whatever is wrong, the line is not completed
+        from meshconfig.cluster import previews
+        from meshconfig.cluster.client import Client
+
+        client = Client.connect(given.get("context"))
+        found += [one.name for one in previews.each(client, given.get("namespace") or "default")]
 
 
 def lanes(context: typer.Context, incomplete: str) -> list[str]:

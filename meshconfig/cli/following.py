@@ -1,7 +1,7 @@
-"""Follows the object of a group after it was written, and shows what the controller does."""
+"""Follows an object after it was written, and shows what the controller does."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meshconfig.cli.activity import Activity
 from meshconfig.cli.common import stderr
@@ -10,11 +10,13 @@ from meshconfig.printable import say
 
 if TYPE_CHECKING:
     from meshconfig.cluster.client import Client
-    from meshconfig.cluster.lanegroups import ChangeUnderWay, GroupObject
+    from meshconfig.cluster.custom import ChangeUnderWay, CustomObject
     from meshconfig.cluster.objects import Key
 
+T = TypeVar("T", bound="CustomObject")
 
-def followed(client: "Client", written: "GroupObject", timeout: float, *, deleting: bool = False) -> "GroupObject":
+
+def followed(client: "Client", written: T, timeout: float, *, deleting: bool = False) -> T:
     """Follow an object to its end, and show its steps on standard error.
 
     Parameters:
@@ -28,7 +30,7 @@ def followed(client: "Client", written: "GroupObject", timeout: float, *, deleti
     from meshconfig.cluster import following
 
     shown = FollowPrinter(Activity(stderr()))
-    told = following.Told(shown.seen, shown.superseded, shown.failed)
+    told: following.Told[T] = following.Told(shown.seen, shown.superseded, shown.failed)
     key = written.key
     shown.begin(key)
     try:
@@ -37,7 +39,7 @@ def followed(client: "Client", written: "GroupObject", timeout: float, *, deleti
         return last
     except KeyboardInterrupt:
         shown.stop()
-        say(f"the controller goes on; to follow it: graylane status {key.name} -n {key.namespace} --watch", error=True)
+        say(f"the controller goes on; to follow it: {following.LOOK[key.kind].format(key)}", error=True)
         raise
     finally:
         shown.stop()
@@ -55,7 +57,7 @@ class FollowPrinter:
     def begin(self, key: "Key") -> None:
         self._activity.begin(f"{key}: waiting for the controller")
 
-    def seen(self, one: "GroupObject") -> None:
+    def seen(self, one: "CustomObject") -> None:
         change = one.change
         step = (change.step, change.steps, change.title) if change else None
         if step != self._step:
@@ -66,7 +68,7 @@ class FollowPrinter:
         elif one.is_true("Reconciling"):
             self._say(str(one.condition("Reconciling").get("message") or ""))
 
-    def superseded(self, one: "GroupObject") -> None:
+    def superseded(self, one: "CustomObject") -> None:
         self.stop()
         by = f" by {one.writer}" if one.writer else ""
         self._activity.line(f"{one.key} was changed{by}: its generation {one.generation} is followed now", "yellow")

@@ -1,21 +1,21 @@
-"""`graylane lane`: add lanes to a spec, remove them, and change their shares."""
+"""`graylane lane`: add lanes to a spec, remove them, and change their shares. `lane_objects` has preview lanes."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from meshconfig.cli import completion
+from meshconfig.cli import completion, lane_objects
 from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files
 from meshconfig.cli.edit_files import read
 from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, only_group
+from meshconfig.cli.words import pairs, whole_numbers
 from meshconfig.edit import lanes
 from meshconfig.errors import InputError, nearest
 from meshconfig.groups import Group
 
-app = typer.Typer(help="Add a lane to a spec, remove one, or change the shares of lanes.", no_args_is_help=True)
+app = typer.Typer(help="Edit the lanes of a spec, or create preview lanes in a cluster.", no_args_is_help=True)
 Lane = Annotated[
     str,
     typer.Argument(metavar="LANE", help="Name of the lane.", show_default=False, autocompletion=completion.lanes),
@@ -33,9 +33,10 @@ class Mode(StrEnum):
 
 @app.callback()
 def group_() -> None:
-    """Add a lane to a spec, remove one, or change the shares of lanes.
+    """Edit the lanes of a spec, or create preview lanes in a cluster.
 
-    Each command edits the spec's file and keeps its comments and order.
+    `add`, `remove` and `split` edit the spec's file and keep its comments and order. `create`, `list`, `extend` and
+    `delete` are about preview lanes, which are objects of a cluster with an end: a lane for each pull request.
     """
 
 
@@ -164,29 +165,4 @@ def _entry(group: Group, host: str | None) -> int:
     return found
 
 
-def whole_numbers(given: Mapping[str, str], what: str) -> dict[str, int]:
-    """Values as numbers.
-
-    Raises:
-        InputError: one is no whole number of 0 or more.
-    """
-    if wrong := [f"{name}={value}" for name, value in given.items() if not (value.isascii() and value.isdecimal())]:
-        raise InputError.at(wrong[0], f"{what} is a whole number of 0 or more")
-    return {name: int(value) for name, value in given.items()}
-
-
-def pairs(words: list[str], option: str, shape: str) -> dict[str, str]:
-    """Arguments of the form `NAME=VALUE` as a mapping.
-
-    Raises:
-        InputError: an argument has another form, or a name is given twice.
-    """
-    found: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals and value):
-            raise InputError.at(option, f"takes {shape}, not {word!r}")
-        if name in found:
-            raise InputError.at(option, f"{name} is given twice")
-        found[name] = value
-    return found
+lane_objects.register(app)

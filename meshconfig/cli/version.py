@@ -12,7 +12,7 @@ from meshconfig.cli.change_options import with_options
 from meshconfig.cli.common import Files, needs
 from meshconfig.cli.edit_files import read
 from meshconfig.cli.editing import EditJob, EditOptions, GroupOption, carry_out, group_with
-from meshconfig.cli.lane import pairs, whole_numbers
+from meshconfig.cli.words import pairs, whole_numbers
 from meshconfig.edit import labels, uses, versions
 from meshconfig.edit.draft import Draft
 from meshconfig.errors import InputError

@@ -21,6 +21,16 @@ INSTALL = "graylane crds | kubectl apply --server-side -f -"
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeUnderWay:
+    """The plan that the controller carries out, as `status.change` has it. Steps count from 1."""
+
+    steps: int
+    step: int
+    title: str
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CustomObject:
     """An object as it was read.
 
@@ -88,6 +98,31 @@ class CustomObject:
 
     def is_true(self, kind: str) -> bool:
         return self.condition(kind).get("status") == "True"
+
+    @property
+    def change(self) -> ChangeUnderWay | None:
+        found = self.status.get("change")
+        if not isinstance(found, dict):
+            return None
+        steps, step = (int(found.get(name) or 0) for name in ("steps", "step"))
+        waiting = tuple(map(str, found.get("waitingFor") or ()))
+        return ChangeUnderWay(steps, step, str(found.get("title", "")), waiting)
+
+    @property
+    def progress(self) -> tuple[object, ...]:
+        """What is different after each step of a controller's work."""
+        change = self.change
+        step = (change.steps, change.step, change.title) if change else None
+        return self.generation, self.observed, self.deleting, self.condition("Reconciling").get("reason"), step
+
+    @property
+    def under_way(self) -> str:
+        """`step 2 of 5 (routes of cat), waiting for demo/cat-1`, or what the controller says it does."""
+        change = self.change
+        if change is None:
+            return str(self.condition("Ready").get("message") or "the controller says nothing")
+        waiting = f", waiting for {', '.join(change.waiting_for[:2])}" if change.waiting_for else ""
+        return f"step {change.step} of {change.steps} ({change.title}){waiting}"
 
     @property
     def metadata(self) -> Mapping[str, Any]:

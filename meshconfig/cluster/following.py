@@ -1,4 +1,4 @@
-"""Follows a LaneGroup object until the controller has made its spec so, or says that it cannot, or nobody does.
+"""Follows an object until the controller has made its spec so, or says that it cannot, or nobody does.
 
 `Course` decides, with times that are given to it; `follow` reads what the API server tells.
 """
@@ -8,14 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import Generic, TypeVar
 
+from meshconfig.backend.kinds import KINDS
 from meshconfig.cluster import watching
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.lanegroups import KIND, GroupObject
+from meshconfig.cluster.custom import CustomObject
 from meshconfig.cluster.watching import FORBIDDEN, Watch
 from meshconfig.errors import ApiError, ClusterError
 
 OBSERVED = 30.0  # seconds within which a controller that runs has seen a change of an object
+# What shows an object, for a person who looks at it later.
+LOOK = {"LaneGroup": "graylane status {0.name} -n {0.namespace} --watch", "Lane": "graylane lane list -n {0.namespace}"}
+
+T = TypeVar("T", bound=CustomObject)
 
 
 class NotObservedError(ClusterError):
@@ -35,7 +41,7 @@ class GoneError(ClusterError):
 
 
 @dataclass(slots=True)
-class Course:
+class Course(Generic[T]):
     """What has become of an object since it was written.
 
     Parameters:
@@ -45,7 +51,7 @@ class Course:
         deleting: it is to go, rather than to be ready.
     """
 
-    last: GroupObject
+    last: T
     now: float
     timeout: float
     deleting: bool = False
@@ -56,7 +62,7 @@ class Course:
         """When it is too late, unless something happens before."""
         return self.now + (self.timeout if self._is_at_work else OBSERVED)
 
-    def take(self, one: GroupObject, now: float) -> bool:
+    def take(self, one: T, now: float) -> bool:
         """Whether the object has reached its end.
 
         Raises:
@@ -67,7 +73,7 @@ class Course:
             return self.take_gone()
         if one.deleting and not self.deleting:
             raise GoneError(f"{one.key} is being deleted by somebody else; its routes go with it")
-        if _progress(one) != _progress(self.last):
+        if one.progress != self.last.progress:
             self.now = now
         self.last, self._trouble = one, None
         if _has_settled(one, "Stalled"):
@@ -93,7 +99,7 @@ class Course:
         if isinstance(error, ApiError) and error.status in FORBIDDEN:
             raise ClusterError(
                 f"{self.last.key} is written, but may not be followed: {error}; "
-                "that takes list and watch on lanegroups.graylane.dev: docs/rbac.md"
+                f"that takes list and watch on {KINDS[self.last.key.kind].resource}: docs/rbac.md"
             )
         self._trouble = error
 
@@ -110,8 +116,8 @@ class Course:
                 "its Pods: kubectl get pods -n graylane-system"
             )
         return TooSlowError(
-            f"{one.key} made no progress within {self.timeout:g} s: {under_way(one)}; the controller goes on: "
-            f"graylane status {one.key.name} -n {place} --watch"
+            f"{one.key} made no progress within {self.timeout:g} s: {one.under_way}; the controller goes on: "
+            f"{LOOK[one.key.kind].format(one.key)}"
         )
 
     @property
@@ -121,7 +127,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Told(Generic[T]):
     """Callbacks that show what is followed.
 
     Parameters:
@@ -130,15 +136,15 @@ class Told:
         failed: gets an error that may pass.
     """
 
-    seen: Callable[[GroupObject], object]
-    superseded: Callable[[GroupObject], object]
+    seen: Callable[[T], object]
+    superseded: Callable[[T], object]
     failed: Callable[[ClusterError], object]
 
 
-Arrival = tuple[watching.Change, GroupObject] | ClusterError
+Arrival = tuple[watching.Change, T] | ClusterError
 
 
-def follow(client: Client, written: GroupObject, told: Told, *, timeout: float, deleting: bool = False) -> GroupObject:
+def follow(client: Client, written: T, told: Told[T], *, timeout: float, deleting: bool = False) -> T:
     """Return when the controller has done what an object asks for.
 
     Parameters:
@@ -154,13 +160,13 @@ def follow(client: Client, written: GroupObject, told: Told, *, timeout: float, 
         StalledError, TooSlowError, GoneError: it did not come so far.
         ClusterError: it cannot be followed.
     """
-    course, arrived, stop = Course(written, time.monotonic(), timeout, deleting), SimpleQueue[Arrival](), Event()
+    course, arrived, stop = Course(written, time.monotonic(), timeout, deleting), SimpleQueue[Arrival[T]](), Event()
     name = (written.key.namespace, written.key.name)
     watch = Watch(
         client,
-        KIND,
+        written.key.kind,
         written.key.namespace,
-        lambda change, one: arrived.put((change, GroupObject(one))),
+        lambda change, one: arrived.put((change, type(written)(one))),
         stop,
         arrived.put,
         name=written.key.name,
@@ -178,14 +184,14 @@ def follow(client: Client, written: GroupObject, told: Told, *, timeout: float, 
         stop.set()
 
 
-def _next(arrived: "SimpleQueue[Arrival]", course: Course) -> Arrival:
+def _next(arrived: "SimpleQueue[Arrival[T]]", course: Course[T]) -> Arrival[T]:
     try:
         return arrived.get(timeout=max(0.0, course.limit - time.monotonic()))
     except Empty:
         raise course.too_late() from None
 
 
-def _takes(course: Course, arrival: Arrival, told: Told) -> bool:
+def _takes(course: Course[T], arrival: Arrival[T], told: Told[T]) -> bool:
     if isinstance(arrival, ClusterError):
         course.take_error(arrival)
         told.failed(arrival)
@@ -202,22 +208,7 @@ def _takes(course: Course, arrival: Arrival, told: Told) -> bool:
     return ended
 
 
-def under_way(one: GroupObject) -> str:
-    """`step 2 of 5 (routes of cat), waiting for demo/cat-1`, or what the controller says it does."""
-    change = one.change
-    if change is None:
-        return str(one.condition("Ready").get("message") or "the controller says nothing")
-    waiting = f", waiting for {', '.join(change.waiting_for[:2])}" if change.waiting_for else ""
-    return f"step {change.step} of {change.steps} ({change.title}){waiting}"
-
-
-def _progress(one: GroupObject) -> tuple[object, ...]:
-    change = one.change
-    step = (change.steps, change.step, change.title) if change else None
-    return one.generation, one.observed, one.deleting, one.revision, step, one.condition("Reconciling").get("reason")
-
-
-def _has_settled(one: GroupObject, kind: str) -> bool:
+def _has_settled(one: CustomObject, kind: str) -> bool:
     """Whether a condition holds, and is about the newest spec."""
     about = one.condition(kind).get("observedGeneration", one.generation)
     return one.is_true(kind) and min(one.observed, about) >= one.generation

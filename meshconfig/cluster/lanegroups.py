@@ -3,7 +3,6 @@
 The controller never writes `spec`: that is Git's, or of whoever applies the object.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from meshconfig.backend.kinds import GRAYLANE
@@ -19,16 +18,6 @@ from meshconfig.spec.base import validate
 KIND = "LaneGroup"
 FINALIZER = f"{GRAYLANE}/routes"  # held until the group's routes are taken away in order
 ADOPT = f"{GRAYLANE}/adopt"  # annotation: "true" has the controller do what `graylane apply --adopt` does
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeUnderWay:
-    """The plan that the controller carries out, as `status.change` has it. Steps count from 1."""
-
-    steps: int
-    step: int
-    title: str
-    waiting_for: tuple[str, ...]
 
 
 class GroupObject(CustomObject):
@@ -51,13 +40,8 @@ class GroupObject(CustomObject):
         return found if isinstance(found, int) else None
 
     @property
-    def change(self) -> ChangeUnderWay | None:
-        found = self.status.get("change")
-        if not isinstance(found, dict):
-            return None
-        steps, step = (int(found.get(name) or 0) for name in ("steps", "step"))
-        waiting = tuple(map(str, found.get("waitingFor") or ()))
-        return ChangeUnderWay(steps, step, str(found.get("title", "")), waiting)
+    def progress(self) -> tuple[object, ...]:
+        return *super().progress, self.revision
 
     def listed(self, name: str) -> tuple[str, ...]:
         """A list of names in the status: `lanes` or `rollouts`."""

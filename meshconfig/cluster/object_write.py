@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from meshconfig.cluster import custom, lanegroups
 from meshconfig.cluster.change.check import conflict_line
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.custom import CustomObject
 from meshconfig.cluster.diff import Field, ResourceDiff
 from meshconfig.cluster.fields import OtherManager, other_managers
 from meshconfig.cluster.lanegroups import GroupObject
@@ -145,12 +146,12 @@ def deletion(live: GroupObject) -> ResourceDiff:
     return ResourceDiff(live.key, _part(live.manifest), None)
 
 
-def git_owner(one: GroupObject) -> OtherManager | None:
+def git_owner(one: CustomObject) -> OtherManager | None:
     """The tool by which Git owns fields of an object's spec."""
     return next((each for each in other_managers(one.manifest) if each.manager in GIT), None)
 
 
-def check_git(one: GroupObject) -> None:
+def check_git(one: CustomObject) -> None:
     """
     Raises:
         OwnedError: Git owns the object, so that its deletion is a commit.

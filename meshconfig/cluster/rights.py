@@ -1,8 +1,9 @@
 """What graylane's accounts may do: one table for preflight's questions, for the manifests in k8s/ and for their tests.
 
 `graylane` is the account of a person or a CI job that changes the mesh itself, `graylane-objects` that of one that
-changes LaneGroup objects, which a controller carries out, `graylane-controller` that of the controller, and
-`graylane-explain` that of `explain --live`, which reads and changes nothing.
+changes LaneGroup objects, which a controller carries out, `graylane-previews` that of a CI job that makes preview
+lanes, `graylane-controller` that of the controller, and `graylane-explain` that of `explain --live`, which reads and
+changes nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,8 @@ from typing import Literal
 
 from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
 
-Account = Literal["graylane", "graylane-objects", "graylane-controller", "graylane-explain"]
+Account = Literal["graylane", "graylane-objects", "graylane-previews", "graylane-controller", "graylane-explain"]
+OUTSIDERS = ("graylane", "graylane-objects", "graylane-previews")  # people and CI jobs; no Pod runs as one of them
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
 OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
@@ -121,6 +123,15 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "The history, for `history` and `rollback`. The rest of `status`, and the plan of `--dry-run`, take the "
             "lists of k8s/rbac/graylane.yaml.",
         ),
+    ),
+    "graylane-previews": (
+        Right(
+            ("Lane",),
+            ("get", "list", "watch", *WRITE, "delete"),
+            "Preview lanes. create, patch: server-side apply, and until when a lane is kept. watch: follow it "
+            "until it can be reached, or has gone.",
+        ),
+        Right(("LaneGroup",), ("get",), "The version that is cloned by default, and how a lane is reached."),
     ),
     "graylane-controller": (
         Right(
@@ -235,6 +246,10 @@ HEADS: dict[str, str] = {
         "Who runs graylane in one namespace whose groups a controller keeps: no right on the mesh. For another "
         "namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
     ),
+    "graylane-previews": (
+        "Who makes preview lanes in one namespace, such as a CI job: no right on the mesh, groups or Deployments. "
+        "For another namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
+    ),
     "graylane-controller": (
         "What the controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
         "right is for what: docs/rbac.md."
@@ -265,7 +280,7 @@ def account(name: Account, namespace: str = "demo") -> str:
         namespace: that of the groups, where the account may do all this.
     """
     # The command's own accounts are used from outside; the controller's Pods need their token.
-    token = "automountServiceAccountToken: false\n" if name in ("graylane", "graylane-objects") else ""
+    token = "automountServiceAccountToken: false\n" if name in OUTSIDERS else ""
     home = HOMES.get(name, namespace)
     head = f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: {home}\n{token}"
     role = _role(name, namespace, RIGHTS[name])

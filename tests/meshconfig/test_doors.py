@@ -8,6 +8,7 @@ import pytest
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
 from meshconfig.istio import Resources
+from meshconfig.links import ways_into
 from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.render.ingress import ingress
@@ -225,3 +226,31 @@ def test_links_of_an_unknown_lane(graylane, spec):
     code, out, err = graylane("links", "-f", spec(), "--lane", "grey")
     assert (code, out) == (2, "")
     assert "--lane: there is no lane grey; did you mean gray?" in err
+
+
+TWO_ENTRIES = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: zoo, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat: {host: cat-svc, port: 9001, calls: [mouse, cat], versions: {prod: {labels: {v: prod}}}}
+    mouse: {host: mouse-svc, port: 9001, calls: [cat], versions: {prod: {labels: {v: prod}}}}
+    dog: {host: dog-svc, port: 9001, versions: {prod: {labels: {v: prod}}}}
+  entries:
+    - {hosts: [dog.example.com], routes: [{service: dog}]}
+    - {hosts: [cat.example.com], routes: [{service: cat}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("services", "first"),
+    [(["dog"], "dog"), (["cat"], "cat"), (["mouse"], "cat"), (["dog", "mouse"], "dog"), (["bird"], "dog"), ([], "dog")],
+)
+def test_the_first_way_into_a_lane_is_at_an_entry_before_its_services(services, first):
+    spec = groups(parse(TWO_ENTRIES, "f.yaml"))[0].spec
+    found = ways_into(spec, "gray", services)
+    assert {one.lane for one in found} == {"gray"}
+    assert len(found) == 2
+    assert found[0].host == f"{first}.example.com"

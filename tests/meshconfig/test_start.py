@@ -112,6 +112,7 @@ def test_a_completion_loads_only_what_it_needs(line, offered, unwanted):
     [
         ("graylane version ", ["add", "weights", "mirror", "takeover", "retire"]),
         ("graylane lane add --m", ["--mode"]),
+        ("graylane lane ex", ["extend"]),
         ("graylane rollout st", ["start", "status"]),
     ],
 )

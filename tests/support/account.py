@@ -26,6 +26,7 @@ class Account:
 
 OPERATOR = Account("rbac", "graylane")
 CONTROLLER = Account("controller", "graylane-controller")
+PREVIEWS = Account("previews", "graylane-previews")
 
 
 def everything(resource: str, verb: str) -> bool:

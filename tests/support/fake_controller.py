@@ -1,4 +1,4 @@
-"""Stands for `graylane controller`: a thread that writes statuses of LaneGroup objects as a script says."""
+"""Stands for `graylane controller`: a thread that writes statuses of LaneGroup or Lane objects as a script says."""
 
 import threading
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 from meshconfig.cluster import conditions
 
-PATH = "/apis/graylane.dev/v1/namespaces/{namespace}/lanegroups/{name}"
+PATH = "/apis/graylane.dev/v1/namespaces/{namespace}/{plural}/{name}"
 FINALIZER = "graylane.dev/routes"
 
 
 class Controller:
     """`work(controller, object)` is called for each new generation of an object, in order."""
 
-    def __init__(self, api, work):
-        self.api, self.work, self.error = api, work, None
+    def __init__(self, api, work, plural="lanegroups"):
+        self.api, self.work, self.plural, self.error = api, work, plural, None
         self._seen, self._stop = {}, False
 
     def status(self, one, stated, generation=None, **more):
@@ -24,13 +24,13 @@ class Controller:
         before = ((self.live(one) or {}).get("status") or {}).get("conditions") or ()
         written = conditions.written(stated, before, about, datetime.now(UTC))
         status = {"observedGeneration": about, "conditions": written, "change": None, **more}
-        self.api.answer("PATCH", f"{PATH.format(**metadata)}/status", {"status": status})
+        self.api.answer("PATCH", f"{PATH.format(plural=self.plural, **metadata)}/status", {"status": status})
 
     def live(self, one):
-        return self.api.get("lanegroups", one["metadata"]["name"], one["metadata"]["namespace"])
+        return self.api.get(self.plural, one["metadata"]["name"], one["metadata"]["namespace"])
 
     def let_go(self, one):
-        self.api.answer("PATCH", PATH.format(**one["metadata"]), {"metadata": {"finalizers": []}})
+        self.api.answer("PATCH", PATH.format(plural=self.plural, **one["metadata"]), {"metadata": {"finalizers": []}})
 
     def watched(self):
         """Waits until somebody follows an object: what comes before that, nobody sees."""
@@ -59,7 +59,7 @@ class Controller:
             while not self._stop:
                 for key, one in self.api.objects.items():
                     uid, generation = one["metadata"]["uid"], one["metadata"]["generation"]
-                    if key[0] == "lanegroups" and self._seen.get(uid, 0) < generation:
+                    if key[0] == self.plural and self._seen.get(uid, 0) < generation:
                         self._seen[uid] = generation
                         return one
                 self.api.changed.wait(5)
@@ -67,9 +67,9 @@ class Controller:
 
 
 @contextmanager
-def controller(api, work):
-    """A controller, for the time of the block."""
-    one = Controller(api, work)
+def controller(api, work, plural="lanegroups"):
+    """A controller of one kind, for the time of the block."""
+    one = Controller(api, work, plural)
     thread = threading.Thread(target=one.run)
     thread.start()
     try:

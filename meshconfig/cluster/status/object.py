@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from meshconfig.cluster.following import OBSERVED, under_way
-from meshconfig.cluster.lanegroups import ChangeUnderWay, GroupObject
+from meshconfig.cluster.custom import ChangeUnderWay
+from meshconfig.cluster.following import OBSERVED
+from meshconfig.cluster.lanegroups import GroupObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,6 @@ def object_state(one: GroupObject, now: datetime) -> ObjectState:
         rollouts=one.listed("rollouts"),
         change=one.change,
         unobserved=one.observed < one.generation and late and not at_work,
-        under_way=under_way(one) if at_work else "",
+        under_way=one.under_way if at_work else "",
         deleting=one.deleting,
     )

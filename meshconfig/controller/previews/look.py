@@ -22,7 +22,7 @@ from meshconfig.controller.previews.making import LATER, Making, Wait
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.reporter import Reporter
 from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, Location, Unreachable, dotted
-from meshconfig.links import ways_in
+from meshconfig.links import ways_into
 from meshconfig.preview.check import check, routed
 from meshconfig.preview.clone import LaneIdentity
 from meshconfig.preview.expiry import expiry
@@ -300,9 +300,9 @@ class _Look:
 
 
 def link_of(group: LaneGroup, lane: PreviewLane) -> str:
-    """The address that puts a browser into a lane; empty where no entry offers one."""
+    """The address that puts a browser into a lane, at an entry before its services if there is one; empty for none."""
     laid = with_previews(group, [routed(lane)]).spec
-    ways = [one for one in ways_in(laid) if one.lane == lane.metadata.name]
+    ways = ways_into(laid, lane.metadata.name, lane.spec.versions)
     return next((found for one in ways if (found := one.link or one.address)), "")
 
 

@@ -14,6 +14,7 @@ K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
     "objects/account.yaml": lambda: account("graylane-objects"),
+    "previews/account.yaml": lambda: account("graylane-previews"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-controller"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),
@@ -55,6 +56,11 @@ def test_the_controller_may_create_and_delete_no_group():
 def test_whoever_changes_objects_may_write_nothing_else():
     writing = {kind for right in RIGHTS["graylane-objects"] if set(right.verbs) - {"list"} for kind in right.kinds}
     assert writing == {"LaneGroup"}
+
+
+def test_whoever_makes_preview_lanes_may_write_nothing_else():
+    writing = {kind for right in RIGHTS["graylane-previews"] if "patch" in right.verbs for kind in right.kinds}
+    assert writing == {"Lane"}
 
 
 def test_whoever_explains_only_lists():

@@ -1,0 +1,86 @@
+"""Writes Lane objects as a person or a CI job asks for them, beside whoever else owns fields of them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from meshconfig.cluster import custom, previews
+from meshconfig.cluster.change.check import conflict_line
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.object_write import OwnedError
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.previews import PreviewObject
+from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, nearest
+from meshconfig.spec.preview import KEEP_UNTIL, moment
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewWrite:
+    """A Lane as it was written.
+
+    Parameters:
+        lane: the object.
+        created: whether there was none of its name.
+    """
+
+    lane: PreviewObject
+    created: bool
+
+
+def put(client: Client, live: PreviewObject | None, document: Manifest, now: datetime) -> PreviewWrite:
+    """Creates a Lane, or updates the one of its name; that one then lives for its ttl from now, if not longer.
+
+    Parameters:
+        live: the object that is there, if there is one.
+        document: apiVersion, kind, metadata with name and namespace, and spec.
+        now: with a time zone.
+
+    Raises:
+        OwnedError: others own fields that would change; nothing was written.
+        ClusterError: the API server refuses it, or does not have the kind.
+    """
+    try:
+        written = previews.apply(client, document)
+    except Conflict as error:
+        raise _owned(live, error) from None
+    except ApiError as error:
+        if error.status == 404:
+            check_served(client)
+        raise
+    if live is None:
+        return PreviewWrite(written, created=True)
+    until = now + timedelta(seconds=written.spec().spec.ttl)
+    kept = moment(written.annotations.get(KEEP_UNTIL))
+    if kept is None or kept < until:
+        written = previews.keep_until(client, written.namespace, written.name, until)
+    return PreviewWrite(written, created=False)
+
+
+def check_served(client: Client) -> None:
+    """
+    Raises:
+        ClusterError: the cluster does not have the kind Lane. One call.
+    """
+    if not custom.is_served(client, previews.KIND):
+        raise ClusterError(f"this cluster has no kind {previews.KIND}; to install it: {custom.INSTALL}")
+
+
+def known(client: Client, namespace: str, name: str) -> PreviewObject:
+    """One call.
+
+    Raises:
+        InputError: there is none of this name; the message names the nearest one.
+        ClusterError: it cannot be read.
+    """
+    if found := previews.read(client, namespace, name):
+        return found
+    check_served(client)
+    there = [one.name for one in previews.each(client, namespace)]
+    hint = nearest(name, there) if there else "; there is none at all"
+    raise InputError.at("graylane", f"namespace {namespace} has no preview lane {name}{hint}")
+
+
+def _owned(live: PreviewObject | None, error: Conflict) -> OwnedError:
+    lines = [conflict_line(live.manifest if live else None, *cause) for cause in error.causes] or [str(error)]
+    name = live.key if live else "the Lane"
+    head = f"nothing was written: fields of {name} belong to others: change it where they do, or delete it first"
+    return OwnedError("\n".join([head, *lines]))
