@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
+from meshconfig.backend.kinds import KINDS, OF_GATEWAY_API, OWNED, ROUTING, Role
 
 Account = Literal["graylane", "graylane-objects", "graylane-controller", "graylane-explain"]
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
-OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
+OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role and Role.OPTIONAL not in kind.role)
+FOR_GATEWAY_API = tuple(kind.name for kind in OF_GATEWAY_API)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
 
 
@@ -179,6 +180,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             ("list",),
             "What routes requests.",
         ),
+        Right(FOR_GATEWAY_API, ("list",), ""),
         Right(("Service",), ("list",), "The hosts and ports that there are."),
         Right(("Pod",), ("list",), "Who may send, and which Pods a subset has."),
         Right(("Deployment", "StatefulSet", "DaemonSet"), ("list",), ""),
@@ -200,6 +202,19 @@ ISTIOD = (
         "servers ask for one verb of the two. RBAC cannot say which Pod or port: this reaches any port of any Pod of "
         "istio-system.",
         "portforward",
+    ),
+)
+# What an account needs besides for groups with `backend: gateway`, in a manifest of its own.
+GATEWAY_API: tuple[Right, ...] = (
+    Right(
+        FOR_GATEWAY_API,
+        ("list", *WRITE, "delete"),
+        "What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio.",
+    ),
+    Right(
+        ("Service",),
+        ("list", *WRITE, "delete"),
+        "A Service for each version. RBAC cannot say which: this reaches every Service of the namespace.",
     ),
 )
 # The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
@@ -229,6 +244,10 @@ HEADS: dict[str, str] = {
         "answer says that it was not read."
     ),
     "cluster": "For `graylane explain --live -A`, which reads every namespace.",
+    "gateway-api": (
+        "For groups with `backend: gateway`, beside account.yaml or graylane.yaml: their HTTPRoutes and the Services "
+        "of their versions. Which right is for what: docs/rbac.md."
+    ),
     "istiod": (
         "For barriers that know: graylane asks istiod which proxies have acknowledged a change, by a "
         "port-forward. Without it, `--istiod URL` reaches istiod another way, or each barrier is a wait "
@@ -256,6 +275,13 @@ def for_istiod(name: Account, role: str, namespace: str = "demo") -> str:
     """The manifest by which an account reads istiod's debug pages."""
     binding = _binding(f"{role}-{namespace}", role, "istio-system", name, HOMES.get(name, namespace))
     return _comment(HEADS["istiod"]) + "---\n".join((_role(role, "istio-system", ISTIOD), binding))
+
+
+def for_gateway_api(name: Account, namespace: str = "demo") -> str:
+    """The manifest by which an account may change groups with `backend: gateway`."""
+    role = f"{name}-gateway-api"
+    binding = _binding(role, role, namespace, name, HOMES.get(name, namespace))
+    return _comment(HEADS["gateway-api"]) + "---\n".join((_role(role, namespace, GATEWAY_API), binding))
 
 
 def for_root(name: Account, namespace: str = "demo") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from meshconfig.backend.kinds import GATEWAY_API, OWN_GATEWAY
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.preflight.istio_api import GROUP_PATH, chosen, served
 from meshconfig.cluster.preflight.permission import Permission
@@ -11,7 +12,7 @@ from meshconfig.cluster.preflight.reviews import granted_by_rules, is_granted
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
 from meshconfig.istio.hosts import namespace_of
-from meshconfig.model import Model
+from meshconfig.model import ISTIO_BACKEND, Model
 
 FORBIDDEN = 403
 
@@ -35,12 +36,11 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
     hosting = sorted({namespace for service in model.services if (namespace := namespace_of(service.host))})
     used = sorted({entry.gateway for entry in model.entries if not entry.own})
     # A shared Gateway is often in a namespace that a team's account may not read. That is normal, so it is not noted.
+    kind = "Gateway" if model.backend == ISTIO_BACKEND else OWN_GATEWAY
     gateways = _Reader(client).each(
         sorted({gateway.split("/")[0] for gateway in used}),
-        lambda one: {
-            gateway["metadata"]["name"] for gateway in client.list_resources("Gateway", one, istio_api=version)
-        },
-        lambda one: KindInNamespace("Gateway", one),
+        lambda one: {gateway["metadata"]["name"] for gateway in client.list_resources(kind, one, istio_api=version)},
+        lambda one: KindInNamespace(kind, one),
     )
     denied = _denied(client, reader, needs)
     return ClusterSnapshot(
@@ -55,7 +55,16 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
         denied,
         reader.unread,
+        _gateway_api(client, model),
     )
+
+
+def _gateway_api(client: Client, model: Model) -> frozenset[str] | None:
+    """The kinds of the Gateway API that the cluster serves; None for a group of another backend."""
+    if model.backend == ISTIO_BACKEND:
+        return None
+    found = client.get(f"/apis/{GATEWAY_API}/v1") or {"resources": []}
+    return frozenset(one["kind"] for one in found["resources"])
 
 
 @dataclass(slots=True)
