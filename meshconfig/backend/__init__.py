@@ -4,13 +4,14 @@
 its kinds in `kinds.py`. The packages above it do not know the shape of a resource.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
 from meshconfig.backend.manifest import GROUP, ISTIO, MANAGED_BY, IstioApi, Manifest, Owner
 from meshconfig.backend.refused import UnsupportedError
+from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.model import RoutingState, Table
 
 __all__ = ["GROUP", "ISTIO", "MANAGED_BY", "Backend", "IstioApi", "Manifest", "Owner", "UnsupportedError", "backend"]
@@ -32,6 +33,26 @@ class Backend(Protocol):
         Parameters:
             manifests: the resources of one group, without the fields that the API server adds.
             tag: the name of the tag's header.
+        """
+
+    def stored(self, manifest: Manifest) -> Manifest:
+        """A resource as the API server stores it, with the defaults that it fills in."""
+
+    def cluster(self, host: str, port: int, version: str) -> ClusterName:
+        """The name of Envoy's cluster of a version of a service."""
+
+    def transition(self, before: Sequence[Manifest], after: Sequence[Manifest]) -> list[list[Manifest]]:
+        """The writes that lead from the resources of one table to others, in waves.
+
+        Between two writes, each request is decided by the old routes or by the new ones. What is left over after the
+        last wave is to be deleted.
+
+        Parameters:
+            before: the resources of the table in the cluster.
+            after: the resources that are wanted; if there are none, all are to be deleted.
+
+        Raises:
+            UnsupportedError: there is no such order.
         """
 
     def evidence(self, dump: Any, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:

@@ -3,9 +3,10 @@
 A backend adds the kinds that it writes, each with the xDS types by which the control plane pushes it to proxies.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Literal
+from typing import Any, Literal
 
 ISTIO = "networking.istio.io"
 GRAYLANE = "graylane.dev"
@@ -20,6 +21,7 @@ class Role(Flag):
     SCALING = auto()  # a backend writes it, and proxies do not get it
     RARE = auto()  # it is read only where a group has or wants one, so that no other group needs a right for it
     ROSTER = auto()  # a backend writes it for the consumers of messages
+    OPTIONAL = auto()  # only the backend `gateway` writes it
     RECORD = auto()  # graylane stores its own data in it: revisions, rollouts, locks
 
 
@@ -40,6 +42,11 @@ class Kind:
     plural: str
     role: Role = Role.READ
     pushed_as: tuple[XdsType, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The `kind` of its manifests."""
+        return self.name.partition(".")[0]
 
     @property
     def group(self) -> str:
@@ -66,7 +73,7 @@ _ALL = (
     Kind("Lease", "coordination.k8s.io/v1", "leases", Role.RECORD),
     Kind("Deployment", "apps/v1", "deployments"),
     Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
-    Kind("Service", "v1", "services"),
+    Kind("Service", "v1", "services", Role.ROUTING | Role.RARE | Role.OPTIONAL, ("CDS", "EDS")),
     Kind("Pod", "v1", "pods"),
     Kind("Namespace", "v1", "namespaces"),
     Kind("Event", "v1", "events"),
@@ -87,17 +94,29 @@ _ALL = (
     Kind("Lane", f"{GRAYLANE}/v1", "lanes"),
 )
 GATEWAY_API = "gateway.networking.k8s.io"
-# What the backend `gateway` writes beside Services, ServiceEntries and DestinationRules. They are apart from the kinds
-# above: no command changes them in a cluster, so that no group needs a right for them. Both APIs have a Gateway.
+OWN_GATEWAY = f"Gateway.{GATEWAY_API}"
+_OPTIONAL = Role.ROUTING | Role.RARE | Role.OPTIONAL
+# What the backend `gateway` writes beside Services, ServiceEntries and DestinationRules. Both APIs have a Gateway: this
+# one is named with its group, as in `kubectl get gateway.gateway.networking.k8s.io`.
 OF_GATEWAY_API = (
-    Kind("HTTPRoute", f"{GATEWAY_API}/v1", "httproutes", Role.ROUTING, ("RDS",)),
-    Kind("GRPCRoute", f"{GATEWAY_API}/v1", "grpcroutes", Role.ROUTING, ("RDS",)),
-    Kind("Gateway", f"{GATEWAY_API}/v1", "gateways", Role.ROUTING, ("LDS", "RDS")),
-    Kind("ReferenceGrant", f"{GATEWAY_API}/v1beta1", "referencegrants", Role.ROUTING, ("RDS",)),
+    Kind("HTTPRoute", f"{GATEWAY_API}/v1", "httproutes", _OPTIONAL, ("RDS",)),
+    Kind("GRPCRoute", f"{GATEWAY_API}/v1", "grpcroutes", _OPTIONAL, ("RDS",)),
+    Kind(OWN_GATEWAY, f"{GATEWAY_API}/v1", "gateways", _OPTIONAL, ("LDS", "RDS")),
+    Kind("ReferenceGrant", f"{GATEWAY_API}/v1beta1", "referencegrants", _OPTIONAL, ("RDS",)),
 )
-KINDS = {kind.name: kind for kind in _ALL}
-ROUTING = tuple(kind for kind in _ALL if Role.ROUTING in kind.role)
-OWNED = tuple(kind for kind in _ALL if kind.role & (Role.ROUTING | Role.SCALING | Role.ROSTER))
+
+
+def kind_of(manifest: Mapping[str, Any]) -> str:
+    """The name of a manifest's kind in this table. An unknown kind is as it is written."""
+    kind = str(manifest.get("kind"))
+    ours = kind == "Gateway" and str(manifest.get("apiVersion", "")).startswith(f"{GATEWAY_API}/")
+    return OWN_GATEWAY if ours else kind
+
+
+_EVERY = (*_ALL, *OF_GATEWAY_API)
+KINDS = {kind.name: kind for kind in _EVERY}
+ROUTING = tuple(kind for kind in _EVERY if Role.ROUTING in kind.role)
+OWNED = tuple(kind for kind in _EVERY if kind.role & (Role.ROUTING | Role.SCALING | Role.ROSTER))
 # `graylane apply --adopt` takes over these of others. A list of consumers is no resource that others have.
-ADOPTABLE = tuple(kind for kind in OWNED if Role.ROSTER not in kind.role)
-PUSHED = tuple(kind for kind in _ALL if kind.pushed_as)
+ADOPTABLE = tuple(kind for kind in OWNED if not kind.role & (Role.ROSTER | Role.OPTIONAL))
+PUSHED = tuple(kind for kind in _EVERY if kind.pushed_as)

@@ -10,6 +10,7 @@ from meshconfig.model import IstioFields, Name
 
 IstioApi = Literal["v1", "v1beta1"]
 GROUP = "graylane.dev/group"
+SERVICE, VERSION = "graylane.dev/service", "graylane.dev/version"  # labels of a version's own Service
 ISTIO = "networking.istio.io"
 
 Manifest = dict[str, Any]

@@ -59,7 +59,7 @@ def delete(file: GivenFiles, *, how: ChangeOptions) -> None:
 
 
 def _with_documents(groups: Sequence[Group], *, gone: bool = False) -> "list[tuple[Wanted, Manifest]]":
-    return [(wanted(one.spec, gone=gone), one.document) for one in groups]
+    return [(wanted(one, gone=gone), one.document) for one in groups]
 
 
 def each(client: "Client", groups: "Sequence[tuple[Wanted, Manifest]]", how: ChangeOptions) -> None:

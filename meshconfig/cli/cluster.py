@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.client import Client
     from meshconfig.cluster.plan import Step
     from meshconfig.cluster.preflight import Finding
-    from meshconfig.spec import LaneGroup
+    from meshconfig.groups import Group
 
 Context = Annotated[
     str | None,
@@ -93,7 +93,7 @@ def connect(context: str | None) -> "Client":
     return Client.connect(context)
 
 
-def wanted(spec: "LaneGroup", *, gone: bool = False) -> "Wanted":
+def wanted(group: "Group", *, gone: bool = False) -> "Wanted":
     """The desired state of a group.
 
     Parameters:
@@ -101,7 +101,8 @@ def wanted(spec: "LaneGroup", *, gone: bool = False) -> "Wanted":
     """
     from meshconfig.cluster.change import Wanted
 
-    return Wanted(spec.metadata.name, spec.metadata.namespace, spec, "delete" if gone else "apply", gone)
+    namespace, name = group.key
+    return Wanted(name, namespace, group.spec, "delete" if gone else "apply", gone, locate=group.locate)
 
 
 class ProgressPrinter:

@@ -166,7 +166,7 @@ def _change(
         from meshconfig.cluster.change import prepare
     with batch():
         given = read_groups(file)
-        groups = [wanted(group.spec) for group in given]
+        groups = [wanted(group) for group in given]
         if against is not None:
             from meshconfig.cli.against import read_against
 

@@ -111,7 +111,9 @@ def _change(client: "Client", job: EditJob, after: Texts, how: EditOptions) -> "
 
     (group,) = [group for group in after.groups if group.key == job.draft.group.key]
     namespace, name = group.key
-    return group_objects.find(client, Wanted(name, namespace, group.spec, job.action), group.document, how)
+    return group_objects.find(
+        client, Wanted(name, namespace, group.spec, job.action, locate=group.locate), group.document, how
+    )
 
 
 def _routes_and_files(

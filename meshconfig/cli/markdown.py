@@ -39,7 +39,7 @@ def preview_of(prepared: "Prepared", old: Group | None) -> Preview:
 
     wanted = prepared.wanted
     new = Group(wanted.spec, prepared.model, ())
-    lifted = backend().lift(prepared.live.state.values(), prepared.model.tag)
+    lifted = backend(prepared.model.backend).lift(prepared.live.state.values(), prepared.model.tag)
     before = Side([new, old] if old else [new], prepared.live.state.values(), lifted)
     after = Side([old, new] if old else [new], prepared.resources.values(), prepared.model.routing())
     return preview(before, after)

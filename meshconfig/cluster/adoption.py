@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.backend.kinds import ADOPTABLE, ROUTING
+from meshconfig.backend.kinds import ADOPTABLE, ROUTING, kind_of
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.objects import CONTENT, Key, Manifest, State
 from meshconfig.cluster.owned import Live, NotOurs, label
@@ -79,7 +79,7 @@ def original(one: Manifest) -> Manifest:
 
 
 def _resources(manifests: Iterable[Manifest]) -> Resources:
-    return Resources.parse((one for one in manifests if one["kind"] in _KINDS), keep_unreadable=True)
+    return Resources.parse((one for one in manifests if kind_of(one) in _KINDS), keep_unreadable=True)
 
 
 def _key(one: Resource[Any]) -> Key:

@@ -17,6 +17,7 @@ import urllib3
 from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import InsecureRequestWarning
 
+from meshconfig.backend.kinds import KINDS
 from meshconfig.bounded import InTurn, one_line
 from meshconfig.cluster import kubeconfig
 from meshconfig.cluster.granted import Granted
@@ -350,7 +351,7 @@ class Client:
             raise self._no_api_server(repr(json.dumps(found)[:40]))
         if not all(isinstance(item, dict) and _is_object(item) for item in items):
             raise self._no_api_server(f"a list of {kind} whose items are no objects")
-        return ({"apiVersion": found["apiVersion"], "kind": kind, **item} for item in items)
+        return ({"apiVersion": found["apiVersion"], "kind": KINDS[kind].kind, **item} for item in items)
 
 
 _NO_JSON = object()

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any
 
 from meshconfig.cluster.objects import CONTENT, Key, Manifest, State
@@ -53,7 +54,8 @@ class ResourceDiff:
         Parameters:
             live: what the first of the two is called.
         """
-        before, after = (to_yaml([one]).splitlines(keepends=True) if one else [] for one in (self.live, self.wanted))
+        there = _in_order_of(self.live, self.wanted)  # an API server returns fields in an order of its own
+        before, after = (to_yaml([one]).splitlines(keepends=True) if one else [] for one in (there, self.wanted))
         name = f"{self.key.kind}/{self.key.namespace}/{self.key.name}"
         return "".join(difflib.unified_diff(before, after, f"{live}/{name}", f"wanted/{name}"))
 
@@ -69,6 +71,16 @@ def differences(live: State, wanted: State) -> list[ResourceDiff]:
         ResourceDiff(key, live.get(key), manifest) for key, manifest in wanted.items() if live.get(key) != manifest
     ]
     return changed + [ResourceDiff(key, manifest, None) for key, manifest in live.items() if key not in wanted]
+
+
+def _in_order_of(live: Any, wanted: Any) -> Any:
+    """The live value with its fields in the order of the wanted one; fields that only it has are last."""
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        names = [*(name for name in wanted if name in live), *(name for name in live if name not in wanted)]
+        return {name: _in_order_of(live[name], wanted.get(name)) for name in names}
+    if isinstance(live, list) and isinstance(wanted, list):
+        return [_in_order_of(*pair) for pair in zip_longest(live, wanted[: len(live)])]
+    return live
 
 
 def _said(manifest: Manifest | None) -> dict[str, Any]:

@@ -51,7 +51,12 @@ def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
             owned = entry.get("fieldsV1") or {}
     wanted = wanted or {}
     labels = {**owned.get("f:metadata", {}).get("f:labels", {}), f"f:{MANAGED_BY}": {}, f"f:{GROUP}": {}}
-    metadata = live["metadata"]
+    metadata, theirs = live["metadata"], wanted.get("metadata", {})
+    notes = _part(
+        metadata.get("annotations") or {},
+        theirs.get("annotations") or {},
+        owned.get("f:metadata", {}).get("f:annotations") or None,
+    )
     content = [name for name in CONTENT if name in live or name in wanted] or ["spec"]
     return {
         "apiVersion": live["apiVersion"],
@@ -59,7 +64,8 @@ def managed_part(live: Manifest, wanted: Manifest | None) -> Manifest:
         "metadata": {
             "name": metadata["name"],
             "namespace": metadata["namespace"],
-            "labels": _part(metadata.get("labels") or {}, wanted.get("metadata", {}).get("labels") or {}, labels),
+            "labels": _part(metadata.get("labels") or {}, theirs.get("labels") or {}, labels),
+            **({"annotations": notes} if notes else {}),
         },
         **{name: _content(name, live, wanted, owned) for name in content},
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from meshconfig.backend.kinds import KINDS
+from meshconfig.backend.kinds import KINDS, kind_of
 from meshconfig.bounded import one_line
 from meshconfig.errors import ClusterError
 
@@ -28,7 +28,7 @@ State = Mapping[Key, Manifest]
 
 def key(manifest: Manifest) -> Key:
     metadata = manifest["metadata"]
-    return Key(manifest["kind"], metadata["namespace"], metadata["name"])
+    return Key(kind_of(manifest), metadata["namespace"], metadata["name"])
 
 
 def state(manifests: Iterable[Manifest]) -> dict[Key, Manifest]:

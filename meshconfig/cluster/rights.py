@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from meshconfig.backend.kinds import KINDS, OWNED, ROUTING, Role
+from meshconfig.backend.kinds import KINDS, OF_GATEWAY_API, OWNED, ROUTING, Role
 
 Account = Literal["graylane", "graylane-objects", "graylane-previews", "graylane-controller", "graylane-explain"]
 OUTSIDERS = ("graylane", "graylane-objects", "graylane-previews")  # people and CI jobs; no Pod runs as one of them
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
-OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role)
+OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role and Role.OPTIONAL not in kind.role)
+FOR_GATEWAY_API = tuple(kind.name for kind in OF_GATEWAY_API)
 SCALING = tuple(kind.name for kind in OWNED if Role.SCALING in kind.role)
 
 
@@ -208,6 +209,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             ("list",),
             "What routes requests.",
         ),
+        Right(FOR_GATEWAY_API, ("list",), ""),
         Right(("Service",), ("list",), "The hosts and ports that there are."),
         Right(("Pod",), ("list",), "Who may send, and which Pods a subset has."),
         Right(("Deployment", "StatefulSet", "DaemonSet"), ("list",), ""),
@@ -233,6 +235,19 @@ ISTIOD = (
 )
 # Where the controller's Pods have a Lease of their own, beside those of the groups.
 LEADER = (Right(("Lease",), LOCK, "One controller at a time."),)
+# What an account needs besides for groups with `backend: gateway`, in a manifest of its own.
+GATEWAY_API: tuple[Right, ...] = (
+    Right(
+        FOR_GATEWAY_API,
+        ("list", *WRITE, "delete"),
+        "What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio.",
+    ),
+    Right(
+        ("Service",),
+        ("list", *WRITE, "delete"),
+        "A Service for each version. RBAC cannot say which: this reaches every Service of the namespace.",
+    ),
+)
 # The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
 # injected it cannot be enforced: Istio's init container needs more.
 HOMES: dict[Account, str] = {"graylane-controller": "graylane-system"}
@@ -264,6 +279,10 @@ HEADS: dict[str, str] = {
         "answer says that it was not read."
     ),
     "cluster": "For `graylane explain --live -A`, which reads every namespace.",
+    "gateway-api": (
+        "For groups with `backend: gateway`, beside account.yaml or graylane.yaml: their HTTPRoutes and the Services "
+        "of their versions. Which right is for what: docs/rbac.md."
+    ),
     "istiod": (
         "For barriers that know: graylane asks istiod which proxies have acknowledged a change, by a "
         "port-forward. Without it, `--istiod URL` reaches istiod another way, or each barrier is a wait "
@@ -291,6 +310,13 @@ def for_istiod(name: Account, role: str, namespace: str = "demo") -> str:
     """The manifest by which an account reads istiod's debug pages."""
     binding = _binding(f"{role}-{namespace}", role, "istio-system", name, HOMES.get(name, namespace))
     return _comment(HEADS["istiod"]) + "---\n".join((_role(role, "istio-system", ISTIOD), binding))
+
+
+def for_gateway_api(name: Account, namespace: str = "demo") -> str:
+    """The manifest by which an account may change groups with `backend: gateway`."""
+    role = f"{name}-gateway-api"
+    binding = _binding(role, role, namespace, name, HOMES.get(name, namespace))
+    return _comment(HEADS["gateway-api"]) + "---\n".join((_role(role, namespace, GATEWAY_API), binding))
 
 
 def for_root(name: Account, namespace: str = "demo") -> str:

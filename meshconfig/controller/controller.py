@@ -220,7 +220,8 @@ class Leadership:
         yield watch(rollouts.KIND, driver.see)
         for kind in OWNED:
             # Of ConfigMaps, a group owns its list of consumers alone; its revisions are many, and of nobody's concern.
-            if Role.ROSTER not in kind.role:
+            # Kinds of the Gateway API are not in every cluster, and the controller need not have a right for them.
+            if not kind.role & (Role.ROSTER | Role.OPTIONAL):
                 yield watch(kind.name, self._resource_seen, f"{MANAGED_BY}=graylane")
 
     def _group_seen(self, change: Change, one: GroupObject) -> bool:

@@ -18,6 +18,8 @@ from meshconfig.model.tables import (
 )
 from meshconfig.spec.base import Locate
 
+ISTIO_BACKEND = "istio"
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -160,7 +162,7 @@ class Model:
     entries: tuple[Entry, ...]
     baggage: bool = False
     consumers: tuple[Consumer, ...] = ()
-    backend: str = "istio"
+    backend: str = ISTIO_BACKEND
     locate: Locate | None = field(default=None, compare=False, repr=False)
 
     @property

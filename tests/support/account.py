@@ -22,6 +22,7 @@ class Account:
 
     folder: str
     name: str
+    gateway_api: bool = False  # it may also change groups with `backend: gateway`
 
 
 OPERATOR = Account("rbac", "graylane")
@@ -35,7 +36,8 @@ def everything(resource: str, verb: str) -> bool:
 
 def manifests(namespace: str, keep: Keep = everything, of: Account = OPERATOR) -> list[Manifest]:
     """An account for another namespace than `demo`; of its rights those that `keep(resource, verb)`."""
-    text = "---\n".join(file.read_text() for file in sorted((K8S / of.folder).rglob("*.yaml")))
+    files = sorted((K8S / of.folder).rglob("*.yaml"))
+    text = "---\n".join(one.read_text() for one in files if of.gateway_api or one.parent.name != "gateway-api")
     text = (
         text.replace("graylane-system", namespace)
         .replace("namespace: demo", f"namespace: {namespace}")

@@ -223,6 +223,7 @@ class FakeApi:
             and key[1] in (None, place[1])
             and "/".join(place) > after
             and _named(place, query)
+            and _is_of(one, api)
             and _selected(one["metadata"].get("labels") or {}, selector)
         ]
         page = found[: int(query.get("limit") or len(found))]
@@ -344,6 +345,11 @@ def _fixed(method, path, body, ending):
         metadata |= {"deletionTimestamp": "2026-01-01T00:00:00Z"} if found[1] in ending else {}
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return None
+
+
+def _is_of(one, api):
+    """Whether an object is of an API's group: Istio and the Gateway API both have Gateways."""
+    return one["kind"] != "Gateway" or one["apiVersion"].partition("/")[0] == api.partition("/")[0]
 
 
 def _named(key, query):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import yaml
-from account import account
+from account import OPERATOR, Account, account
 from load_world import CHAIN, NAMESPACE, World
 from mesh_cluster import ISTIOD, Manifest, acknowledged, kubectl, until
 
@@ -46,9 +46,9 @@ class Graylane:
     """The real command, with no more rights than k8s/rbac gives. It drains as long as it does by itself, 5 s: where the
     machine was busy, one request in a hundred took more than 1 s, and some took 4 s."""
 
-    def __init__(self, folder: Path, namespace: str = NAMESPACE) -> None:
+    def __init__(self, folder: Path, namespace: str = NAMESPACE, operator: Account = OPERATOR) -> None:
         self.spec, self.log = folder / "graylane.yaml", folder / "graylane.log"
-        self.environment = {**os.environ, "KUBECONFIG": str(account(namespace, folder))}
+        self.environment = {**os.environ, "KUBECONFIG": str(account(namespace, folder, of=operator))}
         self.flags = [f"--istiod={ISTIOD}", "--timeout=120"]
 
     def run(self, *arguments: str) -> str:

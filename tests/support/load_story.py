@@ -13,7 +13,7 @@ from load_hops import reporting
 from load_judge import Allowed, Row, Step, judge, table
 from load_mesh import apply, available
 from load_world import HOST, NAMESPACE, TAGS, World, deployments, everywhere, surroundings
-from mesh_cluster import LANE_GROUPS, WRITTEN, forget, gateway_address, kubectl, until
+from mesh_cluster import HTTP_ROUTES, LANE_GROUPS, WRITTEN, forget, gateway_address, kubectl, until
 from soak import SOAK
 
 BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
@@ -105,10 +105,10 @@ def living(versions: Iterable[str]) -> Iterator[str]:
     kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def from_the_start(address: str, folder: Path) -> Story:
+def from_the_start(address: str, folder: Path, start: State = START) -> Story:
     """A story that begins without any routes."""
-    kubectl("delete", WRITTEN, "--all", "-n", NAMESPACE)
-    return Story(address, HOST, folder / "requests.jsonl", START)
+    kubectl("delete", f"{WRITTEN},{HTTP_ROUTES}", "--all", "-n", NAMESPACE)
+    return Story(address, HOST, folder / "requests.jsonl", start)
 
 
 @contextmanager

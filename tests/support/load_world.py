@@ -15,6 +15,7 @@ NAMESPACE, GROUP, HOST = "graylane-load", "load", "load.example.com"
 CHAIN = ("cat", "mouse", "dog")
 TAGS = ("", "gray", "", "blue")
 PORT = 9001
+GATEWAY = "istio-system/load"  # in the namespace of the Pods that serve it, where the lab's istiod looks for them
 
 Lanes = Mapping[str, Mapping[str, str]]
 
@@ -26,13 +27,15 @@ def everywhere(version: str) -> Mapping[str, str]:
 @dataclass(frozen=True)
 class World:
     """`lanes`: each lane's version by service, where it has one; `split`: untagged traffic by lane, at the entry;
-    `weights`: untagged traffic by version, at cat; `sticky`: the split keeps users."""
+    `weights`: untagged traffic by version, at cat; `sticky`: the split keeps users;
+    `backend`: what the spec renders to."""
 
     versions: tuple[str, ...]
     lanes: Lanes
     split: Mapping[str, int] | None = None
     weights: Mapping[str, int] | None = None
     sticky: bool = False
+    backend: str = "istio"
 
     def chain(self, lane: str) -> Chain:
         """A lane's versions, the baseline's where it has none."""
@@ -50,9 +53,10 @@ class World:
         return {tag: frozenset([self.chain(tag)]) if tag in self.lanes else self.untagged() for tag in set(TAGS)}
 
     def spec(self) -> str:
+        own = {"selector": {"istio": "ingressgateway"}, "port": 80}
         entry: dict[str, Any] = {
             "hosts": [HOST],
-            "gateway": {"selector": {"istio": "ingressgateway"}, "port": 80},
+            "gateway": {"use": GATEWAY, "listener": "http"} if self.of_gateway_api else own,
             "routes": [{"path": {"prefix": "/"}, "service": "cat"}],
         }
         if self.split:
@@ -65,7 +69,7 @@ class World:
             "apiVersion": "graylane/v1",
             "kind": "LaneGroup",
             "metadata": {"name": GROUP, "namespace": NAMESPACE},
-            "spec": {"lanes": lanes, "services": services, "entries": [entry]},
+            "spec": {"backend": self.backend, "lanes": lanes, "services": services, "entries": [entry]},
         }
         return yaml.safe_dump(value, sort_keys=False)
 
@@ -73,7 +77,12 @@ class World:
         versions = {one: {"labels": {"version": one}, "workload": f"{name}-{one}"} for one in self.versions}
         weighted = {"weights": dict(self.weights)} if self.weights and name == "cat" else {}
         called = {"calls": [calls]} if calls else {}
-        return {"host": f"{name}-svc", "port": PORT, "versions": versions, **called, **weighted}
+        selected = {"selector": {"app": name}} if self.of_gateway_api else {}
+        return {"host": f"{name}-svc", "port": PORT, **selected, "versions": versions, **called, **weighted}
+
+    @property
+    def of_gateway_api(self) -> bool:
+        return self.backend == "gateway"
 
 
 def after() -> tuple[str | None, ...]:
@@ -83,6 +92,19 @@ def after() -> tuple[str | None, ...]:
 
 def surroundings() -> list[Manifest]:
     return mesh_namespace.surroundings(NAMESPACE, CHAIN, PORT)
+
+
+def shared_gateway() -> Manifest:
+    """A Gateway of the Gateway API that the ingress gateway's Pods serve, for routes of any namespace."""
+    namespace, _, name = GATEWAY.partition("/")
+    address = {"type": "Hostname", "value": "istio-ingressgateway.istio-system.svc.cluster.local"}
+    listener = {"name": "http", "port": 80, "protocol": "HTTP", "hostname": HOST}
+    spec = {
+        "gatewayClassName": "istio",
+        "addresses": [address],
+        "listeners": [{**listener, "allowedRoutes": {"namespaces": {"from": "All"}}}],
+    }
+    return mesh_namespace.manifest(namespace, "gateway.networking.k8s.io/v1", "Gateway", name, spec=spec)
 
 
 def deployments(version: str) -> Iterator[Manifest]:

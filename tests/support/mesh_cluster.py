@@ -34,6 +34,7 @@ ISTIO_RESOURCES = ",".join(
     f"{plural}.networking.istio.io" for plural in ("virtualservices", "destinationrules", "gateways")
 )
 RENDERED = f"{ISTIO_RESOURCES},horizontalpodautoscalers.autoscaling"
+HTTP_ROUTES = "httproutes.gateway.networking.k8s.io"
 ROLLOUTS = "rollouts.graylane.dev"
 LANE_GROUPS = "lanegroups.graylane.dev"
 WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a namespace, its history and locks included

@@ -13,6 +13,7 @@ from functools import lru_cache
 from istio_world import deployment, service
 from random_specs import LANES, SERVICES
 
+from meshconfig.backend.manifest import SERVICE
 from meshconfig.cluster.objects import key
 from meshconfig.istio import Resources
 from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Request, simulate
@@ -22,6 +23,7 @@ BASE = [
     *(service(f"{name}-svc") for name in SERVICES),
     *(deployment(f"{name}-svc", label) for name in SERVICES for label in LABELS),
 ]
+BARE = {f"{name}-svc" for name in SERVICES}
 HOSTS = tuple(f"{name}-svc.demo.svc.cluster.local" for name in SERVICES)
 
 
@@ -29,6 +31,48 @@ def manifests_of(state, kind, mesh=None):
     """The manifests of a kind; of VirtualServices those between services, or those at gateways."""
     found = [one for name, one in state.items() if name.kind == kind]
     return found if mesh is None else [one for one in found if (one["spec"]["gateways"] == ["mesh"]) is mesh]
+
+
+def _of_gateway_api(state, *kinds):
+    return [one for name, one in state.items() if name.kind in kinds]
+
+
+def _in_mesh(route):
+    return route["spec"]["parentRefs"][0]["kind"] == "Service"
+
+
+def routes_between(state):
+    """The resources with the routes of each host, in the order in which they were made."""
+    found = {one["spec"]["hosts"][0]: [one] for one in manifests_of(state, "VirtualService", mesh=True)}
+    for one in _of_gateway_api(state, "HTTPRoute", "GRPCRoute"):
+        if _in_mesh(one):
+            found.setdefault(f"{one['spec']['parentRefs'][0]['name']}.demo.svc.cluster.local", []).append(one)
+    return found
+
+
+def versions_of(state):
+    """The resources that say which Pods the versions of each host have."""
+    found = {one["spec"]["host"]: [one] for one in manifests_of(state, "DestinationRule")}
+    for one in _of_gateway_api(state, "Service"):
+        found.setdefault(f"{_service_of(one)}.demo.svc.cluster.local", []).append(one)
+    return found
+
+
+def _service_of(service):
+    """The service that a version's Service belongs to, or one without Pods."""
+    return service["metadata"]["labels"].get(SERVICE) or service["metadata"]["name"].partition("--")[0]
+
+
+def _pods(manifests):
+    """Of each version's Service, by host, its service and its selector."""
+    services = [one for one in manifests if one["kind"] == "Service"]
+    return {
+        f"{one['metadata']['name']}.demo.svc.cluster.local": (
+            _service_of(one),
+            tuple(one["spec"].get("selector", {}).items()),
+        )
+        for one in services
+    }
 
 
 def destinations(virtual_service):
@@ -51,9 +95,18 @@ def _index(manifests):
     return Index(Resources.parse([*json.loads(manifests), *BASE]))
 
 
-def what(outcome):
-    """An outcome without what a change of names alone would change."""
+NO_PODS = {}
+
+
+def what(outcome, pods=NO_PODS):
+    """An outcome without what a change of names alone would change.
+
+    Parameters:
+        pods: of each version's Service, by host, its service and its selector.
+    """
     match outcome:
+        case Destination() as one if one.host in pods:
+            return "to", *pods[one.host], one.path
         case Destination() as one:
             return "to", one.host, one.labels, one.prefers, one.path
         case DirectResponse() as one:
@@ -63,11 +116,12 @@ def what(outcome):
     return (str(outcome),)
 
 
-def shares(decision):
+def shares(decision, pods=NO_PODS):
     """The distribution of a decision."""
     found = {}
     for share in decision.shares:
-        found[what(share.outcome)] = found.get(what(share.outcome), 0) + share.probability
+        one = what(share.outcome, pods)
+        found[one] = found.get(one, 0) + share.probability
     return frozenset(found.items())
 
 
@@ -82,8 +136,8 @@ class Asked:
     dropped: str = ""
 
     def at_entry(self, state):
-        entries = manifests_of(state, "VirtualService", mesh=False)
-        rules = (*manifests_of(state, "Gateway"), *entries, *manifests_of(state, "DestinationRule"))
+        between = [one for several in routes_between(state).values() for one in several]
+        rules = [one for one in state.values() if one not in between]
         return decision(
             json.dumps(rules), Request(self.host, self.path, self.method, self.headers, gateway=ANY_GATEWAY)
         )
@@ -91,7 +145,7 @@ class Asked:
     def at_hop(self, host, manifests, headers):
         passed_on = tuple(pair for pair in headers if pair[0] != self.dropped)
         request = Request(host, self.path, self.method, passed_on, source_namespace="demo", port=9001)
-        return shares(decision(manifests, request))
+        return shares(decision(manifests, request), _pods(json.loads(manifests)))
 
 
 @dataclass(frozen=True)
@@ -107,11 +161,10 @@ class Moment:
     by_host: dict = field(default_factory=dict)
 
     def of_host(self, host):
-        """The VirtualService and the DestinationRule of a host, or None."""
+        """The resources with the routes of a host, and those with its versions."""
         if not self.by_host:
-            routes = {one["spec"]["hosts"][0]: one for one in manifests_of(self.state, "VirtualService", mesh=True)}
-            rules = {one["spec"]["host"]: one for one in manifests_of(self.state, "DestinationRule")}
-            self.by_host.update({one: (routes.get(one), rules.get(one)) for one in HOSTS})
+            routes, rules = routes_between(self.state), versions_of(self.state)
+            self.by_host.update({one: (routes.get(one, ()), rules.get(one, ())) for one in HOSTS})
         return self.by_host[host]
 
 
@@ -138,10 +191,7 @@ def calls_in(plan, live, wanted, called):
     """The hosts that a chain may visit between services, while this plan runs."""
     if called is None:
         return frozenset(HOSTS)
-    mesh, kept = (
-        {one["spec"]["hosts"][0] for one in manifests_of(state, "VirtualService", mesh=True)}
-        for state in (live, wanted)
-    )
+    mesh, kept = (set(routes_between(state)) for state in (live, wanted))
     return called | (mesh - kept)
 
 
@@ -160,13 +210,13 @@ def chains(asked, entry_state, manifests, times):
     """All that a request may meet: (the shares at the entry, where it went, the shares at each hop).
 
     Parameters:
-        manifests: for each host, what may decide there: (VirtualService, DestinationRule) as JSON.
+        manifests: for each host, what may decide there, its routes and its versions, as JSON.
     """
-    entered = asked.at_entry(entry_state)
-    at_entry = shares(entered)
+    entered, pods = asked.at_entry(entry_state), _pods(entry_state.values())
+    at_entry = shares(entered, pods)
     for share in entered.shares:
         if not isinstance(share.outcome, Destination):
-            yield at_entry, what(share.outcome), ()
+            yield at_entry, what(share.outcome, pods), ()
             continue
         met = [
             {asked.at_hop(host, one, share.outcome.headers) for one in found}
@@ -174,7 +224,7 @@ def chains(asked, entry_state, manifests, times):
             for _ in range(times)
         ]
         for combination in itertools.islice(itertools.product(*met), 256):
-            yield at_entry, what(share.outcome), combination
+            yield at_entry, what(share.outcome, pods), combination
 
 
 def _manifests(hosts, pairs):
@@ -182,10 +232,7 @@ def _manifests(hosts, pairs):
     return [
         (
             host,
-            {
-                json.dumps([one for one in (routes.of_host(host)[0], rules.of_host(host)[1]) if one])
-                for routes, rules in pairs
-            },
+            {json.dumps([*routes.of_host(host)[0], *rules.of_host(host)[1]]) for routes, rules in pairs},
         )
         for host in sorted(hosts)
     ]
@@ -238,3 +285,9 @@ def lost(timeline):
                 for one in destinations(manifest):
                     if one.get("subset") and (one["host"], one["subset"]) not in known:
                         yield number, manifest["metadata"]["name"], one
+            services = {one["metadata"]["name"] for one in _of_gateway_api(rules.state, "Service")}
+            for manifest in _of_gateway_api(routes.state, "HTTPRoute", "GRPCRoute"):
+                for rule in manifest["spec"]["rules"]:
+                    for one in rule.get("backendRefs", ()):
+                        if one["name"] not in services | BARE:
+                            yield number, manifest["metadata"]["name"], one

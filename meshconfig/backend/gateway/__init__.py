@@ -12,23 +12,26 @@ from typing import Any
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
 from meshconfig.backend.gateway import gateway, http_route, services
+from meshconfig.backend.gateway.defaults import stored
+from meshconfig.backend.gateway.lifting import lift
+from meshconfig.backend.gateway.names import version_service
+from meshconfig.backend.gateway.transition import transition
 from meshconfig.backend.istio import autoscaler, roster, service_entry
 from meshconfig.backend.manifest import Manifest, Owner
+from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import (
     Autoscaler,
-    Name,
     OpaqueResource,
     OutsideHost,
     OwnGateway,
     Roster,
     RouteTable,
-    RoutingState,
     SubsetTable,
     Table,
 )
 
-__all__ = ["evidence", "lift", "lower", "relabelled"]
+__all__ = ["cluster", "evidence", "lift", "lower", "relabelled", "stored", "transition"]
 
 
 def lower(table: Table, owner: Owner) -> list[Manifest]:
@@ -54,24 +57,17 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [dict(table.manifest)]
 
 
-def lift(manifests: Iterable[Mapping[str, Any]], tag: str) -> RoutingState:
-    """The resources as they are, each opaque: several of one name make one table, and none alone shows its routes.
-
-    Parameters:
-        manifests: the resources of one group, without the fields that the API server adds.
-        tag: the name of the tag's header.
-    """
-    found: dict[Name, OwnGateway | OpaqueResource] = {}
-    for manifest in manifests:
-        kind, metadata = manifest["kind"], manifest["metadata"]
-        name = Name(metadata["namespace"], metadata["name"])
-        found[Name(name.namespace, f"{kind}/{name.name}")] = OpaqueResource(kind, name, manifest)
-    return RoutingState(gateways=found)
-
-
 def evidence(dump: Any, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:
-    """Nothing is compared: istiod merges HTTPRoutes before it names what it makes of them. Acknowledgements count."""
-    return Evidence.ABSENT
+    """What a proxy's configuration shows of a change: see `Backend`."""
+    from meshconfig.backend.gateway import dump_evidence  # only what waits for proxies reads their dumps
+
+    return dump_evidence.evidence(dump, change, pods)
+
+
+def cluster(host: str, port: int, version: str) -> ClusterName:
+    """The name of Envoy's cluster of a version, which is a Service."""
+    name = version_service(host, version)
+    return ClusterName(ServiceName(name.name, name.namespace).host, port, "")
 
 
 def relabelled(written: Iterable[Resource], before: Mapping[Any, Resource]) -> Iterator[RelabelledSubset]:

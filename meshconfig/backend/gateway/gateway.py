@@ -12,6 +12,7 @@ from meshconfig.model import Listener, Name, OwnGateway
 # istiod's option for a client's certificate, which the standard channel has no field of a listener for.
 # Source: istio/istio pilot/pkg/config/kube/gatewaycommon/gateway_utils.go.
 LISTENERS = 64
+REDIRECTS = ".https"  # ends the name of an HTTPRoute that sends clients to https
 _TERMINATE_MODE = "gateway.istio.io/tls-terminate-mode"
 
 
@@ -63,5 +64,5 @@ def _redirects(own: OwnGateway, hosts: list[str], owner: Owner) -> Iterator[Mani
         named = {"hostnames": hosts} if EVERY_HOST not in hosts and len(hosts) <= HOSTNAMES else {}
         parent = {"group": API, "kind": "Gateway", "name": own.name.name, "port": one.port}
         spec = {"parentRefs": [parent], **named, "rules": [{"name": "to-https", "filters": filters}]}
-        name = Name(own.name.namespace, f"{own.name.name}.https")
+        name = Name(own.name.namespace, f"{own.name.name}{REDIRECTS}")
         yield owner.manifest(f"{API}/v1", "HTTPRoute", name, spec)

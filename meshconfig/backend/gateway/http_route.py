@@ -19,6 +19,7 @@ GRANTED = 16  # Services that one ReferenceGrant may name
 REFUSED_PORT = 80
 _ANY_HOST = "*"
 GRPC = "grpc"
+PLACE = ("parent", "kind")  # of a lifted table: its parentRef and its kind
 
 
 def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
@@ -27,18 +28,23 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
     Raises:
         UnsupportedError: Gateway API cannot express a route of the table.
     """
+    if table.lifted is not None and table.lifted["routes"] == table.routes:
+        return [dict(one) for one in table.lifted["resources"]]
     grpc = table.protocol == GRPC
     _check(table.routes, grpc=grpc)
     found = arranged(table.routes, grpc=grpc)
     kind = "GRPCRoute" if grpc else "HTTPRoute"
     rules = [[*_rules(part, table, owner, regexes=found.regexes)] for part in found.parts]
+    further = {name: value for name, value in ((table.lifted or {}).get("spec") or {}).items() if name not in PLACE}
     routes: list[Manifest] = []
     for hosts in _hostnames(table):
         for part in rules:
-            spec = {"parentRefs": [_parent(table)], **({"hostnames": hosts} if hosts else {}), "rules": part}
+            named = {"hostnames": hosts} if hosts else {}
+            spec = {"parentRefs": [_parent(table)], **named, "rules": part, **further}
             name = part_name(table.name, len(routes))
             routes.append(owner.manifest(f"{API}/v1", kind, name, spec))
-    refuses = any(route.refusal for route in table.routes)
+    # The Service of a lifted table is lifted by itself: it has to be there before the routes, and goes after them.
+    refuses = table.lifted is None and any(route.refusal for route in table.routes)
     return [*([_refusing(table, owner)] if refuses else []), *_grants(table, owner), *routes]
 
 
@@ -64,6 +70,8 @@ def _hostnames(table: RouteTable) -> list[list[str]]:
 
 
 def _parent(table: RouteTable) -> Manifest:
+    if table.lifted is not None:
+        return dict(table.lifted["spec"]["parent"])
     if MESH not in table.gateways:
         namespace, _, name = table.gateways[0].partition("/")
         other = {"namespace": namespace} if namespace != table.name.namespace else {}
@@ -100,8 +108,9 @@ def _action(route: Route, match: Match, table: RouteTable, owner: Owner) -> Mani
         name = refusing_service(table.name)
         return {"backendRefs": [filters.reference(name, table.port or REFUSED_PORT, namespace)]}
     policy.check(route, grpc=table.protocol == GRPC)
+    kept: Manifest = dict(route.fields.get(filters.KEPT) or {})
     if "directResponse" in route.fields:
-        return {}
+        return kept
     alone = len(route.targets) == 1
     headers = route.fields.get("headers") or {}
     if alone:
@@ -111,6 +120,7 @@ def _action(route: Route, match: Match, table: RouteTable, owner: Owner) -> Mani
         *_url(route, match),
         *filters.mirrors(route, namespace),
         *policy.cors(route),
+        *kept.pop("filters", ()),
     ]
     if given := route.fields.get("redirect"):
         changed.append(filters.redirect(given))
@@ -122,6 +132,7 @@ def _action(route: Route, match: Match, table: RouteTable, owner: Owner) -> Mani
         **({"filters": changed} if changed else {}),
         **({"backendRefs": backends} if backends else {}),
         **policy.timeouts(route, experimental=owner.experimental),
+        **kept,
     }
 
 
@@ -137,10 +148,13 @@ def _url(route: Route, match: Match) -> list[Manifest]:
 
 def _backend(target: Target, weight: int, owner: Owner, namespace: str, alone: bool) -> Manifest:
     found = filters.backend(target, namespace)
+    kept: Manifest = dict(target.fields.get(filters.KEPT) or {})
     if alone:
-        return found
-    changed = filters.header_filters(filters.target_headers(target, owner.tag, authority=True))
-    return {**found, "weight": weight, **({"filters": changed} if changed else {})}
+        return {**found, **kept}
+    own = filters.target_headers(target, owner.tag, authority=True)
+    changed = filters.header_filters(filters.joined(target.fields.get("headers") or {}, own))
+    changed += kept.pop("filters", ())
+    return {**found, "weight": weight, **({"filters": changed} if changed else {}), **kept}
 
 
 def _refusing(table: RouteTable, owner: Owner) -> Manifest:

@@ -6,6 +6,7 @@ rule. A regex for the path is up to the implementation; istiod puts it behind al
 Source: Gateway API, HTTPRouteRule.matches; istio/istio pilot/pkg/config/kube/gateway/conversion.go, sortHTTPRoutes.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -15,6 +16,7 @@ from meshconfig.istio.strings import compiled
 from meshconfig.model import Condition, Named, StringMatch, named
 
 PRESENT = StringMatch("present")
+ELEMENTS = "elements"  # in a condition of a live route: its path compares whole elements
 PADDING = "host"  # every request has it, so that a condition on its presence only makes a match go further forward
 
 Rank = tuple[int, int, bool, int, int]
@@ -102,6 +104,8 @@ def of_condition(condition: Condition, *, elements: bool = False) -> Match:
         found = Path("elements", path.value.removesuffix("/"))
     elif path.kind in ("exact", "prefix"):
         found = Path("exact" if path.kind == "exact" else "prefix", path.value)
+    elif path.kind == "other":
+        found = Path("elements", json.loads(path.value)[ELEMENTS])
     else:
         found = Path("regex", path.value)
     return Match(found, condition.method, condition.headers, condition.query)

@@ -13,6 +13,7 @@ _TAKES = re.compile(r"[^a-z0-9.-]+")
 _ENDS = re.compile(r"[.-]*\.[.-]*")
 LONGEST, LONGEST_LABEL = 253, 63
 _REFUSED = "--refused"
+NO_ROUTE = "none"  # a rule for requests that no route takes
 
 
 def version_service(host: str, version: str) -> Name:
@@ -56,7 +57,7 @@ class RuleNames:
 
     def name(self, route: RouteId | None) -> str:
         """The next rule's name."""
-        text = _TAKES.sub("-", route_name(route).lower().replace(":", ".")) if route else "none"
+        text = _TAKES.sub("-", route_name(route).lower().replace(":", ".")) if route else NO_ROUTE
         base = _ENDS.sub(".", text).strip(".-")[: LONGEST - 8] or "rule"
         self._seen[base] = number = self._seen.get(base, 0) + 1
         return base if number == 1 else self.name_of(base, number)

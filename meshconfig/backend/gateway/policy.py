@@ -7,13 +7,14 @@ pilot/pkg/config/kube/gateway/conversion.go, convertHTTPRoute and createCorsFilt
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from meshconfig.backend.gateway.filters import KEPT
 from meshconfig.backend.manifest import Manifest
 from meshconfig.backend.refused import UnsupportedError
 from meshconfig.duration import go_seconds, written
 from meshconfig.model import Route
 
-SAID = frozenset({"timeout", "retries", "headers", "corsPolicy", "mirrors", "redirect", "directResponse"})
-SAID_OF_GRPC = frozenset({"headers", "mirrors"})
+SAID = frozenset({KEPT, "timeout", "retries", "headers", "corsPolicy", "mirrors", "redirect", "directResponse"})
+SAID_OF_GRPC = frozenset({KEPT, "headers", "mirrors", "directResponse"})
 _NEAREST = {
     "fault": "leave it away; no HTTPRoute injects faults",
     "mirror": "the service's own field mirror copies requests to a version",

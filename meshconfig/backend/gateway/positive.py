@@ -39,6 +39,8 @@ def alternatives(routes: Iterable[Route], *, grpc: bool = False) -> Iterator[Alt
     elements = grpc or any(map(replaces_elements, given))
     for route in given:
         for condition in route.conditions or (Condition(),):
+            if condition.fields or condition.claims:
+                raise UnsupportedError(route, "a match of a live route that graylane does not know")
             ends = condition.path is not None and condition.path.value.endswith("/")
             match = of_condition(condition, elements=elements and ends)
             without = [Match(headers=((name, one),)) for name, one in condition.absent]

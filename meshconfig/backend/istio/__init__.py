@@ -1,12 +1,13 @@
 """The backend `istio`: route tables are VirtualServices, subset tables are DestinationRules."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
 from meshconfig.backend.istio import autoscaler, destination_rule, gateway, roster, service_entry, virtual_service
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio import MESH
+from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.model import (
     Autoscaler,
     Name,
@@ -20,7 +21,7 @@ from meshconfig.model import (
     Table,
 )
 
-__all__ = ["evidence", "lift", "lower", "relabelled"]
+__all__ = ["cluster", "evidence", "lift", "lower", "relabelled", "stored", "transition"]
 
 
 def lower(table: Table, owner: Owner) -> list[Manifest]:
@@ -40,6 +41,22 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [roster.lower(table, owner)]
         case OpaqueResource():
             return [dict(table.manifest)]
+
+
+def transition(before: Sequence[Manifest], after: Sequence[Manifest]) -> list[list[Manifest]]:
+    """All at once: a table is one resource."""
+    changed = [one for one in after if one not in before]
+    return [changed] if changed else []
+
+
+def stored(manifest: Manifest) -> Manifest:
+    """A resource as the API server stores it: Istio's kinds have no defaults."""
+    return manifest
+
+
+def cluster(host: str, port: int, version: str) -> ClusterName:
+    """The name of Envoy's cluster of a version, which is a subset."""
+    return ClusterName(host, port, version)
 
 
 def evidence(dump: Any, change: Written, pods: SubsetPods = NO_PODS) -> Evidence:

@@ -33,13 +33,14 @@ def expected(table: RouteTable, tag: str) -> list[Aspects]:
     found: list[Aspects] = []
     for route in table.routes:
         for condition in route.conditions or (Condition(),):
-            found.append(_expected(route, condition, table.name.namespace, tag))
+            found.append(expected_one(route, condition, table.name.namespace, tag))
             if condition.always or condition == _EVERY_PATH:
                 return found
     return found
 
 
-def _expected(route: Route, condition: Condition, namespace: str, tag: str) -> Aspects:
+def expected_one(route: Route, condition: Condition, namespace: str, tag: str) -> Aspects:
+    """The Envoy route of one condition of a route."""
     name = route_name(route.id)
     label = condition.fields.get("name")
     aspects: dict[str, Any] = {"name": f"{name}.{label}" if label else name}
@@ -145,16 +146,16 @@ def _seconds(text: str) -> float | None:
         return None
 
 
-def differs(wanted: Sequence[Aspects], shown: Sequence[Json], before: Sequence[Aspects]) -> bool:
+def differs(wanted: Sequence[Aspects], routes: Sequence[Json], before: Sequence[Aspects]) -> bool:
     """Whether a virtual host's routes differ from the expected ones.
 
     Parameters:
         wanted: the expected routes, as `expected` returns them.
-        shown: the routes of the virtual host, in order.
+        routes: those of the virtual host, in order.
         before: the expected routes of the table as it was. What only these have must be gone.
     """
     old = {(one["name"], one.get("match")): one for one in before}
-    for asked, found in zip_longest(wanted, map(_shown, shown)):
+    for asked, found in zip_longest(wanted, map(shown, routes)):
         if asked is None or found is None:
             return True
         if any(not _holds(name, value, found) for name, value in asked.items()):
@@ -184,7 +185,8 @@ def _left(name: str, value: Any, asked: Aspects, found: Aspects) -> bool:
     return bool(found.get(name) == value)
 
 
-def _shown(route: Json) -> Aspects:
+def shown(route: Json) -> Aspects:
+    """The aspects of one of Envoy's routes."""
     action = route.get("route") or {}
     answer = route.get("directResponse") or {}
     retries = action.get("retryPolicy") or {}

@@ -179,7 +179,7 @@ def _lifted_route(route: Mapping[str, Any], tag: str) -> Route:
     rewrite = _rewrite_of(fields) if not refusal else None
     read = [part for part in ("name", "match", "route") if fields.get(part)]
     conditions = tuple(map(_lifted_condition, fields.get("match") or ()))
-    targets = tuple(_lifted_target(one, tag) for one in fields.get("route") or ())
+    targets = tuple(lifted_target(one, tag) for one in fields.get("route") or ())
     if refusal:
         read.append("directResponse")
         targets = ()
@@ -241,7 +241,12 @@ def _lifted_string(match: Any) -> StringMatch:
     return StringMatch("other", json.dumps(match, sort_keys=True))
 
 
-def _lifted_target(one: Mapping[str, Any], tag: str) -> Target:
+def lifted_target(one: Mapping[str, Any], tag: str) -> Target:
+    """The target of one of Istio's HTTPRouteDestinations.
+
+    Parameters:
+        tag: the name of the tag's header.
+    """
     fields = dict(one)
     destination = dict(fields.pop("destination", None) or {})
     host, subset = destination.pop("host", ""), destination.get("subset") or ""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from meshconfig.cluster.objects import Key, Manifest, State
 from meshconfig.errors import ClusterError
+from meshconfig.model import ISTIO_BACKEND
 
 
 class NewSubset(Protocol):
@@ -31,6 +32,7 @@ class StepChange:
         new_subsets: the subsets that get requests in the next step.
         before: the written resources as they were; a new one is not among them.
         tag: the name of the tag's header.
+        backend: the name of the backend that made the resources.
         earlier: it was written by an earlier step or run, so that its push need not be still to come.
     """
 
@@ -39,6 +41,7 @@ class StepChange:
     new_subsets: tuple[NewSubset, ...] = ()
     before: State = field(default_factory=dict)
     tag: str = ""
+    backend: str = ISTIO_BACKEND
     earlier: bool = False
 
 

@@ -8,8 +8,15 @@ from meshconfig.backend.evidence import Evidence, SubsetPods
 from meshconfig.cluster.barrier.change import ProxyRefused
 from meshconfig.cluster.barrier.istiod import Istiod, of_istiod
 from meshconfig.cluster.barrier.known_clusters import KnownClusters
-from meshconfig.cluster.barrier.need import PushNeed, concerned, endpoints_warm, missing_endpoints, unacknowledged
-from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unseen
+from meshconfig.cluster.barrier.need import (
+    OF_GATEWAY_API,
+    PushNeed,
+    concerned,
+    endpoints_warm,
+    missing_endpoints,
+    unacknowledged,
+)
+from meshconfig.cluster.barrier.pages import Page, Proxy, proxies, unresolved, unseen
 from meshconfig.cluster.barrier.push_context import Before, PushContext
 from meshconfig.cluster.barrier.push_detector import PushDetector
 from meshconfig.cluster.barrier.sends import Sends
@@ -126,6 +133,7 @@ class Follower:
         for proxy in doubtful:
             if new := self._cold(proxy):
                 waiting.setdefault(proxy.name, f"{proxy.name}: EDS of {', '.join(new)}")
+        waiting |= {} if waiting else {line: line for line in self._unresolved()}
         listening = frozenset(proxy.name for proxy in there if proxy.listens)
         aside = sum(self._concerned(proxy) is False for proxy in there)
         return Look(
@@ -137,6 +145,11 @@ class Follower:
             detector.found,
             tuple(f"{self.name} still makes other configuration for {name}" for name in detector.differing),
         )
+
+    def _unresolved(self) -> tuple[str, ...]:
+        """What istiod says against the written routes of the Gateway API; it says so a moment after it reads them."""
+        routes = [one for one in self._need.written if one["kind"] in OF_GATEWAY_API]
+        return unresolved(self._read("configz", {}), routes) if routes else ()
 
     def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str, str]]:
         """What was last sent to the concerned proxies, without endpoints, which also change when Pods come and go."""
@@ -187,7 +200,9 @@ class Follower:
         doubt = [one for one in idle if self._lasts(PATIENCE, now, *_last(one)) and _last(one) not in self._excused]
         for proxy in doubt[:DUMPS]:
             page = self._dump(proxy.name)
-            shows = backend().evidence(page, self._need.change, self._pods()) if page else Evidence.ABSENT
+            shows = (
+                backend(self._need.backend).evidence(page, self._need.change, self._pods()) if page else Evidence.ABSENT
+            )
             if shows is Evidence.ABSENT or (shows is Evidence.SHOWS and self._lasts(IDLE, now, *_last(proxy))):
                 self._excused.add(_last(proxy))
         return [proxy for proxy in lagging if proxy not in idle or _last(proxy) not in self._excused]

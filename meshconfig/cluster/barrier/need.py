@@ -10,15 +10,19 @@ from typing import Any
 
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import RelabelledSubset, Written
-from meshconfig.backend.kinds import ISTIO, PUSHED
+from meshconfig.backend.kinds import KINDS, PUSHED, kind_of
+from meshconfig.backend.manifest import SERVICE
 from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.pages import Proxy, Version
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.istio import fqdn
-from meshconfig.istio.cluster_names import ClusterName, host_of
+from meshconfig.istio.cluster_names import host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
+from meshconfig.model import ISTIO_BACKEND
 
 _SERVICE = ".svc."  # it is in the host of each Service of Kubernetes
+OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
+ROUTES = ("VirtualService", *OF_GATEWAY_API)
 TYPES = {kind.name: kind.pushed_as for kind in PUSHED}
 
 
@@ -37,6 +41,7 @@ class PushNeed:
         clusters: the new clusters, each as (host, cluster name).
         relabelled: the subsets that keep their name and get other labels.
         earlier: the push need not be still to come.
+        backend: the name of the backend that made the resources.
     """
 
     change: Written
@@ -48,6 +53,7 @@ class PushNeed:
     clusters: frozenset[tuple[str, str]]
     relabelled: tuple[RelabelledSubset, ...] = ()
     earlier: bool = False
+    backend: str = ISTIO_BACKEND
 
     @property
     def written(self) -> tuple[Manifest, ...]:
@@ -60,11 +66,10 @@ class PushNeed:
 
 def push_need(change: StepChange) -> PushNeed:
     """The part of a change that concerns proxies. Kinds that istiod does not push, such as Deployments, do not."""
-    written = tuple(
-        one for one in change.written if one["apiVersion"].partition("/")[0] == ISTIO and one["kind"] in TYPES
-    )
+    written = tuple(one for one in change.written if _is_pushed(one))
     deleted = tuple(one for one in change.deleted if one.kind in TYPES)
-    kinds = {one["kind"] for one in written} | {one.kind for one in deleted}
+    kinds = {kind_of(one) for one in written} | {one.kind for one in deleted}
+    made_by = backend(change.backend)
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
     return PushNeed(
         change=Written(written, deleted, change.before, change.tag),
@@ -75,10 +80,19 @@ def push_need(change: StepChange) -> PushNeed:
         ),
         namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
-        clusters=frozenset((one.host, str(ClusterName(one.host, one.port, one.name))) for one in change.new_subsets),
-        relabelled=tuple(backend().relabelled(written, change.before)),
+        clusters=frozenset(
+            (one.host, str(made_by.cluster(one.host, one.port, one.name))) for one in change.new_subsets
+        ),
+        relabelled=tuple(made_by.relabelled(written, change.before)),
         earlier=change.earlier,
+        backend=change.backend,
     )
+
+
+def _is_pushed(one: Manifest) -> bool:
+    """Whether istiod pushes something of a resource: others may have a kind of the same name."""
+    kind = kind_of(one)
+    return kind in TYPES and KINDS[kind].group == one["apiVersion"].rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +105,13 @@ class ResourceClass:
         short: the xDS type, such as `RDS`.
         routers: the resources reach gateways.
         sidecars: the resources reach sidecars.
+        kind: of the resources, where resources of other kinds reach the same proxies.
     """
 
     short: str
     routers: bool
     sidecars: bool
+    kind: str = ""
 
     def reaches(self, proxy: Proxy) -> bool:
         """Whether the resources may reach a proxy of this kind."""
@@ -115,9 +131,11 @@ def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
     for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
         if one["kind"] == "DestinationRule":
             last[ResourceClass("CDS", routers=True, sidecars=True)] = one
-        if one["kind"] == "VirtualService" and _for_routers(one):
+        if one["kind"] == "Service":
+            last[ResourceClass("CDS", routers=True, sidecars=True, kind="Service")] = one
+        if one["kind"] in ROUTES and _for_routers(one):
             last[ResourceClass("RDS", routers=True, sidecars=False)] = one
-        if one["kind"] == "VirtualService" and _in_mesh(one):
+        if one["kind"] in ROUTES and _in_mesh(one):
             last[ResourceClass("RDS", routers=False, sidecars=True)] = one
     return last
 
@@ -184,19 +202,30 @@ def _end(proxy: Proxy, push: Version | None) -> datetime | None:
 
 
 def _for_routers(manifest: Manifest) -> bool:
-    if manifest["kind"] == "VirtualService":
-        return bool(at_gateways(manifest["spec"].get("gateways")))
-    return bool(manifest["kind"] == "Gateway")
+    kind, spec = manifest["kind"], manifest.get("spec") or {}
+    if kind in OF_GATEWAY_API:
+        return any(one.get("kind", "Gateway") == "Gateway" for one in spec.get("parentRefs") or ())
+    if kind == "VirtualService":
+        return bool(at_gateways(spec.get("gateways")))
+    return bool(kind == "Gateway")
 
 
 def _in_mesh(manifest: Manifest) -> bool:
-    return in_mesh(manifest["spec"].get("gateways"))
+    spec = manifest.get("spec") or {}
+    if manifest["kind"] in OF_GATEWAY_API:
+        return any(one.get("kind") == "Service" for one in spec.get("parentRefs") or ())
+    return in_mesh(spec.get("gateways"))
 
 
 def _hosts(manifest: Manifest) -> Iterator[str]:
     spec: Mapping[str, Any] = manifest.get("spec") or {}
-    namespace = manifest["metadata"]["namespace"]
-    if manifest["kind"] == "DestinationRule":
+    namespace, kind = manifest["metadata"]["namespace"], manifest["kind"]
+    if kind == "DestinationRule":
         yield fqdn(spec["host"], namespace)
-    if manifest["kind"] == "VirtualService" and _in_mesh(manifest):
+    if kind == "VirtualService" and _in_mesh(manifest):
         yield from (fqdn(host, namespace) for host in spec.get("hosts") or ())
+    if kind in OF_GATEWAY_API:
+        services = (one for one in spec.get("parentRefs") or () if one.get("kind") == "Service")
+        yield from (fqdn(one["name"], one.get("namespace") or namespace) for one in services)
+    if kind == "Service" and (service := (manifest["metadata"].get("labels") or {}).get(SERVICE)):
+        yield fqdn(service, namespace)  # who has the service's own clusters gets its versions' too

@@ -5,15 +5,18 @@ Source: istio/istio `pilot/pkg/xds/debug.go` (SyncStatus, AdsClients, ConfigDump
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from meshconfig.backend.kinds import kind_of
+from meshconfig.bounded import one_line
 from meshconfig.cluster.objects import Key, Manifest, key
 
 Page = Any  # JSON
 
+_SHOWN = 300  # bytes of what istiod says against a route
 _UUID = 36  # length of the UUID that ends each nonce, directly behind the version
 # The flat fields of older Istio, such as `cluster_sent` and `cluster_acked`.
 _OLD = {"CDS": "cluster", "LDS": "listener", "RDS": "route", "EDS": "endpoint"}
@@ -104,14 +107,32 @@ def watches(adsz: Page) -> dict[str, frozenset[str]]:
 def unseen(configz: Page, written: Iterable[Manifest], deleted: Iterable[Key]) -> tuple[Key, ...]:
     """The written and deleted resources that istiod has not read from the API server yet, by `/debug/configz`."""
     there = {_place(one): one for one in configz or ()}
-    late = [key(one) for one in written if not _reached(there.get(_place(one)), one)]
+    listed = (one for one in written if one["kind"] != "Service")  # istiod's pages list no Services
+    late = [key(one) for one in listed if not _reached(there.get(_place(one)), one)]
     still = [one for one in deleted if tuple(one) in there]
     return tuple(late + still)
 
 
+def unresolved(configz: Page, written: Iterable[Manifest]) -> tuple[str, ...]:
+    """What istiod says against written routes of the Gateway API, a line each, as far as it has judged them.
+
+    Source: Gateway API, RouteParentStatus: a condition is about the generation that it names.
+    """
+    there = {_place(one): one for one in configz or ()}
+    return tuple(f"{key(one)}: {line}" for one in written for line in _against(there.get(_place(one)), one))
+
+
+def _against(found: Manifest | None, wanted: Manifest) -> Iterator[str]:
+    generation = wanted["metadata"].get("generation") or 0
+    for parent in ((found or {}).get("status") or {}).get("parents") or ():
+        for one in parent.get("conditions") or ():
+            if one.get("status") == "False" and one.get("observedGeneration", 0) >= generation:
+                yield f"{one.get('type')} is False: {one_line(str(one.get('message') or one.get('reason')), _SHOWN)}"
+
+
 def _place(manifest: Manifest) -> tuple[str, str, str]:
     metadata = manifest["metadata"]
-    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+    return kind_of(manifest), metadata.get("namespace", ""), metadata["name"]
 
 
 def _reached(found: Manifest | None, wanted: Manifest) -> bool:

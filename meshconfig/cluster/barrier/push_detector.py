@@ -215,9 +215,13 @@ class PushDetector:
         )
         hosts = set(map(host_of, clusters(page)))
         to_come = bool(hosts & self._need.hosts)  # the proxy has the host, so what it lacks is still to come
-        differs = backend().evidence(page, Written(deleted=self._need.change.deleted)) is Evidence.DIFFERS
+        differs = (
+            backend(self._need.backend).evidence(page, Written(deleted=self._need.change.deleted)) is Evidence.DIFFERS
+        )
         for resource_class, manifest in self._classes.items():
-            shows = backend().evidence(page, replace(self._need.change, written=(manifest,), deleted=()), pods)
+            shows = backend(self._need.backend).evidence(
+                page, replace(self._need.change, written=(manifest,), deleted=()), pods
+            )
             if shows is Evidence.SHOWS and resource_class in self._open:
                 self._seen[resource_class][proxy.name] = _Seen(version, now)
             if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and resource_class.surely(proxy)):

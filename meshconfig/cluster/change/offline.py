@@ -1,19 +1,19 @@
 """Prepares a change without a cluster: resources from files or from an earlier spec stand for what a cluster has."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from meshconfig.backend import ISTIO, IstioApi, backend
-from meshconfig.backend.kinds import OWNED, Role
+from meshconfig.backend.kinds import OWNED, Role, kind_of
 from meshconfig.cluster import owned
-from meshconfig.cluster.change.prepare import Prepared, Wanted, steps_to
+from meshconfig.cluster.change.changeable import check_same_backend
+from meshconfig.cluster.change.prepare import Prepared, Wanted, described_tables, steps_to
 from meshconfig.cluster.diff import differences
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.history import Past
+from meshconfig.cluster.lowering import lowering
 from meshconfig.cluster.objects import Manifest, State, state
 from meshconfig.cluster.owned import Live
-from meshconfig.render import owner
 
 _KINDS = {kind.name: kind for kind in OWNED}
 
@@ -36,10 +36,11 @@ def prepare_offline(wanted: Wanted, before: Manifests, others: Manifests = (), *
     """
     model = wanted.model
     api = _istio_api(before)
-    lower = partial(backend().lower, owner=owner(model, api))
-    tables = model.routing()
+    lower = lowering(model, api)
+    tables = described_tables(model, lower)
     resources = state(manifest for table in tables.tables for manifest in lower(table))
     live = _live(before, others, wanted, resources, api)
+    check_same_backend(model, live.state)
     owned.check_free(live, resources, wanted.group)
     steps = steps_to(tables, live.state, model, lower, fast=fast, settled=True)
     past = Past(wanted.namespace, wanted.group, ())
@@ -52,8 +53,9 @@ def _istio_api(before: Manifests) -> IstioApi:
 
 
 def _live(before: Manifests, others: Manifests, wanted: Wanted, resources: State, api: IstioApi) -> Live:
+    stored = backend(wanted.model.backend).stored
     raw, taken = (
-        state(_placed(one, wanted.namespace) for one in manifests if _is_ours_to_read(one))
+        state(stored(_placed(one, wanted.namespace)) for one in manifests if _is_ours_to_read(one))
         for manifests in (before, others)
     )
     return Live(
@@ -66,9 +68,8 @@ def _live(before: Manifests, others: Manifests, wanted: Wanted, resources: State
 
 def _is_ours_to_read(manifest: Mapping[str, Any]) -> bool:
     metadata = manifest.get("metadata")
-    kind, version = _KINDS.get(str(manifest.get("kind"))), str(manifest.get("apiVersion", ""))
-    # Gateway API has a Gateway of its own.
-    if kind is None or kind.group != version.rpartition("/")[0]:
+    kind = _KINDS.get(kind_of(manifest))
+    if kind is None or kind.group != str(manifest.get("apiVersion", "")).rpartition("/")[0]:
         return False
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
         return False

@@ -6,18 +6,20 @@ reaches another namespace only where the caller names it, by the caller's own sp
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from meshconfig.backend import backend
+from meshconfig.backend import UnsupportedError, backend
 from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
 from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
+from meshconfig.cluster.change.changeable import check_adoption, check_changeable, check_same_backend
 from meshconfig.cluster.change.reach import check_hosts, check_namespaces
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
 from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
+from meshconfig.cluster.lowering import lowering
 from meshconfig.cluster.objects import Key, Manifest, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
@@ -27,9 +29,9 @@ from meshconfig.cluster.revision import PackedKeys, digest, document
 from meshconfig.compile import compile_group, newer_problems
 from meshconfig.draws import moves, refused_moves
 from meshconfig.errors import ClusterError, InputError, dotted
-from meshconfig.model import Model, RoutingState
-from meshconfig.render import owner
+from meshconfig.model import ISTIO_BACKEND, Model, RoutingState
 from meshconfig.spec import LaneGroup
+from meshconfig.spec.base import Locate
 
 SHOWN = 3  # names in a note
 NOTE = 1000  # bytes of a note
@@ -48,6 +50,7 @@ class Wanted:
         by_rollout: the change comes from the group's rollout. While one is active, only it may change the group.
         stored: the spec is not the caller's own but was read from the cluster, so it may name no other namespace.
         restored: resources of others that the group took over, to be written again in its place.
+        locate: returns the file and line of a field of the spec; None for a spec from no file.
     """
 
     group: str
@@ -58,19 +61,7 @@ class Wanted:
     by_rollout: bool = False
     stored: bool = False
     restored: tuple[Manifest, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuses a group of the Gateway API, whose resources are rendered and not applied step by step.
-
-        Raises:
-            InputError: the spec has `backend: gateway`.
-        """
-        if self.spec.spec.backend == "gateway":
-            raise InputError.at(
-                f"LaneGroup {self.owner}",
-                "spec.backend is gateway, which this command does not change a cluster for; "
-                "write graylane render --backend gateway -f FILE | kubectl apply --server-side -f -",
-            )
+    locate: Locate | None = field(default=None, compare=False, repr=False)
 
     @property
     def owner(self) -> str:
@@ -78,7 +69,7 @@ class Wanted:
 
     @property
     def model(self) -> Model:
-        return compile_group(self.spec, stored=self.stored)
+        return compile_group(self.spec, self.locate, stored=self.stored)
 
 
 class MovedUsersError(ClusterError):
@@ -194,8 +185,8 @@ def prepare(
     if earlier and earlier.live.istio_api != api:
         earlier = None
     model = earlier.model if earlier else wanted.model
-    lower = partial(backend().lower, owner=owner(model, api))
-    described = model.routing()
+    lower = lowering(model, api)
+    described = described_tables(model, lower)
     tables = _tables(wanted, model, described)
     resources = (
         earlier.resources if earlier else state(manifest for table in tables.tables for manifest in lower(table))
@@ -215,10 +206,12 @@ def prepare(
         places_read = _to_read(wanted, resources, known)
         live = owned.read(client, wanted.group, places_read, known, resources, api, others=adopts)
         del found, known
+        check_same_backend(model, live.state)
         if wanted.stored:
             check_hosts(wanted.owner, resources, live.state, places)
         adoption = NOTHING
         if adopts:
+            check_adoption(model)
             live, adoption = take_over(live, resources, model)
         owned.check_free(live, resources, wanted.group)
         live = replace(live, unmanaged={})
@@ -231,6 +224,23 @@ def prepare(
     steps = replace(steps, risks=(*steps.risks, *adoption.risks))
     changes = differences(live.state, resources)
     return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption, drained)
+
+
+def described_tables(model: Model, lower: Lower) -> RoutingState:
+    """The tables of a model, as they are lifted from what they lower to: so those in a cluster are lifted too."""
+    tables = model.routing()
+    if model.backend == ISTIO_BACKEND:
+        return tables
+    check_changeable(model)
+    return backend(model.backend).lift((one for table in tables.tables for one in lower(table)), model.tag)
+
+
+def _transition(model: Model, before: Sequence[Manifest], after: Sequence[Manifest]) -> list[list[Manifest]]:
+    try:
+        return backend(model.backend).transition(before, after)
+    except UnsupportedError as error:
+        where = f"LaneGroup {model.namespace}/{model.group}"
+        raise InputError.at(where, f"this change cannot be made in steps: {error.message}") from None
 
 
 def steps_to(
@@ -253,13 +263,14 @@ def steps_to(
         OversizedError: a resource is larger than what an API server stores.
         MovedUsersError: users would change lanes whom no share moves.
     """
-    before = backend().lift(live.values(), model.tag)
+    before = backend(model.backend).lift(live.values(), model.tag)
     if moved := list(refused_moves(before, tables, model.baseline)):
         raise MovedUsersError("\n".join(f"nothing was changed: {one}" for one in moved))
     steps = plan(
         before,
         tables,
         lower=lower,
+        transition=partial(_transition, model),
         tag=model.tag,
         baseline=model.baseline,
         depth=depths(model),
@@ -278,7 +289,7 @@ def steps_to(
 def _tables(wanted: Wanted, model: Model, described: RoutingState) -> RoutingState:
     """The tables that are to be there: the spec's, those of restored resources, or none."""
     if wanted.restored:
-        return backend().lift(wanted.restored, model.tag)
+        return backend(model.backend).lift(wanted.restored, model.tag)
     return RoutingState() if wanted.gone else described
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Protocol
 
-from meshconfig.backend.kinds import PUSHED
+from meshconfig.backend.kinds import PUSHED, kind_of
 from meshconfig.cluster.barrier import Barrier, Progress, StepChange, Verification
 from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared
@@ -101,7 +101,8 @@ class Run:
         self._keep(written)
         verdict = None
         if step.barrier:
-            change = StepChange(tuple(written), step.deletes, step.new_subsets, before, self.prepared.model.tag)
+            model = self.prepared.model
+            change = StepChange(tuple(written), step.deletes, step.new_subsets, before, model.tag, model.backend)
             if not (step.waves or step.deletes):
                 change = replace(self._all(), new_subsets=step.new_subsets)
             with self.times.measure(Phase.BARRIERS), self._writing(beside) as writes:
@@ -148,7 +149,8 @@ class Run:
 
     def _all(self) -> StepChange:
         """Everything the group has in the cluster, because an interrupted run may not have waited for any of it."""
-        return StepChange(written=tuple(self._there.values()), tag=self.prepared.model.tag, earlier=True)
+        model = self.prepared.model
+        return StepChange(written=tuple(self._there.values()), tag=model.tag, backend=model.backend, earlier=True)
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)
@@ -163,8 +165,8 @@ def _waves(step: Step) -> tuple[list[list[Manifest]], list[Manifest]]:
     waves = [list(wave) for wave in step.waves]
     if not step.barrier:
         return waves, []
-    first = [[one for one in wave if one["kind"] in TO_PROXIES] for wave in waves]
-    return [wave for wave in first if wave], [one for wave in waves for one in wave if one["kind"] not in TO_PROXIES]
+    first = [[one for one in wave if kind_of(one) in TO_PROXIES] for wave in waves]
+    return [wave for wave in first if wave], [one for wave in waves for one in wave if kind_of(one) not in TO_PROXIES]
 
 
 def _names(step: Step) -> list[Key]:

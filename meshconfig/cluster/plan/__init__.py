@@ -14,7 +14,17 @@ from meshconfig.cluster.plan.depth import called, depths
 from meshconfig.cluster.plan.direct import direct
 from meshconfig.cluster.plan.flow import Flow
 from meshconfig.cluster.plan.routing_change import routing_change
-from meshconfig.cluster.plan.steps import Assembly, Draft, Lower, NewSubset, Plan, Step, too_large
+from meshconfig.cluster.plan.steps import (
+    Assembly,
+    Draft,
+    Lower,
+    NewSubset,
+    Plan,
+    Step,
+    Transition,
+    at_once,
+    too_large,
+)
 from meshconfig.cluster.plan.why import fast_risks, risks, why_mixed, why_safe
 from meshconfig.model import RoutingState
 
@@ -26,6 +36,7 @@ def plan(
     wanted: RoutingState,
     *,
     lower: Lower,
+    transition: Transition = at_once,
     tag: str,
     baseline: str,
     depth: Mapping[str, int],
@@ -40,6 +51,7 @@ def plan(
         live: the group's tables in the cluster, as the backend lifts them. They may be what an interrupted change left.
         wanted: the tables of the group's model.
         lower: returns the resources of a table.
+        transition: returns the writes that lead from the resources of a table to others, in waves.
         tag: the name of the tag's header.
         baseline: the lane of requests without a tag.
         depth: the depth of each host in the calls between services, as `depths` returns it. A host that calls nothing
@@ -52,7 +64,7 @@ def plan(
         adopted: what the change takes over from others, or gives back to them, a sentence each; these resources are
             among the live or the wanted tables. Empty for a change of the group's own resources.
     """
-    assembly = Assembly.start(live.tables, lower, settled=settled)
+    assembly = Assembly.start(live.tables, lower, settled=settled, transition=transition)
     if assembly.now == {key(one): one for table in wanted.tables for one in lower(table)}:
         return Plan((), False, ("nothing differs",), ())
     change = routing_change(live, wanted, tag, called)
@@ -62,7 +74,9 @@ def plan(
     reasons = why_mixed(change)
     long = why_too_long(flow) if reasons and not fast else ()
     if reasons and not fast and not long:
-        drafted = _assembled(Assembly.start(live.tables, lower, settled=settled), consistent(flow))
+        drafted = _assembled(
+            Assembly.start(live.tables, lower, settled=settled, transition=transition), consistent(flow)
+        )
         if not (long := why_too_large(drafted)):
             return Plan(drafted, True, reasons, risks(change, consistent=True))
     steps = _assembled(assembly, direct(flow, fast=fast or bool(long)))

@@ -4,11 +4,19 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import zip_longest
 
 from meshconfig.cluster.objects import Key, Manifest, State, key
-from meshconfig.model import Name, Table
+from meshconfig.model import Name, RouteTable, Table
 
 Lower = Callable[[Table], Sequence[Manifest]]
+Transition = Callable[[Sequence[Manifest], Sequence[Manifest]], Sequence[Sequence[Manifest]]]
+
+
+def at_once(before: Sequence[Manifest], after: Sequence[Manifest]) -> Sequence[Sequence[Manifest]]:
+    """The transition of tables that are one resource each."""
+    changed = [one for one in after if one not in before]
+    return [changed] if changed else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +141,28 @@ class Assembly:
     Parameters:
         now: the resources in the cluster after the steps so far.
         lower: returns the resources of a table.
+        transition: returns the writes that lead from the resources of a table to others, in waves.
         reached: what is known to have happened by now, for the next draft's `after`.
     """
 
     now: State
     lower: Lower
+    transition: Transition
     reached: Wait
     steps: list[Step] = field(default_factory=list)
     _made: dict[tuple[type[Table], Name], frozenset[Key]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, live: Iterable[Table], lower: Lower, *, settled: bool) -> "Assembly":
+    def start(
+        cls, live: Iterable[Table], lower: Lower, *, settled: bool, transition: Transition = at_once
+    ) -> "Assembly":
         """An assembly without steps.
 
         Parameters:
             live: the tables in the cluster.
             settled: the last change is complete, and the requests that were running then have ended.
         """
-        one = cls({}, lower, Wait.DRAIN if settled else Wait.NOTHING)
+        one = cls({}, lower, transition, Wait.DRAIN if settled else Wait.NOTHING)
         one.now = {key(manifest): manifest for table in live for manifest in one._lowered(table)}
         return one
 
@@ -170,24 +182,46 @@ class Assembly:
         made: list[tuple[Manifest, ...]] = []
         superfluous: list[Key] = []
         for wave in draft.waves:
-            manifests: list[Manifest] = []
+            changes: list[Sequence[Sequence[Manifest]]] = []
             for table in wave:
-                before = self._made.get((type(table), table.name), frozenset())
-                manifests += (one for one in self._lowered(table) if self.now.get(key(one)) != one)
+                had = self._made.get((type(table), table.name), frozenset())
+                wanted = self._lowered(table)
+                before = [self.now[name] for name in sorted(had | {key(one) for one in wanted}) if name in self.now]
+                changes.append(writes := self.transition(before, wanted))
                 # A table may lower to fewer resources than before; those that it no longer needs are deleted.
-                superfluous += sorted(before - self._made[type(table), table.name])
-            if manifests:
-                made.append(tuple(manifests))
-        going = [key(one) for table in draft.deletes for one in self.lower(table)]
-        deletes = tuple(name for name in (*superfluous, *going) if name in self.now)
+                written = {key(one) for several in writes for one in several}
+                superfluous += sorted((had | written) - self._made[type(table), table.name])
+            made += _together(changes)
+        going, ending = self._ending(draft.deletes)
+        made += ending
+        written = {key(one) for several in made for one in several}
+        deletes = tuple(dict.fromkeys(name for name in (*superfluous, *going) if name in self.now or name in written))
         if draft.new_subsets and not (made or deletes):
             return replace(READY, new_subsets=draft.new_subsets)
         return Step(draft.title, draft.why, tuple(made), deletes, draft.barrier, draft.new_subsets)
+
+    def _ending(self, tables: Iterable[Table]) -> tuple[list[Key], list[tuple[Manifest, ...]]]:
+        """The resources of tables that go, and what is written before they can be deleted together."""
+        going: list[Key] = []
+        changes: list[Sequence[Sequence[Manifest]]] = []
+        for table in tables:
+            there = [one for one in self.lower(table) if key(one) in self.now]
+            going += map(key, there)
+            if isinstance(table, RouteTable):
+                changes.append(writes := self.transition(there, ()))
+                going += (key(one) for several in writes for one in several)
+        return list(dict.fromkeys(going)), _together(changes)
 
     def _lowered(self, table: Table) -> Sequence[Manifest]:
         manifests = self.lower(table)
         self._made[type(table), table.name] = frozenset(map(key, manifests))
         return manifests
+
+
+def _together(changes: Iterable[Sequence[Sequence[Manifest]]]) -> list[tuple[Manifest, ...]]:
+    """The waves of several tables side by side."""
+    waves = zip_longest(*changes, fillvalue=())
+    return [tuple(one for several in wave for one in several) for wave in waves]
 
 
 def _waiting(steps: Sequence[Step], what: Wait) -> Step:

@@ -41,10 +41,13 @@ def _by_name(table: SubsetTable | None) -> dict[str, Subset]:
 
 
 def _selects(subset: Subset) -> tuple[object, object]:
-    """The Pods of a subset and their order of preference. Other settings, such as time-outs, may change in place."""
+    """The Pods of a subset and their order of preference. Other settings, such as time-outs, may change in place.
+
+    A version that is a Service has ports too, which routes name.
+    """
     fields = subset.fields or {}
     balancer = (fields.get("trafficPolicy") or {}).get("loadBalancer") or {}
-    return subset.labels, subset.failover or balancer.get("localityLbSetting")
+    return subset.labels, subset.failover or balancer.get("localityLbSetting") or fields.get("ports")
 
 
 def served(tables: Iterable[RouteTable]) -> Iterator[SubsetName]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.preflight import access, gateways, istio_api, namespaces, pods, ports, services
+from meshconfig.cluster.preflight import access, gateway_api, gateways, istio_api, namespaces, pods, ports, services
 from meshconfig.cluster.preflight.finding import Finding
 from meshconfig.cluster.preflight.istio_api import istio_version
 from meshconfig.cluster.preflight.look import look
@@ -18,6 +18,7 @@ Check = Callable[[ClusterSnapshot], Iterator[Finding]]
 # In the order in which a user would fix the findings.
 CHECKS: tuple[Check, ...] = (
     istio_api.check,
+    gateway_api.check,
     access.denied,
     namespaces.check,
     services.check,

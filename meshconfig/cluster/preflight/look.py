@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from meshconfig.backend.kinds import GATEWAY_API, OWN_GATEWAY
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.named import FEW, named
 from meshconfig.cluster.objects import Key, Manifest
@@ -14,7 +15,7 @@ from meshconfig.cluster.preflight.reviews import granted_by_rules, is_granted
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot, KindInNamespace
 from meshconfig.errors import ApiError
 from meshconfig.istio.hosts import service_name
-from meshconfig.model import Model
+from meshconfig.model import ISTIO_BACKEND, Model
 
 FORBIDDEN = 403
 
@@ -38,12 +39,11 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
     hosting = _hosting(model)
     used = sorted({entry.gateway for entry in model.entries if not entry.own})
     # A shared Gateway is often in a namespace that a team's account may not read. That is normal, so it is not noted.
+    kind = "Gateway" if model.backend == ISTIO_BACKEND else OWN_GATEWAY
     gateways = _Reader(client).each(
         sorted({gateway.split("/")[0] for gateway in used}),
-        lambda one: {
-            gateway["metadata"]["name"] for gateway in client.list_resources("Gateway", one, istio_api=version)
-        },
-        lambda one: KindInNamespace("Gateway", one),
+        lambda one: {gateway["metadata"]["name"] for gateway in client.list_resources(kind, one, istio_api=version)},
+        lambda one: KindInNamespace(kind, one),
     )
     denied = _denied(client, reader, needs)
     services = reader.each(hosting, partial(_services, client, hosting), partial(KindInNamespace, "Service"))
@@ -60,7 +60,16 @@ def look(client: Client, model: Model, needs: Iterable[Permission]) -> ClusterSn
         {one: name in gateways[space] for one in used for space, name in [one.split("/")] if space in gateways},
         denied,
         reader.unread,
+        _gateway_api(client, model),
     )
+
+
+def _gateway_api(client: Client, model: Model) -> frozenset[str] | None:
+    """The kinds of the Gateway API that the cluster serves; None for a group of another backend."""
+    if model.backend == ISTIO_BACKEND:
+        return None
+    found = client.get(f"/apis/{GATEWAY_API}/v1") or {"resources": []}
+    return frozenset(one["kind"] for one in found["resources"])
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from meshconfig.backend.kinds import KINDS, OWNED, Role
+from meshconfig.backend.kinds import KINDS, OWNED, Role, kind_of
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.rights import HISTORY, LOCK, ROLLOUTS, WRITE
 from meshconfig.istio.hosts import namespace_of
@@ -53,7 +53,7 @@ def permissions(model: Model, namespaces: Iterable[str], deletes: Iterable[Key] 
 
 def _written(model: Model) -> Iterator[tuple[str, str]]:
     """The kind and the namespace of each resource that the model renders to."""
-    return ((one["kind"], one["metadata"]["namespace"]) for one in render([model]))
+    return ((kind_of(one), one["metadata"]["namespace"]) for one in render([model]))
 
 
 def _reading(namespaces: Iterable[str]) -> Iterator[Permission]:

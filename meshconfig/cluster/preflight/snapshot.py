@@ -37,6 +37,7 @@ class ClusterSnapshot:
         gateways: whether each Gateway exists that entries use but graylane does not create (`namespace/name`).
         denied: the permissions that the change needs and the account lacks.
         unread: what could not be read, and why; the checks that need it report nothing.
+        gateway_api: the kinds of the Gateway API that the cluster serves; None where the group needs none.
     """
 
     model: Model
@@ -48,6 +49,7 @@ class ClusterSnapshot:
     gateways: Mapping[str, bool] = field(default_factory=dict)
     denied: tuple[Permission, ...] = ()
     unread: Mapping[KindInNamespace, str] = field(default_factory=dict)
+    gateway_api: frozenset[str] | None = None
 
     @cached_property
     def index(self) -> Index:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from meshconfig.backend import backend
+from meshconfig.backend import Manifest, backend
+from meshconfig.backend.kinds import ADOPTABLE, KINDS
 from meshconfig.cluster.lease import Standing
 from meshconfig.cluster.revision import RevisionStatus
 from meshconfig.cluster.status.drift import drift
@@ -16,7 +17,7 @@ from meshconfig.model import RoutingState
 def judge(snapshot: GroupSnapshot) -> Status:
     """The status of a group, from what was read."""
     outcome = snapshot.revision.seen(snapshot.holder)
-    live = backend().lift({**snapshot.live.unmanaged, **snapshot.live.raw}.values(), snapshot.model.tag)
+    live = backend(snapshot.model.backend).lift(_read(snapshot), snapshot.model.tag)
     services = () if snapshot.revision.gone else tuple(_services(snapshot, live))
     consumers = () if snapshot.revision.gone else tuple(_consumers(snapshot))
     entries = () if snapshot.revision.gone else tuple(entry(one, live) for one in snapshot.model.entries)
@@ -38,6 +39,12 @@ def judge(snapshot: GroupSnapshot) -> Status:
         ),
         consumers=consumers,
     )
+
+
+def _read(snapshot: GroupSnapshot) -> Iterable[Manifest]:
+    """The resources whose routes count: others' too, but with Gateway API others' Services make no routes."""
+    every = {**snapshot.live.unmanaged, **snapshot.live.raw}
+    return (one for name, one in every.items() if name in snapshot.live.raw or KINDS[name.kind] in ADOPTABLE)
 
 
 def _services(snapshot: GroupSnapshot, live: RoutingState) -> Iterator[ServiceState]:

@@ -10,6 +10,7 @@ from meshconfig.cluster.barrier.pages import Proxy, proxies
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.history import Past
 from meshconfig.cluster.lease import Record, Standing, judge, myself, running
+from meshconfig.cluster.lowering import resources
 from meshconfig.cluster.objects import Manifest, state
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import Revision
@@ -20,7 +21,7 @@ from meshconfig.errors import ApiError, ClusterError
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.model import Model
-from meshconfig.render import IstioApi, render
+from meshconfig.render import IstioApi
 from meshconfig.spec import LaneGroup
 
 FORBIDDEN = 403
@@ -54,7 +55,7 @@ class Looker:
             said = "; ".join(map(str, past.unreadable)) or "it has no revisions"
             raise ClusterError(f"group {self._namespace}/{self._group}: {said}")
         spec, model = self._model(revision)
-        described = state(render([model], istio_api=self._api))
+        described = state(resources(model, self._api))
         wanted = {} if revision.gone else described
         # The rest of an inventory may be forged, and the account need not be allowed to read there.
         own = {self._namespace, *(key.namespace for key in described)}

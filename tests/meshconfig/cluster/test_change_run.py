@@ -67,7 +67,8 @@ class PlayedBarrier:
 def run(cluster, barrier, *steps, events=None):
     plan = SimpleNamespace(steps=steps)
     live = SimpleNamespace(raw={}, istio_api="v1")
-    prepared: Any = SimpleNamespace(plan=plan, live=live, model=SimpleNamespace(tag="env"), settled=True)
+    model = SimpleNamespace(tag="env", backend="istio")
+    prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, settled=True)
     held = SimpleNamespace(check=lambda: None)
     return Run(cluster, prepared, barrier, Settings(drain=0), held, events or Events())
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshconfig.backend.kinds import KINDS
-from meshconfig.cluster.diff import Kind, differences
+from meshconfig.cluster.diff import Kind, ResourceDiff, differences
 from meshconfig.cluster.fields import managed_part, other_managers
 from meshconfig.cluster.objects import key, state
 from meshconfig.cluster.owned import Live as LiveSet
@@ -151,3 +151,21 @@ def test_fields_tell_of_every_difference_and_only_of_one(here, there):
     for one in found:
         assert one.fields()
         assert all(field.live != field.wanted for field in one.fields())
+
+
+def test_the_order_of_fields_is_no_difference_in_a_unified_diff():
+    def route(rule):
+        return {
+            "apiVersion": "v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": "a", "namespace": "demo"},
+            "spec": {"rules": [rule]},
+        }
+
+    live, wanted = (
+        route({"backends": 1, "matches": 2, "name": "x", "more": 0}),
+        route({"name": "x", "matches": 3, "backends": 1}),
+    )
+    text = ResourceDiff(key(live), live, wanted).unified()
+    changed = [line for line in text.splitlines()[2:] if line[:1] in "+-"]
+    assert [line[1:].strip() for line in changed] == ["matches: 2", "matches: 3", "more: 0"]

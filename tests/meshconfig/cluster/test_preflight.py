@@ -171,6 +171,16 @@ def test_without_istio_nothing_can_be_written(cluster, group, said):
     assert finding.fix.startswith("Install Istio")
 
 
+def test_a_kind_of_the_gateway_api_is_missing(cluster):
+    one = replace(model(), backend="gateway")
+    missing = found(cluster, one)
+    assert [finding.what for finding in missing] == ["there is no Gateway", "there is no HTTPRoute"]
+    assert all(finding.fix.startswith("Install the CRDs of Gateway API") for finding in missing)
+    there = {"resources": [{"kind": kind} for kind in ("Gateway", "HTTPRoute")]}
+    cluster.paths["/apis/gateway.networking.k8s.io/v1"] = there
+    assert found(cluster, one) == []
+
+
 def test_a_kind_of_istios_is_missing(cluster):
     cluster.paths["/apis/networking.istio.io/v1"] = {"resources": KINDS["resources"][1:]}
     finding = only(cluster)

@@ -8,16 +8,26 @@ import yaml
 
 from meshconfig.backend.kinds import KINDS, OWNED, PUSHED
 from meshconfig.cluster.paths import collection
-from meshconfig.cluster.rights import RIGHTS, account, for_cluster, for_helm, for_istiod, for_root
+from meshconfig.cluster.rights import (
+    RIGHTS,
+    account,
+    for_cluster,
+    for_gateway_api,
+    for_helm,
+    for_istiod,
+    for_root,
+)
 
 K8S = Path(__file__).parents[3] / "k8s"
 MANIFESTS = {
     "rbac/graylane.yaml": lambda: account("graylane"),
+    "rbac/gateway-api/routes.yaml": lambda: for_gateway_api("graylane"),
     "objects/account.yaml": lambda: account("graylane-objects"),
     "previews/account.yaml": lambda: account("graylane-previews"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-controller"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),
+    "controller/gateway-api/routes.yaml": lambda: for_gateway_api("graylane-controller"),
     "explain/account.yaml": lambda: account("graylane-explain"),
     "explain/root.yaml": lambda: for_root("graylane-explain"),
     "explain/everywhere/cluster.yaml": lambda: for_cluster("graylane-explain"),

@@ -131,16 +131,6 @@ def test_retries_are_written_for_the_experimental_channel():
     assert rule == str({"timeouts": timeouts, "retry": retry})
 
 
-def test_a_command_that_changes_a_cluster_says_what_to_do_instead(graylane, tmp_path):
-    spec = tmp_path / "graylane.yaml"
-    spec.write_text(SPEC)
-    for command in ("apply", "diff"):
-        code, out, said = graylane(command, "-f", spec)
-        assert (code, out) == (2, "")
-        assert said.count("\n") == 1
-        assert "graylane render --backend gateway -f FILE | kubectl apply --server-side -f -" in said
-
-
 def test_a_backend_is_chosen_for_one_command(graylane, tmp_path):
     spec = tmp_path / "graylane.yaml"
     spec.write_text(SPEC.replace("backend: gateway", "backend: istio"))

@@ -1,0 +1,77 @@
+"""What `backend: gateway` can be rendered to, but not yet be changed step by step in a cluster."""
+
+from collections.abc import Iterable, Iterator
+
+from meshconfig.cluster.objects import Key
+from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.istio.hosts import namespace_of
+from meshconfig.load import FieldPath
+from meshconfig.model import ISTIO_BACKEND, Model
+
+OF_ISTIO = frozenset({"VirtualService"})
+OF_GATEWAY = frozenset({"HTTPRoute", "GRPCRoute"})
+MOST_HOSTS = 16  # Gateway API: of one HTTPRoute; more would be several with the same rules
+_RENDER = "graylane render -f FILE | kubectl apply --server-side -f - writes it all at once"
+
+
+def check_changeable(model: Model) -> None:
+    """Checks that the commands which change a cluster in steps can do so for a group of the Gateway API.
+
+    Raises:
+        InputError: they cannot; a problem for each field, with what is done instead.
+    """
+    found = sorted({Problem(_place(model, path), dotted(path), f"{why}; {_RENDER}") for path, why in _problems(model)})
+    if found:
+        raise InputError(found)
+
+
+def check_adoption(model: Model) -> None:
+    """Checks that the backend's resources can take the place of others'.
+
+    Raises:
+        InputError: they are of the Gateway API.
+    """
+    if model.backend != ISTIO_BACKEND:
+        message = "--adopt puts VirtualServices in the place of others' and no HTTPRoutes: delete the others' by hand"
+        raise InputError([Problem(_place(model, ("spec", "backend")), "spec.backend", message)])
+
+
+def check_same_backend(model: Model, live: Iterable[Key]) -> None:
+    """Checks that the group is in the cluster as its spec's backend writes it.
+
+    Raises:
+        InputError: it has routes of another backend, beside which those of this one would not be in force.
+    """
+    theirs = {"istio": OF_GATEWAY, "gateway": OF_ISTIO}[model.backend]
+    if found := sorted(one for one in live if one.kind in theirs):
+        other = "gateway" if model.backend == "istio" else "istio"
+        field = ("spec", "backend")
+        message = (
+            f"is {model.backend}, and in the cluster the group is {other}, such as {found[0]}; a live group cannot "
+            f"change its backend in steps: write {other}, or take the group away first with the spec that has it: "
+            "graylane delete -f FILE"
+        )
+        raise InputError([Problem(_place(model, field), dotted(field), message)])
+
+
+def _place(model: Model, path: FieldPath) -> Location:
+    return model.locate(path) if model.locate else Location(f"LaneGroup {model.namespace}/{model.group}")
+
+
+def _problems(model: Model) -> Iterator[tuple[FieldPath, str]]:
+    tables = model.routing()
+    asks_absent = any(one.absent for table in tables.route_tables for route in table.routes for one in route.conditions)
+    if model.baggage:
+        yield ("spec", "tag", "baggage"), "routes that read the tag in baggage cannot be changed in steps"
+    elif asks_absent:
+        yield ("spec", "entries"), "routes that ask for an absent header (baggage: keep) cannot be changed in steps"
+    for one in model.services:
+        if one.outside:
+            yield ("spec", "services", one.name), "services outside the mesh cannot be changed in steps"
+    namespaces = {namespace_of(one.host) for one in model.services if not one.outside}
+    for number, entry in enumerate(model.entries):
+        if len(entry.hosts) > MOST_HOSTS:
+            yield ("spec", "entries", number, "hosts"), f"more than {MOST_HOSTS} hosts cannot be changed in steps"
+        if namespaces - {entry.namespace}:
+            message = "an entry in another namespace than its services needs ReferenceGrants, which"
+            yield ("spec", "entries", number), f"{message} cannot be changed in steps"

@@ -1,0 +1,105 @@
+"""The commands that change a cluster, for `backend: gateway`: what they plan, and what they refuse in one line."""
+
+import pytest
+import yaml
+
+VERSIONS = {name: {"labels": {"env": name}} for name in ("prod", "gray", "v9")}
+
+
+def spec(**parts):
+    services = {
+        name: {"host": f"{name}-svc", "port": 9001, "selector": {"app": name}, "versions": VERSIONS, "calls": calls}
+        for name, calls in (("cat", ["mouse"]), ("mouse", []))
+    }
+    entry = {"hosts": ["cat.example.com"], "gateway": {"use": "demo/edge"}, "routes": [{"service": "cat"}]}
+    value = {"backend": "gateway", "lanes": {"prod": {}, "gray": {}}, "services": services, "entries": [entry]}
+    metadata = {"name": "pets", "namespace": "demo"}
+    return {"apiVersion": "graylane/v1", "kind": "LaneGroup", "metadata": metadata, "spec": {**value, **parts}}
+
+
+@pytest.fixture
+def planned(graylane, tmp_path):
+    """Plans from one spec to another without a cluster: (exit status, output, errors)."""
+
+    def plan(before, after):
+        old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+        old.write_text(yaml.safe_dump(before, sort_keys=False))
+        new.write_text(yaml.safe_dump(after, sort_keys=False))
+        return graylane("plan", "-f", new, "--against", old)
+
+    return plan
+
+
+def test_a_version_is_a_service_that_is_there_before_its_routes_and_goes_after_them(planned):
+    versions = {name: one for name, one in VERSIONS.items() if name != "v9"}
+    without = spec()
+    without["spec"]["services"]["mouse"]["versions"] = versions
+    to_v9 = spec(lanes={"prod": {}, "gray": {"versions": {"mouse": "v9"}}})
+    code, out, _ = planned(without, to_v9)
+    assert code == 0
+    places = [out.index(part) for part in ("write Service demo/mouse-svc-v9", "write HTTPRoute demo/mouse-svc")]
+    assert places == sorted(places)
+    assert "wait for a ready endpoint of mouse-svc.demo.svc.cluster.local v9" in out
+    _, out, _ = planned(to_v9, without)
+    places = [out.index(part) for part in ("write HTTPRoute demo/mouse-svc", "delete Service demo/mouse-svc-v9")]
+    assert places == sorted(places)
+
+
+def test_a_lane_that_moves_in_two_services_is_changed_consistently(planned):
+    moved = spec(lanes={"prod": {}, "gray": {"versions": {"cat": "v9", "mouse": "v9"}}})
+    moved["spec"]["services"]["cat"]["calls"] = moved["spec"]["services"]["mouse"]["calls"] = []
+    before = spec()
+    before["spec"]["services"]["cat"]["calls"] = []
+    _, out, _ = planned(before, moved)
+    assert "consistent change" in out
+    assert "for tags that end in .next" in out
+
+
+def test_nothing_differs_between_a_spec_and_itself(planned):
+    assert "no change" in planned(spec(), spec())[1]
+
+
+REFUSED = {
+    "spec.tag.baggage": ({"tag": {"header": "env", "baggage": True}}, "baggage cannot be changed in steps"),
+    "spec.entries[0].hosts": (
+        {
+            "entries": [
+                {
+                    "hosts": [f"h{n}.example.com" for n in range(17)],
+                    "gateway": {"use": "demo/edge"},
+                    "routes": [{"service": "cat"}],
+                }
+            ]
+        },
+        "more than 16 hosts cannot be changed in steps",
+    ),
+}
+
+
+@pytest.mark.parametrize("field", REFUSED)
+def test_what_cannot_be_changed_in_steps_is_refused_with_its_field_and_line(planned, field):
+    parts, why = REFUSED[field]
+    code, out, said = planned(spec(), spec(**parts))
+    assert (code, out) == (2, "")
+    assert said.count("\n") == 1
+    assert f" {field}: " in said
+    assert why in said
+    assert "new.yaml:" in said
+    assert "graylane render -f FILE | kubectl apply --server-side -f -" in said
+
+
+def test_an_entry_before_services_of_another_namespace_is_refused(planned):
+    elsewhere = spec()
+    elsewhere["spec"]["services"]["cat"]["host"] = "cat-svc.other"
+    _, out, said = planned(spec(), elsewhere)
+    assert not out
+    assert "spec.entries[0]: an entry in another namespace than its services needs ReferenceGrants" in said
+
+
+def test_a_live_group_keeps_its_backend(planned):
+    own = [{"hosts": ["cat.example.com"], "gateway": {"use": "demo/edge"}, "routes": [{"service": "cat"}]}]
+    for before, after in (("istio", "gateway"), ("gateway", "istio")):
+        code, out, said = planned(spec(backend=before, entries=own), spec(backend=after, entries=own))
+        assert (code, out, said.count("\n")) == (2, "", 1)
+        assert f"spec.backend: is {after}, and in the cluster the group is {before}" in said
+        assert "graylane delete -f FILE" in said

@@ -1,0 +1,128 @@
+"""What a proxy's configuration shows of HTTPRoutes and of the Services of versions, as dumps of istiod have it."""
+
+import copy
+
+import pytest
+
+from meshconfig.backend import backend
+from meshconfig.backend.evidence import Evidence, Written
+from meshconfig.cluster.objects import key
+
+GATEWAY = backend("gateway")
+HOST = "cat-svc.demo.svc.cluster.local"
+PATH = f"/apis/networking.istio.io/v1/namespaces/demo/virtual-service/demo~9001~{HOST}"
+
+
+def rule(name, version, *headers, path=None, setting=None, weights=()):
+    refs = [{"name": f"cat-svc-{version}", "port": 9001}]
+    if weights:
+        refs = [{"name": f"cat-svc-{one}", "port": 9001, "weight": weight} for one, weight in weights]
+    asked = [{"type": kind, "name": header, "value": value} for header, kind, value in headers]
+    match = {"path": path or {"type": "PathPrefix", "value": "/"}, **({"headers": asked} if asked else {})}
+    change = {"set": [{"name": "env", "value": setting}]}
+    filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": change}] if setting else []
+    return {"name": name, "matches": [match], "backendRefs": refs, **({"filters": filters} if filters else {})}
+
+
+def route(*rules, name="cat-svc"):
+    parent = {"group": "", "kind": "Service", "name": "cat-svc", "port": 9001}
+    metadata = {"name": name, "namespace": "demo"}
+    spec = {"parentRefs": [parent], "rules": list(rules)}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def envoy(one):
+    """One rule as Envoy gets it."""
+    (match,) = one["matches"]
+    path, found = match["path"], {"caseSensitive": True}
+    field = {"PathPrefix": "prefix", "Exact": "path"}.get(path["type"])
+    found |= {field: path["value"]} if field else {"safeRegex": {"regex": path["value"]}}
+    if "headers" in match:
+        found["headers"] = [_header(header) for header in match["headers"]]
+    clusters = [f"outbound|9001||{ref['name']}.demo.svc.cluster.local" for ref in one["backendRefs"]]
+    weighted = [
+        {"name": name, "weight": ref["weight"]}
+        for name, ref in zip(clusters, one["backendRefs"], strict=True)
+        if ref.get("weight")
+    ]
+    action = {"weightedClusters": {"clusters": weighted}} if weighted else {"cluster": clusters[0]}
+    added = [
+        {"header": {"key": pair["name"], "value": pair["value"]}, "appendAction": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for each in one.get("filters", ())
+        for pair in each["requestHeaderModifier"]["set"]
+    ]
+    return {
+        "name": one["name"],
+        "match": found,
+        "route": action,
+        "metadata": {"filterMetadata": {"istio": {"config": PATH}}},
+        **({"requestHeadersToAdd": added} if added else {}),
+    }
+
+
+def _header(one):
+    if one["value"] == ".*":
+        return {"name": one["name"], "presentMatch": True}
+    text = {"exact": one["value"]} if one["type"] == "Exact" else {"safeRegex": {"regex": one["value"]}}
+    return {"name": one["name"], "stringMatch": text}
+
+
+def dump(rules, services=()):
+    clusters = [{"cluster": {"name": f"outbound|9001||{one}.demo.svc.cluster.local"}} for one in services]
+    virtual_host = {"name": f"{HOST}:9001", "routes": [envoy(one) for one in rules]}
+    config = {"routeConfig": {"virtualHosts": [virtual_host]}}
+    return {"configs": [{"dynamicRouteConfigs": [config]}, {"dynamicActiveClusters": clusters}]}
+
+
+def shown(there, written, *before):
+    change = Written((written,), (), {key(one): one for one in before}, "env")
+    return GATEWAY.evidence(there, change)
+
+
+GRAY, DEFAULT = rule("gray", "gray", ("env", "Exact", "gray")), rule("default", "prod")
+CHANGES = {
+    "another version": rule("gray", "v3", ("env", "Exact", "gray")),
+    "another match": rule("gray", "gray", ("env", "Exact", "grey")),
+    "any value": rule("gray", "gray", ("env", "RegularExpression", ".*")),
+    "a path": rule("gray", "gray", ("env", "Exact", "gray"), path={"type": "RegularExpression", "value": "/x.*"}),
+    "weights": rule("gray", "gray", ("env", "Exact", "gray"), weights=(("gray", 1), ("v3", 3))),
+    "another tag": rule("gray", "gray", ("env", "Exact", "gray"), setting="gray.next"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_proxy_shows_a_change_or_differs(what):
+    old, new = route(GRAY, DEFAULT), route(CHANGES[what], DEFAULT)
+    assert shown(dump([GRAY, DEFAULT]), new, old) is Evidence.DIFFERS
+    assert shown(dump([CHANGES[what], DEFAULT]), new, old) is Evidence.SHOWS
+    assert shown(dump([CHANGES[what], DEFAULT]), old, new) is Evidence.DIFFERS
+
+
+def test_a_rule_that_has_gone_must_be_gone():
+    old, new = route(GRAY, DEFAULT), route(DEFAULT)
+    assert shown(dump([GRAY, DEFAULT]), new, old) is Evidence.DIFFERS
+    assert shown(dump([DEFAULT]), new, old) is Evidence.SHOWS
+
+
+def test_a_rule_that_another_route_of_the_host_has_may_stay():
+    old, new, beside = route(GRAY, DEFAULT), route(DEFAULT), route(GRAY, name="cat-svc.2")
+    assert shown(dump([GRAY, DEFAULT]), new, old, beside) is Evidence.SHOWS
+
+
+def test_a_proxy_without_the_host_shows_nothing():
+    assert shown({"configs": []}, route(GRAY, DEFAULT)) is Evidence.ABSENT
+
+
+def test_a_host_that_ends_alike_is_another_one():
+    other = copy.deepcopy(route(GRAY, DEFAULT))
+    other["spec"]["parentRefs"][0]["name"] = "svc"
+    assert shown(dump([GRAY, DEFAULT]), other) is Evidence.ABSENT
+
+
+def test_a_version_shows_as_a_cluster():
+    spec = {"ports": [{"name": "http", "port": 9001}], "selector": {"env": "gray"}}
+    metadata = {"name": "cat-svc-gray", "namespace": "demo"}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    assert shown(dump([], ["cat-svc-prod"]), service) is Evidence.ABSENT
+    assert shown(dump([], ["cat-svc-prod", "cat-svc-gray"]), service) is Evidence.SHOWS
+    assert str(GATEWAY.cluster(HOST, 9001, "gray")) == "outbound|9001||cat-svc-gray.demo.svc.cluster.local"
