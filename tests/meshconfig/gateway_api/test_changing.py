@@ -1,5 +1,7 @@
 """The commands that change a cluster, for `backend: gateway`: what they plan, and what they refuse in one line."""
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -59,7 +61,7 @@ def test_nothing_differs_between_a_spec_and_itself(planned):
     assert "no change" in planned(spec(), spec())[1]
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "spec.tag.baggage": ({"tag": {"header": "env", "baggage": True}}, "baggage cannot be changed in steps"),
     "spec.entries[0].hosts": (
         {

@@ -1,6 +1,7 @@
 """What a proxy's configuration shows of HTTPRoutes and of the Services of versions, as dumps of istiod have it."""
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,8 @@ def route(*rules, name="cat-svc"):
 def envoy(one):
     """One rule as Envoy gets it."""
     (match,) = one["matches"]
-    path, found = match["path"], {"caseSensitive": True}
+    path = match["path"]
+    found: dict[str, Any] = {"caseSensitive": True}
     field = {"PathPrefix": "prefix", "Exact": "path"}.get(path["type"])
     found |= {field: path["value"]} if field else {"safeRegex": {"regex": path["value"]}}
     if "headers" in match:
