@@ -27,6 +27,7 @@ COMMANDS = {
     "apply": "apply:apply",
     "status": "status:command",
     "carry": "carry:command",
+    "console": "web_console:command",
     "history": "history:command",
     "rollback": "rollback:command",
     "delete": "apply:delete",

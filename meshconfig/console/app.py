@@ -1,0 +1,48 @@
+"""The console as an ASGI application."""
+
+from threading import Event
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from meshconfig.console.error_pages import broken, failed, not_found
+from meshconfig.console.live import Streams
+from meshconfig.console.registry import pages
+from meshconfig.console.security.entrance import Access, Entrance
+from meshconfig.console.security.guard import HEALTH, Guard
+from meshconfig.console.security.sealed import Seal
+from meshconfig.console.settings import Settings
+from meshconfig.errors import GraylaneError
+
+
+def create_app(settings: Settings, access: Access, stop: Event | None = None) -> ASGIApp:
+    """The console.
+
+    Parameters:
+        settings: how it is reached.
+        access: gives each person a source.
+        stop: ends the streams of open pages when it is set.
+    """
+    seal = Seal()
+    routes = [
+        Route(HEALTH, _healthy, methods=["GET"]),
+        Mount("/static", StaticFiles(packages=[("meshconfig.console", "static")])),
+        *(route for one in pages() for route in one.routes),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Entrance, settings=settings, seal=seal, access=access, refuse=failed)],
+        exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
+    )
+    app.state.settings, app.state.seal, app.state.streams = settings, seal, Streams(stop or Event())
+    return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
+
+
+async def _healthy(request: Request) -> Response:
+    return PlainTextResponse("ok\n")

@@ -1,0 +1,23 @@
+"""Why a request is not answered with its page; `error_pages` says what a person can do."""
+
+from meshconfig.errors import GraylaneError
+
+
+class NoSessionError(GraylaneError):
+    """The browser has not come in by the address that the console printed."""
+
+
+class FormError(GraylaneError):
+    """A form lacks the token of its page, or has no shape of a form."""
+
+
+class TooLargeError(FormError):
+    """A request's body is larger than any form of the console."""
+
+
+class MissingError(GraylaneError):
+    """There is no such group, revision or change."""
+
+
+class ChangedError(GraylaneError):
+    """Somebody else has changed the group since the person looked at it; nothing was written."""

@@ -1,0 +1,187 @@
+"""Who comes in: a session for every browser, the person's source, and the token that each form must have.
+
+Each request carries what belongs to it in its scope; `visit` gives it to pages.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from meshconfig.console.faults import FormError, NoSessionError
+from meshconfig.console.security.guard import READS
+from meshconfig.console.security.sealed import LIFE, Seal, Session
+from meshconfig.console.settings import Settings
+from meshconfig.console.sources.source import Source
+from meshconfig.errors import GraylaneError
+
+FIELDS = 2000  # of a form: a lane may name a version of each service
+OPEN = ("/static/", "/healthz", "/open/", "/set/")  # paths that show nothing of anybody
+LOGIN = "/login"
+BEARER = "bearer "
+# What oauth2-proxy sends: --pass-authorization-header, and --pass-access-token.
+TOKENS = ("authorization", "x-forwarded-access-token")
+
+
+class Access(Protocol):
+    """Gives each person a source of their own."""
+
+    @property
+    def by_token(self) -> bool:
+        """Whether each person needs a token, rather than the kubeconfig of whoever started the console."""
+
+    def source(self, token: str) -> Source:
+        """The source for a token; empty where `by_token` is false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request's person.
+
+    Parameters:
+        form: the fields of a POST.
+    """
+
+    session: Session
+    source: Source | None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+def visit(request: Request) -> Visit:
+    found: Visit = request.scope["visit"]
+    return found
+
+
+def source_of(request: Request) -> Source:
+    """The person's source. Pages that are open to everybody have none."""
+    found = visit(request).source
+    if found is None:
+        raise NoSessionError("log in first")
+    return found
+
+
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class Entrance:
+    """Finds the session and the source of a request, and checks the token of a form, before any page runs.
+
+    Parameters:
+        refuse: makes the page for an error.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, seal: Seal, access: Access, refuse: Refuse) -> None:
+        self._app, self._settings, self._seal, self._access, self._refuse = app, settings, seal, access, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        session = self._seal.open(request.cookies.get(cookie_name(self._settings), ""))
+        scope["visit"] = Visit(session or Session.new(), None)
+        try:
+            answer = await self._come_in(request, session)
+        except GraylaneError as error:
+            answer = await self._refuse(request, error)
+        if session is None and not self._settings.secret and not _is_open(scope):
+            send = self._with_cookie(visit(request).session, send)
+        await (answer or self._app)(scope, receive if scope["method"] in READS else _nothing, send)
+
+    async def _come_in(self, request: Request, session: Session | None) -> Response | None:
+        """Puts the visit into the request's scope; an answer where no page is to make one.
+
+        Raises:
+            NoSessionError, FormError: the browser may not come in, or not with this form.
+            GraylaneError: the person's source cannot be reached.
+        """
+        scope, known = request.scope, visit(request).session
+        if _is_open(scope):
+            return None
+        if session is None and self._settings.secret:
+            raise NoSessionError("open the address that `graylane console` printed, with its secret")
+        form = _checked(await request.body(), known) if request.method not in READS else {}
+        scope["visit"] = Visit(known, None, form)
+        token = _sent(request.headers) or known.token if self._access.by_token else ""
+        if self._access.by_token and not token:
+            return None if scope["path"] == LOGIN else RedirectResponse(LOGIN, 303)
+        if scope["path"] != LOGIN:  # where whoever has a token that is no good gets another
+            scope["visit"] = Visit(known, await run_in_threadpool(self._access.source, token), form)
+        return None
+
+    def _with_cookie(self, session: Session, send: Send) -> Send:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                jar = Response()
+                put_cookie(jar, session, self._seal, self._settings)
+                message["headers"] = [*message["headers"], *(one for one in jar.raw_headers if one[0] == b"set-cookie")]
+            await send(message)
+
+        return answer
+
+
+def _is_open(scope: Scope) -> bool:
+    return str(scope["path"]).startswith(OPEN)
+
+
+def cookie_name(settings: Settings) -> str:
+    """Cookies are of a host and not of a port, so that two consoles of one machine have two names."""
+    if settings.secure:
+        return "__Host-graylane"
+    return f"graylane-{min(settings.hosts).rpartition(':')[2]}"
+
+
+def put_cookie(response: Response, session: Session, seal: Seal, settings: Settings) -> None:
+    """
+    Raises:
+        InputError: the session does not fit into a cookie.
+    """
+    response.set_cookie(
+        cookie_name(settings),
+        seal.close(session),
+        max_age=LIFE,
+        path="/",
+        secure=settings.secure,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _sent(headers: Headers) -> str:
+    """The token that a proxy has sent."""
+    for name in TOKENS:
+        value = headers.get(name, "")
+        if value.lower().startswith(BEARER):
+            return value[len(BEARER) :].strip()
+        if value and name != "authorization":
+            return value.strip()
+    return ""
+
+
+def _checked(body: bytes, session: Session) -> dict[str, str]:
+    """The fields of a form that one of our pages has sent.
+
+    Raises:
+        FormError: it is not.
+    """
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS)
+    except (UnicodeDecodeError, ValueError):
+        raise FormError("this is no form: go back, load the page again and send it again") from None
+    fields = dict(pairs)
+    given = fields.pop("csrf", "")
+    if not secrets.compare_digest(given.encode(), session.csrf.encode()):
+        raise FormError("the page is older than your session: load it again, and send the form again")
+    return fields
+
+
+async def _nothing() -> Message:
+    """After the body, all that can come is the end of the connection; nobody waits for it on a POST."""
+    return {"type": "http.request", "body": b"", "more_body": False}

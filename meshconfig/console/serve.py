@@ -1,0 +1,73 @@
+"""Runs the console's server until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from meshconfig.console.settings import LOOPBACK
+from meshconfig.errors import InputError
+
+END = 3  # seconds for open pages to end
+
+
+def listen(port: int, host: str = LOOPBACK) -> socket.socket:
+    """A socket that listens.
+
+    Parameters:
+        port: 0 for any that is free.
+
+    Raises:
+        InputError: the port is taken.
+    """
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise InputError.at("--port", f"{host}:{port} cannot be listened on: {error.strerror or error}") from None
+    return found
+
+
+class Server(uvicorn.Server):
+    """A server whose signals are handled by whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server(app: ASGIApp) -> Server:
+    """Its log has no addresses, because one of them has the secret."""
+    return Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=END,
+            lifespan="off",
+            proxy_headers=False,
+        )
+    )
+
+
+def run(app: ASGIApp, sock: socket.socket, stop: Event) -> None:
+    """Serve until SIGINT or SIGTERM; then `stop` is set, and what is under way ends."""
+    asyncio.run(_serve(server(app), sock, stop))
+
+
+async def _serve(one: Server, sock: socket.socket, stop: Event) -> None:
+    def end() -> None:
+        stop.set()
+        one.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    await one.serve(sockets=[sock])

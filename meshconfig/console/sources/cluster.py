@@ -1,0 +1,127 @@
+"""A cluster, read and written with one person's own credentials."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+
+from meshconfig.cluster import history, lanegroups
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lanegroups import GroupObject
+from meshconfig.cluster.object_write import document_of, git_owner
+from meshconfig.cluster.revision import Revision
+from meshconfig.cluster.status import Drift, GroupLooker, GroupStatus
+from meshconfig.console.faults import MissingError
+from meshconfig.console.sources.source import Change, DriftLine, GroupRef, GroupView, Stated
+from meshconfig.edit.files import Texts
+from meshconfig.errors import ClusterError
+from meshconfig.render import to_yaml
+
+FIELDS = 5  # of a resource that differs, in a line
+
+
+class ClusterSource:
+    """A cluster as one person may see it.
+
+    Parameters:
+        client: has the person's credentials.
+        istiod: the URL of istiod's debug pages; None reads them by a port-forward through the API server.
+    """
+
+    is_local = False
+
+    def __init__(self, client: Client, istiod: str | None = None) -> None:
+        self.client, self.istiod = client, istiod
+        self._lookers: dict[GroupRef, GroupLooker] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def place(self) -> str:
+        return self.client.server
+
+    @cached_property
+    def person(self) -> str:
+        return history.user(self.client)
+
+    def groups(self, namespace: str) -> Sequence[GroupRef]:
+        """Those with an object, and in one namespace also those that a command has applied."""
+        found = {
+            GroupRef(one["metadata"]["namespace"], one["metadata"]["name"])
+            for one in self.client.list_resources(lanegroups.KIND, namespace)
+        }
+        if namespace:
+            found |= {GroupRef(namespace, one) for one in history.groups(self.client, namespace)}
+        return sorted(found)
+
+    def look(self, ref: GroupRef) -> GroupView:
+        one = lanegroups.find(self.client, ref.namespace, ref.name)
+        past = history.read(self.client, ref.namespace, ref.name)
+        if one is None and past.last is None and not past.unreadable:
+            raise MissingError(f"there is no group {ref}")
+        return _view(ref, self._looker(ref).look(one, past), one)
+
+    def stated(self, ref: GroupRef) -> Stated:
+        if one := lanegroups.find(self.client, ref.namespace, ref.name):
+            owner = git_owner(one)
+            mark = f"object/{one.uid}/{one.generation}"
+            return _stated(document_of(one.spec()), f"LaneGroup {ref}", mark, owner.manager if owner else "")
+        past = history.read(self.client, ref.namespace, ref.name)
+        if past.damaged:
+            raise past.damaged
+        if past.last is None:
+            raise MissingError(f"there is no group {ref}")
+        last = past.last
+        return _stated(
+            document_of(last.spec), f"revision {last.number} of {ref}", f"revision/{last.number}/{last.hash}"
+        )
+
+    def _looker(self, ref: GroupRef) -> GroupLooker:
+        """One for each group: it compiles a spec once."""
+        with self._lock:
+            if ref not in self._lookers:
+                self._lookers[ref] = GroupLooker(self.client, ref.namespace, ref.name, istiod=self.istiod)
+            return self._lookers[ref]
+
+
+def _stated(document: dict[str, object], where: str, mark: str, owner: str = "") -> Stated:
+    text = to_yaml([document])
+    (group,) = Texts({where: text}).groups
+    return Stated(group, text, where, mark, owner)
+
+
+def _view(ref: GroupRef, status: GroupStatus, one: GroupObject | None) -> GroupView:
+    """
+    Raises:
+        ClusterError: the mesh cannot be read.
+    """
+    mesh = status.mesh
+    if mesh is None:
+        raise ClusterError(f"{ref}: {status.unread}")
+    spec = mesh.revision.spec.spec
+    baseline = spec.tag.default
+    owner = git_owner(one) if one else None
+    return GroupView(
+        ref=ref,
+        lanes=(baseline, *(lane for lane in spec.lanes if lane != baseline)),
+        baseline=baseline,
+        services=mesh.services,
+        entries=mesh.entries,
+        last=change_of(mesh.revision, mesh.outcome.value),
+        drift=tuple(map(_drift, mesh.drift)),
+        problems=tuple(one for one in status.problems if not one.startswith("drift: ")),
+        taken=datetime.now(UTC),
+        owner=owner.manager if owner else "",
+        has_object=one is not None,
+    )
+
+
+def change_of(one: Revision, outcome: str) -> Change:
+    """A revision as pages show it."""
+    who = f"{one.who} ({one.host})" if one.who else one.host
+    return Change(one.number, one.action, who, one.started, outcome, one.message)
+
+
+def _drift(one: Drift) -> DriftLine:
+    difference = one.difference
+    paths = tuple(field.path for field in difference.fields()) if difference.live and difference.wanted else ()
+    return DriftLine(str(difference), paths[:FIELDS], tuple((each.manager, each.time) for each in one.by))

@@ -1,0 +1,127 @@
+"""What a source gives to pages, whatever is behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from meshconfig.cluster.status import EntryState, ServiceState
+from meshconfig.groups import Group
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GroupRef:
+    """A group by its name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changed a group last, and how it ended.
+
+    Parameters:
+        outcome: `succeeded`, `running`, `failed` or `interrupted`.
+    """
+
+    number: int
+    action: str
+    who: str
+    when: datetime
+    outcome: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLine:
+    """A resource that differs from the last apply; `by` names who changed it, latest first."""
+
+    resource: str
+    fields: tuple[str, ...]
+    by: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """What a group does to requests now.
+
+    Parameters:
+        lanes: the baseline first.
+        owner: the tool of GitOps that owns the group's object; empty where none does.
+        problems: a line each; none for a group that is well.
+        taken: when it was read.
+    """
+
+    ref: GroupRef
+    lanes: tuple[str, ...]
+    baseline: str
+    services: Sequence[ServiceState]
+    entries: Sequence[EntryState]
+    last: Change | None
+    drift: Sequence[DriftLine]
+    problems: Sequence[str]
+    taken: datetime
+    owner: str = ""
+    has_object: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a group's spec says, and how to know it again.
+
+    Parameters:
+        group: spec, model and documents.
+        text: the spec as YAML.
+        where: what the text is of, such as `revision 7` or a file.
+        mark: changes whenever somebody changes the group.
+    """
+
+    group: Group = field(repr=False)
+    text: str
+    where: str
+    mark: str
+    owner: str = ""
+
+
+class Source(Protocol):
+    """A cluster as one person may see it, or the mesh on this machine. Its methods block, so that threads call them."""
+
+    @property
+    def place(self) -> str:
+        """What it is, for the page's head: a server's URL, or `local mesh`."""
+
+    @property
+    def person(self) -> str:
+        """The person's name, as the API server says it; empty on this machine."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the mesh on this machine."""
+
+    def groups(self, namespace: str) -> Sequence[GroupRef]:
+        """The groups that the person may see.
+
+        Parameters:
+            namespace: empty for every namespace.
+
+        Raises:
+            ClusterError: the person may not list them there, or the cluster cannot be read.
+        """
+
+    def look(self, ref: GroupRef) -> GroupView:
+        """What the group does to requests now.
+
+        Raises:
+            GraylaneError: there is no such group, or it cannot be read.
+        """
+
+    def stated(self, ref: GroupRef) -> Stated:
+        """What the group's spec says.
+
+        Raises:
+            GraylaneError: there is no such group, or it cannot be read.
+        """

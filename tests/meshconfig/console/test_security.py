@@ -1,0 +1,132 @@
+"""Who may talk to the console, and what its answers have."""
+
+import pytest
+from console_world import ORIGIN, PUBLIC, Browser, api_server, by_kubeconfig, by_token, put_demo
+
+from meshconfig.console import Settings, create_app
+from meshconfig.console.security.guard import HEADERS
+from meshconfig.console.sources.access import ByToken
+
+
+@pytest.fixture
+def api():
+    with api_server() as one:
+        put_demo(one)
+        yield one
+
+
+@pytest.fixture
+def browser(api, tmp_path, monkeypatch):
+    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/static/console.css", "/nowhere", "/open/wrong", "/healthz", "/g/demo/none/lanes"]
+)
+def test_every_answer_has_the_headers(browser, path):
+    answer = browser.get(path)
+    assert {name: answer.headers.get(name) for name in HEADERS} == dict(HEADERS)
+    assert "inline" not in answer.headers["content-security-policy"]
+
+
+def test_the_secret_becomes_a_cookie_that_scripts_and_other_sites_do_not_get(api, tmp_path, monkeypatch):
+    settings = Settings.on_loopback(8123)
+    browser = Browser(create_app(settings, ByToken(api.url)))
+    answer = browser.get(f"/open/{settings.secret}")
+    assert answer.headers["location"] == "/"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert settings.secret not in cookie
+
+
+def test_without_the_secret_nothing_is_shown(browser):
+    browser.cookies.clear()
+    answer = browser.get("/")
+    assert answer.status_code == 401
+    assert "graylane console" in answer.text
+    assert browser.get("/open/guess").status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8123", "127.0.0.1", "127.0.0.1:80", ""])
+def test_another_host_is_refused(browser, host):
+    assert browser.get("/", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ORIGIN.replace("8123", "80")},
+        {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(browser, headers):
+    answer = browser.post("/logout", data={"csrf": browser.csrf}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_a_form_without_its_token_is_refused(browser):
+    assert browser.submit("/logout", csrf="guess").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
+def test_another_content_type_is_refused(browser, kind):
+    answer = browser.post("/logout", content=b"{}", headers={"Origin": ORIGIN, "Content-Type": kind})
+    assert answer.status_code == 415
+
+
+def test_a_large_body_is_refused_however_it_is_sent(browser):
+    headers = {"Origin": ORIGIN, "Content-Type": "application/x-www-form-urlencoded"}
+    assert browser.post("/logout", content=b"x" * 70_000, headers=headers).status_code == 413
+    assert browser.post("/logout", content=iter([b"x" * 1000] * 70), headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_methods_are_refused(browser, method):
+    assert browser.request(method, "/").status_code == 405
+
+
+def test_a_cookie_of_another_process_or_changed_opens_nothing(browser):
+    name, value = next(iter(browser.cookies.items()))
+    browser.cookies.set(name, value[:-4] + "AAAA", domain="127.0.0.1", path="/")
+    browser.cookies.delete(name)
+    browser.cookies.set(name, value[:-4] + "AAAA")
+    assert browser.get("/").status_code == 401
+
+
+def test_behind_a_proxy_each_person_needs_a_token(api):
+    browser = by_token(api)
+    answer = browser.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert browser.submit("/login", token="").status_code == 400
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+    assert "tester" in browser.get("/").text
+    cookie = browser.get("/login")
+    assert "abc.def" not in str(cookie.headers) + str(dict(browser.cookies))
+    assert next(iter(browser.cookies)).startswith("__Host-")
+    assert browser.submit("/logout").headers["location"] == "/login"
+    assert browser.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("header", [{"Authorization": "Bearer abc"}, {"X-Forwarded-Access-Token": "abc"}])
+def test_the_token_of_a_proxy_is_the_persons(api, header):
+    seen = []
+    api.fault = lambda method, path: seen.append((method, path))
+    browser = by_token(api, **header)
+    assert browser.get("/").status_code == 200
+    assert seen
+    assert browser.origin == PUBLIC
+
+
+def test_the_way_back_stays_on_this_site(browser):
+    for back in ("//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x=y"):
+        answer = browser.get("/set/language/zh", params={"next": back})
+        assert answer.headers["location"] == "/"
+    assert (
+        browser.get("/set/language/zh", params={"next": "/?namespace=demo"}).headers["location"] == "/?namespace=demo"
+    )
+    assert 'lang="zh"' in browser.get("/").text
