@@ -11,8 +11,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from meshconfig.console.asking import Gateway
 from meshconfig.console.error_pages import broken, failed, not_found
 from meshconfig.console.live import Streams
+from meshconfig.console.observed import Observer
 from meshconfig.console.registry import pages
 from meshconfig.console.security.entrance import Access, Entrance
 from meshconfig.console.security.guard import HEALTH, Guard
@@ -21,13 +23,22 @@ from meshconfig.console.settings import Settings
 from meshconfig.errors import GraylaneError
 
 
-def create_app(settings: Settings, access: Access, stop: Event | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    access: Access,
+    stop: Event | None = None,
+    *,
+    observer: Observer | None = None,
+    gateway: Gateway | None = None,
+) -> ASGIApp:
     """The console.
 
     Parameters:
         settings: how it is reached.
         access: gives each person a source.
         stop: ends the streams of open pages when it is set.
+        observer: of real requests; None where the console was started without one.
+        gateway: where the page Ask sends requests; None where it only explains them.
     """
     seal = Seal()
     routes = [
@@ -41,6 +52,7 @@ def create_app(settings: Settings, access: Access, stop: Event | None = None) ->
         exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
     )
     app.state.settings, app.state.seal, app.state.streams = settings, seal, Streams(stop or Event())
+    app.state.observer, app.state.gateway = observer, gateway
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
 
 

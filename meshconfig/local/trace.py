@@ -11,6 +11,7 @@ _SETTLED = 0.05
 _ORPHANED = 30.0
 _KEPT = 2000
 _GATEWAY = "gateway|"
+_LONGEST_PATH = 200  # characters that a hop keeps
 _ROUNDED = 1e-3  # seconds: a duration is logged in whole milliseconds
 Answerer = Callable[[str, str], tuple[str, str]]  # cluster, address → service, version
 Callees = Callable[[str], Collection[str]]  # service → the services that it calls
@@ -47,6 +48,7 @@ class Hop:
         callers: the services of which one made the call, where the log leaves it open; else empty.
         tags: the request's, as its route sent them on.
         milliseconds: how long it took.
+        path: without its query.
     """
 
     service: str
@@ -57,6 +59,7 @@ class Hop:
     callers: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     milliseconds: int = field(default=0, compare=False, repr=False)
+    path: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         who = f"{self.service}/{self.version}" if self.version else self.service
@@ -193,6 +196,7 @@ class TraceAssembler:
             *(service, version, int(entry.get("status") or 0), flags),
             tags=_present(entry.get("sent")),
             milliseconds=int(entry.get("ms") or 0),
+            path=str(entry.get("path") or "").partition("?")[0][:_LONGEST_PATH],
         )
 
 
