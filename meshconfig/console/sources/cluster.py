@@ -12,6 +12,7 @@ from meshconfig.cluster.object_write import document_of, git_owner
 from meshconfig.cluster.revision import Revision
 from meshconfig.cluster.status import Drift, GroupLooker, GroupStatus
 from meshconfig.console.faults import MissingError
+from meshconfig.console.sources.snapshots import Snapshots
 from meshconfig.console.sources.source import Change, DriftLine, GroupRef, GroupView, Stated
 from meshconfig.edit.files import Texts
 from meshconfig.errors import ClusterError
@@ -33,6 +34,7 @@ class ClusterSource:
     def __init__(self, client: Client, istiod: str | None = None) -> None:
         self.client, self.istiod = client, istiod
         self._lookers: dict[GroupRef, GroupLooker] = {}
+        self._views = Snapshots[GroupView]()
         self._lock = threading.Lock()
 
     @property
@@ -53,7 +55,13 @@ class ClusterSource:
             found |= {GroupRef(namespace, one) for one in history.groups(self.client, namespace)}
         return sorted(found)
 
-    def look(self, ref: GroupRef) -> GroupView:
+    def look(self, ref: GroupRef, wait: float) -> GroupView | None:
+        return self._views.get(ref, lambda: self._read(ref), wait)
+
+    def changed(self, ref: GroupRef) -> None:
+        self._views.forget(ref)
+
+    def _read(self, ref: GroupRef) -> GroupView:
         one = lanegroups.find(self.client, ref.namespace, ref.name)
         past = history.read(self.client, ref.namespace, ref.name)
         if one is None and past.last is None and not past.unreadable:

@@ -112,12 +112,21 @@ class Source(Protocol):
             ClusterError: the person may not list them there, or the cluster cannot be read.
         """
 
-    def look(self, ref: GroupRef) -> GroupView:
+    def look(self, ref: GroupRef, wait: float) -> GroupView | None:
         """What the group does to requests now.
+
+        Parameters:
+            wait: seconds to wait for a new reading at most.
+
+        Returns:
+            An older reading where a new one takes longer; None where there is none yet.
 
         Raises:
             GraylaneError: there is no such group, or it cannot be read.
         """
+
+    def changed(self, ref: GroupRef) -> None:
+        """The group has just been changed, so that what was read before is old."""
 
     def stated(self, ref: GroupRef) -> Stated:
         """What the group's spec says.
