@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from meshconfig.carry import AccessLog, CarryJudge, VersionCarry, Workload, sole_lanes
 from meshconfig.console.observed.observer import Pods, Seen
@@ -50,7 +51,7 @@ class _Watch:
 class FromLogs:
     """Counts what an intake receives while `running`."""
 
-    origin = "otlp"
+    origin: Literal["otlp"] = "otlp"
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from meshconfig.carry import CarryJudge, VersionCarry, sole_lanes
 from meshconfig.console.observed.observer import Seen
@@ -30,7 +31,7 @@ class FromMesh:
         groups: the specs that the mesh runs now.
     """
 
-    origin = "local"
+    origin: Literal["local"] = "local"
 
     def __init__(self, groups: Callable[[], Sequence[LaneGroup]]) -> None:
         self._groups = groups

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from meshconfig.carry import VersionCarry, metrics
 from meshconfig.console.observed.observer import Pods, Seen
@@ -25,7 +25,7 @@ class FromMetrics:
         server: may be shared by threads.
     """
 
-    origin = "prometheus"
+    origin: Literal["prometheus"] = "prometheus"
 
     def __init__(self, server: Prometheus) -> None:
         self._server = server

@@ -34,7 +34,8 @@ class Observer(Protocol):
     """
 
     @property
-    def origin(self) -> Literal["otlp", "prometheus", "local"]: ...
+    def origin(self) -> Literal["otlp", "prometheus", "local"]:
+        """What it reads."""
 
     def flows(self, source: Source, stated: Stated) -> Seen[Flow]: ...
 
