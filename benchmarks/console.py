@@ -101,7 +101,7 @@ def main():
         sock = listen(0)
         settings = Settings.on_loopback(sock.getsockname()[1])
         stop = threading.Event()
-        one = server(create_app(settings, ByKubeconfig(Client.connect(), NOWHERE), stop))
+        one = server(create_app(settings, ByKubeconfig(Client.connect(), Choices(istiod=NOWHERE)), stop))
         thread = threading.Thread(target=lambda: asyncio.run(one.serve(sockets=[sock])))
         thread.start()
         try:

@@ -5,13 +5,11 @@ A reader sees each file either old or new, never half of it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
 
 from meshconfig.atomic import Replacement, replace_file
 from meshconfig.cli.common import read_documents
-from meshconfig.edit.files import Texts
+from meshconfig.edit.files import FileChange, Texts
 from meshconfig.errors import InputError
 from meshconfig.load import read_text
 
@@ -26,25 +24,6 @@ def read(files: Sequence[str]) -> Texts:
         raise InputError.at("-", "standard input cannot be edited: name the file")
     names = dict.fromkeys(document.file for document in read_documents(files))
     return Texts({name: read_text(name) for name in names})
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """The change of one file; `before` is None for a new file."""
-
-    file: str
-    before: str | None
-    after: str
-
-    def diff(self) -> list[str]:
-        """The lines of a unified diff, without line ends."""
-        before = (self.before or "").splitlines()
-        name = self.file if self.before is not None else "/dev/null"
-        return list(unified_diff(before, self.after.splitlines(), name, self.file, lineterm=""))
-
-
-def changes(before: Texts, after: Texts) -> list[FileChange]:
-    return [FileChange(file, *pair) for file, pair in before.changed(after).items()]
 
 
 class Staged:

@@ -11,19 +11,18 @@ from meshconfig.cli.change_options import ApplyOptions
 from meshconfig.cli.common import Output, stderr, stdout
 from meshconfig.cli.console import Text
 from meshconfig.cli.diff import COLOURS
-from meshconfig.cli.edit_files import FileChange, Staged, changes, staged
-from meshconfig.draws import refused_moves
+from meshconfig.cli.edit_files import Staged, staged
 from meshconfig.edit.draft import Draft
-from meshconfig.edit.files import Texts
+from meshconfig.edit.files import FileChange, Texts, changes
+from meshconfig.edit_check import checked_edit
 from meshconfig.errors import GraylaneError, InputError, nearest
 from meshconfig.groups import Group
-from meshconfig.lint import Finding, Level, index, lint
 from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
-    from meshconfig.cli.group_objects import GroupChange
     from meshconfig.cli.outcome import Outcome
     from meshconfig.cluster.client import Client
+    from meshconfig.cluster.group_change import GroupChange
 
 GroupOption = Annotated[
     str | None,
@@ -74,9 +73,7 @@ def carry_out(job: EditJob, how: EditOptions) -> None:
         InputError: the edited spec is invalid.
         GraylaneError: lint reports an error that the old spec did not have, or the cluster could not be changed.
     """
-    after = job.texts.edited(job.draft)
-    _check_users(job, after)
-    notes = [*job.draft.notes, *_new_findings(job.texts, after)]
+    after, notes = checked_edit(job.texts, job.draft)
     found = [*changes(job.texts, after), *job.others]
     if how.output is Output.TEXT:
         _show([*job.shown, *found], notes)
@@ -137,37 +134,6 @@ def _routes_and_files(
 
 class UnfinishedError(GraylaneError):
     """The files are written, but the cluster was not changed to match them."""
-
-
-def _check_users(job: EditJob, after: Texts) -> None:
-    """
-    Raises:
-        GraylaneError: users of a sticky split would change lanes whom no share moves.
-    """
-    before = job.draft.group.model
-    (edited,) = [group.model for group in after.groups if group.key == job.draft.group.key]
-    if moved := list(refused_moves(before.routing(), edited.routing(), before.baseline)):
-        raise GraylaneError("\n".join(f"nothing was written: {one}" for one in moved))
-
-
-def _new_findings(before: Texts, after: Texts) -> list[str]:
-    """The warnings of lint on the edited spec that the old spec did not have.
-
-    Raises:
-        GraylaneError: lint reports a new error.
-    """
-    known = {_same(one) for one in lint(index(before.every))}
-    new = [one for one in lint(index(after.every)) if _same(one) not in known]
-    if errors := [one for one in new if one.level is Level.ERROR]:
-        lines = "\n".join(map(str, errors))
-        raise GraylaneError(
-            f"nothing was written, because lint reports errors (line numbers are those after the edit):\n{lines}"
-        )
-    return [str(one) for one in new if one.level is Level.WARNING]
-
-
-def _same(finding: Finding) -> tuple[str, str, str]:
-    return finding.code, finding.path, finding.message
 
 
 def _show(found: Sequence[FileChange], notes: Sequence[str]) -> None:

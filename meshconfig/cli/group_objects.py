@@ -6,7 +6,7 @@ the controller does. Where it has none, the command changes the mesh itself.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from meshconfig.cli import cluster
@@ -15,11 +15,12 @@ from meshconfig.cli.change_options import ChangeOptions
 from meshconfig.cli.common import needs, stderr
 from meshconfig.cli.following import followed
 from meshconfig.cli.outcome import MeshOutcome, ObjectOutcome, Outcome
-from meshconfig.errors import ApiError, ClusterError, InputError
+from meshconfig.errors import InputError
 
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Wanted
     from meshconfig.cluster.client import Client
+    from meshconfig.cluster.group_change import GroupChange
     from meshconfig.cluster.lanegroups import GroupObject
     from meshconfig.cluster.object_write import CheckedWrite
     from meshconfig.cluster.objects import Manifest
@@ -28,21 +29,7 @@ if TYPE_CHECKING:
 CONTROLLERS = ("break_lock", "drain", "wait", "istiod", "allow_namespace", "fast")
 
 
-@dataclass(frozen=True, slots=True)
-class GroupChange:
-    """A change of a group that may begin.
-
-    Parameters:
-        live: the group's object; None if the cluster has none.
-        checked: the write of the object; None without one, and if it is to be deleted.
-    """
-
-    wanted: "Wanted"
-    live: "GroupObject | None" = None
-    checked: "CheckedWrite | None" = None
-
-
-def find(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOptions) -> GroupChange:
+def find(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOptions) -> "GroupChange":
     """Find out who is responsible for a group. Nothing is written. Makes one call if it has no object.
 
     Parameters:
@@ -53,22 +40,15 @@ def find(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOp
         ClusterError: the object may not be changed as it is wanted.
     """
     with needs("mesh"):
-        from meshconfig.cluster import lanegroups, object_write
+        from meshconfig.cluster import group_change, lanegroups
     live = lanegroups.find(client, wanted.namespace, wanted.group)
-    if live is None:
-        return GroupChange(wanted)
-    if not (wanted.gone and lanegroups.FINALIZER not in live.finalizers):
+    if live and not (wanted.gone and lanegroups.FINALIZER not in live.finalizers):
         _check_options(live, how)
-    if wanted.gone:
-        _check_end(live, wanted)
-        return GroupChange(wanted, live)
-    if live.deleting:
-        raise ClusterError(f"nothing was written: {live.key} is being deleted; try again once it has gone")
-    return GroupChange(wanted, live, object_write.check(client, live, document, adopt=how.choices().adopt))
+    return group_change.of(client, wanted, document, live, adopt=how.choices().adopt)
 
 
 def carry_out(
-    client: "Client", change: GroupChange, how: ChangeOptions, *, begin: Callable[[], None] = lambda: None
+    client: "Client", change: "GroupChange", how: ChangeOptions, *, begin: Callable[[], None] = lambda: None
 ) -> Outcome:
     """Make a change, and print its progress on standard error.
 
@@ -101,21 +81,6 @@ def _check_options(live: "GroupObject", how: ChangeOptions) -> None:
             raise InputError.at(option, f"{said}; leave it away, or give it to graylane controller")
 
 
-def _check_end(live: "GroupObject", wanted: "Wanted") -> None:
-    """
-    Raises:
-        ClusterError: the object cannot be deleted for this, or Git would make it anew.
-    """
-    from meshconfig.cluster import object_write
-
-    object_write.check_git(live)
-    if wanted.stored:
-        what = "gives back what --adopt took over" if wanted.restored else "is the deletion of the group"
-        first = f"kubectl delete lanegroups.graylane.dev {live.key.name} -n {live.key.namespace}"
-        then = ", then this command again" if wanted.restored else ""
-        raise ClusterError(f"nothing was written: {wanted.action} {what}, and {live.key} is there: {first}{then}")
-
-
 def _written(client: "Client", checked: "CheckedWrite", how: ChangeOptions) -> ObjectOutcome:
     from meshconfig.cluster.object_write import GIT, git_owner
 
@@ -144,7 +109,7 @@ def _deleted(client: "Client", wanted: "Wanted", live: "GroupObject", how: Chang
     return ObjectOutcome(live.key, differences, None, time.monotonic() - began, client.calls - calls, mesh)
 
 
-def _planned(client: "Client", change: GroupChange, live: "GroupObject") -> ObjectOutcome:
+def _planned(client: "Client", change: "GroupChange", live: "GroupObject") -> ObjectOutcome:
     from meshconfig.cluster.object_write import deletion
 
     began, calls, checked = time.monotonic(), client.calls, change.checked
@@ -158,17 +123,13 @@ def _planned(client: "Client", change: GroupChange, live: "GroupObject") -> Obje
 
 def _mesh(client: "Client", wanted: "Wanted") -> MeshOutcome | None:
     """The plan that the controller would carry out; None, with a note, where the caller may not read the mesh."""
-    from meshconfig.cluster.change import ChangeResult, check_states, prepare
+    from meshconfig.cluster.change import ChangeResult
+    from meshconfig.cluster.group_change import planned
 
     shown = cluster.ProgressPrinter(stderr())
-    try:
-        prepared = prepare(client, wanted)
-    except ApiError as error:
-        if error.status != 403:
-            raise
-        shown.noted(f"the plan is not shown: {error}")
+    prepared = planned(client, wanted, shown.noted)
+    if prepared is None:
         return None
-    check_states(prepared)
     for note in prepared.notes:
         shown.noted(note)
     shown.planned(prepared)

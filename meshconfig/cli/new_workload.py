@@ -7,13 +7,12 @@ from pathlib import Path
 from meshconfig.cli import cluster
 from meshconfig.cli.common import stderr
 from meshconfig.cli.console import Text
-from meshconfig.cli.edit_files import FileChange
 from meshconfig.cli.editing import EditJob, EditOptions
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.workloads import live
 from meshconfig.cluster.workloads.clone import Wish, clone, mentions, overlaps
-from meshconfig.edit.files import piece
+from meshconfig.edit.files import FileChange, piece
 from meshconfig.edit.rewrite import documents, rewrite
 from meshconfig.errors import ClusterError, InputError
 from meshconfig.load import Document, load, read_text

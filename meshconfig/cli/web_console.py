@@ -87,30 +87,34 @@ def command(
         graylane console --public https://console.example.com
     """
     with needs("console"):
+        from meshconfig.cluster.change import Choices
         from meshconfig.console import Settings, create_app
         from meshconfig.console.asking import Gateway
+        from meshconfig.console.jobs import Jobs
         from meshconfig.console.security.entrance import Access
         from meshconfig.console.serve import listen, run
         from meshconfig.console.settings import LOOPBACK
         from meshconfig.console.sources.access import ByKubeconfig, ByToken
     asked = Gateway.parse(gateway) if gateway else None
+    choices = Choices(istiod=istiod)
     access: Access
     if public is not None:
         if context is not None:
             raise InputError.at("--context", "is not for --public, where nobody's kubeconfig is used")
         settings = Settings.behind_proxy(public)
-        access = ByToken.in_cluster(istiod)
+        access = ByToken.in_cluster(choices)
         sock = listen(port or PORT, EVERYWHERE)
         say(f"console  {public}  (listens on port {port or PORT}; each person needs a token)")
     else:
-        access = ByKubeconfig(connect(context), istiod)
+        access = ByKubeconfig(connect(context), choices)
         sock = listen(port or 0)
         number = sock.getsockname()[1]
         settings = Settings.on_loopback(number)
         say(f"console  http://{LOOPBACK}:{number}/open/{settings.secret}")
-    stop = Event()
+    stop, jobs = Event(), Jobs()
     with observing(prometheus, otlp or []) as observer:
-        run(create_app(settings, access, stop, observer=observer, gateway=asked), sock, stop)
+        run(create_app(settings, access, stop, jobs, observer=observer, gateway=asked), sock, stop)
+    jobs.stop_all()
 
 
 @contextmanager

@@ -35,6 +35,10 @@ class OwnedError(ClusterError):
     """Other managers own fields of the object; nothing was written."""
 
 
+class MeanwhileError(OwnedError):
+    """Somebody else has changed the object since it was read; nothing was written."""
+
+
 class OldKindError(ClusterError):
     """The cluster's CustomResourceDefinition does not know fields of the spec; nothing was written."""
 
@@ -49,6 +53,7 @@ class CheckedWrite:
         changes: whether anything is to be written.
         force: fields of others are taken over.
         replaces: fields that others alone own are to go, so that the object is replaced.
+        exact: write only over the version that was read.
     """
 
     live: GroupObject
@@ -56,6 +61,7 @@ class CheckedWrite:
     changes: bool = True
     force: bool = False
     replaces: bool = False
+    exact: bool = False
 
     @property
     def difference(self) -> ResourceDiff:
@@ -68,20 +74,21 @@ class CheckedWrite:
         """Write it; the object as it is then.
 
         Raises:
-            OwnedError: somebody else wrote it in between.
+            OwnedError: somebody else wrote it in between; MeanwhileError where that is all.
         """
         if not self.changes:
             return self.live
         try:
             written = self._replace(client) if self.replaces else self._apply(client)
         except Conflict as error:
-            if self.replaces:
-                raise OwnedError(f"nothing was written: somebody else has just changed {self.live.key}") from None
+            if self.replaces or (self.exact and not error.causes):
+                raise MeanwhileError(f"nothing was written: somebody else has just changed {self.live.key}") from None
             raise _owned(self.live, _conflicts(self.live, error)) from None
         return GroupObject({"kind": lanegroups.KIND, **written.manifest})
 
     def _apply(self, client: Client) -> GroupObject:
-        return lanegroups.apply(client, self.wanted, force=self.force)
+        metadata = {**self.wanted["metadata"], **({"resourceVersion": self.live.version} if self.exact else {})}
+        return lanegroups.apply(client, {**self.wanted, "metadata": metadata}, force=self.force)
 
     def _replace(self, client: Client) -> GroupObject:
         """In one write, so that no controller sees a spec that nobody wanted. Fields that stay keep their owners."""

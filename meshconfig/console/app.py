@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from meshconfig.console.asking import Gateway
 from meshconfig.console.error_pages import broken, failed, not_found
+from meshconfig.console.jobs import Jobs
 from meshconfig.console.live import Streams
 from meshconfig.console.observed import Observer
 from meshconfig.console.registry import pages
@@ -27,6 +28,7 @@ def create_app(
     settings: Settings,
     access: Access,
     stop: Event | None = None,
+    jobs: Jobs | None = None,
     *,
     observer: Observer | None = None,
     gateway: Gateway | None = None,
@@ -37,6 +39,7 @@ def create_app(
         settings: how it is reached.
         access: gives each person a source.
         stop: ends the streams of open pages when it is set.
+        jobs: the changes under way, for whoever ends the process.
         observer: of real requests; None where the console was started without one.
         gateway: where the page Ask sends requests; None where it only explains them.
     """
@@ -51,7 +54,8 @@ def create_app(
         middleware=[Middleware(Entrance, settings=settings, seal=seal, access=access, refuse=failed)],
         exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
     )
-    app.state.settings, app.state.seal, app.state.streams = settings, seal, Streams(stop or Event())
+    app.state.settings, app.state.seal = settings, seal
+    app.state.streams, app.state.jobs = Streams(stop or Event()), jobs or Jobs()
     app.state.observer, app.state.gateway = observer, gateway
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.routing import Route
 
-from meshconfig.console.sources.source import GroupRef
+from meshconfig.console.refs import GroupRef
 
 GROUP = "/g/{namespace}/{group}"
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import navigation
 from meshconfig.console.security.entrance import Visit
-from meshconfig.console.sources.source import GroupRef
 from meshconfig.console.words import NAMES, Words, chosen, words
 from meshconfig.printable import escape_line
 from meshconfig.traffic.shown import number, share

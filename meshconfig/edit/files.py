@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from functools import cached_property
 
 from meshconfig.edit.draft import Draft
@@ -77,3 +78,22 @@ def piece(text: str, document: Document) -> str:
     """The part of a file's text that is one document, with the comments before it and in it."""
     bare = text.removeprefix(MARK)
     return bare[span(bare, document)]
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """The change of one file; `before` is None for a new file."""
+
+    file: str
+    before: str | None
+    after: str
+
+    def diff(self) -> list[str]:
+        """The lines of a unified diff, without line ends."""
+        before = (self.before or "").splitlines()
+        name = self.file if self.before is not None else "/dev/null"
+        return list(unified_diff(before, self.after.splitlines(), name, self.file, lineterm=""))
+
+
+def changes(before: Texts, after: Texts) -> list[FileChange]:
+    return [FileChange(file, *pair) for file, pair in before.changed(after).items()]

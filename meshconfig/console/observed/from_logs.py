@@ -14,7 +14,8 @@ from typing import Literal
 
 from meshconfig.carry import AccessLog, CarryJudge, VersionCarry, Workload, sole_lanes
 from meshconfig.console.observed.observer import Pods, Seen
-from meshconfig.console.sources.source import GroupRef, Source, Stated
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources.source import Source, Stated
 from meshconfig.otlp import Intake, LogRecord
 from meshconfig.traffic import Flow, LoggedTraffic
 

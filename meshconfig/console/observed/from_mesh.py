@@ -8,7 +8,8 @@ from typing import Literal
 
 from meshconfig.carry import CarryJudge, VersionCarry, sole_lanes
 from meshconfig.console.observed.observer import Seen
-from meshconfig.console.sources.source import GroupRef, Source, Stated
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources.source import Source, Stated
 from meshconfig.local.trace import RequestTrace
 from meshconfig.local.traffic import calls, records
 from meshconfig.spec import LaneGroup

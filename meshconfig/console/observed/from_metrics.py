@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from meshconfig.carry import VersionCarry, metrics
 from meshconfig.console.observed.observer import Pods, Seen
-from meshconfig.console.sources.source import GroupRef, Source, Stated
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources.source import Source, Stated
 from meshconfig.errors import GraylaneError
 from meshconfig.rollout.prometheus import Prometheus
 from meshconfig.traffic import Flow

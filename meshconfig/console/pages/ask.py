@@ -10,10 +10,11 @@ from meshconfig.cluster.snapshot import read_routing
 from meshconfig.console import asking
 from meshconfig.console.asking import Gateway, Question
 from meshconfig.console.observed import may_see
+from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, post, ref_of
 from meshconfig.console.security.entrance import source_of, visit
 from meshconfig.console.sources.cluster import ClusterSource
-from meshconfig.console.sources.source import GroupRef, Source
+from meshconfig.console.sources.source import Source
 from meshconfig.console.view import at, page
 from meshconfig.errors import ApiError, InputError
 from meshconfig.explain import Cluster

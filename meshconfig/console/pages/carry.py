@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from meshconfig.console.live import stream
 from meshconfig.console.observed import Observer, may_see
+from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, ref_of
 from meshconfig.console.security.entrance import source_of
-from meshconfig.console.sources.source import GroupRef
 from meshconfig.console.view import page, part
 
 EVERY = 2.0  # seconds between two looks
@@ -42,4 +42,4 @@ def _view(request: Request, ref: GroupRef) -> dict[str, Any]:
     }  # fmt: skip
 
 
-PAGE = Page("carry", 60, [get(f"{GROUP}/carry", _carry), get(f"{GROUP}/carry/live", _live)])
+PAGE = Page("carry", 35, [get(f"{GROUP}/carry", _carry), get(f"{GROUP}/carry/live", _live)])

@@ -11,9 +11,9 @@ from meshconfig import graph
 from meshconfig.carry import OTHER, UNTAGGED
 from meshconfig.console.live import stream
 from meshconfig.console.observed import Observer, Seen, may_see
+from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, ref_of
 from meshconfig.console.security.entrance import source_of
-from meshconfig.console.sources.source import GroupRef
 from meshconfig.console.view import page, part, reader
 from meshconfig.palette import LINE, colours
 from meshconfig.spec import LaneGroup

@@ -13,10 +13,10 @@ from meshconfig.cluster.objects import UnreadableError
 from meshconfig.console import chart
 from meshconfig.console.faults import ChangedError, MissingError
 from meshconfig.console.live import stream
+from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, post, ref_of
 from meshconfig.console.security.entrance import source_of, visit
 from meshconfig.console.sources.cluster import ClusterSource
-from meshconfig.console.sources.source import GroupRef
 from meshconfig.console.view import at, page, part, reader
 from meshconfig.console.words import Words
 from meshconfig.rollout import events, store
@@ -152,7 +152,7 @@ def _metrics(state: State, words: Words) -> Iterator[dict[str, Any]]:
 ONE = f"{GROUP}/rollouts/{{name}}"
 PAGE = Page(
     "rollouts",
-    40,
+    50,
     [get(f"{GROUP}/rollouts", _list), get(ONE, _one), get(f"{ONE}/live", _live), post(ONE, _decide)],
     local=False,
 )

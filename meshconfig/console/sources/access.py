@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kubernetes.client import ApiClient, Configuration
 
+from meshconfig.cluster.change import Choices
 from meshconfig.cluster.client import WORKERS, Client
 from meshconfig.console.sources.cluster import ClusterSource
 from meshconfig.errors import ClusterError
@@ -22,8 +23,8 @@ class ByKubeconfig:
 
     by_token = False
 
-    def __init__(self, client: Client, istiod: str | None = None) -> None:
-        self._source = ClusterSource(client, istiod)
+    def __init__(self, client: Client, choices: Choices | None = None) -> None:
+        self._source = ClusterSource(client, choices)
 
     def source(self, token: str) -> ClusterSource:
         return self._source
@@ -39,13 +40,13 @@ class ByToken:
 
     by_token = True
 
-    def __init__(self, host: str, certificate: str | None = None, istiod: str | None = None) -> None:
-        self._host, self._certificate, self._istiod = host, certificate, istiod
+    def __init__(self, host: str, certificate: str | None = None, choices: Choices | None = None) -> None:
+        self._host, self._certificate, self._choices = host, certificate, choices
         self._sources: OrderedDict[bytes, ClusterSource] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
-    def in_cluster(cls, istiod: str | None = None) -> "ByToken":
+    def in_cluster(cls, choices: Choices | None = None) -> "ByToken":
         """The API server of the Pod's own cluster.
 
         Raises:
@@ -57,13 +58,13 @@ class ByToken:
                 f"--public is for a Pod of the cluster, which has KUBERNETES_SERVICE_HOST and {CERTIFICATE}: "
                 "use k8s/console, or leave --public away"
             )
-        return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}", str(CERTIFICATE), istiod)
+        return cls(f"https://{f'[{host}]' if ':' in host else host}:{port}", str(CERTIFICATE), choices)
 
     def source(self, token: str) -> ClusterSource:
         name = hashlib.sha256(token.encode()).digest()
         with self._lock:
             if name not in self._sources:
-                self._sources[name] = ClusterSource(self._client(token), self._istiod)
+                self._sources[name] = ClusterSource(self._client(token), self._choices)
             self._sources.move_to_end(name)
             while len(self._sources) > PERSONS:
                 self._sources.popitem(last=False)

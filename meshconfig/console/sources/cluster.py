@@ -1,22 +1,30 @@
 """A cluster, read and written with one person's own credentials."""
 
+import json
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 
-from meshconfig.cluster import history, lanegroups
+from meshconfig.cluster import history, lanegroups, lock
+from meshconfig.cluster.change import Choices
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.object_write import document_of, git_owner
-from meshconfig.cluster.revision import Revision
+from meshconfig.cluster.revision import Revision, RevisionStatus
 from meshconfig.cluster.status import Drift, GroupLooker, GroupStatus
+from meshconfig.console.acts import Wish
 from meshconfig.console.faults import MissingError
+from meshconfig.console.jobs import Begun
+from meshconfig.console.proposal import Proposal
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources import changes
 from meshconfig.console.sources.snapshots import Snapshots
-from meshconfig.console.sources.source import Change, DriftLine, GroupRef, GroupView, Stated
+from meshconfig.console.sources.source import Change, DriftLine, GroupView, Past, RevisionLine, Stated
 from meshconfig.edit.files import Texts
 from meshconfig.errors import ClusterError
 from meshconfig.render import to_yaml
+from meshconfig.spec import API_VERSION
 
 FIELDS = 5  # of a resource that differs, in a line
 
@@ -26,13 +34,13 @@ class ClusterSource:
 
     Parameters:
         client: has the person's credentials.
-        istiod: the URL of istiod's debug pages; None reads them by a port-forward through the API server.
+        choices: how changes are carried out, and where istiod's debug pages are.
     """
 
     is_local = False
 
-    def __init__(self, client: Client, istiod: str | None = None) -> None:
-        self.client, self.istiod = client, istiod
+    def __init__(self, client: Client, choices: Choices | None = None) -> None:
+        self.client, self.choices = client, choices or Choices()
         self._lookers: dict[GroupRef, GroupLooker] = {}
         self._views = Snapshots[GroupView]()
         self._lock = threading.Lock()
@@ -83,11 +91,43 @@ class ClusterSource:
             document_of(last.spec), f"revision {last.number} of {ref}", f"revision/{last.number}/{last.hash}"
         )
 
+    def past(self, ref: GroupRef) -> Past:
+        found = self._past(ref)
+        holder = lock.holder(lock.read(self.client, ref.namespace, ref.name))
+        lines = [
+            RevisionLine(change_of(one, one.seen(holder).value), one.changed, one.outcome is RevisionStatus.SUCCEEDED)
+            for one in reversed(found.revisions)
+        ]
+        return Past(lines, [str(one) for one in found.unreadable])
+
+    def text_at(self, ref: GroupRef, number: int) -> str:
+        found = self._past(ref)
+        for one in found.revisions:
+            if one.number == number:
+                return to_yaml([{**json.loads(one.document), "apiVersion": API_VERSION}])
+        raise found.unreadable_number(number) or MissingError(f"group {ref} has no revision {number}")
+
+    def propose(self, ref: GroupRef, wish: Wish) -> Proposal:
+        return changes.proposal(self.client, self.stated(ref), ref, wish)
+
+    def begin(self, ref: GroupRef, wish: Wish, mark: str, note: str) -> Begun:
+        return changes.begin(self.client, self.stated(ref), ref, wish, mark, note, self.choices)
+
+    def _past(self, ref: GroupRef) -> history.Past:
+        """
+        Raises:
+            MissingError: the group has no revision.
+        """
+        found = history.read(self.client, ref.namespace, ref.name)
+        if not found.revisions and not found.unreadable:
+            raise MissingError(f"group {ref} has no revision")
+        return found
+
     def _looker(self, ref: GroupRef) -> GroupLooker:
         """One for each group: it compiles a spec once."""
         with self._lock:
             if ref not in self._lookers:
-                self._lookers[ref] = GroupLooker(self.client, ref.namespace, ref.name, istiod=self.istiod)
+                self._lookers[ref] = GroupLooker(self.client, ref.namespace, ref.name, istiod=self.choices.istiod)
             return self._lookers[ref]
 
 

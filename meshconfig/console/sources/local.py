@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 
 from meshconfig.cluster.status.shares import copies, entry, lanes
 from meshconfig.cluster.status.status import PodCount, ServiceState, VersionState
+from meshconfig.console.acts import Wish
 from meshconfig.console.faults import MissingError
-from meshconfig.console.sources.source import GroupRef, GroupView, Stated
+from meshconfig.console.jobs import Begun
+from meshconfig.console.proposal import Proposal
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources.source import GroupView, Past, Stated
 from meshconfig.groups import Group
 from meshconfig.local.mesh import Mesh
 from meshconfig.render import to_yaml
@@ -52,6 +56,18 @@ class LocalSource:
         # Each plan has its own groups: another object is another state of the files.
         return Stated(group, to_yaml([group.document]), str(ref), f"files/{id(group)}")
 
+    def past(self, ref: GroupRef) -> Past:
+        raise _no_history()
+
+    def text_at(self, ref: GroupRef, number: int) -> str:
+        raise _no_history()
+
+    def propose(self, ref: GroupRef, wish: Wish) -> Proposal:
+        raise _no_history()
+
+    def begin(self, ref: GroupRef, wish: Wish, mark: str, note: str) -> Begun:
+        raise _no_history()
+
     def _group(self, ref: GroupRef) -> Group:
         found = next((one for one in self._mesh.plan.groups if GroupRef(*one.key) == ref), None)
         if found is None:
@@ -74,6 +90,10 @@ class LocalSource:
             ]
             count = PodCount(sum(not process.dead for process in mine), len(mine))
             yield VersionState(name, version.host or service.workload(name), None if version.host else count)
+
+
+def _no_history() -> MissingError:
+    return MissingError("the mesh on this machine follows its files: change them, and save")
 
 
 class OnThisMachine:

@@ -6,18 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from meshconfig.cluster.status import EntryState, ServiceState
+from meshconfig.console.acts import Wish
+from meshconfig.console.jobs import Begun
+from meshconfig.console.proposal import Proposal
+from meshconfig.console.refs import GroupRef
 from meshconfig.groups import Group
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class GroupRef:
-    """A group by its name."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +27,23 @@ class Change:
     when: datetime
     outcome: str
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionLine:
+    """A revision of a group, and the resources that it changed."""
+
+    change: Change
+    resources: Sequence[str]
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The history of a group, newest first; `unreadable` says what is wrong with revisions that cannot be read."""
+
+    revisions: Sequence[RevisionLine]
+    unreadable: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +143,37 @@ class Source(Protocol):
 
         Raises:
             GraylaneError: there is no such group, or it cannot be read.
+        """
+
+    def past(self, ref: GroupRef) -> Past:
+        """The group's revisions.
+
+        Raises:
+            GraylaneError: it has none, or they cannot be read.
+        """
+
+    def text_at(self, ref: GroupRef, number: int) -> str:
+        """The spec of a revision, as YAML.
+
+        Raises:
+            MissingError: there is no such revision.
+        """
+
+    def propose(self, ref: GroupRef, wish: Wish) -> Proposal:
+        """A change before it is made. Nothing is written.
+
+        Raises:
+            GraylaneError: it is not possible.
+        """
+
+    def begin(self, ref: GroupRef, wish: Wish, mark: str, note: str) -> Begun:
+        """A change that a person has seen as a proposal.
+
+        Parameters:
+            mark: the proposal's.
+            note: what the history shows beside the action; may be empty.
+
+        Raises:
+            ChangedError: somebody else has changed the group since.
+            GraylaneError: it is not possible.
         """

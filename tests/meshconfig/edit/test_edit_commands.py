@@ -132,7 +132,7 @@ def test_what_lint_calls_an_error_is_not_written(graylane, spec, monkeypatch):
         wrong = Finding(location, "GL000", "spec.lanes", "wrong", "LaneGroup shop/product", Level.ERROR)
         return [wrong] if "blue" in subject.groups[0].spec.spec.lanes else []
 
-    monkeypatch.setattr("meshconfig.cli.editing.lint", finds)
+    monkeypatch.setattr("meshconfig.edit_check.lint", finds)
     code, out, err = graylane("lane", "add", "blue", "-f", spec)
     assert (code, out) == (1, "")
     assert err.startswith("graylane: nothing was written, because lint reports errors")
