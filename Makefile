@@ -143,7 +143,7 @@ pins: $(VENV)/.dev ## compile the files of requirements, which pin what is insta
 	@$(PINS)/dev.txt --extra dev $(if $(UPGRADE),--upgrade)
 	@$(PINS)/demo.txt --extra demo --extra build -c requirements/dev.txt
 	@$(PINS)/build.txt --extra build -c requirements/dev.txt
-	@$(PINS)/image.txt --extra mesh -c requirements/dev.txt
+	@$(PINS)/image.txt --extra console -c requirements/dev.txt
 	@$(PINS)/demo-image.txt --extra services -c requirements/dev.txt
 
 clean: ## remove what make made

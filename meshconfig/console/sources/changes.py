@@ -144,8 +144,8 @@ def _in_mesh(client: Client, wanted: Wanted, mark: str, choices: Choices, job: J
         job.ended(verdict.value if verdict else "")
 
     def warned(findings: Sequence[Finding]) -> None:
-        for one in findings:
-            job.note(str(one))
+        for line in (line for one in findings for line in one.lines):
+            job.note(line)
 
     events = Events(
         step=step,
