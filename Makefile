@@ -85,7 +85,7 @@ fields: $(VENV)/.dev ## make the table of Istio's fields anew (CRDS=FILE)
 
 bench: $(VENV)/.dev ## the benchmarks: ratios inside one run
 	@PYTHONPATH=tests/support $(BIN)/python benchmarks/hostile_store.py
-	@for script in start carry otel_gaps compile lint lanes live_edit; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in start carry otel_gaps compile lint lanes live_edit console; do echo "== $$script"; $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # On a machine with the lab beside the checkout it is started for the tests; elsewhere KUBECONFIG names the cluster.
 LAB := ../shared/lab/lab.py

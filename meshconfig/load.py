@@ -19,7 +19,7 @@ __all__ = ["SUFFIXES", "Document", "FieldPath", "Loader", "load", "parse", "read
 
 SUFFIXES = (".yaml", ".yml", ".json")
 _LONGEST_PATH = 4096  # bytes, Linux's PATH_MAX; longer is an inline patch
-OWN = ("LaneGroup", "LocalMesh", "Rollout", "RouteTest")
+OWN = ("Lane", "LaneGroup", "LocalMesh", "Rollout", "RouteTest")
 
 
 @dataclass(frozen=True, slots=True)

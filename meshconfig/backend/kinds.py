@@ -72,6 +72,8 @@ _ALL = (
     Kind("Event", "v1", "events"),
     Kind("StatefulSet", "apps/v1", "statefulsets"),
     Kind("DaemonSet", "apps/v1", "daemonsets"),
+    Kind("Job", "batch/v1", "jobs"),
+    Kind("CronJob", "batch/v1", "cronjobs"),
     # Each in the version that all releases of Istio serve.
     Kind("EnvoyFilter", f"{ISTIO}/v1alpha3", "envoyfilters"),
     Kind("WasmPlugin", "extensions.istio.io/v1alpha1", "wasmplugins"),
@@ -82,6 +84,7 @@ _ALL = (
     # graylane's own, by its CustomResourceDefinitions: docs/crds.md.
     Kind("LaneGroup", f"{GRAYLANE}/v1", "lanegroups"),
     Kind("Rollout", f"{GRAYLANE}/v1", "rollouts"),
+    Kind("Lane", f"{GRAYLANE}/v1", "lanes"),
 )
 GATEWAY_API = "gateway.networking.k8s.io"
 # What the backend `gateway` writes beside Services, ServiceEntries and DestinationRules. They are apart from the kinds

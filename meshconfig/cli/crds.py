@@ -1,4 +1,4 @@
-"""`graylane crds`: the CustomResourceDefinitions of LaneGroup and Rollout."""
+"""`graylane crds`: the CustomResourceDefinitions of LaneGroup, Rollout and Lane."""
 
 from meshconfig.crds import definitions
 from meshconfig.printable import put
@@ -6,7 +6,7 @@ from meshconfig.render import to_yaml
 
 
 def command() -> None:
-    """Print the CustomResourceDefinitions of LaneGroup and Rollout, as YAML.
+    """Print the CustomResourceDefinitions of LaneGroup, Rollout and Lane, as YAML.
 
     With them a cluster takes specs as objects, refuses wrong ones, and shows how far a controller is.
 
@@ -14,6 +14,6 @@ def command() -> None:
 
         graylane crds | kubectl apply --server-side -f -
 
-        kubectl get lanegroups,rollouts -A
+        kubectl get lanegroups,rollouts,lanes -A
     """
     put(to_yaml(definitions()))

@@ -26,6 +26,7 @@ def run(file: str | None) -> bool:
     wrong = list(demo.failures(answers))
     for line in wrong:
         stderr().print(line, style="red")
+    stderr().print(f"to see the lanes in a browser: graylane local up -f {file or _example()} --console")
     return not wrong
 
 

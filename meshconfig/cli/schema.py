@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from meshconfig.printable import say_json
-from meshconfig.spec import LaneGroup, LocalMesh, Rollout, RouteTest
+from meshconfig.spec import LaneGroup, LocalMesh, PreviewLane, Rollout, RouteTest
 from meshconfig.spec.json_schema import json_schema as described
 
 
@@ -25,6 +25,6 @@ def command() -> None:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every document of a spec satisfies, with a description of each field."""
-    documents = Annotated[LaneGroup | LocalMesh | Rollout | RouteTest, Field(discriminator="kind")]
+    documents = Annotated[LaneGroup | LocalMesh | PreviewLane | Rollout | RouteTest, Field(discriminator="kind")]
     draft = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": draft, "title": "graylane spec", **described(documents)}

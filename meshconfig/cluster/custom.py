@@ -157,6 +157,16 @@ def drop_finalizer(client: Client, one: T, finalizer: str) -> T:
     return _put_finalizers(client, one, tuple(each for each in one.finalizers if each != finalizer))
 
 
+def put_status(client: Client, one: Key, status: Mapping[str, Any]) -> None:
+    """Writes fields of a status; one that is None is taken away.
+
+    Raises:
+        ApiError: 404 where the object is gone.
+    """
+    query, body = {"fieldManager": CONTROLLER}, json.dumps({"status": status})
+    client.request("PATCH", f"{path(one)}/status", body, query=query, content_type=MERGE)
+
+
 def namespace_ends(client: Client, namespace: str) -> bool:
     """Whether a namespace is being deleted, or gone: everything in it goes at once, in no order. One call."""
     found = client.get(path(Key("Namespace", "", namespace)))

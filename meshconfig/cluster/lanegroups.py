@@ -3,16 +3,13 @@
 The controller never writes `spec`: that is Git's, or of whoever applies the object.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.custom import CONTROLLER, MERGE, CustomObject
+from meshconfig.cluster.custom import CustomObject
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import path
 from meshconfig.errors import ApiError, ClusterError, Location
@@ -125,16 +122,6 @@ def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: b
 def delete(client: Client, namespace: str, name: str) -> None:
     """Asks for the deletion; the controller takes the routes away before the object goes. A missing one is no error."""
     client.delete(Key(KIND, namespace, name))
-
-
-def put_status(client: Client, one: Key, status: Mapping[str, Any]) -> None:
-    """Writes the status whole; a field of it that is None is taken away.
-
-    Raises:
-        ApiError: 404 where the object is gone.
-    """
-    query, body = {"fieldManager": CONTROLLER}, json.dumps({"status": status})
-    client.request("PATCH", f"{path(one)}/status", body, query=query, content_type=MERGE)
 
 
 def check_served(client: Client) -> None:

@@ -152,6 +152,13 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "What is to be driven. patch: the finalizer that holds a rollout until it has ended, and no spec.",
         ),
         Right(("Rollout",), ("update",), "Its state, read and written by compare-and-swap.", "status"),
+        Right(
+            ("Lane",),
+            ("get", "list", "watch", "patch", "delete"),
+            "Preview lanes. patch: the finalizer, by which routes go before Pods do; never `spec`. delete: one that "
+            "has expired. The rules of preview lanes can be taken away together.",
+        ),
+        Right(("Lane",), ("patch",), "Preview lanes: how far each is.", "status"),
         Right(("Lease",), LOCK, "One controller at a time, and one operator of a group at a time."),
         *_PODS,
         Right(
@@ -160,6 +167,17 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "How many Pods there are and how many are ready; delete: the old version, once it is retired.",
         ),
         Right(("Deployment",), ("patch",), "Of a Deployment only its number of Pods: no image, no command.", "scale"),
+        Right(
+            ("Deployment",),
+            ("list", "watch", *WRITE),
+            "Preview lanes: their clones, and when the Pods of these are ready. RBAC cannot limit it to clones.",
+        ),
+        Right(
+            ("Job",),
+            ("list", "watch", "create", "delete"),
+            "Preview lanes: the Jobs before and after, from the templates of CronJobs.",
+        ),
+        Right(("CronJob",), ("get",), ""),
         Right(
             ("Event",),
             ("create",),

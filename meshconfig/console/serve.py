@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from meshconfig.console.settings import LOOPBACK
 from meshconfig.errors import InputError
 
+CONNECTIONS = 500  # at once; a browser keeps up to six
 END = 3  # seconds for open pages to end
 
 
@@ -55,6 +56,7 @@ def server(app: ASGIApp) -> Server:
             timeout_graceful_shutdown=END,
             lifespan="off",
             proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
         )
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshconfig.backend.kinds import OWNED, Role
-from meshconfig.cluster import lanegroups, rollouts
+from meshconfig.cluster import lanegroups, previews, rollouts
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.lock import Lock, LockHeld, LockLost
@@ -18,9 +18,13 @@ from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.watching import Change, Watch
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
+from meshconfig.controller.previews import PreviewMetrics, Previews
+from meshconfig.controller.previews import previews as lanes
+from meshconfig.controller.previews.index import Plan
 from meshconfig.controller.queue import WorkQueue
 from meshconfig.controller.reconcile import AGAIN, Reconciler, group_of
 from meshconfig.errors import ClusterError
+from meshconfig.istio.labels import LANE
 from meshconfig.render import MANAGED_BY
 from meshconfig.rollout.drivers import LEASE
 from meshconfig.rollout.runner import Driver
@@ -66,6 +70,7 @@ class Controller:
         self._client, self._scope, self._settings = client, scope, settings
         self._tell, self._metrics = tell, metrics
         self._groups = GroupMetrics(metrics.registry, lambda: client.calls)
+        self._previews = PreviewMetrics(metrics.registry)
         self._log = DedupLog(tell)
 
     def run(self, stop: threading.Event) -> None:
@@ -93,7 +98,9 @@ class Controller:
         Raises:
             ClusterError: the Lease is lost.
         """
-        lead = Leadership(client, held, self._scope, self._settings, self._tell, self._metrics, self._groups)
+        lead = Leadership(
+            client, held, self._scope, self._settings, self._tell, self._metrics, self._groups, self._previews
+        )
         with lead.working(istio_version(client)):
             while not (stop.is_set() or lead.ended.is_set()):  # a worker that has lost a Lease ends all: begin anew
                 held.check()
@@ -120,6 +127,7 @@ class Leadership:
     tell: Callable[[str], None]
     metrics: Metrics
     groups: GroupMetrics
+    preview_metrics: PreviewMetrics
     ended: threading.Event = field(default_factory=threading.Event)
     queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
     _asked: dict[GroupKey, Asked] = field(default_factory=dict)
@@ -128,6 +136,18 @@ class Leadership:
     _beside: set[GroupKey] = field(default_factory=set)  # that have an active rollout
     _pauses: dict[GroupKey, float] = field(default_factory=dict)  # seconds, of groups whose last look failed
     _owned: OwnedResources = field(default_factory=OwnedResources)
+    _previews: Previews = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._previews = Previews(
+            self.client,
+            self.settings,
+            self.ended,
+            self._plan,
+            lambda: self.metrics.failed(Tried.WORKER),
+            self.tell,
+            self.preview_metrics,
+        )
 
     @contextmanager
     def working(self, istio_api: str) -> Iterator[None]:
@@ -139,10 +159,17 @@ class Leadership:
         driver = Driver(self.client, self.held, self.settings, self.tell, self.metrics, self._rollout_moved)
         watches = list(self._watches(istio_api, driver))
         threads = [threading.Thread(target=one.run, name=f"watch-{one.kind}", daemon=True) for one in watches]
-        reconciler = Reconciler(self.client, self.settings, self._generation, self.ended, self.tell, self.groups)
+        is_leaving = self._previews.index.is_leaving
+        reconciler = Reconciler(
+            self.client, self.settings, self._generation, is_leaving, self.ended, self.tell, self.groups
+        )
         workers = [
             threading.Thread(target=self._work, args=(reconciler,), name=f"group-{number}", daemon=True)
             for number in range(WORKERS)
+        ]
+        workers += [
+            threading.Thread(target=self._previews.work, name=f"preview-{number}", daemon=True)
+            for number in range(lanes.WORKERS)
         ]
         for each in (*threads, *workers):
             each.start()
@@ -151,6 +178,8 @@ class Leadership:
         finally:
             self.ended.set()
             self.queue.close()
+            self._previews.queue.close()
+            self.preview_metrics.clear()
             driver.close()
             end = time.monotonic() + GOODBYE
             for each in workers:  # watches hold nothing, and end with the process
@@ -172,8 +201,12 @@ class Leadership:
             became_ready = self._became_ready(change, one)  # also where the spec has changed: it is remembered
             if self._group_seen(change, one) or became_ready:
                 driver.group_seen(*group_of(one))
+                self._previews.see_group(group_of(one))
 
         yield watch(lanegroups.KIND, group_seen)
+        yield watch(previews.KIND, self._previews.see)
+        for name in ("Deployment", "Job"):
+            yield watch(name, self._previews.see_made, LANE)
         yield watch(rollouts.KIND, driver.see)
         for kind in OWNED:
             # Of ConfigMaps, a group owns its list of consumers alone; its revisions are many, and of nobody's concern.
@@ -215,6 +248,12 @@ class Leadership:
         if (namespace, name) in self._asked:
             self.queue.add((namespace, name))
 
+    def _plan(self, group: GroupKey) -> None:
+        """Has a group planned anew, because its preview lanes have changed."""
+        if group in self._asked:
+            self._mesh.add(group)
+            self.queue.add(group, SETTLE)
+
     def _resource_seen(self, change: Change, one: Manifest) -> None:
         for name in self._owned.see(change, one):
             # The label has the group's name alone. Who writes into another namespace is found by the group's own look.
@@ -239,9 +278,10 @@ class Leadership:
                 self.queue.done(group)
 
     def _look(self, reconciler: Reconciler, group: GroupKey) -> None:
-        mesh = group in self._mesh
+        began, mesh = time.monotonic(), group in self._mesh
         self._mesh.discard(group)  # before the look: what changes during it is looked at again
         look = reconciler.look(group, mesh=mesh)
+        self._previews.planned(group, None if look.over is None else Plan(began, look.over, look.refused))
         (self._beside.add if look.beside else self._beside.discard)(group)
         if look.after is not None:
             self._mesh.add(group)

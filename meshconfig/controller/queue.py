@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+LONGEST = 86_400.0  # seconds of one wait: a lane may be kept for longer than a platform's clock counts
 
 
 class WorkQueue(Generic[T]):
@@ -56,7 +57,7 @@ class WorkQueue(Generic[T]):
                     del self._due[found]
                     self._busy.add(found)
                     return found
-                self._changed.wait(None if due is None else due - now)
+                self._changed.wait(None if due is None else min(due - now, LONGEST))
         return None
 
     def done(self, one: T) -> None:

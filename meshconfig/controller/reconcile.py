@@ -1,7 +1,7 @@
 """One look at a group: what its object says becomes true by a plan of `graylane apply`, or its status says why not."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -28,6 +28,7 @@ from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.reporter import WAITING, Reporter
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
+from meshconfig.preview.overlay import Routed
 from meshconfig.rollout import beside
 from meshconfig.rollout.overlay import Overlay
 from meshconfig.rollout.runner.context import Settings
@@ -35,6 +36,7 @@ from meshconfig.rollout.runner.routing import reason
 from meshconfig.spec import LaneGroup
 
 BUSY = 3.0  # seconds until the next look where somebody else works on the group, or the API server does not answer
+PATIENCE = 5.0  # seconds that a barrier may take before a preview lane that leaves has the group planned anew
 AGAIN = 5.0, 300.0  # seconds until the next look after a change was refused: the first time, and at most
 
 
@@ -54,11 +56,15 @@ class Look:
         after: seconds until the next one; None if an event will tell.
         failed: it has to wait longer each time.
         beside: a rollout of the group is active, and changes the mesh by itself.
+        over: the preview lanes that the group has been made with, by name; None where it has not been made so.
+        refused: why others were left out.
     """
 
     after: float | None = None
     failed: bool = False
     beside: bool = False
+    over: Mapping[str, Routed] | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,12 +74,14 @@ class Reconciler:
     Parameters:
         generation: gives the generation of a group's object that the watch has seen last; 0 where it is gone.
         stop: is set when the controller stops or has lost its Lease.
+        is_leaving: whether one of some preview lanes of a namespace is being deleted.
         tell: gets one line for the log.
     """
 
     client: Client
     settings: Settings
     generation: Callable[[GroupKey], int]
+    is_leaving: Callable[[str, Collection[str]], bool]
     stop: Event
     tell: Callable[[str], None]
     metrics: GroupMetrics
@@ -131,7 +139,7 @@ class Reconciler:
     def _apply(self, one: GroupObject, reporter: Reporter, spec: LaneGroup, laid: Overlay) -> Look:
         action = f"apply, under rollout {laid.active}" if laid.active else "apply"
         wanted = Wanted(one.key.name, one.key.namespace, laid.spec, action, by_rollout=True, stored=True)
-        change = _Change(self, one, spec, reporter)
+        change = _Change(self, one, spec, reporter, frozenset(laid.previews))
         try:
             result = carry_out(self.client, wanted, change.choices, change.watcher)
         except DriftReported as error:
@@ -143,7 +151,8 @@ class Reconciler:
             reporter.event("Normal", "Applied", f"revision {result.revision} in {result.seconds:.1f} s")
             self.metrics.applied(group_of(one), result.seconds)
         last = result.prepared.past.last
-        return self._is_so(one, reporter, laid, result.revision or (last.number if last else None))
+        look = self._is_so(one, reporter, laid, result.revision or (last.number if last else None))
+        return replace(look, over=laid.previews, refused=laid.refused)
 
     def _is_so(self, one: GroupObject, reporter: Reporter, laid: Overlay, revision: int | None) -> Look:
         self.metrics.ready(group_of(one), laid.contradiction is None)
@@ -165,7 +174,7 @@ class Reconciler:
         custom.drop_finalizer(self.client, one, FINALIZER)
         self.metrics.forget(group_of(one))
         self.tell(f"{one.key}: deleted")
-        return Look()
+        return Look(over={})
 
     def _failed(self, one: GroupObject, reporter: Reporter, error: ClusterError) -> Look:
         """A change was refused, or stopped half-way. Nothing in use was removed, and the next look goes on from there.
@@ -197,12 +206,14 @@ class _Change:
 
     Parameters:
         spec: None where the group is deleted.
+        previews: the preview lanes that it is made with.
     """
 
     of: Reconciler
     one: GroupObject
     spec: LaneGroup | None
     reporter: Reporter
+    previews: frozenset[str] = frozenset()
     _shown: dict[str, object] = field(default_factory=dict)
     _waiting: float | None = None  # since when a barrier waits, by a clock that only rises
 
@@ -238,6 +249,8 @@ class _Change:
     def _barrier(self, progress: Progress) -> None:
         self._check()
         self._waiting = self._waiting or time.monotonic()
+        if time.monotonic() - self._waiting > PATIENCE and self.of.is_leaving(self.one.key.namespace, self.previews):
+            raise NewerSpecError("a preview lane is deleted, whose Pods may be what is waited for")
         self._shown = {**self._shown, "waitingFor": list(progress.waiting_for[:WAITING])}
         self.reporter.working(self._shown)
 

@@ -1,4 +1,4 @@
-"""Writes what people and Git controllers read of a group: its status, and Events. No more often than somebody reads."""
+"""Writes what people and Git controllers read of an object: its status, and Events, no more often than they read."""
 
 import hashlib
 import time
@@ -11,8 +11,8 @@ from meshconfig.backend.kinds import GRAYLANE
 from meshconfig.cluster import events
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.conditions import Condition, reconciling, written
+from meshconfig.cluster.custom import CustomObject, put_status
 from meshconfig.cluster.events import About
-from meshconfig.cluster.lanegroups import GroupObject, put_status
 from meshconfig.errors import ApiError, ClusterError
 from meshconfig.printable import escape_line
 
@@ -26,15 +26,15 @@ EventType = Literal["Normal", "Warning"]
 
 @dataclass(slots=True)
 class Reporter:
-    """Reports of one look at a group.
+    """Reports of one look at a group or a preview lane.
 
     Parameters:
-        one: the group as it was read.
+        one: the object as it was read.
         tell: gets one line for the log.
     """
 
     client: Client
-    one: GroupObject
+    one: CustomObject
     tell: Callable[[str], None]
     _status: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
@@ -43,7 +43,7 @@ class Reporter:
         self._status = dict(self.one.status)
 
     def settled(self, conditions: tuple[Condition, ...], **more: Any) -> None:
-        """Where the group stands after a look.
+        """Where the object stands after a look.
 
         Parameters:
             more: fields of the status that have changed, such as `revision` and `lanes`.
@@ -64,11 +64,11 @@ class Reporter:
             self._next = time.monotonic() + OFTEN
 
     def event(self, kind: EventType, reason: str, message: str, *, about: str = "") -> None:
-        """Creates an Event of the group. An error delays nothing: it is logged.
+        """Creates an Event of the object. An error delays nothing: it is logged.
 
         Parameters:
             reason: a word in CamelCase.
-            about: what makes it another Event than one of the same text before. Default: the group's generation.
+            about: what makes it another Event than one of the same text before. Default: the object's generation.
         """
         self.tell(f"{self.one.key}: {message}")
         body = event(self.one, kind, reason, message, about or str(self.one.generation), datetime.now(UTC))
@@ -97,8 +97,8 @@ class Reporter:
         self._status = {name: value for name, value in new.items() if value is not None}
 
 
-def event(one: GroupObject, kind: EventType, reason: str, message: str, about: str, now: datetime) -> dict[str, Any]:
-    """An Event of a group. The same one has the same name, so that a restart does not double it."""
+def event(one: CustomObject, kind: EventType, reason: str, message: str, about: str, now: datetime) -> dict[str, Any]:
+    """An Event of an object. The same one has the same name, so that a restart does not double it."""
     text = escape_line(message)
     digest = hashlib.blake2b(f"{one.uid}\n{reason}\n{about}\n{text}".encode(), digest_size=8).hexdigest()
     object_ = About(one.key, one.uid, one.version)

@@ -5,11 +5,12 @@ from typing import Any
 
 from meshconfig.backend.kinds import GRAYLANE, KINDS
 from meshconfig.crds.cel import CelRule, as_schema
-from meshconfig.crds.status import LANE_GROUP, ROLLOUT
+from meshconfig.crds.status import LANE, LANE_GROUP, ROLLOUT
 from meshconfig.crds.structural import structural
-from meshconfig.spec import LaneGroup, Rollout
+from meshconfig.spec import LaneGroup, PreviewLane, Rollout
 from meshconfig.spec.base import Strict
 from meshconfig.spec.json_schema import Schema
+from meshconfig.spec.preview import LONGEST_NAME
 
 Manifest = dict[str, Any]
 
@@ -48,6 +49,14 @@ _ROLLOUT_COLUMNS = (
     _Column("Why", ".status.why", wide=True),
     _AGE,
 )
+_LANE_COLUMNS = (
+    _Column("Group", ".spec.group"),
+    _Column("Phase", ".status.phase"),
+    _Column("Expires", ".status.expires"),
+    _Column("Link", ".status.link"),
+    _Column("Message", f"{_READY}.message", wide=True),
+    _AGE,
+)
 _NAME = CelRule(
     "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",
     "the name is not a DNS label: lower-case letters, digits and -, at most 63 characters",
@@ -55,16 +64,27 @@ _NAME = CelRule(
 )
 
 
+# The name is the tag's value, and a lane's tag is longer during a change.
+_TAG = CelRule(
+    f"size(self.metadata.name) <= {LONGEST_NAME}",
+    f"the name has at most {LONGEST_NAME} characters: during a change the lane's tag is longer",
+    ".metadata",
+)
+
+
 def definitions() -> list[Manifest]:
-    """The CustomResourceDefinitions of LaneGroup and Rollout."""
+    """The CustomResourceDefinitions of LaneGroup, Rollout and Lane."""
     return [
-        _definition(LaneGroup, "lg", LANE_GROUP, _GROUP_COLUMNS),
-        _definition(Rollout, "glr", ROLLOUT, _ROLLOUT_COLUMNS),
+        _definition("LaneGroup", LaneGroup, "lg", LANE_GROUP, _GROUP_COLUMNS),
+        _definition("Rollout", Rollout, "glr", ROLLOUT, _ROLLOUT_COLUMNS),
+        _definition("Lane", PreviewLane, "gll", LANE, _LANE_COLUMNS, _TAG),
     ]
 
 
-def _definition(model: type[Strict], short: str, status: Schema, columns: tuple[_Column, ...]) -> Manifest:
-    kind = KINDS[model.__name__]
+def _definition(
+    name: str, model: type[Strict], short: str, status: Schema, columns: tuple[_Column, ...], *rules: CelRule
+) -> Manifest:
+    kind = KINDS[name]
     names = {
         "kind": kind.name,
         "listKind": f"{kind.name}List",
@@ -79,7 +99,7 @@ def _definition(model: type[Strict], short: str, status: Schema, columns: tuple[
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [column.written() for column in columns],
-        "schema": {"openAPIV3Schema": _schema(model, status)},
+        "schema": {"openAPIV3Schema": _schema(model, status, rules)},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -89,9 +109,15 @@ def _definition(model: type[Strict], short: str, status: Schema, columns: tuple[
     }
 
 
-def _schema(model: type[Strict], status: Schema) -> Schema:
+def _schema(model: type[Strict], status: Schema, rules: tuple[CelRule, ...]) -> Schema:
     spec = structural(model)
     said = " ".join((model.__doc__ or "").split())
     text = {"type": "string"}
     fields = {"apiVersion": text, "kind": text, "metadata": {"type": "object"}, "spec": spec, "status": status}
-    return {"type": "object", "description": said, "required": ["spec"], "properties": fields, **as_schema((_NAME,))}
+    return {
+        "type": "object",
+        "description": said,
+        "required": ["spec"],
+        "properties": fields,
+        **as_schema((_NAME, *rules)),
+    }

@@ -4,7 +4,7 @@ A rule stands at the model of whose fields it speaks. One about names in several
 `tests/cluster/test_crds.py` holds the rules against the models; `tests/support/wrong_objects.py` has what no rule says.
 """
 
-from meshconfig.crds import group_rules, rollout_rules, service_rules
+from meshconfig.crds import group_rules, preview_rules, rollout_rules, service_rules
 from meshconfig.crds.cel import Rules
 
-RULES: Rules = {**group_rules.RULES, **service_rules.RULES, **rollout_rules.RULES}
+RULES: Rules = {**group_rules.RULES, **service_rules.RULES, **rollout_rules.RULES, **preview_rules.RULES}

@@ -127,3 +127,34 @@ ROLLOUT = _object(
         "base": _text("Spec of the group from before the rollout, packed by gzip, in base64.", MOST),
     },
 )
+_OF_A_VERSION = {
+    "service": _text("Service of the group.", 63),
+    "labels": {
+        "type": "object",
+        "maxProperties": 100,
+        "additionalProperties": {"type": "string", "maxLength": 63},
+        "description": "Labels of the version's Pods.",
+    },
+}
+LANE = _object(
+    "How far the preview lane is. The controller writes it.",
+    {
+        **_OBSERVED,
+        "phase": {
+            "type": "string",
+            "enum": ["Pending", "Ready", "Ending", "Failed"],
+            "description": "Pending, Ready (requests with the tag reach it), Ending, or Failed until a person acts.",
+        },
+        "expires": _time("When the controller deletes the lane."),
+        "link": _text("Address that puts a browser into the lane, where an entry of the group has links or laneHosts."),
+        "readySince": _time("When the lane was ready for the first time."),
+        "versions": {
+            "type": "array",
+            "maxItems": 1000,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["service"],
+            "items": {"type": "object", "required": ["service"], "properties": _OF_A_VERSION},
+            "description": "Versions of the lane that are routed, or are about to be.",
+        },
+    },
+)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "graylane"
+# Labels of all that is made for a preview lane: Deployments, their Pods, and Jobs.
+LANE, LANE_SERVICE = "graylane.dev/lane", "graylane.dev/lane-service"
 REFUSES = "graylane.dev/refuses"  # a Service without Pods, so that proxies answer 503; the text says for whom
 
 

@@ -1,9 +1,13 @@
-"""Rollouts beside the LaneGroup object of their group: what Git says of the group now, and what lies over it."""
+"""What lies over the LaneGroup object of a group: its rollouts, and over these its preview lanes."""
+
+from dataclasses import replace
 
 from meshconfig.bounded import clip
 from meshconfig.cluster import lanegroups
 from meshconfig.cluster.client import Client
 from meshconfig.errors import InputError
+from meshconfig.preview import beside as previews
+from meshconfig.preview.overlay import with_previews
 from meshconfig.rollout import overlay, steps, store
 from meshconfig.rollout.actions import ChangeKind, GroupChange
 from meshconfig.rollout.overlay import ContradictedError, Overlay
@@ -23,13 +27,16 @@ class HinderedError(Exception):
 
 
 def overlaid(client: Client, spec: LaneGroup) -> Overlay:
-    """What is wanted of a group with its rollouts, as they are in the cluster. One call for a dozen rollouts of the
-    namespace. A rollout that cannot be read lies over nothing.
+    """What is wanted of a group with its rollouts and preview lanes, as they are in the cluster. One call for a dozen
+    rollouts of the namespace, and one for the lanes. A rollout that cannot be read lies over nothing.
 
     Parameters:
         spec: the group as its LaneGroup object says it. It compiles.
     """
-    return overlay.overlay(spec, laid(client, spec.metadata.namespace, spec.metadata.name))
+    namespace, name = spec.metadata.namespace, spec.metadata.name
+    found = overlay.overlay(spec, laid(client, namespace, name))
+    over = with_previews(found.spec, previews.routed(client, namespace, name))
+    return replace(found, spec=over.spec, previews=over.over, refused=over.refused)
 
 
 def laid(client: Client, namespace: str, group: str) -> list[Record]:
@@ -58,7 +65,8 @@ def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | N
         said = "; ".join(f"{one.path}: {one.message}" for one in error.problems)
         raise HinderedError(INVALID_GROUP, f"LaneGroup {record.group} is not valid: {said}") from None
     try:
-        return overlay.wanted(spec, laid(client, record.namespace, record.group), record, change)
+        moved = overlay.wanted(spec, laid(client, record.namespace, record.group), record, change)
+        return with_previews(moved, previews.routed(client, record.namespace, record.group)).spec
     except ContradictedError as error:
         raise HinderedError(CONTRADICTED, str(error)) from None
 

@@ -5,13 +5,14 @@ the old version. What Git changes elsewhere in the group is laid under them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from meshconfig.compile import problems
 from meshconfig.errors import dotted
+from meshconfig.preview.overlay import Routed
 from meshconfig.rollout import steps
 from meshconfig.rollout.actions import ChangeKind, GroupChange, Retire, Route, Scale
 from meshconfig.rollout.canary_lane import NoCanaryLaneError
@@ -44,6 +45,8 @@ class Overlay:
         active: the one of them that has not ended.
         done: those that have succeeded and lie over nothing any more, because Git has gone on from the old version.
         contradiction: what Git changes that the active rollout moves, and what to do.
+        previews: the preview lanes that lie over all of it, by name.
+        refused: why others do not, by name.
     """
 
     spec: LaneGroup
@@ -51,6 +54,8 @@ class Overlay:
     active: str | None = None
     done: tuple[str, ...] = ()
     contradiction: str | None = None
+    previews: Mapping[str, Routed] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class ContradictedError(Exception):

@@ -27,6 +27,7 @@ from meshconfig.spec.service_in_group import ServiceInGroup
 if TYPE_CHECKING:
     from meshconfig.spec.istio_policy import Policy, TrafficPolicy
     from meshconfig.spec.local_mesh import LocalMesh
+    from meshconfig.spec.preview import PreviewLane
     from meshconfig.spec.rollout import Rollout
     from meshconfig.spec.route_test import RouteTest
 
@@ -47,6 +48,7 @@ __all__ = [
     "PathMatch",
     "PathRoute",
     "Policy",
+    "PreviewLane",
     "Rollout",
     "RouteTest",
     "ServiceInGroup",
@@ -59,6 +61,7 @@ __all__ = [
 _ON_DEMAND = {
     "LocalMesh": "meshconfig.spec.local_mesh",
     "Policy": "meshconfig.spec.istio_policy",
+    "PreviewLane": "meshconfig.spec.preview",
     "Rollout": "meshconfig.spec.rollout",
     "RouteTest": "meshconfig.spec.route_test",
     "TrafficPolicy": "meshconfig.spec.istio_policy",

@@ -308,10 +308,18 @@ class Entry(Strict):
         return self
 
 
+_IMAGES = said(
+    r"^[A-Za-z0-9][-._A-Za-z0-9]*(:[0-9]+)?(/[-._A-Za-z0-9]+)*$",
+    "a registry or a part of its names, such as registry.example.com/team, without a tag and without / at its end",
+)
+ImagePrefix = Annotated[str, StringConstraints(pattern=_IMAGES, max_length=512)]
+
+
 class Limits(Strict):
-    """What a group may grow to."""
+    """What preview lanes may do to a group: how many of them it has, and where the images that they name come from."""
 
     previews: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    images: Items[ImagePrefix] = ()
 
 
 class GroupSpec(Strict):

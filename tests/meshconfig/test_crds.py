@@ -15,16 +15,18 @@ import yaml
 from hypothesis import given, settings
 from random_specs import outside_specs, specs
 from rollout_world import rollout
-from wrong_objects import GROUP, REFUSED, ROLLOUT, UNSAID
+from wrong_objects import GROUP, LANE, REFUSED, ROLLOUT, UNSAID
 
 from meshconfig.backend.kinds import KINDS
 from meshconfig.crds import definitions
 from meshconfig.crds.bounds import DEFAULTS, FIELDS, ITEMS
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
-from meshconfig.load import load, parse
+from meshconfig.load import Document, load, parse
 from meshconfig.render import to_yaml
 from meshconfig.rollout import check
+from meshconfig.spec import PreviewLane
+from meshconfig.spec.base import validate
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "k8s" / "crds"
@@ -48,6 +50,16 @@ def parts(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
     for inner in KEYWORDS:
         if inner in schema:
             yield from parts(schema[inner], (*path, inner))
+
+
+def read(document: Document) -> Any:
+    match document.kind:
+        case "LaneGroup":
+            return groups([document])
+        case "Rollout":
+            return check.parse(document)
+        case _:
+            return validate(PreviewLane, document.value, document.locate)
 
 
 PARTS = [(kind, *one) for kind, schema in SCHEMAS.items() for one in parts(schema)]
@@ -105,7 +117,7 @@ def test_every_bound_and_default_is_of_a_field_that_there_is():
 
     there = {
         (model_name(name), field)
-        for model in (LaneGroup, Rollout)
+        for model in (LaneGroup, Rollout, PreviewLane)
         for name, part in json_schema(model)["$defs"].items()
         for field in part.get("properties", {})
     }
@@ -185,11 +197,11 @@ def test_the_schema_refuses_what_is_wrong_in_a_value(path, wrong):
 def test_the_command_line_refuses_what_is_asked_of_an_api_server(wrong):
     (document,) = parse(to_yaml([wrong.document]), "in.yaml")
     with pytest.raises(InputError):
-        groups([document]) if document.kind == "LaneGroup" else check.parse(document)
+        read(document)
 
 
-@pytest.mark.parametrize("base", [GROUP, ROLLOUT])
+@pytest.mark.parametrize("base", [GROUP, ROLLOUT, LANE])
 def test_what_the_mistakes_are_made_in_is_right(base):
     (document,) = parse(to_yaml([base]), "in.yaml")
-    assert groups([document]) if document.kind == "LaneGroup" else check.parse(document)
+    assert read(document)
     CHECKS[base["kind"]].validate(base)

@@ -1,6 +1,7 @@
 """An API server on loopback for tests without a cluster: objects with versions, compare-and-swap, labels to select by.
 
 Deployments get their Pods at once, unless their image is in `stuck`, and at least as many as an autoscaler asks for.
+Jobs succeed at once, unless their image is in `stuck` (they run) or in `broken` (they fail).
 What is applied is kept as it was sent; everything is allowed. LaneGroups and Rollouts have a status of its own, as
 their CustomResourceDefinitions say, and what has finalizers stays until they are gone; everything can be watched. Its
 limits are those of what graylane asks: no validation, fields have no owners.
@@ -24,7 +25,7 @@ from serving import LoopbackServer, serving
 ISTIO = "/apis/networking.istio.io"
 GRAYLANE = "/apis/graylane.dev/v1"
 MOST = 1 << 20  # bytes of all values of a ConfigMap
-WITH_STATUS = ("lanegroups", "rollouts")  # kinds whose status is a subresource
+WITH_STATUS = ("lanegroups", "rollouts", "lanes")  # kinds whose status is a subresource
 WATCHED = 1.0  # seconds at most until a watch sees that the server is closed
 ISTIO_KINDS = ("VirtualService", "DestinationRule", "Gateway")
 PATH = re.compile(
@@ -45,7 +46,7 @@ class FakeApi:
     """`objects`: (plural, namespace, name) → the resource; `seen`: (method, path) of each request, in order."""
 
     def __init__(self):
-        self.objects, self.seen, self.stuck = {}, [], set()
+        self.objects, self.seen, self.stuck, self.broken = {}, [], set(), set()
         self.lock, self.version = threading.RLock(), 0
         self.changed, self.events, self.closed = threading.Condition(self.lock), [], False
         self.before = []  # called with (method, path) before each request
@@ -137,6 +138,9 @@ class FakeApi:
             case "GET", True, _:
                 return self._there(key)
             case "DELETE", True, _:
+                uid = ((body or {}).get("preconditions") or {}).get("uid")
+                if uid and uid != self._there(key)["metadata"]["uid"]:
+                    raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
                 return self._delete(key)
         raise RefusedError(405, "MethodNotAllowed", f"{method} of {place}")
 
@@ -255,6 +259,8 @@ class FakeApi:
             return self._remove(key)
         if key[0] == "deployments":
             self._run(one)
+        if key[0] == "jobs":
+            self._run_job(one)
         if key[0] == "horizontalpodautoscalers":
             self._autoscale(key[1], one["spec"])
         self._tell("ADDED" if added else "MODIFIED", key, one)
@@ -278,6 +284,21 @@ class FakeApi:
             "updatedReplicas": wanted,
             "readyReplicas": ready,
         }
+
+    def _run_job(self, job):
+        """The controller of Jobs, in no time."""
+        images = {one["image"] for one in job["spec"]["template"]["spec"]["containers"]}
+        if not images & self.stuck:
+            kind = "Failed" if images & self.broken else "Complete"
+            job["status"] = {"conditions": [{"type": kind, "status": "True", "message": "its Pod has ended"}]}
+
+    def run_again(self, image):
+        """Has what was stuck with an image go on."""
+        with self.lock:
+            self.stuck.discard(image)
+            for key, one in list(self.objects.items()):
+                if key[0] in ("deployments", "jobs") and image in json.dumps(one["spec"]["template"]):
+                    self._store(key, one)
 
 
 def _status(one):
@@ -311,7 +332,7 @@ def _fixed(method, path, body, ending):
     if path.endswith("/selfsubjectaccessreviews"):
         return {"status": {"allowed": True}}
     if path == GRAYLANE:
-        return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout")]}
+        return {"resources": [{"kind": kind} for kind in ("LaneGroup", "Rollout", "Lane")]}
     if path.endswith("/selfsubjectrulesreviews"):
         return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:

@@ -53,6 +53,20 @@ ROLLOUT: Value = {
         "analysis": {"prometheus": "http://prometheus.monitoring:9090", "metrics": [METRIC]},
     },
 }
+LANE: Value = {
+    "apiVersion": "graylane.dev/v1",
+    "kind": "Lane",
+    "metadata": {"name": "pr-42", "namespace": "demo"},
+    "spec": {
+        "group": "pets",
+        "versions": {
+            "cat": {"from": "prod", "image": "cat:pr-42", "env": {"FLAG": "1"}, "replicas": 2},
+            "mouse": {"labels": {"version": "alice"}},
+        },
+        "ttl": "8h",
+        "hooks": {"before": "schema", "after": "drop-schema"},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,10 @@ def changed(base: Value, path: Sequence[str | int], value: Any) -> Value:
 
 def of_rollout(path: Sequence[str | int], value: Any, field: str, said: str) -> Wrong:
     return Wrong(path, value, field, said, ROLLOUT)
+
+
+def of_lane(path: Sequence[str | int], value: Any, field: str, said: str) -> Wrong:
+    return Wrong(path, value, field, said, LANE)
 
 
 def rule(match: Value, weights: Value | None = None) -> list[Value]:
@@ -239,6 +257,19 @@ REFUSED = (
     of_rollout(("analysis", "metrics", 0, "query"), "up", "spec.analysis.metrics[0]", "takes one of query and preset"),
     of_rollout(("analysis", "metrics", 0, "min"), GONE, "spec.analysis.metrics[0]", "nothing could fail"),
     of_rollout(("analysis", "metrics", 0, "max"), 0.1, "spec.analysis.metrics[0].min", "min is above max"),
+    # Preview lanes.
+    of_lane(("group",), GONE, "spec.group", "Required value"),
+    of_lane(("versions",), {}, "spec.versions", "at least 1"),
+    of_lane(("versions", "cat"), {"replicas": 2}, "spec.versions.cat", "takes one of from"),
+    of_lane(("versions", "cat", "labels"), {"v": "1"}, "spec.versions.cat", "takes one of from"),
+    of_lane(("versions", "mouse", "image"), "mouse:1", "spec.versions.mouse.labels", "are for a clone"),
+    of_lane(("versions", "mouse", "labels"), {}, "spec.versions.mouse.labels", "at least 1"),
+    of_lane(("versions", "cat", "replicas"), 0, "spec.versions.cat.replicas", "greater than or equal to 1"),
+    of_lane(("versions", "cat", "image"), "cat pr", "spec.versions.cat.image", "should match"),
+    of_lane(("versions", "Cat"), {"from": "prod"}, "spec.versions", LABEL),
+    of_lane(("ttl",), "0s", "spec.ttl", "should match"),
+    of_lane(("hooks", "before"), "a job", "spec.hooks.before", "should match"),
+    of_lane(("hooks", "during"), "job", "spec.hooks.during", "unknown field"),
 )  # fmt: skip
 
 UNTYPED = "a value that is a text or an object has no type in a structural schema, and CEL does not see it"
@@ -286,4 +317,6 @@ UNSAID = (
            "CEL does not count the items of a list", ROLLOUT),
     unsaid(("analysis", "metrics", 0), {"name": "up", "query": "up{{x}}", "min": 1},
            "the placeholders of a query are no pattern", ROLLOUT),
+    unsaid(("versions", "cat", "env"), {"A=B": "1"}, KEYS, LANE),
+    unsaid(("ttl",), "400d", NUMBERS, LANE),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from meshconfig.cluster.history import Past, Revision
 from meshconfig.cluster.revision import RESTORE
 from meshconfig.errors import InputError
 from meshconfig.istio import Resources
+from meshconfig.spec.preview import without_previews
 
 
 def rollback_target(client: Client, namespace: str, group: str, to: int | None) -> Wanted:
@@ -29,7 +30,8 @@ def rollback_target(client: Client, namespace: str, group: str, to: int | None) 
         said = f"group {namespace}/{group} has nothing that --adopt took over and that was not given back"
         raise InputError.at("--to", said + _unreadable(past))
     one = _numbered(past, to) if to is not None else _before_last(past)
-    return Wanted(group, namespace, one.spec, f"rollback to {one.number}", one.gone, stored=True)
+    spec = without_previews(one.spec)
+    return Wanted(group, namespace, spec, f"rollback to {one.number}", one.gone, stored=True)
 
 
 def _numbered(past: Past, number: int) -> Revision:

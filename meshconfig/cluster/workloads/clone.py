@@ -50,7 +50,7 @@ def clone(manifest: Manifest, wish: Wish) -> Manifest:
     template = deepcopy(manifest["spec"]["template"])
     template.setdefault("metadata", {}).pop("creationTimestamp", None)
     _relabel(template["metadata"], wish, all_of_them=True)
-    _clean(template["metadata"])
+    clean(template["metadata"])
     container(template["spec"], wish)["image"] = wish.image
     spec = {name: deepcopy(part) for name, part in manifest["spec"].items() if name != "replicas"}
     spec |= {"selector": _selector(spec.get("selector") or {}, wish), "template": template}
@@ -61,7 +61,7 @@ def clone(manifest: Manifest, wish: Wish) -> Manifest:
         spec = {"replicas": replicas, **spec}
     metadata = {name: deepcopy(part) for name, part in manifest["metadata"].items() if name in _METADATA}
     _relabel(metadata, wish, all_of_them=False)
-    _clean(metadata)
+    clean(metadata)
     metadata["name"] = wish.name
     if wish.marks:
         metadata["labels"] = {**(metadata.get("labels") or {}), **wish.marks}
@@ -124,7 +124,8 @@ def _relabel(metadata: dict[str, Any], wish: Wish, *, all_of_them: bool) -> None
         metadata["labels"] = {**kept, **new}
 
 
-def _clean(metadata: dict[str, Any]) -> None:
+def clean(metadata: dict[str, Any]) -> None:
+    """Takes away the annotations and labels that the server or a tool has written about one resource."""
     for kind in ("annotations", "labels"):
         if metadata.get(kind) is None:
             continue

@@ -14,7 +14,7 @@ from meshconfig.console.sources.source import GroupView
 from meshconfig.console.view import page, part
 
 FIRST = 0.4  # seconds that the first paint waits for a reading
-LATER = 20.0  # seconds that the stream waits
+LATER = 0.1  # seconds that the stream waits each time: all streams share a few threads
 EVERY = 0.5  # seconds between two looks of the stream
 LONGEST = 253  # characters of what a person searches for
 
@@ -28,12 +28,18 @@ def _lanes(request: Request) -> Response:
 
 def _events(request: Request) -> Response:
     ref, choice, source = ref_of(request), _choice(request), source_of(request)
+    seen: GroupView | None = None
 
     def look() -> Parts:
+        nonlocal seen
         view = source.look(ref, LATER)
-        return (
-            {"table": part(request, "lanes_table.html", ref=ref, choice=choice, **_shown(view, choice))} if view else {}
-        )
+        if view is None or view is seen:
+            return {}
+        seen, shown = view, _shown(view, choice)
+        return {
+            "table": part(request, "lanes_table.html", ref=ref, choice=choice, **shown),
+            "taken": part(request, "lanes_taken.html", view=view),
+        }
 
     return stream(request, look, every=EVERY)
 

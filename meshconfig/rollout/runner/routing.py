@@ -39,7 +39,14 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
     events = Events(
         step=still_wanted.check, wrote=still_wanted.check, barrier=still_wanted.check, drain=still_wanted.check
     )
-    carry_out(context.client, wanted, context.settings.choices, Watcher(events=events, noted=context.note))
+
+    def begin() -> None:
+        # Before the lock was taken, Git may have written the group, or a preview lane may have gone with its Pods.
+        if beside.wanted(context.client, record, change) != spec:
+            raise UnwantedError("what is wanted of the group has changed in the meantime")
+
+    watcher = Watcher(begin=begin, events=events, noted=context.note)
+    carry_out(context.client, wanted, context.settings.choices, watcher)
 
 
 def retire(context: RunnerContext, record: Record, action: Retire) -> None:

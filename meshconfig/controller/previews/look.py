@@ -1,0 +1,319 @@
+"""One look at a Lane: what is made for it, what it waits for, or that requests reach it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from meshconfig.cluster import custom, lanegroups, previews
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.conditions import Condition, ready, reconciling, stalled
+from meshconfig.cluster.lanegroups import GroupObject
+from meshconfig.cluster.lock import LockLost
+from meshconfig.cluster.paths import path
+from meshconfig.cluster.previews import FINALIZER, PreviewObject, written
+from meshconfig.compile import compile_group
+from meshconfig.controller.owned import GroupKey
+from meshconfig.controller.previews import made
+from meshconfig.controller.previews.ending import Ending
+from meshconfig.controller.previews.index import LaneKey, PreviewIndex
+from meshconfig.controller.previews.making import LATER, Making, Wait
+from meshconfig.controller.previews.metrics import PreviewMetrics
+from meshconfig.controller.reporter import Reporter
+from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, Location, Unreachable, dotted
+from meshconfig.links import ways_in
+from meshconfig.preview.check import check, routed
+from meshconfig.preview.clone import LaneIdentity
+from meshconfig.preview.expiry import expiry
+from meshconfig.preview.overlay import with_previews
+from meshconfig.preview.quota import has_room
+from meshconfig.rollout.runner.context import Settings
+from meshconfig.rollout.runner.routing import reason
+from meshconfig.spec import LaneGroup, PreviewLane
+from meshconfig.spec.preview import KEEP_UNTIL
+
+BUSY = 3.0  # seconds until the next look where the API server does not answer
+ROUTING = "Routing"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a look.
+
+    Parameters:
+        after: seconds until the next one; None if an event will tell.
+        longer: the pause grows, as the same was seen before.
+        left: seconds until the lane expires.
+        ready: requests reach it.
+    """
+
+    after: float | None = None
+    longer: bool = False
+    left: float | None = None
+    ready: bool = False
+
+
+@dataclass(slots=True)
+class PreviewLooker:
+    """Looks at Lanes, each by one thread at a time.
+
+    Parameters:
+        plan: has a group planned anew, for what a Lane's status says now.
+        tell: gets one line for the log.
+        now: the time, in UTC.
+    """
+
+    client: Client
+    settings: Settings
+    index: PreviewIndex
+    plan: Callable[[GroupKey], object]
+    tell: Callable[[str], None]
+    metrics: PreviewMetrics
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _admission: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self, lane: LaneKey) -> Looked:
+        """Looks at a Lane once.
+
+        Raises:
+            LockLost: the controller has lost its Lease.
+        """
+        one = previews.read(self.client, *lane)
+        if one is None:
+            return Looked()
+        reporter = Reporter(self.client, one, self.tell)
+        try:
+            return _Look(self, one, reporter).go()
+        except Conflict:  # somebody wrote the object, or what is made for it: the next look reads what
+            return Looked(0.0)
+        except LockLost:
+            raise
+        except Unreachable as error:
+            self.tell(f"{one.key}: {reason(error)}")
+            return Looked(BUSY)
+        except ClusterError as error:
+            said = reason(error)
+            reporter.settled(reconciling(type(error).__name__.removesuffix("Error"), said))
+            reporter.event("Warning", "Failed", said)
+            return Looked(LATER, longer=True)
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look under way."""
+
+    of: PreviewLooker
+    one: PreviewObject
+    reporter: Reporter
+
+    @property
+    def group_key(self) -> GroupKey:
+        return self.one.namespace, self.one.group
+
+    @property
+    def identity(self) -> LaneIdentity:
+        return LaneIdentity(self.one.name, self.one.group, self.one.uid)
+
+    def go(self) -> Looked:
+        if self.one.deleting:
+            return self._end()
+        try:
+            lane = self.one.spec()
+        except InputError as error:
+            return self._refuse("InvalidSpec", reason(error))
+        end = expiry(self.one.created, lane.spec.ttl, self.one.annotations.get(KEEP_UNTIL))
+        left = (end.at - self.of.now()).total_seconds()
+        if left <= 0:
+            return self._delete("Expired", f"the lane has expired at {written(end.at)}")
+        if end.wrong:
+            self.reporter.event("Warning", "WrongKeepUntil", end.wrong)
+        return replace(self._make_so(lane, {"expires": written(end.at)}), left=left)
+
+    def _make_so(self, lane: PreviewLane, more: Mapping[str, Any]) -> Looked:
+        group = lanegroups.read(self.of.client, *self.group_key)
+        if group is None:
+            return self._wait(Wait("NoGroup", f"there is no LaneGroup {self.one.group} yet"), more)
+        if group.deleting:
+            if self.one.admitted:
+                return self._delete("GroupEnds", f"LaneGroup {self.one.group} is being deleted")
+            return self._wait(Wait("NoGroup", f"LaneGroup {self.one.group} is being deleted"), more)
+        try:
+            spec = group.spec()
+            compile_group(spec, lambda path: Location(str(group.key)))
+        except InputError as error:
+            return self._wait(Wait("InvalidGroup", f"LaneGroup {self.one.group}: {reason(error)}"), more)
+        if wrong := "; ".join(f"{dotted(where)}: {said}" for where, said in check(lane, spec)):
+            return self._refuse("InvalidSpec", wrong, more)
+        making = Making(self.of.client, lane, spec, self.identity, lambda why, said: self._event("Normal", why, said))
+        places = {self.one.namespace, *self.of.settings.allowed}
+        if foreign := [place for place in making.namespaces if place not in places]:
+            options = " ".join(f"--allow-namespace {place}" for place in foreign)
+            said = f"it has services in namespace {', '.join(foreign)}; to allow it: graylane controller {options}"
+            return self._refuse("NotAllowed", said, more)
+        if not self._admitted(spec):
+            said = f"the group has {spec.spec.limits.previews} preview lanes, its limit: the oldest that waits is next"
+            return self._wait(Wait("Quota", said), more)
+        return self._made(lane, group, spec, making, more)
+
+    def _admitted(self, spec: LaneGroup) -> bool:
+        """Whether the group has room; then the finalizer is written, before anything is made."""
+        if self.one.admitted:
+            return True
+        with self.of._admission:  # two workers would both see the last place
+            lanes = previews.each(self.of.client, *self.group_key)
+            if not has_room(lanes, self.one.name, spec.spec.limits.previews):
+                return False
+            self.one = self.reporter.one = custom.add_finalizer(self.of.client, self.one, FINALIZER)
+        return True
+
+    def _made(
+        self, lane: PreviewLane, group: GroupObject, spec: LaneGroup, making: Making, more: Mapping[str, Any]
+    ) -> Looked:
+        # Once versions were ready, the Job before them is done, whether or not it is still there.
+        if not self.one.versions and (wait := making.before()):
+            return self._wait(wait, more)
+        there, waits = making.versions()
+        before = self.one.versions
+        # The first time all of them together; later a version stays routed while its Pods are replaced.
+        kept = {service: labels for service, labels in before.items() if service in lane.spec.versions}
+        now = {**kept, **there} if before or not waits else {}
+        if now != before:
+            # Before the group may route any of it: what the status does not have was never routed.
+            self.reporter.settled(
+                reconciling(ROUTING, "the versions are ready, and the group routes them"), **more, **_stated(now)
+            )
+            self.of.plan(self.group_key)
+        if waits:
+            return self._wait(min(waits, key=lambda one: not one.stalled), more)
+        plan = self.of.index.plan(self.group_key)
+        if plan and (why := plan.refused.get(self.one.name)):
+            return self._refuse("Refused", why, more)
+        if plan is None or (found := plan.over.get(self.one.name)) is None or dict(found.versions) != now:
+            return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
+        if self._superfluous(making, plan.began):
+            return self._wait(Wait(ROUTING, "routes to versions that the lane has no more are taken away"), more)
+        return self._ready(lane, spec, more)
+
+    def _superfluous(self, making: Making, planned: float) -> bool:
+        """Deletes clones that the spec has no more, once a plan without them has succeeded; whether it is to come."""
+        waits = False
+        for name, one in making.superfluous():
+            since, is_new = self.of.index.unwanted(self.one, name)
+            if planned > since:
+                made.delete(self.of.client, one)
+                continue
+            waits = True
+            if is_new:
+                self.of.plan(self.group_key)
+        return waits
+
+    def _ready(self, lane: PreviewLane, spec: LaneGroup, more: Mapping[str, Any]) -> Looked:
+        now = self.of.now()
+        since = self.one.ready_since
+        link = link_of(spec, lane)
+        self.reporter.settled(
+            ready("Routed", f"requests with the tag {self.one.name} reach {', '.join(sorted(lane.spec.versions))}"),
+            **more,
+            phase="Ready",
+            link=link or None,
+            readySince=written(since or now),
+        )
+        if since is None:
+            seconds = max(0.0, (now - self.one.created).total_seconds())
+            self.of.metrics.ready(self.one, seconds)
+            where = f": {link}" if link else ""
+            self._event("Normal", "Ready", f"reachable {seconds:.0f} s after its creation{where}")
+        return Looked(ready=True)
+
+    def _end(self) -> Looked:
+        """Routes first: a plan of the group that began after the deletion has succeeded without the lane."""
+        if not self.one.admitted:
+            return Looked()
+        if custom.namespace_ends(self.of.client, self.one.namespace):
+            # Everything in it goes at once, in no order, and nothing new is accepted: the finalizer only holds it up.
+            self._ending({}).let_go()
+            return Looked()
+        if self.one.versions and (wait := self._routes_go()):
+            return self._wait(wait, phase="Ending")
+        warned: list[tuple[str, str]] = []
+        ending = self._ending(warned)
+        try:
+            wait = ending.pods_and_hook()
+        except ApiError as error:
+            if error.status not in (made.NOT_FOUND, 403) or not custom.namespace_ends(
+                self.of.client, self.one.namespace
+            ):
+                raise
+            wait = None
+        for why, said in warned:
+            self._event("Warning", why, said)
+        if wait:
+            return self._wait(wait, phase="Ending")
+        ending.let_go()
+        self.of.tell(f"{self.one.key}: deleted")
+        return Looked()
+
+    def _routes_go(self) -> Wait | None:
+        since, is_new = self.of.index.unwanted(self.one)
+        group = lanegroups.read(self.of.client, *self.group_key)
+        if group is None:  # it went with all of its routes
+            return None
+        plan = self.of.index.plan(self.group_key)
+        if plan and plan.began > since:
+            return None
+        if is_new:  # a plan that fails is tried again as any other
+            self.of.plan(self.group_key)
+        return Wait("Routes", f"the lane's routes are taken away{_state(group)}")
+
+    def _ending(self, warned: Any) -> Ending:
+        places = sorted({self.one.namespace, *self.of.settings.allowed})
+        return Ending(self.of.client, self.one, self.identity, places, lambda why, said: warned.append((why, said)))
+
+    def _wait(self, wait: Wait, more: Mapping[str, Any] | None = None, phase: str = "Pending") -> Looked:
+        if wait.stalled:
+            return self._refuse(wait.reason, wait.message, more or {}, wait.after)
+        self._settle(reconciling(wait.reason, wait.message), phase, more or {})
+        return Looked(wait.after, longer=wait.after is not None)
+
+    def _refuse(self, why: str, said: str, more: Mapping[str, Any] | None = None, after: float | None = None) -> Looked:
+        self._settle(stalled(why, said), "Failed", more or {})
+        self._event("Warning", why, said)
+        return Looked(after, longer=after is not None)
+
+    def _settle(self, conditions: tuple[Condition, ...], phase: str, more: Mapping[str, Any]) -> None:
+        self.reporter.settled(conditions, **more, phase=phase)
+
+    def _event(self, kind: Any, why: str, said: str) -> None:
+        self.reporter.event(kind, why, said)
+
+    def _delete(self, why: str, said: str) -> Looked:
+        """Deletes exactly this object: the watch tells of it, and its end begins."""
+        self._event("Normal", why, said)
+        options = {"preconditions": {"uid": self.one.uid}}
+        try:
+            self.of.client.request("DELETE", path(self.one.key), options)
+        except ApiError as error:
+            if error.status != made.NOT_FOUND:
+                raise
+        return Looked()
+
+
+def link_of(group: LaneGroup, lane: PreviewLane) -> str:
+    """The address that puts a browser into a lane; empty where no entry offers one."""
+    laid = with_previews(group, [routed(lane)]).spec
+    ways = [one for one in ways_in(laid) if one.lane == lane.metadata.name]
+    return next((found for one in ways if (found := one.link or one.address)), "")
+
+
+def _stated(versions: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    found = [{"service": service, "labels": dict(labels)} for service, labels in sorted(versions.items())]
+    return {"versions": found or None, "phase": "Pending"}
+
+
+def _state(group: GroupObject) -> str:
+    """What the group waits for itself."""
+    said = group.condition("Ready")
+    if group.is_true("Ready") or not said.get("message"):
+        return ""
+    return f"; group {group.key.name}: {said['message']}"

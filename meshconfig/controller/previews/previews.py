@@ -1,0 +1,124 @@
+"""The workers of preview lanes, and what wakes them, for the time of one leadership."""
+
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lock import LockLost
+from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.previews import PreviewObject
+from meshconfig.cluster.watching import Change
+from meshconfig.controller.owned import GroupKey
+from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
+from meshconfig.controller.previews.look import PreviewLooker
+from meshconfig.controller.previews.metrics import PreviewMetrics
+from meshconfig.controller.queue import WorkQueue
+from meshconfig.istio.labels import LANE
+from meshconfig.rollout.runner.context import Settings
+
+WORKERS = 4  # Lanes that are looked at at a time: a look takes some calls, and waits for nothing
+SETTLE = 0.2  # seconds until a Lane is looked at whose Pods have changed: several of them change together
+LONGEST = 300.0  # seconds between two looks at what does not get ready
+
+
+@dataclass(slots=True)
+class Previews:
+    """
+    Parameters:
+        ended: is set when the leadership ends.
+        plan: has a group planned anew.
+        failed: counts an error that is a bug.
+        tell: gets one line for the log.
+    """
+
+    client: Client
+    settings: Settings
+    ended: threading.Event
+    plan: Callable[[GroupKey], object]
+    failed: Callable[[], object]
+    tell: Callable[[str], None]
+    metrics: PreviewMetrics
+    index: PreviewIndex = field(default_factory=PreviewIndex)
+    queue: WorkQueue[LaneKey] = field(default_factory=WorkQueue)
+    _pauses: dict[LaneKey, float] = field(default_factory=dict)
+    _ready: set[LaneKey] = field(default_factory=set)  # by their last look
+    _phases: dict[LaneKey, str] = field(default_factory=dict)
+
+    def see(self, change: Change, manifest: Manifest) -> None:
+        """Takes what a watch of the kind Lane gives."""
+        one = PreviewObject(manifest)
+        key = (one.namespace, one.name)
+        changed = self.index.see(change, one)
+        before = self._phases.pop(key, "")
+        if change is Change.GONE:
+            self.queue.forget(key)
+            self.metrics.forget(key)
+            self._ready.discard(key)
+            self._wake((one.namespace, one.group))  # one that waits for room may come in
+            return
+        self._phases[key] = one.phase
+        self.metrics.see(one)
+        if one.phase == "Failed" != before:  # it leaves its place to the next one
+            self._wake((one.namespace, one.group))
+        if changed:
+            self._pauses.pop(key, None)
+            self.queue.add(key)
+
+    def see_made(self, change: Change, manifest: Manifest) -> None:
+        """Takes what a watch of Deployments or Jobs with a lane's label gives."""
+        name = (manifest["metadata"].get("labels") or {}).get(LANE, "")
+        for key in self.index.named(name):
+            self._pauses.pop(key, None)
+            self.queue.add(key, SETTLE)
+
+    def see_group(self, group: GroupKey) -> None:
+        """A LaneGroup object has changed, or it is gone."""
+        for key in self.index.of_group(group):
+            self.queue.add(key)
+
+    def planned(self, group: GroupKey, plan: Plan | None) -> None:
+        """A look at a group has ended.
+
+        Parameters:
+            plan: None where it has not made the group so.
+        """
+        if plan:
+            self.index.planned(group, plan)
+        self._wake(group, plan)
+
+    def _wake(self, group: GroupKey, plan: Plan | None = None) -> None:
+        """Has the Lanes of a group looked at that are not ready, or that a plan does not have any more."""
+        for key in self.index.of_group(group):
+            if key not in self._ready or (plan and key[1] not in plan.over):
+                self.queue.add(key)
+
+    def work(self) -> None:
+        """Looks at Lanes until the queue is closed. For a thread of its own."""
+        looker = PreviewLooker(self.client, self.settings, self.index, self.plan, self.tell, self.metrics)
+        while (lane := self.queue.take()) is not None:
+            try:
+                self._look(looker, lane)
+            except LockLost:  # nobody works on; the leader's loop sees it
+                self.ended.set()
+                return
+            except Exception:  # noqa: BLE001  a bug that one Lane meets is logged, and stops none of the others
+                self.failed()
+                self.tell(f"Lane {'/'.join(lane)}: {traceback.format_exc()}")
+                self.queue.add(lane, LONGEST)
+            finally:
+                self.queue.done(lane)
+
+    def _look(self, looker: PreviewLooker, lane: LaneKey) -> None:
+        looked = looker.look(lane)
+        (self._ready.add if looked.ready else self._ready.discard)(lane)
+        if looked.left is not None:
+            self.queue.add(lane, looked.left)
+        if looked.after is None:
+            self._pauses.pop(lane, None)
+        elif looked.longer:
+            pause = self._pauses[lane] = min(max(looked.after, self._pauses.get(lane, 0.0) * 2), LONGEST)
+            self.queue.add(lane, pause)
+        else:
+            self.queue.add(lane, looked.after)

@@ -1,0 +1,41 @@
+"""Which images a group lets its preview lanes name: `limits.images`, an allow-list of registries or parts of them."""
+
+from collections.abc import Iterable
+
+DOCKER = "docker.io"  # the registry of an image that names none, as container runtimes complete it
+
+
+def is_allowed(image: str, prefixes: Iterable[str]) -> bool:
+    """Whether an image is in one of these places; without any, every image is.
+
+    A place counts by whole parts: `registry.example.com/team` does not let `registry.example.com/teams/cat` in, nor
+    `registry.example.com` the registry `registry.example.com.example.org`.
+    """
+    given = list(prefixes)
+    name = _parts(repository(image))
+    return not given or any(name[: len(place)] == place for place in map(_place, given))
+
+
+def repository(image: str) -> str:
+    """An image without its tag and digest: `registry:5000/team/cat:pr-42` → `registry:5000/team/cat`."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def _parts(name: str) -> list[str]:
+    """The registry, and the parts behind it: `cat` → docker.io, library, cat."""
+    first, *rest = name.split("/")
+    if rest and _is_registry(first):
+        return [first.lower(), *rest]
+    return [DOCKER, "library", first] if not rest else [DOCKER, first, *rest]
+
+
+def _place(prefix: str) -> list[str]:
+    """As `_parts`, for what may be a registry alone, or an owner at Docker Hub."""
+    first, *rest = prefix.split("/")
+    return [first.lower(), *rest] if _is_registry(first) else [DOCKER, first, *rest]
+
+
+def _is_registry(part: str) -> bool:
+    return "." in part or ":" in part or part == "localhost"

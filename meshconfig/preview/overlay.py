@@ -1,0 +1,109 @@
+"""What is wanted of a group with its preview lanes: they lie over the LaneGroup, which nobody but Git writes.
+
+A lane that does not fit is left out, and the others are as they were: one lane never hinders its group.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from meshconfig.compile import problems
+from meshconfig.compile.check import Wrong
+from meshconfig.errors import dotted, nearest
+from meshconfig.istio.labels import LANE
+from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.preview import version_labels
+
+Value = dict[str, Any]
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A preview lane that may be routed.
+
+    Parameters:
+        name: the tag's value, and the name of its version of each service.
+        versions: the labels of that version's Pods, by service. They were ready.
+    """
+
+    name: str
+    versions: Mapping[str, Labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A group with its preview lanes.
+
+    Parameters:
+        over: the lanes that lie over it.
+        refused: why the others do not, by name.
+    """
+
+    spec: LaneGroup
+    over: Mapping[str, Routed] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def with_previews(spec: LaneGroup, lanes: Iterable[Routed]) -> Previewed:
+    """Lays lanes over a group.
+
+    Parameters:
+        spec: the group without them, with the rollouts that lie over it. It compiles.
+        lanes: with names that differ, in any order: the same lanes give the same group.
+    """
+    given = sorted(lanes, key=lambda one: one.name)
+    refused = {one.name: why for one in given if (why := _clash(spec, one))}
+    fit = [one for one in given if one.name not in refused]
+    if not fit:
+        return Previewed(spec, refused=refused)
+    # One check for all of them, as a group of hundreds of lanes is laid anew for each change of one.
+    there, said = {one.name: one for one in fit}, dict(refused)
+    known = frozenset(problems(spec))
+    while there:
+        here, wrong = _laid(spec, there.values(), known)
+        if not wrong:
+            return Previewed(here, there, said)
+        # A problem's path has the name of the lane that makes it. Of any other, the last lane is tried without.
+        guilty = {name for path, _ in wrong for name in path if name in there} or {max(there)}
+        for name in guilty:
+            said[str(name)] = "; ".join(f"{dotted(path)}: {why}" for path, why in wrong if name in path) or wrong[0][1]
+            del there[str(name)]
+    return Previewed(spec, refused=said)
+
+
+def _clash(spec: LaneGroup, one: Routed) -> str:
+    """Why a lane is not to be laid over a group, by its names alone; empty where it may be."""
+    if one.name in spec.spec.lanes:
+        return f"the group itself has a lane {one.name}: give the preview lane another name"
+    for service in one.versions:
+        found = spec.spec.services.get(service)
+        if found is None:
+            return f"the group has no service {service}{nearest(service, spec.spec.services)}"
+        if found.external:
+            return f"service {service} is outside the mesh, and a preview lane needs Pods"
+        if one.name in found.versions:
+            return f"service {service} itself has a version {one.name}: give the preview lane another name"
+    return ""
+
+
+def _version(lane: str, service: str, labels: Labels) -> Value:
+    """A version of a lane. By the mark, which no route reads, `without_previews` knows that it is none of Git's."""
+    mark = {} if LANE in labels else {"fallbackLabels": version_labels(lane, service)}
+    return {"labels": dict(labels), **mark}
+
+
+def _laid(spec: LaneGroup, lanes: Iterable[Routed], known: frozenset[Wrong]) -> tuple[LaneGroup, list[Wrong]]:
+    """The group with these lanes, and what is wrong with it that was not before."""
+    value: Value = spec.model_dump(by_alias=True, exclude_unset=True)
+    for one in lanes:
+        value["spec"]["lanes"][one.name] = {}
+        for service, labels in one.versions.items():
+            value["spec"]["services"][service]["versions"][one.name] = _version(one.name, service, labels)
+    try:
+        found = LaneGroup.model_validate(value)
+    except ValidationError as error:
+        return spec, [(one["loc"], one["msg"]) for one in error.errors(include_url=False)]
+    return found, [one for one in problems(found) if one not in known]
