@@ -104,15 +104,16 @@ def command(
         settings = Settings.behind_proxy(public)
         access = ByToken.in_cluster(choices)
         sock = listen(port or PORT, EVERYWHERE)
-        say(f"console  {public}  (listens on port {port or PORT}; each person needs a token)")
+        where = f"console  {public}  (listens on port {port or PORT}; each person needs a token)"
     else:
         access = ByKubeconfig(connect(context), choices)
         sock = listen(port or 0)
         number = sock.getsockname()[1]
         settings = Settings.on_loopback(number)
-        say(f"console  http://{LOOPBACK}:{number}/open/{settings.secret}")
+        where = f"console  http://{LOOPBACK}:{number}/open/{settings.secret}"
     stop, jobs = Event(), Jobs()
     with observing(prometheus, otlp or []) as observer:
+        say(where)
         run(create_app(settings, access, stop, jobs, observer=observer, gateway=asked), sock, stop)
     jobs.stop_all()
 

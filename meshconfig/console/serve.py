@@ -19,7 +19,7 @@ END = 3  # seconds for open pages to end
 
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
-    """A socket that listens.
+    """A socket that listens: whoever opens the printed address at once waits until the server is up.
 
     Parameters:
         port: 0 for any that is free.
@@ -31,6 +31,7 @@ def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen()
     except OSError as error:
         found.close()
         raise InputError.at("--port", f"{host}:{port} cannot be listened on: {error.strerror or error}") from None

@@ -128,6 +128,7 @@ def console(kubeconfig: Path, *flags: str) -> Iterator[str]:
         process.terminate()
         process.wait(30)
         reading.join()
+        process.stdout.close()
         print("".join(said[1:]))
 
 
