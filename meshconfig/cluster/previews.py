@@ -9,7 +9,7 @@ from meshconfig.cluster import custom
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.custom import MERGE, CustomObject
 from meshconfig.cluster.objects import MANAGER, Key, Manifest
-from meshconfig.cluster.paths import path
+from meshconfig.cluster.paths import collection, path
 from meshconfig.errors import ApiError, Location
 from meshconfig.spec import PreviewLane
 from meshconfig.spec.base import validate
@@ -149,3 +149,14 @@ def keep_until(client: Client, namespace: str, name: str, until: datetime) -> Pr
 def delete(client: Client, namespace: str, name: str) -> None:
     """Asks for the deletion; routes and Pods go before the object does. A missing one is no error."""
     client.delete(Key(KIND, namespace, name))
+
+
+def create(client: Client, document: Manifest) -> PreviewObject:
+    """Creates a Lane, and changes none that is there.
+
+    Raises:
+        Conflict: there is one of its name.
+        ApiError: the API server refuses the spec; 404 where the cluster does not have the kind.
+    """
+    where = collection(KIND, document["metadata"]["namespace"])
+    return PreviewObject({"kind": KIND, **client.request("POST", where, document, query={"fieldManager": MANAGER})})

@@ -44,13 +44,15 @@ class Job:
     """One change under way. Thread-safe: one thread carries it out, others look.
 
     Parameters:
-        person: who has begun it; nobody else sees it.
+        person: the name of who has begun it.
+        owner: who has begun it, also where nobody knows the name; nobody else sees it.
         can_stop: whether it ends at the next safe step when it is asked to.
     """
 
     name: str
     ref: GroupRef
     person: str
+    owner: object
     action: str
     can_stop: bool
     state: State = State.RUNNING
@@ -150,9 +152,9 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._pool = ThreadPoolExecutor(AT_ONCE, "change")
 
-    def begin(self, ref: GroupRef, person: str, begun: Begun) -> Job:
+    def begin(self, ref: GroupRef, person: str, owner: object, begun: Begun) -> Job:
         """Carry out a change on a thread."""
-        job = Job(secrets.token_urlsafe(12), ref, person, begun.action, begun.can_stop)
+        job = Job(secrets.token_urlsafe(12), ref, person, owner, begun.action, begun.can_stop)
         with self._lock:
             self._jobs[job.name] = job
             ended = [name for name, one in self._jobs.items() if one.state is not State.RUNNING]
@@ -161,14 +163,14 @@ class Jobs:
         self._pool.submit(self._run, job, begun.work)
         return job
 
-    def find(self, ref: GroupRef, name: str, person: str) -> Job:
+    def find(self, ref: GroupRef, name: str, owner: object) -> Job:
         """
         Raises:
             MissingError: there is no such change of this group and person.
         """
         with self._lock:
             job = self._jobs.get(name)
-        if job is None or (job.ref, job.person) != (ref, person):
+        if job is None or (job.ref, job.owner) != (ref, owner):
             raise MissingError(f"this console has no such change of group {ref} under your name")
         return job
 

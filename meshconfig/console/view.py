@@ -94,6 +94,7 @@ def _template(request: Request, template: str, ref: GroupRef | None, values: dic
         "languages": NAMES,
         "csrf": seen.session.csrf if seen else "",
         "source": seen.source if seen else None,
+        "person": seen.person if seen else "",
         "path": request.url.path,
         "here": f"{request.url.path}{query}" if request.method == "GET" else "/",
         "ref": ref,

@@ -154,8 +154,8 @@ def test_a_version_takes_over_and_the_old_one_is_retired(person, story):
 def test_the_graph_shows_the_lanes_edges(person):
     page = person.open(f"{GROUP}/graph")
     row = page.get_by_role("row").filter(has_text="from outside").filter(has_text="gray")
-    expect(row).to_contain_text("cat/v2")
-    page.wait_for_timeout(2000)
+    # It is counted from the first look on, and shown once the sidecars have sent their logs.
+    expect(row).to_contain_text("cat/v2", timeout=60_000)
     person.picture("graph")
 
 

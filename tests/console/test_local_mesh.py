@@ -35,7 +35,6 @@ def test_the_graph_shows_what_flows_and_where_a_lane_falls_back_and_stays_fresh(
     expect(page.locator(".graph text", has_text=re.compile(r"/s$")).first).to_be_visible()
     seen = page.locator("#graph").inner_html()
     page.wait_for_function("before => document.getElementById('graph').innerHTML !== before", arg=seen)
-    person.picture("graph")
 
 
 def test_a_lane_is_chosen_by_keyboard(person):
@@ -63,7 +62,6 @@ def test_a_question_is_explained_sent_and_passed_on(person):
     answered = page.get_by_role("region", name="Really answered")
     expect(answered).to_contain_text("200")
     expect(answered).to_contain_text("cat/gray → mouse/prod")
-    person.picture("ask")
     page = person.open(link)
     expect(page.get_by_role("region", name="By the routes")).to_contain_text("cat/gray")
     assert "env: gray" in page.locator("#curl").text_content()
@@ -83,7 +81,6 @@ def test_carry_rates_are_shown(person):
     page = person.open(f"{GROUP}/carry")
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="cat/gray"))
     expect(row).to_contain_text("100 %")
-    person.picture("carry")
 
 
 def test_no_request_failed_meanwhile(mesh):

@@ -24,13 +24,13 @@ PUBLIC = "https://console.example.com"
 class Browser(TestClient):
     """Sends what a browser sends. `token` is the one of the forms, as the last page had it."""
 
-    def __init__(self, app, origin=ORIGIN, **headers):
+    def __init__(self, app, origin=ORIGIN, jobs=None, **headers):
         super().__init__(app, base_url=origin, headers=headers, follow_redirects=False)
-        self.origin = origin
+        self.origin, self.known = origin, jobs or Jobs()
 
     def jobs(self):
         """The changes that its console knows."""
-        return list(self.console_jobs._jobs.values())
+        return list(self.known._jobs.values())
 
     @property
     def csrf(self):
@@ -54,8 +54,8 @@ def by_kubeconfig(api, folder, monkeypatch, observer=None, gateway=None, **heade
     settings = Settings.on_loopback(PORT)
     jobs = Jobs()
     access = ByKubeconfig(Client.connect(), AT_ONCE)
-    with Browser(create_app(settings, access, jobs=jobs, observer=observer, gateway=gateway), **headers) as browser:
-        browser.console_jobs = jobs
+    app = create_app(settings, access, jobs=jobs, observer=observer, gateway=gateway)
+    with Browser(app, jobs=jobs, **headers) as browser:
         assert browser.get(f"/open/{settings.secret}").status_code == 303
         yield browser
 

@@ -62,7 +62,7 @@ def _preview(request: Request) -> Response:
 def _change(request: Request) -> Response:
     ref, fields, source = ref_of(request), visit(request).form, source_of(request)
     begun = source.begin(ref, wish(fields), fields.get("mark", ""), note(fields))
-    job = request.app.state.jobs.begin(ref, source.person, begun)
+    job = request.app.state.jobs.begin(ref, visit(request).person, _owner(request), begun)
     source.changed(ref)
     return RedirectResponse(at(ref, "changes", job.name), 303)
 
@@ -94,9 +94,14 @@ def _stop(request: Request) -> Response:
     return RedirectResponse(at(ref_of(request), "changes", job.name), 303)
 
 
+def _owner(request: Request) -> object:
+    """Who sends a request: by name, as tokens are renewed; by the source where the API server tells no name."""
+    return visit(request).person or source_of(request)
+
+
 def _found(request: Request) -> Job:
     jobs: Jobs = request.app.state.jobs
-    return jobs.find(ref_of(request), request.path_params["change"], source_of(request).person)
+    return jobs.find(ref_of(request), request.path_params["change"], _owner(request))
 
 
 PAGE = Page(

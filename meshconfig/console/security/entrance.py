@@ -46,11 +46,13 @@ class Visit:
     """One request's person.
 
     Parameters:
+        person: the name that the API server knows; empty where it tells none.
         form: the fields of a POST.
     """
 
     session: Session
     source: Source | None
+    person: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,13 +110,18 @@ class Entrance:
         if session is None and self._settings.secret:
             raise NoSessionError("open the address that `graylane console` printed, with its secret")
         form = _checked(await request.body(), known) if request.method not in READS else {}
-        scope["visit"] = Visit(known, None, form)
+        scope["visit"] = Visit(known, None, form=form)
         token = _sent(request.headers) or known.token if self._access.by_token else ""
         if self._access.by_token and not token:
             return None if scope["path"] == LOGIN else RedirectResponse(LOGIN, 303)
         if scope["path"] != LOGIN:  # where whoever has a token that is no good gets another
-            scope["visit"] = Visit(known, await run_in_threadpool(self._access.source, token), form)
+            scope["visit"] = Visit(known, *await run_in_threadpool(self._known, token), form)
         return None
+
+    def _known(self, token: str) -> tuple[Source, str]:
+        """The person's source and name. It may ask the API server, which a page's template must not wait for."""
+        source = self._access.source(token)
+        return source, source.person
 
     def _with_cookie(self, session: Session, send: Send) -> Send:
         async def answer(message: Message) -> None:

@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 
 from meshconfig.cluster import history, lanegroups, lock
 from meshconfig.cluster.change import Choices
@@ -20,7 +19,7 @@ from meshconfig.console.proposal import Proposal
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources import changes
 from meshconfig.console.sources.snapshots import Snapshots
-from meshconfig.console.sources.source import Change, DriftLine, GroupView, Past, RevisionLine, Stated
+from meshconfig.console.sources.source import Change, DriftLine, GroupView, Past, RevisionLine, Source, Stated
 from meshconfig.edit.files import Texts
 from meshconfig.errors import ClusterError
 from meshconfig.render import to_yaml
@@ -43,15 +42,17 @@ class ClusterSource:
         self.client, self.choices = client, choices or Choices()
         self._lookers: dict[GroupRef, GroupLooker] = {}
         self._views = Snapshots[GroupView]()
-        self._lock = threading.Lock()
+        self._lock, self._person = threading.Lock(), ""
 
     @property
     def place(self) -> str:
         return self.client.server
 
-    @cached_property
+    @property
     def person(self) -> str:
-        return history.user(self.client)
+        if not self._person:  # an API server that has not told it yet is asked again
+            self._person = history.user(self.client)
+        return self._person
 
     def groups(self, namespace: str) -> Sequence[GroupRef]:
         """Those with an object, and in one namespace also those that a command has applied."""
@@ -173,3 +174,14 @@ def _drift(one: Drift) -> DriftLine:
     difference = one.difference
     paths = tuple(field.path for field in difference.fields()) if difference.live and difference.wanted else ()
     return DriftLine(str(difference), paths[:FIELDS], tuple((each.manager, each.time) for each in one.by))
+
+
+def client_of(source: Source) -> Client:
+    """The person's client of the cluster.
+
+    Raises:
+        MissingError: the source is the mesh on this machine.
+    """
+    if not isinstance(source, ClusterSource):
+        raise MissingError("the mesh on this machine has no such page")
+    return source.client

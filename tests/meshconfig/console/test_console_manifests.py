@@ -1,6 +1,7 @@
 """k8s/console gives nobody a right, and fits itself and the command that it runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -58,7 +59,8 @@ def test_the_arguments_are_the_commands_and_the_probes_its_page():
     container = POD["spec"]["containers"][0]
     variables = {f"$({one['name']})": one["value"] for one in container["env"]}
     name, *arguments = [variables.get(one, one) for one in container["args"]]
-    command = typer.main.get_command(app).commands[name].load()
+    commands: Any = typer.main.get_command(app)
+    command = commands.commands[name].load()
     given = command.make_context(name, arguments).params
     assert given["public"] == variables["$(PUBLIC)"]
     assert given["port"] == container["ports"][0]["containerPort"]

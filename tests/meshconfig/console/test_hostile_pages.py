@@ -59,6 +59,7 @@ def rendered(template, **values):
         "languages": {},
         "csrf": "c",
         "source": None,
+        "person": "",
         "path": "/",
         "here": "/",
         "ref": None,
@@ -98,7 +99,7 @@ def test_a_preview_of_hostile_words(one):
 @given(texts)
 def test_a_change_of_hostile_words(one):
     def page(text):
-        job = Job("n", GroupRef("demo", "pets"), text, text, True, steps=[JobStep(text, detail=text)])
+        job = Job("n", GroupRef("demo", "pets"), text, text, text, True, steps=[JobStep(text, detail=text)])
         job.notes, job.lines = [text], [text]
         return rendered("job.html", job=job, ref=job.ref)
 

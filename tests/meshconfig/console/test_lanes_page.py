@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from console_world import api_server, apply, by_kubeconfig, put_demo
@@ -133,15 +134,12 @@ def test_the_first_page_lists_groups_of_a_namespace(browser):
 def test_the_stream_sends_the_table_and_then_only_what_changes():
     parts = iter([{"a": "1"}, {"a": "1"}, {"a": "2"}, None])
 
-    class Streams:
-        count, stop = 0, type("E", (), {"is_set": lambda self: False})()
-
     async def run():
         async def receive():
             await asyncio.sleep(60)
 
         request = Request({"type": "http"}, receive)
-        return [one async for one in live._events(request, Streams(), lambda: next(parts), 0)]
+        return [one async for one in live._events(request, live.Streams(Event()), lambda: next(parts), 0)]
 
     sent = [one.partition("data: ")[2] for one in asyncio.run(run())]
     assert [json.loads(one) for one in sent] == [{"a": "1"}, {"a": "2"}, {}]

@@ -2,6 +2,8 @@
 
 import pytest
 from console_world import ORIGIN, PUBLIC, Browser, api_server, by_kubeconfig, by_token, put_demo
+from fake_api import RefusedError
+from faults import Fault
 
 from meshconfig.console import Settings, create_app
 from meshconfig.console.security.guard import HEADERS
@@ -130,3 +132,20 @@ def test_the_way_back_stays_on_this_site(browser):
         browser.get("/set/language/zh", params={"next": "/?namespace=demo"}).headers["location"] == "/?namespace=demo"
     )
     assert 'lang="zh"' in browser.get("/").text
+
+
+def test_what_is_no_api_server_is_an_error_page(api, browser):
+    api.fault = lambda method, path: Fault("html with status 200")
+    answer = browser.get("/")
+    assert answer.status_code == 502
+    assert "is no Kubernetes API server" in answer.text
+
+
+def test_a_token_that_is_no_good_is_said_with_the_way_to_another(api):
+    def refuse(method, path):
+        raise RefusedError(401, "Unauthorized", "no such token")
+
+    api.before.append(refuse)
+    answer = by_token(api, Authorization="Bearer old").get("/")
+    assert answer.status_code == 401
+    assert 'href="/login"' in answer.text

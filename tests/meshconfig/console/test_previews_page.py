@@ -1,0 +1,94 @@
+"""Preview lanes in the console: proposed, made, prolonged, ended."""
+
+import re
+
+import pytest
+from console_world import api_server, apply, by_kubeconfig, put_demo, put_object
+
+PREVIEWS = "/g/demo/pets/previews"
+FIELDS = {"lane": "pr-42", "ttl": "4h", "versions": "cat v1 cat:pr-42\nmouse version=v2"}
+
+
+@pytest.fixture
+def api():
+    with api_server() as one:
+        put_demo(one)
+        yield one
+
+
+@pytest.fixture
+def browser(api, tmp_path, monkeypatch):
+    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
+        apply()
+        put_object(api)
+        yield one
+
+
+def hidden(text):
+    """The hidden fields of a page's last form."""
+    form = text.rpartition("<form")[2]
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+
+
+def test_a_lane_is_shown_with_its_plan_before_it_is_made(browser, api):
+    text = browser.get(f"{PREVIEWS}/preview", params=FIELDS).text
+    assert '<span class="added">+  ttl: ' in text
+    assert "pr-42" in text
+    assert '<ol class="steps">' in text
+    assert api.get("lanes", "pr-42") is None
+    assert browser.submit(f"{PREVIEWS}/make", **hidden(text)).status_code == 303
+    spec = api.get("lanes", "pr-42")["spec"]
+    assert spec == {
+        "group": "pets",
+        "ttl": "4h",
+        "versions": {"cat": {"from": "v1", "image": "cat:pr-42"}, "mouse": {"labels": {"version": "v2"}}},
+    }
+    assert ">pr-42</th>" in browser.get(PREVIEWS).text
+
+
+def test_a_lane_that_is_there_is_not_written_over(browser, api):
+    assert browser.submit(f"{PREVIEWS}/make", **FIELDS).status_code == 303
+    answer = browser.submit(f"{PREVIEWS}/make", **{**FIELDS, "ttl": "1h"})
+    assert answer.status_code == 409
+    assert api.get("lanes", "pr-42")["spec"]["ttl"] == "4h"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"versions": "house v1"}, "no service house"),
+        ({"versions": "cat v9"}, "v9"),
+        ({"versions": "cat"}, "SERVICE FROM"),
+        ({"versions": "cat v1\ncat v2"}, "once for each service"),
+        ({"versions": ""}, "versions"),
+        ({"ttl": "soon"}, "ttl"),
+        ({"lane": "Not A Name"}, "name"),
+        ({"lane": "gray"}, "gray"),
+    ],
+)
+def test_what_does_not_fit_is_said_and_not_made(browser, api, fields, said):
+    answer = browser.get(f"{PREVIEWS}/preview", params={**FIELDS, **fields})
+    assert answer.status_code == 400, answer.text
+    assert said in answer.text
+    assert browser.submit(f"{PREVIEWS}/make", **{**FIELDS, **fields}).status_code == 400
+    assert not api.names("lanes")
+
+
+def test_a_lane_is_kept_longer_and_ended(browser, api):
+    browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="5").status_code == 400
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24").status_code == 303
+    assert "graylane.dev/keep-until" in api.get("lanes", "pr-42")["metadata"]["annotations"]
+    text = browser.get(f"{PREVIEWS}/ending", params={"lane": "pr-42"}).text
+    assert browser.submit(f"{PREVIEWS}/end", lane="pr-42", mark="another").status_code == 404
+    assert browser.submit(f"{PREVIEWS}/end", **hidden(text)).status_code == 303
+    assert api.get("lanes", "pr-42") is None
+    assert browser.get(f"{PREVIEWS}/ending", params={"lane": "pr-42"}).status_code == 404
+
+
+def test_a_group_without_an_object_has_none_and_says_why(browser, api):
+    api.objects.pop(("lanegroups", "demo", "pets"))
+    answer = browser.get(f"{PREVIEWS}/preview", params=FIELDS)
+    assert answer.status_code == 404
+    assert "controller" in answer.text
+    assert "No preview lane" in browser.get(PREVIEWS).text
