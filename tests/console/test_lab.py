@@ -153,7 +153,7 @@ def test_the_hop_that_loses_the_tag_is_found(person):
 
 def test_a_version_takes_over_and_the_old_one_is_retired(person, story):
     page = service(person, "cat")
-    page.get_by_role("button", name="Version v2 takes over").click()
+    page.get_by_role("button", name="Take over by version v2").click()
     carry_out(page, story, "cat v2 takes over", TAKEN)
     page = service(person, "cat")
     page.get_by_role("button", name="Retire version v1").click()
