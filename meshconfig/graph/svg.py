@@ -83,7 +83,7 @@ class _Picture:
         at, middle = (LANES + LEFT) / 2 - 12, self._middle(y)
         yield _text(at, middle - 12, lane, bold=True).replace("<text ", f'<text fill="{self.colour[lane]}" ', 1)
         if entering := self.measures.get((lane, "", "")):
-            yield from _lines(at, middle - 40, entering)
+            yield from _lines(at, middle - 28 - 12 * (len(entering.lines) - 1), entering)
         yield from (self._box(x, y, cell) for x, cell in enumerate(row))
 
     def _left(self, x: int) -> float:

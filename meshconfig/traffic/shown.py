@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from meshconfig.carry import UNTAGGED
 from meshconfig.graph.svg import Measured
 from meshconfig.spec import LaneGroup
 from meshconfig.traffic.flow import Flow, falls_back
@@ -52,12 +53,16 @@ def _outside(group: LaneGroup, flow: Flow) -> str:
 
 
 def arrows(group: LaneGroup, flows: Iterable[Flow]) -> dict[tuple[str, str, str], Measured]:
-    """What the picture has at its arrows: the flows of each lane, by the services at their ends."""
+    """What the picture has at its arrows: the flows of each lane, by the services at their ends.
+
+    Requests without a tag are in the baseline's lane, as the routes have them.
+    """
     found: dict[tuple[str, str, str], list[Flow]] = defaultdict(list)
     for one in flows:
-        if one.lane in group.spec.lanes:
+        lane = group.spec.tag.default if one.lane == UNTAGGED else one.lane
+        if lane in group.spec.lanes:
             end = (one.caller.service, one.callee.service) if one.caller else ("", "")
-            found[one.lane, *end].append(one)
+            found[lane, *end].append(one)
     return {key: _measured(those) for key, those in found.items() if sum(one.rate for one in those) > 0}
 
 

@@ -6,6 +6,7 @@ The tests are one story, in their order; what each needs of the one before is th
 
 import os
 import re
+from typing import Any
 
 import console_lab
 import load
@@ -178,7 +179,7 @@ def test_a_question_is_explained_and_sent(person):
 
 
 def test_a_rollout_is_approved_with_a_note(person, story, folder):
-    steps = [{"weight": 50}, {"pause": {}}, {"weight": 100}]
+    steps: list[dict[str, Any]] = [{"weight": 50}, {"pause": {}}, {"weight": 100}]
     text = rollout("mouse-v2", "v2", steps).replace("    cat:\n      from: v1\n      to: v2\n", "")
     text = text.replace(f"  entry: {HOST}\n", "")
     with Controller(folder):

@@ -17,7 +17,15 @@ ASK = "/g/demo/pets/ask"
 GROUP = group()
 
 
+class Mesh(ThreadingHTTPServer):
+    """Stands for the mesh's gateway, and keeps what it was asked."""
+
+    seen: list[tuple[str, dict[str, str]]]
+
+
 class Answering(BaseHTTPRequestHandler):
+    server: "Mesh"
+
     def do_GET(self):
         self.server.seen.append((self.path, dict(self.headers.items())))
         body = b"<b>hello</b>"
@@ -34,7 +42,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mesh():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = Mesh(("127.0.0.1", 0), Answering)
     server.seen = []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -27,6 +27,7 @@ def test_the_picture_has_each_lanes_rates_in_the_lanes_colour() -> None:
     texts = [one.text for one in root.iter(f"{SVG}text")]
     assert "12/s" in texts  # what enters the lane
     assert texts[texts.index("10/s") :][:3] == ["10/s", "45 % errors", "p95 40 ms"]
+    assert "3/s" in texts  # without a tag: the baseline's
     colour = colours(shop().spec.lanes, "prod")["gray"]
     drawn = [one for one in root.iter(f"{SVG}path") if one.get("stroke") == colour]
     assert len(drawn) == 1
