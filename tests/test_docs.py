@@ -20,7 +20,7 @@ from meshconfig.cli.commands import app
 from meshconfig.groups import groups
 from meshconfig.load import parse
 from meshconfig.route_tests import cases
-from meshconfig.spec import LocalMesh
+from meshconfig.spec import LocalMesh, PreviewLane
 from meshconfig.spec.base import validate
 
 ROOT = Path(__file__).parents[1]
@@ -173,8 +173,8 @@ def specs():
 @pytest.mark.parametrize("text", list(specs()))
 def test_a_spec_that_a_page_shows_is_one(text):
     (document,) = parse(text, "page")
-    if document.kind == "LocalMesh":
-        validate(LocalMesh, document.value, document.locate)
+    if model := {"LocalMesh": LocalMesh, "Lane": PreviewLane}.get(document.kind):
+        validate(model, document.value, document.locate)
     elif document.kind == "RouteTest":
         assert cases([document])
     else:

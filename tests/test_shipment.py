@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PINNED = {"demo": "demo", "dev": "dev", "build": "build", "image": "mesh", "demo-image": "services"}  # file: extra
+PINNED = {"demo": "demo", "dev": "dev", "build": "build", "image": "console", "demo-image": "services"}  # file: extra
 IMAGES = {"controller": "image", "demo": "demo-image"}  # folder of k8s: file of requirements
 Manifest = dict[str, Any]
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
         Lane,
         ObjectState,
         PodCount,
+        PreviewState,
         ServiceState,
         Status,
     )
 
 BARRIER = {"verified": "green", "pending": "yellow", "unverified": "yellow"}
 CONDITIONS = {"Ready": "green", "Reconciling": "cyan", "Stalled": "red", "Drifted": "yellow"}
+PHASES = {"Ready": "green", "Pending": "cyan", "Failed": "red", "Ending": "yellow"}
 
 
 @answering_by_exit_status()
@@ -43,7 +45,7 @@ def command(
 
     Also shows which resources differ from the last apply and who changed them, and whether every proxy has acknowledged
     the configuration that istiod sent to it. Of a group with a LaneGroup object, it shows how far the controller has
-    come with its spec, and which rollouts lie over it.
+    come with its spec, which rollouts lie over it, and its preview lanes with their ends.
 
     Exit status: 0 if all is well, 1 if a resource has drifted, Pods are missing, the last apply did not succeed or the
     object is not ready, 2 for every error, such as no cluster. In a pipe, --watch prints one block per change, with
@@ -75,7 +77,7 @@ def command(
 
 def _shown(status: "GroupStatus", error: str = "") -> RenderableType:
     problems = [Text(line, "red") for line in (*status.problems, *([error] if error else []))]
-    stated = list(_stated(status.stated)) if status.stated else []
+    stated = [*(_stated(status.stated) if status.stated else ()), *map(_preview, status.previews)]
     mesh = status.mesh
     if mesh is None:
         name = Text.assemble((f"group {status.namespace}/{status.group}", "bold"))
@@ -98,6 +100,14 @@ def _stated(one: "ObjectState") -> Iterator[Text]:
         )
     if one.rollouts:
         yield Text(f"  over its spec: rollout {', '.join(one.rollouts)}", "yellow")
+
+
+def _preview(one: "PreviewState") -> Text:
+    """What the Lane object of a preview lane says."""
+    until = f"   until {one.expires}" if one.expires else ""
+    more = "".join(f"   {each}" for each in (one.link, one.message) if each)
+    phase = one.phase or "not observed yet"
+    return Text.assemble(f"preview {one.name} ", (phase, PHASES.get(one.phase, "")), f"{until}{more}")
 
 
 def _head(status: "Status") -> Iterator[Text]:

@@ -19,7 +19,7 @@ END = 3  # seconds for open pages to end
 
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
-    """A socket that listens: whoever opens the printed address at once waits until the server is up.
+    """A socket that listens.
 
     Parameters:
         port: 0 for any that is free.
@@ -31,7 +31,7 @@ def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
-        found.listen()
+        found.listen(CONNECTIONS)  # before the address is printed, so that whoever opens it at once is not refused
     except OSError as error:
         found.close()
         raise InputError.at("--port", f"{host}:{port} cannot be listened on: {error.strerror or error}") from None

@@ -16,17 +16,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from mesh_cluster import kubectl, own_kinds
 from random_specs import outside_specs, specs
-from wrong_objects import GROUP, REFUSED, ROLLOUT, UNSAID, Unsaid, Wrong, changed
+from wrong_objects import GROUP, LANE, REFUSED, ROLLOUT, UNSAID, Unsaid, Wrong, changed
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import collection, path
+from meshconfig.cluster.previews import PreviewObject
 from meshconfig.cluster.revision import digest, document
-from meshconfig.errors import ApiError, InputError
+from meshconfig.errors import ApiError, InputError, Location
 from meshconfig.groups import Group, groups
 from meshconfig.load import Document, load, parse
 from meshconfig.rollout import check
-from meshconfig.spec import API_VERSION
+from meshconfig.spec import API_VERSION, PreviewLane
+from meshconfig.spec.base import validate
 
 # A test's cluster may have a certificate that nobody checks.
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore:Unverified HTTPS request")]
@@ -98,6 +100,19 @@ def test_what_files_have_comes_back_the_same(client: Client, document_: Document
 def test_the_api_server_fills_in_what_changes_nothing(client: Client) -> None:
     found = create(client, as_object(GROUP))
     assert found["spec"] == {**GROUP["spec"], "drift": "correct"}
+
+
+def test_a_lane_comes_back_as_it_was_written(client: Client) -> None:
+    found = create(client, as_object(LANE))
+    assert found["spec"] == LANE["spec"]
+    assert PreviewObject(found).spec().spec == validate(PreviewLane, as_object(LANE), lambda path: Location("x")).spec
+
+
+def test_the_name_of_a_lane_fits_a_tag(client: Client) -> None:
+    one = as_object(LANE)
+    create(client, {**one, "metadata": {**one["metadata"], "name": "x" * 57}})
+    error = refusal(client, {**one, "metadata": {**one["metadata"], "name": "x" * 58}})
+    assert "the name has at most 57 characters" in error.message
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=lambda one: one.name)

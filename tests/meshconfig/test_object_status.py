@@ -143,3 +143,23 @@ def test_nobody_observes_what_is_unobserved_for_longer_than_a_controller_takes(s
     }
     one = GroupObject({"metadata": metadata, "spec": {}, "status": status})
     assert object_state(one, NOW).unobserved is unobserved
+
+
+def test_preview_lanes_are_shown_with_their_end(run, cluster):
+    metadata = {"name": "pr-42", "namespace": "demo"}
+    spec = {"group": "pets", "versions": {"cat": {"from": "v1"}}}
+    status = stated(
+        conditions.reconciling("Pods", "0 of 1 Pods are ready"), phase="Pending", expires="2026-01-03T00:00:00Z"
+    )
+    one = {"apiVersion": "graylane.dev/v1", "kind": "Lane", "metadata": metadata, "spec": spec, "status": status}
+    other = {**one, "metadata": {**metadata, "name": "pr-1"}, "spec": {**spec, "group": "others"}}
+    cluster.api.put(one, other)
+    code, said = run(stated(conditions.ready("Applied", "at every proxy")))
+    assert code == 0, said
+    assert "preview pr-42 Pending   until 2026-01-03T00:00:00Z   0 of 1 Pods are ready\n" in said
+    assert "pr-1" not in said.replace("pr-42", "")
+    _, found = run(stated(conditions.ready("Applied", "at every proxy")), "--output", "json", applied=False)
+    assert found["previews"] == [
+        {"name": "pr-42", "phase": "Pending", "expires": "2026-01-03T00:00:00Z", "link": None,
+         "message": "0 of 1 Pods are ready"}
+    ]  # fmt: skip

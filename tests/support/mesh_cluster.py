@@ -251,4 +251,4 @@ def own_kinds() -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=to_yaml(definitions()))
     names = [f"crd/{one['metadata']['name']}" for one in definitions()]
     kubectl("wait", "--for=condition=Established", *names, "--timeout=60s")
-    until(lambda: not kubectl("get", "lg,glr", "-A", check=False).returncode, "the API serves both kinds")
+    until(lambda: not kubectl("get", "lg,glr,gll", "-A", check=False).returncode, "the API serves the kinds")

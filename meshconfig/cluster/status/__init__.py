@@ -4,6 +4,7 @@ from meshconfig.cluster.status.group import GroupLooker, GroupStatus
 from meshconfig.cluster.status.judge import judge
 from meshconfig.cluster.status.look import Looker
 from meshconfig.cluster.status.object import ObjectState, StatedCondition, object_state
+from meshconfig.cluster.status.previews import PreviewState
 from meshconfig.cluster.status.report import as_json, barrier
 from meshconfig.cluster.status.snapshot import Followed, GroupSnapshot
 from meshconfig.cluster.status.status import (
@@ -34,6 +35,7 @@ __all__ = [
     "Looker",
     "ObjectState",
     "PodCount",
+    "PreviewState",
     "ServiceState",
     "Share",
     "StatedCondition",

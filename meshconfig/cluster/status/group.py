@@ -1,6 +1,6 @@
 """The status of a group with its LaneGroup object, where the cluster has one: what is wanted beside what is there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.status.judge import judge
 from meshconfig.cluster.status.look import FORBIDDEN, Looker
 from meshconfig.cluster.status.object import ObjectState, object_state
+from meshconfig.cluster.status.previews import PreviewState, preview_states
 from meshconfig.cluster.status.report import KEYS, as_json
 from meshconfig.cluster.status.status import Status
 from meshconfig.errors import ApiError
@@ -23,6 +24,7 @@ class GroupStatus:
     Parameters:
         mesh: None where it was not read, and `unread` says why.
         stated: what the object says; None where the cluster has none.
+        previews: the preview lanes of a group with an object.
     """
 
     namespace: str
@@ -30,6 +32,7 @@ class GroupStatus:
     mesh: Status | None
     stated: ObjectState | None = None
     unread: str = ""
+    previews: tuple[PreviewState, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -40,8 +43,9 @@ class GroupStatus:
         return not self.problems
 
     def as_json(self) -> dict[str, Any]:
-        """As `report.as_json`, with `object` (null or as `ObjectState.as_json`) and `unread` (why the mesh was not
-        read, or empty). Where it was not, the keys from `revision` on are null."""
+        """As `report.as_json`, with `object` (null or as `ObjectState.as_json`), `previews` (each with name, phase,
+        expires, link, message) and `unread` (why the mesh was not read, or empty). Where it was not, the keys from
+        `revision` on are null."""
         mesh = as_json(self.mesh) if self.mesh else dict.fromkeys(KEYS)
         return {
             **mesh,
@@ -50,6 +54,7 @@ class GroupStatus:
             "healthy": self.healthy,
             "problems": list(self.problems),
             "object": self.stated.as_json() if self.stated else None,
+            "previews": [one.as_json() for one in self.previews],
             "unread": self.unread,
         }
 
@@ -80,6 +85,10 @@ class GroupLooker:
         Raises:
             ClusterError: the cluster cannot be read; or there is no object, and no revision that can be read.
         """
+        found = self._look(one, past)
+        return replace(found, previews=preview_states(self._client, *self._place)) if one else found
+
+    def _look(self, one: GroupObject | None, past: Past | None) -> GroupStatus:
         stated = object_state(one, datetime.now(UTC)) if one else None
         try:
             past = history.read(self._client, *self._place) if past is None else past

@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-FRESH = 1.0  # seconds for which a reading counts as new
-SHARE = 1.0  # of the time that a reading takes, for which nothing is read after it
+PERIOD = 1.2  # seconds from one reading to the next: of a small group, that is eight calls a second
+SHARE = 0.5  # of the time that a reading takes, for which nothing is read after it at least
 KEPT = 60.0  # seconds after which a reading is no longer shown, even for a moment
 MOST = 50  # readings that are kept
 READERS = 4  # at once, of one person
@@ -62,7 +62,7 @@ class Snapshots(Generic[T]):
             self._readings.move_to_end(key)
             while len(self._readings) > MOST:
                 self._readings.popitem(last=False)
-            if one.under_way is None and self._clock() - one.ended >= max(FRESH, SHARE * one.took):
+            if one.under_way is None and self._clock() - one.ended >= max(PERIOD - one.took, SHARE * one.took):
                 one.under_way = self._pool.submit(self._read, one, read)
             under_way = one.under_way
         if under_way is not None:

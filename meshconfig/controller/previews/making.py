@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from meshconfig.cluster import previews
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.paths import path
@@ -140,8 +141,10 @@ class Making:
         """Raises: CloneError: it would not be the lane's alone."""
         service = self._service(here)
         spec = here.spec.versions[str(version.from_)]
-        others = {one: labels for one, each in here.spec.versions.items() for labels in (each.labels,)}
+        others: dict[str, Labels] = {one: each.labels for one, each in here.spec.versions.items()}
         back = {f"{one}'s fallback": each.fallback_labels or {} for one, each in here.spec.versions.items()}
+        for other, labels in self._borrowed(here.name):
+            others[f"of lane {other}"] = labels
         wish = Cloned(
             self.identity,
             name.name,
@@ -185,9 +188,22 @@ class Making:
             )
         wanted = {**selected, **labels}
         selector = ",".join(f"{name}={value}" for name, value in sorted(wanted.items()))
-        if any(map(_is_ready, self.client.list_resources("Pod", here.namespace, selector))):
+        pods = self.client.list_resources("Pod", here.namespace, selector)
+        lanes = {(one["metadata"].get("labels") or {}).get(LANE, "") for one in pods}
+        if other := sorted(lanes - {"", self.identity.name}):
+            raise CloneError(
+                f"the labels {selector} select Pods of lane {other[0]}, too: give labels that only yours have"
+            )
+        if any(map(_is_ready, pods)):
             return None
         return Wait("Pods", f"no ready Pod of {here.name} has the labels {selector}", LATER)
+
+    def _borrowed(self, service: str) -> Iterator[tuple[str, Labels]]:
+        """The labels of Pods that other Lanes of the group name: a clone must not be one of these."""
+        for one in previews.each(self.client, self.lane.metadata.namespace, self.lane.spec.group):
+            labels = one.versions.get(service, {})
+            if one.name != self.identity.name and LANE not in labels:
+                yield one.name, labels
 
     def _jobs(self, when: hooks.When) -> list[Manifest]:
         return made.jobs(self.client, self.lane.metadata.namespace, self.identity.name, when)

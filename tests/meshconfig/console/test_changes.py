@@ -64,22 +64,26 @@ def test_a_preview_has_diff_and_plan_and_writes_nothing(browser, api):
             {"act": "lane-remove", "lane": "gray"},
             lambda api: "'exact': 'gray'" not in str(api.get("virtualservices", "cat-svc")),
         ),
-        (
+        pytest.param(
             {"act": "lane-add", "lane": "blue", "versions": "mouse=v2"},
             lambda api: "blue" in str(api.get("virtualservices", "mouse-svc")),
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"act": "retire", "service": "mouse", "version": "v2"},
             lambda api: len(api.get("destinationrules", "mouse-svc")["spec"]["subsets"]) == 1,
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"act": "add", "service": "mouse", "version": "v3", "from": "v2", "weight": ""},
             lambda api: "'v3'" in str(api.get("destinationrules", "mouse-svc")),
+            marks=pytest.mark.slow,
         ),
     ],
     ids=lambda one: one["act"] if isinstance(one, dict) else "",
 )
 def test_each_act_is_carried_out_as_its_command_does(browser, api, fields, holds):
+    assert not holds(api)
     text = carried(browser, fields, note="as Ann asked")
     assert "Done" in text, text
     assert holds(api)

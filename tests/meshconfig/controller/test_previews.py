@@ -1,12 +1,23 @@
 """What a person sees who applies, changes and deletes Lanes while a controller works."""
 
+import json
+
 import pytest
 from controller_world import changed, document
 from fake_api import deployment, service
 from preview_world import IMAGE, cron_job, lane, never_reached_unready, previews, world
+from rollout_world import GROUP, rollout
+
+from meshconfig.cluster.change import rollback_target
+from meshconfig.cluster.client import Client
+from meshconfig.groups import groups
+from meshconfig.load import parse
+from meshconfig.rollout import store
+from meshconfig.rollout.events import Approve
 
 __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
+ALICE = {"app": "mouse-svc", "v": "alice"}
 
 
 def test_a_lane_becomes_reachable_and_its_status_says_so(previews):
@@ -303,3 +314,62 @@ def test_metrics_count_lanes_by_phase(previews):
     assert 'graylane_previews{group="pets",namespace="demo",phase="Ready"} 1.0' in page
     assert 'graylane_preview_created_timestamp_seconds{name="pr-42",namespace="demo"}' in page
     assert 'graylane_preview_ready_seconds_count{group="pets",namespace="demo"} 1.0' in page
+
+
+def test_labels_that_select_another_lane_s_pods_are_refused(previews):
+    labels = {"app": "cat-svc", "graylane.dev/lane": "pr-1", "team": "a"}
+    previews.api.put(pod("cat-pr-1-x", labels))
+    with previews.world.controller():
+        previews.apply(lane(versions={"cat": {"labels": {"team": "a"}}}))
+        previews.until_phase("Failed")
+    assert "select Pods of lane pr-1, too" in previews.condition()["message"]
+    assert not previews.is_routed()
+
+
+@pytest.mark.slow
+def test_a_lane_and_a_rollout_work_together(previews):
+    moves = json.loads(
+        rollout([{"weight": 10}, {"pause": {}}, {"weight": 100}], keepOld=None).model_dump_json(
+            by_alias=True, exclude_unset=True
+        )
+    )
+    where = "/apis/graylane.dev/v1/namespaces/demo/rollouts/cat-v2"
+    with previews.world.controller():
+        previews.world.until_ready()
+        previews.apply(lane())
+        previews.until_phase("Ready")
+        previews.api.answer("PATCH", where, {**moves, "apiVersion": "graylane.dev/v1"})
+
+        def stage():
+            return (previews.api.get("rollouts", "cat-v2").get("status") or {}).get("stage")
+
+        previews.until(lambda: stage() == "awaiting approval", "the pause")
+        assert previews.is_routed()
+        previews.apply(lane("pr-2"))
+        previews.until_phase("Ready", "pr-2")
+        previews.delete()
+        previews.until_gone()
+        store.say(Client.connect(), "demo", "cat-v2", Approve("eva"))
+        previews.until(lambda: stage() == "succeeded", "the end of the rollout")
+        previews.world.until_ready()
+        assert previews.is_routed("pr-2")
+        assert not previews.is_routed("pr-42")
+    assert "pr-2" not in str(previews.world.object()["spec"])
+    for name in ("pr-42", "pr-2"):
+        assert never_reached_unready(previews.api, name) > 0
+
+
+def pod(name, labels):
+    metadata = {"name": name, "namespace": "demo", "labels": labels}
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+
+
+def test_rollback_goes_back_to_the_spec_without_the_lanes_of_that_time(previews):
+    previews.api.put(pod("alice", ALICE))
+    with previews.world.controller():
+        previews.apply(lane(versions={"mouse": {"labels": {"v": "alice"}}, "cat": {"from": "v1"}}))
+        previews.until_phase("Ready")
+        previews.world.until_ready()
+        found = rollback_target(Client.connect(), "demo", "pets", previews.world.object()["status"]["revision"])
+    assert found.spec == groups(parse(GROUP, "graylane.yaml"))[0].spec
