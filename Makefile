@@ -12,7 +12,7 @@ INSTALL = $(BIN)/pip install --quiet --require-hashes -r requirements/$(1).txt &
 COMPILE = $(BIN)/python -m compileall -q propagation meshconfig demo_services
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test soak soak-messages soak-controller soak-previews soak-cluster dist sbom pins clean
+.PHONY: help setup demo test coverage test-pythons fuzz faults lint format bench bench-peers golden fields chart-lint cluster-test interop-test broker-test browser-test console-test console-screenshots soak soak-messages soak-controller soak-previews soak-cluster dist sbom pins clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart
+HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart --ignore=tests/console
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
@@ -108,6 +108,14 @@ broker-test: $(VENV)/.dev ## messages by lane on real brokers, which it starts o
 
 browser-test: $(VENV)/.dev ## a real Chromium in a lane, on a local mesh; needs Debian's chromium
 	@$(BIN)/pytest -q tests/browser -s
+
+# As for cluster-test; without a cluster the pages of a local mesh alone are tried.
+console-test: $(VENV)/.dev ## the console in Chromium, against the lab under load; needs Debian's chromium, npm
+	@if [ -n "$$KUBECONFIG" ] || [ ! -f $(LAB) ]; then $(BIN)/pytest -q tests/console -s; \
+	else PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/console/in_lab.sh $(LAB) "$(CURDIR)/$(BIN)"; fi
+
+console-screenshots: ## the same, and its pictures of pages in docs/console
+	@GRAYLANE_SCREENSHOTS=1 $(MAKE) console-test
 
 soak: soak-messages soak-cluster ## what CI has no time for: messages by lane and the cluster tests, at length
 

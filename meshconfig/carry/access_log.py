@@ -7,8 +7,10 @@ names count only if the group has them, so that what is kept of a record is boun
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from meshconfig.backend.istio.route_names import route_id
 from meshconfig.carry.lanes import UNTAGGED, Workload, lane_of, tag_in_baggage
 from meshconfig.istio import cluster_names
+from meshconfig.model import RouteKind
 from meshconfig.spec import LaneGroup
 
 INBOUND = "inbound"
@@ -29,6 +31,7 @@ class Record:
         callee: whom it called; None for a request that it received.
         lane: the lane of the request's tag, `UNTAGGED` or `OTHER`.
         request_id: its `x-request-id`; empty where it had none.
+        milliseconds: how long it took; None where the log does not say it.
     """
 
     time: float
@@ -39,6 +42,7 @@ class Record:
     request_id: str = ""
     path: str = ""
     code: str = ""
+    milliseconds: float | None = None
 
 
 class AccessLog:
@@ -46,13 +50,15 @@ class AccessLog:
 
     Parameters:
         pods: finds the version of the group that a Pod is; None for a Pod of others.
+        outside: also read calls to the group's services outside the mesh, to which the tag is not sent.
     """
 
-    def __init__(self, group: LaneGroup, pods: Pods) -> None:
+    def __init__(self, group: LaneGroup, pods: Pods, *, outside: bool = False) -> None:
         self._pods = pods
         self._lanes = frozenset(group.spec.lanes)
         self._tag, self._baggage = group.spec.tag.header, group.spec.tag.baggage
         self._services = {service.host: service for service in group.inside()}
+        self._outside = hosts_outside(group) if outside else {}
 
     def read(self, attributes: Mapping[str, str], time: float) -> Record | None:
         """A record of the group; None for a request of others, or to a service that is not in the mesh."""
@@ -65,19 +71,26 @@ class AccessLog:
             return None
         callee = None
         if cluster.direction != INBOUND:
-            if (service := self._services.get(cluster.host)) is None:
+            callee = self._callee(cluster)
+            if callee is None:
                 return None
-            callee = Workload(service.name, cluster.subset if cluster.subset in service.spec.versions else "")
         return Record(
             time,
             pod,
             workload,
             callee,
-            self._lane(attributes),
+            _lane_by_route(attributes) if callee in self._outside.values() else self._lane(attributes),
             _text(attributes, "request_id", _LONGEST_ID),
             _text(attributes, "path", _LONGEST_PATH).partition("?")[0],
             _text(attributes, "code", 3),
+            _number(_text(attributes, "duration", 12)),
         )
+
+    def _callee(self, cluster: cluster_names.ClusterName) -> Workload | None:
+        service = self._services.get(cluster.host)
+        if service is None:
+            return self._outside.get(cluster.host)
+        return Workload(service.name, cluster.subset if cluster.subset in service.spec.versions else "")
 
     def _lane(self, attributes: Mapping[str, str]) -> str:
         lane = lane_of(_text(attributes, "tag", _LONGEST_TAG), self._lanes)
@@ -85,6 +98,22 @@ class AccessLog:
             inside = tag_in_baggage(self._tag, _text(attributes, "baggage", _LONGEST_TAG))
             return lane_of(inside, self._lanes)
         return lane
+
+
+def _lane_by_route(attributes: Mapping[str, str]) -> str:
+    """The lane of a call that leaves the mesh: its route's, which has removed the tag."""
+    route = route_id(_text(attributes, "route", _LONGEST_TAG))
+    return route.key if route.kind is RouteKind.LANE else UNTAGGED
+
+
+def hosts_outside(group: LaneGroup) -> dict[str, Workload]:
+    """The versions outside the mesh by their hosts."""
+    return {
+        version.host: Workload(name, called)
+        for name, service in group.spec.services.items()
+        for called, version in service.versions.items()
+        if version.host
+    }
 
 
 def pod_of(node: str) -> str:
@@ -101,3 +130,7 @@ def pod_of(node: str) -> str:
 def _text(attributes: Mapping[str, str], name: str, longest: int) -> str:
     found = attributes.get(name, "")
     return "" if found in _ABSENT else found[:longest]
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.isdecimal() and text.isascii() else None

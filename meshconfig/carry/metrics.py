@@ -16,7 +16,7 @@ from meshconfig.render.telemetry import NONE as LABEL_NONE
 from meshconfig.render.telemetry import OTHER as LABEL_OTHER
 from meshconfig.spec import LaneGroup
 
-_UNKNOWN = "(unknown)"  # a series from before the label was there, or of which Envoy could not tell the lane
+UNKNOWN = "(unknown)"  # a series from before the label was there, or of which Envoy could not tell the lane
 Series = Iterable[tuple[Mapping[str, str], float]]
 Workloads = Mapping[tuple[str, str], Workload]
 
@@ -59,16 +59,16 @@ def judge(group: LaneGroup, workloads: Workloads, received: Series, called: Seri
     """
     requests: dict[Workload, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for labels, count in _counted(received):
-        if workload := _workload(workloads, labels, "destination"):
-            requests[workload][_lane(group, labels)] += count
+        if workload := workload_of(workloads, labels, "destination"):
+            requests[workload][lane_of_series(group, labels)] += count
     calls: dict[Workload, dict[tuple[Workload, str], float]] = defaultdict(lambda: defaultdict(float))
     hosts = {service.host: service.name for service in group.inside()}
     for labels, count in _counted(called):
         service = hosts.get(labels.get("destination_service", ""))
-        if service and (workload := _workload(workloads, labels, "source")):
-            found = _workload(workloads, labels, "destination")
+        if service and (workload := workload_of(workloads, labels, "source")):
+            found = workload_of(workloads, labels, "destination")
             callee = found if found and found.service == service else Workload(service, "")
-            calls[workload][callee, _lane(group, labels)] += count
+            calls[workload][callee, lane_of_series(group, labels)] += count
     sole = sole_lanes(group)
     return [_judged(one, sole.get(one), requests[one], calls[one]) for one in sorted({*requests, *calls})]
 
@@ -76,7 +76,7 @@ def judge(group: LaneGroup, workloads: Workloads, received: Series, called: Seri
 def _judged(
     workload: Workload, sole: str | None, requests: Mapping[str, float], calls: Mapping[tuple[Workload, str], float]
 ) -> VersionCarry:
-    known = {key: count for key, count in calls.items() if key[1] != _UNKNOWN}
+    known = {key: count for key, count in calls.items() if key[1] != UNKNOWN}
     unknown = sum(calls.values()) - sum(known.values())
     if sole and set(requests) == {sole}:
         return by_lane(workload, sole, requests, known, calls, unjudged=unknown)
@@ -90,12 +90,18 @@ def _counted(series: Series) -> Iterator[tuple[Mapping[str, str], float]]:
     return ((labels, count) for labels, count in series if count > 0)
 
 
-def _workload(workloads: Workloads, labels: Mapping[str, str], side: str) -> Workload | None:
+def workload_of(workloads: Workloads, labels: Mapping[str, str], side: str) -> Workload | None:
+    """The version that a series is about.
+
+    Parameters:
+        side: `source` or `destination`.
+    """
     return workloads.get((labels.get(f"{side}_workload_namespace", ""), labels.get(f"{side}_workload", "")))
 
 
-def _lane(group: LaneGroup, labels: Mapping[str, str]) -> str:
+def lane_of_series(group: LaneGroup, labels: Mapping[str, str]) -> str:
+    """The lane that a series' label names; `UNTAGGED`, `OTHER`, or `UNKNOWN` where it has none."""
     value = labels.get(LABEL, "")
     if value in group.spec.lanes:
         return value
-    return {LABEL_NONE: UNTAGGED, LABEL_OTHER: OTHER}.get(value, _UNKNOWN)
+    return {LABEL_NONE: UNTAGGED, LABEL_OTHER: OTHER}.get(value, UNKNOWN)

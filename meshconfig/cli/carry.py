@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.carry import LostCall, VersionCarry
     from meshconfig.cluster.carry_pods import PodVersions
     from meshconfig.otlp import Listen, LogRecord
+    from meshconfig.rollout.prometheus import Prometheus
     from meshconfig.spec import LaneGroup
 
 SHOWN = 5  # lost calls of a version in text
@@ -92,12 +93,12 @@ def command(
     if not 0 <= least <= 100:
         raise InputError.at("--min", f"takes a percentage from 0 to 100, not {least:g}")
     seconds = _seconds(window)
-    listens = _listens(otlp or [])
+    addresses = listens(otlp or [])
     client = connect(context)
     with needs("carry"):
         from meshconfig.cluster.carry_pods import PodVersions, groups_of
     known = [(group, PodVersions(client, group)) for group in groups_of(client, namespace)]
-    found = _from_prometheus(known, prometheus, seconds) if prometheus else _received(known, listens, seconds)
+    found = _from_prometheus(known, prometheus, seconds) if prometheus else _received(known, addresses, seconds)
     if output is Output.JSON:
         say_json(_as_json(found, "prometheus" if prometheus else "otlp", least))
     else:
@@ -115,13 +116,36 @@ def _seconds(window: str) -> float:
     return seconds
 
 
-def _listens(addresses: Sequence[str]) -> "list[Listen]":
+def listens(addresses: Sequence[str]) -> "list[Listen]":
+    """The addresses that `--otlp-listen` names.
+
+    Raises:
+        InputError: one is of another form.
+    """
     from meshconfig.otlp import Listen
 
     try:
         return [Listen.parse(one) for one in addresses]
     except ValueError as error:
         raise InputError.at("--otlp-listen", str(error)) from None
+
+
+def prometheus_at(url: str) -> "Prometheus":
+    """The server that `--prometheus` names, and no other.
+
+    Raises:
+        InputError: the URL is none.
+    """
+    from meshconfig.exchange.allowed import Allowed
+    from meshconfig.exchange.urls import parse_url
+    from meshconfig.rollout.prometheus import Prometheus
+
+    try:
+        parts = parse_url(url)
+    except ValueError as error:
+        raise InputError.at("--prometheus", str(error)) from None
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    return Prometheus(url, Allowed.of([f"{host}:{parts.port}"]))
 
 
 def _from_prometheus(known: "Sequence[tuple[LaneGroup, PodVersions]]", url: str, seconds: float) -> list[Carried]:
@@ -132,16 +156,8 @@ def _from_prometheus(known: "Sequence[tuple[LaneGroup, PodVersions]]", url: str,
         GraylaneError: it does not answer, or has no requests with the label.
     """
     from meshconfig.carry import metrics
-    from meshconfig.exchange.allowed import Allowed
-    from meshconfig.exchange.urls import parse_url
-    from meshconfig.rollout.prometheus import Prometheus
 
-    try:
-        parts = parse_url(url)
-    except ValueError as error:
-        raise InputError.at("--prometheus", str(error)) from None
-    host = f"[{parts.host}]" if ":" in parts.host else parts.host
-    server = Prometheus(url, Allowed.of([f"{host}:{parts.port}"]))
+    server = prometheus_at(url)
     found = []
     try:
         for group, pods in known:

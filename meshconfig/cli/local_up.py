@@ -4,10 +4,10 @@ import asyncio
 import shlex
 import signal
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from meshconfig.cli.common import note_skipped, stderr, stdout
+from meshconfig.cli.common import needs, note_skipped, stderr, stdout
 from meshconfig.cli.console import Console, Text
 from meshconfig.errors import GraylaneError
 from meshconfig.local import mesh as meshes
@@ -19,34 +19,61 @@ from meshconfig.local.watch import Saves
 _LOOK = 0.1  # seconds between two reads of the processes' output
 
 
-async def until_stopped(sources: Sequence[str], *, logs: bool = False) -> None:
+async def until_stopped(sources: Sequence[str], *, logs: bool = False, console: int | None = None) -> None:
     """Run the mesh until SIGINT or SIGTERM. An Envoy that ends by itself is an error.
 
     Parameters:
         logs: also print what the processes print.
+        console: the port of a console for this mesh, 0 for any that is free; None for none.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await _first(_serve(sources, stdout(), stderr(), logs=logs), stopped.wait())
+    await _first(_serve(sources, stdout(), stderr(), logs=logs, console=console), stopped.wait())
 
 
-async def _serve(sources: Sequence[str], out: Console, errors: Console, *, logs: bool) -> None:
+async def _serve(sources: Sequence[str], out: Console, errors: Console, *, logs: bool, console: int | None) -> None:
     saves = Saves(
         lambda: plans.files(sources)
     )  # taken before the files are read, so that a save in between is seen as a change
     documents = plans.documents(sources)
     note_skipped([one for one in documents if not one.own], "no spec of graylane")
     plan = plans.plan(documents)
-    events = Events(
-        trace=lambda trace: _print_trace(trace, out), died=lambda message: _print_lines(message.split("\n"), errors)
-    )
+    watching: list[Callable[[RequestTrace], None]] = [lambda trace: _print_trace(trace, out)]
+
+    def told(trace: RequestTrace) -> None:
+        for one in watching:
+            one(trace)
+
+    events = Events(trace=told, died=lambda message: _print_lines(message.split("\n"), errors))
     errors.print("starting Envoy and the services …")
     async with meshes.running(plan, events) as mesh:
+        beside = [_print_logs(mesh, out)] if logs else []
+        if console is not None:
+            beside.append(_console(mesh, console, out, watching))
         _show(mesh, out, errors)
-        await _first(
-            _follow(mesh, sources, saves, out, errors), mesh.failed(), *([_print_logs(mesh, out)] if logs else [])
-        )
+        await _first(_follow(mesh, sources, saves, out, errors), mesh.failed(), *beside)
+
+
+def _console(
+    mesh: Mesh, port: int, out: Console, watching: list[Callable[[RequestTrace], None]]
+) -> Coroutine[None, None, None]:
+    """Prints the console's address, and gives its server to run."""
+    with needs("console"):
+        from meshconfig.console import Settings, create_app
+        from meshconfig.console.asking import Gateway
+        from meshconfig.console.observed import FromMesh
+        from meshconfig.console.serve import listen, server
+        from meshconfig.console.settings import LOOPBACK
+        from meshconfig.console.sources.local import OnThisMachine
+    sock = listen(port)
+    number = sock.getsockname()[1]
+    settings = Settings.on_loopback(number)
+    observer = FromMesh(lambda: [one.spec for one in mesh.plan.groups])
+    watching.append(observer.add)
+    gateway = next((Gateway(url) for _, url in mesh.gateways()), None)
+    out.print(_plain(f"console  http://{LOOPBACK}:{number}/open/{settings.secret}", "bold"))
+    return server(create_app(settings, OnThisMachine(mesh), observer=observer, gateway=gateway)).serve([sock])
 
 
 async def _print_logs(mesh: Mesh, out: Console) -> None:

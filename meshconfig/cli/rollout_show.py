@@ -11,6 +11,7 @@ from meshconfig.cli.history import when
 from meshconfig.duration import written
 from meshconfig.rollout.analysis import Answer
 from meshconfig.rollout.automatic import rungs
+from meshconfig.rollout.described import described, standing_of, step_of
 from meshconfig.rollout.state import Phase, State
 from meshconfig.rollout.status import status
 from meshconfig.spec.rollout import RolloutStep
@@ -64,7 +65,7 @@ def shown(seen: RolloutView, now: datetime, error: str = "", *, last: int | None
 
 def line(state: State) -> str:
     """`rollout demo/cat-v2: Paused, awaiting approval, step 2 of 5`."""
-    return f"{name(state)}: {_standing(state)}{_step(state)}"
+    return f"{name(state)}: {standing_of(state)}{step_of(state)}"
 
 
 def name(state: State) -> str:
@@ -99,8 +100,8 @@ def _head(seen: RolloutView) -> Iterator[Text]:
     yield Text.assemble(
         (name(state), "bold"),
         "   ",
-        (_standing(state), STYLES[state.phase]),
-        f"{_step(state)}   since {when(state.since)}",
+        (standing_of(state), STYLES[state.phase]),
+        f"{step_of(state)}   since {when(state.since)}",
     )
     spec = state.rollout.spec
     moves = ", ".join(f"{service} {move.from_} → {move.to}" for service, move in spec.services.items())
@@ -111,18 +112,6 @@ def _head(seen: RolloutView) -> Iterator[Text]:
         yield Text(state.obstacle.message, "red" if state.obstacle.stalls else "yellow")
     if seen.hint:
         yield Text(seen.hint, "yellow")
-
-
-def _standing(state: State) -> str:
-    """The phase and the stage. Pending and the three ends have one stage each, which says nothing more."""
-    same = state.phase is Phase.PENDING or state.phase.final
-    return str(state.phase) if same else f"{state.phase}, {state.stage}"
-
-
-def _step(state: State) -> str:
-    if state.phase is Phase.PENDING or state.current is None or state.phase.final:
-        return ""
-    return f", step {state.step + 1} of {len(state.rollout.spec.steps)}"
 
 
 def _left(state: State, now: datetime) -> Text | None:
@@ -152,27 +141,6 @@ def _mark(state: State, number: int, *, here: bool) -> Text:
         back = state.phase.final or state.stage.going_back
         return STOPPED if back else HERE
     return DONE if number < state.step else Text(" ")
-
-
-def described(step: RolloutStep) -> str:
-    """A step as text: `weight 10 %, with 25% of the Pods, then a pause of 10m`."""
-    if step.auto:
-        one = step.auto
-        return f"weight {one.from_} to {one.to} % by the metrics, {one.add} more every {written(one.every)}"
-    parts = []
-    if step.weight is not None:
-        parts.append(f"weight {step.weight} %{_pods(step)}")
-    if step.pause:
-        parts.append("pause until approved" if step.pause.for_ is None else f"pause of {written(step.pause.for_)}")
-    if step.analysis:
-        parts.append(f"metrics measured for {written(step.analysis.for_)}")
-    return ", then ".join(parts)
-
-
-def _pods(step: RolloutStep) -> str:
-    if step.replicas is None:
-        return ""
-    return f", {step.replicas} Pods" if isinstance(step.replicas, int) else f", {step.replicas} of the Pods"
 
 
 def _rung(state: State, step: RolloutStep) -> str:

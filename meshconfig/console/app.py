@@ -11,9 +11,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from meshconfig.console.asking import Gateway
 from meshconfig.console.error_pages import broken, failed, not_found
 from meshconfig.console.jobs import Jobs
 from meshconfig.console.live import Streams
+from meshconfig.console.observed import Observer
 from meshconfig.console.registry import pages
 from meshconfig.console.security.entrance import Access, Entrance
 from meshconfig.console.security.guard import HEALTH, Guard
@@ -22,7 +24,15 @@ from meshconfig.console.settings import Settings
 from meshconfig.errors import GraylaneError
 
 
-def create_app(settings: Settings, access: Access, stop: Event | None = None, jobs: Jobs | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    access: Access,
+    stop: Event | None = None,
+    jobs: Jobs | None = None,
+    *,
+    observer: Observer | None = None,
+    gateway: Gateway | None = None,
+) -> ASGIApp:
     """The console.
 
     Parameters:
@@ -30,6 +40,8 @@ def create_app(settings: Settings, access: Access, stop: Event | None = None, jo
         access: gives each person a source.
         stop: ends the streams of open pages when it is set.
         jobs: the changes under way, for whoever ends the process.
+        observer: of real requests; None where the console was started without one.
+        gateway: where the page Ask sends requests; None where it only explains them.
     """
     seal = Seal()
     routes = [
@@ -44,6 +56,7 @@ def create_app(settings: Settings, access: Access, stop: Event | None = None, jo
     )
     app.state.settings, app.state.seal = settings, seal
     app.state.streams, app.state.jobs = Streams(stop or Event()), jobs or Jobs()
+    app.state.observer, app.state.gateway = observer, gateway
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
 
 

@@ -15,6 +15,7 @@ from meshconfig.console.registry import navigation
 from meshconfig.console.security.entrance import Visit
 from meshconfig.console.words import NAMES, Words, chosen, words
 from meshconfig.printable import escape_line
+from meshconfig.traffic.shown import number, share
 from meshconfig.version import version
 
 LANGUAGE, THEME = "graylane-language", "graylane-theme"
@@ -42,6 +43,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["iso"] = _iso
+    environment.filters["moment"] = lambda seconds: datetime.fromtimestamp(seconds, UTC)
+    environment.filters["three"], environment.filters["share"] = number, share
     environment.filters["percent"] = lambda share: f"{share:.4g} %"
     return environment
 

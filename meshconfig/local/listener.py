@@ -97,6 +97,7 @@ def _access_log(one: Listener, tags: Sequence[str]) -> Json:
         "start": "%START_TIME(%s.%6f)%",
         "ms": "%DURATION%",
         "tags": {tag: f"%DYNAMIC_METADATA({_METADATA}:{tag})%" for tag in tags},
+        "sent": {tag: f"%REQ({tag})%" for tag in tags},  # as its route has set them
     }
     log = typed("extensions.access_loggers.stream.v3.StdoutAccessLog", log_format={"json_format": line})
     return {"name": "stdout", "typed_config": log}

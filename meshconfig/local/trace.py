@@ -11,6 +11,7 @@ _SETTLED = 0.05
 _ORPHANED = 30.0
 _KEPT = 2000
 _GATEWAY = "gateway|"
+_LONGEST_PATH = 200  # characters that a hop keeps
 _ROUNDED = 1e-3  # seconds: a duration is logged in whole milliseconds
 Answerer = Callable[[str, str], tuple[str, str]]  # cluster, address → service, version
 Callees = Callable[[str], Collection[str]]  # service → the services that it calls
@@ -45,6 +46,9 @@ class Hop:
 
     Parameters:
         callers: the services of which one made the call, where the log leaves it open; else empty.
+        tags: the request's, as its route sent them on.
+        milliseconds: how long it took.
+        path: without its query.
     """
 
     service: str
@@ -53,6 +57,9 @@ class Hop:
     flags: str = ""
     calls: "tuple[Hop, ...]" = ()
     callers: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    milliseconds: int = field(default=0, compare=False, repr=False)
+    path: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         who = f"{self.service}/{self.version}" if self.version else self.service
@@ -143,7 +150,7 @@ class TraceAssembler:
         first = ordered[0]
         inside = not str(first["listener"]).startswith(_GATEWAY)
         return RequestTrace(
-            tags={name: value for name, value in (first.get("tags") or {}).items() if value},
+            tags=_present(first.get("tags")),
             origin="(mesh)" if inside else f"{first['host']}{str(first['path']).partition('?')[0]}",
             roots=self._tree(ordered),
             milliseconds=int(first.get("ms") or 0),
@@ -185,7 +192,12 @@ class TraceAssembler:
         flags = str(entry.get("flags") or "").replace("-", "")
         if not service:  # no cluster: no route matched, or the route answers by itself
             service = "no route" if flags == "NR" else "(answered by its route)"
-        return Hop(service, version, int(entry.get("status") or 0), flags)
+        return Hop(
+            *(service, version, int(entry.get("status") or 0), flags),
+            tags=_present(entry.get("sent")),
+            milliseconds=int(entry.get("ms") or 0),
+            path=str(entry.get("path") or "").partition("?")[0][:_LONGEST_PATH],
+        )
 
 
 def _common(hops: list[int], above: list[int]) -> int:
@@ -199,6 +211,10 @@ def _common(hops: list[int], above: list[int]) -> int:
     first, *others = hops
     shared = set(upwards(first)).intersection(*map(upwards, others))
     return next(one for one in upwards(first) if one in shared)
+
+
+def _present(tags: Mapping[str, str] | None) -> dict[str, str]:
+    return {name: value for name, value in (tags or {}).items() if value}
 
 
 def _start(entry: Mapping[str, Any]) -> float:

@@ -19,6 +19,7 @@ from meshconfig.rollout.queries import per_service
 from meshconfig.spec.rollout import Metric, Rollout
 
 SILENT = 4
+RECENT = 40  # measurements of a metric that are kept, for people
 LONGEST_READING = 500  # bytes of the reason why there is no data; it may be a server's text
 
 
@@ -59,6 +60,7 @@ class Tally(Frozen):
         failed: failed measurements; `silent`: measurements without data, in a row.
         settled: it has passed, and is not measured any more.
         at, last: the last measurement.
+        recent: the values of the last measurements, the newest last; None where there was no data.
     """
 
     failed: int = 0
@@ -66,6 +68,7 @@ class Tally(Frozen):
     settled: bool = False
     at: datetime | None = None
     last: Reading | None = None
+    recent: tuple[float | None, ...] = ()
 
 
 Tallies = Mapping[str, Tally]
@@ -140,6 +143,7 @@ def _counted(before: Tally, reading: Reading, now: datetime, end: datetime) -> T
         settled=reading.answer is Answer.PASS and now >= end,
         at=now,
         last=reading,
+        recent=(*before.recent, reading.value)[-RECENT:],
     )
 
 

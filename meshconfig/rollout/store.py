@@ -270,8 +270,13 @@ def _observed(stored: RolloutObject, said: tuple[Condition, ...]) -> Mapping[str
     }
 
 
-def say(client: Client, namespace: str, name: str, event: Event) -> State:
+def say(
+    client: Client, namespace: str, name: str, event: Event, check: Callable[[State], None] = lambda state: None
+) -> State:
     """Applies an event to a rollout, and writes the state that it leads to.
+
+    Parameters:
+        check: is called with the state that the event is applied to; what it raises leaves the rollout as it is.
 
     Raises:
         IllegalEventError: the event cannot happen in the rollout's stage.
@@ -279,6 +284,7 @@ def say(client: Client, namespace: str, name: str, event: Event) -> State:
     """
     for _ in range(ATTEMPTS):
         found = known(client, namespace, name)
+        check(found.state)
         after = step(found.state, event, now()).state
         if after == found.state:
             return after

@@ -6,8 +6,6 @@ GRAYLANE_BROWSER is `required`.
 """
 
 import itertools
-import os
-import shutil
 import signal
 import threading
 from collections import Counter
@@ -15,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import shop_pages
+from chromium import chromium as browser
 from local_lab import Command
-from playwright.sync_api import sync_playwright
 
 pytestmark = [pytest.mark.envoy, pytest.mark.browser]
 
@@ -84,15 +82,8 @@ def shop(tmp_path):
 
 @pytest.fixture(scope="module")
 def chromium():
-    path = os.environ.get("GRAYLANE_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        assert os.environ.get("GRAYLANE_BROWSER") != "required", "there is no chromium"
-        pytest.skip("there is no chromium: apt-get install chromium, or set GRAYLANE_CHROMIUM")
-    with sync_playwright() as playwright:
-        # As root, Chromium has no sandbox; the pages are this test's own.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with browser() as one:
+        yield one
 
 
 class Tab:

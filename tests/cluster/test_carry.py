@@ -1,7 +1,6 @@
 """Sidecars log by OTLP as a rendered Telemetry asks, and `graylane carry` finds the calls that lost the tag."""
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,12 @@ from urllib.request import urlopen
 import pytest
 import yaml
 from mesh_cluster import ISTIOD, PORT, Cluster, Manifest, deployment, gateway_address, kubectl, until
-from mesh_namespace import manifest, surroundings
+from mesh_namespace import surroundings
+from otlp_service import NAME, otlp_service
 
 pytestmark = pytest.mark.cluster
 
-NAMESPACE, HOST, RECEIVER = "graylane-carry", "carry.graylane.test", "graylane-otlp"
+NAMESPACE, HOST = "graylane-carry", "carry.graylane.test"
 GRAYLANE = [sys.executable, "-c", "from meshconfig.cli import main; main()"]
 OTLP_PORT = 4317
 REQUESTS, EVERY = 60, 6  # of these, each sixth call loses its tag
@@ -51,28 +51,13 @@ def of_namespace(one: Manifest) -> Manifest:
     return {**one, "metadata": {**one["metadata"], "namespace": NAMESPACE}}
 
 
-def receiver() -> list[Manifest]:
-    """A Service for this machine, as the mesh's `extensionProviders` names it."""
-    host, _, port = gateway_address().rpartition(":")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
-        route.connect((host, int(port)))
-        own = route.getsockname()[0]
-    ports = [{"name": "grpc", "port": OTLP_PORT}]
-    ends = manifest(NAMESPACE, "discovery.k8s.io/v1", "EndpointSlice", RECEIVER, ports=ports, addressType="IPv4")
-    ends["metadata"]["labels"] = {"kubernetes.io/service-name": RECEIVER}
-    return [
-        manifest(NAMESPACE, "v1", "Service", RECEIVER, spec={"ports": ports}),
-        {**ends, "endpoints": [{"addresses": [own], "conditions": {"ready": True}}]},
-    ]
-
-
 @pytest.fixture
 def namespace(tmp_path: Path) -> Any:
     with urlopen(f"{ISTIOD}/debug/mesh", timeout=10) as answer:
-        if RECEIVER.encode() not in answer.read():
-            pytest.skip(f"the mesh has no extensionProvider {RECEIVER}: docs/carry.md")
+        if NAME.encode() not in answer.read():
+            pytest.skip(f"the mesh has no extensionProvider {NAME}: docs/carry.md")
     versions = [of_namespace(deployment(name, lane)) for name in ("cat", "mouse") for lane in ("prod", "gray")]
-    made = [*surroundings(NAMESPACE, ("cat", "mouse"), PORT), *receiver(), *versions]
+    made = [*surroundings(NAMESPACE, ("cat", "mouse"), PORT), *otlp_service(NAMESPACE, OTLP_PORT), *versions]
     kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(made))
     kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", NAMESPACE, "--timeout=110s")
     spec = tmp_path / "graylane.yaml"

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshconfig.carry import UNTAGGED, Workload
+from meshconfig.groups import groups
+from meshconfig.load import parse
 from meshconfig.local.trace import TraceAssembler
+from meshconfig.local.traffic import calls
 
 GATEWAY, MESH = "gateway|80|istio=ingressgateway", "mesh|9001|mouse-svc.demo.svc.cluster.local"
 
@@ -221,3 +225,40 @@ def test_whatever_the_log_holds_every_request_is_told_once(lines):
     assert not list(one.done(1000.0))
     ids = {json.loads(text)["id"] for text in lines if text.startswith(b'{"id"')}
     assert len(told) == len(ids)
+
+
+GROUP = """
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: shop, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    cat: {host: cat, port: 1, calls: [pay], versions: {prod: {labels: {v: a}}, gray: {labels: {v: b}}}}
+    pay:
+      host: pay.example.com
+      port: 80
+      external: {}
+      versions: {gray: {host: sandbox.example.com}, prod: {host: pay.example.com}}
+"""
+
+
+def test_each_hop_is_a_call_of_the_lane_that_its_route_set_and_keeps_that_lane_outside_the_mesh():
+    (group,) = groups(parse(GROUP, "shop.yaml"))
+    outside = line(**{**INNER, "cluster": "outbound|9001|gray|pay", "status": 503, "sent": {"env": None}})
+    one = TraceAssembler(answerer)
+    for text in (line(tags={}, sent={"env": "gray"}), outside):
+        one.add(text, 0.0)
+    (trace,) = one.done(1.0)
+    cat, pay = calls(group.spec, trace, 7.0)
+    assert (cat.caller, cat.callee, cat.lane, cat.failed) == (None, Workload("cat", "gray"), "gray", False)
+    assert (pay.caller, pay.callee, pay.lane, pay.failed) == (cat.callee, Workload("pay", "gray"), "gray", True)
+    assert (cat.milliseconds, pay.milliseconds) == (3, 1)
+
+
+def test_a_hop_without_a_tag_is_of_no_lane_and_one_of_no_service_is_no_call():
+    (group,) = groups(parse(GROUP, "shop.yaml"))
+    one = TraceAssembler(answerer)
+    one.add(line(sent={}), 0.0)
+    one.add(line(id="two", cluster="", flags="NR", status=404), 0.0)
+    assert [call.lane for trace in one.done(1.0) for call in calls(group.spec, trace, 0.0)] == [UNTAGGED]

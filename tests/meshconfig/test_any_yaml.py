@@ -154,7 +154,7 @@ class TestForeignDocuments:
         file = folder / "z-service.yaml"
         file.write_text(SPEC.replace("kind: LaneGroup\n", "").replace("apiVersion: graylane/v1\n", ""))
         code, _, err = graylane("render", file)
-        kinds = "LaneGroup or LocalMesh or Rollout or RouteTest"
+        kinds = "Lane or LaneGroup or LocalMesh or Rollout or RouteTest"
         assert (code, err) == (2, f"{file}:1: kind: this field is required: {kinds}\n")
 
     def test_the_rollout_of_another_controller_is_not_taken_for_ours(self, graylane, folder):

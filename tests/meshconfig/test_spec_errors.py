@@ -106,7 +106,7 @@ def test_a_split_with_another_mistake_has_that_mistake_alone(split: str, said: s
             "{regex: '(?=x)'}",
             "21: spec.entries[0].routes[0].path: not a regular expression that Envoy (RE2) takes",
         ),
-        ("kind: LaneGroup", "kind:", "2: kind: this field is required: LaneGroup or LocalMesh or Rollout"),
+        ("kind: LaneGroup", "kind:", "2: kind: this field is required: Lane or LaneGroup or LocalMesh or Rollout"),
         ("kind: LaneGroup", "kind: LaneGruop", "2: kind: unknown kind LaneGruop; did you mean LaneGroup?"),
         (
             "apiVersion: graylane/v1",

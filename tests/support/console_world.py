@@ -39,20 +39,23 @@ class Browser(TestClient):
 
     def submit(self, path, **fields):
         """A form of the page that was loaded last."""
-        return self.post(
-            path, data={"csrf": fields.pop("csrf", None) or self.csrf, **fields}, headers={"Origin": self.origin}
-        )
+        return self.form(path, fields)
+
+    def form(self, path, fields):
+        """The same, for fields of any name."""
+        data = {**fields, "csrf": fields.get("csrf") or self.csrf}
+        return self.post(path, data=data, headers={"Origin": self.origin})
 
 
 @contextmanager
-def by_kubeconfig(api, folder, monkeypatch, **headers):
+def by_kubeconfig(api, folder, monkeypatch, observer=None, gateway=None, **headers):
     """A browser that has come in by the printed address."""
     monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(folder)))
     settings = Settings.on_loopback(PORT)
     jobs = Jobs()
-    with Browser(
-        create_app(settings, ByKubeconfig(Client.connect(), AT_ONCE), jobs=jobs), jobs=jobs, **headers
-    ) as browser:
+    access = ByKubeconfig(Client.connect(), AT_ONCE)
+    app = create_app(settings, access, jobs=jobs, observer=observer, gateway=gateway)
+    with Browser(app, jobs=jobs, **headers) as browser:
         assert browser.get(f"/open/{settings.secret}").status_code == 303
         yield browser
 

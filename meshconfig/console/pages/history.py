@@ -30,4 +30,4 @@ def _number(request: Request, name: str) -> int:
     return int(text)
 
 
-PAGE = Page("history", 60, [get(f"{GROUP}/history", _history), get(f"{GROUP}/history/diff", _diff)])
+PAGE = Page("history", 60, [get(f"{GROUP}/history", _history), get(f"{GROUP}/history/diff", _diff)], local=False)

@@ -116,4 +116,5 @@ PAGE = Page(
         get(f"{GROUP}/changes/{{change}}/events", _job_events),
         post(f"{GROUP}/changes/{{change}}/stop", _stop),
     ],
+    local=False,
 )

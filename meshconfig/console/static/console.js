@@ -1,6 +1,8 @@
 // What every page has. Pages read without it; it adds local times and live parts.
 import { localTimes } from "./time.js";
 import { live } from "./live.js";
+import { copying } from "./copy.js";
 
 localTimes(document);
 live(document);
+copying(document);

@@ -1,0 +1,117 @@
+"""Observes requests by the access logs that sidecars send: what `--otlp-listen` receives.
+
+A group is counted from when somebody first looks at it: the console has no rights by which it could know the group's
+Pods before. It is forgotten some time after the last look.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from meshconfig.carry import AccessLog, CarryJudge, VersionCarry, Workload, sole_lanes
+from meshconfig.console.observed.observer import Pods, Seen
+from meshconfig.console.refs import GroupRef
+from meshconfig.console.sources.source import Source, Stated
+from meshconfig.otlp import Intake, LogRecord
+from meshconfig.traffic import Flow, LoggedTraffic
+
+REFRESH = 10.0  # seconds between two readings of a group's Pods
+FORGET = 900.0  # seconds after the last look
+MOST = 100  # groups that are counted at once; the one that was looked at longest ago goes
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One group that is counted. `mark` and the rest are of the spec that was in force when it began."""
+
+    mark: str
+    pods: Pods
+    log: AccessLog = field(init=False)
+    judge: CarryJudge = field(init=False)
+    traffic: LoggedTraffic = field(init=False)
+    since: datetime = field(init=False)
+    read: float = field(init=False)
+    looked: float = field(init=False)
+
+    def begin(self, stated: Stated) -> None:
+        group, now = stated.group.spec, time.time()
+        self.log = AccessLog(group, self._version_of)
+        self.judge = CarryJudge(sole_lanes(group))
+        self.traffic = LoggedTraffic(group, self._version_of, now)
+        self.since = datetime.fromtimestamp(now, UTC)
+        self.read = self.looked = time.monotonic()
+
+    def _version_of(self, pod: str) -> Workload | None:
+        return self.pods.versions.get(pod)
+
+
+class FromLogs:
+    """Counts what an intake receives while `running`."""
+
+    origin: Literal["otlp"] = "otlp"
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._watches: dict[GroupRef, _Watch] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Read the intake on a thread while the block runs."""
+        stop = threading.Event()
+
+        def read() -> None:
+            while not stop.is_set():
+                self.add(self._intake.take(0.2))
+
+        thread = threading.Thread(target=read, name="access logs", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def add(self, records: Sequence[LogRecord]) -> None:
+        """Count records."""
+        now, at = time.monotonic(), time.time()
+        with self._lock:
+            for watch in self._watches.values():
+                for record in records:
+                    watch.traffic.add(record.attributes, record.time, at)
+                    if one := watch.log.read(record.attributes, record.time):
+                        watch.judge.add(one, now)
+
+    def flows(self, source: Source, stated: Stated) -> Seen[Flow]:
+        watch = self._watch(source, stated)
+        with self._lock:
+            return Seen(watch.traffic.flows(time.time()), watch.since)
+
+    def carry(self, source: Source, stated: Stated) -> Seen[VersionCarry]:
+        watch = self._watch(source, stated)
+        with self._lock:
+            return Seen(watch.judge.report(time.monotonic()), watch.since)
+
+    def _watch(self, source: Source, stated: Stated) -> _Watch:
+        group, now = stated.group.spec, time.monotonic()
+        ref = GroupRef(group.metadata.namespace, group.metadata.name)
+        known = self._watches.get(ref)
+        if known is None or known.mark != stated.mark:
+            known = _Watch(stated.mark, Pods.read(source, group))
+            known.begin(stated)
+        elif now - known.read >= REFRESH:
+            # The last records of Pods that have ended may still come.
+            fresh = Pods.read(source, group)
+            known.pods = Pods({**known.pods.versions, **fresh.versions}, fresh.workloads) if fresh.versions else fresh
+            known.read = now
+        known.looked = now
+        with self._lock:
+            self._watches[ref] = known
+            for one, watch in sorted(self._watches.items(), key=lambda pair: pair[1].looked):
+                if now - watch.looked > FORGET or len(self._watches) > MOST:
+                    del self._watches[one]
+        return known

@@ -1,0 +1,90 @@
+"""The pages Graph and Carry: what they show, of what, and to whom."""
+
+import time
+
+import pytest
+from console_pets import CALL, forbid, put_pets, words
+from console_world import api_server, by_kubeconfig
+
+from meshconfig.console.observed import FromLogs
+from meshconfig.otlp import Intake, LogRecord
+
+ENTRY = {**CALL, "cluster": "inbound|9001||"}
+
+
+@pytest.fixture
+def api():
+    with api_server() as one:
+        put_pets(one)
+        yield one
+
+
+@pytest.fixture
+def observer():
+    return FromLogs(Intake())
+
+
+@pytest.fixture
+def browser(api, tmp_path, monkeypatch, observer):
+    with by_kubeconfig(api, tmp_path, monkeypatch, observer=observer) as one:
+        yield one
+
+
+def later(monkeypatch, seconds):
+    now, mono = time.time, time.monotonic
+    monkeypatch.setattr(time, "time", lambda: now() + seconds)
+    monkeypatch.setattr(time, "monotonic", lambda: mono() + seconds)
+
+
+def test_the_graph_has_each_edges_figures_as_a_picture_and_as_a_table(browser, observer, monkeypatch):
+    assert "No requests" in words(browser.get("/g/demo/pets/graph").text)
+    at = time.time() + 2
+    observer.add([LogRecord(at, {**CALL, "duration": "20", "code": "503"}), LogRecord(at, ENTRY)] * 30)
+    later(monkeypatch, 9)
+    answer = browser.get("/g/demo/pets/graph")
+    assert "gray cat/v2 mouse/v2 " in words(answer.text)
+    assert "100 %" in words(answer.text)
+    assert "from outside cat/v2" in words(answer.text)
+    assert 'role="img"' in answer.text
+    assert "100 % errors" in answer.text
+
+
+def test_one_lane_alone_can_be_shown(browser):
+    text = browser.get("/g/demo/pets/graph?lane=gray").text
+    assert "<option selected>gray</option>" in text
+    assert "/graph/live?lane=gray" in text
+    assert "<option selected>" not in browser.get("/g/demo/pets/graph?lane=%22%3E%3Cb%3E").text
+
+
+def test_without_a_source_of_figures_the_page_says_how_to_get_them(api, tmp_path, monkeypatch):
+    with by_kubeconfig(api, tmp_path, monkeypatch) as browser:
+        for page in ("graph", "carry"):
+            text = browser.get(f"/g/demo/pets/{page}").text
+            assert "--otlp-listen" in words(text)
+            assert "data-live" not in text
+
+
+@pytest.mark.parametrize("page", ["graph", "carry"])
+def test_who_may_not_list_the_namespaces_groups_sees_no_traffic(browser, api, page):
+    assert browser.get(f"/g/demo/pets/{page}").status_code == 200
+    api.before.append(forbid(lambda method, path: path.partition("?")[0].endswith("/namespaces/demo/lanegroups")))
+    assert browser.get(f"/g/demo/pets/{page}").status_code == 403
+
+
+def test_carry_names_the_calls_that_lost_the_tag_and_hostile_paths_are_text(browser, observer):
+    browser.get("/g/demo/pets/carry")
+    now = time.time()
+    lost = {**CALL, "tag": "-", "path": "/<script>alert(1)</script>\u202egnp", "request_id": "r1"}
+    observer.add([LogRecord(now, {**ENTRY, "request_id": "r1"}), LogRecord(now, lost)])
+    text = browser.get("/g/demo/pets/carry").text
+    assert "<script>alert" not in text
+    assert "\u202e" not in text
+    assert "/<script>alert(1)</script>" in words(text)
+    assert "Lost by cat/v2" in words(text)
+    assert "to mouse: 1 of 1 calls" in words(text)
+    assert "none, for gray" in words(text)
+
+
+def test_nothing_is_counted_for_a_group_that_nobody_has_looked_at(observer):
+    observer.add([LogRecord(time.time(), CALL)])
+    assert not observer._watches
