@@ -16,12 +16,11 @@ from console_lab import HOST, NAMESPACE, SPEC, State
 from load_judge import total
 from load_mesh import apply
 from load_story import Story
-from mesh_cluster import gateway_address, kubectl, own_kinds
+from mesh_cluster import ROLLOUTS, forget, gateway_address, kubectl, own_kinds
 from playwright.sync_api import expect
 from rollout_command import Controller
 from rollout_command import Person as Operator
 from rollout_mesh import rollout
-from rollout_stage import forget_rollouts
 
 pytestmark = [
     pytest.mark.console,
@@ -48,7 +47,7 @@ def folder(tmp_path_factory):
 def story(folder):
     """The group as it begins, and requests until the last test has ended."""
     own_kinds()
-    forget_rollouts()
+    forget(ROLLOUTS, NAMESPACE)
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     apply(console_lab.manifests())
     console_lab.settled()

@@ -43,6 +43,7 @@ def hub():
         yield one
 
 
+@pytest.mark.slow
 def test_a_pull_request_of_github_gets_its_lane_and_a_comment_and_when_it_is_closed_the_lane_ends(api, hub, tmp_path):
     hub.comments = {number: f"people said {number}" for number in range(1, 121)}  # more than one page
     run(github("create", EVENT), tmp_path, **hub.github)

@@ -104,6 +104,7 @@ def test_nothing_else_than_the_groups_own_hosts_is_asked(browser, mesh, fields):
     assert not mesh.seen
 
 
+@pytest.mark.slow
 def test_a_gateway_that_does_not_answer_is_told(browser, mesh):
     mesh.shutdown()
     mesh.server_close()

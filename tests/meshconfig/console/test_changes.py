@@ -102,6 +102,7 @@ def test_two_people_change_the_same_and_the_second_is_told(browser, api):
     assert weights(api) == {"v1": 50, "v2": 50}
 
 
+@pytest.mark.slow
 def test_a_viewers_token_changes_nothing_and_is_told(browser, api):
     _, mark = previewed(browser, WEIGHTS)
 

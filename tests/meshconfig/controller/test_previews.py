@@ -77,6 +77,7 @@ def test_a_lane_whose_pods_are_not_ready_is_not_routed(previews):
     assert never_reached_unready(previews.api) > 0
 
 
+@pytest.mark.slow
 def test_a_lane_waits_for_its_group(world):
     from preview_world import PreviewWorld
 
@@ -90,6 +91,7 @@ def test_a_lane_waits_for_its_group(world):
         one.until_phase("Ready")
 
 
+@pytest.mark.slow
 def test_several_lanes_change_together(previews):
     names = [f"pr-{number}" for number in range(6)]
     for name in names:
@@ -145,6 +147,7 @@ def test_what_does_not_fit_the_group_is_refused_and_hinders_no_other_lane(previe
     assert said in previews.condition("pr-1")["message"]
 
 
+@pytest.mark.slow
 def test_a_group_has_room_for_so_many_lanes(previews):
     previews.world.apply(changed(document(), lambda spec: spec.update(limits={"previews": 1})))
     with previews.world.controller():
@@ -168,6 +171,7 @@ def test_an_expired_lane_goes_and_says_so_and_a_prolonged_one_stays(previews):
     assert any("expired at" in one for one in previews.world.events("Expired"))
 
 
+@pytest.mark.slow
 def test_hooks_run_before_the_pods_and_after_them(previews):
     previews.api.put(cron_job("make", "make"), cron_job("drop", "drop"))
     previews.api.stuck.add("make")
@@ -188,6 +192,7 @@ def test_hooks_run_before_the_pods_and_after_them(previews):
     assert [one[1] for one in order] == ["deployments", "jobs", "lanes"]
 
 
+@pytest.mark.slow
 def test_a_failed_hook_before_stops_the_lane_and_one_after_does_not(previews):
     previews.api.put(cron_job("make", "make"))
     previews.api.broken.add("make")
@@ -201,6 +206,7 @@ def test_a_failed_hook_before_stops_the_lane_and_one_after_does_not(previews):
     assert len(previews.world.events("HookFailed")) == 2
 
 
+@pytest.mark.slow
 def test_the_end_of_the_group_ends_its_lanes(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -213,6 +219,7 @@ def test_the_end_of_the_group_ends_its_lanes(previews):
     assert never_reached_unready(previews.api) > 0
 
 
+@pytest.mark.slow
 def test_all_may_be_deleted_at_once(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -231,6 +238,7 @@ def test_all_may_be_deleted_at_once(previews):
     assert {name for name in previews.api.names("deployments") if "pr-" in name} == set()
 
 
+@pytest.mark.slow
 def test_an_ending_namespace_is_not_held_up(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -240,6 +248,7 @@ def test_an_ending_namespace_is_not_held_up(previews):
         previews.until_gone()
 
 
+@pytest.mark.slow
 def test_a_new_image_goes_to_the_clone_and_leaves_the_routes(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -252,6 +261,7 @@ def test_a_new_image_goes_to_the_clone_and_leaves_the_routes(previews):
     assert previews.revisions() == before
 
 
+@pytest.mark.slow
 def test_a_service_that_a_lane_drops_loses_its_routes_before_its_pods(previews):
     both = {"cat": {"from": "v1", "image": IMAGE}, "mouse": {"from": "v1"}}
     with previews.world.controller():
@@ -288,6 +298,7 @@ def test_a_service_of_others_that_would_reach_the_lane_stops_it(previews):
     assert "Service metrics selects the Pods of cat-pr-42 too" in previews.condition()["message"]
 
 
+@pytest.mark.slow
 def test_a_crashed_lane_does_not_hinder_its_group(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -302,6 +313,7 @@ def test_a_crashed_lane_does_not_hinder_its_group(previews):
         previews.world.until_ready()
 
 
+@pytest.mark.slow
 def test_metrics_count_lanes_by_phase(previews):
     with previews.world.controller():
         previews.apply(lane())
@@ -365,6 +377,7 @@ def pod(name, labels):
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
 
 
+@pytest.mark.slow
 def test_rollback_goes_back_to_the_spec_without_the_lanes_of_that_time(previews):
     previews.api.put(pod("alice", ALICE))
     with previews.world.controller():

@@ -8,7 +8,7 @@ from fake_api import RefusedError
 from preview_world import cron_job, lane, never_reached_unready, previews, world
 
 __all__ = ["previews", "world"]
-SOME, ALL = (3, 9, 16), range(1, 31)
+SOME, ALL = (9,), range(1, 31)
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
