@@ -124,7 +124,7 @@ def _planned(client: "Client", change: "GroupChange", live: "GroupObject") -> Ob
 def _mesh(client: "Client", wanted: "Wanted") -> MeshOutcome | None:
     """The plan that the controller would carry out; None, with a note, where the caller may not read the mesh."""
     from meshconfig.cluster.change import ChangeResult
-    from meshconfig.cluster.group_change import planned
+    from meshconfig.rollout.beside import planned
 
     shown = cluster.ProgressPrinter(stderr())
     prepared = planned(client, wanted, shown.noted)

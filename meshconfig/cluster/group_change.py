@@ -3,18 +3,15 @@
 Where the cluster has an object of the group, a change is written into it. Where it has none, the mesh is changed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshconfig.cluster import object_write
-from meshconfig.cluster.change import Prepared, Wanted, check_states, prepare
+from meshconfig.cluster.change import Wanted
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.object_write import CheckedWrite
 from meshconfig.cluster.objects import Manifest
-from meshconfig.errors import ApiError, ClusterError
-
-FORBIDDEN = 403
+from meshconfig.errors import ClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +47,6 @@ def of(client: Client, wanted: Wanted, document: Manifest, live: GroupObject | N
     if live.deleting:
         raise ClusterError(f"nothing was written: {live.key} is being deleted; try again once it has gone")
     return GroupChange(wanted, live, object_write.check(client, live, document, adopt=adopt))
-
-
-def planned(client: Client, wanted: Wanted, noted: Callable[[str], object]) -> Prepared | None:
-    """The plan that a controller would carry out; None where the caller may not read the mesh.
-
-    Parameters:
-        noted: gets the reason why there is none.
-
-    Raises:
-        ClusterError: the change is not possible.
-    """
-    try:
-        prepared = prepare(client, wanted)
-    except ApiError as error:
-        if error.status != FORBIDDEN:
-            raise
-        noted(f"the plan is not shown: {error}")
-        return None
-    check_states(prepared)
-    return prepared
 
 
 def _check_end(live: GroupObject, wanted: Wanted) -> None:

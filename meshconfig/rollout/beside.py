@@ -1,11 +1,13 @@
 """What lies over the LaneGroup object of a group: its rollouts, and over these its preview lanes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from meshconfig.bounded import clip
 from meshconfig.cluster import lanegroups
+from meshconfig.cluster.change import Prepared, Wanted, check_states, prepare
 from meshconfig.cluster.client import Client
-from meshconfig.errors import InputError
+from meshconfig.errors import ApiError, InputError
 from meshconfig.preview import beside as previews
 from meshconfig.preview.overlay import with_previews
 from meshconfig.rollout import overlay, steps, store
@@ -15,6 +17,7 @@ from meshconfig.rollout.state import LONGEST_WHY, Obstacle
 from meshconfig.rollout.store import Record
 from meshconfig.spec.group import LaneGroup
 
+FORBIDDEN = 403
 CONTRADICTED, NO_GROUP, INVALID_GROUP = "ContradictedByGit", "NoGroup", "InvalidGroup"  # reasons
 
 
@@ -37,6 +40,34 @@ def overlaid(client: Client, spec: LaneGroup) -> Overlay:
     found = overlay.overlay(spec, laid(client, namespace, name))
     over = with_previews(found.spec, previews.routed(client, namespace, name))
     return replace(found, spec=over.spec, previews=over.over, refused=over.refused)
+
+
+def planned(client: Client, wanted: Wanted, noted: Callable[[str], object]) -> Prepared | None:
+    """The plan that a controller would carry out; None where the caller may not read the mesh.
+
+    Parameters:
+        wanted: as the LaneGroup object will say it. What lies over it is laid over it here, so that it stays.
+        noted: gets the reason why there is no plan, or why it does not count what lies over the group.
+
+    Raises:
+        ClusterError: the change is not possible.
+    """
+    if not wanted.gone:
+        try:
+            wanted = replace(wanted, spec=overlaid(client, wanted.spec).spec)
+        except ApiError as error:
+            if error.status != FORBIDDEN:
+                raise
+            noted(f"the plan does not count rollouts and preview lanes: {error}")
+    try:
+        prepared = prepare(client, wanted)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        noted(f"the plan is not shown: {error}")
+        return None
+    check_states(prepared)
+    return prepared
 
 
 def laid(client: Client, namespace: str, group: str) -> list[Record]:

@@ -33,6 +33,7 @@ from meshconfig.console.sources.source import Stated
 from meshconfig.edit.files import FileChange, Texts
 from meshconfig.edit_check import checked_edit
 from meshconfig.render import to_yaml
+from meshconfig.rollout import beside
 
 ATTEMPTS = 5  # of a write, while a controller writes the object's status
 
@@ -58,7 +59,7 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     notes = list(found.notes)
     live = lanegroups.find(client, ref.namespace, ref.name)
     unplanned: list[str] = []
-    prepared = group_change.planned(client, found.wanted, unplanned.append) if live else _prepared(client, found.wanted)
+    prepared = beside.planned(client, found.wanted, unplanned.append) if live else _prepared(client, found.wanted)
     mark = _object_mark(live) if live else mark_of(prepared) if prepared else ""
     owner = git_owner(live) if live else None
     if live and not owner:

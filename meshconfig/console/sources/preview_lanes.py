@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from meshconfig.cluster import group_change, lanegroups, previews
+from meshconfig.cluster import lanegroups, previews
 from meshconfig.cluster.change import Wanted
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.object_write import document_of
@@ -18,6 +18,7 @@ from meshconfig.errors import InputError, Location, Problem, dotted
 from meshconfig.preview import beside, check
 from meshconfig.preview.overlay import with_previews
 from meshconfig.render import to_yaml
+from meshconfig.rollout import beside as rollouts
 from meshconfig.spec import API_VERSION, LaneGroup, PreviewLane
 from meshconfig.spec.base import validate
 
@@ -83,7 +84,7 @@ def propose(client: Client, ref: GroupRef, value: Manifest) -> LaneProposal:
     before = with_previews(group, there).spec
     after = with_previews(group, [*there, check.routed(lane)]).spec
     unplanned: list[str] = []
-    prepared = group_change.planned(client, Wanted(ref.name, ref.namespace, after), unplanned.append)
+    prepared = rollouts.planned(client, Wanted(ref.name, ref.namespace, after), unplanned.append)
     texts = [to_yaml([document_of(one)]) for one in (before, after)]
     return LaneProposal(
         lane.metadata.name,

@@ -8,11 +8,11 @@ from fake_api import deployment, service
 from preview_world import IMAGE, cron_job, lane, never_reached_unready, previews, world
 from rollout_world import GROUP, rollout
 
-from meshconfig.cluster.change import rollback_target
+from meshconfig.cluster.change import Wanted, rollback_target
 from meshconfig.cluster.client import Client
 from meshconfig.groups import groups
 from meshconfig.load import parse
-from meshconfig.rollout import store
+from meshconfig.rollout import beside, store
 from meshconfig.rollout.events import Approve
 
 __all__ = ["previews", "world"]
@@ -386,3 +386,16 @@ def test_rollback_goes_back_to_the_spec_without_the_lanes_of_that_time(previews)
         previews.world.until_ready()
         found = rollback_target(Client.connect(), "demo", "pets", previews.world.object()["status"]["revision"])
     assert found.spec == groups(parse(GROUP, "graylane.yaml"))[0].spec
+
+
+@pytest.mark.slow
+def test_the_plan_that_a_person_is_shown_keeps_the_lanes(previews):
+    """As of `graylane apply --dry-run`, which knows the file alone: a lane that lies over it is none of its business."""
+    with previews.world.controller():
+        previews.apply(lane())
+        previews.until_phase("Ready")
+        previews.world.until_ready()
+        wanted = Wanted("pets", "demo", groups(parse(GROUP, "graylane.yaml"))[0].spec)
+        noted = []
+        prepared = beside.planned(Client.connect(), wanted, noted.append)
+    assert (prepared.done, [str(one) for one in prepared.differences], noted) == (True, [], [])
