@@ -45,6 +45,14 @@ class CustomObject:
         return key(self.manifest)
 
     @property
+    def namespace(self) -> str:
+        return str(self.metadata["namespace"])
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata["name"])
+
+    @property
     def annotations(self) -> Mapping[str, str]:
         return self.metadata.get("annotations") or {}
 

@@ -27,14 +27,6 @@ class PreviewObject(CustomObject):
     __slots__ = ()
 
     @property
-    def namespace(self) -> str:
-        return str(self.metadata["namespace"])
-
-    @property
-    def name(self) -> str:
-        return str(self.metadata["name"])
-
-    @property
     def group(self) -> str:
         """The name of its LaneGroup; empty where its spec has none."""
         spec = self.manifest.get("spec")

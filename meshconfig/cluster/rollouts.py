@@ -35,14 +35,6 @@ class RolloutObject(CustomObject):
     __slots__ = ()
 
     @property
-    def namespace(self) -> str:
-        return str(self.metadata["namespace"])
-
-    @property
-    def name(self) -> str:
-        return str(self.metadata["name"])
-
-    @property
     def phase(self) -> str:
         return str(self.status.get("phase", ""))
 

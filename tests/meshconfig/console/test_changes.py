@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from console_world import GROUP, api_server, apply, by_kubeconfig, ended, put_demo, put_object
+from console_world import GROUP, apply, ended, put_object
 from fake_api import RefusedError
 from fake_controller import carried_out, controller, owned
 
@@ -12,17 +12,9 @@ WEIGHTS = {"act": "weights", "service": "mouse", "weight.v1": "70", "weight.v2":
 
 
 @pytest.fixture
-def api():
-    with api_server() as one:
-        put_demo(one)
-        yield one
-
-
-@pytest.fixture
-def browser(api, tmp_path, monkeypatch):
-    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
-        apply()
-        yield one
+def browser(browser):
+    apply()
+    return browser
 
 
 def previewed(browser, fields):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 import pytest
-from console_world import api_server, apply, by_kubeconfig, put_demo
+from console_world import apply
 from fake_controller import owned
 from starlette.requests import Request
 
@@ -21,17 +21,9 @@ LANES = "/g/demo/pets/lanes"
 
 
 @pytest.fixture
-def api():
-    with api_server() as one:
-        put_demo(one)
-        yield one
-
-
-@pytest.fixture
-def browser(api, tmp_path, monkeypatch):
-    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
-        apply()
-        yield one
+def browser(browser):
+    apply()
+    return browser
 
 
 def many(count, lanes):

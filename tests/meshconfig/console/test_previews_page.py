@@ -3,25 +3,17 @@
 import re
 
 import pytest
-from console_world import api_server, apply, by_kubeconfig, put_demo, put_object
+from console_world import apply, put_object
 
 PREVIEWS = "/g/demo/pets/previews"
 FIELDS = {"lane": "pr-42", "ttl": "4h", "versions": "cat v1 cat:pr-42\nmouse version=v2"}
 
 
 @pytest.fixture
-def api():
-    with api_server() as one:
-        put_demo(one)
-        yield one
-
-
-@pytest.fixture
-def browser(api, tmp_path, monkeypatch):
-    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
-        apply()
-        put_object(api)
-        yield one
+def browser(api, browser):
+    apply()
+    put_object(api)
+    return browser
 
 
 def hidden(text):

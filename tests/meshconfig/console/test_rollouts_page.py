@@ -4,7 +4,7 @@ import re
 
 import pytest
 from console_pets import forbid, put_pets, words
-from console_world import api_server, by_kubeconfig
+from console_world import api_server
 from rollout_objects import of_the_spec, rollout_object
 from rollout_world import Run
 
@@ -29,12 +29,6 @@ def api(run):
 
 def put(api, run):
     api.put(rollout_object(of_the_spec(run.state.to_json())))
-
-
-@pytest.fixture
-def browser(api, tmp_path, monkeypatch):
-    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
-        yield one
 
 
 def mark(text):

@@ -1,26 +1,13 @@
 """Who may talk to the console, and what its answers have."""
 
 import pytest
-from console_world import ORIGIN, PUBLIC, Browser, api_server, by_kubeconfig, by_token, put_demo
+from console_world import ORIGIN, PUBLIC, Browser, by_token
 from fake_api import RefusedError
 from faults import Fault
 
 from meshconfig.console import Settings, create_app
 from meshconfig.console.security.guard import HEADERS
 from meshconfig.console.sources.access import ByToken
-
-
-@pytest.fixture
-def api():
-    with api_server() as one:
-        put_demo(one)
-        yield one
-
-
-@pytest.fixture
-def browser(api, tmp_path, monkeypatch):
-    with by_kubeconfig(api, tmp_path, monkeypatch) as one:
-        yield one
 
 
 @pytest.mark.parametrize(

@@ -390,7 +390,7 @@ def test_rollback_goes_back_to_the_spec_without_the_lanes_of_that_time(previews)
 
 @pytest.mark.slow
 def test_the_plan_that_a_person_is_shown_keeps_the_lanes(previews):
-    """As of `graylane apply --dry-run`, which knows the file alone: a lane that lies over it is none of its business."""
+    """As of `graylane apply --dry-run`, which knows the file alone: the lanes that lie over it stay."""
     with previews.world.controller():
         previews.apply(lane())
         previews.until_phase("Ready")
