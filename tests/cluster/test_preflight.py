@@ -84,8 +84,8 @@ def told(client, wanted=MODEL):
 def test_a_healthy_namespace_has_nothing_to_find_in_few_calls(client):
     before = client.calls
     assert told(client) == set()
-    # Two of Istio's API, the namespace, its Services, its Pods, and one question for all permissions.
-    assert client.calls - before == 6
+    # Two of Istio's API, the namespace, each of its two Services and the Pods of each, and one for all permissions.
+    assert client.calls - before == 8
     assert istio_version(client) == "v1"
 
 
