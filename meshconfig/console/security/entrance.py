@@ -24,7 +24,8 @@ from meshconfig.errors import GraylaneError
 
 FIELDS = 2000  # of a form: a lane may name a version of each service
 OPEN = ("/static/", "/healthz", "/open/", "/set/")  # paths that show nothing of anybody
-LOGIN = "/login"
+LOGIN, LOGOUT = "/login", "/logout"
+AWAY = (LOGIN, LOGOUT)  # work with a token that is no good, and while the API server is away
 BEARER = "bearer "
 # What oauth2-proxy sends: --pass-authorization-header, and --pass-access-token.
 TOKENS = ("authorization", "x-forwarded-access-token")
@@ -114,7 +115,7 @@ class Entrance:
         token = _sent(request.headers) or known.token if self._access.by_token else ""
         if self._access.by_token and not token:
             return None if scope["path"] == LOGIN else RedirectResponse(LOGIN, 303)
-        if scope["path"] != LOGIN:  # where whoever has a token that is no good gets another
+        if scope["path"] not in AWAY:
             scope["visit"] = Visit(known, *await run_in_threadpool(self._known, token), form)
         return None
 

@@ -136,3 +136,26 @@ def test_a_token_that_is_no_good_is_said_with_the_way_to_another(api):
     answer = by_token(api, Authorization="Bearer old").get("/")
     assert answer.status_code == 401
     assert 'href="/login"' in answer.text
+
+
+@pytest.mark.parametrize(("status", "page"), [(401, 401), (500, 409), (403, 200), (404, 200)])
+def test_a_token_comes_in_only_if_the_api_server_has_not_refused_it(api, status, page):
+    def refuse(method, path):
+        if path.endswith("/selfsubjectreviews"):
+            raise RefusedError(status, "No", "not you")
+
+    api.before.append(refuse)
+    assert by_token(api, Authorization="Bearer old").get("/").status_code == page
+
+
+def test_who_has_come_in_can_log_out_while_the_api_server_is_away(api):
+    browser = by_token(api)
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+    csrf = browser.csrf
+
+    def refuse(method, path):
+        raise RefusedError(401, "Unauthorized", "no such token")
+
+    api.before.append(refuse)
+    assert browser.submit("/logout", csrf=csrf).headers["location"] == "/login"
+    assert browser.get("/").headers["location"] == "/login"
