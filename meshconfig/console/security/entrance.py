@@ -143,7 +143,7 @@ def cookie_name(settings: Settings) -> str:
     """Cookies are of a host and not of a port, so that two consoles of one machine have two names."""
     if settings.secure:
         return "__Host-graylane"
-    return f"graylane-{min(settings.hosts).rpartition(':')[2]}"
+    return f"graylane-{min(settings.hosts).rpartition(':')[2].rstrip(']')}"
 
 
 def put_cookie(response: Response, session: Session, seal: Seal, settings: Settings) -> None:
