@@ -4,8 +4,10 @@ import pytest
 from console_world import ORIGIN, PUBLIC, Browser, by_token
 from fake_api import RefusedError
 from faults import Fault
+from starlette.responses import Response
 
 from meshconfig.console import Settings, create_app
+from meshconfig.console.security.entrance import cookie_name
 from meshconfig.console.security.guard import HEADERS
 from meshconfig.console.sources.access import ByToken
 
@@ -159,3 +161,29 @@ def test_who_has_come_in_can_log_out_while_the_api_server_is_away(api):
     api.before.append(refuse)
     assert browser.submit("/logout", csrf=csrf).headers["location"] == "/login"
     assert browser.get("/").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "origin"),
+    [
+        (PUBLIC, "console.example.com", PUBLIC),
+        ("https://Console.example.com:443/", "console.example.com", PUBLIC),
+        ("https://console.example.com:", "console.example.com", PUBLIC),
+        ("http://console.example.com:80", "console.example.com", "http://console.example.com"),
+        ("https://console.example.com:80", "console.example.com:80", "https://console.example.com:80"),
+        ("https://[FD00::1]:443", "[fd00::1]", "https://[fd00::1]"),
+        ("http://[fd00::1]", "[fd00::1]", "http://[fd00::1]"),
+        ("https://[fd00::1]:8443", "[fd00::1]:8443", "https://[fd00::1]:8443"),
+    ],
+)
+def test_the_public_address_is_known_as_browsers_send_it(url, host, origin):
+    settings = Settings.behind_proxy(url)
+    Response().set_cookie(cookie_name(settings), "x")
+    assert (settings.hosts, settings.origins) == ({host}, {origin})
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "///evil.example/x"])
+def test_no_link_of_an_error_page_leads_to_another_site(browser, path):
+    text = browser.get(f"{ORIGIN}{path}").text
+    assert "evil.example" in text
+    assert 'href="//' not in text
