@@ -19,5 +19,9 @@ class MissingError(GraylaneError):
     """There is no such group, revision or change."""
 
 
+class NotStoppableError(GraylaneError):
+    """The controller carries out the change, which this console only watches."""
+
+
 class ChangedError(GraylaneError):
     """Somebody else has changed the group since the person looked at it; nothing was written."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from meshconfig.console.faults import MissingError
+from meshconfig.console.faults import MissingError, NotStoppableError
 from meshconfig.console.refs import GroupRef
 from meshconfig.errors import ClusterError, GraylaneError
 
@@ -112,6 +112,18 @@ class Job:
         """
         if self.stopping.is_set():
             raise StoppedByPersonError(f"stopped by {self.person or 'the person who began it'}")
+
+    def stop(self) -> None:
+        """End at the next safe step.
+
+        Raises:
+            NotStoppableError: it is not the console that carries it out.
+        """
+        if not self.can_stop:
+            raise NotStoppableError(
+                "the controller carries this change out, so that it cannot be stopped here: change the group back instead"
+            )
+        self.stopping.set()
 
     def finish(self, state: State, lines: Sequence[str]) -> None:
         with self.lock:
