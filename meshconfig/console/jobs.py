@@ -121,7 +121,7 @@ class Job:
         """
         if not self.can_stop:
             raise NotStoppableError(
-                "the controller carries this change out, so that it cannot be stopped here: change the group back instead"
+                "the controller carries this change out, so that it cannot be stopped here: change the group back"
             )
         self.stopping.set()
 
