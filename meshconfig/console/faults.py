@@ -23,5 +23,9 @@ class NotStoppableError(GraylaneError):
     """The controller carries out the change, which this console only watches."""
 
 
+class BusyError(GraylaneError):
+    """The person has as many changes under way as one person may have."""
+
+
 class ChangedError(GraylaneError):
     """Somebody else has changed the group since the person looked at it; nothing was written."""
