@@ -175,7 +175,7 @@ class Jobs:
         with self._lock:
             if sum(one.owner == owner and one.state is State.RUNNING for one in self._jobs.values()) >= EACH:
                 raise BusyError(
-                    f"you have {EACH} changes under way, which is the most: wait until one ends, or stop one"
+                    f"you have {EACH} changes under way, the most: wait until one ends, or stop one"
                 )
             self._jobs[job.name] = job
             ended = [name for name, one in self._jobs.items() if one.state is not State.RUNNING]
