@@ -7,6 +7,10 @@ class NoSessionError(GraylaneError):
     """The browser has not come in by the address that the console printed."""
 
 
+class ElsewhereError(GraylaneError):
+    """A link of another site has led here, so that the browser has kept its `SameSite=Strict` cookie back."""
+
+
 class FormError(GraylaneError):
     """A form lacks the token of its page, or has no shape of a form."""
 

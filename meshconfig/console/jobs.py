@@ -174,9 +174,7 @@ class Jobs:
         job = Job(secrets.token_urlsafe(12), ref, person, owner, begun.action, begun.can_stop)
         with self._lock:
             if sum(one.owner == owner and one.state is State.RUNNING for one in self._jobs.values()) >= EACH:
-                raise BusyError(
-                    f"you have {EACH} changes under way, the most: wait until one ends, or stop one"
-                )
+                raise BusyError(f"you have {EACH} changes under way, the most: wait until one ends, or stop one")
             self._jobs[job.name] = job
             ended = [name for name, one in self._jobs.items() if one.state is not State.RUNNING]
             for name in ended[: max(0, len(self._jobs) - KEPT)]:

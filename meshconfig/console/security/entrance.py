@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meshconfig.console.faults import FormError, NoSessionError
+from meshconfig.console.faults import ElsewhereError, FormError, NoSessionError
 from meshconfig.console.security.guard import READS
 from meshconfig.console.security.sealed import LIFE, Seal, Session
 from meshconfig.console.settings import Settings
@@ -94,7 +94,8 @@ class Entrance:
             answer = await self._come_in(request, session)
         except GraylaneError as error:
             answer = await self._refuse(request, error)
-        if session is None and not self._settings.secret and not _is_open(scope):
+        fresh = session is None and not self._settings.secret and not _is_open(scope)
+        if fresh and not _from_elsewhere(request):
             send = self._with_cookie(visit(request).session, send)
         await (answer or self._app)(scope, receive if scope["method"] in READS else _nothing, send)
 
@@ -102,12 +103,14 @@ class Entrance:
         """Puts the visit into the request's scope; an answer where no page is to make one.
 
         Raises:
-            NoSessionError, FormError: the browser may not come in, or not with this form.
+            ElsewhereError, NoSessionError, FormError: the browser may not come in, or not with this form.
             GraylaneError: the person's source cannot be reached.
         """
         scope, known = request.scope, visit(request).session
         if _is_open(scope):
             return None
+        if session is None and _from_elsewhere(request):
+            raise ElsewhereError("a link of another site has led here")
         if session is None and self._settings.secret:
             raise NoSessionError("open the address that `graylane console` printed, with its secret")
         form = _checked(await request.body(), known) if request.method not in READS else {}
@@ -133,6 +136,14 @@ class Entrance:
             await send(message)
 
         return answer
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether another site has led here. The browser may have a session, whose cookie a new one must not replace.
+
+    Source: RFC 6265bis, 5.2 "Same-site" and "Cross-site" Requests; Fetch Metadata Request Headers.
+    """
+    return request.headers.get("sec-fetch-site", "") == "cross-site"
 
 
 def _is_open(scope: Scope) -> bool:

@@ -187,3 +187,25 @@ def test_no_link_of_an_error_page_leads_to_another_site(browser, path):
     text = browser.get(f"{ORIGIN}{path}").text
     assert "evil.example" in text
     assert 'href="//' not in text
+
+
+ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+
+def test_a_link_of_another_site_does_not_replace_the_session(api):
+    browser = by_token(api)
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+    kept = dict(browser.cookies)
+    browser.cookies.clear()  # as the browser keeps them back
+    answer = browser.get("/?namespace=demo", headers=ELSEWHERE)
+    assert "set-cookie" not in answer.headers
+    assert '<meta http-equiv="refresh" content="0; url=/?namespace=demo">' in answer.text
+    browser.cookies.update(kept)
+    assert "tester" in browser.get("/", headers=ELSEWHERE | {"Sec-Fetch-Site": "same-origin"}).text
+
+
+def test_whoever_comes_first_by_a_link_of_another_site_logs_in_after_the_reload(api):
+    browser = by_token(api)
+    assert browser.get("/", headers=ELSEWHERE).status_code == 200
+    assert browser.get("/", headers={"Sec-Fetch-Site": "same-origin"}).headers["location"] == "/login"
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
