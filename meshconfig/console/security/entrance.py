@@ -3,6 +3,7 @@
 Each request carries what belongs to it in its scope; `visit` gives it to pages.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from meshconfig.console.settings import Settings
 from meshconfig.console.sources.source import Source
 from meshconfig.errors import GraylaneError
 
+PATIENCE = 10.0  # seconds for the body of a form to come: whoever sends it need not have come in
 FIELDS = 2000  # of a form: a lane may name a version of each service
 OPEN = ("/static/", "/healthz", "/open/", "/set/")  # paths that show nothing of anybody
 LOGIN, LOGOUT = "/login", "/logout"
@@ -113,7 +115,7 @@ class Entrance:
             raise ElsewhereError("a link of another site has led here")
         if session is None and self._settings.secret:
             raise NoSessionError("open the address that `graylane console` printed, with its secret")
-        form = _checked(await request.body(), known) if request.method not in READS else {}
+        form = _checked(await _body(request), known) if request.method not in READS else {}
         scope["visit"] = Visit(known, None, form=form)
         token = _sent(request.headers) or known.token if self._access.by_token else ""
         if self._access.by_token and not token:
@@ -136,6 +138,19 @@ class Entrance:
             await send(message)
 
         return answer
+
+
+async def _body(request: Request) -> bytes:
+    """
+    Raises:
+        FormError: it has not come in `PATIENCE` seconds.
+        TooLargeError: it is larger than any form.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await request.body()
+    except TimeoutError:
+        raise FormError(f"the form has not come in {PATIENCE:g} seconds: send it again") from None
 
 
 def _from_elsewhere(request: Request) -> bool:

@@ -1,5 +1,7 @@
 """Who may talk to the console, and what its answers have."""
 
+import asyncio
+
 import pytest
 from console_world import ORIGIN, PUBLIC, Browser, by_token
 from fake_api import RefusedError
@@ -7,6 +9,7 @@ from faults import Fault
 from starlette.responses import Response
 
 from meshconfig.console import Settings, create_app
+from meshconfig.console.security import entrance
 from meshconfig.console.security.entrance import cookie_name
 from meshconfig.console.security.guard import HEADERS
 from meshconfig.console.sources.access import ByToken
@@ -209,3 +212,22 @@ def test_whoever_comes_first_by_a_link_of_another_site_logs_in_after_the_reload(
     assert browser.get("/", headers=ELSEWHERE).status_code == 200
     assert browser.get("/", headers={"Sec-Fetch-Site": "same-origin"}).headers["location"] == "/login"
     assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+
+
+def test_a_form_that_does_not_come_is_not_waited_for(api, monkeypatch):
+    monkeypatch.setattr(entrance, "PATIENCE", 0.0)
+    app = create_app(Settings.behind_proxy(PUBLIC), ByToken(api.url))
+    fields = {"host": "console.example.com", "origin": PUBLIC, "content-type": "application/x-www-form-urlencoded"}
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 403
+    assert b"has not come" in sent[1]["body"]
