@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from meshconfig.backend.istio.route_names import route_id
-from meshconfig.carry.lanes import UNTAGGED, Workload, lane_of, tag_in_baggage
+from meshconfig.carry.lanes import OTHER, UNTAGGED, Workload, lane_of, tag_in_baggage
 from meshconfig.istio import cluster_names
 from meshconfig.model import RouteKind
 from meshconfig.spec import LaneGroup
@@ -79,7 +79,7 @@ class AccessLog:
             pod,
             workload,
             callee,
-            _lane_by_route(attributes) if callee in self._outside.values() else self._lane(attributes),
+            self._lane_by_route(attributes) if callee in self._outside.values() else self._lane(attributes),
             _text(attributes, "request_id", _LONGEST_ID),
             _text(attributes, "path", _LONGEST_PATH).partition("?")[0],
             _text(attributes, "code", 3),
@@ -99,11 +99,12 @@ class AccessLog:
             return lane_of(inside, self._lanes)
         return lane
 
-
-def _lane_by_route(attributes: Mapping[str, str]) -> str:
-    """The lane of a call that leaves the mesh: its route's, which has removed the tag."""
-    route = route_id(_text(attributes, "route", _LONGEST_TAG))
-    return route.key if route.kind is RouteKind.LANE else UNTAGGED
+    def _lane_by_route(self, attributes: Mapping[str, str]) -> str:
+        """The lane of a call that leaves the mesh: its route's, which has removed the tag."""
+        route = route_id(_text(attributes, "route", _LONGEST_TAG))
+        if route.kind is not RouteKind.LANE:
+            return UNTAGGED
+        return route.key if route.key in self._lanes else OTHER
 
 
 def hosts_outside(group: LaneGroup) -> dict[str, Workload]:

@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 _OURS = f"{MANAGED_BY}=graylane,{REVISION}"
+_NO_REVIEW = (403, 404)  # a cluster that has no reviews of oneself, or does not let everybody make one
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _ATTEMPTS = 10
 PAGE = 12  # ConfigMaps in one answer; each has up to a megabyte, and a group has KEEP revisions and a running one
@@ -271,10 +272,16 @@ def end(client: Client, one: Revision, outcome: RevisionStatus, message: str = "
 
 
 def user(client: Client) -> str:
-    """The user's name at the API server; empty before Kubernetes 1.28, which cannot tell. Makes one API call."""
+    """The user's name at the API server; empty before Kubernetes 1.28, which cannot tell. Makes one API call.
+
+    Raises:
+        ClusterError: the credentials are not accepted, or the API server cannot answer now.
+    """
     try:
         review = client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", _REVIEW)
-    except ApiError:
+    except ApiError as error:
+        if error.status not in _NO_REVIEW:
+            raise
         return ""
     return str(review.get("status", {}).get("userInfo", {}).get("username", ""))
 

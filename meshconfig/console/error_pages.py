@@ -4,12 +4,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshconfig.console.faults import ChangedError, FormError, MissingError, NoSessionError, TooLargeError
+from meshconfig.console.faults import (
+    ChangedError,
+    ElsewhereError,
+    FormError,
+    MissingError,
+    NoSessionError,
+    TooLargeError,
+)
 from meshconfig.console.view import page
 from meshconfig.errors import ApiError, Conflict, GraylaneError, InputError, Unauthorized, Unreachable
 
 # The first that fits: (class, status, what the catalogues say under `error`).
 _KINDS: tuple[tuple[type[Exception], int, str], ...] = (
+    (ElsewhereError, 200, "elsewhere"),
     (NoSessionError, 401, "closed"),
     (TooLargeError, 413, "form"),
     (FormError, 403, "form"),

@@ -7,6 +7,10 @@ class NoSessionError(GraylaneError):
     """The browser has not come in by the address that the console printed."""
 
 
+class ElsewhereError(GraylaneError):
+    """A link of another site has led here, so that the browser has kept its `SameSite=Strict` cookie back."""
+
+
 class FormError(GraylaneError):
     """A form lacks the token of its page, or has no shape of a form."""
 
@@ -17,6 +21,14 @@ class TooLargeError(FormError):
 
 class MissingError(GraylaneError):
     """There is no such group, revision or change."""
+
+
+class NotStoppableError(GraylaneError):
+    """The controller carries out the change, which this console only watches."""
+
+
+class BusyError(GraylaneError):
+    """The person has as many changes under way as one person may have."""
 
 
 class ChangedError(GraylaneError):

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from meshconfig.console.faults import MissingError
+from meshconfig.console.faults import BusyError, MissingError, NotStoppableError
 from meshconfig.console.refs import GroupRef
 from meshconfig.errors import ClusterError, GraylaneError
 
 KEPT = 200  # changes that are shown after their end
 AT_ONCE = 16  # changes under way
+EACH = 4  # of one person, so that nobody takes all of them
 
 
 class State(StrEnum):
@@ -113,6 +114,18 @@ class Job:
         if self.stopping.is_set():
             raise StoppedByPersonError(f"stopped by {self.person or 'the person who began it'}")
 
+    def stop(self) -> None:
+        """End at the next safe step.
+
+        Raises:
+            NotStoppableError: it is not the console that carries it out.
+        """
+        if not self.can_stop:
+            raise NotStoppableError(
+                "the controller carries this change out, so that it cannot be stopped here: change the group back"
+            )
+        self.stopping.set()
+
     def finish(self, state: State, lines: Sequence[str]) -> None:
         with self.lock:
             if running := self._running():
@@ -153,9 +166,15 @@ class Jobs:
         self._pool = ThreadPoolExecutor(AT_ONCE, "change")
 
     def begin(self, ref: GroupRef, person: str, owner: object, begun: Begun) -> Job:
-        """Carry out a change on a thread."""
+        """Carry out a change on a thread.
+
+        Raises:
+            BusyError: the person has `EACH` under way.
+        """
         job = Job(secrets.token_urlsafe(12), ref, person, owner, begun.action, begun.can_stop)
         with self._lock:
+            if sum(one.owner == owner and one.state is State.RUNNING for one in self._jobs.values()) >= EACH:
+                raise BusyError(f"you have {EACH} changes under way, the most: wait until one ends, or stop one")
             self._jobs[job.name] = job
             ended = [name for name, one in self._jobs.items() if one.state is not State.RUNNING]
             for name in ended[: max(0, len(self._jobs) - KEPT)]:

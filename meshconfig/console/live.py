@@ -50,20 +50,23 @@ async def _events(
 ) -> AsyncIterator[str]:
     streams.count += 1
     sent: dict[str, str] = {}
-    quiet = 0.0
+    quiet, troubled = 0.0, False
     try:
         while not (streams.stop.is_set() or await request.is_disconnected()):
             try:
                 parts = await run_in_threadpool(look)
             except GraylaneError as error:
                 yield _event("trouble", {"message": str(error)})
-                parts = {}
+                await asyncio.sleep(every)
+                quiet, troubled = 0.0, True
+                continue
             if parts is None:
                 yield _event("end", {})
                 return
-            if new := {name: html for name, html in parts.items() if sent.get(name) != html}:
+            new = {name: html for name, html in parts.items() if sent.get(name) != html}
+            if new or troubled:  # an event without parts takes the error away
                 sent |= new
-                quiet = 0.0
+                quiet, troubled = 0.0, False
                 yield _event("parts", new)
             elif quiet >= HEARTBEAT:
                 quiet = 0.0

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from meshconfig.errors import InputError
 
 LOOPBACK = "127.0.0.1"
+PORTS = {"http": 80, "https": 443}  # browsers leave these away, in `Host` and in `Origin`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +52,7 @@ class Settings:
             raise InputError.at(
                 "--public", f"takes a URL without a path, such as https://console.example.com, not {url}"
             )
-        host = parts.netloc.lower()
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else str(parts.hostname)
+        if parts.port not in (None, PORTS[parts.scheme]):
+            host = f"{host}:{parts.port}"
         return cls(frozenset({host}), frozenset({f"{parts.scheme}://{host}"}), secure=parts.scheme == "https")

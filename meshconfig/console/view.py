@@ -96,7 +96,7 @@ def _template(request: Request, template: str, ref: GroupRef | None, values: dic
         "source": seen.source if seen else None,
         "person": seen.person if seen else "",
         "path": request.url.path,
-        "here": f"{request.url.path}{query}" if request.method == "GET" else "/",
+        "here": f"/{request.url.path.lstrip('/')}{query}" if request.method == "GET" else "/",  # `//` names a host
         "ref": ref,
         "nav": navigation(ref, local=bool(seen and seen.source and seen.source.is_local)) if ref else (),
         "version": version(),

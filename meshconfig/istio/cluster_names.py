@@ -6,6 +6,7 @@ Source: pilot model/service.go, BuildSubsetKey and ParseSubsetKey.
 from typing import NamedTuple
 
 OUTBOUND = "outbound"
+_DIGITS = 5  # of a port at most; names come from networks too, and Python refuses to read very long numbers
 _BAR = "|"
 
 
@@ -24,9 +25,11 @@ class ClusterName(NamedTuple):
 def parse(name: str) -> ClusterName | None:
     """A name taken apart; None for a cluster that stands for no Service, such as `BlackHoleCluster`."""
     parts = name.split(_BAR)
-    if len(parts) != 4 or not (parts[1].isascii() and parts[1].isdigit()):
+    if len(parts) != 4:
         return None
     direction, port, subset, host = parts
+    if not (port.isascii() and port.isdigit() and len(port) <= _DIGITS):
+        return None
     return ClusterName(host, int(port), subset, direction)
 
 

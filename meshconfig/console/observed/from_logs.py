@@ -45,6 +45,15 @@ class _Watch:
         self.since = datetime.fromtimestamp(now, UTC)
         self.read = self.looked = time.monotonic()
 
+    def count(self, record: LogRecord, now: float, at: float) -> None:
+        """
+        Parameters:
+            now, at: when it is counted, in seconds of the monotonic clock and of the Unix epoch.
+        """
+        self.traffic.add(record.attributes, record.time, at)
+        if one := self.log.read(record.attributes, record.time):
+            self.judge.add(one, now)
+
     def _version_of(self, pod: str) -> Workload | None:
         return self.pods.versions.get(pod)
 
@@ -77,14 +86,15 @@ class FromLogs:
             thread.join()
 
     def add(self, records: Sequence[LogRecord]) -> None:
-        """Count records."""
+        """Count records; one that cannot be read is left out."""
         now, at = time.monotonic(), time.time()
         with self._lock:
             for watch in self._watches.values():
                 for record in records:
-                    watch.traffic.add(record.attributes, record.time, at)
-                    if one := watch.log.read(record.attributes, record.time):
-                        watch.judge.add(one, now)
+                    try:
+                        watch.count(record, now, at)
+                    except Exception:  # noqa: BLE001  a record is anybody's: one that cannot be read must not end the rest
+                        continue
 
     def flows(self, source: Source, stated: Stated) -> Seen[Flow]:
         watch = self._watch(source, stated)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from meshconfig.console.faults import NoSessionError
 from meshconfig.console.registry import Page, get, post
-from meshconfig.console.security.entrance import LOGIN, cookie_name, put_cookie, visit
+from meshconfig.console.security.entrance import LOGIN, LOGOUT, cookie_name, put_cookie, visit
 from meshconfig.console.security.sealed import Session
 from meshconfig.console.view import LANGUAGE, THEME, THEMES, page
 from meshconfig.console.words import NAMES
@@ -85,6 +85,6 @@ PAGE = Page(
         get("/set/{name}/{value}", _set),
         get(LOGIN, _login),
         post(LOGIN, _logged_in),
-        post("/logout", _logged_out),
+        post(LOGOUT, _logged_out),
     ],
 )

@@ -90,7 +90,7 @@ def _job_events(request: Request) -> Response:
 
 def _stop(request: Request) -> Response:
     job = _found(request)
-    job.stopping.set()
+    job.stop()
     return RedirectResponse(at(ref_of(request), "changes", job.name), 303)
 
 

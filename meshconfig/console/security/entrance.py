@@ -3,6 +3,7 @@
 Each request carries what belongs to it in its scope; `visit` gives it to pages.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,16 +16,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meshconfig.console.faults import FormError, NoSessionError
+from meshconfig.console.faults import ElsewhereError, FormError, NoSessionError
 from meshconfig.console.security.guard import READS
 from meshconfig.console.security.sealed import LIFE, Seal, Session
 from meshconfig.console.settings import Settings
 from meshconfig.console.sources.source import Source
 from meshconfig.errors import GraylaneError
 
+PATIENCE = 10.0  # seconds for the body of a form to come: whoever sends it need not have come in
 FIELDS = 2000  # of a form: a lane may name a version of each service
 OPEN = ("/static/", "/healthz", "/open/", "/set/")  # paths that show nothing of anybody
-LOGIN = "/login"
+LOGIN, LOGOUT = "/login", "/logout"
+AWAY = (LOGIN, LOGOUT)  # work with a token that is no good, and while the API server is away
 BEARER = "bearer "
 # What oauth2-proxy sends: --pass-authorization-header, and --pass-access-token.
 TOKENS = ("authorization", "x-forwarded-access-token")
@@ -93,7 +96,8 @@ class Entrance:
             answer = await self._come_in(request, session)
         except GraylaneError as error:
             answer = await self._refuse(request, error)
-        if session is None and not self._settings.secret and not _is_open(scope):
+        fresh = session is None and not self._settings.secret and not _is_open(scope)
+        if fresh and not _from_elsewhere(request):
             send = self._with_cookie(visit(request).session, send)
         await (answer or self._app)(scope, receive if scope["method"] in READS else _nothing, send)
 
@@ -101,20 +105,22 @@ class Entrance:
         """Puts the visit into the request's scope; an answer where no page is to make one.
 
         Raises:
-            NoSessionError, FormError: the browser may not come in, or not with this form.
+            ElsewhereError, NoSessionError, FormError: the browser may not come in, or not with this form.
             GraylaneError: the person's source cannot be reached.
         """
         scope, known = request.scope, visit(request).session
         if _is_open(scope):
             return None
+        if session is None and _from_elsewhere(request):
+            raise ElsewhereError("a link of another site has led here")
         if session is None and self._settings.secret:
             raise NoSessionError("open the address that `graylane console` printed, with its secret")
-        form = _checked(await request.body(), known) if request.method not in READS else {}
+        form = _checked(await _body(request), known) if request.method not in READS else {}
         scope["visit"] = Visit(known, None, form=form)
         token = _sent(request.headers) or known.token if self._access.by_token else ""
         if self._access.by_token and not token:
             return None if scope["path"] == LOGIN else RedirectResponse(LOGIN, 303)
-        if scope["path"] != LOGIN:  # where whoever has a token that is no good gets another
+        if scope["path"] not in AWAY:
             scope["visit"] = Visit(known, *await run_in_threadpool(self._known, token), form)
         return None
 
@@ -134,6 +140,27 @@ class Entrance:
         return answer
 
 
+async def _body(request: Request) -> bytes:
+    """
+    Raises:
+        FormError: it has not come in `PATIENCE` seconds.
+        TooLargeError: it is larger than any form.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await request.body()
+    except TimeoutError:
+        raise FormError(f"the form has not come in {PATIENCE:g} seconds: send it again") from None
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """Whether another site has led here. The browser may have a session, whose cookie a new one must not replace.
+
+    Source: RFC 6265bis, 5.2 "Same-site" and "Cross-site" Requests; Fetch Metadata Request Headers.
+    """
+    return request.headers.get("sec-fetch-site", "") == "cross-site"
+
+
 def _is_open(scope: Scope) -> bool:
     return str(scope["path"]).startswith(OPEN)
 
@@ -142,7 +169,7 @@ def cookie_name(settings: Settings) -> str:
     """Cookies are of a host and not of a port, so that two consoles of one machine have two names."""
     if settings.secure:
         return "__Host-graylane"
-    return f"graylane-{min(settings.hosts).rpartition(':')[2]}"
+    return f"graylane-{min(settings.hosts).rpartition(':')[2].rstrip(']')}"
 
 
 def put_cookie(response: Response, session: Session, seal: Seal, settings: Settings) -> None:

@@ -3,8 +3,11 @@
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from kubernetes.client import ApiClient, Configuration
 
@@ -14,6 +17,7 @@ from meshconfig.console.sources.cluster import ClusterSource
 from meshconfig.errors import ClusterError
 
 PERSONS = 200  # whose connections are kept
+IDLE = 600.0  # seconds without a request, after which neither connections nor token stay in memory
 # Where a Pod finds the API server's certificate; k8s/console mounts it there without a token.
 CERTIFICATE = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 
@@ -36,13 +40,23 @@ class ByToken:
     Parameters:
         host: the API server's URL.
         certificate: the file of its certificate authority; None for the system's.
+        clock: the time in seconds.
     """
 
     by_token = True
 
-    def __init__(self, host: str, certificate: str | None = None, choices: Choices | None = None) -> None:
-        self._host, self._certificate, self._choices = host, certificate, choices
-        self._sources: OrderedDict[bytes, ClusterSource] = OrderedDict()
+    def __init__(
+        self,
+        host: str,
+        certificate: str | None = None,
+        choices: Choices | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._host, self._certificate, self._choices, self._clock = host, certificate, choices, clock
+        self._recent: OrderedDict[bytes, tuple[ClusterSource, float]] = OrderedDict()
+        # A change under way, or a page that follows, may hold a source longer. A change knows by it whose it is.
+        self._held: WeakValueDictionary[bytes, ClusterSource] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     @classmethod
@@ -63,12 +77,15 @@ class ByToken:
     def source(self, token: str) -> ClusterSource:
         name = hashlib.sha256(token.encode()).digest()
         with self._lock:
-            if name not in self._sources:
-                self._sources[name] = ClusterSource(self._client(token), self._choices)
-            self._sources.move_to_end(name)
-            while len(self._sources) > PERSONS:
-                self._sources.popitem(last=False)
-            return self._sources[name]
+            source = self._held.get(name)
+            if source is None:
+                source = self._held[name] = ClusterSource(self._client(token), self._choices)
+            now = self._clock()
+            self._recent[name] = source, now
+            self._recent.move_to_end(name)
+            while len(self._recent) > PERSONS or now - next(iter(self._recent.values()))[1] > IDLE:
+                self._recent.popitem(last=False)
+            return source
 
     def _client(self, token: str) -> Client:
         configuration = Configuration(connection_pool_maxsize=WORKERS)

@@ -32,9 +32,11 @@ from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources.source import Stated
 from meshconfig.edit.files import FileChange, Texts
 from meshconfig.edit_check import checked_edit
+from meshconfig.errors import ApiError
 from meshconfig.render import to_yaml
 from meshconfig.rollout import beside
 
+FORBIDDEN = 403
 ATTEMPTS = 5  # of a write, while a controller writes the object's status
 
 
@@ -63,7 +65,7 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     mark = _object_mark(live) if live else mark_of(prepared) if prepared else ""
     owner = git_owner(live) if live else None
     if live and not owner:
-        group_change.of(client, found.wanted, found.document, live, adopt=False)
+        notes += _may_write(client, found, live)
     shown = Proposal(ref, found.wanted.action, diff, notes, mark, unplanned="; ".join(unplanned))
     shown = replace(shown, owner=owner.manager if owner else "", by_controller=live is not None)
     if prepared is None:
@@ -77,6 +79,21 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
         consistent=prepared.plan.consistent,
         resources=[str(one) for one in prepared.differences],
     )
+
+
+def _may_write(client: Client, found: _Wanted, live: GroupObject) -> Sequence[str]:
+    """A line if the person may read the group and not change it: whoever approves a change may be such a person.
+
+    Raises:
+        ClusterError: nobody can change the object as it is wanted.
+    """
+    try:
+        group_change.of(client, found.wanted, found.document, live, adopt=False)
+    except ApiError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return [f"your account cannot make this change: {error}"]
+    return []
 
 
 def _prepared(client: Client, wanted: Wanted) -> Prepared:

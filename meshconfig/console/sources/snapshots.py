@@ -58,6 +58,7 @@ class Snapshots(Generic[T]):
             Exception: what the latest reading raised.
         """
         with self._lock:
+            self._drop_old()
             one = self._readings.setdefault(key, _Reading())
             self._readings.move_to_end(key)
             while len(self._readings) > MOST:
@@ -76,6 +77,13 @@ class Snapshots(Generic[T]):
         """Have a key read anew, because it has just been changed."""
         with self._lock:
             self._readings.pop(key, None)
+
+    def _drop_old(self) -> None:
+        """Of what nobody has looked at for long, nothing stays in memory."""
+        now = self._clock()
+        old = [key for key, one in self._readings.items() if one.under_way is None and now - one.ended >= KEPT]
+        for key in old:
+            del self._readings[key]
 
     def _read(self, one: _Reading[T], read: Callable[[], T]) -> None:
         began = self._clock()

@@ -16,6 +16,11 @@ function follow(url) {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) replace(id, html);
     });
     source.addEventListener("trouble", (event) => say(JSON.parse(event.data).message));
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return;  // else the browser tries again by itself
+      source = null;
+      say(document.getElementById("trouble").dataset.closed);
+    });
     source.addEventListener("end", () => { source.close(); document.removeEventListener("visibilitychange", change); });
   };
   const change = () => {

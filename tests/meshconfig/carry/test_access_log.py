@@ -101,6 +101,21 @@ def test_what_is_kept_of_any_record_is_bounded(sent: dict[str, str]) -> None:
     CarryJudge(sole_lanes(group)).add(one, 0)
 
 
+@pytest.mark.parametrize(
+    ("route", "lane"), [("gray", "gray"), ("gray.next", "gray"), ("default", UNTAGGED), ("-", UNTAGGED), ("x", OTHER)]
+)
+def test_a_call_that_leaves_the_mesh_has_a_lane_of_the_group_by_its_route(route: str, lane: str) -> None:
+    group = shop()
+    stock = group.spec.services["stock"]
+    gone = next(iter(stock.versions.values())).model_copy(update={"host": "stock.example.com"})
+    changed = stock.model_copy(update={"versions": {**stock.versions, "gray": gone}})
+    spec = group.spec.model_copy(update={"services": {**group.spec.services, "stock": changed}})
+    reader = AccessLog(group.model_copy(update={"spec": spec}), {POD: CART}.get, outside=True)
+    one = reader.read({**CALL, "cluster": "outbound|443||stock.example.com", "tag": "-", "route": route}, 0)
+    assert one
+    assert (one.callee, one.lane) == (Workload("stock", "gray"), lane)
+
+
 def test_a_node_names_its_pod() -> None:
     assert pod_of(NODE) == POD
     assert pod_of("sidecar~~~") == pod_of("sidecar") == pod_of("ztunnel~1~a.b~c") == ""

@@ -212,3 +212,29 @@ def test_a_change_is_shown_to_whoever_began_it_alone(browser):
     ended(browser, where)
     browser.jobs()[0].owner = "somebody else"
     assert browser.get(where).status_code == 404
+
+
+@pytest.mark.parametrize("can_stop", [True, False])
+def test_only_a_change_that_the_console_carries_out_itself_is_stopped(browser, can_stop):
+    _, mark = previewed(browser, WEIGHTS)
+    where = browser.submit(CHANGE, **WEIGHTS, mark=mark).headers["location"]
+    ended(browser, where)
+    (job,) = browser.jobs()
+    job.can_stop = can_stop
+    answer = browser.submit(f"{where}/stop")
+    assert (answer.status_code, job.stopping.is_set()) == ((303, True) if can_stop else (409, False))
+    assert can_stop or "cannot be stopped here" in answer.text
+
+
+def test_who_may_only_read_sees_the_preview_of_a_group_with_an_object(browser, api):
+    put_object(api)
+
+    def forbid(method, path):
+        if method == "PATCH" and "lanegroups" in path:
+            raise RefusedError(403, "Forbidden", "viewer cannot patch resource lanegroups")
+
+    api.before.append(forbid)
+    text, mark = previewed(browser, WEIGHTS)
+    assert "viewer cannot patch" in text
+    assert "v2: 30" in text
+    assert mark

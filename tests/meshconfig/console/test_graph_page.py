@@ -88,3 +88,11 @@ def test_carry_names_the_calls_that_lost_the_tag_and_hostile_paths_are_text(brow
 def test_nothing_is_counted_for_a_group_that_nobody_has_looked_at(observer):
     observer.add([LogRecord(time.time(), CALL)])
     assert not observer._watches
+
+
+def test_a_record_that_cannot_be_read_does_not_end_the_counting(browser, observer, monkeypatch):
+    browser.get("/g/demo/pets/graph")
+    at = time.time() + 2
+    observer.add([LogRecord(at, None), *[LogRecord(at, {**CALL, "code": "200"})] * 30])
+    later(monkeypatch, 9)
+    assert "gray cat/v2 mouse/v2 " in words(browser.get("/g/demo/pets/graph").text)

@@ -16,6 +16,8 @@ from meshconfig.console.matrix import Choice, matrix
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources.snapshots import Snapshots
 from meshconfig.console.sources.source import GroupView
+from meshconfig.console.words import NAMES, words
+from meshconfig.errors import ClusterError
 
 LANES = "/g/demo/pets/lanes"
 
@@ -123,15 +125,38 @@ def test_the_first_page_lists_groups_of_a_namespace(browser):
     assert "No group here" in browser.get("/", params={"namespace": "empty"}).text
 
 
-def test_the_stream_sends_the_table_and_then_only_what_changes():
-    parts = iter([{"a": "1"}, {"a": "1"}, {"a": "2"}, None])
+def streamed(look):
+    """The events of a stream, each with its kind and its data."""
 
     async def run():
         async def receive():
             await asyncio.sleep(60)
 
         request = Request({"type": "http"}, receive)
-        return [one async for one in live._events(request, live.Streams(Event()), lambda: next(parts), 0)]
+        return [one async for one in live._events(request, live.Streams(Event()), look, 0)]
 
-    sent = [one.partition("data: ")[2] for one in asyncio.run(run())]
-    assert [json.loads(one) for one in sent] == [{"a": "1"}, {"a": "2"}, {}]
+    events = [one.removeprefix("event: ").partition("\ndata: ") for one in asyncio.run(run())]
+    return [(kind, json.loads(data)) for kind, _, data in events]
+
+
+def test_the_stream_sends_the_table_and_then_only_what_changes():
+    parts = iter([{"a": "1"}, {"a": "1"}, {"a": "2"}, None])
+    assert streamed(lambda: next(parts)) == [("parts", {"a": "1"}), ("parts", {"a": "2"}), ("end", {})]
+
+
+def test_the_next_good_look_takes_an_error_away_also_where_nothing_has_changed():
+    looks = iter([{"a": "1"}, ClusterError("away"), {"a": "1"}, {"a": "1"}, None])
+
+    def look():
+        if isinstance(one := next(looks), Exception):
+            raise one
+        return one
+
+    assert streamed(look) == [("parts", {"a": "1"}), ("trouble", {"message": "away"}), ("parts", {}), ("end", {})]
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_a_page_has_what_its_script_says_when_the_stream_has_ended_for_good(browser, language):
+    said = words(language)("base.closed")
+    assert f'data-closed="{said}"' in browser.get(LANES, headers={"Accept-Language": language}).text
+    assert "dataset.closed" in browser.get("/static/live.js").text

@@ -1,11 +1,16 @@
 """Who may talk to the console, and what its answers have."""
 
+import asyncio
+
 import pytest
 from console_world import ORIGIN, PUBLIC, Browser, by_token
 from fake_api import RefusedError
 from faults import Fault
+from starlette.responses import Response
 
 from meshconfig.console import Settings, create_app
+from meshconfig.console.security import entrance
+from meshconfig.console.security.entrance import cookie_name
 from meshconfig.console.security.guard import HEADERS
 from meshconfig.console.sources.access import ByToken
 
@@ -136,3 +141,93 @@ def test_a_token_that_is_no_good_is_said_with_the_way_to_another(api):
     answer = by_token(api, Authorization="Bearer old").get("/")
     assert answer.status_code == 401
     assert 'href="/login"' in answer.text
+
+
+@pytest.mark.parametrize(("status", "page"), [(401, 401), (500, 409), (403, 200), (404, 200)])
+def test_a_token_comes_in_only_if_the_api_server_has_not_refused_it(api, status, page):
+    def refuse(method, path):
+        if path.endswith("/selfsubjectreviews"):
+            raise RefusedError(status, "No", "not you")
+
+    api.before.append(refuse)
+    assert by_token(api, Authorization="Bearer old").get("/").status_code == page
+
+
+def test_who_has_come_in_can_log_out_while_the_api_server_is_away(api):
+    browser = by_token(api)
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+
+    def refuse(method, path):
+        raise RefusedError(401, "Unauthorized", "no such token")
+
+    api.before.append(refuse)
+    csrf = browser.get("/login").text.partition('name="csrf" value="')[2].partition('"')[0]
+    assert browser.submit("/logout", csrf=csrf).headers["location"] == "/login"
+    assert browser.get("/").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "origin"),
+    [
+        (PUBLIC, "console.example.com", PUBLIC),
+        ("https://Console.example.com:443/", "console.example.com", PUBLIC),
+        ("https://console.example.com:", "console.example.com", PUBLIC),
+        ("http://console.example.com:80", "console.example.com", "http://console.example.com"),
+        ("https://console.example.com:80", "console.example.com:80", "https://console.example.com:80"),
+        ("https://[FD00::1]:443", "[fd00::1]", "https://[fd00::1]"),
+        ("http://[fd00::1]", "[fd00::1]", "http://[fd00::1]"),
+        ("https://[fd00::1]:8443", "[fd00::1]:8443", "https://[fd00::1]:8443"),
+    ],
+)
+def test_the_public_address_is_known_as_browsers_send_it(url, host, origin):
+    settings = Settings.behind_proxy(url)
+    Response().set_cookie(cookie_name(settings), "x")
+    assert (settings.hosts, settings.origins) == ({host}, {origin})
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "///evil.example/x"])
+def test_no_link_of_an_error_page_leads_to_another_site(browser, path):
+    text = browser.get(f"{ORIGIN}{path}").text
+    assert "evil.example" in text
+    assert 'href="//' not in text
+
+
+ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+
+def test_a_link_of_another_site_does_not_replace_the_session(api):
+    browser = by_token(api)
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+    kept = dict(browser.cookies)
+    browser.cookies.clear()  # as the browser keeps them back
+    answer = browser.get("/?namespace=demo", headers=ELSEWHERE)
+    assert "set-cookie" not in answer.headers
+    assert '<meta http-equiv="refresh" content="0; url=/?namespace=demo">' in answer.text
+    browser.cookies.update(kept)
+    assert "tester" in browser.get("/", headers=ELSEWHERE | {"Sec-Fetch-Site": "same-origin"}).text
+
+
+def test_whoever_comes_first_by_a_link_of_another_site_logs_in_after_the_reload(api):
+    browser = by_token(api)
+    assert browser.get("/", headers=ELSEWHERE).status_code == 200
+    assert browser.get("/", headers={"Sec-Fetch-Site": "same-origin"}).headers["location"] == "/login"
+    assert browser.submit("/login", token="abc.def.ghi").status_code == 303
+
+
+def test_a_form_that_does_not_come_is_not_waited_for(api, monkeypatch):
+    monkeypatch.setattr(entrance, "PATIENCE", 0.0)
+    app = create_app(Settings.behind_proxy(PUBLIC), ByToken(api.url))
+    fields = {"host": "console.example.com", "origin": PUBLIC, "content-type": "application/x-www-form-urlencoded"}
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    scope = {"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": headers}
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 403
+    assert b"has not come" in sent[1]["body"]

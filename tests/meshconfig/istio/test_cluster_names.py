@@ -21,7 +21,16 @@ def test_the_inbound_cluster_of_a_sidecar():
     assert parse("inbound|9001||") == ClusterName("", 9001, "", "inbound")
 
 
-OTHERS = ["", "BlackHoleCluster", "PassthroughCluster", "xds-grpc", "outbound|80|cat", "outbound|x||cat", "a|²||c"]
+OTHERS = [
+    "",
+    "BlackHoleCluster",
+    "PassthroughCluster",
+    "xds-grpc",
+    "outbound|80|cat",
+    "outbound|x||cat",
+    "a|²||c",
+    f"a|{'9' * 5000}||c",
+]
 
 
 @pytest.mark.parametrize("name", [*OTHERS, f"outbound_.80_._.{CAT}", f"outbound|80||{CAT}|more"])
