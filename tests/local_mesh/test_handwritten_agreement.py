@@ -165,6 +165,7 @@ ASKED = st.tuples(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 @settings(
     max_examples=1000 if LONG else 60,

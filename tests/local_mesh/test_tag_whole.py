@@ -111,6 +111,7 @@ hosts = st.builds(
 played = st.sampled_from((graylane, graylane, micrometer, sleuth, opentelemetry, bare))
 
 
+@pytest.mark.slow
 @pytest.mark.fuzz
 @settings(
     max_examples=1000 if LONG else 60,

@@ -168,6 +168,7 @@ def test_nor_where_it_is_closed_by_hand_or_by_another_task():
     assert asyncio.run(main()) == (None, True)
 
 
+@pytest.mark.slow
 def test_several_that_were_dropped_one_inside_the_other():
     async def main():
         async for _ in lanes(use(env="gray")):

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from changing_specs import hints, histories, lane_comes, lane_goes, plan
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ def test_no_chain_mixes_old_and_new(history, requests, seed):
             assert not next(mixed(timeline, [live, wanted], one), None), (told(made), one)
 
 
+@pytest.mark.slow
 @SOME
 @given(histories(3), st.booleans(), st.lists(outside(), min_size=2, max_size=3), st.integers(0, 999))
 def test_no_chain_mixes_where_a_change_is_cut_off_and_another_follows(history, repeated, requests, seed):

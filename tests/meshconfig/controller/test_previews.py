@@ -64,6 +64,7 @@ def test_its_end_takes_routes_then_pods_then_the_object(previews):
     assert never_reached_unready(previews.api) > 0
 
 
+@pytest.mark.slow
 def test_a_lane_whose_pods_are_not_ready_is_not_routed(previews):
     previews.api.stuck.add(IMAGE)
     with previews.world.controller():
@@ -129,6 +130,7 @@ def test_a_name_that_the_group_has_itself_is_refused(previews, taken):
     assert previews.api.get("deployments", CLONE) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("versions", "said"),
     [
@@ -160,6 +162,7 @@ def test_a_group_has_room_for_so_many_lanes(previews):
         previews.until_phase("Ready", "pr-2")
 
 
+@pytest.mark.slow
 def test_an_expired_lane_goes_and_says_so_and_a_prolonged_one_stays(previews):
     late = {"graylane.dev/keep-until": "2999-01-01T00:00:00Z"}
     with previews.world.controller():

@@ -8,7 +8,7 @@ from fake_api import RefusedError
 from preview_world import cron_job, lane, never_reached_unready, previews, world
 
 __all__ = ["previews", "world"]
-SOME, ALL = (9,), range(1, 31)
+ALL = range(1, 31)
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
@@ -36,11 +36,8 @@ def dying(previews, writes):
         previews.api.before.remove(nothing_more)
 
 
-def cases():
-    return [pytest.param(one, marks=() if one in SOME else pytest.mark.slow) for one in ALL]
-
-
-@pytest.mark.parametrize("writes", cases())
+@pytest.mark.slow
+@pytest.mark.parametrize("writes", ALL)
 def test_a_kill_while_a_lane_is_made(previews, writes):
     previews.api.put(cron_job("make", "make"))
     previews.apply(lane(versions={"cat": {"from": "v1"}, "mouse": {"from": "v1"}}, hooks={"before": "make"}))
@@ -54,7 +51,8 @@ def test_a_kill_while_a_lane_is_made(previews, writes):
     assert never_reached_unready(previews.api, service="mouse", host="mouse-svc") > 0
 
 
-@pytest.mark.parametrize("writes", cases())
+@pytest.mark.slow
+@pytest.mark.parametrize("writes", ALL)
 def test_a_kill_while_a_lane_ends(previews, writes):
     previews.api.put(cron_job("drop", "drop"))
     with previews.world.controller():

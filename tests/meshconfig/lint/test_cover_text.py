@@ -65,6 +65,7 @@ def fulfils(match: StringMatch, value: str, fold: bool) -> bool:
     return matches(lower, value.lower())
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(MATCHES, MATCHES, st.lists(WORDS, max_size=12), st.booleans(), st.booleans())
 @example(StringMatch(exact="a"), StringMatch(regex="a|b.*"), ["a"], False, False)

@@ -116,6 +116,7 @@ def test_behind_a_receiver_that_is_down_each_message_is_tried_once(mesh):
     assert errors(mesh) == len(state.log)
 
 
+@pytest.mark.slow
 def test_once_a_message_has_arrived_the_next_are_tried_again_as_before(mesh, monkeypatch):
     monkeypatch.setattr(notify, "PAUSES", (0.0,))
     answers = [(500, ""), (500, ""), (200, ""), (500, ""), (200, "")]
