@@ -98,3 +98,11 @@ class PreviewIndex:
         with self._lock:
             is_new = about not in self._unwanted
             return self._unwanted.setdefault(about, time.monotonic()), is_new
+
+    def asks(self, one: PreviewObject, versions: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether a generation of a Lane asks for routes to these versions for the first time in this leadership.
+
+        Whoever has stated them may not know it, where the API server's answer was lost, and so asked for no plan.
+        """
+        shown = sorted((name, *sorted(labels.items())) for name, labels in versions.items())
+        return self.unwanted(one, f"routes to {shown}")[1]

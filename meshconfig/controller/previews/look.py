@@ -17,7 +17,7 @@ from meshconfig.compile import compile_group
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.previews import made
 from meshconfig.controller.previews.ending import Ending
-from meshconfig.controller.previews.index import LaneKey, PreviewIndex
+from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
 from meshconfig.controller.previews.making import LATER, Making, Wait
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.reporter import Reporter
@@ -177,23 +177,30 @@ class _Look:
         before = self.one.versions
         # The first time all of them together; later a version stays routed while its Pods are replaced.
         kept = {service: labels for service, labels in before.items() if service in lane.spec.versions}
-        now = {**kept, **there} if before or not waits else {}
+        # Where the spec has none of them any more, they stay stated until others are ready: routes to them may be left,
+        # for which an end has to wait. A plan routes only those that the spec has.
+        now = ({**kept, **there} or before) if before or not waits else {}
         if now != before:
             # Before the group may route any of it: what the status does not have was never routed.
             self.reporter.settled(
                 reconciling(ROUTING, "the versions are ready, and the group routes them"), **more, **_stated(now)
             )
+        plan = self.of.index.plan(self.group_key)
+        if now != before or (now and not self._is_routed(plan, now) and self.of.index.asks(self.one, now)):
             self.of.plan(self.group_key)
         if waits:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
-        plan = self.of.index.plan(self.group_key)
         if plan and (why := plan.refused.get(self.one.name)):
             return self._refuse("Refused", why, more)
-        if plan is None or (found := plan.over.get(self.one.name)) is None or dict(found.versions) != now:
+        if plan is None or not self._is_routed(plan, now):
             return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
         if self._superfluous(making, plan.began):
             return self._wait(Wait(ROUTING, "routes to versions that the lane has no more are taken away"), more)
         return self._ready(lane, spec, more)
+
+    def _is_routed(self, plan: Plan | None, versions: Mapping[str, Mapping[str, str]]) -> bool:
+        found = plan.over.get(self.one.name) if plan else None
+        return found is not None and dict(found.versions) == versions
 
     def _superfluous(self, making: Making, planned: float) -> bool:
         """Deletes clones that the spec has no more, once a plan without them has succeeded; whether it is to come."""

@@ -1,0 +1,48 @@
+"""What may happen to Lanes between two looks of a controller: other specs, lost answers, other Lanes and hands."""
+
+import pytest
+from faults import Fault
+from preview_world import LANES, cron_job, lane, previews, world
+
+__all__ = ["previews", "world"]
+CLONE = "cat-pr-42"
+
+
+@pytest.mark.slow
+def test_a_lane_whose_services_are_all_swapped_still_ends_by_its_routes_first(previews):
+    previews.api.put(cron_job("make", "make"))
+    hooks = {"before": "make"}
+    with previews.world.controller():
+        previews.apply(lane(hooks=hooks))
+        previews.until_phase("Ready")
+        (job,) = previews.api.names("jobs")
+        previews.api.answer("DELETE", f"/apis/batch/v1/namespaces/demo/jobs/{job}", None)
+        previews.api.stuck.add("shop/mouse:new")
+        previews.apply(lane(versions={"mouse": {"from": "v1", "image": "shop/mouse:new"}}, hooks=hooks))
+        previews.until_because("Pods")
+        previews.until(lambda: not previews.is_routed(), "the end of the old routes")
+        assert previews.api.names("jobs") == set()  # it was done before, and is not asked again
+        assert previews.api.get("deployments", CLONE)
+        previews.delete()
+        previews.until_gone()
+    seen = [one.get("status") or {} for _, _, key, one in previews.api.events if key[0] == "lanes"]
+    stated = ["versions" in one for one in seen]
+    assert all(stated[stated.index(True) :])  # "nothing" would let an end wait for no routes
+
+
+@pytest.mark.slow
+def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(previews):
+    lost = []
+
+    def fault(method, path):
+        if lost or method != "PATCH" or not path.startswith(f"{LANES}/pr-42/status"):
+            return None
+        lost.append(path)
+        return Fault("lost answer")
+
+    previews.api.fault = fault
+    with previews.world.controller():
+        previews.world.until_ready()
+        previews.apply(lane())
+        previews.until_phase("Ready")
+    assert lost
