@@ -38,7 +38,7 @@ def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(preview
         if lost or method != "PATCH" or not path.startswith(f"{LANES}/pr-42/status"):
             return None
         lost.append(path)
-        return Fault("lost answer")
+        return Fault("html after it was done")  # which is not tried again at once
 
     previews.api.fault = fault
     with previews.world.controller():
