@@ -1,5 +1,7 @@
 """What may happen to Lanes between two looks of a controller: other specs, lost answers, other Lanes and hands."""
 
+import threading
+
 import pytest
 from faults import HTML
 from preview_world import LANES, cron_job, lane, previews, world
@@ -51,6 +53,7 @@ def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(preview
     previews.api.fault = fault
     with previews.world.controller():
         previews.world.until_ready()
+        threading.Event().wait(1.5)  # until the group has looked at what it wrote: that look would find the lane
         previews.apply(lane())
         previews.until_phase("Ready")
     assert lost
