@@ -229,6 +229,12 @@ def start(
             f"there is no CronJob {name} in namespace {lane.metadata.namespace}, whose template spec.hooks.{when} runs"
         )
         return Wait("NoHook", said, LATER)
+    if not hooks.is_template(template):
+        said = (
+            f"CronJob {name} is run by its schedule, and so it is no hook: spec.hooks.{when} takes a CronJob with "
+            "spec.suspend: true"
+        )
+        return Wait("NoHook", said, LATER)
     manifest = hooks.job(template, identity, when)
     made.create(client, manifest)
     happened("Hook", f"Job {manifest['metadata']['name']} is made from CronJob {name}")

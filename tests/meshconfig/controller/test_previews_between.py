@@ -57,3 +57,16 @@ def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(preview
         previews.apply(lane())
         previews.until_phase("Ready")
     assert lost
+
+
+@pytest.mark.slow
+def test_a_cron_job_that_runs_by_itself_is_no_hook(previews):
+    own = cron_job("make", "make")
+    previews.api.put({**own, "spec": {**own["spec"], "suspend": False}})
+    with previews.world.controller():
+        previews.apply(lane(hooks={"before": "make"}))
+        previews.until_because("NoHook")
+        assert "spec.hooks.before takes a CronJob with spec.suspend: true" in previews.condition()["message"]
+        assert previews.api.names("jobs") == set()
+        previews.api.put(own)  # no watch tells of it
+        previews.until_phase("Ready")
