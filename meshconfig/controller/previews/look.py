@@ -56,7 +56,7 @@ class Looked:
 
 @dataclass(slots=True)
 class PreviewLooker:
-    """Looks at Lanes, each by one thread at a time.
+    """Looks at Lanes, each by one thread at a time; all threads share one looker, and with it who gets a last place.
 
     Parameters:
         plan: has a group planned anew, for what a Lane's status says now.

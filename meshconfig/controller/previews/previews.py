@@ -45,6 +45,10 @@ class Previews:
     _pauses: dict[LaneKey, float] = field(default_factory=dict)
     _ready: set[LaneKey] = field(default_factory=set)  # by their last look
     _phases: dict[LaneKey, str] = field(default_factory=dict)
+    _looker: PreviewLooker = field(init=False)  # one for all workers: they share the lock of who gets the last place
+
+    def __post_init__(self) -> None:
+        self._looker = PreviewLooker(self.client, self.settings, self.index, self.plan, self.tell, self.metrics)
 
     def see(self, change: Change, manifest: Manifest) -> None:
         """Takes what a watch of the kind Lane gives."""
@@ -96,10 +100,9 @@ class Previews:
 
     def work(self) -> None:
         """Looks at Lanes until the queue is closed. For a thread of its own."""
-        looker = PreviewLooker(self.client, self.settings, self.index, self.plan, self.tell, self.metrics)
         while (lane := self.queue.take()) is not None:
             try:
-                self._look(looker, lane)
+                self._look(lane)
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
@@ -110,8 +113,8 @@ class Previews:
             finally:
                 self.queue.done(lane)
 
-    def _look(self, looker: PreviewLooker, lane: LaneKey) -> None:
-        looked = looker.look(lane)
+    def _look(self, lane: LaneKey) -> None:
+        looked = self._looker.look(lane)
         (self._ready.add if looked.ready else self._ready.discard)(lane)
         if looked.left is not None:
             self.queue.add(lane, looked.left)

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from controller_world import changed, document
 from faults import HTML
 from preview_world import LANES, cron_job, lane, previews, world
 
@@ -70,3 +71,27 @@ def test_a_cron_job_that_runs_by_itself_is_no_hook(previews):
         assert previews.api.names("jobs") == set()
         previews.api.put(own)  # no watch tells of it
         previews.until_phase("Ready")
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_last_place_once(previews):
+    """pr-2 is about to get it when pr-1 comes, which is before it in the queue."""
+    previews.world.apply(changed(document(), lambda spec: spec.update(limits={"previews": 1})))
+    came = []
+
+    def hold(method, url):
+        if method == "PATCH" and url.startswith(f"{LANES}/pr-2?fieldManager=graylane-controller") and not came:
+            came.append(url)
+            with previews.api.lock:
+                previews.apply(lane("pr-1"))
+                previews.get("pr-1")["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+            threading.Event().wait(1.0)
+
+    previews.api.before.append(hold)
+    with previews.world.controller():
+        previews.world.until_ready()
+        previews.apply(lane("pr-2"))
+        previews.until_because("Quota", "pr-1")
+        previews.until_phase("Ready", "pr-2")
+    assert came
+    assert "finalizers" not in previews.get("pr-1")["metadata"]
