@@ -113,7 +113,7 @@ class _Look:
 
     @property
     def identity(self) -> LaneIdentity:
-        return LaneIdentity(self.one.name, self.one.group, self.one.uid)
+        return LaneIdentity(self.one.name, self.one.group, self.one.uid, self.one.namespace)
 
     def go(self) -> Looked:
         if self.one.deleting:

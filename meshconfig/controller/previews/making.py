@@ -131,7 +131,7 @@ class Making:
         """What of an earlier Lane of the name goes first. What is of others stays."""
         if made.is_going(found):
             return Wait("Pods", f"an earlier {name} is about to go")
-        if (found["metadata"].get("labels") or {}).get(LANE) != self.identity.name:
+        if not self.identity.follows(found):
             said = f"{name} exists already and is none of this lane's: give the lane another name"
             return Wait("NameTaken", said, stalled=True)
         made.delete(self.client, found)

@@ -1,11 +1,15 @@
 """What may happen to Lanes between two looks of a controller: other specs, lost answers, other Lanes and hands."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from controller_world import changed, document
+from fake_api import deployment
 from faults import HTML
 from preview_world import LANES, cron_job, lane, previews, world
+
+from meshconfig.cluster.previews import written
 
 __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
@@ -77,14 +81,14 @@ def test_a_cron_job_that_runs_by_itself_is_no_hook(previews):
 def test_two_workers_give_the_last_place_once(previews):
     """pr-2 is about to get it when pr-1 comes, which is before it in the queue."""
     previews.world.apply(changed(document(), lambda spec: spec.update(limits={"previews": 1})))
-    came = []
+    came, earlier = [], datetime.now(UTC) - timedelta(minutes=1)
 
     def hold(method, url):
         if method == "PATCH" and url.startswith(f"{LANES}/pr-2?fieldManager=graylane-controller") and not came:
             came.append(url)
             with previews.api.lock:
                 previews.apply(lane("pr-1"))
-                previews.get("pr-1")["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+                previews.get("pr-1")["metadata"]["creationTimestamp"] = written(earlier)
             threading.Event().wait(1.0)
 
     previews.api.before.append(hold)
@@ -95,3 +99,18 @@ def test_two_workers_give_the_last_place_once(previews):
         previews.until_phase("Ready", "pr-2")
     assert came
     assert "finalizers" not in previews.get("pr-1")["metadata"]
+
+
+@pytest.mark.slow
+def test_the_clone_of_a_lane_of_the_same_name_elsewhere_is_left_alone(previews):
+    """Two groups share a namespace of services, and each has a pr-42."""
+    theirs = deployment(CLONE, {"graylane.dev/lane": "pr-42"}, image="theirs")
+    theirs["metadata"]["labels"] = {"graylane.dev/lane": "pr-42"}
+    theirs["metadata"]["annotations"] = {"graylane.dev/lane-uid": "other", "graylane.dev/lane-namespace": "other"}
+    previews.api.put(theirs)
+    with previews.world.controller():
+        previews.apply(lane())
+        previews.until_because("NameTaken")
+        previews.delete()
+        previews.until_gone()
+    assert previews.api.get("deployments", CLONE)["spec"]["template"]["spec"]["containers"][0]["image"] == "theirs"
