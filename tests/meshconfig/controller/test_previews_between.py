@@ -15,6 +15,12 @@ __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
 
 
+def until_quiet(previews):
+    """Until the group has looked at what it wrote itself: that look would wake Lanes, too."""
+    previews.world.until_ready()
+    threading.Event().wait(1.5)
+
+
 class Lost:
     """The server does what it is asked, and something else answers; a client does not send that again."""
 
@@ -57,8 +63,7 @@ def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(preview
 
     previews.api.fault = fault
     with previews.world.controller():
-        previews.world.until_ready()
-        threading.Event().wait(1.5)  # until the group has looked at what it wrote: that look would find the lane
+        until_quiet(previews)
         previews.apply(lane())
         previews.until_phase("Ready")
     assert lost
@@ -114,3 +119,27 @@ def test_the_clone_of_a_lane_of_the_same_name_elsewhere_is_left_alone(previews):
         previews.delete()
         previews.until_gone()
     assert previews.api.get("deployments", CLONE)["spec"]["template"]["spec"]["containers"][0]["image"] == "theirs"
+
+
+@pytest.mark.slow
+def test_a_name_that_was_taken_is_looked_at_again(previews):
+    """No watch tells of Deployments and Services of others."""
+    previews.api.put(deployment(CLONE, {"app": "theirs"}, image="theirs"))
+    with previews.world.controller():
+        until_quiet(previews)
+        previews.apply(lane())
+        previews.until_because("NameTaken")
+        previews.api.answer("DELETE", f"/apis/apps/v1/namespaces/demo/deployments/{CLONE}", None)
+        previews.until_phase("Ready")
+
+
+@pytest.mark.slow
+def test_a_clone_that_was_refused_is_tried_again(previews):
+    found = previews.api.get("services", "cat-svc")
+    previews.api.answer("DELETE", "/api/v1/namespaces/demo/services/cat-svc", None)
+    with previews.world.controller():
+        until_quiet(previews)
+        previews.apply(lane())
+        previews.until_because("NotCloned")
+        previews.api.put({"kind": "Service", **found})
+        previews.until_phase("Ready")
