@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from controller_world import changed, document
-from fake_api import deployment
+from fake_api import deployment, service
 from faults import HTML
 from preview_world import LANES, cron_job, lane, previews, world
 
 from meshconfig.cluster.previews import written
+from meshconfig.spec.preview import KEEP_UNTIL
 
 __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
@@ -135,11 +136,54 @@ def test_a_name_that_was_taken_is_looked_at_again(previews):
 
 @pytest.mark.slow
 def test_a_clone_that_was_refused_is_tried_again(previews):
-    found = previews.api.get("services", "cat-svc")
-    previews.api.answer("DELETE", "/api/v1/namespaces/demo/services/cat-svc", None)
     with previews.world.controller():
         until_quiet(previews)
+        previews.api.put({**service("metrics"), "spec": {"selector": {"app": "cat"}, "ports": [{"port": 1}]}})
+        previews.api.put(deployment("cat-v1", {"v": "v1", "app": "cat"}))
         previews.apply(lane())
         previews.until_because("NotCloned")
-        previews.api.put({"kind": "Service", **found})
+        previews.api.answer("DELETE", "/api/v1/namespaces/demo/services/metrics", None)
+        previews.until_phase("Ready")
+
+
+@pytest.mark.slow
+def test_a_new_leader_learns_of_lanes_also_where_drift_is_only_reported(previews):
+    previews.world.apply(changed(document(), lambda spec: spec.update(drift="report")))
+    with previews.world.controller():
+        previews.apply(lane())
+        previews.until_phase("Ready")
+        previews.world.until_ready()
+    previews.api.answer("DELETE", "/apis/networking.istio.io/v1/namespaces/demo/destinationrules/mouse-svc", None)
+    previews.apply(lane(ttl="9h"))
+    with previews.world.controller():
+        previews.until(lambda: "Drifted" in previews.world.conditions(), "the drift")
+        previews.until_phase("Ready")
+
+
+def test_a_lane_whose_group_is_gone_ends(previews):
+    with previews.world.controller():
+        previews.apply(lane())
+        previews.until_phase("Ready")
+    with previews.api.lock:  # as by hand, without the group's finalizer
+        del previews.api.objects["lanegroups", "demo", "pets"]
+    with previews.world.controller():
+        previews.until_gone()
+    assert previews.world.events("GroupEnds") == ["LaneGroup pets is gone"]
+    assert previews.api.get("deployments", CLONE) is None
+
+
+@pytest.mark.slow
+def test_a_lane_that_is_prolonged_while_it_expires_stays(previews):
+    came = []
+
+    def prolong(method, url):
+        if method == "DELETE" and "/lanes/pr-42" in url and not came:
+            came.append(url)
+            previews.apply({**previews.get(), "status": {}}, annotations={KEEP_UNTIL: "2999-01-01T00:00:00Z"})
+
+    previews.api.before.append(prolong)
+    with previews.world.controller():
+        previews.apply(lane(ttl="2s"))
+        previews.until(lambda: came, "its end")
+        previews.until(lambda: previews.status().get("expires") == "2999-01-01T00:00:00Z", "a later end")
         previews.until_phase("Ready")
