@@ -132,12 +132,14 @@ class _Look:
 
     def _make_so(self, lane: PreviewLane, more: Mapping[str, Any]) -> Looked:
         group = lanegroups.read(self.of.client, *self.group_key)
-        if group is None:
-            return self._wait(Wait("NoGroup", f"there is no LaneGroup {self.one.group} yet"), more)
-        if group.deleting:
+        if group is None or group.deleting:
+            # A lane that was made for a group ends with it, also where nobody looked while the group went.
             if self.one.admitted:
-                return self._delete("GroupEnds", f"LaneGroup {self.one.group} is being deleted")
-            return self._wait(Wait("NoGroup", f"LaneGroup {self.one.group} is being deleted"), more)
+                return self._delete(
+                    "GroupEnds", f"LaneGroup {self.one.group} is {'being deleted' if group else 'gone'}"
+                )
+            said = f"LaneGroup {self.one.group} is {'being deleted' if group else 'not there yet'}"
+            return self._wait(Wait("NoGroup", said), more)
         try:
             spec = group.spec()
             compile_group(spec, lambda path: Location(str(group.key)))
@@ -295,14 +297,18 @@ class _Look:
         self.reporter.event(kind, why, said)
 
     def _delete(self, why: str, said: str) -> Looked:
-        """Deletes exactly this object: the watch tells of it, and its end begins."""
-        self._event("Normal", why, said)
-        options = {"preconditions": {"uid": self.one.uid}}
+        """Deletes this object as it was read: the watch tells of it, and its end begins.
+
+        Raises:
+            Conflict: somebody wrote it in between, such as a later end.
+        """
+        options = {"preconditions": {"uid": self.one.uid, "resourceVersion": self.one.version}}
         try:
             self.of.client.request("DELETE", path(self.one.key), options)
         except ApiError as error:
             if error.status != made.NOT_FOUND:
                 raise
+        self._event("Normal", why, said)
         return Looked()
 
 
