@@ -69,6 +69,12 @@ class PreviewIndex:
         with self._lock:
             return [key for key, one in self._asked.items() if (key[0], one.group) == group]
 
+    def group(self, lane: LaneKey) -> GroupKey | None:
+        """The group of a Lane, as the watch saw it last; None for one that it has not seen."""
+        with self._lock:
+            one = self._asked.get(lane)
+        return (lane[0], one.group) if one else None
+
     def named(self, name: str) -> list[LaneKey]:
         """The Lanes of a name: what is made for one has its name alone as a label."""
         with self._lock:

@@ -54,13 +54,15 @@ class Previews:
         """Takes what a watch of the kind Lane gives."""
         one = PreviewObject(manifest)
         key = (one.namespace, one.name)
+        known = self.index.group(key)  # what has gone between two lists is told without its spec
         changed = self.index.see(change, one)
         before = self._phases.pop(key, "")
         if change is Change.GONE:
             self.queue.forget(key)
             self.metrics.forget(key)
             self._ready.discard(key)
-            self._wake((one.namespace, one.group))  # one that waits for room may come in
+            if known:
+                self._wake(known)  # one that waits for room may come in
             return
         self._phases[key] = one.phase
         self.metrics.see(one)

@@ -4,12 +4,16 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from controller_world import changed, document
+from controller_world import SETTINGS, changed, document
 from fake_api import deployment, service
 from faults import HTML
 from preview_world import LANES, cron_job, lane, previews, world
+from prometheus_client import CollectorRegistry
 
+from meshconfig.cluster.client import Client
 from meshconfig.cluster.previews import written
+from meshconfig.cluster.watching import Change
+from meshconfig.controller.previews import PreviewMetrics, Previews
 from meshconfig.spec.preview import KEEP_UNTIL
 
 __all__ = ["previews", "world"]
@@ -187,3 +191,17 @@ def test_a_lane_that_is_prolonged_while_it_expires_stays(previews):
         previews.until(lambda: came, "its end")
         previews.until(lambda: previews.status().get("expires") == "2999-01-01T00:00:00Z", "a later end")
         previews.until_phase("Ready")
+
+
+def test_one_that_goes_between_two_lists_leaves_its_place_to_the_next(previews):
+    """A watch that begins anew tells of it by its name alone."""
+    known = Previews(
+        Client.connect(), SETTINGS, threading.Event(), print, print, print, PreviewMetrics(CollectorRegistry())
+    )
+    for name in ("pr-1", "pr-2"):
+        known.see(Change.THERE, lane(name))
+    while known.queue:
+        known.queue.done(known.queue.take())
+    known.see(Change.GONE, {"kind": "Lane", "metadata": {"name": "pr-1", "namespace": "demo"}})
+    assert len(known.queue) == 1
+    assert known.queue.take() == ("demo", "pr-2")
