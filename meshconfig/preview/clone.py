@@ -20,9 +20,7 @@ from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec.preview import PreviewVersion, version_labels
 
 UID = "graylane.dev/lane-uid"  # annotation of all that is made for a Lane: the uid of its object
-NAMESPACE = (
-    "graylane.dev/lane-namespace"  # annotation of the same: its namespace, as another has Lanes of its name too
-)
+NAMESPACE = "graylane.dev/lane-namespace"  # annotation of the same: the namespace of that object
 MADE_OF = "graylane.dev/lane-version"  # annotation of a clone: a digest of the version in the Lane's spec
 # What a clone takes of `spec`. `paused` would keep it without Pods.
 _KEPT = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit", "strategy")
