@@ -13,6 +13,7 @@ from meshconfig.cli.lane_options import Name, Namespace, Timeout, until_gone
 from meshconfig.duration import seconds
 from meshconfig.errors import ClusterError, InputError
 from meshconfig.printable import say, say_json
+from meshconfig.spec.preview import moment
 
 PANEL = "Preview lanes of a cluster"
 
@@ -135,11 +136,8 @@ def _until(for_: str | None, until: str | None, now: datetime) -> datetime:
             return now + timedelta(seconds=seconds(for_))
         except ValueError as error:
             raise InputError.at("--for", str(error)) from None
-    try:
-        found = datetime.fromisoformat(str(until))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+    found = moment(until)
+    if found is None:
         raise InputError.at("--until", f"takes a time with its zone, such as 2026-12-01T18:00:00Z, not {until!r}")
     if found <= now:
         raise InputError.at("--until", f"{until} is over")

@@ -10,7 +10,7 @@ from meshconfig.cluster.object_write import OwnedError
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import PreviewObject
 from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, nearest
-from meshconfig.spec.preview import KEEP_UNTIL, moment
+from meshconfig.spec.preview import KEEP_UNTIL, MOVE, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,13 @@ def put(client: Client, live: PreviewObject | None, document: Manifest, now: dat
         now: with a time zone.
 
     Raises:
+        InputError: the one that is there is of another group; nothing was written.
         OwnedError: others own fields that would change; nothing was written.
         ClusterError: the API server refuses it, or does not have the kind.
     """
+    if live is not None and live.group != document["spec"]["group"]:
+        said = f"{live.key} is of group {live.group}, not {document['spec']['group']}; {MOVE}"
+        raise InputError.at("spec.group", said)
     try:
         written = previews.apply(client, document)
     except Conflict as error:

@@ -146,7 +146,8 @@ class Reconciler:
             reporter.event("Warning", "Drift", str(error))
             drifted = Condition("Drifted", True, "Drift", str(error))
             reporter.settled((*ready("Applied", "the spec was applied"), drifted))
-            return Look()
+            # Drift is of a spec that was applied completely, with these lanes, whoever led then.
+            return Look(over=laid.previews, refused=laid.refused)
         if result.revision is not None:
             reporter.event("Normal", "Applied", f"revision {result.revision} in {result.seconds:.1f} s")
             self.metrics.applied(group_of(one), result.seconds)

@@ -1,9 +1,13 @@
 """Rules of a preview lane's versions."""
 
 from meshconfig.crds.cel import CelRule, Rules, alone, labels
+from meshconfig.spec.preview import MOVE
 
 RULES: Rules = {
-    "PreviewSpec": (labels("versions"),),
+    "PreviewSpec": (
+        labels("versions"),
+        CelRule("self.group == oldSelf.group", f"a lane stays in its group: {MOVE}", ".group"),
+    ),
     "PreviewVersion": (
         CelRule(
             "has(self.from) != has(self.labels)",

@@ -20,6 +20,7 @@ from meshconfig.render import GROUP, MANAGED_BY
 from meshconfig.spec.preview import PreviewVersion, version_labels
 
 UID = "graylane.dev/lane-uid"  # annotation of all that is made for a Lane: the uid of its object
+NAMESPACE = "graylane.dev/lane-namespace"  # annotation of the same: the namespace of that object
 MADE_OF = "graylane.dev/lane-version"  # annotation of a clone: a digest of the version in the Lane's spec
 # What a clone takes of `spec`. `paused` would keep it without Pods.
 _KEPT = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit", "strategy")
@@ -37,23 +38,31 @@ class LaneIdentity:
 
     Parameters:
         uid: of the Lane object: another one of the same name gets nothing of it.
+        namespace: of the Lane object: what is made for it may be in another one.
     """
 
     name: str
     group: str
     uid: str
+    namespace: str
 
     def labels(self) -> dict[str, str]:
         return {MANAGED_BY: "graylane", GROUP: self.group, LANE: self.name}
 
     def annotations(self) -> dict[str, str]:
-        return {UID: self.uid}
+        return {UID: self.uid, NAMESPACE: self.namespace}
 
     def owns(self, manifest: Manifest) -> bool:
         """Whether something was made for this very Lane object."""
         metadata = manifest["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         return labels.get(LANE) == self.name and annotations.get(UID) == self.uid
+
+    def follows(self, manifest: Manifest) -> bool:
+        """Whether something was made for a Lane object of the same name and namespace: this one, or an earlier one."""
+        metadata = manifest["metadata"]
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        return labels.get(LANE) == self.name and annotations.get(NAMESPACE) == self.namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ def job_name(lane: LaneIdentity, when: When) -> str:
     return lane.name[: _LONGEST - len(tail)].rstrip("-") + tail
 
 
+def is_template(cron_job: Manifest) -> bool:
+    """Whether a platform team meant a CronJob as a hook: one that never runs by itself."""
+    return bool(cron_job["spec"].get("suspend"))
+
+
 def job(cron_job: Manifest, lane: LaneIdentity, when: When) -> Manifest:
     """The Job of a lane. All its containers get GRAYLANE_LANE, GRAYLANE_GROUP and GRAYLANE_HOOK.
 

@@ -12,6 +12,7 @@ from meshconfig.spec.duration import Duration
 from meshconfig.spec.group import LaneGroup
 
 KEEP_UNTIL = "graylane.dev/keep-until"  # annotation: a time until which the lane stays, if that is later than `ttl`
+MOVE = "to change group, delete the lane, and create it again once it is gone"  # where its routes are is known by it
 MOST_PODS = 2**31 - 1
 # A tag is LANE or, during a change, LANE.next99; services drop a tag of over 64 characters.
 LONGEST_NAME = 57

@@ -169,8 +169,11 @@ def test_for_all_namespaces_they_are_a_cluster_role_and_without_names_there_are_
     assert "secrets" not in {resource for _, resource, _, _ in found["", "graylane-controller"]}
 
 
-def test_the_groups_of_the_controllers_own_namespace_take_no_second_role():
-    assert set(dict(roles(template({"namespaces": [HOME]})))) == {(HOME, "graylane-controller")}
+@pytest.mark.parametrize("values", [{"namespaces": [HOME]}, {"namespaces": ["demo"], "allowNamespaces": [HOME]}])
+def test_rights_in_the_controllers_own_namespace_take_no_second_role(values):
+    made = template(values)
+    assert [one["metadata"]["namespace"] for one in of_kind(made, "Role")].count(HOME) == 1
+    assert dict(roles(made))[HOME, "graylane-controller"] == table(RIGHTS["graylane-controller"])
 
 
 def test_it_runs_commands_that_there_are():

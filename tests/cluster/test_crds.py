@@ -18,6 +18,7 @@ from mesh_cluster import kubectl, own_kinds
 from random_specs import outside_specs, specs
 from wrong_objects import GROUP, LANE, REFUSED, ROLLOUT, UNSAID, Unsaid, Wrong, changed
 
+from meshconfig.cluster import previews
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.paths import collection, path
@@ -106,6 +107,15 @@ def test_a_lane_comes_back_as_it_was_written(client: Client) -> None:
     found = create(client, as_object(LANE))
     assert found["spec"] == LANE["spec"]
     assert PreviewObject(found).spec().spec == validate(PreviewLane, as_object(LANE), lambda path: Location("x")).spec
+
+
+def test_a_lane_stays_in_its_group(client: Client) -> None:
+    one = as_object(LANE)
+    one = {**one, "metadata": {**one["metadata"], "name": "moved"}}
+    create(client, one, dry_run=False)
+    with pytest.raises(ApiError) as caught:
+        previews.apply(client, changed(one, ("group",), "others"), force=True)
+    assert "a lane stays in its group: to change group, delete the lane" in caught.value.message
 
 
 def test_the_name_of_a_lane_fits_a_tag(client: Client) -> None:

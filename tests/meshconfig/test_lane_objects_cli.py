@@ -156,6 +156,15 @@ class TestCreate:
         kept = datetime.fromisoformat(again["metadata"]["annotations"]["graylane.dev/keep-until"])
         assert timedelta(hours=7.9) < kept - datetime.now(UTC) <= timedelta(hours=8)
 
+    def test_a_lane_stays_in_its_group(self, run, api):
+        api.put(lane(spec={"group": "dogs", "versions": {"dog": {"from": "v1"}}}))
+        said = run(*CREATE, "--no-wait", code=2)
+        assert said == (
+            "spec.group: Lane demo/pr-42 is of group dogs, not pets; to change group, delete the lane, and create it "
+            "again once it is gone\n"
+        )
+        assert live(api)["spec"]["group"] == "dogs"
+
     def test_the_end_is_the_one_that_this_command_has_set(self, run, api):
         api.put(lane())  # a controller has said four hours, and has not seen the annotation yet
         found = run(*CREATE, "--no-wait", "--output", "json")
@@ -351,6 +360,7 @@ class TestExtend:
             ),
             (["--for", "long"], "--for: takes a duration such as 30s, 5m or 1h30m, not 'long'\n"),
             (["--until", "2099-12-01 18:00"], "--until: takes a time with its zone, such as 2026-12-01T18:00:00Z"),
+            (["--until", "9999-12-31T23:59:59-05:00"], "--until: takes a time with its zone, such as 2026-12-01T18"),
             (["--until", "2020-12-01T18:00:00Z"], "--until: 2020-12-01T18:00:00Z is over\n"),
         ],
     )

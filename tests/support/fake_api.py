@@ -138,9 +138,9 @@ class FakeApi:
             case "GET", True, _:
                 return self._there(key)
             case "DELETE", True, _:
-                uid = ((body or {}).get("preconditions") or {}).get("uid")
-                if uid and uid != self._there(key)["metadata"]["uid"]:
-                    raise RefusedError(409, "Conflict", "the UID in the precondition does not match")
+                for name, value in ((body or {}).get("preconditions") or {}).items():
+                    if value != self._there(key)["metadata"][name]:
+                        raise RefusedError(409, "Conflict", f"the {name} in the precondition does not match")
                 return self._delete(key)
         raise RefusedError(405, "MethodNotAllowed", f"{method} of {place}")
 

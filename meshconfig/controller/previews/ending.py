@@ -11,7 +11,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import FINALIZER, PreviewObject
 from meshconfig.controller.previews import made
-from meshconfig.controller.previews.making import Wait, start
+from meshconfig.controller.previews.making import LATER, Wait, start
 from meshconfig.errors import ApiError, InputError
 from meshconfig.preview import hooks
 from meshconfig.preview.clone import LaneIdentity
@@ -45,7 +45,7 @@ class Ending:
                 if not made.is_going(one):
                     made.delete(self.client, one)
             names = ", ".join(sorted(one["metadata"]["name"] for one in mine))
-            return Wait("Pods", f"no route leads to the lane any more; the Pods of {names} end")
+            return Wait("Pods", f"no route leads to the lane any more; the Pods of {names} end", LATER)
         if before := self._jobs("before"):
             for one in before:
                 if not made.is_going(one):

@@ -69,6 +69,12 @@ class PreviewIndex:
         with self._lock:
             return [key for key, one in self._asked.items() if (key[0], one.group) == group]
 
+    def group(self, lane: LaneKey) -> GroupKey | None:
+        """The group of a Lane, as the watch saw it last; None for one that it has not seen."""
+        with self._lock:
+            one = self._asked.get(lane)
+        return (lane[0], one.group) if one else None
+
     def named(self, name: str) -> list[LaneKey]:
         """The Lanes of a name: what is made for one has its name alone as a label."""
         with self._lock:
@@ -98,3 +104,11 @@ class PreviewIndex:
         with self._lock:
             is_new = about not in self._unwanted
             return self._unwanted.setdefault(about, time.monotonic()), is_new
+
+    def asks(self, one: PreviewObject, versions: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether a generation of a Lane asks for routes to these versions for the first time in this leadership.
+
+        Whoever has stated them may not know it, where the API server's answer was lost, and so asked for no plan.
+        """
+        shown = sorted((name, *sorted(labels.items())) for name, labels in versions.items())
+        return self.unwanted(one, f"routes to {shown}")[1]

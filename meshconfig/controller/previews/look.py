@@ -17,7 +17,7 @@ from meshconfig.compile import compile_group
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.previews import made
 from meshconfig.controller.previews.ending import Ending
-from meshconfig.controller.previews.index import LaneKey, PreviewIndex
+from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
 from meshconfig.controller.previews.making import LATER, Making, Wait
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.reporter import Reporter
@@ -56,7 +56,7 @@ class Looked:
 
 @dataclass(slots=True)
 class PreviewLooker:
-    """Looks at Lanes, each by one thread at a time.
+    """Looks at Lanes, each by one thread at a time; all threads share one looker, and with it who gets a last place.
 
     Parameters:
         plan: has a group planned anew, for what a Lane's status says now.
@@ -113,7 +113,7 @@ class _Look:
 
     @property
     def identity(self) -> LaneIdentity:
-        return LaneIdentity(self.one.name, self.one.group, self.one.uid)
+        return LaneIdentity(self.one.name, self.one.group, self.one.uid, self.one.namespace)
 
     def go(self) -> Looked:
         if self.one.deleting:
@@ -132,12 +132,14 @@ class _Look:
 
     def _make_so(self, lane: PreviewLane, more: Mapping[str, Any]) -> Looked:
         group = lanegroups.read(self.of.client, *self.group_key)
-        if group is None:
-            return self._wait(Wait("NoGroup", f"there is no LaneGroup {self.one.group} yet"), more)
-        if group.deleting:
+        if group is None or group.deleting:
+            # A lane that was made for a group ends with it, also where nobody looked while the group went.
             if self.one.admitted:
-                return self._delete("GroupEnds", f"LaneGroup {self.one.group} is being deleted")
-            return self._wait(Wait("NoGroup", f"LaneGroup {self.one.group} is being deleted"), more)
+                return self._delete(
+                    "GroupEnds", f"LaneGroup {self.one.group} is {'being deleted' if group else 'gone'}"
+                )
+            said = f"LaneGroup {self.one.group} is {'being deleted' if group else 'not there yet'}"
+            return self._wait(Wait("NoGroup", said), more)
         try:
             spec = group.spec()
             compile_group(spec, lambda path: Location(str(group.key)))
@@ -177,23 +179,30 @@ class _Look:
         before = self.one.versions
         # The first time all of them together; later a version stays routed while its Pods are replaced.
         kept = {service: labels for service, labels in before.items() if service in lane.spec.versions}
-        now = {**kept, **there} if before or not waits else {}
+        # Where the spec has none of them any more, they stay stated until others are ready: routes to them may be left,
+        # for which an end has to wait. A plan routes only those that the spec has.
+        now = ({**kept, **there} or before) if before or not waits else {}
         if now != before:
             # Before the group may route any of it: what the status does not have was never routed.
             self.reporter.settled(
                 reconciling(ROUTING, "the versions are ready, and the group routes them"), **more, **_stated(now)
             )
+        plan = self.of.index.plan(self.group_key)
+        if now != before or (now and not self._is_routed(plan, now) and self.of.index.asks(self.one, now)):
             self.of.plan(self.group_key)
         if waits:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
-        plan = self.of.index.plan(self.group_key)
         if plan and (why := plan.refused.get(self.one.name)):
             return self._refuse("Refused", why, more)
-        if plan is None or (found := plan.over.get(self.one.name)) is None or dict(found.versions) != now:
+        if plan is None or not self._is_routed(plan, now):
             return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
         if self._superfluous(making, plan.began):
             return self._wait(Wait(ROUTING, "routes to versions that the lane has no more are taken away"), more)
         return self._ready(lane, spec, more)
+
+    def _is_routed(self, plan: Plan | None, versions: Mapping[str, Mapping[str, str]]) -> bool:
+        found = plan.over.get(self.one.name) if plan else None
+        return found is not None and dict(found.versions) == versions
 
     def _superfluous(self, making: Making, planned: float) -> bool:
         """Deletes clones that the spec has no more, once a plan without them has succeeded; whether it is to come."""
@@ -288,14 +297,18 @@ class _Look:
         self.reporter.event(kind, why, said)
 
     def _delete(self, why: str, said: str) -> Looked:
-        """Deletes exactly this object: the watch tells of it, and its end begins."""
-        self._event("Normal", why, said)
-        options = {"preconditions": {"uid": self.one.uid}}
+        """Deletes this object as it was read: the watch tells of it, and its end begins.
+
+        Raises:
+            Conflict: somebody wrote it in between, such as a later end.
+        """
+        options = {"preconditions": {"uid": self.one.uid, "resourceVersion": self.one.version}}
         try:
             self.of.client.request("DELETE", path(self.one.key), options)
         except ApiError as error:
             if error.status != made.NOT_FOUND:
                 raise
+        self._event("Normal", why, said)
         return Looked()
 
 

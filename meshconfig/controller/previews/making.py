@@ -18,7 +18,7 @@ from meshconfig.preview.clone import Cloned, CloneError, LaneIdentity, check_nei
 from meshconfig.spec import LaneGroup, PreviewLane, ServiceInGroup
 from meshconfig.spec.preview import PreviewVersion
 
-LATER = 5.0  # seconds until the next look at Pods, of which no watch tells
+LATER = 5.0  # seconds until the next look at what no watch tells of: Pods, Services, and other namespaces' Deployments
 Labels = Mapping[str, str]
 
 
@@ -90,7 +90,7 @@ class Making:
             try:
                 wait = self._cloned(here, version, there) if version.from_ else self._existing(here, version)
             except CloneError as error:
-                wait = Wait("NotCloned", str(error), stalled=True)
+                wait = Wait("NotCloned", str(error), LATER, stalled=True)
             if wait is None:
                 ready[service] = labels_of(self.identity.name, service, version)
             else:
@@ -130,12 +130,12 @@ class Making:
     def _in_the_way(self, name: Key, found: Manifest) -> Wait:
         """What of an earlier Lane of the name goes first. What is of others stays."""
         if made.is_going(found):
-            return Wait("Pods", f"an earlier {name} is about to go")
-        if (found["metadata"].get("labels") or {}).get(LANE) != self.identity.name:
+            return Wait("Pods", f"an earlier {name} is about to go", LATER)
+        if not self.identity.follows(found):
             said = f"{name} exists already and is none of this lane's: give the lane another name"
-            return Wait("NameTaken", said, stalled=True)
+            return Wait("NameTaken", said, LATER, stalled=True)
         made.delete(self.client, found)
-        return Wait("Pods", f"an earlier {name} is deleted")
+        return Wait("Pods", f"an earlier {name} is deleted", LATER)
 
     def _make(self, here: ServiceInGroup, version: PreviewVersion, source: Manifest, name: Key) -> Manifest:
         """Raises: CloneError: it would not be the lane's alone."""
@@ -227,6 +227,12 @@ def start(
     if template is None:
         said = (
             f"there is no CronJob {name} in namespace {lane.metadata.namespace}, whose template spec.hooks.{when} runs"
+        )
+        return Wait("NoHook", said, LATER)
+    if not hooks.is_template(template):
+        said = (
+            f"CronJob {name} is run by its schedule, and so it is no hook: spec.hooks.{when} takes a CronJob with "
+            "spec.suspend: true"
         )
         return Wait("NoHook", said, LATER)
     manifest = hooks.job(template, identity, when)

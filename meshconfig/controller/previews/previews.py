@@ -45,18 +45,24 @@ class Previews:
     _pauses: dict[LaneKey, float] = field(default_factory=dict)
     _ready: set[LaneKey] = field(default_factory=set)  # by their last look
     _phases: dict[LaneKey, str] = field(default_factory=dict)
+    _looker: PreviewLooker = field(init=False)  # one for all workers: they share the lock of who gets the last place
+
+    def __post_init__(self) -> None:
+        self._looker = PreviewLooker(self.client, self.settings, self.index, self.plan, self.tell, self.metrics)
 
     def see(self, change: Change, manifest: Manifest) -> None:
         """Takes what a watch of the kind Lane gives."""
         one = PreviewObject(manifest)
         key = (one.namespace, one.name)
+        known = self.index.group(key)  # what has gone between two lists is told without its spec
         changed = self.index.see(change, one)
         before = self._phases.pop(key, "")
         if change is Change.GONE:
             self.queue.forget(key)
             self.metrics.forget(key)
             self._ready.discard(key)
-            self._wake((one.namespace, one.group))  # one that waits for room may come in
+            if known:
+                self._wake(known)  # one that waits for room may come in
             return
         self._phases[key] = one.phase
         self.metrics.see(one)
@@ -96,10 +102,9 @@ class Previews:
 
     def work(self) -> None:
         """Looks at Lanes until the queue is closed. For a thread of its own."""
-        looker = PreviewLooker(self.client, self.settings, self.index, self.plan, self.tell, self.metrics)
         while (lane := self.queue.take()) is not None:
             try:
-                self._look(looker, lane)
+                self._look(lane)
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
@@ -110,8 +115,8 @@ class Previews:
             finally:
                 self.queue.done(lane)
 
-    def _look(self, looker: PreviewLooker, lane: LaneKey) -> None:
-        looked = looker.look(lane)
+    def _look(self, lane: LaneKey) -> None:
+        looked = self._looker.look(lane)
         (self._ready.add if looked.ready else self._ready.discard)(lane)
         if looked.left is not None:
             self.queue.add(lane, looked.left)

@@ -10,7 +10,7 @@ from meshconfig.preview.clone import Cloned, CloneError, LaneIdentity, check_nei
 from meshconfig.preview.hooks import job, job_name, outcome
 from meshconfig.spec.preview import PreviewVersion, version_labels
 
-LANE = LaneIdentity("pr-42", "pets", "uid-1")
+LANE = LaneIdentity("pr-42", "pets", "uid-1", "demo")
 KEYS, VALUES = ("app", "version", "track", "team"), ("cat", "prod", "gray", "stable")
 LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=4)
 
@@ -79,14 +79,18 @@ def test_a_clone_has_nothing_that_a_tool_knows_its_original_by():
         "graylane.dev/group": "pets",
         **version_labels("pr-42", "cat"),
     }
-    assert set(made["metadata"]["annotations"]) == {"graylane.dev/lane-uid", "graylane.dev/lane-version"}
+    own = {"lane-uid", "lane-namespace", "lane-version"}
+    assert set(made["metadata"]["annotations"]) == {f"graylane.dev/{name}" for name in own}
     assert set(made) == {"apiVersion", "kind", "metadata", "spec"}
     assert set(made["spec"]) == {"replicas", "selector", "template"}
     assert made["spec"]["replicas"] == 2
     assert made["spec"]["template"]["metadata"]["annotations"] == {"own": "1"}
     assert made["spec"]["template"]["spec"]["serviceAccountName"] == "cat"
     assert LANE.owns(made)
-    assert not LaneIdentity("pr-42", "pets", "uid-2").owns(made)
+    later, elsewhere = (LaneIdentity("pr-42", "pets", "uid-2", place) for place in ("demo", "other"))
+    assert not later.owns(made)
+    assert later.follows(made)
+    assert not elsewhere.follows(made)
 
 
 def test_a_clone_is_made_anew_only_for_another_version():
@@ -162,10 +166,10 @@ def test_a_hook_knows_its_lane_and_outlives_nobody_who_asks_for_it():
 @given(st.integers(1, 57), st.text(min_size=1, max_size=40))
 def test_the_name_of_a_hook_is_a_label_of_its_lane_object_alone(length, uid):
     name = "a-" * (length // 2) + "b"
-    found = job_name(LaneIdentity(name, "pets", uid), "before")
+    found = job_name(LaneIdentity(name, "pets", uid, "demo"), "before")
     assert len(found) <= 63
-    assert found != job_name(LaneIdentity(name, "pets", uid + "x"), "before")
-    assert found != job_name(LaneIdentity(name, "pets", uid), "after")
+    assert found != job_name(LaneIdentity(name, "pets", uid + "x", "demo"), "before")
+    assert found != job_name(LaneIdentity(name, "pets", uid, "demo"), "after")
 
 
 def test_a_job_has_ended_when_kubernetes_says_so():
