@@ -228,6 +228,9 @@ def test_a_form_that_does_not_come_is_not_waited_for(api, monkeypatch):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    async def ask():
+        await app(scope, receive, send)
+
+    asyncio.run(ask())
     assert sent[0]["status"] == 403
     assert b"has not come" in sent[1]["body"]
