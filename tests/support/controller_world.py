@@ -64,14 +64,15 @@ class ControllerWorld:
         """The names of the routes of a host."""
         return [one["name"] for one in self.api.get("virtualservices", host)["spec"]["http"]]
 
-    def until(self, holds, what=""):
+    def until(self, holds, what="", told=tuple):
+        """`told` gives what else is of interest where it does not come."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with self.api.lock:
                 if holds():
                     return
             threading.Event().wait(0.02)
-        raise AssertionError(f"{what or 'it'} did not come: {self.conditions()} {self.said[-5:]}")
+        raise AssertionError(f"{what or 'it'} did not come: {told()} {self.conditions()} {self.said[-8:]}")
 
     def until_ready(self, name="pets"):
         def is_ready():

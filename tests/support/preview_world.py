@@ -1,10 +1,7 @@
 """Lanes in the world of a controller: what is applied, and what becomes of it."""
 
-import threading
-import time
-
 import pytest
-from controller_world import PATIENCE, ControllerWorld, document
+from controller_world import ControllerWorld, document
 from controller_world import world as world
 
 LANES = "/apis/graylane.dev/v1/namespaces/demo/lanes"
@@ -49,14 +46,7 @@ class PreviewWorld:
         return next((found[kind] for kind in ("Stalled", "Reconciling", "Ready") if kind in found), {})
 
     def until(self, holds, what=""):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            with self.api.lock:
-                if holds():
-                    return
-            threading.Event().wait(0.02)
-        lanes = {name: self.condition(name) for name in self.api.names("lanes")}
-        raise AssertionError(f"{what or 'it'} did not come: {lanes} {self.world.conditions()} {self.world.said[-8:]}")
+        self.world.until(holds, what, lambda: {name: self.condition(name) for name in self.api.names("lanes")})
 
     def until_phase(self, phase, name="pr-42"):
         def there():
