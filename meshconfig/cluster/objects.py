@@ -57,8 +57,11 @@ class UnreadableError(ClusterError):
         return self.with_traceback(None)
 
     @classmethod
-    def of(cls, record: Manifest, what: str, error: Exception) -> Self:
-        """For an error of reading `record`, which has the metadata that every object of an API server has."""
+    def of(cls, kind: str, record: Manifest, what: str, error: Exception) -> Self:
+        """For an error of reading `record`, which has the metadata that every object of an API server has.
+
+        Its kind is the caller's, who asked for it: that of an object out of a list need not be written in it.
+        """
         metadata = record["metadata"]
         match error:
             case KeyError():
@@ -67,6 +70,4 @@ class UnreadableError(ClusterError):
                 reason = str(error)
             case _:
                 reason = f"{type(error).__name__}: {error}"
-        return cls(
-            Key(record.get("kind", "ConfigMap"), metadata["namespace"], metadata["name"]), what, one_line(reason)
-        )
+        return cls(Key(kind, metadata["namespace"], metadata["name"]), what, one_line(reason))

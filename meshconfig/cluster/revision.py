@@ -276,7 +276,7 @@ def parse(config_map: Manifest) -> Revision:
     try:
         return _parsed(config_map)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise UnreadableError.of(config_map, "revision", error) from None
+        raise UnreadableError.of("ConfigMap", config_map, "revision", error) from None
 
 
 def _parsed(config_map: Manifest) -> Revision:

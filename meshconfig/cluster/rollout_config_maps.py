@@ -58,7 +58,7 @@ def parse(config_map: Manifest) -> Stored:
     try:
         return _parsed(config_map)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise UnreadableError.of(config_map, "rollout", error) from None
+        raise UnreadableError.of("ConfigMap", config_map, "rollout", error) from None
 
 
 def _parsed(config_map: Manifest) -> Stored:

@@ -212,7 +212,7 @@ def parse(manifest: Manifest) -> RolloutObject:
         if one.status.get("state") or one.status.get("base"):
             _check_owner(one)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise UnreadableError.of(manifest, "rollout", error) from None
+        raise UnreadableError.of("Rollout", manifest, "rollout", error) from None
     return one
 
 

@@ -12,7 +12,6 @@ from meshconfig.render import render
 ROOT = Path(__file__).parents[3]
 SPECS = sorted([*ROOT.glob("examples/*/graylane*.yaml"), *(ROOT / "tests" / "golden").glob("*/in.yaml")])
 OUTSIDE = "api.example.org"  # a service outside the cluster, of which import makes none
-LINKS = "examples/doors"  # redirects that set a cookie: they are left alone
 
 
 def imported(group):
@@ -20,9 +19,10 @@ def imported(group):
     return import_group(resources, group.spec.metadata.name, group.spec.metadata.namespace)
 
 
-def is_imported_whole(group, spec):
-    """Hosts outside the mesh are left alone, with the entries that lead to one."""
-    return LINKS not in str(spec) and not any(one.external for one in group.spec.spec.services.values())
+def is_imported_whole(group):
+    """Hosts outside the mesh are left alone, with the entries that lead to one, and links: redirects with a cookie."""
+    spec = group.spec.spec
+    return not any(one.links for one in spec.entries) and not any(one.external for one in spec.services.values())
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_what_a_spec_renders_to_is_imported_and_decides_alike(spec: Path):
         found = imported(group)
         assert found.proof.asked > 0
         assert [one.what for one in found.proof.wrong] == []
-        if is_imported_whole(group, spec):
+        if is_imported_whole(group):
             assert all(OUTSIDE in one.why for one in found.fitted.unsaid)
 
 
@@ -44,7 +44,7 @@ def test_the_imported_spec_has_the_same_services_versions_lanes_and_entries(spec
         inside = [one for one in was.services.values() if one.host != OUTSIDE and not one.external]
         hosts = {one.host for one in inside}
         assert {one["host"] for one in found["services"].values()} == hosts
-        if is_imported_whole(group, spec):
+        if is_imported_whole(group):
             entries = [list(one.hosts) for one in was.entries]
             assert sorted(one["hosts"] for one in found.get("entries", [])) == sorted(entries)
         for service in inside:
