@@ -5,7 +5,9 @@
 It uses the cluster of KUBECONFIG and starts none; each size has namespaces of its own, one for each tool, removed
 afterwards. A service is a DestinationRule, a VirtualService and a HorizontalPodAutoscaler; all Services select the same
 Pod. Each tool runs as a user runs it, as its own process. graylane waits until proxies have acknowledged each step,
-kubectl waits for nothing; so graylane is measured twice, as it is, and where its barriers have no length.
+kubectl waits for nothing; so graylane is measured twice, as it is, and where its barriers have no length. No tool
+begins before each Service has its endpoint and istiod has pushed it: kube-controller-manager writes twenty
+EndpointSlices a second, and while they come, istiod pushes nothing for up to ten seconds.
 
 Below the table are the seconds of each phase of graylane's change, and whether its barriers were verified; what is
 written while a barrier waits is in the barrier's time, and `rest` is Python's start, the spec, the lock, the revision
@@ -35,6 +37,8 @@ PORT = 9001
 LARGE = 1000
 MOST = 1 / 3  # of kubectl's time, for a first apply of a large group
 IDLE = 10  # API calls of an apply without a change
+DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push (PILOT_DEBOUNCE_MAX), and a little
+READY = 180.0  # seconds within which a thousand Services have their endpoints
 CHANGES = ("first apply", "no change", "one service")
 TIMEOUTS = ("2s", "3s")
 Manifest = dict[str, Any]
@@ -161,6 +165,13 @@ def around(namespace: str, services: int) -> None:
     ]
     kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": found}))
     kubectl("wait", "--for=condition=Available", "deployment/bench", "-n", namespace, "--timeout=110s")
+    until = time.monotonic() + READY
+    ready = "-o=jsonpath={.items[*].endpoints[*].conditions.ready}"
+    while kubectl("get", "endpointslices", "-n", namespace, ready).split().count("true") < services:
+        if time.monotonic() > until:
+            sys.exit(f"{namespace}: not every Service has its endpoint after {READY:g} s")
+        time.sleep(1)
+    time.sleep(DEBOUNCE)
 
 
 def manifest(api: str, kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:
@@ -193,10 +204,11 @@ def rendered(folder: Path, spec: str) -> str:
     return subprocess.run([GRAYLANE, "render", "-f", str(file)], check=True, capture_output=True, text=True).stdout
 
 
-def kubectl(*arguments: str, stdin: str | None = None) -> None:
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
     done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"kubectl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
 
 
 if __name__ == "__main__":

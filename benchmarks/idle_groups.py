@@ -23,6 +23,7 @@ IDLE = 60.0  # seconds that are watched
 PATIENCE = 1800.0  # seconds until all groups are true
 RENEWAL = 5.0  # seconds from one renewal of the Lease to the next
 WATCHES = 8  # kinds that are watched: each of their watches may begin anew in this time
+CALM = 1 + 4  # requests in that time: a renewal, and a few of the watches
 MOST = 300  # MB, for a thousand groups
 
 
@@ -54,10 +55,11 @@ def measured(controller: int, space: str, count: int) -> bool:
     kubectl("apply", "--server-side", "-f", "-", stdin=groups(space, count))
     until_ready(count)
     seconds, first = time.perf_counter() - began, memory(controller)
-    time.sleep(RENEWAL)  # the look after its own writes
+    until_idle()
+    calm = time.perf_counter() - began
     before = requests()
     time.sleep(IDLE)
-    return report(count, seconds, requests() - before, first, memory(controller))
+    return report(count, seconds, calm, requests() - before, first, memory(controller))
 
 
 def groups(space: str, count: int) -> str:
@@ -86,6 +88,18 @@ def until_ready(count: int) -> None:
         time.sleep(1)
 
 
+def until_idle() -> None:
+    """Waits until the controller has looked at each group after its own writes."""
+    end, before = time.monotonic() + PATIENCE, requests()
+    while True:
+        time.sleep(RENEWAL)
+        if (now := requests()) - before <= CALM:
+            return
+        if time.monotonic() > end:
+            sys.exit(f"the controller is not idle after {PATIENCE:.0f} s: {now - before} requests in {RENEWAL:.0f} s")
+        before = now
+
+
 def page() -> Sequence[str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{PAGE}/metrics", timeout=10) as answer:
@@ -105,9 +119,12 @@ def memory(pid: int) -> int:
     return next(int(one.split()[1]) for one in lines if one.startswith("VmRSS:")) // 1000
 
 
-def report(count: int, seconds: float, idle: int, first: int, last: int) -> bool:
+def report(count: int, seconds: float, calm: float, idle: int, first: int, last: int) -> bool:
     allowed = int(IDLE / RENEWAL) + 1 + WATCHES
-    print(f"{count:,} groups: true after {seconds:.0f} s; then in {IDLE:.0f} s {idle} requests", end="")
+    print(
+        f"{count:,} groups: true after {seconds:.0f} s, idle after {calm:.0f} s; then in {IDLE:.0f} s {idle} requests",
+        end="",
+    )
     print(
         f" (watches and renewals: at most {allowed}); {first} MB when true, {last} MB idle (at most {MOST})", flush=True
     )
