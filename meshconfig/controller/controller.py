@@ -11,11 +11,13 @@ from typing import NamedTuple
 from meshconfig.backend.kinds import OWNED, Role
 from meshconfig.cluster import lanegroups, previews, rollouts
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.custom import namespace_ends
 from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.lock import Lock, LockHeld, LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.watching import Change, Watch
+from meshconfig.controller.ending import release
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
 from meshconfig.controller.previews import PreviewMetrics, Previews
@@ -88,10 +90,20 @@ class Controller:
                 self._log.say(f"stands by: {error.holder or 'another one'} leads")
             except ClusterError as error:
                 self._log.say(reason(error))
+                self._release()
             except Exception:  # noqa: BLE001  a bug is logged, and the groups are looked at again
                 self._metrics.failed(Tried.WORKER)
                 self._log.say(traceback.format_exc())
             stop.wait(STANDBY)
+
+    def _release(self) -> None:
+        """Where the namespace of the Lease ends, nobody can lead, and what is deleted with it would stay for ever."""
+        home = self._scope.home
+        try:
+            if home in self._scope.namespaces and namespace_ends(self._client, home):
+                release(self._client, home)
+        except ClusterError as error:
+            self._log.say(reason(error))
 
     def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
         """Works while it has the Lease.

@@ -140,6 +140,15 @@ class Istiod:
             envoy.free = max(self.now, envoy.free) + envoy.lag
             self.at(envoy.free, partial(self._process, *work))
 
+    def connect(self, envoy: Envoy) -> None:
+        """A sidecar that starts gets everything as it is now, with the version of the newest push."""
+        self.envoys.append(envoy)
+        envoy.watched = {OLD} if envoy.concerned else {OTHER}
+        envoy.pushed = (self.number, self.included)
+        envoy.made = self._make(envoy, self.now)
+        for short in TYPES:
+            self._send(envoy, short, self.number)
+
     def push_again(self) -> None:
         """What it knows, to everybody."""
         for envoy in self.envoys:

@@ -7,6 +7,10 @@ A configuration that is read between the beginning of a push and its arrival at 
 as it was before the push (see `stale_cache.py`). So a proxy's configuration is read when it has been sent something
 since the write, when nothing has been sent for a while, or when nothing was written just now. A proxy that was seen
 without the change is read again.
+
+Where Pods come, the newest push is seldom the one that is looked for: each push of endpoints has a version of its own,
+and a proxy that connects gets everything with the newest. The others have what was sent before, and are sent nothing
+more. So they count once they have stayed at it for a while.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +33,8 @@ QUIET = 0.2  # seconds without another response to a proxy, after which its conf
 SENT = 0.5  # seconds within which istiod has sent a proxy the configuration that it made for it
 BRIEF = 2.0  # seconds within which an istiod without other changes has pushed
 DEBOUNCE = 11.0  # seconds: istiod's longest wait before a push (10 s), and a little
+STAYED = 2.5  # seconds within which a push gets to a proxy once another proxy has it
+STAYED_UNSENT = 5.0  # the same for a proxy that has been sent nothing since this process looks
 STALE = 2.0  # seconds after a push to a proxy whose configuration still lacks the change, and should not
 STALLED = 45.0  # seconds within which an istiod with too little CPU has pushed as well
 ASKED = 3  # proxies whose configuration is read in one look
@@ -67,10 +73,11 @@ class PushDetector:
         self._sends, self._stale, self._context = sends, stale, context
         self._classes: dict[ResourceClass, Manifest] = newest(need.written)
         self._open = dict(self._classes)
-        self._shows = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
+        self._showable = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
         self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
         self._without: dict[ResourceClass, Version] = {}  # the last push that is known not to have the change
         self._pushes: dict[ResourceClass, Version] = {}
+        self._judged: set[tuple[ResourceClass, str, Version]] = set()  # what proxies were sent before that, once read
         self._first: dict[str, Version | None] = {}
         self._differing: dict[str, float] = {}  # proxies whose configuration was without the change, last read when
         self._overridden: set[str] = set()  # those of them where something else decides than what was written
@@ -80,7 +87,7 @@ class PushDetector:
     @property
     def found(self) -> bool:
         """Whether a proxy's configuration showed each class of resources that any proxy can show."""
-        return not self._open and self._shows and not self._unseen
+        return not self._open and self._showable and not self._unseen
 
     @property
     def differing(self) -> Sequence[str]:
@@ -112,7 +119,7 @@ class PushDetector:
             return self._context.passed(now, self._start, sent=SENT, brief=BRIEF)
         if self._open:
             return False
-        return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
+        return self._showable or waited >= BRIEF or (self._moved and waited >= SENT)
 
     def ask(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
         """Compares the configuration of a few proxies, first of those that were sent something most recently.
@@ -127,13 +134,17 @@ class PushDetector:
         self._conclude(connected, now)
         self._differing = {name: when for name, when in self._differing.items() if name in connected}
         self._pushing = self._stale.is_pushing(there, now)
-        if self._pushing or self.done(now):
+        if self._pushing:
+            return
+        if self.done(now):
+            self._read_earlier(there, dump, pods, now)
+            self._conclude(connected, now)
             return
         for proxy in self._some([proxy for proxy in there if self._asks(proxy, now)]):
             self._read(proxy, dump, pods, now)
         self._mend(connected, dump, pods, now)
         nobody = self._first or now - self._start >= BRIEF or not any(map(self._can_show, there))
-        if not self._differing and not any(self._seen.values()) and nobody:
+        if not self._differing and not any(self._seen[one] for one in self._open) and nobody:
             self._look_for_others(there)
         self._conclude(connected, now)
 
@@ -141,7 +152,7 @@ class PushDetector:
         """Whether to read a proxy's configuration now."""
         if proxy.name in self._overridden or self._may(proxy) is False or not self._can_show(proxy):
             return False
-        if proxy.name not in self._differing and any(proxy.name in seen for seen in self._seen.values()):
+        if proxy.name not in self._differing and any(proxy.name in self._seen[one] for one in self._open):
             return False
         quiet = self._sends.quiet(proxy, now)
         return self._need.earlier or (quiet is not None and quiet >= QUIET) or now - self._start >= BRIEF
@@ -165,7 +176,7 @@ class PushDetector:
             if name not in self._differing:
                 self._stale.push(connected.values(), now)
                 self._pushing, self._start = True, now
-                self._seen = {resource_class: {} for resource_class in self._open}
+                self._seen = {resource_class: {} for resource_class in self._classes}
                 self._differing.clear()
             elif self.found:
                 self._overridden.add(name)
@@ -191,7 +202,47 @@ class PushDetector:
         for resource_class in list(self._open):
             if not any(resource_class.reaches(proxy) for proxy in there):
                 del self._open[resource_class], self._seen[resource_class], self._classes[resource_class]
-        self._unseen = self._shows and not self._open and not self._pushes
+        self._unseen = self._showable and not self._open and not self._pushes
+
+    def _read_earlier(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
+        """Reads a proxy that was sent its configuration before a push that was found: it may have the change as well.
+
+        Of all these it is one that was sent the oldest. What was sent later has the change, too, if that has it.
+        """
+        earlier = [
+            (version, proxy.name, resource_class)
+            for resource_class, push in self._pushes.items()
+            for proxy in there
+            if resource_class.reaches(proxy) and self._may(proxy) is not False
+            if (version := self._sent_before(proxy, resource_class, push, now))
+        ]
+        if not earlier:
+            return
+        version, name, resource_class = min(earlier, key=lambda one: one[:2])
+        self._judged.add((resource_class, name, version))
+        page = dump(name)
+        if page is None or pushed(page) != version:  # made with another push than what was sent
+            return
+        match self._shows(page, resource_class, pods):
+            case Evidence.SHOWS:
+                self._seen[resource_class][name] = _Seen(version, now)
+            case Evidence.DIFFERS:
+                self._without[resource_class] = max(self._without.get(resource_class, version), version)
+
+    def _sent_before(self, proxy: Proxy, resource_class: ResourceClass, push: Version, now: float) -> Version | None:
+        """The version of what a proxy was sent before a push, and may have the change; None where that is known."""
+        sent, quiet = proxy.sent.get(resource_class.short), self._sends.quiet(proxy, now)
+        if not (self._need.earlier or (quiet is not None and quiet >= QUIET)):
+            return None
+        if sent is None or (version := sent.version) is None or version >= push:
+            return None
+        without = self._without.get(resource_class)
+        is_known = (resource_class, proxy.name, version) in self._judged or (without is not None and version <= without)
+        return None if is_known else version
+
+    def _shows(self, page: Page, resource_class: ResourceClass, pods: SubsetPods) -> Evidence:
+        written = replace(self._need.change, written=(self._classes[resource_class],), deleted=())
+        return backend(self._need.backend).evidence(page, written, pods)
 
     def _likely(self, proxy: Proxy) -> tuple[bool, bool, bool, tuple[Version, ...]]:
         near = {one["metadata"]["namespace"] for one in self._open.values()}
@@ -218,10 +269,8 @@ class PushDetector:
         differs = (
             backend(self._need.backend).evidence(page, Written(deleted=self._need.change.deleted)) is Evidence.DIFFERS
         )
-        for resource_class, manifest in self._classes.items():
-            shows = backend(self._need.backend).evidence(
-                page, replace(self._need.change, written=(manifest,), deleted=()), pods
-            )
+        for resource_class in self._classes:
+            shows = self._shows(page, resource_class, pods)
             if shows is Evidence.SHOWS and resource_class in self._open:
                 self._seen[resource_class][proxy.name] = _Seen(version, now)
             if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and resource_class.surely(proxy)):
@@ -233,36 +282,69 @@ class PushDetector:
             self._differing[proxy.name] = now
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
-        # Proxies share istiod's cache, so one that istiod has not looked at for the newest push may show it already.
         newest = _newest_push(connected.values())
-        for resource_class in list(self._open):
-            self._seen[resource_class] = {
+        for resource_class, witnesses in self._seen.items():
+            for name, seen in list(witnesses.items()):
+                if not (name in connected and self._counts(connected[name], resource_class, seen, newest)):
+                    del witnesses[name]
+            sure = {
                 name: seen
-                for name, seen in self._seen[resource_class].items()
-                if name in connected and not (seen.version and newest and seen.version < newest)
+                for name, seen in witnesses.items()
+                if not _before(seen.version, newest) or self._has_stayed(connected[name], seen, now)
             }
-            if push := self._push(resource_class, connected, now):
+            exact = self._sent_exactly(resource_class, connected, sure)
+            if resource_class not in self._open:
+                self._pushes[resource_class] = min([self._pushes[resource_class], *exact])
+            elif push := min(exact, default=self._sent_lately(resource_class, connected, sure, now)):
                 self._pushes[resource_class] = push
-                del self._open[resource_class], self._seen[resource_class]
+                del self._open[resource_class]
 
-    def _push(self, resource_class: ResourceClass, connected: Mapping[str, Proxy], now: float) -> Version | None:
-        """The push that brought a class of resources, as seen by its witnesses: the proxies that show it.
+    @staticmethod
+    def _counts(proxy: Proxy, resource_class: ResourceClass, seen: _Seen, newest: Version | None) -> bool:
+        """Whether a proxy is a witness still.
 
-        It is the push with which a witness's configuration was made, if that push was sent to the witness. If it had
-        nothing for the witness, it was not sent. Then, after a while, the last push that was sent to any witness counts
-        instead, provided that it is later than the pushes known to be without the change.
+        Proxies share istiod's cache, so one that istiod has not looked at for the newest push may show it already; then
+        it is sent that push in a moment.
         """
-        seen, without = self._seen[resource_class], self._without.get(resource_class)
-        sent = {
-            name: page.version
-            for name in seen
-            if (page := connected[name].sent.get(resource_class.short)) and page.version
-        }
-        exact = [version for name, version in sent.items() if version == seen[name].version]
-        if exact:
-            return min(exact)
+        sent = proxy.sent.get(resource_class.short)
+        return not _before(seen.version, newest) or bool(sent and sent.version == seen.version)
+
+    def _has_stayed(self, proxy: Proxy, seen: _Seen, now: float) -> bool:
+        """Whether no later push is on its way to a proxy that shows the change with what it was sent before."""
+        if self._sends.quiet(proxy, now) is not None:
+            return now - seen.when >= STAYED
+        return self._need.earlier and now - seen.when >= STAYED_UNSENT
+
+    def _sent_exactly(
+        self, resource_class: ResourceClass, connected: Mapping[str, Proxy], seen: Mapping[str, _Seen]
+    ) -> list[Version]:
+        """The pushes with which witnesses' configuration was made, of those that were sent it."""
+        sent = _sent_versions(resource_class, connected, seen)
+        return [version for name, version in sent.items() if version == seen[name].version]
+
+    def _sent_lately(
+        self, resource_class: ResourceClass, connected: Mapping[str, Proxy], seen: Mapping[str, _Seen], now: float
+    ) -> Version | None:
+        """The last push that was sent to any witness, after a while.
+
+        A push that has nothing for a proxy is not sent to it. Then an earlier one counts that was, provided that it is
+        later than the pushes known to be without the change.
+        """
+        without = self._without.get(resource_class)
+        sent = _sent_versions(resource_class, connected, seen)
         old = [version for name, version in sent.items() if now - seen[name].when >= SENT]
         return max((one for one in old if without is None or one > without), default=None)
+
+
+def _sent_versions(
+    resource_class: ResourceClass, connected: Mapping[str, Proxy], names: Iterable[str]
+) -> dict[str, Version]:
+    found = {name: connected[name].sent.get(resource_class.short) for name in names}
+    return {name: sent.version for name, sent in found.items() if sent and sent.version}
+
+
+def _before(version: Version | None, newest: Version | None) -> bool:
+    return bool(version and newest and version < newest)
 
 
 def _newest_push(there: Iterable[Proxy]) -> Version | None:

@@ -37,11 +37,16 @@ envoys = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.lists(st.tuples(moments, envoys), max_size=2),
 )
 # The change's push waits behind three others for longer than istiod debounces.
-@example([Envoy("a.demo", lag=1, answer=1, ask=0.125)], 0, 9.0, [(8.0, None)] * 3, [], 0.0, False, False, False, True)
+@example(
+    [Envoy("a.demo", lag=1, answer=1, ask=0.125)], 0, 9.0, [(8.0, None)] * 3, [], 0.0, False, False, False, True, []
+)
 # Somebody reads a proxy's configuration while the push is on its way to it.
-@example([Envoy("a.demo"), Envoy("b.demo", lag=1)], 0, 0.1, [], [(0.3, 1)], 0.0, True, True, False, False)
+@example([Envoy("a.demo"), Envoy("b.demo", lag=1)], 0, 0.1, [], [(0.3, 1)], 0.0, True, True, False, False, [])
+# A sidecar connects with the change's push, whose way to another takes longer; that one shows it by istiod's cache.
+@example([Envoy("a.demo", lag=2)], 0, 1, [(0.5, 1)], [], 0.0, True, False, False, False, [(1.1, Envoy("b.demo"))])
 @settings(max_examples=100, deadline=None)
 def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     there: list[Envoy],
@@ -54,10 +59,14 @@ def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     new: bool,
     first: bool,
     earlier: bool,
+    joining: list[tuple[float, Envoy]],
 ) -> None:
-    istiod = Istiod(there, reading, debounce, noise, times=times, first=first, slow=slow)
+    istiod = Istiod(list(there), reading, debounce, noise, times=times, first=first, slow=slow)
     for when, who in readers:
         istiod.at(when, partial(istiod.read_by_somebody, who))
+    if any(envoy.concerned for envoy in there):
+        for when, envoy in joining:
+            istiod.at(when, partial(istiod.connect, envoy))
     assert hold(istiod, new=new, earlier=earlier) is Verification.VERIFIED
     late = [
         envoy.name for envoy in there if envoy.concerned and not (envoy.has and envoy.knows if new else envoy.knows)
@@ -79,6 +88,29 @@ def test_it_holds_soon_after_the_last_has_it(
     istiod = Istiod(there, reading, debounce, [], times=times, first=first)
     assert hold(istiod) is Verification.VERIFIED
     assert istiod.now - max([reading, *(envoy.when for envoy in there)]) < 4
+
+
+@given(
+    st.lists(envoys, min_size=1, max_size=6).filter(lambda there: any(one.concerned for one in there)),
+    st.lists(st.tuples(st.floats(0.2, 3), envoys), min_size=1, max_size=3),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_pods_that_come_do_not_hold_up_a_change_that_the_others_have(
+    there: list[Envoy], joining: list[tuple[float, Envoy]], times: bool, earlier: bool
+) -> None:
+    """They get it with a later push: of endpoints, which none of the others is sent any configuration with."""
+    noise: list[tuple[float, int | None]] = [(when - 0.01, None) for when, _ in joining]
+    istiod = Istiod(there, 0.0, 0.1, noise, times=times)
+    for when, envoy in joining:
+        istiod.at(when, partial(istiod.connect, envoy))
+    if earlier:
+        istiod.sleep(60)
+    began = istiod.now
+    assert hold(istiod, earlier=earlier) is Verification.VERIFIED
+    assert [one.name for one in istiod.envoys if one.concerned and not one.has] == []
+    assert istiod.now - max([began, *(envoy.when for envoy in istiod.envoys)]) < 9
 
 
 @given(

@@ -179,6 +179,19 @@ def test_a_namespace_that_ends_is_not_held_up(world):
         world.until(lambda: not world.object())
 
 
+def test_a_namespace_that_ends_with_the_lease_of_the_controller_is_not_held_up(world):
+    with world.controller():
+        world.apply(document())
+        world.until_ready()
+    world.api.ending.add("demo")
+    for name in world.api.names("leases"):
+        world.api.answer("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/demo/leases/{name}", None)
+    world.delete()
+    assert world.object(), "its finalizer holds it"
+    with world.controller():  # it cannot lead
+        world.until(lambda: not world.object())
+
+
 def test_the_newest_of_several_specs_wins_and_no_stale_one_is_carried_out_first(world, monkeypatch):
     gate = _gate_of_the_first_step(monkeypatch)
     with world.controller():
