@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from meshconfig.cluster.change import Prepared
+from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.plan import Step
+from meshconfig.cluster.revision import Revision
 from meshconfig.console.refs import GroupRef
 
 
@@ -71,6 +73,16 @@ def planned_steps(steps: Iterable[Step]) -> Sequence[PlannedStep]:
         )
         for one in steps
     ]
+
+
+def object_mark(one: GroupObject) -> str:
+    """A name for what a group's object says now."""
+    return f"object/{one.uid}/{one.generation}"
+
+
+def revision_mark(last: Revision) -> str:
+    """A name for what the newest revision of a group without an object says."""
+    return f"revision/{last.number}/{last.hash}"
 
 
 def mark_of(prepared: Prepared) -> str:

@@ -37,9 +37,17 @@ class Observer(Protocol):
     def origin(self) -> Literal["otlp", "prometheus", "local"]:
         """What it reads."""
 
-    def flows(self, source: Source, stated: Stated) -> Seen[Flow]: ...
+    def flows(self, source: Source, stated: Stated, wait: float) -> Seen[Flow] | None:
+        """
+        Parameters:
+            wait: seconds for which a page waits for another server at most.
 
-    def carry(self, source: Source, stated: Stated) -> Seen[VersionCarry]: ...
+        Returns:
+            None where the other server has not answered yet.
+        """
+
+    def carry(self, source: Source, stated: Stated, wait: float) -> Seen[VersionCarry] | None:
+        """As `flows`."""
 
 
 def may_see(source: Source, group: LaneGroup) -> None:

@@ -194,6 +194,38 @@ def test_an_object_that_somebody_else_has_changed_is_not_overwritten(browser, ap
     assert "weights" not in api.get("lanegroups", "pets")["spec"]["services"]["mouse"]
 
 
+def on_second(kind, act):
+    """A hook of the API server: somebody acts before the second reading of a kind."""
+    seen = []
+
+    def before(method, path):
+        if method == "GET" and f"/{kind}" in path and "selfsubject" not in path:
+            seen.append(path)
+            if len(seen) == 2:
+                act()
+
+    return before
+
+
+def test_a_group_that_changes_while_its_preview_is_made_gets_no_preview(browser, api):
+    """Its diff would be of the old spec, and its mark of the new one, by which it could be carried out."""
+    put_object(api)
+    changed = GROUP.replace("mouse-svc, port: 9001", "mouse-svc, port: 9002")
+    api.before.append(on_second("lanegroups", lambda: put_object(api, changed)))
+    answer = browser.get(PREVIEW, params=WEIGHTS)
+    assert answer.status_code == 409
+    assert "Somebody else changed the group" in answer.text
+    assert browser.get(PREVIEW, params=WEIGHTS).status_code == 200
+
+
+def test_the_same_of_a_group_without_an_object(browser, api):
+    second = GROUP.replace("mouse-svc, port: 9001", "mouse-svc, port: 9001, weights: {v1: 1, v2: 1}")
+    api.before.append(on_second("configmaps", lambda: apply(second)))
+    answer = browser.get(PREVIEW, params=WEIGHTS)
+    assert answer.status_code == 409
+    assert "revision is 2" in answer.text
+
+
 @pytest.mark.parametrize("manager", ["kustomize-controller", "argocd-controller"])
 def test_of_an_object_in_git_the_diff_to_commit_is_shown_and_nothing_written(browser, api, manager):
     put_object(api, managedFields=owned(manager))
