@@ -199,19 +199,32 @@ def test_a_rollout_is_approved_with_a_note(person, story, folder):
         )
 
 
-def test_a_viewer_can_change_nothing_and_is_told_so(person, story, folder, browser, axe):
+def refused(one):
+    """A person without the right carries a change out, and is told; nothing is written."""
+    page = service(one, "mouse")
+    page.get_by_role("spinbutton", name="v1", exact=True).fill("50")
+    page.get_by_role("spinbutton", name="v2", exact=True).fill("50")
+    page.get_by_role("button", name="Show diff and plan").first.click()
+    before = kubectl("get", "virtualservices.networking.istio.io", "-n", NAMESPACE, "-o", "yaml").stdout
+    page.get_by_role("button", name="Carry out").click()
+    expect(page.locator("main")).to_contain_text(re.compile("may not|cannot|forbidden"), timeout=60_000)
+    assert kubectl("get", "virtualservices.networking.istio.io", "-n", NAMESPACE, "-o", "yaml").stdout == before
+    one.trouble.clear()  # the browser reports the status 403 as an error
+    one.close()
+
+
+def test_a_viewer_can_change_nothing_and_is_told_so(story, folder, browser, axe):
     with console_lab.console(console_lab.viewer(folder)) as address:
-        one = Person(browser, address, axe)
-        page = service(one, "mouse")
-        page.get_by_role("spinbutton", name="v1", exact=True).fill("50")
-        page.get_by_role("spinbutton", name="v2", exact=True).fill("50")
-        page.get_by_role("button", name="Show diff and plan").first.click()
-        before = kubectl("get", "virtualservices.networking.istio.io", "-n", NAMESPACE, "-o", "yaml").stdout
-        page.get_by_role("button", name="Carry out").click()
-        expect(page.locator("main")).to_contain_text(re.compile("may not|cannot|forbidden"), timeout=60_000)
-        assert kubectl("get", "virtualservices.networking.istio.io", "-n", NAMESPACE, "-o", "yaml").stdout == before
-        one.trouble.clear()  # the browser reports the status 403 as an error
-        one.close()
+        refused(Person(browser, address, axe))
+
+
+def test_a_viewers_token_at_a_console_for_many_can_change_nothing_either(story, folder, browser, axe):
+    with console_lab.public(console_lab.viewer(folder)) as (login, token):
+        one = Person(browser, login, axe)
+        one.page.get_by_label("Token").fill(token)
+        one.page.get_by_role("button", name="Log in").click()
+        expect(one.page.locator("header")).to_contain_text(f"serviceaccount:{NAMESPACE}:graylane-viewer")
+        refused(one)
 
 
 PAGES = (
@@ -223,6 +236,7 @@ PAGES = (
     "versions",
     "versions/of/mouse",
     "versions/preview?act=weights&service=mouse&weight.v1=50&weight.v2=50",
+    "previews",
     "history",
     "history/diff?from=1&to=2",
     "rollouts",

@@ -94,23 +94,6 @@ def test_two_people_change_the_same_and_the_second_is_told(browser, api):
     assert weights(api) == {"v1": 50, "v2": 50}
 
 
-@pytest.mark.slow
-def test_a_viewers_token_changes_nothing_and_is_told(browser, api):
-    _, mark = previewed(browser, WEIGHTS)
-
-    def forbid(method, path):
-        if method not in ("GET", "HEAD") and "selfsubject" not in path:
-            raise RefusedError(403, "Forbidden", "viewer cannot patch resource virtualservices")
-
-    api.before.append(forbid)
-    before = dict(api.objects)
-    answer = browser.submit(CHANGE, **WEIGHTS, mark=mark)
-    text = ended(browser, answer.headers["location"])
-    assert "viewer cannot patch" in text
-    assert "Not completed" in text
-    assert api.objects == before
-
-
 def test_what_may_not_be_read_is_an_error_that_says_what_to_do(browser, api):
     def forbid(method, path):
         raise RefusedError(403, "Forbidden", "nobody may list virtualservices")

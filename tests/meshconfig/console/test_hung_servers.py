@@ -4,10 +4,10 @@ import asyncio
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from console_pets import put_pets, words
+from console_served import served
 from console_world import api_server, by_kubeconfig
 from starlette.responses import PlainTextResponse
 
@@ -95,24 +95,13 @@ def test_a_gateway_that_hangs_holds_few_requests_and_no_other_page(api, tmp_path
         assert browser.form(ASK, {**form, "csrf": csrf}).status_code == 200
 
 
-@contextmanager
-def served(app):
-    """The port of the console's own server."""
-    sock = serve.listen(0)
-    one = serve.server(app)
-    thread = threading.Thread(target=one.run, kwargs={"sockets": [sock]})
-    thread.start()
-    try:
-        yield sock.getsockname()[1]
-    finally:
-        one.should_exit = True
-        thread.join()
-
-
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=["nothing", "half a head"])
 def test_a_connection_without_a_whole_head_is_closed(monkeypatch, sent):
     monkeypatch.setattr(serve, "PATIENCE", 0.2)
-    with served(PlainTextResponse("hello")) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+    with (
+        served(lambda port: PlainTextResponse("hello")) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as one,
+    ):
         one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert one.recv(4096).startswith(b"HTTP/1.1 200")
         with socket.create_connection(("127.0.0.1", port), timeout=20) as other:
@@ -127,6 +116,6 @@ def test_a_request_that_takes_long_to_answer_is_not_cut(monkeypatch):
         await asyncio.sleep(0.3)
         await PlainTextResponse("hello")(scope, receive, send)
 
-    with served(slow) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+    with served(lambda port: slow) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as one:
         one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert one.recv(4096).startswith(b"HTTP/1.1 200")
