@@ -57,7 +57,20 @@ BARE = {
     "podDisruptionBudget": {"enabled": False},
     "uninstallGuard": {"enabled": False},
 }
-VALUES = {"minimal": MINIMAL, "several": SEVERAL, "everywhere": EVERYWHERE, "bare": BARE}
+URL = "https://console.example.com"
+CONSOLE = {
+    **MINIMAL,
+    "istiod": "http://istiod.istio-system:8080",
+    "console": {
+        "enabled": True,
+        "url": URL,
+        "otlp": True,
+        "args": ["--gateway=http://gateway.istio-system"],
+        "from": [{"namespaceSelector": {"matchLabels": {"team": "web"}}}],
+        "egress": [{"ports": [{"port": 8080}]}],
+    },
+}
+VALUES = {"minimal": MINIMAL, "several": SEVERAL, "everywhere": EVERYWHERE, "bare": BARE, "console": CONSOLE}
 each = pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 
 
@@ -101,12 +114,13 @@ def test_what_it_makes_is_of_kubernetes_schema(values):
 def test_its_pods_are_restricted_and_bounded(values):
     objects = template(values)
     pods = [*of_kind(objects, "Deployment"), *of_kind(objects, "Job")]
-    assert len(pods) == 1 + (values is not BARE)
+    assert len(pods) == 1 + (values is not BARE) + (values is CONSOLE)
     for one in pods:
         assert_restricted(one)
         assert_bounded(one)
         assert one["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
-        assert pod_of(one)["serviceAccountName"] == "graylane-controller"
+        part = "console" if one["metadata"]["name"].endswith("console") else "controller"
+        assert pod_of(one)["serviceAccountName"] == f"graylane-{part}"
 
 
 @each
@@ -217,6 +231,9 @@ def test_the_kinds_are_graylanes_and_outlive_the_chart():
         ({"namespaces": "demo"}, "at '/namespaces': got string, want array"),
         ({"namespaces": ["Demo"]}, "at '/namespaces/0': 'Demo' does not match pattern"),
         ({**MINIMAL, "replica": 2}, "additional properties 'replica' not allowed"),
+        ({**MINIMAL, "console": {"enabled": True}}, "write `url: https://console.example.com`"),
+        ({**MINIMAL, "console": {"url": "example.com"}}, "at '/console/url': 'example.com' does not match pattern"),
+        ({**MINIMAL, "console": {"from": []}}, "at '/console/from': minItems: got 0, want 1"),
         ({**MINIMAL, "image": {"digest": "latest"}}, "at '/image/digest': 'latest' does not match pattern"),
     ],
 )
@@ -306,6 +323,54 @@ def keyed(objects):
         one["metadata"]["name"] = name
         found[one["kind"], one["metadata"].get("namespace", ""), name] = one
     return found
+
+
+def of_the_console(objects):
+    found = [one for one in objects if one["metadata"]["name"] == "graylane-console" and one["kind"] != "Namespace"]
+    return {one["kind"]: one for one in found}
+
+
+def test_the_console_is_off_until_it_is_asked_for():
+    assert of_the_console(template(SEVERAL)) == {}
+
+
+def test_the_console_is_k8s_console_with_the_same_settings():
+    """But for the namespace, the image, the labels of helm, and the arguments, which helm writes one by one."""
+    shown = subprocess.run(
+        ["kubectl", "kustomize", ROOT / "k8s" / "console"], capture_output=True, text=True, check=True
+    )
+    theirs = of_the_console(yaml.safe_load_all(shown.stdout))
+    url = containers(theirs["Deployment"])[0]["env"][0]["value"]
+    ours = of_the_console(template({**MINIMAL, "console": {"enabled": True, "url": url}}))
+    given, expected = (run_by(containers(one["Deployment"])[0]) for one in (ours, theirs))
+    assert given == expected
+    for found in (ours, theirs):
+        (container,) = containers(found["Deployment"])
+        for name in ("args", "env", "image"):
+            container.pop(name, None)
+        found["Deployment"]["spec"]["template"].pop("metadata")
+        for one in found.values():
+            one.pop("metadata")
+            for selector in (one.get("spec", {}).get("selector", {}), one.get("spec", {}).get("podSelector", {})):
+                selector.pop("app.kubernetes.io/instance", "")
+                selector.get("matchLabels", {}).pop("app.kubernetes.io/instance", "")
+    assert ours == theirs
+
+
+def test_the_console_takes_its_settings_and_no_right():
+    found = of_the_console(template(CONSOLE))
+    assert set(found) == {"ServiceAccount", "Deployment", "Service", "NetworkPolicy"}
+    assert found["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert pod_of(found["Deployment"])["automountServiceAccountToken"] is False
+    name, given = run_by(containers(found["Deployment"])[0])
+    assert (name, given["public"], given["port"], given["otlp"]) == ("console", URL, 8088, ["0.0.0.0:4317"])
+    assert (given["gateway"], given["istiod"]) == ("http://gateway.istio-system", CONSOLE["istiod"])
+    web, logs = found["NetworkPolicy"]["spec"]["ingress"]
+    assert (web["from"], web["ports"]) == (CONSOLE["console"]["from"], [{"port": "http"}])
+    assert logs["ports"] == [{"port": "grpc-otlp"}]
+    assert found["NetworkPolicy"]["spec"]["egress"][1:] == CONSOLE["console"]["egress"]
+    ports = {one["targetPort"] for one in found["Service"]["spec"]["ports"]}
+    assert ports == {one["name"] for one in containers(found["Deployment"])[0]["ports"]}
 
 
 def test_two_releases_share_no_object():
