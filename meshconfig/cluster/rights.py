@@ -360,7 +360,7 @@ def for_helm() -> str:
 
     Secrets are named by a value of the chart; without one there is no rule for them.
     """
-    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER}
+    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER, "gateway": GATEWAY_API}
     return "".join(
         ["{{- /* The rights of k8s/controller, from the same table: `make golden` writes them. */ -}}\n"]
         + [

@@ -15,7 +15,7 @@ from helm import helm
 from kube_schema import problems
 from shipped_pods import assert_bounded, assert_restricted, containers, pod_of, run_by
 
-from meshconfig.cluster.rights import LEADER, RIGHTS, account, for_istiod
+from meshconfig.cluster.rights import GATEWAY_API, LEADER, RIGHTS, account, for_istiod
 from meshconfig.crds import definitions
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,7 @@ SEVERAL = {
     "image": {"repository": "registry.example.com/graylane", "digest": DIGEST},
     "imagePullSecrets": [{"name": "registry"}],
     "barrier": {"enabled": True},
+    "gatewayApi": {"enabled": True},
     "allowHosts": ["prometheus.monitoring:9090", "10.0.0.0/8"],
     "webhookSecrets": ["rollout-hook", "other"],
     "args": ["--drain=30"],
@@ -50,7 +51,12 @@ SEVERAL = {
     "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     "dashboard": {"enabled": True},
 }
-EVERYWHERE = {"allNamespaces": True, "istiod": "http://istiod.istio-system:8080", "replicas": 1}
+EVERYWHERE = {
+    "allNamespaces": True,
+    "gatewayApi": {"enabled": True},
+    "istiod": "http://istiod.istio-system:8080",
+    "replicas": 1,
+}
 BARE = {
     **MINIMAL,
     "crds": {"install": False},
@@ -172,6 +178,7 @@ def test_the_rights_are_those_of_the_table_in_each_namespace():
     assert table(RIGHTS["graylane-controller"], "rollout-hook") == granted(role)
     assert dict(roles(template(SEVERAL))) == {
         **{(place, "graylane-controller"): whole for place in ("demo", "shop", "shared")},
+        **{(place, "graylane-controller-gateway-api"): table(GATEWAY_API) for place in ("demo", "shop", "shared")},
         (HOME, "graylane-controller"): table(LEADER),
         ("istio-system", "graylane-controller-barrier"): granted(barrier),
     }
@@ -179,7 +186,10 @@ def test_the_rights_are_those_of_the_table_in_each_namespace():
 
 def test_for_all_namespaces_they_are_a_cluster_role_and_without_names_there_are_no_secrets():
     found = dict(roles(template(EVERYWHERE)))
-    assert found == {("", "graylane-controller"): table(RIGHTS["graylane-controller"])}
+    assert found == {
+        ("", "graylane-controller"): table(RIGHTS["graylane-controller"]),
+        ("", "graylane-controller-gateway-api"): table(GATEWAY_API),
+    }
     assert "secrets" not in {resource for _, resource, _, _ in found["", "graylane-controller"]}
 
 
@@ -290,7 +300,10 @@ def bare(manifest):
 def test_with_the_same_settings_it_is_k8s_controller():
     """But for the arguments, which helm writes one by one, and the Lease's place."""
     settings = {**MINIMAL, "allowHosts": ["prometheus.monitoring:9090"], "webhookSecrets": ["rollout-hook"]}
-    on = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier")}
+    on = {
+        part: {"enabled": True}
+        for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier", "gatewayApi")
+    }
     values = {**settings, **on}
     kustomized = subprocess.run(["kubectl", "kustomize", CONTROLLER], capture_output=True, text=True, check=True).stdout
     files = [*CONTROLLER.glob("*/*.yaml")]
