@@ -1,4 +1,4 @@
-"""Observes requests by Istio's metrics in a Prometheus, which whoever started the console has named.
+"""Observes requests by metrics in a Prometheus, which whoever started the console has named: Istio's, else Envoy's own.
 
 Its queries run on a few threads of their own, once for all who ask the same, so that a Prometheus that hangs holds no
 page up. The Pods are read by each person's own right.
@@ -6,26 +6,34 @@ page up. The Pods are read by each person's own right.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from meshconfig.carry import VersionCarry, metrics
-from meshconfig.console.observed.observer import Pods, Seen
+from meshconfig.console.observed.observer import Pods, Seen, namespaces
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources.snapshots import Snapshots
 from meshconfig.console.sources.source import Source, Stated
 from meshconfig.errors import GraylaneError
 from meshconfig.rollout.prometheus import Prometheus
 from meshconfig.spec import LaneGroup
-from meshconfig.traffic import Flow
-from meshconfig.traffic.metrics import Answers, flows, queries
+from meshconfig.traffic import Flow, envoy
+from meshconfig.traffic.metrics import Answers, Queries, flows, queries
 
 KEPT = 5.0  # seconds for which an answer is shown to all who look
 REFRESH = 10.0  # seconds between two readings of a group's Pods
 RATES, CARRIED = 120.0, 600.0  # seconds to look back
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Answers by the names of their queries."""
+
+    answers: dict[str, Answers]
+    of_envoy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,11 @@ class FromMetrics:
         group = stated.group.spec
         if (answer := self._answer("flows", stated, RATES, lambda: self._rates(group), wait)) is None:
             return None
-        return Seen(flows(group, self._pods_of(source, group).workloads, answer.found), answer.since)
+        pods, rates = self._pods_of(source, group), answer.found
+        if rates.of_envoy:
+            callers = envoy.Callers(pods.versions, pods.there, namespaces(group))
+            return Seen(envoy.flows(group, callers, rates.answers), answer.since, without_tags=True)
+        return Seen(flows(group, pods.workloads, rates.answers), answer.since)
 
     def carry(self, source: Source, stated: Stated, wait: float) -> Seen[VersionCarry] | None:
         group = stated.group.spec
@@ -63,13 +75,25 @@ class FromMetrics:
         workloads = self._pods_of(source, group).workloads
         return Seen(metrics.judge(group, workloads, *answer.found), answer.since)
 
-    def _rates(self, group: LaneGroup) -> dict[str, Answers]:
-        answers = {
-            side: Answers(*(self._server.series(query) for query in (one.requests, one.failed, one.p95)))
-            for side, one in queries(group, RATES).items()
+    def _rates(self, group: LaneGroup) -> _Rates:
+        """
+        Raises:
+            GraylaneError: Prometheus does not answer, or its series lack a label without which they say nothing.
+        """
+        answers = self._asked(queries(group, RATES))
+        if any(one.requests for one in answers.values()):
+            _demand_label(*(one.requests for one in answers.values()))
+            return _Rates(answers, of_envoy=False)
+        answers = self._asked(envoy.queries(group, RATES))
+        if not envoy.names_pods([one for answer in answers.values() for one in answer.requests]):
+            raise GraylaneError("Envoy's metrics have no labels namespace and pod there: have its scrape job add them")
+        return _Rates(answers, of_envoy=True)
+
+    def _asked(self, found: Mapping[str, Queries]) -> dict[str, Answers]:
+        return {
+            name: Answers(*(self._server.series(query) for query in (one.requests, one.failed, one.p95)))
+            for name, one in found.items()
         }
-        _demand_label(*(one.requests for one in answers.values()))
-        return answers
 
     def _carried(self, group: LaneGroup) -> tuple[metrics.Series, ...]:
         answers = tuple(self._server.series(query) for query in metrics.queries(group, CARRIED))

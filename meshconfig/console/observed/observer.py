@@ -20,10 +20,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[T]):
-    """What was seen, and since when it was counted."""
+    """What was seen, and since when it was counted.
+
+    Parameters:
+        without_tags: the source does not say which tag a request had.
+    """
 
     what: Sequence[T]
     since: datetime
+    without_tags: bool = False
 
 
 class Observer(Protocol):
@@ -68,10 +73,15 @@ def namespaces(group: LaneGroup) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """The Pods of a group's versions by `namespace/name`, and the versions by namespace and name of their workload."""
+    """The Pods of a group's versions by `namespace/name`, and the versions by namespace and name of their workload.
+
+    Parameters:
+        there: all Pods of the group's namespaces, by `namespace/name`.
+    """
 
     versions: dict[str, Workload]
     workloads: dict[tuple[str, str], Workload]
+    there: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, source: Source, group: LaneGroup) -> "Pods":
@@ -83,4 +93,5 @@ class Pods:
             for kind in ("Service", "Pod")
         )
         versions = versions_of(group, services, pods)
-        return cls(versions, workloads_of(group, pods, versions))
+        there = frozenset(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in pods)
+        return cls(versions, workloads_of(group, pods, versions), there)

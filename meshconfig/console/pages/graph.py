@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from meshconfig import graph
 from meshconfig.carry import OTHER, UNTAGGED
+from meshconfig.carry.metrics import UNKNOWN
 from meshconfig.console.live import Parts, stream
 from meshconfig.console.observed import Observer, Seen, may_see
 from meshconfig.console.refs import GroupRef
@@ -56,12 +57,16 @@ def _view(request: Request, ref: GroupRef, wait: float) -> dict[str, Any]:
         "lanes": list(group.spec.lanes),
         "lane": lane,
         "waiting": observer is not None and seen is None,
-        "colour": {**dict.fromkeys((UNTAGGED, OTHER), LINE), **colours(group.spec.lanes, group.spec.tag.default)},
+        "colour": {
+            **dict.fromkeys((UNTAGGED, OTHER, UNKNOWN), LINE),
+            **colours(group.spec.lanes, group.spec.tag.default),
+        },
         "picture": _picture(request, _of_lane(group, lane), flows if seen else None),
         "rows": table[:MOST_ROWS],
         "left_out": max(0, len(table) - MOST_ROWS),
         "origin": observer.origin if observer else "",
         "since": seen.since if seen else None,
+        "without_tags": seen.without_tags if seen else False,
         "query": f"?lane={lane}" if lane else "",
     }
 
