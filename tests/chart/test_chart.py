@@ -8,6 +8,7 @@ import subprocess
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -64,7 +65,7 @@ BARE = {
     "uninstallGuard": {"enabled": False},
 }
 URL = "https://console.example.com"
-CONSOLE = {
+CONSOLE: dict[str, Any] = {
     **MINIMAL,
     "istiod": "http://istiod.istio-system:8080",
     "console": {

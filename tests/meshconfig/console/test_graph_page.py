@@ -8,6 +8,7 @@ from console_world import api_server, by_kubeconfig
 
 from meshconfig.console.observed import FromLogs, FromMetrics
 from meshconfig.otlp import Intake, LogRecord
+from meshconfig.rollout.prometheus import Prometheus
 
 ENTRY = {**CALL, "cluster": "inbound|9001||"}
 
@@ -98,7 +99,7 @@ def test_a_record_that_cannot_be_read_does_not_end_the_counting(browser, observe
     assert "gray cat/v2 mouse/v2 " in words(browser.get("/g/demo/pets/graph").text)
 
 
-class Told:
+class Told(Prometheus):
     """Stands for a Prometheus: the series of each query by a word that is in it."""
 
     def __init__(self, **series):
