@@ -37,6 +37,7 @@ class Proposal:
         consistent: no chain of requests meets both old and new routes.
         mark: changes whenever somebody else changes the group.
         owner: the tool of GitOps that owns the object: then the diff is to be committed, and nothing is written.
+        owned: what other managers own of the object that would change; then too.
         by_controller: the controller carries it out.
     """
 
@@ -51,6 +52,7 @@ class Proposal:
     consistent: bool = False
     unplanned: str = ""
     owner: str = ""
+    owned: Sequence[str] = ()
     by_controller: bool = False
     resources: Sequence[str] = ()
 

@@ -20,7 +20,7 @@ from meshconfig.cluster.change import (
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.group_change import GroupChange
 from meshconfig.cluster.lanegroups import GroupObject
-from meshconfig.cluster.object_write import MeanwhileError, document_of, git_owner
+from meshconfig.cluster.object_write import MeanwhileError, OwnedError, document_of, git_owner
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.plan import Step
 from meshconfig.cluster.preflight import Finding
@@ -67,10 +67,14 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     if _mark_now(live, prepared) != stated.mark:  # the diff would be of another state than the plan and the mark
         raise _changed(client, ref, live)
     owner = git_owner(live) if live else None
+    owned: Sequence[str] = ()
     if live and not owner:
-        notes += _may_write(client, found, live)
+        try:
+            notes += _may_write(client, found, live)
+        except OwnedError as error:
+            owned = str(error).split("\n")
     shown = Proposal(ref, found.wanted.action, diff, notes, mark, unplanned="; ".join(unplanned))
-    shown = replace(shown, owner=owner.manager if owner else "", by_controller=live is not None)
+    shown = replace(shown, owner=owner.manager if owner else "", owned=owned, by_controller=live is not None)
     if prepared is None:
         return shown
     return replace(
@@ -96,6 +100,7 @@ def _may_write(client: Client, found: _Wanted, live: GroupObject) -> Sequence[st
     """A line if the person may read the group and not change it: whoever approves a change may be such a person.
 
     Raises:
+        OwnedError: others own what would change.
         ClusterError: nobody can change the object as it is wanted.
     """
     try:

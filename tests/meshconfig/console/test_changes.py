@@ -221,6 +221,24 @@ def test_of_an_object_in_git_the_diff_to_commit_is_shown_and_nothing_written(bro
     assert "weights" not in api.get("lanegroups", "pets")["spec"]["services"]["mouse"]
 
 
+def test_of_fields_that_another_manager_owns_the_diff_is_shown_and_nothing_written(browser, api):
+    """As of an object that a CI job applies from Git."""
+    put_object(api, managedFields=owned("ci-job"))
+
+    def conflict(method, path):
+        if method == "PATCH" and "/lanegroups/" in path:
+            cause = ("FieldManagerConflict", 'conflict with "ci-job": .spec.services.mouse.weights')
+            raise RefusedError(409, "Conflict", "Apply failed with 1 conflict", [cause])
+
+    api.before.append(conflict)
+    text, mark = previewed(browser, WEIGHTS)
+    assert "Commit this diff" in text
+    assert "v2: 30" in text
+    assert "ci-job" in text
+    assert not mark
+    assert browser.submit(CHANGE, **WEIGHTS, mark="x").status_code == 409
+
+
 def test_a_change_is_shown_to_whoever_began_it_alone(browser):
     _, mark = previewed(browser, WEIGHTS)
     where = browser.submit(CHANGE, **WEIGHTS, mark=mark).headers["location"]

@@ -30,7 +30,11 @@ FORMS = {
     "/rollouts/{name}": {"decision": "approve", "note": "x"},
 }
 # The page that each leads from, where it has a mark of what the person has seen.
-MARKED = {"/versions/change": ("/versions/preview", WEIGHTS), "/previews/end": ("/previews/ending", {"lane": "pr-1"})}
+MARKED = {
+    "/versions/change": ("/versions/preview", WEIGHTS),
+    "/previews/end": ("/previews/ending", {"lane": "pr-1"}),
+    "/previews/keep": ("/previews", {}),
+}
 HARMLESS = {"/login", "/logout", "/g/{namespace}/{group}/ask"}  # these write nothing, whoever sends them
 
 
