@@ -185,6 +185,8 @@ def test_a_rollout_is_approved_with_a_note(person, story, folder):
         with story.change("a rollout begins", MOVING):
             Operator(folder).start(text)
             page = person.open(f"{GROUP}/rollouts")
+            expect(page.get_by_role("link", name="mouse-v2")).to_be_visible()
+            person.picture("rollouts")
             page.get_by_role("link", name="mouse-v2").click()
             expect(page.locator("#rollout")).to_contain_text("awaiting approval", timeout=120_000)
         page.get_by_label("Note, for the log").fill(f"as before {HOSTILE}")
