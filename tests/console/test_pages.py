@@ -24,7 +24,12 @@ LANE = {
     "kind": "Lane",
     "metadata": {"name": "pr-42", "namespace": "demo", "uid": "7", "creationTimestamp": "2026-01-01T00:00:00Z"},
     "spec": {"group": "pets", "ttl": "4h", "versions": {"cat": {"from": "v1", "image": "cat:pr-42"}}},
-    "status": {"phase": "Ready", "expires": "2026-01-01T04:00:00Z"},
+    "status": {
+        "phase": "Ready",
+        "expires": "2026-01-01T04:00:00Z",
+        "versions": [{"service": "cat", "labels": {"version": "pr-42"}}],
+        "link": "http://cat.example.com/.lane/pr-42",
+    },
 }
 
 
