@@ -22,7 +22,7 @@ from console_served import served
 from load import Chain
 from load_judge import Allowed
 from load_mesh import GRAYLANE, apply
-from mesh_cluster import ISTIOD, Manifest, gateway_address, kubectl, until
+from mesh_cluster import ADMIN, ISTIOD, Manifest, gateway_address, kubectl, until
 from otlp_service import otlp_service
 from rollout_mesh import HOST, NAMESPACE, PORT
 from starlette.types import ASGIApp
@@ -94,8 +94,11 @@ def public(kubeconfig: Path) -> Iterator[tuple[str, str]]:
     """A console as one with `--public` is, in this process: the address of its login, and the token of a kubeconfig."""
     config: dict[str, Any] = json.loads(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    certificate = kubeconfig.with_suffix(".crt")
-    certificate.write_bytes(b64decode(cluster["certificate-authority-data"]))
+    # Where the kubeconfig has none, as in the lab, the API server has made its certificate itself, beside it.
+    certificate = Path(ADMIN["KUBECONFIG"]).parent / "pki" / "apiserver.crt"
+    if given := cluster.get("certificate-authority-data"):
+        certificate = kubeconfig.with_suffix(".crt")
+        certificate.write_bytes(b64decode(given))
     access = ByToken(cluster["server"], str(certificate), Choices(istiod=ISTIOD))
 
     def make(port: int) -> ASGIApp:
