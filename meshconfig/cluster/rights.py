@@ -2,8 +2,8 @@
 
 `graylane` is the account of a person or a CI job that changes the mesh itself, `graylane-objects` that of one that
 changes LaneGroup objects, which a controller carries out, `graylane-previews` that of a CI job that makes preview
-lanes, `graylane-controller` that of the controller, and `graylane-explain` that of `explain --live`, which reads and
-changes nothing.
+lanes, `graylane-viewer` that of a person who looks at the console, `graylane-controller` that of the controller, and
+`graylane-explain` that of `explain --live`, which reads and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,11 @@ from typing import Literal
 
 from meshconfig.backend.kinds import KINDS, OF_GATEWAY_API, OWNED, ROUTING, Role
 
-Account = Literal["graylane", "graylane-objects", "graylane-previews", "graylane-controller", "graylane-explain"]
-OUTSIDERS = ("graylane", "graylane-objects", "graylane-previews")  # people and CI jobs; no Pod runs as one of them
+Account = Literal[
+    "graylane", "graylane-objects", "graylane-previews", "graylane-viewer", "graylane-controller", "graylane-explain"
+]
+# People and CI jobs; no Pod runs as one of them.
+OUTSIDERS = ("graylane", "graylane-objects", "graylane-previews", "graylane-viewer")
 NAMES = tuple(kind.name for kind in ROUTING if Role.RARE not in kind.role)
 OUTSIDE = tuple(kind.name for kind in ROUTING if Role.RARE in kind.role and Role.OPTIONAL not in kind.role)
 FOR_GATEWAY_API = tuple(kind.name for kind in OF_GATEWAY_API)
@@ -133,6 +136,21 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
             "until it can be reached, or has gone.",
         ),
         Right(("LaneGroup",), ("get",), "The version that is cloned by default, and how a lane is reached."),
+    ),
+    "graylane-viewer": (
+        Right(
+            ("LaneGroup",),
+            ("get", "list"),
+            "The groups. Whoever may list them sees their traffic too: the pages Graph and Carry.",
+        ),
+        Right(("Lane",), ("get", "list"), "Preview lanes."),
+        Right(("Rollout",), ("get", "list"), "Rollouts, with their metrics and their log."),
+        Right(("ConfigMap",), ("list",), "The history. RBAC knows no labels: it is every ConfigMap of the namespace."),
+        Right(("Lease",), ("get",), "Who changes a group now."),
+        Right((*NAMES, *OUTSIDE), ("list",), "What routes requests, and what others have changed there."),
+        Right(SCALING, ("list",), ""),
+        *_PODS,
+        Right(("Deployment",), ("list",), "How many Pods of a version should be there."),
     ),
     "graylane-controller": (
         Right(
@@ -265,6 +283,11 @@ HEADS: dict[str, str] = {
         "Who makes preview lanes in one namespace, such as a CI job: no right on the mesh, groups or Deployments. "
         "For another namespace, change `namespace: demo`. Which right is for what: docs/rbac.md."
     ),
+    "graylane-viewer": (
+        "Who looks at every page of the console in one namespace, and changes nothing: for a person, put the user or "
+        "the group of users into `subjects`. For another namespace, change `namespace: demo`. Which right is for what: "
+        "docs/rbac.md."
+    ),
     "graylane-controller": (
         "What the controller may, and no more. barrier/istiod.yaml beside it lets barriers ask istiod. Which "
         "right is for what: docs/rbac.md."
@@ -337,7 +360,7 @@ def for_helm() -> str:
 
     Secrets are named by a value of the chart; without one there is no rule for them.
     """
-    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER}
+    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER, "gateway": GATEWAY_API}
     return "".join(
         ["{{- /* The rights of k8s/controller, from the same table: `make golden` writes them. */ -}}\n"]
         + [

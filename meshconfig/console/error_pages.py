@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshconfig.console.faults import (
+    BusyError,
     ChangedError,
     ElsewhereError,
     FormError,
@@ -23,6 +24,7 @@ _KINDS: tuple[tuple[type[Exception], int, str], ...] = (
     (FormError, 403, "form"),
     (MissingError, 404, "missing"),
     (ChangedError, 409, "changed"),
+    (BusyError, 429, "refused"),
     (Unauthorized, 401, "token"),
     (Conflict, 409, "owned"),
     (Unreachable, 502, "unreachable"),

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from meshconfig.cluster.change import Prepared
+from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.plan import Step
+from meshconfig.cluster.revision import Revision
 from meshconfig.console.refs import GroupRef
 
 
@@ -35,6 +37,7 @@ class Proposal:
         consistent: no chain of requests meets both old and new routes.
         mark: changes whenever somebody else changes the group.
         owner: the tool of GitOps that owns the object: then the diff is to be committed, and nothing is written.
+        owned: what other managers own of the object that would change; then too.
         by_controller: the controller carries it out.
     """
 
@@ -49,6 +52,7 @@ class Proposal:
     consistent: bool = False
     unplanned: str = ""
     owner: str = ""
+    owned: Sequence[str] = ()
     by_controller: bool = False
     resources: Sequence[str] = ()
 
@@ -71,6 +75,16 @@ def planned_steps(steps: Iterable[Step]) -> Sequence[PlannedStep]:
         )
         for one in steps
     ]
+
+
+def object_mark(one: GroupObject) -> str:
+    """A name for what a group's object says now."""
+    return f"object/{one.uid}/{one.generation}"
+
+
+def revision_mark(last: Revision) -> str:
+    """A name for what the newest revision of a group without an object says."""
+    return f"revision/{last.number}/{last.hash}"
 
 
 def mark_of(prepared: Prepared) -> str:

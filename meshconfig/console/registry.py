@@ -42,7 +42,7 @@ class NavEntry:
 
 
 def get(path: str, endpoint: Endpoint) -> Route:
-    """A route that reads. Endpoints are plain functions, which Starlette runs on threads."""
+    """A route that reads. Endpoints are plain functions, which Starlette runs on threads that all of them share."""
     return Route(path, endpoint, methods=["GET"])
 
 

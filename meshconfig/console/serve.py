@@ -10,12 +10,14 @@ from threading import Event
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from meshconfig.console.settings import LOOPBACK
 from meshconfig.errors import InputError
 
 CONNECTIONS = 500  # at once; a browser keeps up to six
 END = 3  # seconds for open pages to end
+PATIENCE = 10.0  # seconds for the head of a request to come, also of the first one of a connection
 
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
@@ -46,11 +48,45 @@ class Server(uvicorn.Server):
         yield
 
 
+class Protocol(H11Protocol):
+    """Closes a connection on which no whole head of a request comes in time.
+
+    Uvicorn waits without end for the first byte, and for the last one of a head: whoever opens as many connections as
+    there may be, and sends nothing, would keep all others out.
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._come()
+        elif self._late is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._come()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(PATIENCE, self.transport.close)
+
+    def _come(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
 def server(app: ASGIApp) -> Server:
     """Its log has no addresses, because one of them has the secret."""
     return Server(
         uvicorn.Config(
             app,
+            http=Protocol,
             access_log=False,
             log_level="warning",
             server_header=False,

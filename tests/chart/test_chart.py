@@ -8,6 +8,7 @@ import subprocess
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from helm import helm
 from kube_schema import problems
 from shipped_pods import assert_bounded, assert_restricted, containers, pod_of, run_by
 
-from meshconfig.cluster.rights import LEADER, RIGHTS, account, for_istiod
+from meshconfig.cluster.rights import GATEWAY_API, LEADER, RIGHTS, account, for_istiod
 from meshconfig.crds import definitions
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ SEVERAL = {
     "image": {"repository": "registry.example.com/graylane", "digest": DIGEST},
     "imagePullSecrets": [{"name": "registry"}],
     "barrier": {"enabled": True},
+    "gatewayApi": {"enabled": True},
     "allowHosts": ["prometheus.monitoring:9090", "10.0.0.0/8"],
     "webhookSecrets": ["rollout-hook", "other"],
     "args": ["--drain=30"],
@@ -50,14 +52,32 @@ SEVERAL = {
     "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     "dashboard": {"enabled": True},
 }
-EVERYWHERE = {"allNamespaces": True, "istiod": "http://istiod.istio-system:8080", "replicas": 1}
+EVERYWHERE = {
+    "allNamespaces": True,
+    "gatewayApi": {"enabled": True},
+    "istiod": "http://istiod.istio-system:8080",
+    "replicas": 1,
+}
 BARE = {
     **MINIMAL,
     "crds": {"install": False},
     "podDisruptionBudget": {"enabled": False},
     "uninstallGuard": {"enabled": False},
 }
-VALUES = {"minimal": MINIMAL, "several": SEVERAL, "everywhere": EVERYWHERE, "bare": BARE}
+URL = "https://console.example.com"
+CONSOLE: dict[str, Any] = {
+    **MINIMAL,
+    "istiod": "http://istiod.istio-system:8080",
+    "console": {
+        "enabled": True,
+        "url": URL,
+        "otlp": True,
+        "args": ["--gateway=http://gateway.istio-system"],
+        "from": [{"namespaceSelector": {"matchLabels": {"team": "web"}}}],
+        "egress": [{"ports": [{"port": 8080}]}],
+    },
+}
+VALUES = {"minimal": MINIMAL, "several": SEVERAL, "everywhere": EVERYWHERE, "bare": BARE, "console": CONSOLE}
 each = pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 
 
@@ -101,12 +121,13 @@ def test_what_it_makes_is_of_kubernetes_schema(values):
 def test_its_pods_are_restricted_and_bounded(values):
     objects = template(values)
     pods = [*of_kind(objects, "Deployment"), *of_kind(objects, "Job")]
-    assert len(pods) == 1 + (values is not BARE)
+    assert len(pods) == 1 + (values is not BARE) + (values is CONSOLE)
     for one in pods:
         assert_restricted(one)
         assert_bounded(one)
         assert one["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
-        assert pod_of(one)["serviceAccountName"] == "graylane-controller"
+        part = "console" if one["metadata"]["name"].endswith("console") else "controller"
+        assert pod_of(one)["serviceAccountName"] == f"graylane-{part}"
 
 
 @each
@@ -158,6 +179,7 @@ def test_the_rights_are_those_of_the_table_in_each_namespace():
     assert table(RIGHTS["graylane-controller"], "rollout-hook") == granted(role)
     assert dict(roles(template(SEVERAL))) == {
         **{(place, "graylane-controller"): whole for place in ("demo", "shop", "shared")},
+        **{(place, "graylane-controller-gateway-api"): table(GATEWAY_API) for place in ("demo", "shop", "shared")},
         (HOME, "graylane-controller"): table(LEADER),
         ("istio-system", "graylane-controller-barrier"): granted(barrier),
     }
@@ -165,7 +187,10 @@ def test_the_rights_are_those_of_the_table_in_each_namespace():
 
 def test_for_all_namespaces_they_are_a_cluster_role_and_without_names_there_are_no_secrets():
     found = dict(roles(template(EVERYWHERE)))
-    assert found == {("", "graylane-controller"): table(RIGHTS["graylane-controller"])}
+    assert found == {
+        ("", "graylane-controller"): table(RIGHTS["graylane-controller"]),
+        ("", "graylane-controller-gateway-api"): table(GATEWAY_API),
+    }
     assert "secrets" not in {resource for _, resource, _, _ in found["", "graylane-controller"]}
 
 
@@ -217,6 +242,9 @@ def test_the_kinds_are_graylanes_and_outlive_the_chart():
         ({"namespaces": "demo"}, "at '/namespaces': got string, want array"),
         ({"namespaces": ["Demo"]}, "at '/namespaces/0': 'Demo' does not match pattern"),
         ({**MINIMAL, "replica": 2}, "additional properties 'replica' not allowed"),
+        ({**MINIMAL, "console": {"enabled": True}}, "write `url: https://console.example.com`"),
+        ({**MINIMAL, "console": {"url": "example.com"}}, "at '/console/url': 'example.com' does not match pattern"),
+        ({**MINIMAL, "console": {"from": []}}, "at '/console/from': minItems: got 0, want 1"),
         ({**MINIMAL, "image": {"digest": "latest"}}, "at '/image/digest': 'latest' does not match pattern"),
     ],
 )
@@ -273,7 +301,10 @@ def bare(manifest):
 def test_with_the_same_settings_it_is_k8s_controller():
     """But for the arguments, which helm writes one by one, and the Lease's place."""
     settings = {**MINIMAL, "allowHosts": ["prometheus.monitoring:9090"], "webhookSecrets": ["rollout-hook"]}
-    on = {part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier")}
+    on = {
+        part: {"enabled": True}
+        for part in ("serviceMonitor", "prometheusRule", "networkPolicy", "barrier", "gatewayApi")
+    }
     values = {**settings, **on}
     kustomized = subprocess.run(["kubectl", "kustomize", CONTROLLER], capture_output=True, text=True, check=True).stdout
     files = [*CONTROLLER.glob("*/*.yaml")]
@@ -306,6 +337,54 @@ def keyed(objects):
         one["metadata"]["name"] = name
         found[one["kind"], one["metadata"].get("namespace", ""), name] = one
     return found
+
+
+def of_the_console(objects):
+    found = [one for one in objects if one["metadata"]["name"] == "graylane-console" and one["kind"] != "Namespace"]
+    return {one["kind"]: one for one in found}
+
+
+def test_the_console_is_off_until_it_is_asked_for():
+    assert of_the_console(template(SEVERAL)) == {}
+
+
+def test_the_console_is_k8s_console_with_the_same_settings():
+    """But for the namespace, the image, the labels of helm, and the arguments, which helm writes one by one."""
+    shown = subprocess.run(
+        ["kubectl", "kustomize", ROOT / "k8s" / "console"], capture_output=True, text=True, check=True
+    )
+    theirs = of_the_console(yaml.safe_load_all(shown.stdout))
+    url = containers(theirs["Deployment"])[0]["env"][0]["value"]
+    ours = of_the_console(template({**MINIMAL, "console": {"enabled": True, "url": url}}))
+    given, expected = (run_by(containers(one["Deployment"])[0]) for one in (ours, theirs))
+    assert given == expected
+    for found in (ours, theirs):
+        (container,) = containers(found["Deployment"])
+        for name in ("args", "env", "image"):
+            container.pop(name, None)
+        found["Deployment"]["spec"]["template"].pop("metadata")
+        for one in found.values():
+            one.pop("metadata")
+            for selector in (one.get("spec", {}).get("selector", {}), one.get("spec", {}).get("podSelector", {})):
+                selector.pop("app.kubernetes.io/instance", "")
+                selector.get("matchLabels", {}).pop("app.kubernetes.io/instance", "")
+    assert ours == theirs
+
+
+def test_the_console_takes_its_settings_and_no_right():
+    found = of_the_console(template(CONSOLE))
+    assert set(found) == {"ServiceAccount", "Deployment", "Service", "NetworkPolicy"}
+    assert found["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert pod_of(found["Deployment"])["automountServiceAccountToken"] is False
+    name, given = run_by(containers(found["Deployment"])[0])
+    assert (name, given["public"], given["port"], given["otlp"]) == ("console", URL, 8088, ["0.0.0.0:4317"])
+    assert (given["gateway"], given["istiod"]) == ("http://gateway.istio-system", CONSOLE["istiod"])
+    web, logs = found["NetworkPolicy"]["spec"]["ingress"]
+    assert (web["from"], web["ports"]) == (CONSOLE["console"]["from"], [{"port": "http"}])
+    assert logs["ports"] == [{"port": "grpc-otlp"}]
+    assert found["NetworkPolicy"]["spec"]["egress"][1:] == CONSOLE["console"]["egress"]
+    ports = {one["targetPort"] for one in found["Service"]["spec"]["ports"]}
+    assert ports == {one["name"] for one in containers(found["Deployment"])[0]["ports"]}
 
 
 def test_two_releases_share_no_object():

@@ -11,5 +11,6 @@ trap 'python3 "$lab" down' EXIT
 trap 'exit 143' INT TERM
 sh tests/cluster/lab_build.sh "$lab"
 "$bin/python" tests/support/axe_core.py
-python3 "$lab" up --image "graylane-demo=$bin/python -m demo_services"
+python3 "$lab" up --image "graylane-demo=$bin/python -m demo_services" \
+  --image "graylane-test-backend=$bin/python $PWD/tests/cluster/backend.py"
 python3 "$lab" exec -- env --default-signal=INT,QUIT "$bin/pytest" -q -s tests/console --durations=10 "$@"

@@ -1,6 +1,8 @@
 """The console of a mesh on this machine, in Chromium, with requests all the time."""
 
 import re
+import shlex
+import subprocess
 
 import pytest
 from console_browser import Person
@@ -65,6 +67,18 @@ def test_a_question_is_explained_sent_and_passed_on(person):
     page = person.open(link)
     expect(page.get_by_role("region", name="By the routes")).to_contain_text("cat/gray")
     assert "env: gray" in page.locator("#curl").text_content()
+
+
+def test_a_question_is_copied_as_a_command_that_asks_the_same(person):
+    person.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = person.open(f"{GROUP}/ask?host=cat.example.com&path=/sayHello&lane=gray")
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied").first).to_be_visible()
+    command = shlex.split(page.evaluate("navigator.clipboard.readText()"))
+    assert command[0] == "curl"
+    said = subprocess.run([*command, "-s"], capture_output=True, text=True, check=True, timeout=30).stdout
+    assert said.startswith("HTTP/1.1 200")
+    assert "cat/gray" in said
 
 
 def test_pages_read_without_javascript(browser, mesh):

@@ -28,6 +28,7 @@ class Account:
 OPERATOR = Account("rbac", "graylane")
 CONTROLLER = Account("controller", "graylane-controller")
 PREVIEWS = Account("previews", "graylane-previews")
+VIEWER = Account("console/viewer", "graylane-viewer")
 
 
 def everything(resource: str, verb: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +15,21 @@ from typing import Any
 
 import rollout_mesh
 import yaml
-from account import account
+from account import OPERATOR, VIEWER, account
+from account import manifests as accounts
 from console_browser import address_in
+from console_served import served
 from load import Chain
 from load_judge import Allowed
 from load_mesh import GRAYLANE, apply
-from mesh_cluster import ISTIOD, Manifest, gateway_address, kubectl, until
+from mesh_cluster import ADMIN, ISTIOD, Manifest, gateway_address, kubectl, until
 from otlp_service import otlp_service
 from rollout_mesh import HOST, NAMESPACE, PORT
+from starlette.types import ASGIApp
+
+from meshconfig.cluster.change import Choices
+from meshconfig.console import Settings, create_app
+from meshconfig.console.sources.access import ByToken
 
 GROUP = "pets"
 OTLP_PORT = 4317
@@ -45,8 +53,6 @@ spec:
       gateway: {{selector: {{istio: ingressgateway}}, port: 80}}
       routes: [{{path: {{prefix: /}}, service: cat}}]
 """
-READS = ("get", "list", "watch")
-VIEWER = "viewer"
 
 
 @dataclass(frozen=True)
@@ -79,36 +85,27 @@ def manifests() -> list[Manifest]:
 
 
 def viewer(folder: Path) -> Path:
-    """The kubeconfig of an account that may read what an operator reads, and change nothing."""
-    roles = kubectl("get", "roles", "-n", NAMESPACE, "-o", "json").stdout
-    rules = [
-        {**rule, "verbs": [verb for verb in rule["verbs"] if verb in READS]}
-        for role in json.loads(roles)["items"]
-        if role["metadata"]["name"] != VIEWER
-        for rule in role["rules"]
-    ]
-    apply([_manifest("v1", "ServiceAccount", VIEWER), *_role(VIEWER, VIEWER, [one for one in rules if one["verbs"]])])
-    config: dict[str, Any] = json.loads((folder / "graylane.kubeconfig").read_text())
-    token = kubectl("create", "token", VIEWER, "-n", NAMESPACE, "--duration=1h").stdout.strip()
-    config["users"][0]["user"]["token"] = token
-    file = folder / "viewer.kubeconfig"
-    file.write_text(json.dumps(config))
-    return file
+    """The kubeconfig of the account of k8s/console/viewer."""
+    return account(NAMESPACE, folder, of=VIEWER)
 
 
-def _manifest(api: str, kind: str, name: str, **parts: Any) -> Manifest:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **parts}
+@contextmanager
+def public(kubeconfig: Path) -> Iterator[tuple[str, str]]:
+    """A console as one with `--public` is, in this process: the address of its login, and the token of a kubeconfig."""
+    config: dict[str, Any] = json.loads(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    # Where the kubeconfig has none, as in the lab, the API server has made its certificate itself, beside it.
+    certificate = Path(ADMIN["KUBECONFIG"]).parent / "pki" / "apiserver.crt"
+    if given := cluster.get("certificate-authority-data"):
+        certificate = kubeconfig.with_suffix(".crt")
+        certificate.write_bytes(b64decode(given))
+    access = ByToken(cluster["server"], str(certificate), Choices(istiod=ISTIOD))
 
+    def make(port: int) -> ASGIApp:
+        return create_app(Settings.behind_proxy(f"http://127.0.0.1:{port}"), access)
 
-def _role(name: str, account_name: str, rules: list[dict[str, Any]]) -> list[Manifest]:
-    """A Role of an account."""
-    api = "rbac.authorization.k8s.io"
-    subject = {"kind": "ServiceAccount", "name": account_name, "namespace": NAMESPACE}
-    reference = {"apiGroup": api, "kind": "Role", "name": name}
-    return [
-        _manifest(f"{api}/v1", "Role", name, rules=rules),
-        _manifest(f"{api}/v1", "RoleBinding", name, subjects=[subject], roleRef=reference),
-    ]
+    with served(make) as port:
+        yield f"http://127.0.0.1:{port}/login", user["token"]
 
 
 @contextmanager
@@ -144,10 +141,13 @@ def telemetry(folder: Path) -> None:
 
 
 def operator(folder: Path) -> Path:
-    """The kubeconfig of the account of k8s/rbac, which may list groups too: traffic is shown to whoever may."""
+    """The kubeconfig of the account of k8s/rbac, which also looks at the console, as docs/rbac.md says."""
     file = account(NAMESPACE, folder)
-    listing = {"apiGroups": ["graylane.dev"], "resources": ["lanegroups"], "verbs": ["list"]}
-    apply(_role("groups", "graylane", [listing]))
+    looking = accounts(NAMESPACE, of=VIEWER)
+    (binding,) = [one for one in looking if one["kind"] == "RoleBinding"]
+    subjects = [{"kind": "ServiceAccount", "name": OPERATOR.name, "namespace": NAMESPACE}]
+    own = {**binding, "metadata": {**binding["metadata"], "name": "graylane-looks"}, "subjects": subjects}
+    apply([*looking, own])
     return file
 
 

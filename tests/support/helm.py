@@ -18,7 +18,7 @@ def helm() -> str:
     """
     if not BINARY.exists():
         print("building helm …", file=sys.stderr)
-        folder = FOLDER / f"{BINARY.name}.build"
+        folder = FOLDER / f"{BINARY.name}.{os.getpid()}.build"  # several at once may find it missing
         environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
         subprocess.run(["go", "install", f"helm.sh/helm/v3/cmd/helm@{VERSION}"], check=True, env=environment)
         (folder / "helm").replace(BINARY)  # whole, or not there

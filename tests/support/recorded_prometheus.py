@@ -18,10 +18,11 @@ PATIENCE = 60.0
 
 
 class Recorded(NamedTuple):
-    """One counter of `istio_requests_total`, and its value at each scrape; the last one was just now."""
+    """One counter, and its value at each scrape; the last one was just now."""
 
     labels: Mapping[str, str]
     values: Sequence[float]
+    name: str = "istio_requests_total"
 
 
 @contextmanager
@@ -61,13 +62,12 @@ def serving(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _openmetrics(series: Iterable[Recorded], now: float) -> str:
-    lines = ["# TYPE istio_requests counter"]
-    for one in series:
+    lines: list[str] = []
+    for one in sorted(series, key=lambda one: one.name):  # those of a name stand together
         labels = ",".join(f'{name}="{value}"' for name, value in one.labels.items())
         first = now - EVERY * (len(one.values) - 1)
         lines += [
-            f"istio_requests_total{{{labels}}} {value} {first + EVERY * number:.3f}"
-            for number, value in enumerate(one.values)
+            f"{one.name}{{{labels}}} {value} {first + EVERY * number:.3f}" for number, value in enumerate(one.values)
         ]
     return "\n".join([*lines, "# EOF", ""])
 

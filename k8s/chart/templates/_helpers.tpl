@@ -10,6 +10,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "graylane.labels" -}}
 {{ include "graylane.selector" . }}
+{{ include "graylane.labels.common" . }}
+{{- end }}
+
+{{- define "graylane.console.name" -}}
+{{- printf "%s-console" (.Release.Name | trunc 40 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "graylane.console.selector" -}}
+app.kubernetes.io/name: graylane-console
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "graylane.console.labels" -}}
+{{ include "graylane.console.selector" . }}
+{{ include "graylane.labels.common" . }}
+{{- end }}
+
+{{- define "graylane.labels.common" -}}
 app.kubernetes.io/part-of: graylane
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}

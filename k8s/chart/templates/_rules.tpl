@@ -109,3 +109,14 @@ rules:
     resources: [leases]
     verbs: [get, create, update]
 {{- end }}
+{{- define "graylane.rules.gateway" -}}
+rules:
+  # What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio.
+  - apiGroups: [gateway.networking.k8s.io]
+    resources: [httproutes, grpcroutes, gateways, referencegrants]
+    verbs: [list, create, patch, delete]
+  # A Service for each version. RBAC cannot say which: this reaches every Service of the namespace.
+  - apiGroups: [""]
+    resources: [services]
+    verbs: [list, create, patch, delete]
+{{- end }}

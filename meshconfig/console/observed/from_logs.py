@@ -96,12 +96,12 @@ class FromLogs:
                     except Exception:  # noqa: BLE001  a record is anybody's: one that cannot be read must not end the rest
                         continue
 
-    def flows(self, source: Source, stated: Stated) -> Seen[Flow]:
+    def flows(self, source: Source, stated: Stated, wait: float) -> Seen[Flow]:
         watch = self._watch(source, stated)
         with self._lock:
             return Seen(watch.traffic.flows(time.time()), watch.since)
 
-    def carry(self, source: Source, stated: Stated) -> Seen[VersionCarry]:
+    def carry(self, source: Source, stated: Stated, wait: float) -> Seen[VersionCarry]:
         watch = self._watch(source, stated)
         with self._lock:
             return Seen(watch.judge.report(time.monotonic()), watch.since)

@@ -51,12 +51,12 @@ class FromMesh:
                 for record in records(one.group, trace, now, f"request {self._number}"):
                     one.judge.add(record, now)
 
-    def flows(self, source: Source, stated: Stated) -> Seen[Flow]:
+    def flows(self, source: Source, stated: Stated, wait: float) -> Seen[Flow]:
         with self._lock:
             one = self._of(stated)
             return Seen(one.window.flows(time.time()), datetime.fromtimestamp(one.began, UTC))
 
-    def carry(self, source: Source, stated: Stated) -> Seen[VersionCarry]:
+    def carry(self, source: Source, stated: Stated, wait: float) -> Seen[VersionCarry]:
         with self._lock:
             one = self._of(stated)
             return Seen(one.judge.report(time.time()), datetime.fromtimestamp(one.began, UTC))

@@ -20,10 +20,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[T]):
-    """What was seen, and since when it was counted."""
+    """What was seen, and since when it was counted.
+
+    Parameters:
+        without_tags: the source does not say which tag a request had.
+    """
 
     what: Sequence[T]
     since: datetime
+    without_tags: bool = False
 
 
 class Observer(Protocol):
@@ -37,9 +42,17 @@ class Observer(Protocol):
     def origin(self) -> Literal["otlp", "prometheus", "local"]:
         """What it reads."""
 
-    def flows(self, source: Source, stated: Stated) -> Seen[Flow]: ...
+    def flows(self, source: Source, stated: Stated, wait: float) -> Seen[Flow] | None:
+        """
+        Parameters:
+            wait: seconds for which a page waits for another server at most.
 
-    def carry(self, source: Source, stated: Stated) -> Seen[VersionCarry]: ...
+        Returns:
+            None where the other server has not answered yet.
+        """
+
+    def carry(self, source: Source, stated: Stated, wait: float) -> Seen[VersionCarry] | None:
+        """As `flows`."""
 
 
 def may_see(source: Source, group: LaneGroup) -> None:
@@ -60,10 +73,15 @@ def namespaces(group: LaneGroup) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """The Pods of a group's versions by `namespace/name`, and the versions by namespace and name of their workload."""
+    """The Pods of a group's versions by `namespace/name`, and the versions by namespace and name of their workload.
+
+    Parameters:
+        there: all Pods of the group's namespaces, by `namespace/name`.
+    """
 
     versions: dict[str, Workload]
     workloads: dict[tuple[str, str], Workload]
+    there: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, source: Source, group: LaneGroup) -> "Pods":
@@ -75,4 +93,5 @@ class Pods:
             for kind in ("Service", "Pod")
         )
         versions = versions_of(group, services, pods)
-        return cls(versions, workloads_of(group, pods, versions))
+        there = frozenset(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in pods)
+        return cls(versions, workloads_of(group, pods, versions), there)

@@ -12,7 +12,7 @@ from meshconfig.console.asking import Gateway, Question
 from meshconfig.console.observed import may_see
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, post, ref_of
-from meshconfig.console.security.entrance import source_of, visit
+from meshconfig.console.security.entrance import owner_of, source_of, visit
 from meshconfig.console.sources.cluster import ClusterSource
 from meshconfig.console.sources.source import Source
 from meshconfig.console.view import at, page
@@ -32,10 +32,12 @@ def _look(request: Request) -> Response:
     return _page(request, given, send=False)
 
 
-def _send(request: Request) -> Response:
+async def _send(request: Request) -> Response:
     """Sends the request, too: only a form does, so that no other site's link can."""
-    form = visit(request).form
-    return _page(request, {name: form.get(name, "") for name in FIELDS}, send=True)
+    form, outgoing = visit(request).form, request.app.state.outgoing
+    given = {name: form.get(name, "") for name in FIELDS}
+    answer: Response = await outgoing.run(owner_of(request), lambda: _page(request, given, send=True))
+    return answer
 
 
 def _page(request: Request, given: dict[str, str], *, send: bool) -> Response:

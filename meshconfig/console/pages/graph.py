@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from meshconfig import graph
 from meshconfig.carry import OTHER, UNTAGGED
-from meshconfig.console.live import stream
+from meshconfig.carry.metrics import UNKNOWN
+from meshconfig.console.live import Parts, stream
 from meshconfig.console.observed import Observer, Seen, may_see
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import GROUP, Page, get, ref_of
@@ -20,30 +21,34 @@ from meshconfig.spec import LaneGroup
 from meshconfig.traffic import Flow, arrows, rows
 
 EVERY = 2.0  # seconds between two looks
+FIRST, LATER = 1.0, 0.1  # seconds that a page, and each look of a stream, wait for a Prometheus
 MOST_SERVICES, MOST_CELLS = 40, 400  # of a picture that a person can read
 MOST_ROWS = 200  # of the table
 
 
 def _graph(request: Request) -> Response:
     ref = ref_of(request)
-    return page(request, "graph.html", ref=ref, **_view(request, ref))
+    return page(request, "graph.html", ref=ref, **_view(request, ref, FIRST))
 
 
 def _live(request: Request) -> Response:
     ref = ref_of(request)
-    return stream(
-        request, lambda: {"graph": part(request, "graph_live.html", ref=ref, **_view(request, ref))}, every=EVERY
-    )
+
+    def look() -> Parts:
+        values = _view(request, ref, LATER)
+        return {} if values["waiting"] else {"graph": part(request, "graph_live.html", ref=ref, **values)}
+
+    return stream(request, look, every=EVERY)
 
 
-def _view(request: Request, ref: GroupRef) -> dict[str, Any]:
+def _view(request: Request, ref: GroupRef, wait: float) -> dict[str, Any]:
     source, observer = source_of(request), _observer(request)
     stated = source.stated(ref)
     group = stated.group.spec
     seen: Seen[Flow] | None = None
     if observer is not None:
         may_see(source, group)
-        seen = observer.flows(source, stated)
+        seen = observer.flows(source, stated, wait)
     lane = request.query_params.get("lane", "")
     lane = lane if lane in group.spec.lanes else ""
     flows = [one for one in seen.what if not lane or one.lane == lane] if seen else []
@@ -51,12 +56,17 @@ def _view(request: Request, ref: GroupRef) -> dict[str, Any]:
     return {
         "lanes": list(group.spec.lanes),
         "lane": lane,
-        "colour": {**dict.fromkeys((UNTAGGED, OTHER), LINE), **colours(group.spec.lanes, group.spec.tag.default)},
+        "waiting": observer is not None and seen is None,
+        "colour": {
+            **dict.fromkeys((UNTAGGED, OTHER, UNKNOWN), LINE),
+            **colours(group.spec.lanes, group.spec.tag.default),
+        },
         "picture": _picture(request, _of_lane(group, lane), flows if seen else None),
         "rows": table[:MOST_ROWS],
         "left_out": max(0, len(table) - MOST_ROWS),
         "origin": observer.origin if observer else "",
         "since": seen.since if seen else None,
+        "without_tags": seen.without_tags if seen else False,
         "query": f"?lane={lane}" if lane else "",
     }
 

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from meshconfig.cluster import previews
+from meshconfig.cluster.object_write import check_git
 from meshconfig.cluster.objects import Manifest
 from meshconfig.console.faults import MissingError
 from meshconfig.console.live import Parts, stream
@@ -21,7 +22,7 @@ HOURS = (1, 4, 8, 24, 72)  # by which a lane is prolonged
 def _previews(request: Request) -> Response:
     ref = ref_of(request)
     found = previews.each(client_of(source_of(request)), ref.namespace, ref.name)
-    return page(request, "previews.html", ref=ref, lanes=found, hours=HOURS)
+    return page(request, "previews.html", ref=ref, lanes=found, hours=HOURS, mark_of=preview_lanes.mark_of)
 
 
 def _events(request: Request) -> Response:
@@ -29,7 +30,11 @@ def _events(request: Request) -> Response:
 
     def look() -> Parts:
         found = previews.each(client, ref.namespace, ref.name)
-        return {"previews": part(request, "previews_table.html", ref=ref, lanes=found, hours=HOURS)}
+        return {
+            "previews": part(
+                request, "previews_table.html", ref=ref, lanes=found, hours=HOURS, mark_of=preview_lanes.mark_of
+            )
+        }
 
     return stream(request, look, every=EVERY)
 
@@ -59,7 +64,8 @@ def _keep(request: Request) -> Response:
     ref, form = ref_of(request), visit(request).form
     if form.get("hours", "") not in {str(one) for one in HOURS}:
         raise InputError.at("hours", f"takes one of {', '.join(map(str, HOURS))}")
-    preview_lanes.prolong(client_of(source_of(request)), ref, form.get("lane", ""), int(form["hours"]))
+    seen, hours = form.get("mark", ""), int(form["hours"])
+    preview_lanes.prolong(client_of(source_of(request)), ref, form.get("lane", ""), hours, seen)
     return RedirectResponse(at(ref, "previews"), 303)
 
 
@@ -67,6 +73,7 @@ def _ending(request: Request) -> Response:
     """What goes with a lane, before it is ended."""
     ref, name = ref_of(request), request.query_params.get("lane", "")
     one = preview_lanes.found(client_of(source_of(request)), ref, name)
+    check_git(one)
     return page(request, "preview_end.html", ref=ref, lane=one)
 
 
@@ -75,6 +82,7 @@ def _end(request: Request) -> Response:
     one = preview_lanes.found(client, ref, form.get("lane", ""))
     if one.uid != form.get("mark"):
         raise MissingError(f"the preview lane {one.name} is another one than you have seen")
+    check_git(one)
     previews.delete(client, ref.namespace, one.name)
     return RedirectResponse(at(ref, "previews"), 303)
 

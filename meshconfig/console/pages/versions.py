@@ -11,7 +11,7 @@ from meshconfig.console.faults import MissingError
 from meshconfig.console.jobs import Job, Jobs, State
 from meshconfig.console.live import Parts, stream
 from meshconfig.console.registry import GROUP, Page, get, post, ref_of
-from meshconfig.console.security.entrance import source_of, visit
+from meshconfig.console.security.entrance import owner_of, source_of, visit
 from meshconfig.console.view import at, page, part
 from meshconfig.palette import colours
 
@@ -62,7 +62,7 @@ def _preview(request: Request) -> Response:
 def _change(request: Request) -> Response:
     ref, fields, source = ref_of(request), visit(request).form, source_of(request)
     begun = source.begin(ref, wish(fields), fields.get("mark", ""), note(fields))
-    job = request.app.state.jobs.begin(ref, visit(request).person, _owner(request), begun)
+    job = request.app.state.jobs.begin(ref, visit(request).person, owner_of(request), begun)
     source.changed(ref)
     return RedirectResponse(at(ref, "changes", job.name), 303)
 
@@ -94,14 +94,9 @@ def _stop(request: Request) -> Response:
     return RedirectResponse(at(ref_of(request), "changes", job.name), 303)
 
 
-def _owner(request: Request) -> object:
-    """Who sends a request: by name, as tokens are renewed; by the source where the API server tells no name."""
-    return visit(request).person or source_of(request)
-
-
 def _found(request: Request) -> Job:
     jobs: Jobs = request.app.state.jobs
-    return jobs.find(ref_of(request), request.path_params["change"], _owner(request))
+    return jobs.find(ref_of(request), request.path_params["change"], owner_of(request))
 
 
 PAGE = Page(

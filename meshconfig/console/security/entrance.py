@@ -72,6 +72,11 @@ def source_of(request: Request) -> Source:
     return found
 
 
+def owner_of(request: Request) -> object:
+    """Who sends a request: by name, as tokens are renewed; by the source where the API server tells no name."""
+    return visit(request).person or source_of(request)
+
+
 Refuse = Callable[[Request, Exception], Awaitable[Response]]
 
 

@@ -20,14 +20,14 @@ from meshconfig.cluster.change import (
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.group_change import GroupChange
 from meshconfig.cluster.lanegroups import GroupObject
-from meshconfig.cluster.object_write import MeanwhileError, document_of, git_owner
+from meshconfig.cluster.object_write import MeanwhileError, OwnedError, document_of, git_owner
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.plan import Step
 from meshconfig.cluster.preflight import Finding
 from meshconfig.console.acts import Edit, Rollback, Wish
 from meshconfig.console.faults import ChangedError
 from meshconfig.console.jobs import Begun, Job
-from meshconfig.console.proposal import Proposal, mark_of, planned_steps
+from meshconfig.console.proposal import Proposal, mark_of, object_mark, planned_steps, revision_mark
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources.source import Stated
 from meshconfig.edit.files import FileChange, Texts
@@ -54,6 +54,7 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     """A change before it is made. Nothing is written.
 
     Raises:
+        ChangedError: the group is no longer as it was stated.
         GraylaneError: it is not possible.
     """
     found = _wanted(client, stated, ref, wish)
@@ -62,12 +63,18 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     live = lanegroups.find(client, ref.namespace, ref.name)
     unplanned: list[str] = []
     prepared = beside.planned(client, found.wanted, unplanned.append) if live else _prepared(client, found.wanted)
-    mark = _object_mark(live) if live else mark_of(prepared) if prepared else ""
+    mark = object_mark(live) if live else mark_of(prepared) if prepared else ""
+    if _mark_now(live, prepared) != stated.mark:  # the diff would be of another state than the plan and the mark
+        raise _changed(client, ref, live)
     owner = git_owner(live) if live else None
+    owned: Sequence[str] = ()
     if live and not owner:
-        notes += _may_write(client, found, live)
+        try:
+            notes += _may_write(client, found, live)
+        except OwnedError as error:
+            owned = str(error).split("\n")
     shown = Proposal(ref, found.wanted.action, diff, notes, mark, unplanned="; ".join(unplanned))
-    shown = replace(shown, owner=owner.manager if owner else "", by_controller=live is not None)
+    shown = replace(shown, owner=owner.manager if owner else "", owned=owned, by_controller=live is not None)
     if prepared is None:
         return shown
     return replace(
@@ -81,10 +88,19 @@ def proposal(client: Client, stated: Stated, ref: GroupRef, wish: Wish) -> Propo
     )
 
 
+def _mark_now(live: GroupObject | None, prepared: Prepared | None) -> str:
+    """The mark that the group's `Stated` has if nobody has changed it since."""
+    if live is not None:
+        return object_mark(live)
+    last = prepared.past.last if prepared else None
+    return revision_mark(last) if last else ""
+
+
 def _may_write(client: Client, found: _Wanted, live: GroupObject) -> Sequence[str]:
     """A line if the person may read the group and not change it: whoever approves a change may be such a person.
 
     Raises:
+        OwnedError: others own what would change.
         ClusterError: nobody can change the object as it is wanted.
     """
     try:
@@ -120,7 +136,7 @@ def begin(client: Client, stated: Stated, ref: GroupRef, wish: Wish, mark: str, 
         action = f"{found.wanted.action} ({note})" if note else found.wanted.action
         wanted = replace(found.wanted, action=action)
         return Begun(action, True, partial(_in_mesh, client, wanted, mark, choices))
-    if _object_mark(live) != mark:
+    if object_mark(live) != mark:
         raise _changed(client, ref, live)
     change = group_change.of(client, found.wanted, found.document, live, adopt=False)
     return Begun(found.wanted.action, False, partial(_by_object, client, change, found.document, mark, choices.timeout))
@@ -218,14 +234,10 @@ def _written(client: Client, change: GroupChange, document: Manifest, mark: str,
             return replace(change.checked, exact=True).carry_out(client)
         except MeanwhileError:  # by a controller that writes the status, or by somebody who changes the spec
             live = lanegroups.find(client, ref.namespace, ref.name)
-            if live is None or _object_mark(live) != mark:
+            if live is None or object_mark(live) != mark:
                 raise _changed(client, ref, live) from None
             change = group_change.of(client, change.wanted, document, live, adopt=False)
     raise _changed(client, ref, change.live)
-
-
-def _object_mark(live: GroupObject) -> str:
-    return f"{live.uid}/{live.generation}"
 
 
 def _changed(client: Client, ref: GroupRef, live: GroupObject | None) -> ChangedError:

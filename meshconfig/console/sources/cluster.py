@@ -15,7 +15,7 @@ from meshconfig.cluster.status import Drift, GroupLooker, GroupStatus
 from meshconfig.console.acts import Wish
 from meshconfig.console.faults import MissingError
 from meshconfig.console.jobs import Begun
-from meshconfig.console.proposal import Proposal
+from meshconfig.console.proposal import Proposal, object_mark, revision_mark
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.sources import changes
 from meshconfig.console.sources.snapshots import Snapshots
@@ -80,17 +80,15 @@ class ClusterSource:
     def stated(self, ref: GroupRef) -> Stated:
         if one := lanegroups.find(self.client, ref.namespace, ref.name):
             owner = git_owner(one)
-            mark = f"object/{one.uid}/{one.generation}"
-            return _stated(document_of(one.spec()), f"LaneGroup {ref}", mark, owner.manager if owner else "")
+            where = f"LaneGroup {ref}"
+            return _stated(document_of(one.spec()), where, object_mark(one), owner.manager if owner else "")
         past = history.read(self.client, ref.namespace, ref.name)
         if past.damaged:
             raise past.damaged
         if past.last is None:
             raise MissingError(f"there is no group {ref}")
         last = past.last
-        return _stated(
-            document_of(last.spec), f"revision {last.number} of {ref}", f"revision/{last.number}/{last.hash}"
-        )
+        return _stated(document_of(last.spec), f"revision {last.number} of {ref}", revision_mark(last))
 
     def past(self, ref: GroupRef) -> Past:
         found = self._past(ref)

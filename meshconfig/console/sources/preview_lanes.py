@@ -10,7 +10,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.object_write import document_of
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import PreviewObject
-from meshconfig.console.faults import MissingError
+from meshconfig.console.faults import ChangedError, MissingError
 from meshconfig.console.proposal import PlannedStep, planned_steps
 from meshconfig.console.refs import GroupRef
 from meshconfig.edit.files import FileChange
@@ -116,15 +116,27 @@ def found(client: Client, ref: GroupRef, name: str) -> PreviewObject:
     return one
 
 
-def prolong(client: Client, ref: GroupRef, name: str, hours: int) -> None:
+def prolong(client: Client, ref: GroupRef, name: str, hours: int, mark: str) -> None:
     """Keep a lane for so many hours from its end on, or from now on if that is later.
+
+    Parameters:
+        mark: `mark_of` the lane that the person has seen.
 
     Raises:
         MissingError: there is none.
+        ChangedError: somebody else has prolonged it since.
     """
     one, now = found(client, ref, name), datetime.now(UTC)
+    if mark_of(one) != mark:
+        end = f"{one.expires:%Y-%m-%d %H:%M} UTC" if one.expires else "not known"
+        raise ChangedError(f"the end of the preview lane {name} was changed since you looked at it: it is {end}")
     until = max(one.expires or now, now) + timedelta(hours=hours)
     previews.keep_until(client, ref.namespace, name, until)
+
+
+def mark_of(one: PreviewObject) -> str:
+    """A name for the lane and its end as they are now."""
+    return f"{one.uid}/{one.expires.isoformat() if one.expires else ''}"
 
 
 def _version(words: Sequence[str]) -> Manifest:

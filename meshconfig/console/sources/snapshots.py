@@ -16,7 +16,7 @@ PERIOD = 1.2  # seconds from one reading to the next: of a small group, that is 
 SHARE = 0.5  # of the time that a reading takes, for which nothing is read after it at least
 KEPT = 60.0  # seconds after which a reading is no longer shown, even for a moment
 MOST = 50  # readings that are kept
-READERS = 4  # at once, of one person
+READERS = 4  # at once, of one person or one server
 
 T = TypeVar("T")
 
@@ -37,10 +37,11 @@ class Snapshots(Generic[T]):
 
     Parameters:
         clock: the time in seconds.
+        period: seconds from one reading to the next.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, threading.Lock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, period: float = PERIOD) -> None:
+        self._clock, self._period, self._lock = clock, period, threading.Lock()
         self._readings: OrderedDict[Hashable, _Reading[T]] = OrderedDict()
         self._pool = ThreadPoolExecutor(READERS, "reader")
 
@@ -63,7 +64,7 @@ class Snapshots(Generic[T]):
             self._readings.move_to_end(key)
             while len(self._readings) > MOST:
                 self._readings.popitem(last=False)
-            if one.under_way is None and self._clock() - one.ended >= max(PERIOD - one.took, SHARE * one.took):
+            if one.under_way is None and self._clock() - one.ended >= max(self._period - one.took, SHARE * one.took):
                 one.under_way = self._pool.submit(self._read, one, read)
             under_way = one.under_way
         if under_way is not None:

@@ -24,6 +24,7 @@ MANIFESTS = {
     "rbac/gateway-api/routes.yaml": lambda: for_gateway_api("graylane"),
     "objects/account.yaml": lambda: account("graylane-objects"),
     "previews/account.yaml": lambda: account("graylane-previews"),
+    "console/viewer/account.yaml": lambda: account("graylane-viewer"),
     "rbac/barrier/istiod.yaml": lambda: for_istiod("graylane", "graylane-barrier"),
     "controller/account.yaml": lambda: account("graylane-controller"),
     "controller/barrier/istiod.yaml": lambda: for_istiod("graylane-controller", "graylane-controller-barrier"),
@@ -71,6 +72,12 @@ def test_whoever_changes_objects_may_write_nothing_else():
 def test_whoever_makes_preview_lanes_may_write_nothing_else():
     writing = {kind for right in RIGHTS["graylane-previews"] if "patch" in right.verbs for kind in right.kinds}
     assert writing == {"Lane"}
+
+
+def test_who_looks_at_the_console_may_write_nothing_and_read_no_secret():
+    rights = RIGHTS["graylane-viewer"]
+    assert {verb for right in rights for verb in right.verbs} == {"get", "list"}
+    assert "Secret" not in {kind for right in rights for kind in right.kinds}
 
 
 def test_whoever_explains_only_lists():

@@ -6,8 +6,9 @@ import pytest
 from console_pets import CALL, forbid, put_pets, words
 from console_world import api_server, by_kubeconfig
 
-from meshconfig.console.observed import FromLogs
+from meshconfig.console.observed import FromLogs, FromMetrics
 from meshconfig.otlp import Intake, LogRecord
+from meshconfig.rollout.prometheus import Prometheus
 
 ENTRY = {**CALL, "cluster": "inbound|9001||"}
 
@@ -96,3 +97,41 @@ def test_a_record_that_cannot_be_read_does_not_end_the_counting(browser, observe
     observer.add([LogRecord(at, None), *[LogRecord(at, {**CALL, "code": "200"})] * 30])
     later(monkeypatch, 9)
     assert "gray cat/v2 mouse/v2 " in words(browser.get("/g/demo/pets/graph").text)
+
+
+class Told(Prometheus):
+    """Stands for a Prometheus: the series of each query by a word that is in it."""
+
+    def __init__(self, **series):
+        self._series = series
+
+    def series(self, promql):
+        return next((found for word, found in self._series.items() if word in promql), [])
+
+
+def test_without_istios_metrics_envoys_own_are_shown_and_what_they_cannot_say(api, tmp_path, monkeypatch):
+    sent = {"namespace": "demo", "pod": "cat-v2-1"}
+    edges = [
+        ({**sent, "cluster_name": f"outbound|9001|{called}-svc.demo.svc.cluster.local"}, rate)
+        for called, rate in (("v2|mouse", 4.0), ("prod|dog", 3.0))
+    ]
+    server = Told(**{'"envoy_cluster_upstream_rq",response_code!=""': edges})
+    with by_kubeconfig(api, tmp_path, monkeypatch, observer=FromMetrics(server)) as browser:
+        said = words(browser.get("/g/demo/pets/graph").text)
+    assert "gray cat/v2 mouse/v2 4" in said
+    assert "(lane not known) cat/v2 dog/prod 3" in said
+    assert "Envoy's own metrics" in said
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        ({"istio_requests_total": [({"source_workload": "cat-v2"}, 1.0)]}, "no label lane"),
+        ({"envoy_cluster_upstream_rq": [({"cluster_name": "outbound|9001|v2|x"}, 1.0)]}, "no labels namespace and pod"),
+    ],
+)
+def test_series_without_the_labels_that_they_need_are_an_error_that_says_so(api, tmp_path, monkeypatch, series, said):
+    with by_kubeconfig(api, tmp_path, monkeypatch, observer=FromMetrics(Told(**series))) as browser:
+        answer = browser.get("/g/demo/pets/graph")
+    assert answer.status_code == 409
+    assert said in words(answer.text)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from console_world import apply, put_object
+from fake_controller import owned
 
 PREVIEWS = "/g/demo/pets/previews"
 FIELDS = {"lane": "pr-42", "ttl": "4h", "versions": "cat v1 cat:pr-42\nmouse version=v2"}
@@ -20,6 +21,11 @@ def hidden(text):
     """The hidden fields of a page's last form."""
     form = text.rpartition("<form")[2]
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+
+
+def mark(browser):
+    """That of the form by which the lane on the page is prolonged."""
+    return re.search(r'name="mark" value="([^"]*)"', browser.get(PREVIEWS).text)[1]
 
 
 def test_a_lane_is_shown_with_its_plan_before_it_is_made(browser, api):
@@ -69,13 +75,40 @@ def test_what_does_not_fit_is_said_and_not_made(browser, api, fields, said):
 def test_a_lane_is_kept_longer_and_ended(browser, api):
     browser.submit(f"{PREVIEWS}/make", **FIELDS)
     assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="5").status_code == 400
-    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24").status_code == 303
+    seen = mark(browser)
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen).status_code == 303
     assert "graylane.dev/keep-until" in api.get("lanes", "pr-42")["metadata"]["annotations"]
     text = browser.get(f"{PREVIEWS}/ending", params={"lane": "pr-42"}).text
     assert browser.submit(f"{PREVIEWS}/end", lane="pr-42", mark="another").status_code == 404
     assert browser.submit(f"{PREVIEWS}/end", **hidden(text)).status_code == 303
     assert api.get("lanes", "pr-42") is None
     assert browser.get(f"{PREVIEWS}/ending", params={"lane": "pr-42"}).status_code == 404
+
+
+def test_two_people_prolong_a_lane_and_the_second_is_told(browser, api):
+    browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    seen = mark(browser)
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen).status_code == 303
+    one = api.get("lanes", "pr-42")
+    api.put({**one, "status": {"expires": one["metadata"]["annotations"]["graylane.dev/keep-until"]}})
+    answer = browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen)
+    assert answer.status_code == 409
+    assert "was changed since you looked at it" in answer.text
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="1", mark=mark(browser)).status_code == 303
+
+
+@pytest.mark.parametrize("manager", ["kustomize-controller", "argocd-controller"])
+def test_a_lane_in_git_is_ended_there(browser, api, manager):
+    browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    one = api.get("lanes", "pr-42")
+    api.put({**one, "metadata": {**one["metadata"], "managedFields": owned(manager)}})
+    for answer in (
+        browser.get(f"{PREVIEWS}/ending", params={"lane": "pr-42"}),
+        browser.submit(f"{PREVIEWS}/end", lane="pr-42", mark=one["metadata"]["uid"]),
+    ):
+        assert answer.status_code == 409
+        assert "remove it there" in answer.text
+    assert api.get("lanes", "pr-42")
 
 
 def test_a_group_without_an_object_has_none_and_says_why(browser, api):

@@ -11,6 +11,7 @@ import pytest
 from meshconfig.console import words
 from meshconfig.console.registry import pages
 
+ROOT = Path(__file__).parents[3]
 CONSOLE = Path(str(files("meshconfig.console")))
 ASKED = re.compile(r"""\bt\(\s*["']([a-z_]+\.[a-z_0-9]+)["']\s*[,)]""")
 
@@ -38,6 +39,14 @@ def test_every_string_that_a_page_asks_for_is_there():
 
 def test_every_page_of_the_navigation_has_a_title():
     assert {f"{one.name}.title" for one in pages() if one.order is not None} <= set(words.catalogue("en"))
+
+
+def test_the_docs_have_a_picture_of_each_page_which_the_tests_take():
+    docs, tests = ROOT / "docs", "".join(one.read_text() for one in (ROOT / "tests" / "console").glob("*.py"))
+    shown = set(re.findall(r"\(console/(\w+)\.png\)", (docs / "console.md").read_text()))
+    named = {one.name for one in pages() if one.name != "entrance"} | {"login"}
+    assert named <= shown
+    assert shown == {one.stem for one in docs.glob("console/*.png")} == set(re.findall(r'\.picture\("(\w+)"', tests))
 
 
 def test_there_is_a_name_for_each_file():
