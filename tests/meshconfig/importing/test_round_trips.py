@@ -89,8 +89,10 @@ def test_the_imported_spec_has_the_same_services_versions_lanes_and_entries(back
             assert sorted(one["hosts"] for one in found.get("entries", [])) == sorted(entries)
         for service in inside:
             same = next(one for one in found["services"].values() if one["host"] == service.host)
-            assert {name: one["labels"] for name, one in same["versions"].items()} == {
-                name: one.labels for name, one in service.versions.items()
+            # What a version's Service selects beside its service's own selector are its labels, said once.
+            whole = same.get("selector", {})
+            assert {name: {**whole, **one["labels"]} for name, one in same["versions"].items()} == {
+                name: {**whole, **one.labels} for name, one in service.versions.items()
             }
         # Without an entry that sets its tag, no route shows a lane that has consumers of messages alone.
         routed = {route.id.key for one in group.model.services for route in one.routes}
