@@ -217,7 +217,9 @@ def test_what_a_spec_cannot_say_is_named(manifests, said):
 
 def test_routes_that_istio_merges_are_imported_or_left_alone_together():
     gone = outside("a", to(("gone", {}), matches=[path("/a")]), hosts=("a.example.com", "b.example.com"))
-    found = imported(EDGE, *WEB, CANARY, gone, outside("b", to(("web-v1", {})), hosts=("b.example.com",)))
+    found = imported(
+        EDGE, *WEB, CANARY, gone, outside("b", to(("web-v1", {})), hosts=("b.example.com", "c.example.com"))
+    )
     assert "entries" not in found.fitted.value["spec"]
     assert not {"HTTPRoute demo/a", "HTTPRoute demo/b"} & set(map(str, found.replaced))
 
