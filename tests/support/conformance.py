@@ -5,9 +5,11 @@ they expect. Nothing of them is copied.
 """
 
 import os
+import random
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from meshconfig.simulate import Request
+from meshconfig.importing.requests import requests
+from meshconfig.simulate import Index, Request
 
 MODULE, VERSION = "sigs.k8s.io/gateway-api/conformance", "v1.6.0"
 INFRA, MESH = "gateway-conformance-infra", "gateway-conformance-mesh"
@@ -92,6 +95,21 @@ def routes(case: str) -> list[Manifest]:
 def _read(file: str) -> list[Manifest]:
     text = (folder() / file).read_text().replace("{GATEWAY_CLASS_NAME}", "istio")
     return [one for one in yaml.safe_load_all(text) if one]
+
+
+def generated(index: Index, case: str, most: int) -> Iterator[Request]:
+    """Requests that meet and miss every condition of a case's routes, to each host and port so many."""
+    parents = {f"{ref['name']}.{MESH}.svc.cluster.local" for one in routes(case) for ref in one["spec"]["parentRefs"]}
+    by_host: dict[tuple[str, int | None], list[Request]] = {}
+    for one in requests((index,), "version", ()):
+        # The ports for TLS and TCP have no routes of HTTP to a sidecar.
+        known = index.registry.get(one.host) if one.host in parents else None
+        in_mesh = one.source_namespace == MESH and known is not None and known.is_http(one.port)
+        if one.gateway == GATEWAY or (one.gateway is None and in_mesh):
+            by_host.setdefault((one.host, one.port), []).append(one)
+    draw = random.Random(1)
+    for found in by_host.values():
+        yield from found if len(found) <= most else draw.sample(found, most)
 
 
 class Expected(NamedTuple):
@@ -197,3 +215,8 @@ class _Literal:
                 self._next()
         self._next()
         return pairs or items
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as outside:  # where no other module's go.mod is asked
+        subprocess.run(["go", "mod", "download", f"{MODULE}@{VERSION}"], check=True, cwd=outside)
