@@ -15,8 +15,9 @@ from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.sources import default_source
 from meshconfig.errors import InputError
 from meshconfig.explain import NOTHING, Asked, Hop, Names, bucket_notes, request, unknown_lanes
+from meshconfig.istio.gateway_api import Reported
 from meshconfig.printable import say_json
-from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, follow, near_misses, simulate
+from meshconfig.simulate import Decision, Index, NearMiss, Request, Step, conditions, follow, near_misses, simulate
 
 FAILED = 1
 
@@ -196,15 +197,16 @@ def command(
     made, origin = request(names, asked)
     decision = simulate(given.index, made)
     misses = near_misses(given.index, made, decision)
+    said = conditions(given.index, made)
     notes = [*given.notes, *unknown_lanes(given, headers), *bucket_notes(names, made, decision)]
     hops = [_hop(names, name.strip(), namespace) for name in chain.split(",")] if chain else []
     steps = _steps(given.index, made, hops, names)
     if output is Output.JSON:
-        shown = [_json_step(step, names, hops) for step in steps] if chain else _json(decision, misses, notes)
+        shown = [_json_step(step, names, hops) for step in steps] if chain else _json(decision, misses, said, notes)
         say_json(shown, default=_plain)
     else:
         origin = "" if given.only_specs else origin
-        text = explain_text.lines(made, origin, decision, misses, notes, names)
+        text = explain_text.lines(made, origin, decision, misses, said, notes, names)
         print_lines([*text, *explain_text.chain_lines(steps, names, hops)])
     if not decision.destinations:
         raise typer.Exit(FAILED)
@@ -244,8 +246,15 @@ def _headers(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, _, value in pairs)
 
 
-def _json(decision: Decision, misses: Sequence[NearMiss], notes: Sequence[str]) -> dict[str, Any]:
-    return {**asdict(decision), "near_misses": [asdict(one) for one in misses], "notes": list(notes)}
+def _json(
+    decision: Decision, misses: Sequence[NearMiss], said: Sequence[Reported], notes: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        **asdict(decision),
+        "near_misses": [asdict(one) for one in misses],
+        "conditions": [asdict(one) for one in said],
+        "notes": list(notes),
+    }
 
 
 def _json_step(step: Step, names: Names, hops: Sequence[Hop]) -> dict[str, Any]:

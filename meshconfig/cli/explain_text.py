@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from meshconfig.cli.common import Line
 from meshconfig.explain import Hop, Names
+from meshconfig.istio.gateway_api import Reported
 from meshconfig.simulate import Decision, Destination, NearMiss, Outcome, Request, RouteRef, Step, loss
 
 # Of a spec it is known that what it names exists, so that only these are told.
@@ -12,12 +13,19 @@ _TOLD_OF_SPECS = ("the client calls port ",)
 
 
 def lines(
-    request: Request, origin: str, decision: Decision, misses: Sequence[NearMiss], notes: Sequence[str], names: Names
+    request: Request,
+    origin: str,
+    decision: Decision,
+    misses: Sequence[NearMiss],
+    said: Sequence[Reported],
+    notes: Sequence[str],
+    names: Names,
 ) -> Iterator[Line]:
     """The answer for one request.
 
     Parameters:
         origin: where the request comes from; empty for specs, whose requests have but one origin.
+        said: what istiod reports against routes; what it does not accept is among the misses.
         notes: further sentences, such as one about a tag that names no lane.
     """
     sent = "  ".join(f"{name}: {value}" for name, value in request.headers)
@@ -38,6 +46,7 @@ def lines(
         yield from _pods(share.outcome)
     yield from ((f"copied to {mirror} ({percent(mirror.share)})", "dim") for mirror in decision.mirrors)
     yield from ((f"not used: {one}", "yellow") for one in misses)
+    yield from ((f"reported: {one}", "yellow") for one in said if not one.refusal)
     yield from ((f"not decided: {one}", "yellow") for one in decision.undecided)
     only_specs = names.given.only_specs
     told = [one for one in decision.assumed if not only_specs or one.startswith(_TOLD_OF_SPECS)]

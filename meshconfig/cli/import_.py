@@ -1,25 +1,28 @@
-"""`graylane import`: a spec from the VirtualServices, DestinationRules and Gateways that are there."""
+"""`graylane import`: a spec from the VirtualServices or HTTPRoutes, DestinationRules and Gateways that are there."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from meshconfig.cli import completion
 from meshconfig.cli.batch import batch
 from meshconfig.cli.cluster import Context
+from meshconfig.cli.common import BackendChoice, backend_name
 from meshconfig.cli.explain_input import read, read_cluster
 from meshconfig.cli.new_spec import Force, GroupName, group_name, write
 from meshconfig.errors import InputError, Location, Problem
 from meshconfig.explain import NOTHING, Given
 from meshconfig.importing import Difference, Imported, NothingToSayError, import_group
 from meshconfig.importing.text import text
-from meshconfig.istio import VirtualService
+from meshconfig.istio import Resource
+from meshconfig.istio.gateway_api.attach import routes_of
 from meshconfig.load import FieldPath
 from meshconfig.printable import say
 from meshconfig.render import MANAGED_BY
 from meshconfig.simulate import Decision
+from meshconfig.spec.group import BackendName
 
 SHOWN = 20  # differences that are printed
 FAILED = 1
@@ -42,7 +45,7 @@ def command(
         typer.Option(
             "-n",
             "--namespace",
-            help="Namespace of the group, and of manifests that name none. Default: that of most VirtualServices.",
+            help="Namespace of the group, and of manifests that name none. Default: that of most routes.",
             show_default=False,
             autocompletion=completion.namespaces,
         ),
@@ -58,6 +61,15 @@ def command(
             autocompletion=completion.headers,
         ),
     ] = None,
+    backend: Annotated[
+        BackendChoice | None,
+        typer.Option(
+            "--backend",
+            help="Routes to import: VirtualServices, or with `gateway` HTTPRoutes and GRPCRoutes of the Gateway API. "
+            "Default: VirtualServices, if there are any.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output-file", metavar="FILE", help="Write the spec to FILE.", show_default=False),
@@ -65,7 +77,7 @@ def command(
     force: Force = False,
     context: Context = None,
 ) -> None:
-    """Make a spec from existing VirtualServices, DestinationRules and Gateways, and compare both.
+    """Make a spec from existing VirtualServices or HTTPRoutes, DestinationRules and Gateways, and compare both.
 
     Give the Services and Deployments too: they tell ports and Pods. What a spec cannot say is listed with its place and
     left alone. Then generated requests are asked of the resources as they are and of those with the spec's in place.
@@ -80,6 +92,8 @@ def command(
         graylane import --live -n demo --group shop -o graylane.yaml
 
         graylane import -f k8s/ --tag x-version
+
+        graylane import -f k8s/ --backend gateway
     """
     if not file and not live:
         raise InputError.at("FILE", "is missing: name manifests by -f, or give --live for those of the cluster")
@@ -88,12 +102,11 @@ def command(
     cluster = read_cluster(context, namespace) if live else NOTHING
     with batch():
         given = read(file or (), namespace or "default", cluster)
-        _check(given)
-        where = namespace or _namespace(given)
+        chosen = _backend(given, backend_name(backend))
+        where = namespace or _namespace(given, chosen)
         try:
-            found = import_group(
-                given.resources, group_name(group or where), where, tag, _wanted(where) if live else _every
-            )
+            wanted = _wanted(where) if live else _every
+            found = import_group(given.resources, group_name(group or where), where, tag, wanted, chosen)
         except NothingToSayError as error:
             nothing = Problem(Location(given.files or "--live"), "", "nothing here that a spec can say")
             raise InputError([nothing, *(Problem(*one) for one in error.unsaid)]) from None
@@ -106,32 +119,41 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _every(resource: VirtualService) -> bool:
+def _every(resource: Resource[Any]) -> bool:
     return True
 
 
-def _wanted(namespace: str) -> Callable[[VirtualService], bool]:
+def _wanted(namespace: str) -> Callable[[Resource[Any]], bool]:
     """Whether a resource of the cluster is to be imported: it is of this namespace and of no group yet."""
     return lambda one: one.namespace == namespace and one.metadata.labels.get(MANAGED_BY) != "graylane"
 
 
-_ROUTES = ("HTTPRoute", "GRPCRoute")
+def _backend(given: Given, asked: BackendName | None) -> BackendName:
+    """Which routes are imported.
 
-
-def _check(given: Given) -> None:
+    Raises:
+        InputError: there are none, or a spec is given.
+    """
     if given.groups:
         raise InputError.at(given.files, "has a spec of graylane already: import takes manifests alone")
-    routes = [one for one in given.resources.others if one.kind in _ROUTES]
-    if routes and given.resources.virtual_services:
-        say(f"note: {routes[0]} is not read, nor is any other: import reads VirtualServices", error=True)
-    elif routes:
-        raise InputError.at(given.files or "--live", f"has {routes[0]}, and import reads VirtualServices alone")
-    if not given.resources.virtual_services:
-        raise InputError.at(given.files or "--live", "has no VirtualService; `graylane init` makes a spec without any")
+    there = {"istio": given.resources.virtual_services, "gateway": routes_of(given.resources)}
+    names = {"istio": "VirtualService", "gateway": "HTTPRoute or GRPCRoute"}
+    chosen: BackendName = asked or ("istio" if there["istio"] or not there["gateway"] else "gateway")
+    if not there[chosen]:
+        what = names[asked] if asked else " and no ".join(names.values())
+        raise InputError.at(given.files or "--live", f"has no {what}; `graylane init` makes a spec without any")
+    if asked is None and there["istio"] and there["gateway"]:
+        say(
+            f"note: {there['gateway'][0]} is not read, nor is any other: import reads VirtualServices, and with "
+            "--backend gateway the others",
+            error=True,
+        )
+    return chosen
 
 
-def _namespace(given: Given) -> str:
-    found = Counter(one.namespace for one in given.resources.virtual_services)
+def _namespace(given: Given, backend: BackendName) -> str:
+    routes = given.resources.virtual_services if backend == "istio" else routes_of(given.resources)
+    found = Counter(one.namespace for one in routes)
     return min(found, key=lambda name: (-found[name], name))
 
 

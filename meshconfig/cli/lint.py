@@ -74,7 +74,7 @@ def command(
     """Find mistakes in specs and in VirtualServices, DestinationRules, Gateways, Services, Deployments of any origin.
 
     A spec is also compiled, and the rendered resources are checked; such findings name the field of the spec. A Rollout
-    is checked against its LaneGroup if the files contain both.
+    or a Lane is checked against its LaneGroup if the files contain both.
 
     Exit status: 0 without a finding of the level of --fail-on or worse, 1 with one, 2 for invalid input.
 
@@ -100,6 +100,10 @@ def command(
             from meshconfig.cli.rollout_files import rollouts  # few inputs have one, and the command starts without it
 
             rollouts(documents, subject.groups)
+        if subject.lanes:
+            from meshconfig.cli.lane_files import lanes
+
+            lanes(subject.lanes, subject.groups)
         findings = lint(subject, ignored=ignored)
         keep(documents, subject)
     put(report(findings, output))

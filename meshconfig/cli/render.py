@@ -1,5 +1,6 @@
 """`graylane render`: compile a spec to Istio's resources."""
 
+import re
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -22,8 +23,21 @@ from meshconfig.cli.common import (
 )
 from meshconfig.errors import InputError
 from meshconfig.model import Model
-from meshconfig.printable import put
-from meshconfig.render import GATEWAY_SERVICE, GROUP, Manifest, ingress, render, sidecars, telemetries, to_yaml
+from meshconfig.printable import put, say
+from meshconfig.render import (
+    GATEWAY_SERVICE,
+    GROUP,
+    Manifest,
+    ingress,
+    render,
+    sidecars,
+    telemetries,
+    to_yaml,
+    unlabelled,
+    with_waypoint,
+)
+from meshconfig.render.waypoint import USES
+from meshconfig.spec.base import LABEL
 
 if TYPE_CHECKING:
     from meshconfig.cli.render_files import Comparison
@@ -79,6 +93,16 @@ def command(
             "--experimental", help="With the backend gateway, write fields of Gateway API's experimental channel too."
         ),
     ] = False,
+    waypoint: Annotated[
+        str | None,
+        typer.Option(
+            "--waypoint",
+            metavar="NAME",
+            help="With the backend gateway in ambient mode: add a waypoint of this name per namespace, and its label "
+            "to Services.",
+            show_default=False,
+        ),
+    ] = None,
     with_ingress: Annotated[
         bool, typer.Option("--ingress", help="Add a Kubernetes Ingress in front of the ingress gateway.")
     ] = False,
@@ -116,10 +140,18 @@ def command(
         graylane render --object -f specs/ > graylane.yaml
 
         graylane render -f graylane.yaml --backend gateway | kubectl apply --server-side -f -
+
+        graylane render -f graylane.yaml --backend gateway --waypoint waypoint
     """
     if whole:
         _check_alone(
-            {"-o": directory is not None, "--sidecar": sidecar, "--telemetry": telemetry, "--ingress": with_ingress}
+            {
+                "-o": directory is not None,
+                "--sidecar": sidecar,
+                "--telemetry": telemetry,
+                "--waypoint": waypoint is not None,
+                "--ingress": with_ingress,
+            }
         )
         with batch():
             put(to_yaml(groups.objects(read_documents(file), file)))
@@ -128,10 +160,15 @@ def command(
         raise InputError.at("--check", "needs -o DIR, the directory to check")
     if ingress_service.count("/") != 1 or not all(ingress_service.split("/")):
         raise InputError.at("--ingress-service", f"has the form NAMESPACE/NAME, not {ingress_service!r}")
+    if waypoint is not None and not re.search(LABEL, waypoint):
+        raise InputError.at("--waypoint", f"takes a name such as waypoint, not {waypoint!r}")
     with batch():
         found = read_groups(file, backend_name(backend))
         compiled = [group.model for group in found]
         manifests = render(compiled, istio_api=istio_api.value, experimental=experimental)
+        if waypoint:
+            manifests = with_waypoint(compiled, manifests, waypoint)
+            _tell_unlabelled(compiled, waypoint)
         if sidecar:
             manifests += sidecars(compiled, istio_api.value)
         if telemetry:
@@ -162,6 +199,16 @@ def _check_alone(given: Mapping[str, bool]) -> None:
     """
     if found := next((name for name, is_given in given.items() if is_given), None):
         raise InputError.at("--object", f"prints the groups themselves: leave {found} away")
+
+
+def _tell_unlabelled(compiled: list[Model], waypoint: str) -> None:
+    """Says which Services need the label besides: those that callers name are not graylane's."""
+    by_namespace: dict[str, list[str]] = {}
+    for one in unlabelled(compiled):
+        by_namespace.setdefault(one.namespace, []).append(one.name)
+    for namespace, names in by_namespace.items():
+        label = f"kubectl label service -n {namespace} {' '.join(names)} {USES}={waypoint}"
+        say(f"note: callers' requests go through the waypoint after: {label}", error=True)
 
 
 def _ingresses(compiled: list[Model], service: str) -> list[Manifest]:

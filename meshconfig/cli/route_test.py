@@ -29,7 +29,7 @@ from meshconfig.load import Document, load
 from meshconfig.printable import put, say, say_json
 from meshconfig.route_tests import KIND, Checked, Result, WrittenCase, cases, check, junit, resolve
 from meshconfig.route_tests.result import summary
-from meshconfig.simulate import near_misses
+from meshconfig.simulate import conditions, near_misses
 
 if TYPE_CHECKING:
     from meshconfig.route_tests.send import Sender
@@ -175,8 +175,9 @@ def _result(names: Names, one: Checked, failures: Sequence[str] = (), notes: Seq
 def _explained(names: Names, one: Checked) -> Iterator[Line]:
     case = one.case
     misses = near_misses(names.given.index, case.request, one.decision)
+    said = conditions(names.given.index, case.request)
     origin = "" if names.given.only_specs else case.origin
-    yield from explain_text.lines(case.request, origin, one.decision, misses, case.notes, names)
+    yield from explain_text.lines(case.request, origin, one.decision, misses, said, case.notes, names)
     yield from explain_text.chain_lines(one.steps, names, case.hops)
 
 

@@ -22,7 +22,7 @@ from meshconfig.groups import Group
 from meshconfig.istio.hosts import domain_matches
 from meshconfig.model import TRAIL
 from meshconfig.route_tests.sent import read_answer
-from meshconfig.simulate import Decision, Request, Step, follow, near_misses, simulate
+from meshconfig.simulate import Decision, Request, Step, conditions, follow, near_misses, simulate
 from meshconfig.spec import Entry, LaneGroup
 
 LIMITS = Limits(seconds=10.0, size=64 << 10)
@@ -179,6 +179,7 @@ def explain(group: Group, question: Question, cluster: Cluster | None) -> Explai
     first = _hop(names, made.host, decision)
     notes = [*given.notes, *unknown_lanes(given, question.sent), *decision.undecided]
     notes += [str(one) for one in near_misses(given.index, made, decision)]
+    notes += [str(one) for one in conditions(given.index, made) if not one.refusal]
     return Explained((first, *_along(names, given, made, decision)), tuple(dict.fromkeys(notes)))
 
 

@@ -1,6 +1,7 @@
 """Turns existing resources of Istio into a spec, and compares what both do to requests. Pure.
 
-resources → tables (a VirtualService as mesh and Gateways see it; said: what a spec cannot say)
+resources → tables (a VirtualService as mesh and Gateways see it; said: what a spec cannot say. gateway_api: HTTPRoutes
+            as such VirtualServices; merged: what stands for them)
           → mesh, entries, services (what they say of a group) → fit (until all that is left can be said)
           → lanes, spec (the document) → text (YAML with comments)
 replaced: the resources whose place the group takes

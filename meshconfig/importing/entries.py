@@ -299,7 +299,8 @@ def _entry(one: _Reading) -> Entry:
     order = sorted(one.defaults, key=lambda key: one.table.lines.index(one.defaults[key]))
     routes = tuple(PathRoute(*key, one.behind[key], one.defaults[key].route.rewrite) for key in order)
     untrusted = one.sets_always and not one.asks
-    return Entry(one.table.hosts, one.table.gateway, routes, tuple(one.admit), one.split, untrusted, one.keep)
+    table, admit = one.table, tuple(one.admit)
+    return Entry(table.hosts, table.gateway, routes, admit, one.split, untrusted, one.keep, table.listener)
 
 
 def same_weights(one: Mapping[str, int], other: Mapping[str, int]) -> bool:

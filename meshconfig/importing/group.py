@@ -85,6 +85,7 @@ class Entry:
     split: Weights | None = None
     untrusted: bool = False
     keep: bool = False
+    listener: str = ""
 
 
 @dataclass(slots=True)

@@ -1,19 +1,23 @@
 """Imports a group and proves it against the resources that it comes from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from meshconfig.importing.fit import Fitted, fit
+from meshconfig.importing.gateway_api import in_words_of_istio, with_gateways
+from meshconfig.importing.merged import originals
 from meshconfig.importing.proof import Proof, compare
 from meshconfig.importing.replaced import replaced, without
 from meshconfig.importing.tables import asks_for
 from meshconfig.importing.tag import DEFAULT, tag_header
-from meshconfig.istio import Resource, Resources, VirtualService
+from meshconfig.istio import Resource, Resources
 from meshconfig.istio.gateway_api import is_of_gateway_api
+from meshconfig.istio.resources import identity
 from meshconfig.model import Model
 from meshconfig.render import render
 from meshconfig.simulate import Index
+from meshconfig.spec.group import BackendName
 
 _KINDS = ("virtual_services", "destination_rules", "gateways", "services", "service_entries", "workloads", "namespaces")
 
@@ -39,40 +43,86 @@ def import_group(
     name: str,
     namespace: str,
     tag: str | None = None,
-    wanted: Callable[[VirtualService], bool] = lambda one: True,
+    wanted: Callable[[Resource[Any]], bool] = lambda one: True,
+    backend: BackendName = "istio",
 ) -> Imported:
-    """Finds a group and compares it with the resources that it comes from. Those of the Gateway API stay as they are.
+    """Finds a group and compares it with the resources that it comes from.
 
     Parameters:
         name, namespace: the group's.
         tag: the name of the tag's header; None to find it.
-        wanted: whether a VirtualService may become part of the group; the others stay.
+        wanted: whether a VirtualService, or a route of the Gateway API, may become part of the group; the others stay.
+        backend: which routes are imported: VirtualServices, or with `gateway` those of the Gateway API. The others
+            stay as they are.
 
     Raises:
         NothingToSayError: a spec can say none of the resources.
     """
+    if backend == "gateway":
+        return _of_gateway_api(resources, name, namespace, tag, wanted)
     resources = replace(resources, others=tuple(one for one in resources.others if not is_of_gateway_api(one)))
     index = Index(resources)
-    given_tag, tag = tag, (tag or tag_header(index)).lower()
-    fitted = fit(index, tag, name, namespace, wanted)
-    if given_tag is None and not fitted.found.lanes and tag != DEFAULT:
-        # The routes by this header are left alone, so entries must not take it from them.
-        fitted, tag = fit(index, DEFAULT, name, namespace, wanted), DEFAULT
+    fitted, tag = _fitted(index, tag, lambda tag: fit(index, tag, name, namespace, wanted))
     assumed = tuple(sorted({one.gateway for one in fitted.found.entries} - index.gateways.keys()))
     given = _with_gateways(resources, assumed)
     index = Index(given) if assumed else index
     going = [one for one in replaced(index, fitted.model) if one.kind != "VirtualService" or wanted(one)]
-    after = in_place(given, fitted.model, going)
     new = None if asks_for(index, tag, fitted.model.baseline) else fitted.model.baseline
-    proof = compare(index, Index(after), tag, sorted({*fitted.value["spec"]["lanes"]}), new)
-    return Imported(fitted, tuple(going), assumed, proof)
+    return _compared(fitted, given, going, assumed, new)
+
+
+def _of_gateway_api(
+    resources: Resources, name: str, namespace: str, tag: str | None, wanted: Callable[[Resource[Any]], bool]
+) -> Imported:
+    given, assumed = with_gateways(resources)
+
+    def of(tag: str) -> Fitted:
+        said = in_words_of_istio(given, tag)
+        return fit(Index(said.resources), tag, name, namespace, wanted, given=given, finish=said.finish)
+
+    fitted, tag = _fitted(Index(in_words_of_istio(given).resources), tag, of)
+    index = Index(in_words_of_istio(given, tag).resources)
+    going = [one for one in originals(replaced(index, fitted.model)) if is_of_gateway_api(one)]
+    made = {identity(one) for one in Resources.parse(render([fitted.model])).services}
+    going = [*filter(wanted, going), *(one for one in given.services if identity(one) in made)]
+    new = None if asks_for(index, tag, fitted.model.baseline) else fitted.model.baseline
+    return _compared(fitted, given, going, assumed, new, by_pods=True)
+
+
+def _fitted(index: Index, given: str | None, of: Callable[[str], Fitted]) -> tuple[Fitted, str]:
+    """A group, and the name of its tag's header.
+
+    Parameters:
+        given: the name that a person has given.
+        of: finds a group with a tag of this name.
+    """
+    tag = (given or tag_header(index)).lower()
+    fitted = of(tag)
+    if given is None and not fitted.found.lanes and tag != DEFAULT:
+        # The routes by this header are left alone, so entries must not take it from them.
+        return of(DEFAULT), DEFAULT
+    return fitted, tag
+
+
+def _compared(
+    fitted: Fitted,
+    given: Resources,
+    going: Sequence[Resource[Any]],
+    assumed: tuple[str, ...],
+    new: str | None,
+    *,
+    by_pods: bool = False,
+) -> Imported:
+    sides = Index(given), Index(in_place(given, fitted.model, going))
+    lanes = sorted({*fitted.value["spec"]["lanes"]})
+    return Imported(fitted, tuple(going), assumed, compare(*sides, fitted.found.tag, lanes, new, by_pods=by_pods))
 
 
 def in_place(resources: Resources, model: Model, going: Iterable[Resource[Any]]) -> Resources:
     """The resources after an adoption: without what goes, and with what the group renders to."""
     kept = [one for kind in _KINDS for one in getattr(resources, kind)] + list(resources.others)
     made = Resources.parse(render([model]))
-    every = [*without(kept, going), *(one for kind in _KINDS for one in getattr(made, kind))]
+    every = [*without(kept, going), *(one for kind in _KINDS for one in getattr(made, kind)), *made.others]
     return replace(Resources.of(every), whole=resources.whole)
 
 

@@ -85,8 +85,8 @@ class Proof:
 class _Side:
     """One set of resources, with the routes by their place."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
+    def __init__(self, index: Index, *, by_pods: bool = False) -> None:
+        self.index, self._by_pods = index, by_pods
         self._routes: dict[RouteRef, HTTPRoute] = {}
         for one in index.resources.virtual_services:
             for named in index.routes(one) if one.spec.hosts else ():
@@ -98,7 +98,8 @@ class _Side:
         return Answer(
             _summed((self._outcome(share.outcome, request), share.probability) for share in decision.shares),
             frozenset(
-                (one.host, one.port, self._pods(one.host, one.subset, request), one.share) for one in decision.mirrors
+                (self._place(one.host), one.port, self._pods(one.host, one.subset, request), one.share)
+                for one in decision.mirrors
             ),
             _policy(route),
             _summed(_responses(route)) if decision.destinations else frozenset(),
@@ -110,7 +111,7 @@ class _Side:
         policy = self._traffic_policy(outcome.host, outcome.subset, request)
         pods = self._which(outcome)
         return (
-            outcome.host,
+            self._place(outcome.host),
             outcome.port,
             pods,
             outcome.prefers,
@@ -119,6 +120,11 @@ class _Side:
             outcome.authority,
             policy,
         )
+
+    def _place(self, host: str) -> str:
+        """The Service; the namespace alone where Services are compared by the Pods that they select."""
+        name = service_name(host)
+        return name.namespace if self._by_pods and name and self._selector(host) else host
 
     def _which(self, one: Destination) -> Any:
         """The Pods: by workloads where these are known, else by labels, which include those of the Service."""
@@ -179,14 +185,18 @@ def _filled(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def compare(before: Index, after: Index, tag: str, lanes: Iterable[str], new: str | None = None) -> Proof:
+def compare(
+    before: Index, after: Index, tag: str, lanes: Iterable[str], new: str | None = None, *, by_pods: bool = False
+) -> Proof:
     """Asks both sets of resources the same requests.
 
     Parameters:
         tag: the name of the tag's header. lanes: its values.
         new: a lane whose tag means something only after: the baseline, where no route asked for it before.
+        by_pods: two Services of one namespace that select the same Pods are alike: a version may be a Service of
+            another name.
     """
-    sides = _Side(before), _Side(after)
+    sides = _Side(before, by_pods=by_pods), _Side(after, by_pods=by_pods)
     proof, seen = Proof(), {}
     downstream = _Downstream(before, tag)
     for request in requests((before, after), tag, lanes):

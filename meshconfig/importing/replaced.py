@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from meshconfig.importing.merged import owner
 from meshconfig.importing.services import rules_of, unsaid_rule
 from meshconfig.importing.tables import Table, tables
 from meshconfig.istio import MESH, Resource
@@ -31,8 +32,9 @@ def replaced(index: Index, model: Model) -> list[Resource[Any]]:
     where, hosts = places(model), {one.host for one in model.services}
     by_owner: dict[str, list[Table]] = {}
     for table in tables(index, model.tag):
-        by_owner.setdefault(table.resource.key, []).append(table)
-    going = [found[0].resource for found in by_owner.values() if all(_covered(one, where, hosts) for one in found)]
+        by_owner.setdefault(owner(table.resource), []).append(table)
+    whole = [found for found in by_owner.values() if all(_covered(one, where, hosts) for one in found)]
+    going = list({one.resource.key: one.resource for found in whole for one in found}.values())
     rules = [
         rule
         for service in model.services

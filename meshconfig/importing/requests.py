@@ -188,10 +188,15 @@ def _inside(sides: Sequence[Index]) -> Iterator[Sender]:
         for rule in resources.destination_rules:
             if service_name(rule.spec.host):
                 hosts.setdefault(rule.spec.host, set()).update(_ports(index, rule.spec.host))
-    for host, numbers in hosts.items():
+    # A Service that is there only afterwards, as one for a version is, has no callers that it could be different for.
+    for host, numbers in ((host, one) for host, one in hosts.items() if _was_there(sides[0], host)):
         for port in sorted(filter(None, numbers)) or [80]:
             for namespace, pairs in product(spaces, labels):
                 yield Sender(host, port, None, "http", namespace, dict(pairs))
+
+
+def _was_there(before: Index, host: str) -> bool:
+    return service_name(host) is None or before.registry.get(host) is not None or before.names_in_mesh(host)
 
 
 def _ports(index: Index, host: str) -> set[int | None]:

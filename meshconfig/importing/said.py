@@ -29,6 +29,9 @@ _WHY = {
 }
 
 
+NOWHERE = "it leads nowhere"
+
+
 class Unsaid(NamedTuple):
     """Something that a spec cannot say: its place, the resource or field, and why. It is left alone."""
 
@@ -48,7 +51,7 @@ def unsaid_in(route: Route, condition: Condition, tag: str) -> Iterator[str]:
     yield from (_described(name) for name in route.fields if name not in _POLICY)
     yield from _refused(fields)
     if not route.targets and not route.refusal and not route.fields:
-        yield "it leads nowhere"
+        yield NOWHERE
     for target in route.targets:
         yield from (_in_target(name) for name in target.fields)
         if service_name(target.host) is None:

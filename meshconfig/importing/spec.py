@@ -131,7 +131,7 @@ def _entry(one: Entry, found: Found, base: str) -> Value:
     split = {**one.split, **({} if base in one.split else {base: 0})} if one.split else None
     return {
         "hosts": list(one.hosts),
-        "gateway": {"use": one.gateway},
+        "gateway": {"use": one.gateway, **({"listener": one.listener} if one.listener else {})},
         **({"tag": "untrusted"} if one.untrusted else {}),
         **({"baggage": "keep"} if one.keep else {}),
         **(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from meshconfig.backend.istio import virtual_service
-from meshconfig.importing.said import Unsaid, unsaid_in
+from meshconfig.importing.merged import Merged
+from meshconfig.importing.said import NOWHERE, Unsaid, unsaid_in
 from meshconfig.istio import MESH, VirtualService
 from meshconfig.istio.gateways import bound_to, gateway_name
 from meshconfig.istio.hosts import fqdns
@@ -33,6 +34,7 @@ class Table:
     Parameters:
         gateway: `mesh` or `namespace/name`.
         hosts: in full and in lower case.
+        listener: of a Gateway of the Gateway API, where its routes are at this listener alone.
         unsaid: what a spec cannot say of it.
     """
 
@@ -41,6 +43,7 @@ class Table:
     hosts: tuple[str, ...]
     lines: tuple[Line, ...]
     unsaid: tuple[Unsaid, ...] = field(default=(), compare=False)
+    listener: str = ""
 
     @property
     def in_mesh(self) -> bool:
@@ -83,12 +86,16 @@ def of_virtual_service(index: Index, one: VirtualService, tag: str) -> Iterator[
     hosts = tuple(dict.fromkeys(fqdns(one.spec.hosts, one.namespace)))
     for gateway in sorted(bound_to(one.spec.gateways, one.namespace)):
         found = [line for each in routes for line in _lines(each, gateway, tag)]
-        unsaid = [*_whole(one), *_of_routes(one, routes)]
+        merged = one if isinstance(one, Merged) else None
+        unsaid = [*(merged.unsaid if merged else ()), *_whole(one), *_of_routes(one, routes)]
         for line in found:
-            unsaid += [_note(one, line.ref, why) for why in unsaid_in(line.route, line.condition, tag)]
+            # What a rule of the Gateway API does instead, such as a redirect, is among what is merged.
+            said = (why for why in unsaid_in(line.route, line.condition, tag) if not (merged and why == NOWHERE))
+            unsaid += [_note(one, line.ref, why) for why in said]
             if gateway == MESH and any(target.tag is not None for target in line.route.targets):
                 unsaid.append(_note(one, line.ref, f"between services, a spec's routes do not change the header {tag}"))
-        yield Table(one, gateway, hosts, tuple(found), tuple(dict.fromkeys(unsaid)))
+        listener = merged.listener if merged else ""
+        yield Table(one, gateway, hosts, tuple(found), tuple(dict.fromkeys(unsaid)), listener)
 
 
 def _whole(one: VirtualService) -> Iterator[Unsaid]:
@@ -110,7 +117,8 @@ def _of_routes(one: VirtualService, routes: Sequence[NamedRoute]) -> Iterator[Un
 def _note(one: VirtualService, ref: RouteRef | None, why: str) -> Unsaid:
     if ref is None:
         return Unsaid(one.locate("spec"), str(one), why)
-    return Unsaid(one.locate("spec", ref.kind, ref.index), str(ref.route), why)
+    what = one.written(ref.index) if isinstance(one, Merged) else str(ref.route)
+    return Unsaid(one.locate("spec", ref.kind, ref.index), what, why)
 
 
 def _lines(each: NamedRoute, gateway: str, tag: str) -> Iterator[Line]:

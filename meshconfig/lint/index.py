@@ -81,6 +81,7 @@ class Index:
         given: the given resources alone. Rendered ones do not count, as they do not show what else exists.
         replaced: resources of the input that others of the same name replace; `resources` is without them.
         rollouts: the documents of kind Rollout.
+        lanes: those of kind Lane.
     """
 
     resources: Resources
@@ -88,6 +89,7 @@ class Index:
     given: Resources = field(default_factory=Resources)
     replaced: tuple[Replaced, ...] = ()
     rollouts: tuple[Document, ...] = ()
+    lanes: tuple[Document, ...] = ()
 
     @cached_property
     def _made(self) -> dict[Callable[["Index"], Any], Any]:

@@ -34,8 +34,8 @@ def index(
     resources = Resources.parse(given, default_namespace=default_namespace, keep_unreadable=True)
     made = (resource(manifest, source) for group in specs for manifest, source in rendered(group))
     joined = replace(Resources.of((*everything(resources), *made)), unreadable=resources.unreadable)
-    rollouts = tuple(document for document in documents if document.own and document.kind == "Rollout")
-    return Index(joined, tuple(specs), resources, replaced(resources, joined), rollouts)
+    rollouts, lanes = (tuple(one for one in documents if one.own and one.kind == kind) for kind in ("Rollout", "Lane"))
+    return Index(joined, tuple(specs), resources, replaced(resources, joined), rollouts, lanes)
 
 
 def lint(subject: Index, *, ignored: Iterable[str] = ()) -> list[Finding]:

@@ -9,6 +9,7 @@ from meshconfig.model import Model, Table
 from meshconfig.render.ingress import GATEWAY_SERVICE, ingress
 from meshconfig.render.sidecar import sidecars
 from meshconfig.render.telemetry import telemetries
+from meshconfig.render.waypoint import unlabelled, with_waypoint
 from meshconfig.render.yaml import to_yaml
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "sidecars",
     "telemetries",
     "to_yaml",
+    "unlabelled",
+    "with_waypoint",
 ]
 
 

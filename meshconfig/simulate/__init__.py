@@ -33,7 +33,7 @@ from meshconfig.simulate.decision import (
     Undecided,
 )
 from meshconfig.simulate.index import Index
-from meshconfig.simulate.near_misses import NearMiss, Reason, near_misses, why_not_used
+from meshconfig.simulate.near_misses import NearMiss, Reason, conditions, near_misses, why_not_used
 from meshconfig.simulate.request import ANY_GATEWAY, Request
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Skipped",
     "Step",
     "Undecided",
+    "conditions",
     "follow",
     "loss",
     "near_misses",

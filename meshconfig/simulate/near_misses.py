@@ -2,6 +2,7 @@
 
     near_misses(index, request, decision)   every such VirtualService
     why_not_used(index, one, request)       one of them
+    conditions(index, request)              what istiod reports against routes for the request
 
 Source: as in `at_gateway` and `in_mesh`, which decide; this module says why they left a VirtualService out.
 """
@@ -14,6 +15,7 @@ from itertools import product
 
 from meshconfig.istio import CLUSTER_DOMAIN, MESH, VirtualService, ports
 from meshconfig.istio.exports import namespaces, visible
+from meshconfig.istio.gateway_api import Attached, Reported
 from meshconfig.istio.gateways import Handling, bound_to
 from meshconfig.istio.hosts import covers, domain_matches, fqdn, intersection, is_short, is_wildcard, service_name
 from meshconfig.simulate.at_gateway import Listening, listening
@@ -50,6 +52,11 @@ class Reason(StrEnum):
     BEHIND = "less specific"
     OLDER_WINS = "older wins"
     NOT_ATTACHED = "not attached"
+    NOT_ACCEPTED = "not accepted"
+
+
+# What nobody means, so that it is told also where another route takes the request.
+_UNMEANT = (Reason.OLDER_WINS, Reason.HALF_NAME, Reason.NOT_ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +92,9 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
     where = _where(index, request)
     found = (_why(index, one, request, where) for one in index.given.virtual_services if one.key not in asked)
     misses = [one for one in found if one is not None]
-    if decision.route is None:
-        misses += _not_attached(index, request)
+    misses += _not_attached(index, request)
     if decision.route is not None:
-        misses = [one for one in misses if one.reason in (Reason.OLDER_WINS, Reason.HALF_NAME)]
+        misses = [one for one in misses if one.reason in _UNMEANT]
     elif any(one.reason is not Reason.SPELLING for one in misses):
         misses = [one for one in misses if one.reason is not Reason.SPELLING]
     return tuple(sorted(misses, key=lambda one: one.virtual_service))
@@ -96,17 +102,28 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
 
 def _not_attached(index: Index, request: Request) -> Iterable[NearMiss]:
     """The routes of the Gateway API for the request's host that istiod attaches to nothing, or takes nothing of."""
-    host = request.authority_host
+    for one in index.gateway_api.attached:
+        why = one.why or index.gateway_api.invalid.get(str(one.route), "")
+        if why and _is_for(one, request):
+            reason = Reason.NOT_ATTACHED if one.accepted else Reason.NOT_ACCEPTED
+            yield NearMiss(one.route.key, reason, why, one.route.kind)
+
+
+def _is_for(one: Attached, request: Request) -> bool:
+    """Whether a route's parent and hosts are those of a request, wherever the route is attached."""
+    host, parent = request.authority_host, one.route.spec.parent_refs[one.parent]
+    if request.gateway is None:
+        return parent.kind != "Gateway" and parent.name == host.partition(".")[0]
+    named = [name.lower() for name in one.route.spec.hostnames or ("*",)]
+    return parent.kind == "Gateway" and any(domain_matches(name, host) for name in named)
+
+
+def conditions(index: Index, request: Request) -> tuple[Reported, ...]:
+    """What istiod reports against the routes of the Gateway API that are for a request, as they are in a cluster."""
     found = index.gateway_api
-    for one in found.attached:
-        route = one.route
-        named = [name.lower() for name in route.spec.hostnames or ("*",)]
-        parent = route.spec.parent_refs[one.parent]
-        at_gateway = parent.kind == "Gateway" and any(domain_matches(name, host) for name in named)
-        between = parent.kind != "Gateway" and parent.name == host.partition(".")[0]
-        why = one.why or found.invalid.get(str(route), "")
-        if why and (between if request.gateway is None else at_gateway):
-            yield NearMiss(route.key, Reason.NOT_ATTACHED, why, route.kind)
+    asked = {(str(one.route), one.parent): None for one in found.attached if _is_for(one, request)}
+    said = (each for route, parent in asked for each in found.reported.get(route, ()) if each.index == parent)
+    return tuple(said)
 
 
 def why_not_used(index: Index, virtual_service: VirtualService, request: Request) -> NearMiss | None:

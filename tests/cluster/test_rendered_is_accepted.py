@@ -1,5 +1,6 @@
-"""What the examples and the golden cases render to: the real API server takes every object, and `istioctl analyze` has
-nothing of level error to say once the Services, Pods and Secrets are there that a spec is about."""
+"""What the examples and the golden cases render to: the real API server takes every object, in both backends, and
+`istioctl analyze` has nothing of level error to say of Istio's once the Services, Pods and Secrets are there that a
+spec is about."""
 
 import base64
 import subprocess
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from mesh_cluster import Manifest, istioctl, kubectl
+from two_backends import compiled as compiled_for_gateway_api
+from two_backends import for_both
 
 from meshconfig.compile import compile_group
 from meshconfig.groups import groups
@@ -29,10 +32,16 @@ def manifest(api: str, kind: str, name: str, namespace: str, **parts: Any) -> Ma
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **parts}
 
 
-def compiled(spec: Path) -> Model:
-    """The spec's model, its group moved to a namespace of these tests."""
-    value = yaml.safe_load(spec.read_text())
+def moved(spec: Path) -> Manifest:
+    """The spec, its group moved to a namespace of these tests."""
+    value: Manifest = yaml.safe_load(spec.read_text())
     value["metadata"]["namespace"] = NAMESPACE
+    return value
+
+
+def compiled(spec: Path) -> Model:
+    """The model of a spec in Istio's backend."""
+    value = moved(spec)
     for entry in value["spec"].get("entries", ()):
         if "*" in entry["hosts"]:  # else it would meet the Gateway of these tests, which istioctl calls a conflict
             entry["gateway"]["selector"] = {"istio": "golden"}
@@ -137,6 +146,21 @@ def test_the_api_server_and_istioctl_are_content(namespaces, spec, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
         kubectl("delete", "--ignore-not-found", "--wait=false", "--grace-period=0", "--force", "-f", "-", stdin=there)
+
+
+def said_by_gateway_api(spec: Path) -> bool:
+    """Whether the backend `gateway` has resources for a spec; its golden file has the problems otherwise."""
+    name = f"{spec.parent.name}{'' if spec.stem == 'in' else f'.{spec.stem}'}.yaml"
+    return not (ROOT / "tests" / "golden" / "gateway" / name).read_text().startswith("#")
+
+
+@pytest.mark.parametrize(
+    "spec", [one for one in SPECS if said_by_gateway_api(one)], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_the_api_server_is_content_with_the_backend_gateway(namespaces, spec):
+    """Its rules in CEL too: names of rules, numbers of matches, filters that exclude each other."""
+    model = compiled_for_gateway_api(for_both(moved(spec)), "gateway")
+    kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=to_yaml(render([model])))
 
 
 def test_the_api_server_accepts_sidecars_ingresses_and_the_older_api(namespaces):

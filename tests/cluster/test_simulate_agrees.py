@@ -1,5 +1,5 @@
-"""For random specs, what `simulate` says a request meets is what the real Istio does with it: at the gateway and from a
-Pod's sidecar, headers included, weights as frequencies."""
+"""For random specs, what `simulate` says a request meets is what the real Istio does with it, in both backends: at the
+gateway and from a Pod's sidecar, headers included, weights as frequencies."""
 
 import math
 import subprocess
@@ -9,24 +9,22 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from lab_gateways import served
 from mesh_cluster import NAMESPACE, answered, istioctl
 from random_specs import asked, specs
 from soak import SOAK
+from two_backends import compiled, for_both
 
-from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
-from meshconfig.groups import groups
 from meshconfig.istio import Resources
-from meshconfig.load import parse
 from meshconfig.render import render, to_yaml
 from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Redirect, Request, simulate
 
 pytestmark = pytest.mark.cluster
 
-SPECS = 60 if SOAK else 25
+SPECS = 60 if SOAK else 20  # in each backend
 SAMPLES = 60  # requests where the answer is a matter of chance
 
 
@@ -41,89 +39,102 @@ class Case:
 
 
 @st.composite
-def cases(draw):
-    value = draw(specs(namespace=NAMESPACE).filter(compiles))
-    (group,) = groups(parse(yaml.safe_dump(value), "random.yaml"))
-    manifests = render([compile_group(group.spec)])
-    hosts = tuple(entry.hosts[0] for entry in group.spec.spec.entries)
+def cases(draw, backend):
+    value, model, manifests = draw(specs(namespace=NAMESPACE).map(partial(prepared, backend)).filter(bool))
+    hosts = tuple(entry.hosts[0] for entry in model.entries)
     outside = draw(st.lists(asked(hosts), min_size=3, max_size=5))
-    called = st.tuples(st.sampled_from(sorted(group.spec.spec.services)), asked())
+    called = st.tuples(st.sampled_from(sorted(value["spec"]["services"])), asked())
     inside = draw(st.lists(called, min_size=2, max_size=3))
     return Case(value, manifests, outside, inside)
 
 
-def compiles(value):
+def prepared(backend, value):
+    """A spec, its model, and what it renders to in this lab; None where the backend refuses it."""
     try:
-        return bool(groups(parse(yaml.safe_dump(value), "random.yaml")))
+        model = compiled(for_both(value) if backend == "gateway" else value, backend)
+        return value, model, [served(one) for one in render([model])]
     except InputError:
-        return False
+        return None
 
 
+@dataclass
 class Tally:
-    specs = requests = 0
+    specs: int = 0
+    requests: int = 0
 
 
-def expected(decision):
+def expected(decision, index):
     """(status, service, version, the tag as the backend sees it) → probability."""
     chances = Counter()
     for share in decision.shares:
         one = share.outcome
         if isinstance(one, Destination):
             tag = tuple(value for name, value in one.headers if name == "env")
-            chances[(200, one.host.split("-svc.")[0], dict(one.labels)["env"], tag)] += share.probability
+            chances[(200, *who(one, index), tag)] += share.probability
         else:
             assert isinstance(one, DirectResponse | Failure | Redirect), one
             chances[(one.status, "", "", ())] += share.probability
     return chances
 
 
+def who(one, index):
+    """The service and the version that answer: a subset of a Service, or a Service that is a version."""
+    known = index.registry.get(one.host)
+    labels = {**(known.selector if known else {}), **dict(one.labels)}
+    return one.host.partition("-svc")[0], labels["env"]
+
+
 def seen(answer):
     return answer.status, answer.service, answer.version, tuple(answer.header("env"))
 
 
-def agree(decision, ask, what):
+def agree(index, request, ask):
+    decision, what = simulate(index, request), f"{request}"
     assert not decision.undecided, what
-    chances = expected(decision)
+    chances = expected(decision, index)
     times = 1 if len(chances) == 1 else SAMPLES
     refused = any(status == 503 for status, *_ in chances)
     got = Counter(seen(ask() if refused else answered(ask)) for _ in range(times))
-    Tally.requests += times
     assert set(got) <= set(chances), f"{what}: {got} is not among {chances}"
     for key, chance in chances.items():
         share = float(chance)
         slack = 5 * math.sqrt(share * (1 - share) / times) + 1 / times
         assert abs(got[key] / times - share) <= slack, f"{what}: {got} for {chances}"
+    return times
 
 
-@settings(
-    max_examples=SPECS,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],  # shrinking on a live mesh would take hours; the spec that failed is printed whole
-    suppress_health_check=list(HealthCheck),
-)
-@given(case=cases())
-def check(cluster, case):
-    cluster.apply(case.manifests)
-    index = Index(Resources.parse(case.manifests))
-    Tally.specs += 1
-    for one in case.outside:
-        host, method, path, headers = one
-        decision = simulate(index, Request(host, path, method, headers, gateway=ANY_GATEWAY))
-        agree(decision, partial(cluster.ask_gateway, host, path, headers, method), one)
-    for one in case.inside:
-        name, (_, method, path, headers) = one
-        host = f"{name}-svc.{NAMESPACE}.svc.cluster.local"
-        decision = simulate(index, Request(host, path, method, headers, source_namespace=NAMESPACE, port=9001))
-        agree(decision, partial(cluster.ask_mesh, name, path, headers, method), one)
-    istioctl_is_content(case.manifests)
+def check(cluster, tally, backend):
+    @settings(
+        max_examples=SPECS,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],  # shrinking on a live mesh would take hours; the spec that failed is printed whole
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases(backend))
+    def one(case):
+        cluster.apply(case.manifests)
+        index = Index(Resources.parse(case.manifests))
+        tally.specs += 1
+        for host, method, path, headers in case.outside:
+            request = Request(host, path, method, headers, gateway=ANY_GATEWAY)
+            tally.requests += agree(index, request, partial(cluster.ask_gateway, host, path, headers, method))
+        for name, (_, method, path, headers) in case.inside:
+            host = f"{name}-svc.{NAMESPACE}.svc.cluster.local"
+            request = Request(host, path, method, headers, source_namespace=NAMESPACE, port=9001)
+            tally.requests += agree(index, request, partial(cluster.ask_mesh, name, path, headers, method))
+        istioctl_is_content(case.manifests)
+
+    one()
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # it would take the place of what has failed
-def test_random_specs_meet_what_simulate_says(cluster):
-    check(cluster)
-    print(f"\n{Tally.specs} random specs, {Tally.requests} requests, no disagreement")
-    assert Tally.specs >= SPECS
+@pytest.mark.parametrize("backend", ["istio", "gateway"])
+def test_random_specs_meet_what_simulate_says(cluster, backend):
+    tally = Tally()
+    check(cluster, tally, backend)
+    print(f"\nbackend {backend}: {tally.specs} random specs, {tally.requests} requests, no disagreement")
+    assert tally.specs >= SPECS
 
 
 def istioctl_is_content(manifests):

@@ -28,6 +28,7 @@ from meshconfig.simulate import (
     Index,
     Redirect,
     Request,
+    conditions,
     follow,
     near_misses,
     simulate,
@@ -76,8 +77,8 @@ def test_any_manifests_answer_any_request_or_say_what_is_wrong(manifests, ask, s
         return
     decision = simulate(known.index, asks)
     assert sum(share.probability for share in decision.shares) == 1
-    misses = near_misses(known.index, asks, decision)
-    assert list(explain_text.lines(asks, origin, decision, misses, (), names))
+    misses, said = near_misses(known.index, asks, decision), conditions(known.index, asks)
+    assert list(explain_text.lines(asks, origin, decision, misses, said, (), names))
     for one in known.resources.services[:2]:
         follow(known.index, asks, [(f"{one.name}.{one.namespace}.svc.cluster.local", None)], carrying=names.carrying)
 

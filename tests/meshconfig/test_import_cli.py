@@ -131,7 +131,7 @@ REFUSED = [
     (("import", "-f", "MESH", "--group", "No_Name"), "takes a name of lower-case letters"),
     (("import", "-f", "missing.yaml"), "missing.yaml: no such file"),
     (("import", "-f", str(ROOT / "examples/cat-mouse/graylane.yaml")), "has a spec of graylane already"),
-    (("import", "-f", str(ROOT / "k8s/demo")), "has no VirtualService; `graylane init`"),
+    (("import", "-f", str(ROOT / "k8s/demo")), "has no VirtualService and no HTTPRoute or GRPCRoute; `graylane init`"),
     (("import", "-f", "MESH", "-o", "nowhere/spec.yaml"), "there is no directory nowhere"),
     (("init",), "is missing"),
     (("init", "-f", "MESH", "-n", "nobody"), "no Service here has the Pods of a Deployment"),

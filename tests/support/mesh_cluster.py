@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 import yaml
 
+from meshconfig.backend.manifest import VERSION
 from meshconfig.crds import definitions
 from meshconfig.render import to_yaml
 
@@ -34,7 +35,8 @@ ISTIO_RESOURCES = ",".join(
     f"{plural}.networking.istio.io" for plural in ("virtualservices", "destinationrules", "gateways")
 )
 RENDERED = f"{ISTIO_RESOURCES},horizontalpodautoscalers.autoscaling"
-HTTP_ROUTES = "httproutes.gateway.networking.k8s.io"
+GATEWAY_API = "gateway.networking.k8s.io"
+HTTP_ROUTES = f"httproutes.{GATEWAY_API}"
 ROLLOUTS = "rollouts.graylane.dev"
 LANE_GROUPS = "lanegroups.graylane.dev"
 WRITTEN = f"{ISTIO_RESOURCES},configmaps,leases"  # what graylane leaves in a namespace, its history and locks included
@@ -131,9 +133,13 @@ class Cluster:
         self.subsets = subsets(manifests)
         text = yaml.safe_dump_all([*manifests, *marker(self.marker, self.subsets)])
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+        of_gateway_api = any(one["apiVersion"].startswith(GATEWAY_API) for one in (*manifests, *self.applied.values()))
         if gone := [self.applied[name] for name in self.applied.keys() - wanted.keys()]:
             kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=yaml.safe_dump_all(gone))
-            # the marker comes after what it marks
+        if of_gateway_api:
+            until(lambda: judged(manifests), "istiod's judgement of all routes")
+        if gone or of_gateway_api:
+            # The marker comes after what it marks. Routes of the Gateway API reach istiod's routes another way.
             self.marker += 1
             kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(marker(self.marker, self.subsets)))
         self.applied = wanted
@@ -149,6 +155,21 @@ class Cluster:
             asked = [("x-subset", subset)]
             until(lambda asked=asked: self.ask_gateway("marker.graylane.test", "/", asked).service, f"{subset} here")
             until(lambda asked=asked: self.ask_mesh("marker", "/", asked).service, f"{subset} for the probe")
+
+
+def judged(manifests: Sequence[Manifest]) -> bool:
+    """Has istiod taken every route of the Gateway API as it is written, and found what the route leads to?"""
+    ours = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) for one in manifests}
+    found = json.loads(kubectl("get", f"{HTTP_ROUTES},grpcroutes.{GATEWAY_API}", "-A", "-o", "json").stdout)["items"]
+    routes = [one for one in found if (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) in ours]
+    return all(_holds(one, kind) for one in routes for kind in ("Accepted", "ResolvedRefs"))
+
+
+def _holds(route: Manifest, kind: str) -> bool:
+    conditions = [one for parent in route.get("status", {}).get("parents", ()) for one in parent["conditions"]]
+    asked = [one for one in conditions if one["type"] == kind]
+    now = route["metadata"]["generation"]
+    return bool(asked) and all((one["status"], one["observedGeneration"]) == ("True", now) for one in asked)
 
 
 def answered(ask: Callable[[], Answer]) -> Answer:
@@ -173,10 +194,15 @@ def meta(name: str, **more: Any) -> Manifest:
 
 
 def subsets(manifests: Sequence[Manifest]) -> list[str]:
-    """HOST/SUBSET of all that DestinationRules name; not of hosts outside the mesh, which have other ports."""
+    """HOST/SUBSET of all that DestinationRules name; not of hosts outside the mesh, which have other ports.
+
+    In the backend `gateway` a version is a Service, HOST/.
+    """
     rules = [one["spec"] for one in manifests if one["kind"] == "DestinationRule"]
     rules = [rule for rule in rules if rule["host"].endswith(".svc.cluster.local")]
-    return [f"{rule['host']}/{subset['name']}" for rule in rules for subset in rule["subsets"]]
+    found = [f"{rule['host']}/{subset['name']}" for rule in rules for subset in rule.get("subsets", ())]
+    versions = [one["metadata"] for one in manifests if VERSION in one["metadata"].get("labels", {})]
+    return [*found, *(f"{one['name']}.{one['namespace']}.svc.cluster.local/" for one in versions)]
 
 
 def marker(number: int, to: Sequence[str] = ()) -> list[Manifest]:
@@ -194,7 +220,7 @@ def istio(kind: str, name: str, spec: Manifest) -> Manifest:
 
 def _way(subset: str) -> Manifest:
     host, name = subset.split("/")
-    destination = {"host": host, "port": {"number": PORT}, "subset": name}
+    destination = {"host": host, "port": {"number": PORT}, **({"subset": name} if name else {})}
     return {"match": [{"headers": {"x-subset": {"exact": subset}}}], "route": [{"destination": destination}]}
 
 

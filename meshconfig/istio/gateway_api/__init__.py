@@ -3,13 +3,13 @@
 istiod translates them so, and all that follows treats both alike. Routes of one host are merged, and the one that asks
 for most goes first.
 
-    attach → rules → here, where the routes of a host are put in order
+    attach, status (what istiod has not accepted) → rules → here, where the routes of a host are put in order
 
 Source: istio/istio pilot/pkg/config/kube/gateway (conversion.go, route_collections.go), Istio's master of 2026-08.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from meshconfig.istio.gateway_api.attach import (
     HTTP_PROTOCOLS,
@@ -24,6 +24,7 @@ from meshconfig.istio.gateway_api.attach import (
     rules_of,
 )
 from meshconfig.istio.gateway_api.rules import Backends, Grants, InvalidRouteError, routes
+from meshconfig.istio.gateway_api.status import Reported, reported
 from meshconfig.istio.gateway_api_types import (
     GATEWAY_API,
     GatewayAPISpec,
@@ -49,6 +50,7 @@ from meshconfig.istio.types import (
 
 __all__ = [
     "Attached",
+    "Reported",
     "RouteResource",
     "Translated",
     "is_of_gateway_api",
@@ -74,6 +76,7 @@ class Translated:
         attached: where each route is attached, and where it is not.
         invalid: the routes of which istiod takes nothing, and why.
         grants: the leaves for routes to lead to other namespaces.
+        reported: what istiod reports against routes of a cluster, by the route.
     """
 
     virtual_services: tuple[VirtualService, ...]
@@ -81,6 +84,7 @@ class Translated:
     attached: tuple[Attached, ...]
     invalid: Mapping[str, str]
     grants: Grants = NO_GRANTS
+    reported: Mapping[str, tuple[Reported, ...]] = field(default_factory=dict)
 
 
 NOTHING = Translated((), (), (), {})
@@ -111,8 +115,11 @@ def translated(resources: Resources) -> Translated:
     made: dict[tuple[str, ...], list[tuple[RouteResource, Attached, list[RouteOfGatewayAPI]]]] = {}
     places: list[Attached] = []
     invalid: dict[str, str] = {}
+    said: dict[str, tuple[Reported, ...]] = {}
     for route in sorted(routes_of(resources), key=_age):
-        found = [*attached(route, parents)]
+        if of_route := tuple(reported(route)):
+            said[str(route)] = of_route
+        found = [_as_accepted(one, of_route) for one in attached(route, parents)]
         places += found
         try:
             rules = {mesh: [*_rules(route, None if mesh else grants)] for mesh in {not one.gateway for one in found}}
@@ -129,7 +136,17 @@ def translated(resources: Resources) -> Translated:
         tuple(places),
         invalid,
         grants,
+        said,
     )
+
+
+def _as_accepted(found: Attached, said: Iterable[Reported]) -> Attached:
+    """A route at a parent for which istiod has not accepted it decides nothing there."""
+    for one in said:
+        if one.refusal and one.index == found.parent:
+            why = found.why or f"istiod has not accepted it: {one.reason}, {one.message}"
+            return replace(found, why=why, accepted=False)
+    return found
 
 
 def _age(route: RouteResource) -> tuple[str, str, str]:

@@ -43,6 +43,7 @@ class Attached:
         hosts: the hosts for which it counts there.
         namespace: the namespace of the Service; empty at a Gateway.
         why: why it is not attached; empty where it is.
+        accepted: False where istiod has judged the route and does not accept it here.
     """
 
     route: RouteResource
@@ -52,6 +53,7 @@ class Attached:
     hosts: tuple[str, ...] = ()
     namespace: str = ""
     why: str = ""
+    accepted: bool = True
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,26 @@ def test_gl608_a_rollout_s_group_is_among_those_of_its_namespace(findings, names
     assert findings(text.removeprefix("---\n")) == []  # the groups are in other files
 
 
+LANE = """\
+---
+apiVersion: graylane.dev/v1
+kind: Lane
+metadata: {name: pr-42, namespace: %s}
+spec: {group: %s, versions: {cat: {from: prod, image: "cat:pr-42"}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("namespace", "group", "found"), [("demo", "pets", []), ("demo", "petz", ["GL608"]), ("other", "petz", [])]
+)
+def test_gl608_a_lane_s_group_is_among_those_of_its_namespace(findings, namespace, group, found):
+    text = LANE % (namespace, group)
+    given = [one for one in findings(spec() + text) if one.code == "GL608"]
+    assert [one.code for one in given] == found
+    assert all(one.resource == "Lane demo/pr-42" and one.path == "spec.group" for one in given)
+    assert findings(text.removeprefix("---\n")) == []  # the groups are in other files
+
+
 NAMED = """\
 apiVersion: graylane/v1
 kind: LaneGroup

@@ -1,4 +1,4 @@
-"""A Rollout of a group that the input does not have, beside groups of its namespace."""
+"""A Rollout or a Lane of a group that the input does not have, beside groups of its namespace."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,13 @@ from meshconfig.load import Document
 def check(index: Index) -> Iterator[Hit]:
     known = {group.key for group in index.groups}
     names = Names(name for _, name in sorted(known))
-    for document in index.rollouts:
-        rollout = _resource(document)
+    for document in (*index.rollouts, *index.lanes):
+        owner = _resource(document)
         group = str(document.value.get("spec", {}).get("group", ""))
-        if (rollout.namespace, group) in known or all(rollout.namespace != place for place, _ in known):
+        if (owner.namespace, group) in known or all(owner.namespace != place for place, _ in known):
             continue
-        message = f"there is no LaneGroup {rollout.namespace}/{group}{names.nearest(group)}"
-        yield Hit(rollout, ("spec", "group"), message)
+        message = f"there is no LaneGroup {owner.namespace}/{group}{names.nearest(group)}"
+        yield Hit(owner, ("spec", "group"), message)
 
 
 def _resource(document: Document) -> Resource[Nothing]:
@@ -31,9 +31,8 @@ def _resource(document: Document) -> Resource[Nothing]:
 RULE = Rule(
     code="GL608",
     level=Level.WARNING,
-    title="A Rollout is of a group that the files do not contain, beside others of its namespace.",
+    title="A Rollout or a Lane is of a group that the files do not contain, beside others of its namespace.",
     fix="Write the name of the LaneGroup into group, or give lint that group's file as well.",
-    why="A Rollout of a group that does not exist cannot start.",
-    needs=("Rollout",),
+    why="A Rollout of a group that does not exist cannot start, and a Lane waits until its time is over.",
     resources=check,
 )
