@@ -19,6 +19,7 @@ from meshconfig.istio.hosts import EVERY_HOST, ServiceName
 from meshconfig.model import Condition, Name
 
 ROUTES = ("HTTPRoute", GRPC_ROUTE)
+OF_ISTIO = ("VirtualService", "DestinationRule")
 Entry = tuple[str, frozenset[tuple[str, ...]] | None, tuple[tuple[str, str, int | None], ...]]
 
 
@@ -26,14 +27,17 @@ def evidence(dump: Page, change: Written, pods: SubsetPods) -> Evidence:
     """Whether a proxy's dump shows a change already: see `Backend`."""
     made = envoy_dump.made_from(dump)
     found = [_route(one, made, change) for one in change.written if one["kind"] in ROUTES]
+    if any(_is_of(path, one) for one in _gone(change) for path in made):
+        return Evidence.DIFFERS
     services = [one for one in change.written if one["kind"] == "Service"]
     if services:
         clusters = {str(one.get("name", "")) for one in envoy_dump.clusters(dump)}
         addresses = envoy_dump.endpoints(dump) if pods else {}
         found += [_service(one, clusters, addresses, pods) for one in services]
     others = tuple(one for one in change.written if one["kind"] not in (*ROUTES, "Service"))
-    if others:
-        found.append(istio_evidence(dump, Written(others, (), change.before, change.tag), pods))
+    gone = tuple(one for one in change.deleted if one[0] in OF_ISTIO)  # a group that moves from the backend `istio`
+    if others or gone:
+        found.append(istio_evidence(dump, Written(others, gone, change.before, change.tag), pods))
     shown = [one for one in found if one is not Evidence.ABSENT]
     if not shown:
         return Evidence.ABSENT
@@ -70,6 +74,14 @@ def _route(one: Resource, made: Mapping[str, Made], change: Written) -> Evidence
     if before is not None and _headers_differ(one, before, shown, change.tag):
         return Evidence.DIFFERS
     return Evidence.SHOWS
+
+
+def _gone(change: Written) -> Iterator[Resource]:
+    """The deleted routes of whose parent the group has no others left."""
+    there = {tuple(key): one for key, one in change.before.items() if one["kind"] in ROUTES}
+    deleted = [there.pop(place) for place in change.deleted if place in there]
+    left = [one["spec"].get("parentRefs") for one in there.values()]
+    return (one for one in deleted if one["spec"].get("parentRefs") not in left)
 
 
 def _is_of(path: str, one: Resource) -> bool:
