@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "diff:diff",
     "plan": "diff:plan",
     "apply": "apply:apply",
+    "move": "move:command",
     "status": "status:command",
     "carry": "carry:command",
     "console": "web_console:command",

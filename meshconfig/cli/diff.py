@@ -122,13 +122,13 @@ def plan(
     if output is not Format.MARKDOWN:
         _print_notes(change)
     if output is Format.JSON:
-        say_json([_as_json(one) for one in change.prepared])
+        say_json([plan_json(one) for one in change.prepared])
     elif output is Format.MARKDOWN:
         put(_markdown("plan", change))
     else:
         out = stdout()
         for one in change.prepared:
-            for line, style in _lines(one):
+            for line, style in plan_lines(one):
                 out.print(Text(line, style))
 
 
@@ -211,7 +211,7 @@ def _markdown(command: str, change: _Change) -> str:
     return markdown.comment(command, sections, change.notes())
 
 
-def _lines(prepared: "Prepared") -> list[tuple[str, str]]:
+def plan_lines(prepared: "Prepared") -> list[tuple[str, str]]:
     """A plan as lines of text, each with its colour."""
     name = f"group {prepared.wanted.namespace}/{prepared.wanted.group}"
     steps = prepared.plan.steps
@@ -242,7 +242,7 @@ def _names(step: "Step") -> list[list[str]]:
     return [[str(key(manifest)) for manifest in wave] for wave in step.waves]
 
 
-def _as_json(prepared: "Prepared") -> dict[str, Any]:
+def plan_json(prepared: "Prepared") -> dict[str, Any]:
     """{"group", "namespace", "consistent", "reasons", "risks", "steps": [{"title", "why", "writes", …}]}"""
     return {
         "group": prepared.wanted.group,

@@ -24,6 +24,7 @@ from serving import LoopbackServer, serving
 
 ISTIO = "/apis/networking.istio.io"
 GRAYLANE = "/apis/graylane.dev/v1"
+GATEWAY_API = "gateway.networking.k8s.io"
 MOST = 1 << 20  # bytes of all values of a ConfigMap
 WITH_STATUS = ("lanegroups", "rollouts", "lanes")  # kinds whose status is a subresource
 WATCHED = 1.0  # seconds at most until a watch sees that the server is closed
@@ -76,7 +77,7 @@ class FakeApi:
     def put(self, *manifests):
         """As they are, in the place of others of their names, unchecked."""
         for one in manifests:
-            plural = f"{one['kind'].lower()}s"
+            plural = _plural(f"{one['kind'].lower()}s", one["apiVersion"])
             self._store((plural, one["metadata"]["namespace"], one["metadata"]["name"]), deepcopy(one))
 
     def get(self, plural, name, namespace="demo"):
@@ -95,14 +96,14 @@ class FakeApi:
             if fixed := _fixed(method, parts.path, body, self.ending):
                 return fixed
             if method == "GET" and (found := EVERYWHERE.fullmatch(parts.path)):
-                return self._list((found["plural"], None), query, found["api"])
+                return self._list((_plural(found["plural"], found["api"]), None), query, found["api"])
             found = PATH.fullmatch(parts.path)
             if not found:
                 raise RefusedError(404, "NotFound", f"nothing at {parts.path}")
             return self._do(method, found.groupdict(), query, body)
 
     def _do(self, method, place, query, body):
-        key = (place["plural"], place["space"], place["name"])
+        key = (_plural(place["plural"], place["api"]), place["space"], place["name"])
         match method, bool(place["name"]), place["sub"]:
             case "GET", False, _:
                 return self._list(key, query, place["api"])
@@ -223,7 +224,6 @@ class FakeApi:
             and key[1] in (None, place[1])
             and "/".join(place) > after
             and _named(place, query)
-            and _is_of(one, api)
             and _selected(one["metadata"].get("labels") or {}, selector)
         ]
         page = found[: int(query.get("limit") or len(found))]
@@ -338,6 +338,8 @@ def _fixed(method, path, body, ending):
         return {"status": {"resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}}
     if path == ISTIO:
         return {"versions": [{"version": "v1"}]}
+    if path == f"/apis/{GATEWAY_API}/v1":
+        return {"resources": [{"kind": kind} for kind in ("HTTPRoute", "GRPCRoute", "Gateway")]}
     if path == f"{ISTIO}/v1":
         return {"resources": [{"kind": kind} for kind in ISTIO_KINDS]}
     if method == "GET" and (found := re.fullmatch("/api/v1/namespaces/([^/]+)", path)):
@@ -347,9 +349,9 @@ def _fixed(method, path, body, ending):
     return None
 
 
-def _is_of(one, api):
-    """Whether an object is of an API's group: Istio and the Gateway API both have Gateways."""
-    return one["kind"] != "Gateway" or one["apiVersion"].partition("/")[0] == api.partition("/")[0]
+def _plural(plural, api):
+    """The name of a kind among all: Istio and the Gateway API both have Gateways."""
+    return f"{plural}.{GATEWAY_API}" if plural == "gateways" and api.startswith(GATEWAY_API) else plural
 
 
 def _named(key, query):

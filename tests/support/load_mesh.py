@@ -68,7 +68,11 @@ class Graylane:
     def killed(self, world: World, steps: int, seconds: float) -> bool:
         """Begins the change and is killed that many seconds after so many of its steps; was it still at it?"""
         self.spec.write_text(world.spec())
-        command = [GRAYLANE, "apply", "-f", str(self.spec), *self.flags]
+        return self.cut_off("apply", "-f", str(self.spec), steps=steps, seconds=seconds)
+
+    def cut_off(self, *arguments: str, steps: int, seconds: float) -> bool:
+        """The same for any command."""
+        command = [GRAYLANE, *arguments, *self.flags]
         with subprocess.Popen(
             command, env=self.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
         ) as process:

@@ -28,7 +28,7 @@ def everywhere(version: str) -> Mapping[str, str]:
 class World:
     """`lanes`: each lane's version by service, where it has one; `split`: untagged traffic by lane, at the entry;
     `weights`: untagged traffic by version, at cat; `sticky`: the split keeps users;
-    `backend`: what the spec renders to."""
+    `backend`: what the spec renders to; `movable`: its entry uses a Gateway that both APIs have."""
 
     versions: tuple[str, ...]
     lanes: Lanes
@@ -36,6 +36,7 @@ class World:
     weights: Mapping[str, int] | None = None
     sticky: bool = False
     backend: str = "istio"
+    movable: bool = False
 
     def chain(self, lane: str) -> Chain:
         """A lane's versions, the baseline's where it has none."""
@@ -56,7 +57,7 @@ class World:
         own = {"selector": {"istio": "ingressgateway"}, "port": 80}
         entry: dict[str, Any] = {
             "hosts": [HOST],
-            "gateway": {"use": GATEWAY, "listener": "http"} if self.of_gateway_api else own,
+            "gateway": {"use": GATEWAY, "listener": "http"} if self.for_gateway_api else own,
             "routes": [{"path": {"prefix": "/"}, "service": "cat"}],
         }
         if self.split:
@@ -77,12 +78,12 @@ class World:
         versions = {one: {"labels": {"version": one}, "workload": f"{name}-{one}"} for one in self.versions}
         weighted = {"weights": dict(self.weights)} if self.weights and name == "cat" else {}
         called = {"calls": [calls]} if calls else {}
-        selected = {"selector": {"app": name}} if self.of_gateway_api else {}
+        selected = {"selector": {"app": name}} if self.for_gateway_api else {}
         return {"host": f"{name}-svc", "port": PORT, **selected, "versions": versions, **called, **weighted}
 
     @property
-    def of_gateway_api(self) -> bool:
-        return self.backend == "gateway"
+    def for_gateway_api(self) -> bool:
+        return self.movable or self.backend == "gateway"
 
 
 def after() -> tuple[str | None, ...]:
@@ -105,6 +106,14 @@ def shared_gateway() -> Manifest:
         "listeners": [{**listener, "allowedRoutes": {"namespaces": {"from": "All"}}}],
     }
     return mesh_namespace.manifest(namespace, "gateway.networking.k8s.io/v1", "Gateway", name, spec=spec)
+
+
+def shared_istio_gateway() -> Manifest:
+    """A Gateway of Istio of the same name, for the same Pods and host."""
+    namespace, _, name = GATEWAY.partition("/")
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [HOST]}
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+    return mesh_namespace.manifest(namespace, "networking.istio.io/v1", "Gateway", name, spec=spec)
 
 
 def deployments(version: str) -> Iterator[Manifest]:

@@ -52,7 +52,11 @@ class BothBackends:
         }
 
     def decide(self, backend, request):
-        decision = simulate(self.indices[backend], request)
+        return self.decide_by(self.indices[backend], request)
+
+    def decide_by(self, index, request):
+        """What resources of either backend, or of both, do to a request."""
+        decision = simulate(index, request)
         assert not decision.undecided, decision.undecided
         shares = {}
         for share in decision.shares:

@@ -19,6 +19,7 @@ from meshconfig.istio.hosts import EVERY_HOST, ServiceName
 from meshconfig.model import Condition, Name
 
 ROUTES = ("HTTPRoute", GRPC_ROUTE)
+OF_ISTIO = ("VirtualService", "DestinationRule")
 Entry = tuple[str, frozenset[tuple[str, ...]] | None, tuple[tuple[str, str, int | None], ...]]
 
 
@@ -32,8 +33,9 @@ def evidence(dump: Page, change: Written, pods: SubsetPods) -> Evidence:
         addresses = envoy_dump.endpoints(dump) if pods else {}
         found += [_service(one, clusters, addresses, pods) for one in services]
     others = tuple(one for one in change.written if one["kind"] not in (*ROUTES, "Service"))
-    if others:
-        found.append(istio_evidence(dump, Written(others, (), change.before, change.tag), pods))
+    gone = tuple(one for one in change.deleted if one[0] in OF_ISTIO)  # a group that moves from the backend `istio`
+    if others or gone:
+        found.append(istio_evidence(dump, Written(others, gone, change.before, change.tag), pods))
     shown = [one for one in found if one is not Evidence.ABSENT]
     if not shown:
         return Evidence.ABSENT

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from meshconfig.cluster.objects import Key
+from meshconfig.cluster.plan.move import other, routes_of
 from meshconfig.errors import InputError, Location, Problem, dotted
 from meshconfig.istio.hosts import namespace_of
 from meshconfig.load import FieldPath
 from meshconfig.model import ISTIO_BACKEND, Model
 
-OF_ISTIO = frozenset({"VirtualService"})
-OF_GATEWAY = frozenset({"HTTPRoute", "GRPCRoute"})
 MOST_HOSTS = 16  # Gateway API: of one HTTPRoute; more would be several with the same rules
 _RENDER = "graylane render -f FILE | kubectl apply --server-side -f - writes it all at once"
 
@@ -20,7 +19,7 @@ def check_changeable(model: Model) -> None:
     Raises:
         InputError: they cannot; a problem for each field, with what is done instead.
     """
-    found = sorted({Problem(_place(model, path), dotted(path), f"{why}; {_RENDER}") for path, why in _problems(model)})
+    found = sorted({Problem(place(model, path), dotted(path), f"{why}; {_RENDER}") for path, why in _problems(model)})
     if found:
         raise InputError(found)
 
@@ -33,28 +32,29 @@ def check_adoption(model: Model) -> None:
     """
     if model.backend != ISTIO_BACKEND:
         message = "--adopt puts VirtualServices in the place of others' and no HTTPRoutes: delete the others' by hand"
-        raise InputError([Problem(_place(model, ("spec", "backend")), "spec.backend", message)])
+        raise InputError([Problem(place(model, ("spec", "backend")), "spec.backend", message)])
 
 
 def check_same_backend(model: Model, live: Iterable[Key]) -> None:
     """Checks that the group is in the cluster as its spec's backend writes it.
 
     Raises:
-        InputError: it has routes of another backend, beside which those of this one would not be in force.
+        InputError: it has routes of another backend; only a move, which changes nothing else, loses no request there.
     """
-    theirs = {"istio": OF_GATEWAY, "gateway": OF_ISTIO}[model.backend]
-    if found := sorted(one for one in live if one.kind in theirs):
-        other = "gateway" if model.backend == "istio" else "istio"
+    there = list(live)
+    theirs = other(model.backend)
+    if found := routes_of(theirs, there):
         field = ("spec", "backend")
-        message = (
-            f"is {model.backend}, and in the cluster the group is {other}, such as {found[0]}; a live group cannot "
-            f"change its backend in steps: write {other}, or take the group away first with the spec that has it: "
-            "graylane delete -f FILE"
-        )
-        raise InputError([Problem(_place(model, field), dotted(field), message)])
+        here = f"is {model.backend}, and in the cluster the group is"
+        to = f"graylane move -f FILE --to {model.backend}"
+        message = f"{here} {theirs}, such as {found[0]}: {to} moves it over and loses no request; or write {theirs}"
+        if routes_of(model.backend, there):
+            message = f"{here} half {theirs}, as a move was cut off: {to} ends it, and --to {theirs} goes the other way"
+        raise InputError([Problem(place(model, field), dotted(field), message)])
 
 
-def _place(model: Model, path: FieldPath) -> Location:
+def place(model: Model, path: FieldPath) -> Location:
+    """The file and line of a field; the group's name for a spec from no file."""
     return model.locate(path) if model.locate else Location(f"LaneGroup {model.namespace}/{model.group}")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from meshconfig.backend.kinds import ISTIO, KINDS
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import other_managers
@@ -13,6 +14,7 @@ from meshconfig.lint import Finding, Index, Level, lint
 
 # During an adoption, two DestinationRules of a host have the same subsets for a while: istiod takes those of the older.
 SUBSET_TWICE = "GL303"
+OF_ISTIO = frozenset(kind.name for kind in KINDS.values() if kind.api == ISTIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,21 @@ def check_states(prepared: Prepared) -> None:
     states = prepared.plan.states(prepared.live.state)
     known: set[Sequence[str]] | None = None
     for step, after in zip(prepared.plan.steps, states[:-1], strict=False):
-        found = [one for one in errors(after) if not (prepared.adopts and one.code == SUBSET_TWICE)]
+        found = [one for one in _errors_of(after, prepared) if not (prepared.adopts and one.code == SUBSET_TWICE)]
         # Lint takes a second for thousands of resources. A good plan's states have no errors, so that those of its two
         # ends are rarely asked for.
         if found and known is None:
             known = {_same(finding) for end in (prepared.live.state, prepared.resources) for finding in errors(end)}
         if new := [finding for finding in found if _same(finding) not in (known or ())]:
             raise UnsafeStateError(f"nothing was changed: after the step {step.title!r}, {new[0]}")
+
+
+def _errors_of(state: State, prepared: Prepared) -> list[Finding]:
+    """The errors of a state on the way. While a group moves, each backend's resources count by themselves."""
+    if not prepared.wanted.moves:
+        return errors(state)
+    sides = ({name: one for name, one in state.items() if (name.kind in OF_ISTIO) is kind} for kind in (True, False))
+    return [finding for side in sides for finding in errors(side)]
 
 
 def errors(state: State) -> list[Finding]:

@@ -11,6 +11,7 @@ from meshconfig.cluster.change.check import Refusal, check_server, check_states
 from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
 from meshconfig.cluster.change.run import Events, Run, Settings
+from meshconfig.cluster.change.shared_gateways import check_shared_gateways
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import applied_before
 from meshconfig.cluster.lock import Lock
@@ -179,6 +180,8 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     check_states(prepared)
     if not prepared.wanted.gone:
         _preflight(client, prepared, watcher)
+    if prepared.wanted.moves and prepared.differences:
+        notes.tell(check_shared_gateways(client, prepared.model, istio_api=prepared.live.istio_api))
     refusals = check_server(client, prepared, everything=choices.dry_run)
     if invalid := [refusal for refusal in refusals if not refusal.conflict]:
         raise Refused("\n".join(["the API server refuses, nothing was changed:", *map(str, invalid)]))

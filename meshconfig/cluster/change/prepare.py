@@ -15,6 +15,7 @@ from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
 from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
 from meshconfig.cluster.change.changeable import check_adoption, check_changeable, check_same_backend
+from meshconfig.cluster.change.moving import check_movable, leaving, plan_move
 from meshconfig.cluster.change.reach import check_hosts, check_namespaces
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
@@ -50,6 +51,7 @@ class Wanted:
         by_rollout: the change comes from the group's rollout. While one is active, only it may change the group.
         stored: the spec is not the caller's own but was read from the cluster, so it may name no other namespace.
         restored: resources of others that the group took over, to be written again in its place.
+        moves: the group comes from the other backend, and nothing else changes.
         locate: returns the file and line of a field of the spec; None for a spec from no file.
     """
 
@@ -61,6 +63,7 @@ class Wanted:
     by_rollout: bool = False
     stored: bool = False
     restored: tuple[Manifest, ...] = ()
+    moves: bool = False
     locate: Locate | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -179,6 +182,7 @@ def prepare(
         NotAllowedError: what is stored has resources in another namespace, or would route hosts that are elsewhere.
         OversizedError: a resource is larger than what an API server stores.
         MovedUsersError: users would change lanes whom no share moves.
+        NotAsAppliedError: a group that moves is not in the cluster as its spec says.
         ClusterError: the cluster cannot be read.
     """
     api = istio_version(client)
@@ -191,6 +195,7 @@ def prepare(
     resources = (
         earlier.resources if earlier else state(manifest for table in tables.tables for manifest in lower(table))
     )
+    left = leaving(wanted.spec, model, api) if wanted.moves else {}
     named = {name.namespace for name in resources} if resources else _namespaces(described, lower)
     places = _places(wanted, named, allowed)
     with ExitStack() as turn:
@@ -204,9 +209,12 @@ def prepare(
         if not adopts and len(found) + len(resources) <= SMALL:
             turn.close()
         places_read = _to_read(wanted, resources, known)
-        live = owned.read(client, wanted.group, places_read, known, resources, api, others=adopts)
+        live = owned.read(client, wanted.group, places_read, known, {**left, **resources}, api, others=adopts)
         del found, known
-        check_same_backend(model, live.state)
+        if wanted.moves:
+            check_movable(wanted.spec, model, live.state, resources, left, past)
+        else:
+            check_same_backend(model, live.state)
         if wanted.stored:
             check_hosts(wanted.owner, resources, live.state, places)
         adoption = NOTHING
@@ -220,7 +228,10 @@ def prepare(
     if earlier and (earlier.live.state, earlier.adoption, earlier.drained) == now:
         return replace(earlier, live=live, past=past, elsewhere=elsewhere)
     adopted = adoption.reasons or tuple(f"gives back {name}" for name in resources if wanted.restored)
-    steps = steps_to(tables, live.state, model, lower, fast=fast, settled=drained, adopted=adopted)
+    if wanted.moves:
+        steps = plan_move(model, tables, live.state, resources, settled=drained)
+    else:
+        steps = steps_to(tables, live.state, model, lower, fast=fast, settled=drained, adopted=adopted)
     steps = replace(steps, risks=(*steps.risks, *adoption.risks))
     changes = differences(live.state, resources)
     return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption, drained)

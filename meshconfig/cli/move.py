@@ -1,0 +1,120 @@
+"""`graylane move`: a live group goes from one backend to the other, and the spec's file says so."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshconfig.cli import cluster, group_objects
+from meshconfig.cli.change_options import ChangeOptions, with_options
+from meshconfig.cli.common import BackendChoice, Files, Output, needs, stdout
+from meshconfig.cli.console import Text
+from meshconfig.cli.diff import COLOURS, plan_json, plan_lines
+from meshconfig.cli.edit_files import read, staged
+from meshconfig.cli.outcome import MeshOutcome, Outcome
+from meshconfig.edit.backend import with_backend
+from meshconfig.edit.files import FileChange, changes
+from meshconfig.groups import Group, groups
+from meshconfig.printable import say, say_json
+
+if TYPE_CHECKING:
+    from meshconfig.cluster.change import Prepared, Wanted
+    from meshconfig.cluster.client import Client
+
+To = Annotated[
+    BackendChoice,
+    typer.Option("--to", help="The backend to move to: Istio's own resources, or those of the Gateway API."),
+]
+
+
+@with_options(ChangeOptions)
+def command(file: Files, to: To, *, how: ChangeOptions) -> None:
+    """Move live groups to the other backend, step by step, without losing a request; then write spec.backend.
+
+    The group must be in the cluster as the spec says: a move changes nothing else. The new routes stand beside the old
+    ones, and decide alike, until every proxy has them; then the old ones go. If a move stops half-way, requests are
+    still served; the same command continues it, and the other --to goes back. docs/gateway-api.md says what cannot be
+    moved.
+
+    Examples:
+
+        graylane move -f graylane.yaml --to gateway --dry-run
+
+        graylane move -f graylane.yaml --to gateway
+
+        graylane move -f graylane.yaml --to istio --drain 30
+    """
+    texts = read(file)
+    client = cluster.connect(how.context)
+    done: list[dict[str, Any]] = []
+    found: list[FileChange] = []
+    for number, group in enumerate(groups(texts.every, list(texts.by_file), to.value)):
+        after = texts.edited(with_backend(texts.groups[number], to.value))
+        written = changes(texts, after)
+        done.append(_moved(client, group, written, how))
+        found, texts = [*found, *written], after
+    if how.output is Output.JSON:
+        files = [{"file": one.file, "diff": "\n".join(one.diff())} for one in found]
+        say_json({"files": files, "dryRun": how.dry_run, "moved": done})
+
+
+def _moved(client: "Client", group: Group, written: Sequence[FileChange], how: ChangeOptions) -> dict[str, Any]:
+    """Moves one group. Its file is written once the mesh has moved. A command that was cut off just before it finds
+    nothing to do but that.
+
+    Returns:
+        As for `graylane apply`, with {"plan": as for `graylane plan`, "object": as for the mesh, or null}.
+    """
+    with needs("mesh"):
+        from meshconfig.cluster.change import Wanted
+    namespace, name = group.key
+    wanted = Wanted(name, namespace, group.spec, f"move to {group.spec.spec.backend}", moves=True, locate=group.locate)
+    with staged(written) as files:
+        result = cluster.carry_out(client, wanted, how.choices())
+        if not how.dry_run:
+            files.commit()
+    moved = MeshOutcome(result, how.dry_run)
+    if how.output is Output.TEXT:
+        _show(result.prepared, written, how)
+        say(*moved.summary())
+    of_object = None if how.dry_run else _object(client, wanted, group, how)
+    return {
+        **moved.as_json(),
+        "plan": plan_json(result.prepared),
+        "object": of_object.as_json() if of_object else None,
+    }
+
+
+def _object(client: "Client", wanted: "Wanted", group: Group, how: ChangeOptions) -> Outcome | None:
+    """Writes the new backend into the group's object, if the cluster has one, so that its controller goes on.
+
+    Until then the controller refuses the object, whose backend the mesh has no more.
+    """
+    from meshconfig.cluster import group_change, lanegroups
+    from meshconfig.cluster.object_write import OwnedError
+
+    live = lanegroups.find(client, wanted.namespace, wanted.group)
+    if live is None:
+        return None
+    try:
+        change = group_change.of(client, replace(wanted, moves=False), group.document, live, adopt=False)
+    except OwnedError as error:
+        said = (
+            f"the mesh has moved and the file is written; until {live.key} says so too, its controller changes nothing"
+        )
+        raise OwnedError(f"{said}\n{error}") from None
+    outcome = group_objects.carry_out(client, change, how)
+    if how.output is Output.TEXT:
+        say(*outcome.summary())
+    return outcome
+
+
+def _show(prepared: "Prepared", written: Sequence[FileChange], how: ChangeOptions) -> None:
+    """The plan of a dry run, and what changes in the file."""
+    out = stdout()
+    for line, style in plan_lines(prepared) if how.dry_run else ():
+        out.print(Text(line, style))
+    for one in written:
+        for line in one.diff():
+            out.print(Text(line, COLOURS.get(line[:1], "")))

@@ -1,0 +1,142 @@
+"""A move of a live group to the other backend: what the group has there now, whether it can move, and the plan.
+
+A move changes nothing else. So the group is in the cluster as its spec says, or a move with this spec was cut off.
+"""
+
+from collections.abc import Iterator
+
+from meshconfig.cluster.change.changeable import check_changeable, place
+from meshconfig.cluster.diff import differences
+from meshconfig.cluster.history import Past
+from meshconfig.cluster.lowering import lowering
+from meshconfig.cluster.objects import Key, State, state
+from meshconfig.cluster.plan import Plan
+from meshconfig.cluster.plan.move import BACKENDS, ROUTES, move, other
+from meshconfig.cluster.plan.subsets import new_subsets
+from meshconfig.cluster.revision import digest, document
+from meshconfig.compile import compile_group
+from meshconfig.errors import ClusterError, InputError, Problem, dotted
+from meshconfig.load import FieldPath
+from meshconfig.model import ISTIO_BACKEND, Model, Name, RoutingState
+from meshconfig.render import IstioApi
+from meshconfig.spec import LaneGroup
+
+SHOWN = 3  # differences in a message
+OWN = (
+    "a Gateway that graylane makes has other Pods and another address in each backend, so that clients would have to "
+    "change over: first change the entry to a Gateway that both APIs have in front of the same Pods, "
+    "gateway: {use: NAMESPACE/NAME}, and apply"
+)
+SEVERAL = (
+    "has more routes than one HTTPRoute takes, and several come and go one by one, each alone in force for a moment: "
+    "move with fewer lanes or rules, or take the group away first: graylane delete -f FILE"
+)
+
+
+class NotAsAppliedError(ClusterError):
+    """The group in the cluster is not what the spec says, so that a move would change more than its backend."""
+
+
+def with_backend(spec: LaneGroup, backend: str) -> LaneGroup:
+    """The same spec for a backend."""
+    return spec.model_copy(update={"spec": spec.spec.model_copy(update={"backend": backend})})
+
+
+def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
+    """What a group has in the cluster before a move, all of it.
+
+    Parameters:
+        spec: with the backend that the group moves to.
+        model: what it compiles to.
+
+    Raises:
+        InputError: the backend that it leaves cannot express the spec.
+    """
+    before = compile_group(with_backend(spec, other(model.backend)), model.locate)
+    if before.backend != ISTIO_BACKEND:
+        check_changeable(before)
+    lower = lowering(before, api)
+    return state(one for table in before.routing().tables for one in lower(table))
+
+
+def plan_move(model: Model, tables: RoutingState, live: State, wanted: State, *, settled: bool) -> Plan:
+    """The plan of a move.
+
+    Parameters:
+        model: that of the backend to move to; `tables` are its tables, and `wanted` is what they lower to.
+        live: the group's resources.
+    """
+    subsets = new_subsets(RoutingState(), tables.route_tables, tables.subsets)
+    return move(live, wanted, to=model.backend, subsets=subsets, settled=settled)
+
+
+def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, left: State, past: Past) -> None:
+    """Checks that a group can move without losing a request.
+
+    Parameters:
+        spec, model: those of the backend to move to.
+        live: the group's resources in the cluster.
+        wanted: the resources of the backend to move to, all of them.
+        left: those of the backend that it leaves, all of them.
+
+    Raises:
+        InputError: a field of the spec is in the way; each with its line and what to do.
+        NotAsAppliedError: the group is not in the cluster as the spec says.
+    """
+    if live == wanted:
+        return
+    found = [*_in_several(model, {**left, **wanted}), *_own_gateways(model), *_same_names(wanted, left)]
+    if found:
+        raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
+    begun = any(name in wanted and name not in left for name in live)
+    if begun and past.last and past.last.hash not in {digest(document(with_backend(spec, one))) for one in BACKENDS}:
+        raise NotAsAppliedError(_other_spec(model, past.last.number))
+    if not begun and live != left:
+        raise NotAsAppliedError(_not_as_applied(model, live, left))
+
+
+def _in_several(model: Model, resources: State) -> Iterator[tuple[FieldPath, str]]:
+    """Hosts whose routes are several HTTPRoutes."""
+
+    def is_one_of_several(name: Name) -> bool:
+        return any(Key(kind, name.namespace, f"{name.name}.2") in resources for kind in ROUTES)
+
+    for service in model.services:
+        if is_one_of_several(service.resource):
+            yield ("spec", "services", service.name), SEVERAL
+    for number, entry in enumerate(model.entries):
+        if any(is_one_of_several(one.name) for one in entry.route_tables):
+            yield ("spec", "entries", number), SEVERAL
+
+
+def _own_gateways(model: Model) -> Iterator[tuple[FieldPath, str]]:
+    return ((("spec", "entries", number, "gateway"), OWN) for number, one in enumerate(model.entries) if one.own)
+
+
+def _same_names(wanted: State, left: State) -> Iterator[tuple[FieldPath, str]]:
+    """Resources of both backends that have one name and are not the same."""
+    for name in wanted:
+        if name in left and left[name] != wanted[name]:
+            yield ("spec", "services"), f"both backends would write {name}, each in another way: rename the service"
+
+
+def _other_spec(model: Model, number: int) -> str:
+    group = f"{model.namespace}/{model.group}"
+    show = f"graylane history {model.group} -n {model.namespace} --show {number}"
+    return (
+        f"nothing was changed: group {group} is of backend {model.backend} in the cluster already, wholly or in part, "
+        f"by another spec than this: move with that one, which {show} prints; or, if it has moved, write "
+        f"backend: {model.backend}, and graylane apply -f FILE"
+    )
+
+
+def _not_as_applied(model: Model, live: State, left: State) -> str:
+    group, to = f"group {model.namespace}/{model.group}", model.backend
+    if not live:
+        return f"nothing was changed: {group} is not in the cluster: write backend: {to}, and graylane apply -f FILE"
+    found = [str(one) for one in differences(live, left)]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return (
+        f"nothing was changed: {group} is not in the cluster as the spec says ({', '.join(found[:SHOWN])}{more}), and "
+        f"a move changes nothing but the backend: first, with backend: {other(to)}, graylane apply -f FILE"
+    )

@@ -1,0 +1,115 @@
+"""Whether an entry's Gateway of Istio and the Gateway of the Gateway API of the same name serve alike.
+
+While a group moves, its routes are at both, and afterwards at one. No client notices where both are plain HTTP on the
+same ports of the same Pods: istiod then puts the routes of both into one virtual host. Of two servers with TLS for one
+host it takes one and drops the other. Source: istio/istio pilot/pkg/model/gateway.go, mergeGateways.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from meshconfig.backend.kinds import OWN_GATEWAY
+from meshconfig.cluster.change.changeable import place
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.named import named
+from meshconfig.cluster.objects import Key, Manifest
+from meshconfig.errors import ApiError, InputError, Problem, dotted
+from meshconfig.istio.gateways import served_host
+from meshconfig.istio.hosts import ServiceName, covers, service_name
+from meshconfig.model import Entry, Model
+
+FORBIDDEN = 403
+Fields = Mapping[str, Any]
+
+
+def check_shared_gateways(client: Client, model: Model, *, istio_api: str) -> tuple[str, ...]:
+    """Checks that the Gateways of both APIs that entries use serve alike. Makes a call for each of them.
+
+    Parameters:
+        model: a group whose entries use existing Gateways.
+        istio_api: the API version of Istio's kinds.
+
+    Returns:
+        What could not be read and so not be checked, a sentence each.
+
+    Raises:
+        InputError: a client would notice the move; the entry's field with its line, and what to do.
+    """
+    problems: list[Problem] = []
+    doubts: dict[str, None] = {}
+    for number, entry in enumerate(model.entries):
+        path = ("spec", "entries", number, "gateway", "use")
+        namespace, _, name = entry.gateway.partition("/")
+        asked = [Key("Gateway", namespace, name), Key(OWN_GATEWAY, namespace, name)]
+        try:
+            found = named(client, asked, istio_api=istio_api)
+            why = next(_differences(client, entry, *(found.get(one) for one in asked)), "")
+        except ApiError as error:
+            if error.status != FORBIDDEN:
+                raise
+            doubts[f"Gateways {entry.gateway} of both APIs have to serve alike, and this account cannot read it"] = None
+            continue
+        problems += [Problem(place(model, path), dotted(path), why)] if why else []
+    if problems:
+        raise InputError(sorted(set(problems)))
+    return tuple(doubts)
+
+
+def _differences(client: Client, entry: Entry, istio: Manifest | None, ours: Manifest | None) -> Iterator[str]:
+    """What a client would notice."""
+    if istio is None or ours is None:
+        missing = "networking.istio.io" if istio is None else "gateway.networking.k8s.io"
+        yield f"there is no Gateway {entry.gateway} of {missing}: a move needs one in both APIs, for the same Pods"
+        return
+    service = _service(ours)
+    if service is None:
+        yield (
+            f"Gateway {entry.gateway} of gateway.networking.k8s.io has Pods and an address of its own: give it those "
+            "of Istio's, spec.addresses: [{type: Hostname, value: SERVICE.NAMESPACE.svc.cluster.local}]"
+        )
+        return
+    there = named(client, [Key("Service", service.namespace, service.name)])
+    selected = [(one["spec"].get("selector") or {}).items() for one in there.values()]
+    if not any((istio["spec"].get("selector") or {}).items() <= one for one in selected):
+        yield f"Gateway {entry.gateway} of networking.istio.io selects other Pods than Service {service.host} does"
+    yield from _ports(entry, istio, ours)
+
+
+def _service(gateway: Manifest) -> ServiceName | None:
+    """The Service whose Pods serve a Gateway of the Gateway API; None where istiod makes Pods for it."""
+    addresses = (gateway.get("spec") or {}).get("addresses") or ()
+    values = (one.get("value", "") for one in addresses if one.get("type") == "Hostname")
+    return next((found for one in values if (found := service_name(one))), None)
+
+
+def _ports(entry: Entry, istio: Manifest, ours: Manifest) -> Iterator[str]:
+    listeners = [
+        one
+        for one in ours["spec"].get("listeners") or ()
+        if entry.listener in ("", one["name"]) and covers(one.get("hostname") or "*", entry.hosts[0])
+    ]
+    servers = list(_servers(entry, istio))
+    if any(one.get("tls") for one in (*listeners, *servers)):
+        yield (
+            f"Gateway {entry.gateway} serves {entry.hosts[0]} with TLS, and istiod takes one of two servers with TLS "
+            "for a host: end TLS before these Gateways, or take the group away first: graylane delete -f FILE"
+        )
+    ports = {one["port"] for one in listeners}, {one["port"]["number"] for one in servers}
+    for host in entry.hosts:
+        every = [served for one in servers for served in one.get("hosts") or ()]
+        if not any(_covers(one, host, entry, istio) for one in every):
+            yield f"Gateway {entry.gateway} of networking.istio.io does not serve {host}"
+    if ports[0] != ports[1]:
+        api, own = (", ".join(map(str, sorted(one))) or "none" for one in ports)
+        yield f"Gateway {entry.gateway} serves {entry.hosts[0]} on ports {api} in one API, and on {own} in the other"
+
+
+def _servers(entry: Entry, istio: Manifest) -> Iterable[Fields]:
+    for one in istio["spec"].get("servers") or ():
+        if any(_covers(served, entry.hosts[0], entry, istio) for served in one.get("hosts") or ()):
+            yield one
+
+
+def _covers(served: str, host: str, entry: Entry, gateway: Manifest) -> bool:
+    found = served_host(served, gateway["metadata"]["namespace"])
+    return found.open_to(entry.namespace) and covers(found.host, host)

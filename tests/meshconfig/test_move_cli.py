@@ -1,0 +1,246 @@
+"""`graylane move` as a user meets it, against an API server on loopback."""
+
+import json
+
+import pytest
+from fake_api import RefusedError
+from moving_world import API_GATEWAY, ISTIO_GATEWAY
+from runner_world import NOWHERE, cluster
+
+__all__ = ["cluster"]
+
+NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0", "--break-lock")
+SPEC = """\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: pets, namespace: demo}
+# What comes in, and what answers.
+spec:
+  lanes:
+    prod: {versions: {cat: v1, mouse: v1}}
+    gray: {versions: {cat: v2, mouse: v2}}   # the next ones
+  services:
+    cat: {host: cat-svc, port: 9001, selector: {app: cat}, versions: {v1: {labels: {v: v1}}, v2: {labels: {v: v2}}}}
+    mouse: {host: mouse-svc, port: 9001, selector: {app: m}, versions: {v1: {labels: {v: v1}}, v2: {labels: {v: v2}}}}
+  entries:
+    - hosts: [cat.example.com]
+      gateway: {use: istio-system/edge}
+      routes: [{service: cat}]
+"""
+ADDRESS = {"addresses": [{"type": "Hostname", "value": "ingress.istio-system.svc.cluster.local"}]}
+FRONT = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"namespace": "istio-system", "name": "ingress"},
+    "spec": {"selector": {"app": "ingress", "istio": "ingressgateway"}, "ports": [{"port": 80}]},
+}
+OURS = {**API_GATEWAY, "spec": {**API_GATEWAY["spec"], **ADDRESS}}
+ROUTES = ("virtualservices", "httproutes")
+
+
+@pytest.fixture
+def api(cluster):
+    cluster.api.put(ISTIO_GATEWAY, OURS, FRONT)
+    return cluster.api
+
+
+@pytest.fixture
+def spec(tmp_path):
+    file = tmp_path / "graylane.yaml"
+    file.write_text(SPEC)
+    return file
+
+
+@pytest.fixture
+def run(graylane):
+    """A command and how it ends; gives what it prints, standard error last."""
+
+    def run(command, file, *more, code=0):
+        found, out, err = graylane(command, "-f", file, *more, *NOW)
+        assert found == code, out + err
+        return out + err
+
+    return run
+
+
+@pytest.fixture
+def applied(api, run, spec):
+    run("apply", spec)
+    return api
+
+
+def there(api):
+    return {plural: len(api.names(plural)) for plural in (*ROUTES, "destinationrules", "services")}
+
+
+ISTIO = {"virtualservices": 3, "httproutes": 0, "destinationrules": 2, "services": 3}
+GATEWAY = {"virtualservices": 0, "httproutes": 3, "destinationrules": 0, "services": 7}
+
+
+def test_a_group_goes_there_and_back_and_its_file_keeps_its_comments(applied, run, spec):
+    assert there(applied) == ISTIO
+    said = run("move", spec, "--to", "gateway")
+    assert there(applied) == GATEWAY
+    assert "deleted VirtualService demo/cat-svc" in said
+    assert spec.read_text() == SPEC.replace("spec:\n", "spec:\n  backend: gateway\n")
+    assert "no change" in run("apply", spec)
+    run("move", spec, "--to", "istio")
+    assert there(applied) == ISTIO
+    assert spec.read_text() == SPEC.replace("spec:\n", "spec:\n  backend: istio\n")
+    assert "no change" in run("move", spec, "--to", "istio")
+
+
+def test_the_new_routes_are_there_before_the_old_ones_go_and_what_those_led_to_goes_last(applied, run, spec):
+    applied.seen.clear()
+    run("move", spec, "--to", "gateway")
+    writes = [(method, url.partition("?")) for method, url in applied.seen if method in ("PATCH", "DELETE")]
+    did = [
+        (method, url.split("/")[-2])
+        for method, (url, _, query) in writes
+        if "dryRun" not in query and "/leases/" not in url and "/configmaps/" not in url
+    ]
+    assert list(dict.fromkeys(did)) == [
+        ("PATCH", "services"),
+        ("PATCH", "httproutes"),
+        ("DELETE", "virtualservices"),
+        ("DELETE", "destinationrules"),
+    ]
+
+
+def test_a_dry_run_shows_the_steps_and_writes_nothing(applied, run, graylane, spec):
+    before = dict(applied.objects)
+    said = run("move", spec, "--to", "gateway", "--dry-run")
+    for number, title in enumerate(("Services of versions", "routes: HTTPRoutes", "routes: the VirtualServices go"), 1):
+        assert f"{number}. {title}" in said
+    assert "+  backend: gateway" in said
+    assert "nothing was written" in said
+    assert (dict(applied.objects), spec.read_text()) == (before, SPEC)
+    _, out, _ = graylane("move", "-f", spec, "--to", "gateway", "--dry-run", "--output", "json", *NOW)
+    (found,) = json.loads(out)["moved"]
+    assert [len(step["deletes"]) for step in found["plan"]["steps"]] == [0, 0, 3, 2]
+
+
+@pytest.fixture
+def cut_off(applied, graylane, spec):
+    """A move to the Gateway API that ends in the middle: after so many writes, the API server answers it no more."""
+
+    def run(count):
+        writes = 0
+
+        def hook(method, url):
+            nonlocal writes
+            of_routes = method in ("PATCH", "DELETE") and "dryRun" not in url
+            writes += of_routes and "/leases/" not in url and "/configmaps/" not in url
+            if writes > count:
+                raise RefusedError(403, "Forbidden", "no more")
+
+        applied.before.append(hook)
+        assert graylane("move", "-f", spec, "--to", "gateway", *NOW)[0] == 1
+        applied.before.clear()
+        applied.objects.pop(("leases", "demo", "graylane-pets"))  # as if it had expired
+        assert spec.read_text() == SPEC
+
+    return run
+
+
+IN = {"a Service": 2, "an HTTPRoute": 5, "the deletion of a VirtualService": 8, "that of a DestinationRule": 11}
+
+
+@pytest.mark.parametrize("then", ["gateway", "istio"])
+@pytest.mark.parametrize("where", IN)
+def test_wherever_it_is_cut_off_it_goes_on_or_back(applied, run, cut_off, spec, where, then):
+    cut_off(IN[where])
+    run("move", spec, "--to", then)
+    assert there(applied) == {"gateway": GATEWAY, "istio": ISTIO}[then]
+    assert f"  backend: {then}\n" in spec.read_text()
+
+
+def test_until_it_is_at_its_end_apply_says_how_to_end_it(run, cut_off, spec):
+    cut_off(8)
+    said = run("apply", spec, code=2)
+    assert (
+        "half gateway, as a move was cut off: graylane move -f FILE --to istio ends it, and --to gateway goes" in said
+    )
+    assert "graylane.yaml" in said
+
+
+def test_apply_and_rollback_refuse_another_backend_and_name_the_command(applied, run, graylane, spec):
+    run("move", spec, "--to", "gateway")
+    spec.write_text(SPEC)
+    said = run("apply", spec, code=2)
+    assert "spec.backend: is istio, and in the cluster the group is gateway" in said
+    assert "graylane move -f FILE --to istio" in said
+    code, _, said = graylane("rollback", "pets", "-n", "demo", *NOW)
+    assert code == 2
+    assert "graylane move -f FILE --to istio" in said
+
+
+def test_a_spec_that_is_not_what_the_cluster_has_is_applied_first(applied, run, spec):
+    spec.write_text(SPEC.replace("prod: {versions: {cat: v1", "prod: {versions: {cat: v2"))
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "is not in the cluster as the spec says (changed VirtualService demo/" in said
+    assert "first, with backend: istio, graylane apply -f FILE" in said
+    assert there(applied) == ISTIO
+
+
+def test_a_move_that_was_begun_is_ended_with_the_same_spec(run, cut_off, spec):
+    cut_off(8)
+    spec.write_text(SPEC.replace("prod: {versions: {cat: v1", "prod: {versions: {cat: v2"))
+    assert "graylane history pets -n demo --show 2" in run("move", spec, "--to", "gateway", code=1)
+
+
+def test_what_is_not_there_is_not_moved(api, run, spec):
+    assert "is not in the cluster: write backend: gateway" in run("move", spec, "--to", "gateway", code=1)
+
+
+OWN = SPEC.replace("{use: istio-system/edge}", "{selector: {istio: ingressgateway}, port: 80}")
+MANY = SPEC.replace(
+    "prod: {versions", "".join(f"l{n}: {{versions: {{cat: v2}}}}\n    " for n in range(20)) + "prod: {versions"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            OWN,
+            "graylane.yaml:14: spec.entries[0].gateway: a Gateway that graylane makes has other Pods",
+        ),
+        (MANY, "spec.services.cat: has more routes than one HTTPRoute takes"),
+    ],
+)
+def test_what_cannot_move_without_loss_is_refused_with_its_line(api, run, spec, text, said):
+    spec.write_text(text)
+    run("apply", spec)
+    found = run("move", spec, "--to", "gateway", code=2)
+    assert said in found
+    assert spec.read_text() == text
+
+
+TLS = {"mode": "Terminate", "certificateRefs": [{"name": "x"}]}
+LISTENER = API_GATEWAY["spec"]["listeners"][0]
+SERVER = ISTIO_GATEWAY["spec"]["servers"][0]
+GATEWAYS = {
+    "has Pods and an address of its own": [API_GATEWAY],
+    "selects other Pods than Service ingress.istio-system.svc.cluster.local": [
+        {**FRONT, "spec": {"selector": {"app": "other"}}}
+    ],
+    "with TLS, and istiod takes one of two servers": [
+        {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "protocol": "HTTPS", "tls": TLS}]}}
+    ],
+    "on ports 8080 in one API, and on 80 in the other": [
+        {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "port": 8080}]}}
+    ],
+    "does not serve cat.example.com": [
+        {**ISTIO_GATEWAY, "spec": {**ISTIO_GATEWAY["spec"], "servers": [{**SERVER, "hosts": ["other/*"]}]}}
+    ],
+}
+
+
+@pytest.mark.parametrize("said", GATEWAYS)
+def test_gateways_that_do_not_serve_alike_are_refused(applied, run, spec, said):
+    applied.put(*GATEWAYS[said])
+    found = run("move", spec, "--to", "gateway", code=2)
+    assert "spec.entries[0].gateway.use: " in found
+    assert said in found
+    assert there(applied) == ISTIO

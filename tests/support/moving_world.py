@@ -1,0 +1,146 @@
+"""What proxies may be told while a group moves from one backend to the other, as far as barriers let them lag.
+
+istiod watches each kind of resource by itself, so a proxy may be told the VirtualServices of one moment with the
+HTTPRoutes of another. Of a host that has both, a sidecar takes either, whole: which one depends on its namespace and on
+ages. A gateway has both, in the order of the ages of two Gateways.
+"""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+
+from plan_world import Moment, cut, manifests_of, routes_between, window
+from two_backends import gateway_request, mesh_request
+
+from meshconfig.istio import Resources
+from meshconfig.istio.gateway_api import translated
+from meshconfig.simulate import Index
+
+EDGE = {"namespace": "istio-system", "name": "edge"}
+PORT = {"number": 80, "name": "http", "protocol": "HTTP"}
+LISTENER = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
+ISTIO_GATEWAY = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Gateway",
+    "metadata": EDGE,
+    "spec": {"selector": {"istio": "ingressgateway"}, "servers": [{"port": PORT, "hosts": ["*"]}]},
+}
+API_GATEWAY = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": EDGE,
+    "spec": {"gatewayClassName": "istio", "listeners": [LISTENER]},
+}
+OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
+OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
+
+
+def at_the_edge(value):
+    """A spec whose entries use that Gateway."""
+    for entry in value["spec"]["entries"]:
+        entry["gateway"] = {"use": "istio-system/edge"}
+    return value
+
+
+def moments(random, made, live):
+    """A plan as moments, with states of each step's half-done writes."""
+    states = [live, *made.states(live)]
+    for before, after, step in zip(states, states[1:], made.steps, strict=False):
+        partial = tuple(cut(random, before, step, count) for count in range(3))
+        yield Moment(after, step.barrier, step.drain, partial)
+
+
+def told(timeline, number):
+    """The resources that istiod may have while moment `number` is brought about: kinds of different moments."""
+    states = [timeline[one].state for one in window(timeline, number)] + list(timeline[number].partial)
+    istio = _apart({name: one for name, one in state.items() if name.kind == "VirtualService"} for state in states)
+    others = _apart({name: one for name, one in state.items() if name.kind in OF_GATEWAY_API} for state in states)
+    return [{**one, **other} for one, other in product(istio, others)]
+
+
+def _apart(states):
+    """The states without repetitions."""
+    found = []
+    for one in states:
+        if one not in found:
+            found.append(one)
+    return found
+
+
+def wrong(both, timeline, asked):
+    """The requests, each as `random_specs.asked` draws it, that are answered in another way than before the move."""
+    seen = []
+    for number in range(1, len(timeline)):
+        for state in told(timeline, number):
+            if state in seen:
+                continue
+            seen.append(state)
+            for one in asked:
+                yield from ((number, one, found) for found in _wrong_at_entry(both, state, one))
+                yield from ((number, one, found) for found in _wrong_between(both, state, one))
+
+
+def _wrong_at_entry(both, state, one):
+    request = gateway_request(*one)
+    virtual_services = manifests_of(state, "VirtualService", mesh=False)
+    theirs = [one for name, one in state.items() if name.kind in OF_GATEWAY_API and not _in_mesh(one)]
+    for istio_first in (True, False):
+        index = _at_the_edge(json.dumps([*virtual_services, *_services(both)]), json.dumps(theirs), istio_first)
+        found = both.decide_by(index, request)[:2]
+        if found != _before(both, request, at_gateway=True):
+            yield "at the gateway", istio_first, found
+
+
+@lru_cache(maxsize=4096)
+def _at_the_edge(virtual_services, routes, istio_first):
+    """The routes of both APIs in one virtual host, as istiod has them of two Gateways for the same Pods."""
+    ages = (OLD, NEW) if istio_first else (NEW, OLD)
+    istio, theirs = (
+        [_of_age(one, age) for one in json.loads(text)]
+        for text, age in zip((virtual_services, routes), ages, strict=True)
+    )
+    made = translated(Resources.parse([API_GATEWAY, *theirs])).virtual_services
+    same = {"gateways": ("istio-system/edge",)}
+    known = Resources.parse([ISTIO_GATEWAY, *istio])
+    moved = [replace(one, spec=one.spec.model_copy(update=same)) for one in made]
+    return Index(replace(known, virtual_services=(*known.virtual_services, *moved)))
+
+
+def _of_age(one, created):
+    return {**one, "metadata": {**one["metadata"], "creationTimestamp": created}}
+
+
+def _wrong_between(both, state, one):
+    _, method, path, headers = one
+    found = routes_between(state)
+    for service in both.models["istio"].services:
+        request = mesh_request(service.host, method, path, headers, service.port)
+        routes = found.get(service.host, ())
+        wholes = [[each for each in routes if (each["kind"] == "VirtualService") is kind] for kind in (True, False)]
+        for whole in [one for one in wholes if one] or [[]]:
+            answer = both.decide_by(_index(json.dumps([*whole, *_services(both)])), request)[:2]
+            if answer != _before(both, request):
+                yield service.host, [each["kind"] for each in whole], answer
+
+
+def _services(both):
+    """The Services that routes lead to, some of which have no Pods; `plan_world.lost` looks whether they are there."""
+    return [one for one in both.rendered["gateway"] if one["kind"] == "Service"]
+
+
+def _before(both, request, *, at_gateway=False):
+    return both.decide_by(_rendered(both, at_gateway), request)[:2]
+
+
+def _rendered(both, at_gateway):
+    return _index(json.dumps([*both.rendered["istio"], *([ISTIO_GATEWAY] if at_gateway else ())]))
+
+
+def _in_mesh(route):
+    return route["spec"]["parentRefs"][0]["kind"] == "Service"
+
+
+@lru_cache(maxsize=4096)
+def _index(manifests):
+    return Index(Resources.parse(json.loads(manifests)))
