@@ -100,7 +100,7 @@ def test_an_ambiguous_kind_is_seen(line, ambiguous):
 COMMANDS = [
     *("init", "import"),
     *("render", "lint", "explain", "test", "graph", "links", "replicas"),
-    *("diff", "plan", "apply", "status", "carry", "console", "history", "rollback", "delete"),
+    *("diff", "plan", "apply", "move", "status", "carry", "console", "history", "rollback", "delete"),
     *("version", "version add", "version weights", "version mirror", "version takeover", "version retire"),
     *("lane", "lane add", "lane remove", "lane split"),
     *("lane create", "lane list", "lane extend", "lane delete"),
