@@ -77,7 +77,7 @@ class FakeApi:
     def put(self, *manifests):
         """As they are, in the place of others of their names, unchecked."""
         for one in manifests:
-            plural = _plural(f"{one['kind'].lower()}s", one["apiVersion"])
+            plural = _plural(f"{one['kind'].lower()}s", one.get("apiVersion", ""))
             self._store((plural, one["metadata"]["namespace"], one["metadata"]["name"]), deepcopy(one))
 
     def get(self, plural, name, namespace="demo"):

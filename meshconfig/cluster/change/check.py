@@ -96,7 +96,7 @@ def check_states(prepared: Prepared) -> None:
 
 def _errors_of(state: State, prepared: Prepared) -> list[Finding]:
     """The errors of a state on the way. While a group moves, each backend's resources count by themselves."""
-    if not prepared.wanted.moves:
+    if not prepared.moves:
         return errors(state)
     sides = ({name: one for name, one in state.items() if (name.kind in OF_ISTIO) is kind} for kind in (True, False))
     return [finding for side in sides for finding in errors(side)]

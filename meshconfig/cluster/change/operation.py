@@ -180,7 +180,7 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
     check_states(prepared)
     if not prepared.wanted.gone:
         _preflight(client, prepared, watcher)
-    if prepared.wanted.moves and prepared.differences:
+    if prepared.moves and prepared.differences:
         notes.tell(check_shared_gateways(client, prepared.model, istio_api=prepared.live.istio_api))
     refusals = check_server(client, prepared, everything=choices.dry_run)
     if invalid := [refusal for refusal in refusals if not refusal.conflict]:

@@ -120,6 +120,11 @@ class Prepared:
         return bool(self.adoption.reasons or self.wanted.restored)
 
     @property
+    def moves(self) -> bool:
+        """Whether the group comes from the other backend."""
+        return self.wanted.moves
+
+    @property
     def originals(self) -> tuple[Manifest, ...]:
         """The resources of others that the group has taken over so far, as they were before."""
         if self.wanted.restored:

@@ -32,7 +32,7 @@ def subsets(*names: str) -> Any:
 def prepared(live: State, *steps: Step) -> Any:
     plan = Plan(steps, False, (), ())
     wanted = plan.states(live)[-1]
-    return SimpleNamespace(plan=plan, live=SimpleNamespace(state=live), resources=wanted, adopts=False)
+    return SimpleNamespace(plan=plan, live=SimpleNamespace(state=live), resources=wanted, adopts=False, moves=False)
 
 
 @pytest.fixture

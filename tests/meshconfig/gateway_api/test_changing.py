@@ -104,4 +104,4 @@ def test_a_live_group_keeps_its_backend(planned):
         code, out, said = planned(spec(backend=before, entries=own), spec(backend=after, entries=own))
         assert (code, out, said.count("\n")) == (2, "", 1)
         assert f"spec.backend: is {after}, and in the cluster the group is {before}" in said
-        assert "graylane delete -f FILE" in said
+        assert f"graylane move -f FILE --to {after} moves it over" in said
