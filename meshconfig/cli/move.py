@@ -21,6 +21,7 @@ from meshconfig.printable import say, say_json
 if TYPE_CHECKING:
     from meshconfig.cluster.change import Prepared, Wanted
     from meshconfig.cluster.client import Client
+    from meshconfig.cluster.objects import Manifest
 
 To = Annotated[
     BackendChoice,
@@ -52,14 +53,16 @@ def command(file: Files, to: To, *, how: ChangeOptions) -> None:
     for number, group in enumerate(groups(texts.every, list(texts.by_file), to.value)):
         after = texts.edited(with_backend(texts.groups[number], to.value))
         written = changes(texts, after)
-        done.append(_moved(client, group, written, how))
+        done.append(_moved(client, group, after.groups[number].document, written, how))
         found, texts = [*found, *written], after
     if how.output is Output.JSON:
         files = [{"file": one.file, "diff": "\n".join(one.diff())} for one in found]
         say_json({"files": files, "dryRun": how.dry_run, "moved": done})
 
 
-def _moved(client: "Client", group: Group, written: Sequence[FileChange], how: ChangeOptions) -> dict[str, Any]:
+def _moved(
+    client: "Client", group: Group, document: "Manifest", written: Sequence[FileChange], how: ChangeOptions
+) -> dict[str, Any]:
     """Moves one group. Its file is written once the mesh has moved. A command that was cut off just before it finds
     nothing to do but that.
 
@@ -78,7 +81,7 @@ def _moved(client: "Client", group: Group, written: Sequence[FileChange], how: C
     if how.output is Output.TEXT:
         _show(result.prepared, written, how)
         say(*moved.summary())
-    of_object = None if how.dry_run else _object(client, wanted, group, how)
+    of_object = None if how.dry_run else _object(client, wanted, document, how)
     return {
         **moved.as_json(),
         "plan": plan_json(result.prepared),
@@ -86,7 +89,7 @@ def _moved(client: "Client", group: Group, written: Sequence[FileChange], how: C
     }
 
 
-def _object(client: "Client", wanted: "Wanted", group: Group, how: ChangeOptions) -> Outcome | None:
+def _object(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOptions) -> Outcome | None:
     """Writes the new backend into the group's object, if the cluster has one, so that its controller goes on.
 
     Until then the controller refuses the object, whose backend the mesh has no more.
@@ -98,7 +101,7 @@ def _object(client: "Client", wanted: "Wanted", group: Group, how: ChangeOptions
     if live is None:
         return None
     try:
-        change = group_change.of(client, replace(wanted, moves=False), group.document, live, adopt=False)
+        change = group_change.of(client, replace(wanted, moves=False), document, live, adopt=False)
     except OwnedError as error:
         said = (
             f"the mesh has moved and the file is written; until {live.key} says so too, its controller changes nothing"

@@ -18,7 +18,7 @@ from meshconfig.model.tables import (
 )
 from meshconfig.spec.base import Locate
 
-ISTIO_BACKEND = "istio"
+ISTIO_BACKEND, GATEWAY_BACKEND = "istio", "gateway"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+import yaml
 from fake_api import RefusedError
+from fake_controller import FINALIZER, carried_out, controller, owned
 from moving_world import API_GATEWAY, ISTIO_GATEWAY
 from runner_world import NOWHERE, cluster
 
@@ -244,3 +246,37 @@ def test_gateways_that_do_not_serve_alike_are_refused(applied, run, spec, said):
     assert "spec.entries[0].gateway.use: " in found
     assert said in found
     assert there(applied) == ISTIO
+
+
+@pytest.fixture
+def object_there(applied):
+    metadata = {"name": "pets", "namespace": "demo", "finalizers": [FINALIZER]}
+    found = {"apiVersion": "graylane.dev/v1", "kind": "LaneGroup", "metadata": metadata}
+    found["spec"] = yaml.safe_load(SPEC)["spec"]
+    applied.put(found)
+    return found
+
+
+def test_the_groups_object_gets_the_new_backend_once_the_mesh_has_moved(applied, run, spec, object_there):
+    seen = []
+
+    def work(one, found):
+        seen.append((found["spec"].get("backend"), there(applied)))
+        carried_out()(one, found)
+
+    with controller(applied, work):
+        said = run("move", spec, "--to", "gateway")
+    assert seen[-1] == ("gateway", GATEWAY)
+    assert applied.get("lanegroups", "pets")["spec"] == {"backend": "gateway", **object_there["spec"]}
+    assert "changed LaneGroup demo/pets" in said
+    assert "backend: gateway" in spec.read_text()
+
+
+def test_an_object_in_git_waits_for_the_commit(applied, run, spec, object_there):
+    metadata = {**object_there["metadata"], "managedFields": owned("kustomize-controller")}
+    applied.put({**object_there, "metadata": metadata})
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "the mesh has moved and the file is written" in said
+    assert "commit the change there instead" in said
+    assert there(applied) == GATEWAY
+    assert "backend: gateway" in spec.read_text()

@@ -27,6 +27,8 @@ def evidence(dump: Page, change: Written, pods: SubsetPods) -> Evidence:
     """Whether a proxy's dump shows a change already: see `Backend`."""
     made = envoy_dump.made_from(dump)
     found = [_route(one, made, change) for one in change.written if one["kind"] in ROUTES]
+    if any(_is_of(path, one) for one in _gone(change) for path in made):
+        return Evidence.DIFFERS
     services = [one for one in change.written if one["kind"] == "Service"]
     if services:
         clusters = {str(one.get("name", "")) for one in envoy_dump.clusters(dump)}
@@ -72,6 +74,14 @@ def _route(one: Resource, made: Mapping[str, Made], change: Written) -> Evidence
     if before is not None and _headers_differ(one, before, shown, change.tag):
         return Evidence.DIFFERS
     return Evidence.SHOWS
+
+
+def _gone(change: Written) -> Iterator[Resource]:
+    """The deleted routes of whose parent the group has no others left."""
+    there = {tuple(key): one for key, one in change.before.items() if one["kind"] in ROUTES}
+    deleted = [there.pop(place) for place in change.deleted if place in there]
+    left = [one["spec"].get("parentRefs") for one in there.values()]
+    return (one for one in deleted if one["spec"].get("parentRefs") not in left)
 
 
 def _is_of(path: str, one: Resource) -> bool:

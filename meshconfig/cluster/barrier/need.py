@@ -42,6 +42,7 @@ class PushNeed:
         relabelled: the subsets that keep their name and get other labels.
         earlier: the push need not be still to come.
         backend: the name of the backend that made the resources.
+        beside: a proxy may have other routes for the same hosts in place of the written ones.
     """
 
     change: Written
@@ -54,6 +55,7 @@ class PushNeed:
     relabelled: tuple[RelabelledSubset, ...] = ()
     earlier: bool = False
     backend: str = ISTIO_BACKEND
+    beside: bool = False
 
     @property
     def written(self) -> tuple[Manifest, ...]:
@@ -86,6 +88,7 @@ def push_need(change: StepChange) -> PushNeed:
         relabelled=tuple(made_by.relabelled(written, change.before)),
         earlier=change.earlier,
         backend=change.backend,
+        beside=change.beside,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from meshconfig.backend import backend
-from meshconfig.backend.evidence import Evidence, SubsetPods, Written
+from meshconfig.backend.evidence import Evidence, SubsetPods
 from meshconfig.cluster.barrier.known_clusters import KnownClusters
 from meshconfig.cluster.barrier.need import PushNeed, ResourceClass, concerned, newest
 from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pushed
@@ -82,6 +82,10 @@ class PushDetector:
         """Whether a proxy's configuration showed each class of resources that any proxy can show."""
         return not self._open and self._shows and not self._unseen
 
+    def _may_hide(self, resource_class: ResourceClass) -> bool:
+        """Whether a sidecar may have the host and not these resources, because it has other routes for it in force."""
+        return self._need.beside and resource_class.short == "RDS" and resource_class.sidecars
+
     @property
     def differing(self) -> Sequence[str]:
         """The names of the proxies for which istiod still makes configuration without the change.
@@ -111,7 +115,9 @@ class PushDetector:
         if self._unseen:
             return self._context.passed(now, self._start, sent=SENT, brief=BRIEF)
         if self._open:
-            return False
+            # No push has to be waited for where proxies have other routes: istiod has read these, so that whatever
+            # it pushes next has them.
+            return waited >= BRIEF and all(map(self._may_hide, self._open))
         return self._shows or waited >= BRIEF or (self._moved and waited >= SENT)
 
     def ask(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
@@ -215,16 +221,16 @@ class PushDetector:
         )
         hosts = set(map(host_of, clusters(page)))
         to_come = bool(hosts & self._need.hosts)  # the proxy has the host, so what it lacks is still to come
-        differs = (
-            backend(self._need.backend).evidence(page, Written(deleted=self._need.change.deleted)) is Evidence.DIFFERS
-        )
+        gone = replace(self._need.change, written=())
+        differs = backend(self._need.backend).evidence(page, gone) is Evidence.DIFFERS
         for resource_class, manifest in self._classes.items():
             shows = backend(self._need.backend).evidence(
                 page, replace(self._need.change, written=(manifest,), deleted=()), pods
             )
             if shows is Evidence.SHOWS and resource_class in self._open:
                 self._seen[resource_class][proxy.name] = _Seen(version, now)
-            if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and resource_class.surely(proxy)):
+            surely = resource_class.surely(proxy) and not self._may_hide(resource_class)
+            if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and surely):
                 differs = True
                 if version and resource_class in self._open:
                     self._without[resource_class] = max(self._without.get(resource_class, version), version)

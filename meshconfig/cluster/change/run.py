@@ -14,9 +14,10 @@ from meshconfig.cluster.barrier import Barrier, Progress, StepChange, Verificati
 from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
-from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.cluster.plan import Step
 from meshconfig.errors import ClusterError
+from meshconfig.model import GATEWAY_BACKEND
 
 TO_PROXIES = frozenset(kind.name for kind in PUSHED)
 
@@ -101,10 +102,7 @@ class Run:
         self._keep(written)
         verdict = None
         if step.barrier:
-            model = self.prepared.model
-            change = StepChange(tuple(written), step.deletes, step.new_subsets, before, model.tag, model.backend)
-            if not (step.waves or step.deletes):
-                change = replace(self._all(), new_subsets=step.new_subsets)
+            change = self._change(step, written, before)
             with self.times.measure(Phase.BARRIERS), self._writing(beside) as writes:
                 verdict = self.barrier.holds(change, partial(self._report, writes))
                 self._keep(writes.result())
@@ -115,6 +113,15 @@ class Run:
             with self.times.measure(Phase.DRAIN):
                 time.sleep(self.settings.drain)
         return verdict
+
+    def _change(self, step: Step, written: Sequence[Manifest], before: State) -> StepChange:
+        """What the barrier of a step waits for."""
+        if not (step.waves or step.deletes):
+            return replace(self._all(), new_subsets=step.new_subsets)
+        model, moves = self.prepared.model, self.prepared.moves
+        # The backend `gateway` reads in a dump what either has made; each names the clusters of subsets in its own way.
+        by = GATEWAY_BACKEND if moves and not step.new_subsets else model.backend
+        return StepChange(tuple(written), step.deletes, step.new_subsets, before, model.tag, by, beside=moves)
 
     def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:
         written: list[Manifest] = []
@@ -150,7 +157,13 @@ class Run:
     def _all(self) -> StepChange:
         """Everything the group has in the cluster, because an interrupted run may not have waited for any of it."""
         model = self.prepared.model
-        return StepChange(written=tuple(self._there.values()), tag=model.tag, backend=model.backend, earlier=True)
+        return StepChange(
+            written=tuple(self._there.values()),
+            tag=model.tag,
+            backend=model.backend,
+            earlier=True,
+            beside=self.prepared.moves,
+        )
 
     def _write(self, manifest: Manifest) -> Manifest:
         return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)

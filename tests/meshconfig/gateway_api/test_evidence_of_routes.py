@@ -1,6 +1,7 @@
 """What a proxy's configuration shows of HTTPRoutes and of the Services of versions, as dumps of istiod have it."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -128,3 +129,29 @@ def test_a_version_shows_as_a_cluster():
     assert shown(dump([], ["cat-svc-prod"]), service) is Evidence.ABSENT
     assert shown(dump([], ["cat-svc-prod", "cat-svc-gray"]), service) is Evidence.SHOWS
     assert str(GATEWAY.cluster(HOST, 9001, "gray")) == "outbound|9001||cat-svc-gray.demo.svc.cluster.local"
+
+
+GRAY = rule("gray", "gray", ("env", "Exact", "gray"))
+
+
+def gone(there, *deleted, left=()):
+    """What a dump shows of deletions, and of what was there before them."""
+    before = {key(one): one for one in (*deleted, *left)}
+    return GATEWAY.evidence(there, Written((), tuple(map(key, deleted)), before, "env"))
+
+
+def test_deleted_routes_are_seen_as_long_as_a_proxy_has_some_of_the_host():
+    assert gone(dump([GRAY]), route(GRAY)) is Evidence.DIFFERS
+    assert gone(dump([]), route(GRAY)) is Evidence.ABSENT
+
+
+def test_a_part_of_a_hosts_routes_that_goes_leaves_the_others():
+    assert gone(dump([GRAY]), route(GRAY, name="cat-svc.2"), left=[route(GRAY)]) is Evidence.ABSENT
+
+
+def test_a_deleted_virtual_service_is_seen_as_long_as_a_proxy_has_it():
+    there = json.loads(json.dumps(dump([GRAY])).replace(PATH, PATH.rpartition("/")[0] + "/cat-svc"))
+    metadata = {"name": "cat-svc", "namespace": "demo"}
+    one = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata, "spec": {}}
+    assert gone(there, one) is Evidence.DIFFERS
+    assert gone(dump([GRAY]), one) is Evidence.ABSENT
