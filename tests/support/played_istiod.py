@@ -30,6 +30,8 @@ RULE: Any = {
     "spec": {"host": HOST, "subsets": [{"name": "prod"}, {"name": "gray"}]},
 }
 
+ROUTES: Any = {**RULE, "kind": "VirtualService", "spec": {"hosts": [HOST], "http": []}}
+
 
 class Gray:
     host, port, name, labels = HOST, 80, "gray", (("env", "gray"),)
@@ -87,6 +89,7 @@ class Istiod:
 
     Parameters:
         first: no rule was there before.
+        written: the change.
         noise: seconds, and who gets them, of pushes of CDS, LDS and RDS, or of endpoints only where that is None.
         slow: seconds from the moment when a proxy's configuration is asked for until it is there.
     """
@@ -103,7 +106,9 @@ class Istiod:
         times: bool,
         first: bool = False,
         slow: float = 0.0,
+        written: Any = RULE,
     ) -> None:
+        self.written = written
         self.envoys, self.times, self.first, self.slow = envoys, times, first, slow
         self.cache = Cache()
         self.now, self.number, self.asked = 0.0, 1, 0
@@ -197,7 +202,9 @@ class Istiod:
         chosen = [envoy for envoy in self.envoys if query.get("proxyID", envoy.name) == envoy.name]
         match page:
             case "configz":
-                return [{**RULE, "metadata": {**RULE["metadata"], "generation": 2 if self.read_it else 1}}]
+                return [
+                    {**self.written, "metadata": {**self.written["metadata"], "generation": 2 if self.read_it else 1}}
+                ]
             case "syncz":
                 return [self._synced(envoy) for envoy in self.envoys]
             case "adsz":
@@ -271,11 +278,13 @@ def hold(
     client: Any = None,
     begun: bool = False,
     earlier: bool = False,
+    beside: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Verification:
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
     barrier = Barrier(client, istiod="http://istiod", timeout=timeout, wait=wait)
     with patch.object(module, "time", clock), patch.object(barrier._istiods, "find", lambda: [istiod]):
         if begun:
-            barrier.begin([key(RULE)])
-        return barrier.holds(StepChange((RULE,), (), (Gray(),) if new else (), earlier=earlier), report)
+            barrier.begin([key(istiod.written)])
+        new_subsets = (Gray(),) if new else ()
+        return barrier.holds(StepChange((istiod.written,), (), new_subsets, earlier=earlier, beside=beside), report)

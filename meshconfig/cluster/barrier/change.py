@@ -34,7 +34,7 @@ class StepChange:
         tag: the name of the tag's header.
         backend: the name of the backend that made the resources.
         earlier: it was written by an earlier step or run, so that its push need not be still to come.
-        beside: there are other routes for the same hosts, which may be in force in place of the written ones.
+        beside: there are the routes of another backend too, which may be in force in place of the written ones.
     """
 
     written: tuple[Manifest, ...] = ()

@@ -18,7 +18,7 @@ from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.istio import fqdn
 from meshconfig.istio.cluster_names import host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
-from meshconfig.model import ISTIO_BACKEND
+from meshconfig.model import GATEWAY_BACKEND, ISTIO_BACKEND
 
 _SERVICE = ".svc."  # it is in the host of each Service of Kubernetes
 OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
@@ -41,7 +41,7 @@ class PushNeed:
         clusters: the new clusters, each as (host, cluster name).
         relabelled: the subsets that keep their name and get other labels.
         earlier: the push need not be still to come.
-        backend: the name of the backend that made the resources.
+        backend: the name of the backend that reads the resources in a proxy's configuration.
         beside: a proxy may have other routes for the same hosts in place of the written ones.
     """
 
@@ -87,7 +87,8 @@ def push_need(change: StepChange) -> PushNeed:
         ),
         relabelled=tuple(made_by.relabelled(written, change.before)),
         earlier=change.earlier,
-        backend=change.backend,
+        # It reads in a proxy's configuration what either has made.
+        backend=GATEWAY_BACKEND if change.beside else change.backend,
         beside=change.beside,
     )
 

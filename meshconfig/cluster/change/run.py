@@ -17,7 +17,6 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.cluster.plan import Step
 from meshconfig.errors import ClusterError
-from meshconfig.model import GATEWAY_BACKEND
 
 TO_PROXIES = frozenset(kind.name for kind in PUSHED)
 
@@ -119,9 +118,8 @@ class Run:
         if not (step.waves or step.deletes):
             return replace(self._all(), new_subsets=step.new_subsets)
         model, moves = self.prepared.model, self.prepared.moves
-        # The backend `gateway` reads in a dump what either has made; each names the clusters of subsets in its own way.
-        by = GATEWAY_BACKEND if moves and not step.new_subsets else model.backend
-        return StepChange(tuple(written), step.deletes, step.new_subsets, before, model.tag, by, beside=moves)
+        given = tuple(written), step.deletes, step.new_subsets, before
+        return StepChange(*given, model.tag, model.backend, beside=moves)
 
     def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:
         written: list[Manifest] = []

@@ -267,6 +267,12 @@ def test_workloads_are_nothing_to_proxies() -> None:
     assert push_need(StepChange((deployment,), (Key("HorizontalPodAutoscaler", "b", "a"),))).types == frozenset()
 
 
+def test_what_two_backends_have_made_is_read_by_the_one_that_knows_both() -> None:
+    need = push_need(StepChange((RULE,), (), (Subset(),), beside=True))
+    assert need.backend == "gateway"
+    assert need.clusters == push_need(StepChange((RULE,), (), (Subset(),))).clusters
+
+
 def test_the_last_written_of_each_sort_stands_for_it() -> None:
     older = copy.deepcopy(MESH)
     older["metadata"] |= {"name": "older", "resourceVersion": "9"}  # fewer digits: numbers, not texts

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from played_istiod import Envoy, Istiod, hold
+from played_istiod import ROUTES, Envoy, Istiod, hold
 
 from meshconfig.cluster.barrier import BarrierTimeout, Progress, ProxyRefused, Verification
 from meshconfig.cluster.barrier import barrier as module
@@ -131,6 +131,14 @@ def test_what_istiod_still_makes_otherwise_is_unverified_and_names_the_proxy(tol
     with nullcontext() if told else patch.object(istiod, "tell", side_effect=Unreadable("forbidden")):
         assert hold(istiod, new=False, report=seen.append) is Verification.UNVERIFIED
     assert seen[-1].doubts == ("istiod still makes other configuration for a.demo",)
+
+
+def test_routes_beside_those_of_another_backend_have_to_be_read_and_may_stay_hidden() -> None:
+    for beside, verdict in ((True, Verification.VERIFIED), (False, Verification.UNVERIFIED)):
+        istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 20.0, 0.1, [], times=True, written=ROUTES)
+        assert hold(istiod, new=False, beside=beside) is verdict
+        assert istiod.read_it
+        assert (istiod.now < 26) is beside
 
 
 def test_a_proxy_that_does_not_answer_is_named_with_its_types() -> None:
