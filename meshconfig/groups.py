@@ -176,7 +176,7 @@ def _group(documents: tuple[Document, ...], backend: BackendName | None) -> Grou
 
     spec = validate(LaneGroup, value, locate)
     if backend:
-        spec = spec.model_copy(update={"spec": spec.spec.model_copy(update={"backend": backend})})
+        spec = spec.of_backend(backend)
     return Group(spec, compile_group(spec, locate), documents)
 
 

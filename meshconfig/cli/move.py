@@ -13,7 +13,7 @@ from meshconfig.cli.console import Text
 from meshconfig.cli.diff import COLOURS, plan_json, plan_lines
 from meshconfig.cli.edit_files import read, staged
 from meshconfig.cli.outcome import MeshOutcome, Outcome
-from meshconfig.edit.backend import with_backend
+from meshconfig.edit.backend import set_backend
 from meshconfig.edit.files import FileChange, changes
 from meshconfig.groups import Group, groups
 from meshconfig.printable import say, say_json
@@ -51,7 +51,7 @@ def command(file: Files, to: To, *, how: ChangeOptions) -> None:
     done: list[dict[str, Any]] = []
     found: list[FileChange] = []
     for number, group in enumerate(groups(texts.every, list(texts.by_file), to.value)):
-        after = texts.edited(with_backend(texts.groups[number], to.value))
+        after = texts.edited(set_backend(texts.groups[number], to.value))
         written = changes(texts, after)
         done.append(_moved(client, group, after.groups[number].document, written, how))
         found, texts = [*found, *written], after

@@ -7,7 +7,7 @@ from meshconfig.load import FieldPath
 BACKEND: FieldPath = ("spec", "backend")
 
 
-def with_backend(group: Group, backend: str) -> Draft:
+def set_backend(group: Group, backend: str) -> Draft:
     """Sets `spec.backend`. Where no document of the group has it, it becomes the first field of the first spec."""
     draft = Draft(group)
     if any("backend" in (value.get("spec") or {}) for value in draft.values):

@@ -366,6 +366,10 @@ class LaneGroup(Envelope):
         """The services that are in the mesh, in the order of the spec."""
         return [self.service(name) for name, spec in self.spec.services.items() if not spec.external]
 
+    def of_backend(self, backend: str) -> "LaneGroup":
+        """The same spec for a backend."""
+        return self.model_copy(update={"spec": self.spec.model_copy(update={"backend": backend})})
+
     def consumer(self, name: str) -> ConsumerInGroup:
         """One consumer of the group, which knows the group's lanes.
 

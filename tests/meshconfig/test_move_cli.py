@@ -230,10 +230,10 @@ GATEWAYS = {
     "with TLS, and istiod takes one of two servers": [
         {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "protocol": "HTTPS", "tls": TLS}]}}
     ],
-    "on ports 8080 in one API, and on 80 in the other": [
+    "on 80 in Istio's API, and on 8080 in the Gateway API": [
         {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "port": 8080}]}}
     ],
-    "does not serve cat.example.com": [
+    "on no port in Istio's API, and on 80 in the Gateway API": [
         {**ISTIO_GATEWAY, "spec": {**ISTIO_GATEWAY["spec"], "servers": [{**SERVER, "hosts": ["other/*"]}]}}
     ],
 }

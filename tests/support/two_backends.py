@@ -33,7 +33,7 @@ def for_both(value):
 def compiled(value, backend):
     """The model of a spec in a backend."""
     group = LaneGroup.model_validate(value)
-    return compile_group(group.model_copy(update={"spec": group.spec.model_copy(update={"backend": backend})}))
+    return compile_group(group.of_backend(backend))
 
 
 class BothBackends:

@@ -1,7 +1,6 @@
 """Changes a cluster to match a spec: prepare (read, compare, plan), check, then run the steps."""
 
 from meshconfig.cluster.change.check import Refusal, check_states
-from meshconfig.cluster.change.moving import with_backend
 from meshconfig.cluster.change.offline import group_of, prepare_offline
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
@@ -24,5 +23,4 @@ __all__ = [
     "prepare",
     "prepare_offline",
     "rollback_target",
-    "with_backend",
 ]

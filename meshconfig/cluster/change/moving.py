@@ -37,11 +37,6 @@ class NotAsAppliedError(ClusterError):
     """The group in the cluster is not what the spec says, so that a move would change more than its backend."""
 
 
-def with_backend(spec: LaneGroup, backend: str) -> LaneGroup:
-    """The same spec for a backend."""
-    return spec.model_copy(update={"spec": spec.spec.model_copy(update={"backend": backend})})
-
-
 def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
     """What a group has in the cluster before a move, all of it.
 
@@ -52,7 +47,7 @@ def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
     Raises:
         InputError: the backend that it leaves cannot express the spec.
     """
-    before = compile_group(with_backend(spec, other(model.backend)), model.locate)
+    before = compile_group(spec.of_backend(other(model.backend)), model.locate)
     if before.backend != ISTIO_BACKEND:
         check_changeable(before)
     lower = lowering(before, api)
@@ -89,7 +84,7 @@ def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, lef
     if found:
         raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
     begun = any(name in wanted and name not in left for name in live)
-    if begun and past.last and past.last.hash not in {digest(document(with_backend(spec, one))) for one in BACKENDS}:
+    if begun and past.last and past.last.hash not in {digest(document(spec.of_backend(one))) for one in BACKENDS}:
         raise NotAsAppliedError(_other_spec(model, past.last.number))
     if not begun and live != left:
         raise NotAsAppliedError(_not_as_applied(model, live, left))

@@ -5,8 +5,7 @@ same ports of the same Pods: istiod then puts the routes of both into one virtua
 host it takes one and drops the other. Source: istio/istio pilot/pkg/model/gateway.go, mergeGateways.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from meshconfig.backend.kinds import OWN_GATEWAY
 from meshconfig.cluster.change.changeable import place
@@ -15,11 +14,10 @@ from meshconfig.cluster.named import named
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.errors import ApiError, InputError, Problem, dotted
 from meshconfig.istio.gateways import served_host
-from meshconfig.istio.hosts import ServiceName, covers, service_name
+from meshconfig.istio.hosts import EVERY_HOST, ServiceName, covers, service_name
 from meshconfig.model import Entry, Model
 
 FORBIDDEN = 403
-Fields = Mapping[str, Any]
 
 
 def check_shared_gateways(client: Client, model: Model, *, istio_api: str) -> tuple[str, ...]:
@@ -72,7 +70,8 @@ def _differences(client: Client, entry: Entry, istio: Manifest | None, ours: Man
     selected = [(one["spec"].get("selector") or {}).items() for one in there.values()]
     if not any((istio["spec"].get("selector") or {}).items() <= one for one in selected):
         yield f"Gateway {entry.gateway} of networking.istio.io selects other Pods than Service {service.host} does"
-    yield from _ports(entry, istio, ours)
+    for host in (*entry.hosts, *(one.host for one in entry.lane_hosts)):
+        yield from _of_host(entry, host, istio, ours)
 
 
 def _service(gateway: Manifest) -> ServiceName | None:
@@ -82,34 +81,31 @@ def _service(gateway: Manifest) -> ServiceName | None:
     return next((found for one in values if (found := service_name(one))), None)
 
 
-def _ports(entry: Entry, istio: Manifest, ours: Manifest) -> Iterator[str]:
+def _of_host(entry: Entry, host: str, istio: Manifest, ours: Manifest) -> Iterator[str]:
+    """What a client of one host would notice."""
+    servers = [
+        one
+        for one in istio["spec"].get("servers") or ()
+        if any(_serves(served, host, entry, istio) for served in one.get("hosts") or ())
+    ]
     listeners = [
         one
         for one in ours["spec"].get("listeners") or ()
-        if entry.listener in ("", one["name"]) and covers(one.get("hostname") or "*", entry.hosts[0])
+        if entry.listener in ("", one["name"]) and covers(one.get("hostname") or EVERY_HOST, host)
     ]
-    servers = list(_servers(entry, istio))
     if any(one.get("tls") for one in (*listeners, *servers)):
         yield (
-            f"Gateway {entry.gateway} serves {entry.hosts[0]} with TLS, and istiod takes one of two servers with TLS "
-            "for a host: end TLS before these Gateways, or take the group away first: graylane delete -f FILE"
+            f"Gateway {entry.gateway} serves {host} with TLS, and istiod takes one of two servers with TLS for a host: "
+            "end TLS before these Gateways, or take the group away first: graylane delete -f FILE"
         )
-    ports = {one["port"] for one in listeners}, {one["port"]["number"] for one in servers}
-    for host in entry.hosts:
-        every = [served for one in servers for served in one.get("hosts") or ()]
-        if not any(_covers(one, host, entry, istio) for one in every):
-            yield f"Gateway {entry.gateway} of networking.istio.io does not serve {host}"
-    if ports[0] != ports[1]:
-        api, own = (", ".join(map(str, sorted(one))) or "none" for one in ports)
-        yield f"Gateway {entry.gateway} serves {entry.hosts[0]} on ports {api} in one API, and on {own} in the other"
+    api, own = {one["port"] for one in listeners}, {one["port"]["number"] for one in servers}
+    if api != own:
+        ports = (" and ".join(map(str, sorted(one))) or "no port" for one in (own, api))
+        yield "Gateway {} serves {} on {} in Istio's API, and on {} in the Gateway API".format(
+            entry.gateway, host, *ports
+        )
 
 
-def _servers(entry: Entry, istio: Manifest) -> Iterable[Fields]:
-    for one in istio["spec"].get("servers") or ():
-        if any(_covers(served, entry.hosts[0], entry, istio) for served in one.get("hosts") or ()):
-            yield one
-
-
-def _covers(served: str, host: str, entry: Entry, gateway: Manifest) -> bool:
+def _serves(served: str, host: str, entry: Entry, gateway: Manifest) -> bool:
     found = served_host(served, gateway["metadata"]["namespace"])
     return found.open_to(entry.namespace) and covers(found.host, host)
