@@ -145,13 +145,17 @@ def cut_off(applied, graylane, spec):
     return run
 
 
-IN = {"a Service": 2, "an HTTPRoute": 5, "the deletion of a VirtualService": 8, "that of a DestinationRule": 11}
-
-
-@pytest.mark.parametrize("then", ["gateway", "istio"])
-@pytest.mark.parametrize("where", IN)
-def test_wherever_it_is_cut_off_it_goes_on_or_back(applied, run, cut_off, spec, where, then):
-    cut_off(IN[where])
+@pytest.mark.parametrize(
+    ("writes", "then"),
+    [
+        pytest.param(2, "istio", id="a Service is written"),
+        pytest.param(5, "gateway", id="an HTTPRoute is written"),
+        pytest.param(8, "istio", id="a VirtualService is deleted"),
+        pytest.param(11, "gateway", id="a DestinationRule is deleted"),
+    ],
+)
+def test_wherever_it_is_cut_off_it_goes_on_or_back(applied, run, cut_off, spec, writes, then):
+    cut_off(writes)
     run("move", spec, "--to", then)
     assert there(applied) == {"gateway": GATEWAY, "istio": ISTIO}[then]
     assert f"  backend: {then}\n" in spec.read_text()

@@ -45,7 +45,9 @@ def check_shared_gateways(client: Client, model: Model, *, istio_api: str) -> tu
         except ApiError as error:
             if error.status != FORBIDDEN:
                 raise
-            doubts[f"Gateways {entry.gateway} of both APIs have to serve alike, and this account cannot read it"] = None
+            doubts[f"Gateways {entry.gateway} of both APIs have to serve alike, and this account cannot read them"] = (
+                None
+            )
             continue
         problems += [Problem(place(model, path), dotted(path), why)] if why else []
     if problems:
