@@ -53,7 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  http.server looks them up by these names
+    # http.server looks them up by these names
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
 
     def me(self) -> dict[str, object]:
         headers = [[name.lower(), value] for name, value in self.headers.items()]

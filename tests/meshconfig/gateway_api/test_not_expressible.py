@@ -139,13 +139,3 @@ def test_a_backend_is_chosen_for_one_command(graylane, tmp_path):
     ask = ("explain", "-f", spec, "--host", "cat.example.com", "-H", "env:gray")
     assert "→ cat / gray   (cat-svc-gray.demo" in graylane(*ask, "--backend", "gateway")[1]
     assert "VirtualService demo/cat-example-com" in graylane(*ask)[1]
-
-
-def test_import_says_that_it_reads_no_routes_of_the_gateway_api(graylane, tmp_path):
-    manifests_of_others = tmp_path / "routes.yaml"
-    manifests_of_others.write_text(
-        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: cat, namespace: demo}\n"
-    )
-    code, _, said = graylane("import", "-f", manifests_of_others)
-    assert code == 2
-    assert "has HTTPRoute demo/cat, and import reads VirtualServices alone" in said
