@@ -13,6 +13,7 @@ from itertools import product
 from plan_world import Moment, cut, manifests_of, routes_between, window
 from two_backends import gateway_request, mesh_request
 
+from meshconfig.cluster.objects import Manifest
 from meshconfig.istio import Resources
 from meshconfig.istio.gateway_api import translated
 from meshconfig.simulate import Index
@@ -20,13 +21,13 @@ from meshconfig.simulate import Index
 EDGE = {"namespace": "istio-system", "name": "edge"}
 PORT = {"number": 80, "name": "http", "protocol": "HTTP"}
 LISTENER = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
-ISTIO_GATEWAY = {
+ISTIO_GATEWAY: Manifest = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "Gateway",
     "metadata": EDGE,
     "spec": {"selector": {"istio": "ingressgateway"}, "servers": [{"port": PORT, "hosts": ["*"]}]},
 }
-API_GATEWAY = {
+API_GATEWAY: Manifest = {
     "apiVersion": "gateway.networking.k8s.io/v1",
     "kind": "Gateway",
     "metadata": EDGE,
