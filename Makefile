@@ -38,7 +38,7 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
-HERE_ALONE := -n 2 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart --ignore=tests/console
+HERE_ALONE := -n 3 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart --ignore=tests/console
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
 	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 

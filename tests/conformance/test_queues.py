@@ -52,6 +52,7 @@ def test_each_job_has_the_tag_of_whoever_sent_it(queue):
     assert drained(queue) == lanes
 
 
+@pytest.mark.slow
 @having("flaky")
 def test_a_retry_has_the_tag_too(queue):
     for lane in ("gray", None):

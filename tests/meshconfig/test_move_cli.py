@@ -145,6 +145,7 @@ def cut_off(applied, graylane, spec):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("writes", "then"),
     [
@@ -161,6 +162,7 @@ def test_wherever_it_is_cut_off_it_goes_on_or_back(applied, run, cut_off, spec, 
     assert f"  backend: {then}\n" in spec.read_text()
 
 
+@pytest.mark.slow
 def test_until_it_is_at_its_end_apply_says_how_to_end_it(run, cut_off, spec):
     cut_off(8)
     said = run("apply", spec, code=2)
@@ -189,6 +191,7 @@ def test_a_spec_that_is_not_what_the_cluster_has_is_applied_first(applied, run, 
     assert there(applied) == ISTIO
 
 
+@pytest.mark.slow
 def test_a_move_that_was_begun_is_ended_with_the_same_spec(run, cut_off, spec):
     cut_off(8)
     spec.write_text(SPEC.replace("prod: {versions: {cat: v1", "prod: {versions: {cat: v2"))

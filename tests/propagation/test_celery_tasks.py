@@ -136,6 +136,7 @@ def test_a_message_from_nowhere_has_the_origin():
         assert result(lane) == "prod"
 
 
+@pytest.mark.slow
 def test_a_field_named_as_celerys_own_header_does_not_break_the_message():
     config = PropagationConfig(remote_fields=("env", "id", "task"))
     instrument("celery", config=config)

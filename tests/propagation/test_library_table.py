@@ -90,6 +90,7 @@ def by_instrument():
             yield other.by, other.send
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "send"), list(by_instrument()))
 def test_what_instrument_carries_adds_what_it_is_answered_to_the_trail(name, send, server):
     server.trail = {"*": ["ant/v1", "mouse/prod"]}

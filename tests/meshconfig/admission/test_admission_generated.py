@@ -21,6 +21,7 @@ from meshconfig.load import parse
 from meshconfig.render import render
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(specs())
 def test_what_graylane_renders_is_never_refused(value: Any) -> None:

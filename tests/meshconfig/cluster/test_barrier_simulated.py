@@ -243,6 +243,7 @@ def test_an_istiod_that_is_away_for_a_moment_is_waited_for() -> None:
     assert 7 <= istiod.now - began < 9
 
 
+@pytest.mark.slow
 def test_a_thousand_proxies_take_few_requests() -> None:
     many = [Envoy(f"p{number}.demo", lag=0.001 * number) for number in range(1000)]
     istiod = Istiod(many, 0.1, 0.1, [], times=True)

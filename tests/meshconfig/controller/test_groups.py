@@ -179,6 +179,7 @@ def test_a_namespace_that_ends_is_not_held_up(world):
         world.until(lambda: not world.object())
 
 
+@pytest.mark.slow
 def test_a_namespace_that_ends_with_the_lease_of_the_controller_is_not_held_up(world):
     with world.controller():
         world.apply(document())
@@ -356,6 +357,7 @@ def test_the_document_of_the_tests_is_a_valid_group():
     assert groups(parse(json.dumps(document()), "pets.json"))[0].spec.metadata.name == "pets"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Applied", "Drift"])
 def test_events_are_of_the_object(world, name):
     with world.controller():

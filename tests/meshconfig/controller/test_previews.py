@@ -39,6 +39,7 @@ def test_a_lane_becomes_reachable_and_its_status_says_so(previews):
     assert "Ready" in previews.world.reasons()
 
 
+@pytest.mark.slow
 def test_its_end_takes_routes_then_pods_then_the_object(previews):
     with previews.world.controller():
         previews.apply(lane())

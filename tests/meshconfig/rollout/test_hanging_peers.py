@@ -70,6 +70,7 @@ def test_an_abort_is_carried_out_while_prometheus_hangs(mesh, fault):
     assert mesh.routes() == before
 
 
+@pytest.mark.slow
 def test_a_webhook_that_hangs_keeps_nothing_from_the_others(mesh):
     with misbehaving("hang") as dead, answering((200, "")) as hook:
         urls = [f"http://127.0.0.1:{dead.port}", hook.url]

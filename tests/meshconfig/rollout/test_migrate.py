@@ -58,6 +58,7 @@ def test_a_dry_run_writes_nothing(mesh, before):
     assert {method for method, _ in mesh.api.seen} == {"GET"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_cut_off_at_any_write_it_can_be_repeated(mesh, before, number):
     """And nobody begins it anew in between."""

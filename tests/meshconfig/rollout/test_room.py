@@ -195,6 +195,7 @@ def test_however_many_have_ended_what_lies_over_a_group_is_found(mesh, monkeypat
     assert [one.name for one in beside.laid(mesh.client, "demo", "pets")] == ["r11"]
 
 
+@pytest.mark.slow
 def test_a_rollout_of_very_many_parts_weighs_more_than_its_text(mesh):
     mesh.start(rollout([{"weight": 100}]))
     copies(mesh, 12)
