@@ -38,13 +38,15 @@ $(VENV)/.dev: $(INPUTS) | $(BIN)/python
 demo: $(VENV)/.demo ## four services and a real Envoy: ask, and see who answered
 	@$(BIN)/graylane demo
 
+# pytest keeps what it makes of asserts, where it may: making it anew is a tenth of the work of the quick tests.
+KEEP := PYTHONDONTWRITEBYTECODE=
 HERE_ALONE := -n 3 -q --ignore=tests/cluster --ignore=tests/interop --ignore=tests/broker --ignore=tests/browser --ignore=tests/chart --ignore=tests/console
 test: $(VENV)/.dev ## the quick tests, which need no cluster and no other language
-	@$(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
+	@$(KEEP) $(BIN)/pytest $(HERE_ALONE) -m 'not slow' --hypothesis-profile=quick
 
 coverage: $(VENV)/.dev ## every test that needs no cluster and no other language, and the share of the branches that they take
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(HERE_ALONE) --durations=25
+	@$(KEEP) $(BIN)/coverage run -m pytest $(HERE_ALONE) --durations=25
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
