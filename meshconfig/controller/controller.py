@@ -100,10 +100,13 @@ class Controller:
         """Where the namespace of the Lease ends, nobody can lead, and what is deleted with it would stay for ever."""
         home = self._scope.home
         try:
-            if home in self._scope.namespaces and namespace_ends(self._client, home):
+            if (not self._scope.namespaces or home in self._scope.namespaces) and namespace_ends(self._client, home):
                 release(self._client, home)
         except ClusterError as error:
             self._log.say(reason(error))
+        except Exception:  # noqa: BLE001  a bug is logged, as any other here
+            self._metrics.failed(Tried.WORKER)
+            self._log.say(traceback.format_exc())
 
     def _lead(self, client: Client, held: Lock, stop: threading.Event) -> None:
         """Works while it has the Lease.

@@ -116,7 +116,7 @@ class Reconciler:
         except Unreachable as error:
             self.tell(f"{one.key}: {reason(error)}")
             return Look(BUSY)
-        except ClusterError as error:
+        except (ClusterError, InputError) as error:  # such as of a group that is half moved to another backend
             return self._failed(one, reporter, error)
 
     def _make_so(self, one: GroupObject, reporter: Reporter, mesh: bool) -> Look:
@@ -178,7 +178,7 @@ class Reconciler:
         self.tell(f"{one.key}: deleted")
         return Look(over={})
 
-    def _failed(self, one: GroupObject, reporter: Reporter, error: ClusterError) -> Look:
+    def _failed(self, one: GroupObject, reporter: Reporter, error: GraylaneError) -> Look:
         """A change was refused, or stopped half-way. Nothing in use was removed, and the next look goes on from there.
 
         Whether a person has to do something is not known of most errors: Pods may be on their way. So it is tried

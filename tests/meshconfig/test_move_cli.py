@@ -240,6 +240,9 @@ GATEWAYS = {
     "on 80 in Istio's API, and on 8080 in the Gateway API": [
         {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "port": 8080}]}}
     ],
+    "takes no routes of namespace demo: its allowedRoutes say namespaces: {from: Same}": [
+        {**OURS, "spec": {**OURS["spec"], "listeners": [{**LISTENER, "allowedRoutes": {}}]}}
+    ],
     "on no port in Istio's API, and on 80 in the Gateway API": [
         {**ISTIO_GATEWAY, "spec": {**ISTIO_GATEWAY["spec"], "servers": [{**SERVER, "hosts": ["other/*"]}]}}
     ],

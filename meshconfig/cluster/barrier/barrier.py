@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from meshconfig.backend import backend
 from meshconfig.backend.evidence import NO_PODS, RelabelledSubset, SubsetPods
 from meshconfig.cluster.barrier.change import BarrierTimeout, Progress, StepChange, Verification
 from meshconfig.cluster.barrier.endpoints import addresses, lacking
@@ -127,7 +128,9 @@ class Barrier:
         if self._client is None or not change.new_subsets:
             return []
         listening = frozenset(name for one in looks for name in one.listening)
-        return lacking(self._client, change.new_subsets, listening, wait_for_proxies=waited < SIDECARS)
+        made_by = backend(change.backend)
+        hosts = {one: made_by.cluster(one.host, one.port, one.name).host for one in change.new_subsets}
+        return lacking(self._client, hosts, listening, wait_for_proxies=waited < SIDECARS)
 
 
 @dataclass(slots=True)

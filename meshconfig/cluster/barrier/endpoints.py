@@ -1,7 +1,7 @@
 """Checks that each new subset has a ready endpoint, by EndpointSlices and Pods from the API server."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshconfig.backend.evidence import RelabelledSubset, SubsetPods
 from meshconfig.cluster.barrier.change import NewSubset
@@ -18,17 +18,20 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def lacking(
-    client: Client, subsets: Sequence[NewSubset], proxies: Collection[str], *, wait_for_proxies: bool
+    client: Client, subsets: Mapping[NewSubset, str], proxies: Collection[str], *, wait_for_proxies: bool
 ) -> list[str]:
     """For each subset without a ready endpoint, one line that says what it lacks, for people.
 
     Parameters:
+        subsets: each with the host of its cluster: that of its service, or of a Service for this version alone.
         proxies: POD.NAMESPACE of all proxies that accept connections.
         wait_for_proxies: where other Pods of the Service have a sidecar, a Pod counts only if its own sidecar accepts
             connections.
     """
     inside = [(subset, *place) for subset in subsets if (place := service_name(subset.host))]
-    slices = _slices(client, sorted({(name, namespace) for _, name, namespace in inside}))
+    own = {subset: (name, namespace) for subset, name, namespace in inside}
+    own |= {subset: (place.name, place.namespace) for subset in own if (place := service_name(subsets[subset]))}
+    slices = _slices(client, sorted({*own.values(), *((name, namespace) for _, name, namespace in inside)}))
     wanted = [
         (subset, namespace, serving)
         for subset, name, namespace in inside
@@ -40,6 +43,8 @@ def lacking(
         known = proxies if wait_for_proxies else ()
         if why := lack(serving, matching, [name for name in serving if f"{name}.{namespace}" in known], bool(known)):
             found.append(f"subset {subset.name} of {subset.host}:{subset.port}: {why}")
+        elif not endpoints(slices.get(own[subset], ())) & set(matching):
+            found.append(f"Service {own[subset][1]}/{own[subset][0]}: no ready endpoint")
     return found
 
 

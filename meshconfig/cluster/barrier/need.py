@@ -34,6 +34,7 @@ class PushNeed:
         change: the written and deleted resources that proxies get something of.
         types: the xDS types that bring the change.
         hosts: the change concerns every proxy that has a cluster of one of these hosts.
+        gone_hosts: so does the deletion of routes and rules for these.
         outside: the namespaces whose sidecars may have one of these hosts without watching its endpoints, because the
             host is none of Kubernetes' Services.
         namespaces: the change concerns every sidecar in these namespaces.
@@ -48,6 +49,7 @@ class PushNeed:
     change: Written
     types: frozenset[str]
     hosts: frozenset[str]
+    gone_hosts: frozenset[str]
     outside: frozenset[str]
     namespaces: frozenset[str]
     routers: bool
@@ -71,14 +73,18 @@ def push_need(change: StepChange) -> PushNeed:
     written = tuple(one for one in change.written if _is_pushed(one))
     deleted = tuple(one for one in change.deleted if one.kind in TYPES)
     kinds = {kind_of(one) for one in written} | {one.kind for one in deleted}
+    removed = [change.before[one] for one in deleted if one in change.before]
     made_by = backend(change.backend)
     whole = [one["metadata"]["namespace"] for one in written if one["kind"] == "Sidecar"]
     return PushNeed(
         change=Written(written, deleted, change.before, change.tag),
         types=frozenset(short for kind in kinds for short in TYPES[kind]),
         hosts=frozenset(host for one in written for host in _hosts(one)),
+        gone_hosts=frozenset(host for one in removed for host in _hosts(one)),
         outside=frozenset(
-            one["metadata"]["namespace"] for one in written if any(_SERVICE not in host for host in _hosts(one))
+            one["metadata"]["namespace"]
+            for one in (*written, *removed)
+            if any(_SERVICE not in host for host in _hosts(one))
         ),
         namespaces=frozenset([*whole, *(one.namespace for one in deleted)]),
         routers=any(_for_routers(one) for one in written) or any(one.kind != "Sidecar" for one in deleted),
@@ -88,7 +94,7 @@ def push_need(change: StepChange) -> PushNeed:
         relabelled=tuple(made_by.relabelled(written, change.before)),
         earlier=change.earlier,
         # It reads in a proxy's configuration what either has made.
-        backend=GATEWAY_BACKEND if change.beside else change.backend,
+        backend=GATEWAY_BACKEND if change.beside or kinds & {*OF_GATEWAY_API} else change.backend,
         beside=change.beside,
     )
 
@@ -154,9 +160,10 @@ def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> 
         return True
     if proxy.kind != "router" and proxy.namespace in need.namespaces:
         return True
-    if not need.hosts:
+    hosts = need.hosts | need.gone_hosts
+    if not hosts:
         return False
-    if watched is None or any(host_of(cluster) in need.hosts for cluster in watched):
+    if watched is None or any(host_of(cluster) in hosts for cluster in watched):
         return None if watched is None else True
     return None if proxy.kind != "router" and proxy.namespace in need.outside else False
 

@@ -24,7 +24,7 @@ from meshconfig.cluster.barrier.pages import Page, Proxy, Version, clusters, pus
 from meshconfig.cluster.barrier.push_context import PushContext
 from meshconfig.cluster.barrier.sends import CONFIGURATION, Sends
 from meshconfig.cluster.barrier.stale_cache import StaleCache
-from meshconfig.cluster.objects import Manifest
+from meshconfig.cluster.objects import Manifest, key
 from meshconfig.istio.cluster_names import host_of
 
 Dump = Callable[[str], Page | None]
@@ -73,6 +73,8 @@ class PushDetector:
         self._sends, self._stale, self._context = sends, stale, context
         self._classes: dict[ResourceClass, Manifest] = newest(need.written)
         self._open = dict(self._classes)
+        there = {key(one): one for one in need.written}  # some of what is written has what others had
+        self._gone = replace(need.change, written=(), before={**need.change.before, **there})
         self._showable = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
         self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
         self._without: dict[ResourceClass, Version] = {}  # the last push that is known not to have the change
@@ -272,8 +274,7 @@ class PushDetector:
         )
         hosts = set(map(host_of, clusters(page)))
         to_come = bool(hosts & self._need.hosts)  # the proxy has the host, so what it lacks is still to come
-        gone = replace(self._need.change, written=())
-        differs = backend(self._need.backend).evidence(page, gone) is Evidence.DIFFERS
+        differs = backend(self._need.backend).evidence(page, self._gone) is Evidence.DIFFERS
         for resource_class in self._classes:
             shows = self._shows(page, resource_class, pods)
             if shows is Evidence.SHOWS and resource_class in self._open:
@@ -317,6 +318,8 @@ class PushDetector:
 
     def _has_stayed(self, proxy: Proxy, seen: _Seen, now: float) -> bool:
         """Whether no later push is on its way to a proxy that shows the change with what it was sent before."""
+        if self._sends.is_pushing(now, STAYED):  # a large mesh takes many seconds for one push
+            return False
         if self._sends.quiet(proxy, now) is not None:
             return now - seen.when >= STAYED
         return self._need.earlier and now - seen.when >= STAYED_UNSENT

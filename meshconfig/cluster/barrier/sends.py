@@ -16,6 +16,7 @@ class Sends:
 
     def __init__(self, there: Iterable[Proxy]) -> None:
         self._last = {proxy.name: _nonces(proxy) for proxy in there}
+        self._first = frozenset(self._last)
         self._when: dict[str, float] = {}
 
     def note(self, there: Iterable[Proxy], now: float) -> None:
@@ -28,6 +29,13 @@ class Sends:
     def forget(self) -> None:
         """From now on, only what is sent later counts."""
         self._when.clear()
+
+    def is_pushing(self, now: float, within: float) -> bool:
+        """Whether a proxy that was there from the first has been sent something within these seconds.
+
+        What a proxy is sent that has connected since is no sign of a push.
+        """
+        return any(now - when < within for name, when in self._when.items() if name in self._first)
 
     def quiet(self, proxy: Proxy, now: float) -> float | None:
         """The seconds since the proxy was last sent something; None if nothing was sent."""

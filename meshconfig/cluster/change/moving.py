@@ -13,7 +13,7 @@ from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.plan import Plan
 from meshconfig.cluster.plan.move import BACKENDS, ROUTES, move, other
 from meshconfig.cluster.plan.subsets import new_subsets
-from meshconfig.cluster.revision import digest, document
+from meshconfig.cluster.revision import Revision, digest, document
 from meshconfig.compile import compile_group
 from meshconfig.errors import ClusterError, InputError, Problem, dotted
 from meshconfig.load import FieldPath
@@ -54,6 +54,15 @@ def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
     return state(one for table in before.routing().tables for one in lower(table))
 
 
+def gone_before(left: State, live: State, wanted: State) -> State:
+    """The routes that an earlier, cut-off move has taken away.
+
+    Parameters:
+        left: what the group has before a move, all of it.
+    """
+    return {name: one for name, one in left.items() if name.kind in ROUTES and name not in live and name not in wanted}
+
+
 def plan_move(model: Model, tables: RoutingState, live: State, wanted: State, *, settled: bool) -> Plan:
     """The plan of a move.
 
@@ -84,8 +93,10 @@ def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, lef
     if found:
         raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
     begun = any(name in wanted and name not in left for name in live)
-    if begun and past.last and past.last.hash not in {digest(document(spec.of_backend(one))) for one in BACKENDS}:
+    if begun and past.last and not _is_of(past.last, spec):
         raise NotAsAppliedError(_other_spec(model, past.last.number))
+    if begun and not any(name in left and name not in wanted for name in live):
+        raise NotAsAppliedError(_moved_already(model))
     if not begun and live != left:
         raise NotAsAppliedError(_not_as_applied(model, live, left))
 
@@ -113,6 +124,21 @@ def _same_names(wanted: State, left: State) -> Iterator[tuple[FieldPath, str]]:
     for name in wanted:
         if name in left and left[name] != wanted[name]:
             yield ("spec", "services"), f"both backends would write {name}, each in another way: rename the service"
+
+
+def _is_of(last: Revision, spec: LaneGroup) -> bool:
+    """Whether a revision has this spec, of whichever backend; it may not have named the default one."""
+    value = spec.model_dump(by_alias=True, exclude_unset=True)
+    del value["spec"]["backend"]
+    each = (*map(spec.of_backend, BACKENDS), LaneGroup.model_validate(value))
+    return last.hash in {digest(document(one)) for one in each}
+
+
+def _moved_already(model: Model) -> str:
+    return (
+        f"nothing was changed: group {model.namespace}/{model.group} is of backend {model.backend} in the cluster, and "
+        f"not as the spec says: write backend: {model.backend}, and graylane apply -f FILE"
+    )
 
 
 def _other_spec(model: Model, number: int) -> str:

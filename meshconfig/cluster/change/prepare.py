@@ -15,7 +15,7 @@ from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
 from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
 from meshconfig.cluster.change.changeable import check_adoption, check_changeable, check_same_backend
-from meshconfig.cluster.change.moving import check_movable, leaving, plan_move
+from meshconfig.cluster.change.moving import check_movable, gone_before, leaving, plan_move
 from meshconfig.cluster.change.reach import check_hosts, check_namespaces
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
@@ -92,6 +92,7 @@ class Prepared:
     A Prepared is kept until the change has ended, so `past` is an outline, and of `live` nothing is `unmanaged`.
     `notes` says what is stored and does not count, a sentence each. `adoption` is what is taken over from others.
     `drained`: the last change was complete when the plan was made, and the requests that ran during it had ended.
+    `gone`: the routes that a move has taken away already, before it was cut off.
     """
 
     wanted: Wanted
@@ -104,6 +105,7 @@ class Prepared:
     elsewhere: PackedKeys = NO_KEYS
     adoption: Adoption = NOTHING
     drained: bool = False
+    gone: State = field(default_factory=dict)
 
     @property
     def computed(self) -> "Prepared":
@@ -239,7 +241,8 @@ def prepare(
         steps = steps_to(tables, live.state, model, lower, fast=fast, settled=drained, adopted=adopted)
     steps = replace(steps, risks=(*steps.risks, *adoption.risks))
     changes = differences(live.state, resources)
-    return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption, drained)
+    gone = gone_before(left, live.state, resources)
+    return Prepared(wanted, model, resources, live, changes, steps, past, elsewhere, adoption, drained, gone)
 
 
 def described_tables(model: Model, lower: Lower) -> RoutingState:

@@ -16,6 +16,7 @@ from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.cluster.plan import Step
+from meshconfig.cluster.plan.move import other, routes_of
 from meshconfig.errors import ClusterError
 
 TO_PROXIES = frozenset(kind.name for kind in PUSHED)
@@ -117,8 +118,10 @@ class Run:
         """What the barrier of a step waits for."""
         if not (step.waves or step.deletes):
             return replace(self._all(), new_subsets=step.new_subsets)
-        model, moves = self.prepared.model, self.prepared.moves
-        given = tuple(written), step.deletes, step.new_subsets, before
+        model, moves, gone = self.prepared.model, self.prepared.moves, self.prepared.gone
+        # Nobody may have waited for the routes that went before a move was cut off.
+        deletes = (*step.deletes, *gone) if step.deletes else ()
+        given = tuple(written), deletes, step.new_subsets, {**gone, **before}
         return StepChange(*given, model.tag, model.backend, beside=moves)
 
     def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:
@@ -154,13 +157,16 @@ class Run:
 
     def _all(self) -> StepChange:
         """Everything the group has in the cluster, because an interrupted run may not have waited for any of it."""
-        model = self.prepared.model
+        model, gone = self.prepared.model, self.prepared.gone
+        theirs = self.prepared.moves and bool(routes_of(other(model.backend), self._there))
         return StepChange(
             written=tuple(self._there.values()),
+            deleted=() if theirs else tuple(gone),
+            before={**gone, **self._there},
             tag=model.tag,
             backend=model.backend,
             earlier=True,
-            beside=self.prepared.moves,
+            beside=theirs,
         )
 
     def _write(self, manifest: Manifest) -> Manifest:

@@ -95,6 +95,12 @@ def _of_host(entry: Entry, host: str, istio: Manifest, ours: Manifest) -> Iterat
         for one in ours["spec"].get("listeners") or ()
         if entry.listener in ("", one["name"]) and covers(one.get("hostname") or EVERY_HOST, host)
     ]
+    for one in listeners:
+        if _takes_from(one) == "Same" and ours["metadata"]["namespace"] != entry.namespace:
+            yield (
+                f"listener {one['name']} of Gateway {entry.gateway} takes no routes of namespace {entry.namespace}: "
+                "its allowedRoutes say namespaces: {from: Same}, which is the default"
+            )
     if any(one.get("tls") for one in (*listeners, *servers)):
         yield (
             f"Gateway {entry.gateway} serves {host} with TLS, and istiod takes one of two servers with TLS for a host: "
@@ -106,6 +112,11 @@ def _of_host(entry: Entry, host: str, istio: Manifest, ours: Manifest) -> Iterat
         yield "Gateway {} serves {} on {} in Istio's API, and on {} in the Gateway API".format(
             entry.gateway, host, *ports
         )
+
+
+def _takes_from(listener: Manifest) -> str:
+    """Of which namespaces a listener takes routes: All, Same or Selector."""
+    return str(((listener.get("allowedRoutes") or {}).get("namespaces") or {}).get("from") or "Same")
 
 
 def _serves(served: str, host: str, entry: Entry, gateway: Manifest) -> bool:

@@ -4,15 +4,16 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
+from stand_in import StandIn
 
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import NO_PODS, Evidence, Written
 from meshconfig.cluster.barrier.change import StepChange
-from meshconfig.cluster.barrier.endpoints import endpoints, lack
+from meshconfig.cluster.barrier.endpoints import endpoints, lack, lacking
 from meshconfig.cluster.barrier.follow import Follower
 from meshconfig.cluster.barrier.need import (
     concerned,
@@ -22,8 +23,10 @@ from meshconfig.cluster.barrier.need import (
     push_need,
     unacknowledged,
 )
-from meshconfig.cluster.barrier.pages import Proxy, proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.pages import Proxy, Sent, proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.sends import Sends
 from meshconfig.cluster.objects import Key, Manifest, key
+from meshconfig.cluster.plan import NewSubset
 
 PAGES = Path(__file__).with_name("test_barrier_pages")
 HOST = "cat-svc.graylane-test.svc.cluster.local"
@@ -240,6 +243,18 @@ def test_a_deleted_resource_that_still_shows_differs() -> None:
     )
 
 
+def test_a_proxy_that_connects_is_no_sign_of_a_push() -> None:
+    def proxy(name: str, nonce: str) -> Proxy:
+        return Proxy(name, "sidecar", {"CDS": Sent(nonce, nonce)})
+
+    sends = Sends([proxy("a.demo", "1")])
+    sends.note([proxy("a.demo", "1"), proxy("b.demo", "1")], 1.0)
+    assert not sends.is_pushing(1.5, within=2.5)
+    sends.note([proxy("a.demo", "2"), proxy("b.demo", "1")], 2.0)
+    assert sends.is_pushing(3.0, within=2.5)
+    assert not sends.is_pushing(5.0, within=2.5)
+
+
 def test_whom_a_change_concerns() -> None:
     gateway, probe = sorted(proxies(page("syncz")), key=lambda proxy: proxy.kind)
     watched = watches(page("adsz"))
@@ -251,6 +266,9 @@ def test_whom_a_change_concerns() -> None:
     assert [concerned(probe, one, None) for one in (mesh, entry, rule)] == [None, False, None]
     gone = push_need(StepChange((), (Key("DestinationRule", "graylane-test", "cat"),)))
     assert concerned(probe, gone, None) is True
+    far = Proxy("web-1.other", "sidecar", probe.sent)  # it calls the host from another namespace
+    gone = push_need(StepChange((), (key(MESH),), before={key(MESH): MESH}))
+    assert [concerned(far, gone, one) for one in (watched[probe.name], elsewhere)] == [True, False]
 
 
 def test_a_host_outside_the_cluster_may_concern_each_sidecar_of_its_namespace() -> None:
@@ -336,3 +354,27 @@ def test_a_sidecar_takes_connections_once_it_has_listeners(name: str) -> None:
 )
 def test_what_a_subset_lacks(serving: str, matching: str, meshed: str, lacks: str) -> None:
     assert lack(set(serving), set(matching), set(meshed), known=True) == lacks
+
+
+def test_a_service_of_a_version_alone_needs_endpoints_of_its_own() -> None:
+    class Client(StandIn):
+        there: ClassVar = ["cat-svc"]
+
+        def list_resources(self, kind: str, namespace: str, selector: str = "") -> list[Manifest]:
+            if kind == "Pod":
+                return [{"metadata": {"name": "cat-1", "labels": {"v": "v1"}}}]
+            name = selector.partition("=")[2]
+            ready = {"conditions": {"ready": True}, "targetRef": {"name": "cat-1"}}
+            labels = {"kubernetes.io/service-name": name}
+            return [{"metadata": {"labels": labels}, "endpoints": [ready]}] if name in self.there else []
+
+        def map_concurrently(self, work: Any, given: Any) -> list[Any]:
+            return list(map(work, given))
+
+    one = NewSubset("cat-svc.demo.svc.cluster.local", 80, "v1", (("v", "v1"),))
+    hosts = {one: "cat-svc-v1.demo.svc.cluster.local"}
+    client: Any = Client()
+    assert lacking(client, hosts, (), wait_for_proxies=False) == ["Service demo/cat-svc-v1: no ready endpoint"]
+    assert lacking(client, {one: one.host}, (), wait_for_proxies=False) == []
+    client.there = ["cat-svc", "cat-svc-v1"]
+    assert lacking(client, hosts, (), wait_for_proxies=False) == []
