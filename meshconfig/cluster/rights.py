@@ -148,6 +148,7 @@ RIGHTS: dict[Account, tuple[Right, ...]] = {
         Right(("ConfigMap",), ("list",), "The history. RBAC knows no labels: it is every ConfigMap of the namespace."),
         Right(("Lease",), ("get",), "Who changes a group now."),
         Right((*NAMES, *OUTSIDE), ("list",), "What routes requests, and what others have changed there."),
+        Right(FOR_GATEWAY_API, ("list",), "The same of groups with `backend: gateway`."),
         Right(SCALING, ("list",), ""),
         *_PODS,
         Right(("Deployment",), ("list",), "How many Pods of a version should be there."),

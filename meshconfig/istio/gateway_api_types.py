@@ -31,7 +31,7 @@ class NamedMatch(View):
     """A match on a header or a query parameter."""
 
     type: str = "Exact"
-    name: str = ""
+    name: str
     value: str = ""
 
 
@@ -55,7 +55,7 @@ class GRPCRouteMatch(View):
 
 class HeaderValue(View):
     name: str
-    value: str = ""
+    value: str
 
 
 class HeaderModifier(View):
@@ -91,10 +91,15 @@ class BackendReference(View):
     port: int | None = None
 
 
+class Fraction(View):
+    numerator: int
+    denominator: int = Field(default=100, ge=1)
+
+
 class RequestMirror(View):
     backend_ref: BackendReference = BackendReference.model_construct()
     percent: int | None = None
-    fraction: dict[str, int] | None = None
+    fraction: Fraction | None = None
 
 
 class Filter(View):

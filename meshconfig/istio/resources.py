@@ -302,7 +302,7 @@ def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) 
     except ValidationError:
         pass
     try:
-        return model.model_validate(_without_nulls(value))
+        return model.model_validate(without_nulls(value))
     except ValidationError as error:
         faults = [((part, *one["loc"]), _fault(one)) for one in error.errors(include_url=False)]
         raise UnreadableError(manifest, source, faults) from None
@@ -311,6 +311,8 @@ def _read(model: type[V], manifest: Manifest, part: str, source: Source | None) 
 def _fault(details: ErrorDetails) -> str:
     if details["type"] == "missing":
         return "this field is missing"
+    if details["type"] == "greater_than_equal":
+        return f"takes {details['ctx']['ge']} or more, not {shown(details['input'])}"
     wanted = WANTED.get(details["type"])
     return f"takes {wanted}, not {shown(details['input'])}" if wanted else details["msg"]
 
@@ -324,8 +326,8 @@ def _unread(manifest: Manifest, source: Source | None, default_namespace: str) -
     return Resource(str(manifest["kind"]), known, Nothing(), manifest, source)
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """As Kubernetes reads it: a field that is null (`labels:` and nothing behind it) is not there."""
     if isinstance(value, Mapping):
-        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+        return {name: without_nulls(part) for name, part in value.items() if part is not None}
+    return [without_nulls(part) for part in value] if isinstance(value, list) else value

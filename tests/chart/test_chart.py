@@ -245,6 +245,10 @@ def test_the_kinds_are_graylanes_and_outlive_the_chart():
         ({**MINIMAL, "console": {"enabled": True}}, "write `url: https://console.example.com`"),
         ({**MINIMAL, "console": {"url": "example.com"}}, "at '/console/url': 'example.com' does not match pattern"),
         ({**MINIMAL, "console": {"from": []}}, "at '/console/from': minItems: got 0, want 1"),
+        # helm takes a null for no value, so that no schema sees it.
+        ({**CONSOLE, "console": {**CONSOLE["console"], "from": None}}, "`console.from` is empty"),
+        ({**CONSOLE, "networkPolicy": {"apiServerPorts": None}}, "write `apiServerPorts: [443, 6443]`"),
+        ({**SEVERAL, "networkPolicy": {"enabled": True, "apiServerPorts": None}}, "`networkPolicy.apiServerPorts`"),
         ({**MINIMAL, "image": {"digest": "latest"}}, "at '/image/digest': 'latest' does not match pattern"),
     ],
 )
@@ -252,6 +256,12 @@ def test_wrong_values_are_refused_with_what_to_write(values, said):
     done = run("template", "graylane", str(CHART), "--kube-version=1.36", values=values)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_a_url_may_have_what_yaml_gives_a_meaning():
+    url = "http://istiod.istio-system:8080/a b #c: d"
+    for one in of_kind(template({**CONSOLE, "istiod": url}), "Deployment"):
+        assert f"--istiod={url}" in containers(one)[0]["args"]
 
 
 def test_each_value_has_a_schema_and_a_line_in_the_docs():

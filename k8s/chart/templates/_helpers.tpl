@@ -56,6 +56,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- concat .Values.namespaces .Values.allowNamespaces | uniq | toJson }}
 {{- end }}
 
+{{- /* The API server's ports, as a JSON list. Without one, a rule of egress would open every port. */ -}}
+{{- define "graylane.apiServerPorts" -}}
+{{- if not .Values.networkPolicy.apiServerPorts }}
+{{- fail "\n\nvalues: `networkPolicy.apiServerPorts` is empty, so that every port could be called; write `apiServerPorts: [443, 6443]`." }}
+{{- end }}
+{{- .Values.networkPolicy.apiServerPorts | toJson }}
+{{- end }}
+
 {{- define "graylane.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

@@ -21,6 +21,7 @@ from meshconfig.importing.said import Unsaid
 from meshconfig.istio import MESH, Service, VirtualService
 from meshconfig.istio.gateway_api import RouteResource
 from meshconfig.istio.hosts import service_name
+from meshconfig.istio.resources import without_nulls
 from meshconfig.istio.types import Metadata, VirtualServiceSpec
 from meshconfig.model import Condition, Name, Route, RouteTable
 
@@ -72,7 +73,7 @@ class Tables:
             "VirtualService",
             Metadata.model_construct(name=name.name, namespace=name.namespace),
             VirtualServiceSpec.model_validate(manifest["spec"]),
-            {**manifest, "metadata": {**first.manifest.get("metadata", {}), "name": name.name}},
+            {**manifest, "metadata": {**(first.manifest.get("metadata") or {}), "name": name.name}},
             first.source,
             parts=place.routes,
             rules=tuple(_rule_of(one, read) for one in found),
@@ -83,7 +84,7 @@ class Tables:
 
     def _rules(self, route: RouteResource) -> Iterator[_Read]:
         table, _ = part_of(Name(route.namespace, route.name))
-        spec: Manifest = dict(route.manifest.get("spec") or {})
+        spec: Manifest = without_nulls(route.manifest.get("spec") or {})
         versions = {name: (one.host, one.name) for name, one in self.versions.items()}
         for number, rule in enumerate(spec.get("rules") or ([{}] if route.kind == "HTTPRoute" else [])):
             for each, ranks in spread(rule, route.kind):

@@ -238,7 +238,7 @@ def _mirrors(filters: Iterable[Filter], backends: Backends) -> Iterator[MirrorPo
             continue  # istiod leaves the copies away
         share = None
         if given.fraction:
-            share = 100 * given.fraction.get("numerator", 0) / given.fraction.get("denominator", 100)
+            share = 100 * given.fraction.numerator / given.fraction.denominator
         elif given.percent is not None:
             share = float(given.percent)
         percentage = None if share is None else {"value": share}

@@ -9,6 +9,9 @@ import yaml
 from meshconfig.backend.kinds import KINDS, OWNED, PUSHED
 from meshconfig.cluster.paths import collection
 from meshconfig.cluster.rights import (
+    FOR_GATEWAY_API,
+    NAMES,
+    OUTSIDE,
     RIGHTS,
     account,
     for_cluster,
@@ -78,6 +81,11 @@ def test_who_looks_at_the_console_may_write_nothing_and_read_no_secret():
     rights = RIGHTS["graylane-viewer"]
     assert {verb for right in rights for verb in right.verbs} == {"get", "list"}
     assert "Secret" not in {kind for right in rights for kind in right.kinds}
+
+
+def test_who_looks_at_the_console_sees_groups_of_both_backends():
+    listed = {kind for right in RIGHTS["graylane-viewer"] if "list" in right.verbs for kind in right.kinds}
+    assert listed >= {*NAMES, *OUTSIDE, *FOR_GATEWAY_API}
 
 
 def test_whoever_explains_only_lists():

@@ -224,6 +224,12 @@ def test_routes_that_istio_merges_are_imported_or_left_alone_together():
     assert not {"HTTPRoute demo/a", "HTTPRoute demo/b"} & set(map(str, found.replaced))
 
 
+def test_a_field_that_is_null_is_not_there():
+    match = {**header("x-version", "canary"), "path": {"type": None, "value": None}, "method": None}
+    whole = between("web", to(("web-canary", {}), matches=[match]), to(("web-v1", {}), filters=None, retry=None))
+    assert imported(*WEB, whole).fitted.value == imported(*WEB, CANARY).fitted.value
+
+
 @pytest.fixture
 def command(graylane, tmp_path):
     def run(*arguments, manifests=()):

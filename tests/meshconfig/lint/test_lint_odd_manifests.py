@@ -22,6 +22,24 @@ spec: {ports: [{port: 80, name: http}]}
 """
 
 
+ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: cat, namespace: demo}
+spec:
+  parentRefs: [{kind: Service, group: "", name: cat}]
+  rules:
+"""
+
+
+def filtering(kind, field, value):
+    return f"{ROUTE}  - filters: [{{type: {kind}, {field}: {{{value}}}}}]\n"
+
+
+MIRROR = "spec.rules[0].filters[0].requestMirror.fraction"
+SET = "spec.rules[0].filters[0].requestHeaderModifier.set[0].value"
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -54,6 +72,26 @@ spec: {ports: [{port: 80, name: http}]}
             "cat.yaml:3: error GL702: metadata: takes a mapping, not 5",
         ),
         (SERVICE.replace("port: 80, ", ""), "cat.yaml:4: error GL702: spec.ports[0].port: this field is missing"),
+        (
+            filtering("RequestMirror", "requestMirror", "fraction: {numerator: 1, denominator: 0}"),
+            f"cat.yaml:7: error GL702: {MIRROR}.denominator: takes 1 or more, not 0",
+        ),
+        (
+            filtering("RequestMirror", "requestMirror", "fraction: {numerator: null}"),
+            f"cat.yaml:7: error GL702: {MIRROR}.numerator: this field is missing",
+        ),
+        (
+            filtering("RequestHeaderModifier", "requestHeaderModifier", "set: [{name: a}]"),
+            f"cat.yaml:7: error GL702: {SET}: this field is missing",
+        ),
+        (
+            f"{ROUTE}  - matches: [{{headers: [{{value: a}}]}}]\n",
+            "cat.yaml:7: error GL702: spec.rules[0].matches[0].headers[0].name: this field is missing",
+        ),
+        (
+            f"{ROUTE}  - matches: [{{queryParams: [{{name: null, value: a}}]}}]\n",
+            "cat.yaml:7: error GL702: spec.rules[0].matches[0].queryParams[0].name: this field is missing",
+        ),
     ],
 )
 def test_a_wrong_type_is_a_finding_and_the_other_resources_are_still_linted(text, place):
