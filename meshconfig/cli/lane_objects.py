@@ -75,12 +75,12 @@ def extend(
     wanted = _until(for_, until, datetime.now(UTC))
     client = connect(context)
     with needs("mesh"):
-        from meshconfig.cli.lane_show import as_json, ends
+        from meshconfig.cli.lane_show import as_json
         from meshconfig.cluster import preview_write, previews
     live = preview_write.known(client, namespace, name)
     if live.deleting:
         raise ClusterError(f"{live.key} is being deleted, so that it cannot be prolonged")
-    end, said = ends(live), "lives longer anyway, "
+    end, said = live.ends, "lives longer anyway, "
     if end is None or end < wanted:
         live, end, said = previews.keep_until(client, namespace, name, wanted), wanted, ""
     if output is Output.JSON:

@@ -8,7 +8,6 @@ from meshconfig.cli.console import Table, Text
 from meshconfig.cli.history import when
 from meshconfig.duration import UNITS
 from meshconfig.links import WaysIn
-from meshconfig.spec.preview import KEEP_UNTIL, moment
 
 if TYPE_CHECKING:  # the Kubernetes client takes a third of a second to import
     from meshconfig.cluster.previews import PreviewObject
@@ -28,7 +27,7 @@ def table(lanes: "Iterable[PreviewObject]", now: datetime) -> Table:
         found.add_column(column)
     for one in lanes:
         phase = _phase(one)
-        end = ends(one)
+        end = one.ends
         left = "" if end is None else _span((end - now).total_seconds())
         found.add_row(
             one.name,
@@ -45,7 +44,7 @@ def table(lanes: "Iterable[PreviewObject]", now: datetime) -> Table:
 
 def reached(one: "PreviewObject", ways: Iterable[WaysIn]) -> Iterator[str]:
     """Lines for a person who waits for the lane: how far it is, and how to reach it."""
-    until = f" until {when(end)}" if (end := ends(one)) else ""
+    until = f" until {when(end)}" if (end := one.ends) else ""
     yield f"lane {one.namespace}/{one.name}: {_phase(one)}{until}"
     if one.link:
         yield f"  link  {one.link}"
@@ -68,17 +67,11 @@ def as_json(one: "PreviewObject", ways: Iterable[WaysIn] | None = None) -> dict[
         "phase": _phase(one),
         "message": _message(one) or None,
         "created": _moment(one.created),
-        "expires": _moment(ends(one)),
+        "expires": _moment(one.ends),
         "link": one.link or None,
         **asked,
         "versions": _versions(one),
     }
-
-
-def ends(one: "PreviewObject") -> datetime | None:
-    """When a lane ends, in UTC: as its status says, or as it was prolonged since. None if no controller has said it."""
-    known = (one.expires, moment(one.annotations.get(KEEP_UNTIL)))
-    return max((time for time in known if time), default=None)
 
 
 def _phase(one: "PreviewObject") -> str:

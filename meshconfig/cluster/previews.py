@@ -48,6 +48,12 @@ class PreviewObject(CustomObject):
         return moment(self.status.get("expires"))
 
     @property
+    def ends(self) -> datetime | None:
+        """When it ends: as its status says, or as it was prolonged since. None if no controller has said it."""
+        known = (self.expires, moment(self.annotations.get(KEEP_UNTIL)))
+        return max((time for time in known if time), default=None)
+
+    @property
     def link(self) -> str:
         return str(self.status.get("link") or "")
 
@@ -125,13 +131,18 @@ def apply(client: Client, document: Manifest, *, force: bool = False, dry_run: b
     return PreviewObject(custom.apply(client, document, force=force, dry_run=dry_run))
 
 
-def keep_until(client: Client, namespace: str, name: str, until: datetime) -> PreviewObject:
+def keep_until(client: Client, namespace: str, name: str, until: datetime, version: str = "") -> PreviewObject:
     """Prolongs a lane: sets the annotation, as `kubectl annotate` does.
 
+    Parameters:
+        version: the resourceVersion that it must still have; empty for any.
+
     Raises:
+        Conflict: it has been changed since it had that version.
         ApiError: 404 where there is no such Lane.
     """
-    body = json.dumps({"metadata": {"annotations": {KEEP_UNTIL: written(until)}}})
+    metadata = {"annotations": {KEEP_UNTIL: written(until)}, **({"resourceVersion": version} if version else {})}
+    body = json.dumps({"metadata": metadata})
     where = path(Key(KIND, namespace, name))
     return PreviewObject(
         {"kind": KIND, **client.request("PATCH", where, body, query={"fieldManager": MANAGER}, content_type=MERGE)}

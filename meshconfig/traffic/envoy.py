@@ -48,16 +48,23 @@ def queries(group: LaneGroup, seconds: float) -> dict[str, Queries]:
     Parameters:
         seconds: the time up to now over which rates are taken; four scrapes or more.
     """
-    rests = sorted({host.partition(".")[2] for host in _hosts(group)} - {""})
-    return {rest: _queries(rest, written(seconds)) for rest in ("", *rests)}
+    hosts = sorted(_hosts(group))
+    labels: dict[str, list[str]] = {"": hosts}
+    for label, _, rest in (host.partition(".") for host in hosts):
+        if rest:
+            labels.setdefault(rest, []).append(label)
+    return {rest: _queries(rest, labels[rest], written(seconds)) for rest in sorted(labels)}
 
 
-def _queries(rest: str, window: str) -> Queries:
+def _queries(rest: str, names: Iterable[str], window: str) -> Queries:
+    # A cluster may be of any group of the mesh. A host has no character that a regex reads but the dot.
+    called = "|".join(names).replace(".", "[.]")
+    clusters = [f',{label}=~"{cluster_names.OUTBOUND}[|][0-9]+[|][^|]*[|]({called});?"' for label in _CLUSTER]
     middle = re.sub(r"\W", "_", rest, flags=re.ASCII) + "_{1,2}" if rest else ""
 
     def rate(tail: str, by: str, *more: str) -> str:
         name = f'__name__=~"envoy_cluster_{middle}upstream_{tail}"'
-        each = (f"rate({{{name}{one}}}[{window}])" for one in more or ("",))
+        each = (f"rate({{{name}{one}{cluster}}}[{window}])" for one in more or ("",) for cluster in clusters)
         return f"sum by ({by}) ({' or '.join(each)})"
 
     times = rate("rq_time_bucket", f"le, {_BY}")
@@ -91,6 +98,7 @@ class _Reader:
     def __init__(self, group: LaneGroup, callers: Callers) -> None:
         self._group, self._callers, self._hosts = group, callers, _hosts(group)
         self._outside, self._sole = hosts_outside(group), sole_lanes(group)
+        self._beyond = frozenset(self._outside.values())
 
     def flows(self, rest: str, answers: Answers) -> Iterator[Flow]:
         failed, times = self._edges(rest, answers.failed), self._edges(rest, answers.p95)
@@ -106,7 +114,7 @@ class _Reader:
         found: dict[tuple[Workload | None, Workload], list[float]] = {}
         for labels, value in series:
             callee = self._callee(rest, labels)
-            if callee and value == value and self._is_there(pod := _pod(labels)):  # NaN: nothing was counted
+            if callee and value == value and self._counts(pod := _pod(labels), callee):  # NaN: nothing was counted
                 found.setdefault((self._callers.versions.get(pod), callee), []).append(value)
         return found
 
@@ -120,9 +128,15 @@ class _Reader:
         known = cluster.subset in self._group.spec.services[service].versions
         return self._outside.get(cluster.host) or Workload(service, cluster.subset if known else "")
 
-    def _is_there(self, pod: str) -> bool:
-        """Whether it is known whose calls a Pod's are. Of one that has ended it is not: they count for nobody."""
-        return bool(pod) and (pod in self._callers.there or pod.partition("/")[0] not in self._callers.namespaces)
+    def _counts(self, pod: str, callee: Workload) -> bool:
+        """Whether a Pod's calls are of this group.
+
+        Of one that has ended it is not known whose they are: they count for nobody. A host outside the mesh is
+        everybody's: what other namespaces call there is not this group's to show.
+        """
+        if not pod or pod.partition("/")[0] in self._callers.namespaces:
+            return pod in self._callers.there
+        return callee not in self._beyond
 
 
 def _pod(labels: Mapping[str, str]) -> str:

@@ -87,7 +87,7 @@ class FromMetrics:
         answers = self._asked(envoy.queries(group, RATES))
         if not envoy.names_pods([one for answer in answers.values() for one in answer.requests]):
             raise GraylaneError("Envoy's metrics have no labels namespace and pod there: have its scrape job add them")
-        return _Rates(answers, of_envoy=True)
+        return _Rates(answers, of_envoy=any(one.requests for one in answers.values()))
 
     def _asked(self, found: Mapping[str, Queries]) -> dict[str, Answers]:
         return {
@@ -112,7 +112,8 @@ class FromMetrics:
         if known is None or now - read >= REFRESH:
             known = Pods.read(source, group)
             with self._lock:
-                self._pods[source][ref] = now, known
+                fresh = {of: one for of, one in self._pods[source].items() if now - one[0] < REFRESH}
+                self._pods[source] = {**fresh, ref: (now, known)}
         return known
 
 

@@ -14,7 +14,7 @@ from meshconfig.console.faults import ChangedError, MissingError
 from meshconfig.console.proposal import PlannedStep, planned_steps
 from meshconfig.console.refs import GroupRef
 from meshconfig.edit.files import FileChange
-from meshconfig.errors import InputError, Location, Problem, dotted
+from meshconfig.errors import Conflict, InputError, Location, Problem, dotted
 from meshconfig.preview import beside, check
 from meshconfig.preview.overlay import with_previews
 from meshconfig.render import to_yaml
@@ -128,15 +128,19 @@ def prolong(client: Client, ref: GroupRef, name: str, hours: int, mark: str) -> 
     """
     one, now = found(client, ref, name), datetime.now(UTC)
     if mark_of(one) != mark:
-        end = f"{one.expires:%Y-%m-%d %H:%M} UTC" if one.expires else "not known"
+        end = f"{one.ends:%Y-%m-%d %H:%M} UTC" if one.ends else "not known"
         raise ChangedError(f"the end of the preview lane {name} was changed since you looked at it: it is {end}")
-    until = max(one.expires or now, now) + timedelta(hours=hours)
-    previews.keep_until(client, ref.namespace, name, until)
+    try:
+        previews.keep_until(
+            client, ref.namespace, name, max(one.ends or now, now) + timedelta(hours=hours), one.version
+        )
+    except Conflict:
+        raise ChangedError(f"the preview lane {name} was changed since you looked at it") from None
 
 
 def mark_of(one: PreviewObject) -> str:
-    """A name for the lane and its end as they are now."""
-    return f"{one.uid}/{one.expires.isoformat() if one.expires else ''}"
+    """A name for the lane and its end as they are now, also before a controller has seen what prolongs it."""
+    return f"{one.uid}/{one.ends.isoformat() if one.ends else ''}"
 
 
 def _version(words: Sequence[str]) -> Manifest:

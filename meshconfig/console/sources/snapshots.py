@@ -53,17 +53,17 @@ class Snapshots(Generic[T]):
             wait: seconds to wait for a new one at most. After that, an older one is given, up to `KEPT` seconds old.
 
         Returns:
-            None where there is none yet.
+            None where there is none yet, also because as many others are under way as there may be.
 
         Raises:
             Exception: what the latest reading raised.
         """
         with self._lock:
             self._drop_old()
+            if key not in self._readings and not self._has_room():
+                return None
             one = self._readings.setdefault(key, _Reading())
             self._readings.move_to_end(key)
-            while len(self._readings) > MOST:
-                self._readings.popitem(last=False)
             if one.under_way is None and self._clock() - one.ended >= max(self._period - one.took, SHARE * one.took):
                 one.under_way = self._pool.submit(self._read, one, read)
             under_way = one.under_way
@@ -78,6 +78,18 @@ class Snapshots(Generic[T]):
         """Have a key read anew, because it has just been changed."""
         with self._lock:
             self._readings.pop(key, None)
+
+    def _has_room(self) -> bool:
+        """Whether one more is kept, for which the one goes that nobody has asked for the longest time.
+
+        One that is under way stays: it holds a thread, or a place before one, and would only begin anew.
+        """
+        if len(self._readings) >= MOST:
+            idle = next((key for key, one in self._readings.items() if one.under_way is None), None)
+            if idle is None:
+                return False
+            del self._readings[idle]
+        return True
 
     def _drop_old(self) -> None:
         """Of what nobody has looked at for long, nothing stays in memory."""

@@ -3,10 +3,13 @@
 import time
 
 import pytest
+from carried_chains import shop
 from console_pets import CALL, forbid, put_pets, words
 from console_world import api_server, by_kubeconfig
 
 from meshconfig.console.observed import FromLogs, FromMetrics
+from meshconfig.console.observed.from_metrics import REFRESH
+from meshconfig.console.observed.observer import Pods
 from meshconfig.otlp import Intake, LogRecord
 from meshconfig.rollout.prometheus import Prometheus
 
@@ -121,6 +124,21 @@ def test_without_istios_metrics_envoys_own_are_shown_and_what_they_cannot_say(ap
     assert "gray cat/v2 mouse/v2 4" in said
     assert "(lane not known) cat/v2 dog/prod 3" in said
     assert "Envoy's own metrics" in said
+
+
+def test_a_group_without_requests_is_not_said_to_be_counted_by_envoys_own(api, tmp_path, monkeypatch):
+    with by_kubeconfig(api, tmp_path, monkeypatch, observer=FromMetrics(Told())) as browser:
+        assert "Envoy's own metrics" not in words(browser.get("/g/demo/pets/graph").text)
+
+
+def test_pods_of_a_group_that_nobody_looks_at_do_not_stay_in_memory(monkeypatch):
+    monkeypatch.setattr(Pods, "read", lambda source, group: Pods({}, {}))
+    observer, source, group = FromMetrics(Told()), Told(), shop()
+    for name in ("one", "other", "third"):
+        metadata = group.metadata.model_copy(update={"name": name})
+        observer._pods_of(source, group.model_copy(update={"metadata": metadata}))
+        later(monkeypatch, REFRESH + 1)
+    assert [ref.name for ref in observer._pods[source]] == ["third"]
 
 
 @pytest.mark.parametrize(

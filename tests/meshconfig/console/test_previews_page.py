@@ -97,6 +97,31 @@ def test_two_people_prolong_a_lane_and_the_second_is_told(browser, api):
     assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="1", mark=mark(browser)).status_code == 303
 
 
+def test_the_second_is_told_also_before_a_controller_has_seen_the_first(browser, api):
+    browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    api.put({**api.get("lanes", "pr-42"), "status": {"expires": "2050-01-01T10:00:00Z"}})
+    seen = mark(browser)
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen).status_code == 303
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen).status_code == 409
+    assert browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=mark(browser)).status_code == 303
+    kept = api.get("lanes", "pr-42")["metadata"]["annotations"]["graylane.dev/keep-until"]
+    assert kept == "2050-01-03T10:00:00Z"
+
+
+def test_of_two_at_once_one_is_told(browser, api):
+    browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    seen = mark(browser)
+
+    def another_is_first(method, path):
+        if method == "PATCH":
+            api.put(api.get("lanes", "pr-42"))
+
+    api.before.append(another_is_first)
+    answer = browser.submit(f"{PREVIEWS}/keep", lane="pr-42", hours="24", mark=seen)
+    assert answer.status_code == 409
+    assert "was changed since you looked at it" in answer.text
+
+
 @pytest.mark.parametrize("manager", ["kustomize-controller", "argocd-controller"])
 def test_a_lane_in_git_is_ended_there(browser, api, manager):
     browser.submit(f"{PREVIEWS}/make", **FIELDS)

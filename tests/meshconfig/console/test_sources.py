@@ -1,10 +1,12 @@
 """What the console keeps of persons and groups, and for how long."""
 
 import gc
+import threading
 import weakref
+from functools import partial
 
 from meshconfig.console.sources.access import IDLE, ByToken
-from meshconfig.console.sources.snapshots import KEPT, Snapshots
+from meshconfig.console.sources.snapshots import KEPT, MOST, Snapshots
 
 
 class Clock:
@@ -28,6 +30,24 @@ def test_a_reading_that_is_no_longer_shown_is_dropped():
     seen.get("new", Large, 5)
     gc.collect()
     assert old() is None
+
+
+def test_readings_that_hang_are_not_begun_twice_and_let_no_others_begin():
+    seen, end, begun = Snapshots(Clock(), period=0), threading.Event(), []
+
+    def hang(key):
+        begun.append(key)
+        end.wait(20)
+        return key
+
+    for _ in range(3):
+        for key in range(MOST + 10):
+            assert seen.get(key, partial(hang, key), 0) is None
+    end.set()
+    for key in range(MOST):
+        seen.get(key, partial(hang, key), 20)
+    assert sorted(begun[:MOST]) == list(range(MOST))
+    assert seen.get("late", partial(hang, "late"), 20) == "late"
 
 
 def test_a_person_who_is_idle_is_dropped_and_one_who_is_not_keeps_the_source():

@@ -16,6 +16,8 @@ from static_envoy import cluster, envoy, listener
 from meshconfig.carry import Workload
 from meshconfig.carry.metrics import UNKNOWN
 from meshconfig.exchange.allowed import Allowed
+from meshconfig.groups import groups
+from meshconfig.load import parse
 from meshconfig.rollout.prometheus import Prometheus
 from meshconfig.traffic import Flow
 from meshconfig.traffic.envoy import Callers, flows, names_pods, queries
@@ -68,6 +70,50 @@ def test_pods_of_others_are_outside_and_one_that_has_ended_counts_for_nobody() -
 def test_clusters_of_others_are_no_edge(cluster_name: str) -> None:
     series = {"namespace": "demo", "pod": "front-1", "envoy_cluster_name": cluster_name}
     assert not found(cut=Answers([(series, 1.0)], [], []))
+
+
+OUTSIDE = """
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {name: shop, namespace: demo}
+spec:
+  lanes: {prod: {}, gray: {}}
+  services:
+    pay:
+      host: pay.example.com
+      port: 80
+      external: {port: 443, tls: SIMPLE}
+      versions: {prod: {host: pay.example.com}}
+"""
+
+
+def test_what_others_call_outside_the_mesh_is_not_shown() -> None:
+    (group,) = groups(parse(OUTSIDE, "shop.yaml"))
+    called = "outbound|443||pay.example.com"
+    series = [
+        ({"namespace": space, "pod": "a-1", "cluster_name": called}, rate)
+        for space, rate in (("demo", 2.0), ("x", 5.0))
+    ]
+    callers = Callers({}, frozenset({"demo/a-1"}), ("demo",))
+    (one,) = flows(group.spec, callers, {"": Answers(series, [], [])})
+    assert (one.callee, one.rate) == (Workload("pay", "prod"), 2.0)
+
+
+def test_only_clusters_of_the_group_are_asked_for() -> None:
+    asked = queries(GROUP, 120)
+
+    def takes(rest: str, cluster_name: str) -> bool:
+        return all(
+            any(re.fullmatch(pattern, cluster_name) for pattern in re.findall(r'cluster_name=~"([^"]+)"', one))
+            for one in (asked[rest].requests, asked[rest].failed, asked[rest].p95)
+        )
+
+    assert takes("", f"{name(CART)}.{REST}")
+    assert takes("", f"outbound|80||cart.{REST};")
+    assert takes(REST, name(CART))
+    assert not takes("", f"outbound|80||secret.{REST}")
+    assert not takes("", "outbound|80||cartXdemo.svc.cluster.local")
+    assert not takes(REST, "outbound|80||secret")
 
 
 def test_series_without_their_pod_are_known_as_such() -> None:
