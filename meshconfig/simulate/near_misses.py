@@ -17,7 +17,16 @@ from meshconfig.istio import CLUSTER_DOMAIN, MESH, VirtualService, ports
 from meshconfig.istio.exports import namespaces, visible
 from meshconfig.istio.gateway_api import Attached, Reported
 from meshconfig.istio.gateways import Handling, bound_to
-from meshconfig.istio.hosts import covers, domain_matches, fqdn, intersection, is_short, is_wildcard, service_name
+from meshconfig.istio.hosts import (
+    ServiceName,
+    covers,
+    domain_matches,
+    fqdn,
+    intersection,
+    is_short,
+    is_wildcard,
+    service_name,
+)
 from meshconfig.simulate.at_gateway import Listening, listening
 from meshconfig.simulate.candidates import ProxyContext, candidates
 from meshconfig.simulate.decision import Decision
@@ -102,26 +111,38 @@ def near_misses(index: Index, request: Request, decision: Decision) -> tuple[Nea
 
 def _not_attached(index: Index, request: Request) -> Iterable[NearMiss]:
     """The routes of the Gateway API for the request's host that istiod attaches to nothing, or takes nothing of."""
+    used = {str(one.route) for one in index.gateway_api.attached if not one.why and _counts(index, one, request)}
     for one in index.gateway_api.attached:
-        why = one.why or index.gateway_api.invalid.get(str(one.route), "")
-        if why and _is_for(one, request):
+        invalid = index.gateway_api.invalid.get(str(one.route), "")
+        why = invalid or ("" if str(one.route) in used else one.why)
+        if why and _is_for(index, one, request):
             reason = Reason.NOT_ATTACHED if one.accepted else Reason.NOT_ACCEPTED
             yield NearMiss(one.route.key, reason, why, one.route.kind)
 
 
-def _is_for(one: Attached, request: Request) -> bool:
-    """Whether a route's parent and hosts are those of a request, wherever the route is attached."""
+def _counts(index: Index, one: Attached, request: Request) -> bool:
+    """Whether a request comes to the Gateway and the port of what a route is attached to."""
+    at = bool(one.gateway) and one.port == called_port(index, request).number
+    return at and request.gateway is not None and _is_for(index, one, request)
+
+
+def _is_for(index: Index, one: Attached, request: Request) -> bool:
+    """Whether a route's parent and hosts are those of a request, or the parent is a Gateway that is not there."""
     host, parent = request.authority_host, one.route.spec.parent_refs[one.parent]
     if request.gateway is None:
-        return parent.kind != "Gateway" and parent.name == host.partition(".")[0]
-    named = [name.lower() for name in one.route.spec.hostnames or ("*",)]
+        named = one.hosts or (ServiceName(parent.name, parent.namespace or one.route.namespace).host,)
+        client = request.source_namespace or "default"
+        return parent.kind != "Gateway" and not {*named}.isdisjoint(names_of(host, client))
+    if request.gateway in index.gateways and one.gateway in index.gateways and one.gateway != request.gateway:
+        return False
+    named = tuple(name.lower() for name in one.route.spec.hostnames) or ("*",)
     return parent.kind == "Gateway" and any(domain_matches(name, host) for name in named)
 
 
 def conditions(index: Index, request: Request) -> tuple[Reported, ...]:
     """What istiod reports against the routes of the Gateway API that are for a request, as they are in a cluster."""
     found = index.gateway_api
-    asked = {(str(one.route), one.parent): None for one in found.attached if _is_for(one, request)}
+    asked = {(str(one.route), one.parent): None for one in found.attached if _is_for(index, one, request)}
     said = (each for route, parent in asked for each in found.reported.get(route, ()) if each.index == parent)
     return tuple(said)
 

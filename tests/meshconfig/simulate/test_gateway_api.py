@@ -331,3 +331,34 @@ def test_a_route_that_is_attached_to_nothing_is_named_with_the_reason():
     assert str(miss) == (
         "HTTPRoute demo/r: the listener http of Gateway demo/shop is for *.example.org, and not for shop.example.com"
     )
+
+
+def refused(index, request, decision):
+    return [one.virtual_service for one in near_misses(index, request, decision)]
+
+
+def test_a_route_that_is_used_is_no_miss_for_its_other_parent():
+    parents = [SHOP, {**SHOP, "name": "inner"}]
+    index = world(
+        listens("shop", listener()),
+        listens("inner", listener(hostname="*.example.org")),
+        route("r", to("cat"), hostnames=["shop.example.com"], parentRefs=parents),
+        base=NO_ISTIO_GATEWAY,
+    )
+    for name in ("*", "demo/shop"):
+        request = Request("shop.example.com", gateway=name)
+        assert refused(index, request, at_gateway(index, gateway=name)) == []
+    inner = Request("shop.example.com", gateway="demo/inner")
+    assert refused(index, inner, at_gateway(index, gateway="demo/inner")) == ["demo/r"]
+
+
+def test_a_route_of_a_namesake_in_another_namespace_is_no_miss():
+    parent = {**CAT, "group": "example.com"}
+    index = world(
+        service("cat", namespace="other"),
+        route("r", to("cat"), parent=parent),
+        route("r", to("cat"), parent=parent, namespace="other"),
+    )
+    for host, space in (("cat", "demo"), ("cat.demo", "demo"), ("cat.other.svc.cluster.local", "other")):
+        request = Request(host, source_namespace="demo", port=9001)
+        assert refused(index, request, from_pod(index, host)) == [f"{space}/r"]
