@@ -1,8 +1,9 @@
 """What requests are explained by: specs and manifests from files, and the resources of a live cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from meshconfig.backend.gateway.defaults import is_stored
 from meshconfig.errors import InputError
 from meshconfig.groups import GROUP, Group, groups_among
 from meshconfig.istio import Resources
@@ -81,7 +82,7 @@ def given_by(
     others = [one for one in documents if not one.own]
     if not specs and not others and not cluster.manifests and not cluster.notes:
         raise InputError.at(", ".join(files) or "--live", f"no document of kind {GROUP} and no manifest here")
-    made = render([one.model for one in specs])
+    made = _as_judged(render([one.model for one in specs]), cluster.manifests)
     # The last of a resource counts: a file's replaces the cluster's, and what a spec renders to replaces both.
     given: list[Manifest | tuple[Manifest, Document]] = [
         *cluster.manifests,
@@ -91,3 +92,20 @@ def given_by(
     resources = Resources.parse(given, default_namespace=namespace, whole=cluster.whole)
     only_specs = bool(specs) and not others and cluster is NOTHING
     return Given(tuple(specs), resources, ", ".join(files), only_specs, cluster.notes)
+
+
+def _as_judged(made: Iterable[Manifest], live: Iterable[Manifest]) -> Iterator[Manifest]:
+    """What specs render to. What a cluster has exactly so is the cluster's: as old, and with what istiod says of it."""
+    there = {_identity(one): one for one in live}
+    for one in made:
+        found = there.get(_identity(one))
+        if found is None or not is_stored(one, found):
+            yield one
+            continue
+        metadata = {**found["metadata"], **one["metadata"]}
+        yield {**one, "metadata": metadata, **({"status": found["status"]} if "status" in found else {})}
+
+
+def _identity(one: Manifest) -> tuple[str, ...]:
+    metadata = one["metadata"]
+    return str(one.get("apiVersion")).rpartition("/")[0], one["kind"], metadata.get("namespace", ""), metadata["name"]

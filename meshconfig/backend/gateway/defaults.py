@@ -9,6 +9,7 @@ from typing import Any
 from meshconfig.backend.gateway.names import API
 from meshconfig.backend.manifest import Manifest
 
+_COMPARED = ("HTTPRoute", "GRPCRoute", "Gateway", "ReferenceGrant", "Service")
 _ANY_PATH: Manifest = {"type": "PathPrefix", "value": "/"}
 _SERVICE: Manifest = {"group": "", "kind": "Service"}
 _FOUND = 302  # a redirect's status code
@@ -28,6 +29,19 @@ def stored(manifest: Manifest) -> Manifest:
     if kind == "Gateway" and str(manifest["apiVersion"]).startswith(API):
         return {**manifest, "spec": {**spec, "listeners": [_listener(one) for one in spec.get("listeners") or ()]}}
     return manifest
+
+
+def is_stored(made: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether an API server has a resource of the Gateway API, or a Service, as it was made, and no other fields of it.
+
+    Parameters:
+        made: as it is written. live: as the API server returns it, of the same kind and name.
+    """
+    if made["kind"] not in _COMPARED:
+        return False
+    one, other = (stored(each).get("spec") or {} for each in (dict(made), dict(live)))
+    # Addresses and policies of a Service are filled in by the cluster.
+    return one.items() <= other.items() if made["kind"] == "Service" else one == other
 
 
 def _port(one: Mapping[str, Any]) -> Manifest:

@@ -24,7 +24,7 @@ from meshconfig.istio.gateway_api.attach import (
     rules_of,
 )
 from meshconfig.istio.gateway_api.rules import Backends, Grants, InvalidRouteError, routes
-from meshconfig.istio.gateway_api.status import Reported, reported
+from meshconfig.istio.gateway_api.status import Reported, Unseen, reported
 from meshconfig.istio.gateway_api_types import (
     GATEWAY_API,
     GatewayAPISpec,
@@ -110,14 +110,14 @@ def translated(resources: Resources) -> Translated:
     """What the resources of the Gateway API among these become."""
     if not any(map(is_of_gateway_api, resources.others)):
         return NOTHING
-    parents = Parents.of(resources)
+    parents, unseen = Parents.of(resources), Unseen.of(resources)
     grants = Grants(frozenset(_grants(resources)))
     made: dict[tuple[str, ...], list[tuple[RouteResource, Attached, list[RouteOfGatewayAPI]]]] = {}
     places: list[Attached] = []
     invalid: dict[str, str] = {}
     said: dict[str, tuple[Reported, ...]] = {}
     for route in sorted(routes_of(resources), key=_age):
-        if of_route := tuple(reported(route)):
+        if of_route := tuple(reported(route, unseen)):
             said[str(route)] = of_route
         found = [_as_accepted(one, of_route) for one in attached(route, parents)]
         places += found

@@ -6,7 +6,7 @@ Each case follows a sentence of Gateway API's reference or a function of istiod'
 import pytest
 from istio_world import BASE, at_gateway, from_pod, in_mesh, manifest, says, service, world
 
-from meshconfig.simulate import DirectResponse, Failure, Redirect, near_misses
+from meshconfig.simulate import DirectResponse, Failure, Redirect, conditions, near_misses
 from meshconfig.simulate.request import Request
 
 API = "gateway.networking.k8s.io/v1"
@@ -339,17 +339,26 @@ def refused(index, request, decision):
 
 def test_a_route_that_is_used_is_no_miss_for_its_other_parent():
     parents = [SHOP, {**SHOP, "name": "inner"}]
-    index = world(
-        listens("shop", listener()),
-        listens("inner", listener(hostname="*.example.org")),
-        route("r", to("cat"), hostnames=["shop.example.com"], parentRefs=parents),
-        base=NO_ISTIO_GATEWAY,
-    )
+    one = route("r", to("cat"), hostnames=["shop.example.com"], parentRefs=parents)
+    judged = [
+        {
+            "parentRef": parent,
+            "controllerName": "istio.io/gateway-controller",
+            "conditions": [{"type": "Accepted", "status": status, "observedGeneration": 1}],
+        }
+        for parent, status in zip(parents, ("True", "False"), strict=True)
+    ]
+    live = [listens("shop", listener()), listens("inner", listener()), {**one, "status": {"parents": judged}}]
+    for each in live:
+        each["metadata"]["generation"] = 1
+    index = world(*live, base=NO_ISTIO_GATEWAY)
     for name in ("*", "demo/shop"):
         request = Request("shop.example.com", gateway=name)
         assert refused(index, request, at_gateway(index, gateway=name)) == []
+    assert conditions(index, Request("shop.example.com", gateway="demo/shop")) == ()
     inner = Request("shop.example.com", gateway="demo/inner")
     assert refused(index, inner, at_gateway(index, gateway="demo/inner")) == ["demo/r"]
+    assert len(conditions(index, inner)) == 1
 
 
 def test_a_route_of_a_namesake_in_another_namespace_is_no_miss():
