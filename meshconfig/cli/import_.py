@@ -181,9 +181,13 @@ def report(found: Imported) -> Iterator[str]:
     """What was left alone, what the group replaces, and the result of the comparison, a line each."""
     for one in found.fitted.unsaid:
         yield f"left alone: {one}"
-    for name in found.assumed:
-        yield f"assumed: Gateway {name}, which is not given, serves every host on port 80"
-    yield f"replaces: {', '.join(map(str, found.replaced)) or 'nothing'}"
+    for name, ports in found.assumed.items():
+        listed = ", ".join(map(str, sorted(ports)))
+        yield f"assumed: Gateway {name}, which is not given, serves every host on port {listed}"
+    if found.taken:
+        yield f"takes over: {', '.join(map(str, found.taken))}"
+    others = [one for one in found.replaced if one not in found.taken]
+    yield f"replaces: {', '.join(map(str, others)) or 'nothing'}"
     proof = found.proof
     if proof.tags:
         tag = found.fitted.model.tag

@@ -90,6 +90,7 @@ def fit(
     wanted: Callable[[Resource[Any]], bool],
     given: Resources | None = None,
     finish: Finish = lambda value, found: value,
+    unsaid: Iterable[Unsaid] = (),
 ) -> Fitted:
     """The largest group that is found by leaving out what cannot be said.
 
@@ -99,11 +100,13 @@ def fit(
         wanted: whether a VirtualService, or all routes that it stands for, may become part of the group.
         given: the resources as they are in the cluster, where those of the index stand for others.
         finish: makes a document for another backend of one for Istio's.
+        unsaid: what is known to be left alone.
 
     Raises:
         NothingToSayError: nothing is left.
     """
     search = _Search(index, tag, tables(index, tag), given or index.resources, finish)
+    search.unsaid.update(dict.fromkeys(unsaid))
     for table in search.every:
         if not all(map(wanted, originals([table.resource]))):
             search.leave(table, ())

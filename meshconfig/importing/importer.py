@@ -1,6 +1,6 @@
 """Imports a group and proves it against the resources that it comes from."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from meshconfig.render import render
 from meshconfig.simulate import Index
 from meshconfig.spec.group import BackendName
 
+_HTTP = 80
 _KINDS = ("virtual_services", "destination_rules", "gateways", "services", "service_entries", "workloads", "namespaces")
 
 
@@ -28,13 +29,15 @@ class Imported:
 
     Parameters:
         replaced: the resources whose place it takes.
-        assumed: Gateways that are not given, and were taken to serve every host on port 80 for the comparison.
+        taken: of these, routes and Services of the Gateway API that the spec itself makes, under the same name.
+        assumed: the ports of Gateways that are not given, and were taken to serve every host there for the comparison.
         proof: how both decide.
     """
 
     fitted: Fitted
     replaced: tuple[Resource[Any], ...]
-    assumed: tuple[str, ...]
+    taken: tuple[Resource[Any], ...]
+    assumed: Mapping[str, tuple[int, ...]]
     proof: Proof
 
 
@@ -63,7 +66,7 @@ def import_group(
     resources = replace(resources, others=tuple(one for one in resources.others if not is_of_gateway_api(one)))
     index = Index(resources)
     fitted, tag = _fitted(index, tag, lambda tag: fit(index, tag, name, namespace, wanted))
-    assumed = tuple(sorted({one.gateway for one in fitted.found.entries} - index.gateways.keys()))
+    assumed = dict.fromkeys(sorted({one.gateway for one in fitted.found.entries} - index.gateways.keys()), (_HTTP,))
     given = _with_gateways(resources, assumed)
     index = Index(given) if assumed else index
     going = [one for one in replaced(index, fitted.model) if one.kind != "VirtualService" or wanted(one)]
@@ -78,15 +81,20 @@ def _of_gateway_api(
 
     def of(tag: str) -> Fitted:
         said = in_words_of_istio(given, tag)
-        return fit(Index(said.resources), tag, name, namespace, wanted, given=given, finish=said.finish)
+        unsaid = [one for route, one in said.unattached if wanted(route)]
+        index = Index(said.resources)
+        return fit(index, tag, name, namespace, wanted, given=given, finish=said.finish, unsaid=unsaid)
 
     fitted, tag = _fitted(Index(in_words_of_istio(given).resources), tag, of)
     index = Index(in_words_of_istio(given, tag).resources)
     going = [one for one in originals(replaced(index, fitted.model)) if is_of_gateway_api(one)]
-    made = {identity(one) for one in Resources.parse(render([fitted.model])).services}
-    going = [*filter(wanted, going), *(one for one in given.services if identity(one) in made)]
+    made = Resources.parse(render([fitted.model]))
+    names = {identity(one) for one in (*made.services, *made.others)}
+    going = [*filter(wanted, going), *(one for one in given.services if identity(one) in names)]
+    going = list({identity(one): one for one in going}.values())
+    taken = [one for one in going if identity(one) in names]
     new = None if asks_for(index, tag, fitted.model.baseline) else fitted.model.baseline
-    return _compared(fitted, given, going, assumed, new, by_pods=True)
+    return _compared(fitted, given, going, assumed, new, taken=taken, by_pods=True)
 
 
 def _fitted(index: Index, given: str | None, of: Callable[[str], Fitted]) -> tuple[Fitted, str]:
@@ -108,14 +116,16 @@ def _compared(
     fitted: Fitted,
     given: Resources,
     going: Sequence[Resource[Any]],
-    assumed: tuple[str, ...],
+    assumed: Mapping[str, tuple[int, ...]],
     new: str | None,
     *,
+    taken: Sequence[Resource[Any]] = (),
     by_pods: bool = False,
 ) -> Imported:
     sides = Index(given), Index(in_place(given, fitted.model, going))
     lanes = sorted({*fitted.value["spec"]["lanes"]})
-    return Imported(fitted, tuple(going), assumed, compare(*sides, fitted.found.tag, lanes, new, by_pods=by_pods))
+    proof = compare(*sides, fitted.found.tag, lanes, new, by_pods=by_pods)
+    return Imported(fitted, tuple(going), tuple(taken), assumed, proof)
 
 
 def in_place(resources: Resources, model: Model, going: Iterable[Resource[Any]]) -> Resources:

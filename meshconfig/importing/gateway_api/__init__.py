@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.importing.gateway_api.places import Place, assumed, places
+from meshconfig.backend.gateway.ranks import GRPC_ROUTE
+from meshconfig.importing.gateway_api.places import Place, assumed, places, unattached
 from meshconfig.importing.gateway_api.tables import Tables
 from meshconfig.importing.gateway_api.versions import Version, led, versions
 from meshconfig.importing.group import Found
 from meshconfig.importing.merged import Merged
+from meshconfig.importing.said import Unsaid
 from meshconfig.istio import MESH, DestinationRule, Resource, Resources, Service, VirtualService
 from meshconfig.istio.gateway_api import RouteResource, translated
 from meshconfig.istio.gateway_api.attach import routes_of
@@ -36,10 +38,12 @@ class InWordsOfIstio:
     Parameters:
         resources: VirtualServices and DestinationRules that stand for routes and Services, and what is around them.
         versions: the Services of versions.
+        unattached: the routes that come to nothing at a parent, and why.
     """
 
     resources: Resources
     versions: Mapping[Name, Version]
+    unattached: tuple[tuple[RouteResource, Unsaid], ...]
 
     def finish(self, value: Value, found: Found) -> Value:
         """A document for the backend `gateway`: with the selectors and ports of the services' own Services."""
@@ -78,10 +82,17 @@ def _targets(service: Service, port: int | None) -> Iterator[int | str]:
     yield from (one.target_port or one.port for one in service.spec.ports if one.port == port)
 
 
-def with_gateways(resources: Resources) -> tuple[Resources, tuple[str, ...]]:
-    """The resources with a Gateway in the place of each that routes name and that is not given, and their names."""
+def with_gateways(resources: Resources) -> tuple[Resources, dict[str, tuple[int, ...]]]:
+    """The resources with a Gateway in the place of each that routes name and that is not given.
+
+    Returns:
+        also the ports of these Gateways, by `namespace/name`.
+    """
     made = Resources.parse(assumed(resources, routes_of(resources))).others
-    return replace(resources, others=(*resources.others, *made)), tuple(one.key for one in made)
+    ports = {
+        one.key: tuple(each.port for each in one.spec.listeners) for one in made if isinstance(one.spec, GatewayAPISpec)
+    }
+    return replace(resources, others=(*resources.others, *made)), ports
 
 
 def in_words_of_istio(resources: Resources, tag: str = "") -> InWordsOfIstio:
@@ -95,7 +106,10 @@ def in_words_of_istio(resources: Resources, tag: str = "") -> InWordsOfIstio:
     known = versions(resources, routes)
     gateways = {one.key: one.spec for one in resources.others if isinstance(one.spec, GatewayAPISpec)}
     found = places(whole.attached, gateways)
-    tables = Tables(known, {_named(one): one for one in resources.services}, _components(found), tag)
+    services = {_named(one): one for one in resources.services}
+    grpc = (one for one in found if one.gateway == MESH and any(route.kind == GRPC_ROUTE for route in one.routes))
+    hosts = frozenset(host for one in grpc for host in one.hosts)
+    tables = Tables(known, services, _components(found), tag, hosts)
     made: list[VirtualService] = [tables.merged(place) for place in found]
     rules = [*_rules(resources, known, routes)]
     said = replace(
@@ -105,7 +119,7 @@ def in_words_of_istio(resources: Resources, tag: str = "") -> InWordsOfIstio:
         gateways=(*resources.gateways, *whole.gateways),
         others=(),
     )
-    return InWordsOfIstio(said, known)
+    return InWordsOfIstio(said, known, tuple(unattached(whole.attached)))
 
 
 def _components(found: Iterable[Place]) -> dict[str, str]:

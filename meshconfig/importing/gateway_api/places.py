@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
+from meshconfig.importing.said import Unsaid
 from meshconfig.istio import MESH, Resources
 from meshconfig.istio.gateway_api import Attached, RouteResource
 from meshconfig.istio.gateway_api_types import GATEWAY_API, GatewayAPISpec, ParentReference
 from meshconfig.istio.resources import Manifest
 
+_HTTP = 80
+_NO_HOST = "other listeners take its hosts"
 DIFFER = "the listeners of one Gateway have different routes for a host: name a listener (sectionName) in each"
 PORTS = "the routes of one Service name its ports in several ways"
 
@@ -81,15 +85,30 @@ def _listener(ref: ParentReference, gateway: GatewayAPISpec) -> str:
     return ref.section_name or (named[0] if ref.port and len(named) == 1 else "")
 
 
+def unattached(attached: Iterable[Attached]) -> Iterator[tuple[RouteResource, Unsaid]]:
+    """The routes that come to nothing at one of their parents, with the reason."""
+    found: dict[tuple[str, int], list[Attached]] = {}
+    for one in attached:
+        found.setdefault((str(one.route), one.parent), []).append(one)
+    for (name, number), every in found.items():
+        if not any(one.hosts and not one.why for one in every):
+            route, why = every[0].route, "; ".join(dict.fromkeys(one.why for one in every if one.why)) or _NO_HOST
+            place = route.locate("spec", "parentRefs", number)
+            yield route, Unsaid(place, f"{name} parentRefs[{number}]", f"it is attached to nothing: {why}")
+
+
 def assumed(resources: Resources, routes: Iterable[RouteResource]) -> list[Manifest]:
-    """A Gateway in the place of each that routes name and that is not given: it serves every host on port 80."""
+    """A Gateway in the place of each that routes name and that is not given: it serves every host.
+
+    Its ports are those that parentRefs name, and 80, 81 and so on for listeners that have none.
+    """
     given = {one.key for one in resources.others if isinstance(one.spec, GatewayAPISpec)}
-    wanted: dict[tuple[str, str], dict[str, None]] = {}
+    wanted: dict[tuple[str, str], dict[tuple[str, int | None], None]] = {}
     for route in routes:
         for ref in route.spec.parent_refs:
             place = ref.namespace or route.namespace, ref.name
             if (ref.group, ref.kind) == (GATEWAY_API, "Gateway") and "/".join(place) not in given:
-                wanted.setdefault(place, {})[ref.section_name or "http"] = None
+                wanted.setdefault(place, {})[ref.section_name, ref.port] = None
     allowed = {"allowedRoutes": {"namespaces": {"from": "All"}}}
     return [
         {
@@ -99,10 +118,20 @@ def assumed(resources: Resources, routes: Iterable[RouteResource]) -> list[Manif
             "spec": {
                 "gatewayClassName": "istio",
                 "listeners": [
-                    {"name": one, "port": 80 + number, "protocol": "HTTP", **allowed}
-                    for number, one in enumerate(names)
+                    {"name": one, "port": port, "protocol": "HTTP", **allowed} for one, port in _listeners(asked)
                 ],
             },
         }
-        for (namespace, name), names in wanted.items()
+        for (namespace, name), asked in wanted.items()
     ]
+
+
+def _listeners(asked: Iterable[tuple[str, int | None]]) -> Iterator[tuple[str, int]]:
+    """Name and port of each listener. One that a port alone names has no name, so that no spec has one for it."""
+    found = {name: port for name, port in asked if name and port}
+    taken = {port for _, port in asked if port}
+    yield from found.items()
+    yield from (("", port) for port in sorted(taken - {*found.values()}))
+    free = (port for port in count(_HTTP) if port not in taken)
+    names = [name for name, port in asked if not port and name not in found]
+    yield from ((name or "http", next(free)) for name in names if name or not taken)

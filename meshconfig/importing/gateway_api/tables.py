@@ -19,6 +19,7 @@ from meshconfig.importing.gateway_api.versions import Version
 from meshconfig.importing.merged import Merged
 from meshconfig.importing.said import Unsaid
 from meshconfig.istio import MESH, Service, VirtualService
+from meshconfig.istio import ports as protocols
 from meshconfig.istio.gateway_api import RouteResource
 from meshconfig.istio.hosts import service_name
 from meshconfig.istio.resources import without_nulls
@@ -26,6 +27,7 @@ from meshconfig.istio.types import Metadata, VirtualServiceSpec
 from meshconfig.model import Condition, Name, Route, RouteTable
 
 _PRIVATE = "it is in another namespace than its Service, so that it counts for callers of that namespace alone"
+_HTTP_2 = ("grpc", "http2")
 _TWO_KINDS = "a Service has HTTPRoutes and GRPCRoutes, and a spec has one protocol for a service"
 
 Rule = tuple[RouteResource, int]
@@ -48,12 +50,14 @@ class Tables:
         versions: the Services of versions. services: those that are given.
         together: what each route must be imported or left alone with.
         tag: the name of the tag's header; empty while it is not known.
+        grpc: the hosts that have GRPCRoutes between services.
     """
 
     versions: Mapping[Name, Version]
     services: Mapping[Name, Service]
     together: Mapping[str, str]
     tag: str
+    grpc: frozenset[str]
 
     def merged(self, place: Place) -> VirtualService:
         """The VirtualService of one place."""
@@ -98,11 +102,27 @@ class Tables:
             yield self._note(first, place.why)
         if place.gateway == MESH:
             yield from self._unsaid_of_mesh(place, read)
+        yield from self._unsaid_of_protocols(place, read)
         for one in read:
             route, number = one.rule
             for what in _kept(one.route):
                 where = route.locate("spec", "rules", number)
                 yield Unsaid(where, f"{route} rules[{number}]", f"{what} is not part of a spec")
+
+    def _unsaid_of_protocols(self, place: Place, read: Sequence[_Read]) -> Iterator[Unsaid]:
+        """The Services that speak HTTP/2 for HTTPRoutes. Those that a spec makes do so for GRPCRoutes alone."""
+        names = {(one.host, one.name): name for name, one in self.versions.items()}
+        for one in read:
+            for target in one.route.targets if one.rule[0].kind != GRPC_ROUTE and not one.route.refusal else ():
+                if target.host in self.grpc or (own := service_name(target.host)) is None:
+                    continue
+                name = names.get((target.host, target.subset or ""), Name(own.namespace, own.name))
+                ports = self.services[name].spec.ports if name in self.services else ()
+                for spoken in (protocols.protocol(each) for each in ports if target.port in (None, each.port)):
+                    if spoken in _HTTP_2:
+                        where = f"{name.namespace}/{name.name}"
+                        said = f"it leads to Service {where}, which speaks {spoken}: a spec has HTTP/1.1 for HTTPRoutes"
+                        yield self._note(one.rule[0], said)
 
     def _unsaid_of_mesh(self, place: Place, read: Sequence[_Read]) -> Iterator[Unsaid]:
         first = place.routes[0]

@@ -224,6 +224,56 @@ def test_routes_that_istio_merges_are_imported_or_left_alone_together():
     assert not {"HTTPRoute demo/a", "HTTPRoute demo/b"} & set(map(str, found.replaced))
 
 
+def speaking(name, protocol, **selector):
+    one = service(name, **selector)
+    one["spec"]["ports"][0]["appProtocol"] = protocol
+    return one
+
+
+@pytest.mark.parametrize(("protocol", "said"), [("grpc", "grpc"), ("kubernetes.io/h2c", "http2")])
+def test_services_of_http_2_are_no_services_of_http_1(protocol, said):
+    canary = speaking("web-canary", protocol, app="web", version="v2")
+    with pytest.raises(NothingToSayError) as caught:
+        imported(*WEB[:2], canary, CANARY)
+    assert [one.why for one in caught.value.unsaid] == [
+        f"it leads to Service demo/web-canary, which speaks {said}: a spec has HTTP/1.1 for HTTPRoutes"
+    ]
+
+
+def test_http_routes_at_a_gateway_may_lead_to_a_service_of_grpc():
+    spoken = [speaking(one["metadata"]["name"], "grpc", **one["spec"]["selector"]) for one in WEB]
+    found = imported(EDGE, *spoken, {**CANARY, "kind": "GRPCRoute"}, outside("out", LANE, to(("web-v1", {}))))
+    assert found.fitted.value["spec"]["services"]["web"]["protocol"] == "grpc"
+    assert why(found) == []
+
+
+def test_a_route_that_is_attached_to_nothing_is_named():
+    lost = outside("lost", to(("web-v1", {})), section="https")
+    lost["spec"]["parentRefs"].append({"kind": "Service", "name": "web"})
+    assert why(imported(EDGE, *WEB, CANARY, lost)) == [
+        "HTTPRoute demo/lost parentRefs[0]: it is attached to nothing: Gateway demo/edge has no listener https",
+        "HTTPRoute demo/lost parentRefs[1]: it is attached to nothing: "
+        'a Service needs group: "", as a missing group means Gateway API\'s own',
+    ]
+
+
+def test_a_gateway_that_is_not_given_has_the_ports_that_routes_name():
+    route = outside("out", LANE, to(("web-v1", {})))
+    route["spec"]["parentRefs"][0]["port"] = 8080
+    found = imported(*WEB, CANARY, route)
+    assert found.assumed == {"demo/edge": (8080,)}
+    assert found.fitted.value["spec"]["entries"][0]["gateway"] == {"use": "demo/edge"}
+    assert why(found) == []
+
+
+def test_what_the_spec_makes_itself_is_taken_over_and_named_once():
+    found = imported(EDGE, *WEB, CANARY, outside("out", LANE, to(("web-v1", {}))))
+    names = [str(one) for one in found.replaced]
+    assert len(names) == len({*names})
+    assert {str(one) for one in found.taken} == {"HTTPRoute demo/web", "Service demo/web-v1", "Service demo/web-canary"}
+    assert "HTTPRoute demo/out" in names
+
+
 def test_a_field_that_is_null_is_not_there():
     match = {**header("x-version", "canary"), "path": {"type": None, "value": None}, "method": None}
     whole = between("web", to(("web-canary", {}), matches=[match]), to(("web-v1", {}), filters=None, retry=None))
@@ -253,7 +303,10 @@ def test_the_command_takes_http_routes_where_there_is_nothing_else(command):
     assert code == 0
     assert "backend: gateway" in out
     assert "assumed: Gateway demo/edge, which is not given, serves every host on port 80" in err
-    assert "replaces: HTTPRoute demo/shop, HTTPRoute demo/web, Service demo/web-v1, Service demo/web-canary" in err
+    assert (
+        "takes over: HTTPRoute demo/web, Service demo/web-v1, Service demo/web-canary\nreplaces: HTTPRoute demo/shop\n"
+        in err
+    )
 
 
 def test_beside_virtual_services_they_are_asked_for(command):
