@@ -11,7 +11,7 @@ from meshconfig.importing.requests import requests
 from meshconfig.istio import MESH, HTTPRoute, VirtualService
 from meshconfig.istio.destinations import weighted
 from meshconfig.istio.gateways import bound_to
-from meshconfig.istio.hosts import service_name
+from meshconfig.istio.hosts import ServiceName, service_name
 from meshconfig.istio.policies import effective
 from meshconfig.istio.routes import RouteRef
 from meshconfig.model import TRAIL
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     """
 
     shares: frozenset[tuple[Any, Fraction]]
-    mirrors: frozenset[tuple[str, int | None, Any, Fraction]]
+    mirrors: frozenset[tuple[str, tuple[Any, ...], Any, Fraction]]
     policy: str
     response: frozenset[tuple[str, Fraction]]
 
@@ -92,13 +92,23 @@ class _Side:
             for named in index.routes(one) if one.spec.hosts else ():
                 self._routes[named.ref.route] = named.route
         self._selectors: dict[str, Mapping[str, str]] = {}
+        self._targets: dict[tuple[str, int | None], int | str] = {
+            (ServiceName(one.name, one.namespace).host, port.port): port.target_port or port.port
+            for one in index.resources.services
+            for port in one.spec.ports
+        }
 
     def answer(self, request: Request, decision: Decision) -> Answer:
         route = self._routes.get(decision.route.route) if decision.route else None
         return Answer(
             _summed((self._outcome(share.outcome, request), share.probability) for share in decision.shares),
             frozenset(
-                (self._place(one.host), one.port, self._pods(one.host, one.subset, request), one.share)
+                (
+                    self._place(one.host),
+                    self._ports(one.host, one.port),
+                    self._pods(one.host, one.subset, request),
+                    one.share,
+                )
                 for one in decision.mirrors
             ),
             _policy(route),
@@ -112,7 +122,7 @@ class _Side:
         pods = self._which(outcome)
         return (
             self._place(outcome.host),
-            outcome.port,
+            self._ports(outcome.host, outcome.port),
             pods,
             outcome.prefers,
             outcome.headers,
@@ -125,6 +135,11 @@ class _Side:
         """The Service; the namespace alone where Services are compared by the Pods that they select."""
         name = service_name(host)
         return name.namespace if self._by_pods and name and self._selector(host) else host
+
+    def _ports(self, host: str, port: int | None) -> tuple[Any, ...]:
+        """The Service's, and that of the Pods behind it where Services are compared by the Pods that they select."""
+        found = self._targets.get((host, port), port) if self._by_pods else port
+        return port, found
 
     def _which(self, one: Destination) -> Any:
         """The Pods: by workloads where these are known, else by labels, which include those of the Service."""

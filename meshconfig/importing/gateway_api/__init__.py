@@ -13,7 +13,7 @@ from typing import Any
 from meshconfig.backend.gateway.ranks import GRPC_ROUTE
 from meshconfig.importing.gateway_api.places import Place, assumed, places, unattached
 from meshconfig.importing.gateway_api.tables import Tables
-from meshconfig.importing.gateway_api.versions import Version, led, versions
+from meshconfig.importing.gateway_api.versions import PodPorts, Version, led, pod_ports, versions
 from meshconfig.importing.group import Found
 from meshconfig.importing.merged import Merged
 from meshconfig.importing.said import Unsaid
@@ -37,12 +37,12 @@ class InWordsOfIstio:
 
     Parameters:
         resources: VirtualServices and DestinationRules that stand for routes and Services, and what is around them.
-        versions: the Services of versions.
+        pod_ports: the ports of Pods, by the host and the port of a service.
         unattached: the routes that come to nothing at a parent, and why.
     """
 
     resources: Resources
-    versions: Mapping[Name, Version]
+    pod_ports: PodPorts
     unattached: tuple[tuple[RouteResource, Unsaid], ...]
 
     def finish(self, value: Value, found: Found) -> Value:
@@ -53,18 +53,14 @@ class InWordsOfIstio:
             said: Value = {}
             if own := services.get(Name(one.key.namespace, one.key.name)):
                 said |= {"selector": dict(own.spec.selector)} if own.spec.selector else {}
-            if (target := self._target(one.host, one.port, services)) not in (None, one.port):
+            ports = self.pod_ports.get((one.host, one.port or 0), set())
+            if len(ports) == 1 and (target := next(iter(ports))) != one.port:
                 said["targetPort"] = target
             if self._speaks_grpc(one.host):
                 said["protocol"] = "grpc"
             given = whole[one.name]
             whole[one.name] = {"host": given["host"], "port": given["port"], **said, **given}
         return {**value, "spec": {"backend": "gateway", **value["spec"], "services": whole}}
-
-    def _target(self, host: str, port: int | None, services: Mapping[Name, Service]) -> int | str | None:
-        names = [name for name, one in self.versions.items() if one.host == host]
-        found = {target for name in names if name in services for target in _targets(services[name], port)}
-        return found.pop() if len(found) == 1 else None
 
     def _speaks_grpc(self, host: str) -> bool:
         return any(
@@ -76,10 +72,6 @@ class InWordsOfIstio:
 
 def _named(service: Service) -> Name:
     return Name(service.namespace, service.name)
-
-
-def _targets(service: Service, port: int | None) -> Iterator[int | str]:
-    yield from (one.target_port or one.port for one in service.spec.ports if one.port == port)
 
 
 def with_gateways(resources: Resources) -> tuple[Resources, dict[str, tuple[int, ...]]]:
@@ -107,9 +99,10 @@ def in_words_of_istio(resources: Resources, tag: str = "") -> InWordsOfIstio:
     gateways = {one.key: one.spec for one in resources.others if isinstance(one.spec, GatewayAPISpec)}
     found = places(whole.attached, gateways)
     services = {_named(one): one for one in resources.services}
+    ports = pod_ports(resources, routes, known)
     grpc = (one for one in found if one.gateway == MESH and any(route.kind == GRPC_ROUTE for route in one.routes))
     hosts = frozenset(host for one in grpc for host in one.hosts)
-    tables = Tables(known, services, _components(found), tag, hosts)
+    tables = Tables(known, services, _components(found), tag, hosts, ports)
     made: list[VirtualService] = [tables.merged(place) for place in found]
     rules = [*_rules(resources, known, routes)]
     said = replace(
@@ -119,7 +112,7 @@ def in_words_of_istio(resources: Resources, tag: str = "") -> InWordsOfIstio:
         gateways=(*resources.gateways, *whole.gateways),
         others=(),
     )
-    return InWordsOfIstio(said, known, tuple(unattached(whole.attached)))
+    return InWordsOfIstio(said, ports, tuple(unattached(whole.attached)))
 
 
 def _components(found: Iterable[Place]) -> dict[str, str]:

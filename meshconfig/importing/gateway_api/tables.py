@@ -15,7 +15,7 @@ from meshconfig.backend.istio import virtual_service
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.importing.gateway_api.elements import spread
 from meshconfig.importing.gateway_api.places import Place
-from meshconfig.importing.gateway_api.versions import Version
+from meshconfig.importing.gateway_api.versions import PodPorts, Version
 from meshconfig.importing.merged import Merged
 from meshconfig.importing.said import Unsaid
 from meshconfig.istio import MESH, Service, VirtualService
@@ -51,6 +51,7 @@ class Tables:
         together: what each route must be imported or left alone with.
         tag: the name of the tag's header; empty while it is not known.
         grpc: the hosts that have GRPCRoutes between services.
+        pod_ports: the ports of Pods, by the host and the port of a service.
     """
 
     versions: Mapping[Name, Version]
@@ -58,6 +59,7 @@ class Tables:
     together: Mapping[str, str]
     tag: str
     grpc: frozenset[str]
+    pod_ports: PodPorts
 
     def merged(self, place: Place) -> VirtualService:
         """The VirtualService of one place."""
@@ -103,6 +105,7 @@ class Tables:
         if place.gateway == MESH:
             yield from self._unsaid_of_mesh(place, read)
         yield from self._unsaid_of_protocols(place, read)
+        yield from self._unsaid_of_pod_ports(read)
         for one in read:
             route, number = one.rule
             for what in _kept(one.route):
@@ -123,6 +126,15 @@ class Tables:
                         where = f"{name.namespace}/{name.name}"
                         said = f"it leads to Service {where}, which speaks {spoken}: a spec has HTTP/1.1 for HTTPRoutes"
                         yield self._note(one.rule[0], said)
+
+    def _unsaid_of_pod_ports(self, read: Sequence[_Read]) -> Iterator[Unsaid]:
+        for one in read:
+            for target in one.route.targets:
+                ports = self.pod_ports.get((target.host, target.port or 0), set())
+                if len(ports) > 1:
+                    shown = " and ".join(sorted(map(str, ports)))
+                    said = f"the versions of {target.host} have targetPort {shown}: a spec has one for a service"
+                    yield self._note(one.rule[0], said)
 
     def _unsaid_of_mesh(self, place: Place, read: Sequence[_Read]) -> Iterator[Unsaid]:
         first = place.routes[0]

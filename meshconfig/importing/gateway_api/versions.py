@@ -13,6 +13,7 @@ from meshconfig.istio.gateway_api_types import GRPCRouteRule, RouteRule
 from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import Name
 
+PodPorts = dict[tuple[str, int], set[int | str]]
 Leads = Mapping[Name, Mapping[Name, None]]
 
 
@@ -45,6 +46,23 @@ def versions(resources: Resources, routes: Iterable[RouteResource]) -> dict[Name
             short = name.name.removeprefix(f"{of.name}-")
             labels = _beyond(services.get(of), service)
             found[name] = Version(ServiceName(of.name, of.namespace).host, short, labels)
+    return found
+
+
+def pod_ports(resources: Resources, routes: Iterable[RouteResource], known: Mapping[Name, Version]) -> PodPorts:
+    """By the host of a service and a port, the ports of Pods to which the Services lead that become its versions.
+
+    These are its versions' Services, and its own where routes lead there.
+    """
+    leads = led(routes)
+    found: PodPorts = defaultdict(set)
+    for service in resources.services:
+        name = Name(service.namespace, service.name)
+        if name not in known and name not in leads:
+            continue
+        host = known[name].host if name in known else ServiceName(name.name, name.namespace).host
+        for port in service.spec.ports:
+            found[host, port.port].add(port.target_port or port.port)
     return found
 
 

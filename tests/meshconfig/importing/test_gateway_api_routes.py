@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from meshconfig.importing import NothingToSayError, import_group
+from meshconfig.importing.proof import compare
 from meshconfig.istio import Resources
+from meshconfig.simulate import Index
 
 API = "gateway.networking.k8s.io/v1"
 
@@ -245,6 +247,35 @@ def test_http_routes_at_a_gateway_may_lead_to_a_service_of_grpc():
     found = imported(EDGE, *spoken, {**CANARY, "kind": "GRPCRoute"}, outside("out", LANE, to(("web-v1", {}))))
     assert found.fitted.value["spec"]["services"]["web"]["protocol"] == "grpc"
     assert why(found) == []
+
+
+def leading_to(port, name, **selector):
+    one = service(name, **selector)
+    one["spec"]["ports"][0]["targetPort"] = port
+    return one
+
+
+def test_the_port_of_pods_is_kept_where_routes_lead_to_the_service_itself():
+    found = imported(EDGE, leading_to(9000, "web", app="web"), outside("out", to(("web", {}))))
+    assert found.fitted.value["spec"]["services"]["web"]["targetPort"] == 9000
+    canary = imported(EDGE, leading_to(9000, "web", app="web"), *WEB[1:], CANARY)
+    assert canary.fitted.value["spec"]["services"]["web"]["targetPort"] == 8080
+
+
+def test_versions_with_several_ports_of_pods_are_left_alone():
+    with pytest.raises(NothingToSayError) as caught:
+        imported(*WEB[:2], leading_to("http", "web-canary", app="web", version="v2"), CANARY)
+    said = "the versions of web.demo.svc.cluster.local have targetPort 8080 and http: a spec has one for a service"
+    assert [one.why for one in caught.value.unsaid] == [said]
+
+
+def test_the_comparison_sees_another_port_of_pods():
+    sides = [Index(Resources.parse([leading_to(port, "web", app="web"), *WEB[1:], CANARY])) for port in (8080, 9000)]
+    assert not compare(*sides, "x-version", ["canary"], None, by_pods=True).wrong
+    routed = [
+        Index(Resources.parse([*WEB[:2], leading_to(port, "web-canary", v="v2"), CANARY])) for port in (8080, 9000)
+    ]
+    assert [one.what for one in compare(*routed, "x-version", ["canary"], None, by_pods=True).wrong]
 
 
 def test_a_route_that_is_attached_to_nothing_is_named():
