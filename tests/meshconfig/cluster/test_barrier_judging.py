@@ -372,9 +372,10 @@ def test_a_service_of_a_version_alone_needs_endpoints_of_its_own() -> None:
             return list(map(work, given))
 
     one = NewSubset("cat-svc.demo.svc.cluster.local", 80, "v1", (("v", "v1"),))
-    hosts = {one: "cat-svc-v1.demo.svc.cluster.local"}
+    hosts: Any = {one: "cat-svc-v1.demo.svc.cluster.local"}
     client: Any = Client()
     assert lacking(client, hosts, (), wait_for_proxies=False) == ["Service demo/cat-svc-v1: no ready endpoint"]
-    assert lacking(client, {one: one.host}, (), wait_for_proxies=False) == []
+    shared: Any = {one: one.host}
+    assert lacking(client, shared, (), wait_for_proxies=False) == []
     client.there = ["cat-svc", "cat-svc-v1"]
     assert lacking(client, hosts, (), wait_for_proxies=False) == []

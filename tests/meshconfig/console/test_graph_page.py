@@ -1,6 +1,7 @@
 """The pages Graph and Carry: what they show, of what, and to whom."""
 
 import time
+from typing import Any
 
 import pytest
 from carried_chains import shop
@@ -133,7 +134,8 @@ def test_a_group_without_requests_is_not_said_to_be_counted_by_envoys_own(api, t
 
 def test_pods_of_a_group_that_nobody_looks_at_do_not_stay_in_memory(monkeypatch):
     monkeypatch.setattr(Pods, "read", lambda source, group: Pods({}, {}))
-    observer, source, group = FromMetrics(Told()), Told(), shop()
+    source: Any = Told()
+    observer, group = FromMetrics(Told()), shop()
     for name in ("one", "other", "third"):
         metadata = group.metadata.model_copy(update={"name": name})
         observer._pods_of(source, group.model_copy(update={"metadata": metadata}))

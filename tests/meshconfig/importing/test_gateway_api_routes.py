@@ -270,12 +270,12 @@ def test_versions_with_several_ports_of_pods_are_left_alone():
 
 
 def test_the_comparison_sees_another_port_of_pods():
-    sides = [Index(Resources.parse([leading_to(port, "web", app="web"), *WEB[1:], CANARY])) for port in (8080, 9000)]
-    assert not compare(*sides, "x-version", ["canary"], None, by_pods=True).wrong
-    routed = [
-        Index(Resources.parse([*WEB[:2], leading_to(port, "web-canary", v="v2"), CANARY])) for port in (8080, 9000)
-    ]
-    assert [one.what for one in compare(*routed, "x-version", ["canary"], None, by_pods=True).wrong]
+    one, other = (Index(Resources.parse([leading_to(port, "web", app="web"), *WEB[1:], CANARY])) for port in (8080, 90))
+    assert not compare(one, other, "x-version", ["canary"], None, by_pods=True).wrong
+    one, other = (
+        Index(Resources.parse([*WEB[:2], leading_to(port, "web-canary", v="v2"), CANARY])) for port in (8080, 90)
+    )
+    assert compare(one, other, "x-version", ["canary"], None, by_pods=True).wrong
 
 
 def test_a_route_that_is_attached_to_nothing_is_named():
