@@ -122,13 +122,19 @@ class Timeouts(View):
     backend_request: str = ""
 
 
+class Retry(View):
+    attempts: int | None = None
+    codes: tuple[int, ...] = ()
+    backoff: str = ""
+
+
 class RouteRule(View):
     name: str = ""
     matches: tuple[RouteMatch, ...] = ()
     filters: tuple[Filter, ...] = ()
     backend_refs: tuple[WeightedBackend, ...] = ()
     timeouts: Timeouts | None = None
-    retry: dict[str, Any] | None = None
+    retry: Retry | None = None
 
 
 class GRPCRouteRule(View):

@@ -249,11 +249,11 @@ def _times(rule: RouteRule) -> dict[str, Any]:
     found: dict[str, Any] = {}
     times = rule.timeouts
     if rule.retry is not None:
-        attempts = rule.retry.get("attempts", _DEFAULT_RETRIES)
-        codes = [str(code) for code in rule.retry.get("codes") or ()]
+        attempts = _DEFAULT_RETRIES if rule.retry.attempts is None else rule.retry.attempts
+        codes = map(str, rule.retry.codes)
         found["retries"] = {"attempts": attempts, "retryOn": ",".join((*_RETRIED, *codes)) if attempts else ""}
-        if backoff := rule.retry.get("backoff"):
-            found["retries"]["backoff"] = backoff
+        if rule.retry.backoff:
+            found["retries"]["backoff"] = rule.retry.backoff
     if times and times.request not in ("", "0s"):
         found["timeout"] = times.request
     if times and times.backend_request not in ("", "0s"):

@@ -85,6 +85,10 @@ SET = "spec.rules[0].filters[0].requestHeaderModifier.set[0].value"
             f"cat.yaml:7: error GL702: {SET}: this field is missing",
         ),
         (
+            f"{ROUTE}  - retry: {{codes: 503}}\n",
+            "cat.yaml:7: error GL702: spec.rules[0].retry.codes: takes a list, not 503",
+        ),
+        (
             f"{ROUTE}  - matches: [{{headers: [{{value: a}}]}}]\n",
             "cat.yaml:7: error GL702: spec.rules[0].matches[0].headers[0].name: this field is missing",
         ),
