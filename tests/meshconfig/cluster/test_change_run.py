@@ -68,7 +68,7 @@ def run(cluster, barrier, *steps, events=None):
     plan = SimpleNamespace(steps=steps)
     live = SimpleNamespace(raw={}, istio_api="v1")
     model = SimpleNamespace(tag="env", backend="istio")
-    prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, settled=True, moves=False)
+    prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, settled=True, moves=False, gone={})
     held = SimpleNamespace(check=lambda: None)
     return Run(cluster, prepared, barrier, Settings(drain=0), held, events or Events())
 
