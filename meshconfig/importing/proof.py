@@ -91,7 +91,6 @@ class _Side:
         for one in index.resources.virtual_services:
             for named in index.routes(one) if one.spec.hosts else ():
                 self._routes[named.ref.route] = named.route
-        self._selectors: dict[str, Mapping[str, str]] = {}
         self._targets: dict[tuple[str, int | None], int | str] = {
             (ServiceName(one.name, one.namespace).host, port.port): port.target_port or port.port
             for one in index.resources.services

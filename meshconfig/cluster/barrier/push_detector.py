@@ -235,7 +235,7 @@ class PushDetector:
             case Evidence.SHOWS:
                 self._seen[resource_class][name] = _Seen(version, now)
             case Evidence.DIFFERS:
-                self._without[resource_class] = max(self._without.get(resource_class, version), version)
+                self._note_without(resource_class, version)
 
     def _sent_before(self, proxy: Proxy, resource_class: ResourceClass, push: Version, now: float) -> Version | None:
         """The version of what a proxy was sent before a push, and may have the change; None where that is known."""
@@ -247,6 +247,9 @@ class PushDetector:
         without = self._without.get(resource_class)
         is_known = (resource_class, proxy.name, version) in self._judged or (without is not None and version <= without)
         return None if is_known else version
+
+    def _note_without(self, resource_class: ResourceClass, version: Version) -> None:
+        self._without[resource_class] = max(self._without.get(resource_class, version), version)
 
     def _shows(self, page: Page, resource_class: ResourceClass, pods: SubsetPods) -> Evidence:
         written = replace(self._need.change, written=(self._classes[resource_class],), deleted=())
@@ -283,7 +286,7 @@ class PushDetector:
             if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and surely):
                 differs = True
                 if version and resource_class in self._open:
-                    self._without[resource_class] = max(self._without.get(resource_class, version), version)
+                    self._note_without(resource_class, version)
         self._differing.pop(proxy.name, None)
         if differs:
             self._differing[proxy.name] = now
