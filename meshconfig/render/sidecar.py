@@ -9,9 +9,9 @@ Source: Istio, networking/v1 Sidecar.
 from collections.abc import Iterable
 
 from meshconfig.backend import IstioApi, Manifest, Owner
-from meshconfig.errors import InputError
 from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import Model, Name, Service
+from meshconfig.render.namespaces import namespaces
 
 NAME = "default"  # the name that Istio's documentation uses for the Sidecar of a whole namespace
 CONTROL_PLANE = "istio-system/*"
@@ -23,19 +23,8 @@ def sidecars(models: Iterable[Model], api: IstioApi) -> list[Manifest]:
     Raises:
         InputError: two groups have services in one namespace, where Istio accepts one Sidecar without a selector.
     """
-    owner: dict[str, Model] = {}
-    found: list[Manifest] = []
-    for model in models:
-        for namespace in dict.fromkeys(service.namespace for service in model.services):
-            other = owner.setdefault(namespace, model)
-            if other is not model:
-                raise InputError.at(
-                    "--sidecar",
-                    f"groups {other.group} and {model.group} both have services in namespace {namespace}, "
-                    "and Istio takes one Sidecar per namespace: put them into one group",
-                )
-            found.append(_sidecar(model, namespace, api))
-    return found
+    found = namespaces(models, "--sidecar", "and Istio takes one Sidecar per namespace")
+    return [_sidecar(model, namespace, api) for model, namespace in found]
 
 
 def _sidecar(model: Model, namespace: str, api: IstioApi) -> Manifest:

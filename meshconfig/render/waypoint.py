@@ -11,6 +11,7 @@ from meshconfig.errors import InputError, Location
 from meshconfig.istio.gateway_api_types import GATEWAY_API
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import Model, Name
+from meshconfig.render.namespaces import namespaces
 
 USES = "istio.io/use-waypoint"
 FOR = "istio.io/waypoint-for"
@@ -46,22 +47,18 @@ def _labelled(manifest: Manifest, name: str) -> Manifest:
 
 
 def _waypoints(models: Iterable[Model], name: str) -> Iterator[Manifest]:
-    whose: dict[str, Model] = {}
-    for model in models:
-        if model.backend != "gateway":
-            place = model.locate(("spec", "backend")) if model.locate else Location(f"LaneGroup {model.group}")
-            message = "waypoints take routes of the Gateway API: write backend: gateway, or give --backend gateway"
-            raise InputError.at(place.file, f"--waypoint: {message}", line=place.line, path="spec.backend")
-        for namespace in dict.fromkeys(service.namespace for service in model.services):
-            other = whose.setdefault(namespace, model)
-            if other is not model:
-                raise InputError.at(
-                    "--waypoint",
-                    f"groups {other.group} and {model.group} both have services in namespace {namespace}, and each "
-                    "would have the waypoint: put them into one group",
-                )
-            listener = {"name": "mesh", "port": PORT, "protocol": "HBONE"}
-            spec = {"gatewayClassName": CLASS, "listeners": [listener]}
-            found = Owner(model.group, model.tag).manifest(f"{GATEWAY_API}/v1", "Gateway", Name(namespace, name), spec)
-            found["metadata"]["labels"][FOR] = "service"
-            yield found
+    why = "and each would have the waypoint"
+    for model, namespace in namespaces(map(_of_gateway_api, models), "--waypoint", why):
+        listener = {"name": "mesh", "port": PORT, "protocol": "HBONE"}
+        spec = {"gatewayClassName": CLASS, "listeners": [listener]}
+        found = Owner(model.group, model.tag).manifest(f"{GATEWAY_API}/v1", "Gateway", Name(namespace, name), spec)
+        found["metadata"]["labels"][FOR] = "service"
+        yield found
+
+
+def _of_gateway_api(model: Model) -> Model:
+    if model.backend != "gateway":
+        place = model.locate(("spec", "backend")) if model.locate else Location(f"LaneGroup {model.group}")
+        message = "waypoints take routes of the Gateway API: write backend: gateway, or give --backend gateway"
+        raise InputError.at(place.file, f"--waypoint: {message}", line=place.line, path="spec.backend")
+    return model
