@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from meshconfig.backend.gateway.defaults import is_stored
 from meshconfig.errors import InputError
 from meshconfig.groups import GROUP, Group, groups_among
 from meshconfig.istio import Resources
@@ -97,6 +96,11 @@ def given_by(
 def _as_judged(made: Iterable[Manifest], live: Iterable[Manifest]) -> Iterator[Manifest]:
     """What specs render to. What a cluster has exactly so is the cluster's: as old, and with what istiod says of it."""
     there = {_identity(one): one for one in live}
+    if not there:
+        yield from made
+        return
+    from meshconfig.backend.gateway.defaults import is_stored  # specs alone do without that backend
+
     for one in made:
         found = there.get(_identity(one))
         if found is None or not is_stored(one, found):

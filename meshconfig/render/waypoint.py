@@ -7,8 +7,8 @@ Source: Istio, Configure waypoint proxies: https://istio.io/latest/docs/ambient/
 from collections.abc import Iterable, Iterator, Sequence
 
 from meshconfig.backend import Manifest, Owner
+from meshconfig.backend.kinds import GATEWAY_API
 from meshconfig.errors import InputError, Location
-from meshconfig.istio.gateway_api_types import GATEWAY_API
 from meshconfig.istio.hosts import service_name
 from meshconfig.model import Model, Name
 from meshconfig.render.namespaces import namespaces
