@@ -211,6 +211,8 @@ def main() -> int:
         return replay(given.replay)
     begun, stopped = time.monotonic(), threading.Event()
     found = targets(given.only)
+    if not found:
+        parser.error(f"--only: no test with the mark fuzz has {given.only} in its name")
     for number in SIGNALS:
         signal.signal(number, lambda *_: stopped.set())
     print(f"{len(found)} tests, {given.seconds:.0f} s, {given.jobs} at a time", flush=True)

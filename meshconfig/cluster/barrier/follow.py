@@ -38,8 +38,8 @@ class Look:
         proxies: the number of connected proxies that the change concerns.
         unacknowledged: the number of these that lack something.
         listening: POD.NAMESPACE of the proxies that accept connections.
-        state: what was last sent to which proxy, and acknowledged by it; equal to that of an earlier look if neither
-            happened in between.
+        state: what was last sent to which proxy, and acknowledged by it, of those that were connected before the change
+            was written; equal to that of an earlier look if neither happened in between.
         witnessed: a proxy's configuration showed each class of written resources.
         doubts: the proxies for which istiod still makes configuration without the change, one line each, for people.
     """
@@ -152,11 +152,14 @@ class Follower:
         return unresolved(self._read("configz", {}), routes) if routes else ()
 
     def _state(self, there: Sequence[Proxy]) -> frozenset[tuple[str, str, str, str]]:
-        """What was last sent to the concerned proxies, without endpoints, which also change when Pods come and go."""
+        """What was last sent to the concerned proxies, without endpoints, which also change when Pods come and go.
+
+        For the same reason without proxies that have connected since: where Pods come, some are sent something always.
+        """
         return frozenset(
             (proxy.name, short, sent.nonce, sent.acked)
             for proxy in there
-            if self._concerned(proxy) is not False
+            if self._concerned(proxy) is not False and not (self._sends and self._sends.is_new(proxy))
             for short, sent in proxy.sent.items()
             if short in self._need.types and short != "EDS"
         )

@@ -37,6 +37,10 @@ class Sends:
         """
         return any(now - when < within for name, when in self._when.items() if name in self._first)
 
+    def is_new(self, proxy: Proxy) -> bool:
+        """Whether a proxy has connected since."""
+        return proxy.name not in self._first
+
     def quiet(self, proxy: Proxy, now: float) -> float | None:
         """The seconds since the proxy was last sent something; None if nothing was sent."""
         when = self._when.get(proxy.name)
