@@ -42,10 +42,22 @@ def api(tmp_path_factory):
         yield one
 
 
+class Slow:
+    """A Prometheus that has not answered yet."""
+
+    origin = "prometheus"
+
+    def flows(self, *ignored):
+        return None
+
+    carry = flows
+
+
 @pytest.fixture(scope="module")
 def address(api):
     def make(port):
-        return create_app(Settings.behind_proxy(f"http://127.0.0.1:{port}"), ByToken(api.url, choices=WAITING))
+        settings, access = Settings.behind_proxy(f"http://127.0.0.1:{port}"), ByToken(api.url, choices=WAITING)
+        return create_app(settings, access, observer=Slow())
 
     with served(make) as port:
         yield f"http://127.0.0.1:{port}/login"
@@ -56,7 +68,7 @@ def person(address, browser, axe):
     one = Person(browser, address, axe)
     yield one
     # The browser reports the status of an error page as an error.
-    one.trouble[:] = [said for said in one.trouble if "the server responded with a status of 40" not in said]
+    one.trouble[:] = [said for said in one.trouble if "the server responded with a status of 4" not in said]
     one.close()
 
 
@@ -103,6 +115,21 @@ def test_a_change_is_stopped_while_it_waits(person, api):
     expect(page.locator("main")).to_contain_text("stopped by tester")
     person.open(f"{GROUP}/history")
     expect(page.get_by_role("row").filter(has_text="version add mouse v3")).to_contain_text("failed")
+
+
+def test_axe_finds_nothing_where_a_person_has_too_many_changes_under_way(person, monkeypatch):
+    monkeypatch.setattr("meshconfig.console.jobs.EACH", 0)
+    page = person.open(f"{GROUP}/versions/preview?act=weights&service=mouse&weight.v1=40&weight.v2=60")
+    page.get_by_role("button", name="Carry out").click()
+    expect(page.locator("main")).to_contain_text("changes under way, the most")
+    assert person.violations() == []
+
+
+@pytest.mark.parametrize("page", ["graph", "carry"])
+def test_axe_finds_nothing_while_a_source_of_real_requests_has_not_answered(person, page):
+    assert person.audit(f"{GROUP}/{page}") == []
+    person.open(f"{GROUP}/{page}")
+    expect(person.page.locator("main")).to_contain_text("Prometheus has not answered yet")
 
 
 @pytest.mark.parametrize("path", ["/?namespace=demo", "/?namespace=empty", "/nowhere", "/g/demo/none/lanes"])

@@ -54,10 +54,14 @@ class Person:
             self.page.set_viewport_size(size)
             self.open(path)
             look = f"{path} {language} {theme} {size['width']}"
-            found += [f"{look}: {one}" for one in axe_core.violations(self.page, self.axe)]
+            found += [f"{look}: {one}" for one in self.violations()]
             if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append(f"{look}: wider than the screen")
         return found
+
+    def violations(self) -> list[str]:
+        """What axe finds on the page that is open."""
+        return axe_core.violations(self.page, self.axe)
 
     def picture(self, name: str) -> None:
         """Puts a picture of the page into the docs, where `make console-screenshots` asks for it."""
