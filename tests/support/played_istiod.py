@@ -219,7 +219,10 @@ class Istiod:
             case "adsz":
                 return {
                     "clients": [
-                        {"connectionId": f"{one.name}-7", "watches": {TYPES["EDS"]: sorted(one.watched)}}
+                        {
+                            "connectionId": f"{one.name}-7",
+                            "watches": {TYPES["CDS"]: None, TYPES["EDS"]: sorted(one.watched)},
+                        }
                         for one in chosen
                     ]
                 }

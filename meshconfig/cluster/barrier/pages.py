@@ -93,14 +93,17 @@ def proxies(syncz: Page) -> tuple[Proxy, ...]:
 
 
 def watches(adsz: Page) -> dict[str, frozenset[str]]:
-    """For each proxy, the names of the clusters whose endpoints it has or has asked for, by `/debug/adsz`."""
+    """For each proxy, the names of the clusters whose endpoints it has or has asked for, by `/debug/adsz`.
+
+    Envoy asks for clusters, then for their endpoints, then for listeners. So one that has asked for neither of these
+    has connected just now, and is not in it.
+    """
     found: dict[str, frozenset[str]] = {}
     for one in adsz.get("clients") or ():
-        name = one["connectionId"].rpartition("-")[0]
-        names = [
-            name for url, names in (one.get("watches") or {}).items() if _short(url) == "EDS" for name in names or ()
-        ]
-        found[name] = frozenset(names) | found.get(name, frozenset())
+        asked = {_short(url): names or () for url, names in (one.get("watches") or {}).items()}
+        if "EDS" in asked or "LDS" in asked:
+            name = one["connectionId"].rpartition("-")[0]
+            found[name] = frozenset(asked.get("EDS", ())) | found.get(name, frozenset())
     return found
 
 

@@ -73,6 +73,7 @@ class PushDetector:
         self._sends, self._stale, self._context = sends, stale, context
         self._classes: dict[ResourceClass, Manifest] = newest(need.written)
         self._open = dict(self._classes)
+        self._away: dict[ResourceClass, Manifest] = {}  # those of them that no connected proxy can have
         there = {key(one): one for one in need.written}  # some of what is written has what others had
         self._gone = replace(need.change, written=(), before={**need.change.before, **there})
         self._showable = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
@@ -139,6 +140,7 @@ class PushDetector:
             now: the time in seconds.
         """
         connected = {proxy.name: proxy for proxy in there}
+        self._take_up(there)
         self._conclude(connected, now)
         self._differing = {name: when for name, when in self._differing.items() if name in connected}
         self._pushing = self._stale.is_pushing(there, now)
@@ -169,7 +171,7 @@ class PushDetector:
         """Whether a proxy's configuration can tell anything: a gateway's has no routes between services, and its page
         costs istiod as much as any other."""
         is_reached = any(resource_class.reaches(proxy) for resource_class in self._classes)
-        return is_reached or bool(self._need.deleted) or not self._classes
+        return is_reached or bool(self._need.deleted) or not (self._classes or self._away)
 
     def _read(self, proxy: Proxy, dump: Dump, pods: SubsetPods, now: float) -> None:
         page = dump(proxy.name)
@@ -203,14 +205,30 @@ class PushDetector:
         return concerned(proxy, self._need, self._clusters.watched.get(proxy.name))
 
     def _look_for_others(self, there: Sequence[Proxy]) -> None:
-        """Finds proxies that know the hosts, if those asked do not, and drops the classes that no proxy can have."""
-        if unknown := [proxy.name for proxy in there if self._may(proxy) is None]:
-            self._clusters.learn(unknown)
-        there = [proxy for proxy in there if self._may(proxy) is not False]
+        """Finds proxies that know the hosts, if those asked do not, and puts aside the classes that none can have."""
+        there = self._candidates(there)
         for resource_class in list(self._open):
             if not any(resource_class.reaches(proxy) for proxy in there):
-                del self._open[resource_class], self._seen[resource_class], self._classes[resource_class]
+                self._away[resource_class] = self._classes.pop(resource_class)
+                del self._open[resource_class], self._seen[resource_class]
         self._unseen = self._showable and not self._open and not self._pushes
+
+    def _take_up(self, there: Sequence[Proxy]) -> None:
+        """Takes classes up again where a proxy has connected that may have them: before the push, perhaps."""
+        if not self._away:
+            return
+        there = self._candidates(there)
+        for resource_class in list(self._away):
+            if any(resource_class.reaches(proxy) for proxy in there):
+                self._classes[resource_class] = self._open[resource_class] = self._away.pop(resource_class)
+                self._seen[resource_class] = {}
+                self._unseen = False
+
+    def _candidates(self, there: Sequence[Proxy]) -> list[Proxy]:
+        """The proxies that the change may concern."""
+        if unknown := [proxy.name for proxy in there if self._may(proxy) is None]:
+            self._clusters.learn(unknown)
+        return [proxy for proxy in there if self._may(proxy) is not False]
 
     def _read_earlier(self, there: Sequence[Proxy], dump: Dump, pods: SubsetPods, now: float) -> None:
         """Reads a proxy that was sent its configuration before a push that was found: it may have the change as well.

@@ -271,6 +271,17 @@ def test_whom_a_change_concerns() -> None:
     assert [concerned(far, gone, one) for one in (watched[probe.name], elsewhere)] == [True, False]
 
 
+def test_nothing_is_known_of_a_proxy_that_has_asked_for_clusters_alone() -> None:
+    cluster, listener = (
+        f"type.googleapis.com/envoy.config.{one}" for one in ("cluster.v3.Cluster", "listener.v3.Listener")
+    )
+    clients = [
+        {"connectionId": "new.demo-1", "watches": {cluster: []}},
+        {"connectionId": "none.demo-2", "watches": {cluster: [], listener: None}},
+    ]
+    assert watches({"clients": clients}) == {"none.demo": frozenset()}
+
+
 def test_a_host_outside_the_cluster_may_concern_each_sidecar_of_its_namespace() -> None:
     outside = {**MESH, "spec": {**MESH["spec"], "hosts": ["api.pay.example"]}}
     need = push_need(StepChange((outside,)))
