@@ -9,7 +9,7 @@ shift 2
 LAB_MESH=$(cat tests/cluster/mesh_with_otlp.yaml)
 export LAB_MESH
 under_load=()
-for name in adopt controller external_hosts gateway_api_no_request_lost gitops no_request_lost previews rollouts sticky_users versions; do
+for name in adopt controller external_hosts gateway_api_no_request_lost gitops move_no_request_lost no_request_lost previews rollouts sticky_users versions; do
   under_load+=("tests/cluster/test_$name.py")
 done
 

@@ -2,6 +2,7 @@
 change that has ended, and of preview lanes."""
 
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -45,7 +46,7 @@ def api(tmp_path_factory):
 class Slow:
     """A Prometheus that has not answered yet."""
 
-    origin = "prometheus"
+    origin: Literal["prometheus"] = "prometheus"
 
     def flows(self, *ignored):
         return None
