@@ -1,6 +1,7 @@
 """`graylane move`: a live group goes from one backend to the other, and the spec's file says so."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +16,12 @@ from meshconfig.cli.edit_files import read, staged
 from meshconfig.cli.outcome import MeshOutcome, Outcome
 from meshconfig.edit.backend import set_backend
 from meshconfig.edit.files import FileChange, changes
+from meshconfig.errors import ClusterError
 from meshconfig.groups import Group, groups
 from meshconfig.printable import say, say_json
 
 if TYPE_CHECKING:
-    from meshconfig.cluster.change import Prepared, Wanted
+    from meshconfig.cluster.change import ChangeResult, Prepared, Wanted
     from meshconfig.cluster.client import Client
     from meshconfig.cluster.objects import Manifest
 
@@ -50,7 +52,10 @@ def command(file: Files, to: To, *, how: ChangeOptions) -> None:
     client = cluster.connect(how.context)
     done: list[dict[str, Any]] = []
     found: list[FileChange] = []
-    for number, group in enumerate(groups(texts.every, list(texts.by_file), to.value)):
+    moving = groups(texts.every, list(texts.by_file), to.value)
+    for group in moving:
+        _check_stays(client, group)
+    for number, group in enumerate(moving):
         after = texts.edited(set_backend(texts.groups[number], to.value))
         written = changes(texts, after)
         done.append(_moved(client, group, after.groups[number].document, written, how))
@@ -71,10 +76,12 @@ def _moved(
     """
     with needs("mesh"):
         from meshconfig.cluster.change import Wanted
+        from meshconfig.cluster.revision import MOVE
     namespace, name = group.key
-    wanted = Wanted(name, namespace, group.spec, f"move to {group.spec.spec.backend}", moves=True, locate=group.locate)
+    action = f"{MOVE}{group.spec.spec.backend}"
+    wanted = Wanted(name, namespace, group.spec, action, moves=True, locate=group.locate)
     with staged(written) as files:
-        result = cluster.carry_out(client, wanted, how.choices())
+        result = _carried_out(client, wanted, how)
         if not how.dry_run:
             files.commit()
     moved = MeshOutcome(result, how.dry_run)
@@ -87,6 +94,44 @@ def _moved(
         "plan": plan_json(result.prepared),
         "object": of_object.as_json() if of_object else None,
     }
+
+
+def _check_stays(client: "Client", group: Group) -> None:
+    """
+    Raises:
+        ClusterError: the group's object is being deleted, and its controller takes the routes away.
+    """
+    with needs("mesh"):
+        from meshconfig.cluster import lanegroups
+    live = lanegroups.find(client, *group.key)
+    if live and live.deleting:
+        raise ClusterError(f"nothing was changed: {live.key} is being deleted, and with it what would move")
+
+
+def _carried_out(client: "Client", wanted: "Wanted", how: ChangeOptions) -> "ChangeResult":
+    """
+    Raises:
+        NotAsAppliedError: the group is not as its spec says. Where it has preview lanes, these are named: no apply of
+            the spec takes them away.
+    """
+    from meshconfig.cluster import previews
+    from meshconfig.cluster.change import NotAsAppliedError
+
+    try:
+        return cluster.carry_out(client, wanted, how.choices())
+    except NotAsAppliedError as error:
+        lanes: list[str] = []
+        with suppress(ClusterError):  # who may not list them is told what differs
+            lanes = [one.name for one in previews.each(client, wanted.namespace, wanted.group)]
+        raise (NotAsAppliedError(_previews(wanted, lanes)) if lanes else error) from None
+
+
+def _previews(wanted: "Wanted", lanes: Sequence[str]) -> str:
+    end = f"graylane lane delete {lanes[0]} -n {wanted.namespace}"
+    return (
+        f"nothing was changed: group {wanted.owner} has preview lanes ({', '.join(lanes)}), and a move takes none "
+        f"along: move once they have ended, or end them: {end}"
+    )
 
 
 def _object(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOptions) -> Outcome | None:

@@ -166,11 +166,11 @@ def check_git(one: CustomObject) -> None:
 def _owned(live: GroupObject, lines: list[str]) -> OwnedError:
     owner = git_owner(live)
     if owner is None:
-        hint = "--adopt takes the fields over"
+        hint = "graylane apply -f FILE --adopt takes the fields over"
         return OwnedError("\n".join([f"nothing was written: fields of {live.key} belong to others; {hint}:", *lines]))
     tool = GIT[owner.manager]
     head = f"nothing was written: {live.key} is in Git ({owner.manager}, {tool}): commit the change there instead"
-    hint = f"--adopt writes it all the same, until {tool} takes it back"
+    hint = f"graylane apply -f FILE --adopt writes it all the same, until {tool} takes it back"
     return OwnedError("\n".join([head, *lines, hint]))
 
 

@@ -94,23 +94,28 @@ def label(manifest: Manifest) -> str | None:
     return labels.get(GROUP) if labels.get(MANAGED_BY) == "graylane" else None
 
 
-def check_free(live: Live, wanted: State, group: str) -> None:
+def check_free(live: Live, wanted: State, group: str, *, adopts: bool = True) -> None:
     """Check that no wanted resource has the name of an unmanaged one.
+
+    Parameters:
+        adopts: the command has an option `--adopt`.
 
     Raises:
         NotOurs: a line for each such resource, with what the user can do.
     """
-    taken = [_taken(name, live.unmanaged[name], group) for name in wanted if name in live.unmanaged]
+    taken = [_taken(name, live.unmanaged[name], group, adopts=adopts) for name in wanted if name in live.unmanaged]
     if taken:
         raise NotOurs("\n".join(["nothing was changed:", *taken]))
 
 
-def _taken(name: Key, stranger: Manifest, group: str) -> str:
+def _taken(name: Key, stranger: Manifest, group: str, *, adopts: bool) -> str:
     if other := label(stranger):
         return f"  {name} belongs to group {other}"
     hand_over = (
         f"kubectl label {KINDS[name.kind].resource} {name.name} -n {name.namespace} "
         f"{MANAGED_BY}=graylane {GROUP}={group}"
     )
-    adopt = "--adopt takes it over, or label it" if KINDS[name.kind] in ADOPTABLE else "if it is the group's, label it"
-    return f"  {name} is there already and is nobody's; {adopt}: {hand_over}"
+    hint = "if it is the group's, label it"
+    if KINDS[name.kind] in ADOPTABLE:
+        hint = "--adopt takes it over, or label it" if adopts else f"delete it, or {hint}"
+    return f"  {name} is there already and is nobody's; {hint}: {hand_over}"

@@ -38,6 +38,7 @@ MOST = 40_000  # resources of a group, and changes: in memory, each takes a hund
 LONGEST_MESSAGE = 10_000  # bytes
 LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
+MOVE = "move to "  # and the backend
 RESTORE = "rollback to 0"  # gives back what `apply --adopt` took over
 _NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
 # What `apply --adopt` takes over, by kind: the versions in which an API server answers.
@@ -169,6 +170,11 @@ class Revision:
     def gone(self) -> bool:
         """Whether this revision deleted the group, or gave its place back to what it had replaced."""
         return self.action in (DELETE, RESTORE)
+
+    @property
+    def moves(self) -> bool:
+        """Whether this revision took the group to the other backend."""
+        return self.action.startswith(MOVE)
 
     @property
     def key(self) -> Key:

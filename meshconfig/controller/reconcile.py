@@ -11,6 +11,7 @@ from meshconfig.cluster.change import (
     Choices,
     Events,
     NotAllowedError,
+    OtherBackendError,
     Prepared,
     Wanted,
     Watcher,
@@ -25,6 +26,7 @@ from meshconfig.compile import compile_group
 from meshconfig.controller import drift
 from meshconfig.controller.ending import end
 from meshconfig.controller.metrics import GroupMetrics
+from meshconfig.controller.moving import mover
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.reporter import WAITING, Reporter
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
@@ -130,6 +132,9 @@ class Reconciler:
                 return self._is_so(one, reporter, laid, one.revision)
             return self._apply(one, reporter, spec, laid)
         except InputError as error:
+            if isinstance(error, OtherBackendError) and (who := mover(self.client, one.key.namespace, one.key.name)):
+                reporter.settled(reconciling("Moving", f"{who} moves the group to another backend just now"))
+                return Look(BUSY)
             said = reason(error)
             reporter.settled(stalled("InvalidSpec", said))
             reporter.event("Warning", "InvalidSpec", said)

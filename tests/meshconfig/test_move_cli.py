@@ -288,5 +288,53 @@ def test_an_object_in_git_waits_for_the_commit(applied, run, spec, object_there)
     said = run("move", spec, "--to", "gateway", code=1)
     assert "the mesh has moved and the file is written" in said
     assert "commit the change there instead" in said
+    assert "graylane apply -f FILE --adopt writes it all the same" in said
     assert there(applied) == GATEWAY
     assert "backend: gateway" in spec.read_text()
+
+
+def test_an_object_that_is_being_deleted_has_its_group_left_alone(applied, run, spec, object_there):
+    metadata = {**object_there["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    applied.put({**object_there, "metadata": metadata})
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "nothing was changed: LaneGroup demo/pets is being deleted" in said
+    assert (there(applied), spec.read_text()) == (ISTIO, SPEC)
+
+
+def test_preview_lanes_are_named_in_place_of_an_apply_that_takes_none_away(applied, run, spec):
+    spec.write_text(SPEC.replace("    gray:", "    pr-7: {versions: {cat: v2}}\n    gray:"))
+    run("apply", spec)
+    spec.write_text(SPEC)
+    lane = {"apiVersion": "graylane.dev/v1", "kind": "Lane", "metadata": {"name": "pr-7", "namespace": "demo"}}
+    applied.put({**lane, "spec": {"group": "pets"}})
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "group demo/pets has preview lanes (pr-7)" in said
+    assert "graylane lane delete pr-7 -n demo" in said
+    assert "apply" not in said
+    assert there(applied) == ISTIO
+
+
+def test_what_is_in_the_way_is_named_with_what_helps_a_move(applied, run, spec):
+    run("move", spec, "--to", "gateway")
+    foreign = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "spec": {"hosts": ["cat-svc"]}}
+    applied.put({**foreign, "metadata": {"name": "cat-svc", "namespace": "demo"}})
+    said = run("move", spec, "--to", "istio", code=1)
+    assert "is nobody's; delete it, or if it is the group's, label it: kubectl label" in said
+    assert "--adopt" not in said
+
+
+@pytest.mark.slow
+def test_fields_that_others_took_meanwhile_are_to_be_given_up(applied, run, cut_off, spec):
+    cut_off(5)
+    (name, *_) = applied.names("httproutes")
+    route = applied.get("httproutes", name)
+    applied.put({**route, "spec": {**route["spec"], "hostnames": ["other.example.com"]}})
+
+    def refuse(method, url):
+        if method == "PATCH" and "/httproutes/" in url:
+            raise RefusedError(409, "Conflict", "conflict", [(".spec.hostnames", 'conflict with "kubectl-edit"')])
+
+    applied.before.append(refuse)
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "a move takes over none, so that their owners have to give them up first" in said
+    assert "--adopt" not in said

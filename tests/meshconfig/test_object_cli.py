@@ -251,7 +251,7 @@ def test_what_git_owns_is_to_be_committed(run, cluster, put, spec, manager, tool
     said = run("apply", "-f", spec(), code=1)
     assert f"LaneGroup demo/pets is in Git ({manager}, {tool}): commit the change there instead" in said
     assert "\nit would change spec.lanes.prod.versions.cat, spec.lanes.prod.versions.mouse\n" in said
-    assert f"--adopt writes it all the same, until {tool} takes it back" in said
+    assert f"graylane apply -f FILE --adopt writes it all the same, until {tool} takes it back" in said
     assert [method for method, _ in cluster.api.seen] == ["GET"]
     with controller(cluster.api, carried_out()):
         assert f"{tool} takes it back" in run("apply", "-f", spec(), "--adopt")
@@ -275,7 +275,9 @@ def test_fields_of_another_person_are_taken_over_on_demand(run, cluster, put, sp
 
     cluster.api.before.append(refuse)
     said = run("apply", "-f", spec(), code=1)
-    assert "fields of LaneGroup demo/pets belong to others; --adopt takes the fields over" in said
+    assert (
+        "fields of LaneGroup demo/pets belong to others; graylane apply -f FILE --adopt takes the fields over" in said
+    )
     assert ".spec.lanes.prod belongs to kubectl-edit since 2026-01-01T00:00:00Z" in said
     assert "Git" not in said
     with controller(cluster.api, carried_out()):

@@ -1,6 +1,8 @@
 """Changes a cluster to match a spec: prepare (read, compare, plan), check, then run the steps."""
 
+from meshconfig.cluster.change.changeable import OtherBackendError
 from meshconfig.cluster.change.check import Refusal, check_states
+from meshconfig.cluster.change.moving import NotAsAppliedError
 from meshconfig.cluster.change.offline import group_of, prepare_offline
 from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
 from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
@@ -13,6 +15,8 @@ __all__ = [
     "Choices",
     "Events",
     "NotAllowedError",
+    "NotAsAppliedError",
+    "OtherBackendError",
     "Prepared",
     "Refusal",
     "Wanted",

@@ -13,6 +13,10 @@ MOST_HOSTS = 16  # Gateway API: of one HTTPRoute; more would be several with the
 _RENDER = "graylane render -f FILE | kubectl apply --server-side -f - writes it all at once"
 
 
+class OtherBackendError(InputError):
+    """The group has routes of another backend in the cluster than its spec has."""
+
+
 def check_changeable(model: Model) -> None:
     """Checks that the commands which change a cluster in steps can do so for a group of the Gateway API.
 
@@ -39,7 +43,7 @@ def check_same_backend(model: Model, live: Iterable[Key]) -> None:
     """Checks that the group is in the cluster as its spec's backend writes it.
 
     Raises:
-        InputError: it has routes of another backend; only a move, which changes nothing else, loses no request there.
+        OtherBackendError: only a move, which changes nothing else, loses no request there.
     """
     there = list(live)
     theirs = other(model.backend)
@@ -50,7 +54,7 @@ def check_same_backend(model: Model, live: Iterable[Key]) -> None:
         message = f"{here} {theirs}, such as {found[0]}: {to} moves it over and loses no request; or write {theirs}"
         if routes_of(model.backend, there):
             message = f"{here} half {theirs}, as a move was cut off: {to} ends it, and --to {theirs} goes the other way"
-        raise InputError([Problem(place(model, field), dotted(field), message)])
+        raise OtherBackendError([Problem(place(model, field), dotted(field), message)])
 
 
 def place(model: Model, path: FieldPath) -> Location:

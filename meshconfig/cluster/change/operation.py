@@ -187,11 +187,18 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
         raise Refused("\n".join(["the API server refuses, nothing was changed:", *map(str, invalid)]))
     taken = [one for one in refusals if not (choices.take_back and applied_before(prepared.live.raw[one.key]))]
     if taken and not choices.adopt:
-        hint = "--adopt takes them over"
+        hint = _how_to_take(prepared)
         raise Refused("\n".join([f"fields belong to others, nothing was changed; {hint}:", *map(str, taken)]))
     if refusals:
         watcher.adopting(refusals)
     return frozenset(refusal.key for refusal in refusals)
+
+
+def _how_to_take(prepared: Prepared) -> str:
+    """What makes fields of others the group's; `graylane move` has no option for it."""
+    if not prepared.moves:
+        return "--adopt takes them over"
+    return "a move takes over none, so that their owners have to give them up first"
 
 
 def _not_in_a_rollout(client: Client, wanted: Wanted, notes: _Notes) -> None:

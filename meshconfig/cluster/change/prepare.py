@@ -228,7 +228,7 @@ def prepare(
         if adopts:
             check_adoption(model)
             live, adoption = take_over(live, resources, model)
-        owned.check_free(live, resources, wanted.group)
+        owned.check_free(live, resources, wanted.group, adopts=not wanted.moves)
         live = replace(live, unmanaged={})
     drained = _settled(past) and not _fresh(past, drain)
     now = (live.state, adoption, drained)  # the plan depends on these and on what is wanted, and on nothing else
