@@ -22,11 +22,12 @@ import load
 import outside_host
 import pytest
 import yaml
+from account import Account
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from load_mesh import Graylane, apply
+from mesh_cluster import HTTP_ROUTES, WRITTEN, answered, kubectl, until
 from mesh_cluster import NAMESPACE as EVERYBODY
-from mesh_cluster import answered, kubectl, until
 from mesh_namespace import manifest, surroundings
 from random_specs import OUTSIDE, asked, outside_specs
 
@@ -123,7 +124,8 @@ def egress_gateway():
 class Group:
     """The spec of the shop that pays, in one of its states, as `load_mesh.Graylane` writes it."""
 
-    def __init__(self, sandbox, **external):
+    def __init__(self, sandbox, backend="istio", **external):
+        self.backend = backend
         self.versions = {"prod": {"host": API}, "gray": {"host": sandbox}}
         self.external = {"port": 8443, "tls": "SIMPLE", **external}
 
@@ -135,7 +137,11 @@ class Group:
                 "apiVersion": "graylane/v1",
                 "kind": "LaneGroup",
                 "metadata": {"name": "outside", "namespace": NAMESPACE},
-                "spec": {"lanes": {"prod": {}, "gray": {}}, "services": {"shop": shop, "pay": pay}},
+                "spec": {
+                    "backend": self.backend,
+                    "lanes": {"prod": {}, "gray": {}},
+                    "services": {"shop": shop, "pay": pay},
+                },
             }
         )
 
@@ -172,18 +178,32 @@ def caller(out):
 
 
 def test_no_request_is_lost_and_no_tag_is_outside_while_the_sandbox_is_switched(mesh, tmp_path):
-    graylane, out = Graylane(tmp_path, NAMESPACE), mesh / "requests.jsonl"
-    graylane.apply(Group(SANDBOX))
+    check_switches(Graylane(tmp_path, NAMESPACE), mesh / "requests.jsonl", Group, ENOUGH)
+
+
+def test_no_request_is_lost_where_http_routes_lead_outside(mesh, tmp_path):
+    kubectl("delete", f"{WRITTEN},serviceentries.networking.istio.io", "--all", "-n", NAMESPACE)
+    kubectl("delete", "deployment", "shop-prod", "-n", NAMESPACE, "--ignore-not-found")
+    graylane = Graylane(tmp_path, NAMESPACE, operator=Account("rbac", "graylane", gateway_api=True))
+    check_switches(graylane, mesh / "routes.jsonl", partial(Group, backend="gateway"), ENOUGH // 5)
+    graylane.run("delete", "outside", "-n", NAMESPACE)
+    left = kubectl("get", f"{HTTP_ROUTES},serviceentries.networking.istio.io", "-n", NAMESPACE, "-o", "name").stdout
+    assert not left
+
+
+def check_switches(graylane, out, group, enough):
+    """The sandbox is switched twice, while a Pod pays so many times."""
+    graylane.apply(group(SANDBOX))
     apply([caller(out)])
     changes = [(0.0, 0.0, SANDBOX)]
-    until(lambda: out.exists() and load.count_ended(out) > ENOUGH / 10, "the first requests", LONGEST)
+    until(lambda: out.exists() and load.count_ended(out) > enough / 10, "the first requests", LONGEST)
     for to in (OTHER, SANDBOX):
         began = time.monotonic()
-        graylane.apply(Group(to))
+        graylane.apply(group(to))
         changes.append((began, time.monotonic(), to))
-        count = load.count_ended(out) + ENOUGH // 10
+        count = load.count_ended(out) + enough // 10
         until(lambda count=count: load.count_ended(out) > count, "requests after a switch", LONGEST)
-    until(lambda: load.count_ended(out) >= ENOUGH, f"{ENOUGH} requests", LONGEST)
+    until(lambda: load.count_ended(out) >= enough, f"{enough} requests", LONGEST)
     rows = stopped(out)
     found = Counter(judged(row, changes) for row in rows)
     print(f"\n{len(rows)} requests in two lanes through two switches of the sandbox: {dict(found)}")

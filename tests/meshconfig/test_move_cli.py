@@ -207,10 +207,16 @@ MANY = SPEC.replace(
     "prod: {versions", "".join(f"l{n}: {{versions: {{cat: v2}}}}\n    " for n in range(20)) + "prod: {versions"
 )
 
+PAID = SPEC.replace(
+    "  entries:",
+    "    pay: {host: pay.example.com, port: 80, external: {}, versions: {v1: {host: pay.example.com}}}\n  entries:",
+)
+
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (PAID, "spec.services.pay: a host outside the mesh has one DestinationRule"),
         (
             OWN,
             "graylane.yaml:14: spec.entries[0].gateway: a Gateway that graylane makes has other Pods",

@@ -6,7 +6,19 @@ from functools import partial
 
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from random_specs import HOSTS, LANES, SERVICES, entries, lane_specs, matches, services, specs, weights
+from random_specs import (
+    HOSTS,
+    LANES,
+    SERVICES,
+    entries,
+    lane_specs,
+    matches,
+    outside_services,
+    outside_specs,
+    services,
+    specs,
+    weights,
+)
 
 from meshconfig.backend import backend
 from meshconfig.cluster.objects import state
@@ -48,12 +60,16 @@ def hints(model):
 
 
 @st.composite
-def first_specs(draw):
-    """A spec that compiles; a third of them say who calls whom."""
-    value = draw(specs())
+def first_specs(draw, outside=False):
+    """A spec that compiles; a third of them say who calls whom.
+
+    Parameters:
+        outside: it has a service outside the mesh, too.
+    """
+    value = draw(outside_specs() if outside else specs())
     names = list(value["spec"]["services"])
     if draw(st.integers(0, 2)) == 0:
-        for name in names:
+        for name in [one for one in names if one != PAY]:
             value["spec"]["services"][name]["calls"] = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
     return value
 
@@ -195,17 +211,37 @@ def service_comes(draw, spec):
             _one(draw, spec["services"]).setdefault("calls", []).append(name)
 
 
+PAY = "pay"  # the service outside the mesh
+
+
+def outside_anew(draw, spec):
+    """Other hosts outside the mesh, or the first ones; lanes lead to them by the versions that they have."""
+    spec["services"][PAY] = draw(outside_services(_other_lanes(spec)))
+    for lane in spec["lanes"].values():
+        if lane.get("versions", {}).get(PAY) not in (None, *spec["services"][PAY]["versions"]):
+            del lane["versions"][PAY]
+
+
+def outside_goes(draw, spec):
+    if PAY in spec["services"] and len(spec["services"]) > 1:
+        _without(spec, PAY)
+
+
 def service_goes(draw, spec):
     if len(spec["services"]) > 1:
-        gone = draw(st.sampled_from(sorted(spec["services"])))
-        del spec["services"][gone]
-        for one in spec["services"].values():
-            one["calls"] = [name for name in one.get("calls", []) if name != gone]
-        for lane in spec["lanes"].values():
-            lane.get("versions", {}).pop(gone, None)
-        for entry in spec["entries"]:
-            entry["routes"] = [one for one in entry["routes"] if one["service"] != gone]
-        spec["entries"] = [one for one in spec["entries"] if one["routes"]]
+        _without(spec, draw(st.sampled_from(sorted(spec["services"]))))
+
+
+def _without(spec, gone):
+    del spec["services"][gone]
+    for one in spec["services"].values():
+        if "calls" in one:
+            one["calls"] = [name for name in one["calls"] if name != gone]
+    for lane in spec["lanes"].values():
+        lane.get("versions", {}).pop(gone, None)
+    for entry in spec["entries"]:
+        entry["routes"] = [one for one in entry["routes"] if one["service"] != gone]
+    spec["entries"] = [one for one in spec["entries"] if one["routes"]]
 
 
 def entry_anew(draw, spec):

@@ -28,7 +28,8 @@ def everywhere(version: str) -> Mapping[str, str]:
 class World:
     """`lanes`: each lane's version by service, where it has one; `split`: untagged traffic by lane, at the entry;
     `weights`: untagged traffic by version, at cat; `sticky`: the split keeps users;
-    `backend`: what the spec renders to; `movable`: its entry uses a Gateway that both APIs have."""
+    `backend`: what the spec renders to; `movable`: its entry uses a Gateway that both APIs have; `home`: the namespace
+    of the group and its entry, where it is another than that of the services."""
 
     versions: tuple[str, ...]
     lanes: Lanes
@@ -37,6 +38,7 @@ class World:
     sticky: bool = False
     backend: str = "istio"
     movable: bool = False
+    home: str = NAMESPACE
 
     def chain(self, lane: str) -> Chain:
         """A lane's versions, the baseline's where it has none."""
@@ -69,7 +71,7 @@ class World:
         value = {
             "apiVersion": "graylane/v1",
             "kind": "LaneGroup",
-            "metadata": {"name": GROUP, "namespace": NAMESPACE},
+            "metadata": {"name": GROUP, "namespace": self.home},
             "spec": {"backend": self.backend, "lanes": lanes, "services": services, "entries": [entry]},
         }
         return yaml.safe_dump(value, sort_keys=False)
@@ -79,7 +81,8 @@ class World:
         weighted = {"weights": dict(self.weights)} if self.weights and name == "cat" else {}
         called = {"calls": [calls]} if calls else {}
         selected = {"selector": {"app": name}} if self.for_gateway_api else {}
-        return {"host": f"{name}-svc", "port": PORT, **selected, "versions": versions, **called, **weighted}
+        host = f"{name}-svc" if self.home == NAMESPACE else f"{name}-svc.{NAMESPACE}"
+        return {"host": host, "port": PORT, **selected, "versions": versions, **called, **weighted}
 
     @property
     def for_gateway_api(self) -> bool:

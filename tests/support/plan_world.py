@@ -37,8 +37,19 @@ def _of_gateway_api(state, *kinds):
     return [one for name, one in state.items() if name.kind in kinds]
 
 
+def is_outside(host):
+    """Whether a host is outside the mesh."""
+    return not host.endswith(".svc.cluster.local")
+
+
 def _in_mesh(route):
-    return route["spec"]["parentRefs"][0]["kind"] == "Service"
+    return route["spec"]["parentRefs"][0]["kind"] in ("Service", "ServiceEntry")
+
+
+def _host_of(route):
+    """The host of a route between services; a ServiceEntry has the name of its host."""
+    parent = route["spec"]["parentRefs"][0]
+    return parent["name"] if parent["kind"] == "ServiceEntry" else f"{parent['name']}.demo.svc.cluster.local"
 
 
 def routes_between(state):
@@ -46,16 +57,18 @@ def routes_between(state):
     found = {one["spec"]["hosts"][0]: [one] for one in manifests_of(state, "VirtualService", mesh=True)}
     for one in _of_gateway_api(state, "HTTPRoute", "GRPCRoute"):
         if _in_mesh(one):
-            found.setdefault(f"{one['spec']['parentRefs'][0]['name']}.demo.svc.cluster.local", []).append(one)
+            found.setdefault(_host_of(one), []).append(one)
     return found
 
 
 def versions_of(state):
-    """The resources that say which Pods the versions of each host have."""
+    """The resources that say which Pods the versions of each host have; of any host outside, those of all of them."""
     found = {one["spec"]["host"]: [one] for one in manifests_of(state, "DestinationRule")}
     for one in _of_gateway_api(state, "Service"):
         found.setdefault(f"{_service_of(one)}.demo.svc.cluster.local", []).append(one)
-    return found
+    entries = manifests_of(state, "ServiceEntry")
+    outside = [*entries, *(one for host, several in found.items() if is_outside(host) for one in several)]
+    return {**found, **dict.fromkeys((one["spec"]["hosts"][0] for one in entries), outside)}
 
 
 def _service_of(service):
@@ -107,6 +120,9 @@ def what(outcome, pods=NO_PODS):
     match outcome:
         case Destination() as one if one.host in pods:
             return "to", *pods[one.host], one.path
+        case Destination() as one if is_outside(one.host):
+            told = tuple(pair for pair in one.headers if pair[0] in ("env", "baggage"))  # what leaves the mesh
+            return "to", one.host, one.authority, one.path, told
         case Destination() as one:
             return "to", one.host, one.labels, one.prefers, one.path
         case DirectResponse() as one:
@@ -144,7 +160,8 @@ class Asked:
 
     def at_hop(self, host, manifests, headers):
         passed_on = tuple(pair for pair in headers if pair[0] != self.dropped)
-        request = Request(host, self.path, self.method, passed_on, source_namespace="demo", port=9001)
+        port = 80 if is_outside(host) else 9001
+        request = Request(host, self.path, self.method, passed_on, source_namespace="demo", port=port)
         return shares(decision(manifests, request), _pods(json.loads(manifests)))
 
 
@@ -162,9 +179,10 @@ class Moment:
 
     def of_host(self, host):
         """The resources with the routes of a host, and those with its versions."""
-        if not self.by_host:
+        if host not in self.by_host:
             routes, rules = routes_between(self.state), versions_of(self.state)
-            self.by_host.update({one: (routes.get(one, ()), rules.get(one, ())) for one in HOSTS})
+            there = {*HOSTS, *routes, *rules, host}
+            self.by_host.update({one: (routes.get(one, ()), rules.get(one, ())) for one in there})
         return self.by_host[host]
 
 
@@ -188,11 +206,15 @@ def cut(random, state, step, count):
 
 
 def calls_in(plan, live, wanted, called):
-    """The hosts that a chain may visit between services, while this plan runs."""
+    """The hosts that a chain may visit between services, while this plan runs.
+
+    A host outside that comes or goes with the change is none of them, as no proxy knows it before or after.
+    """
     if called is None:
         return frozenset(HOSTS)
     mesh, kept = (set(routes_between(state)) for state in (live, wanted))
-    return called | (mesh - kept)
+    hosts = frozenset(called | (mesh - kept))
+    return frozenset(one for one in hosts if not is_outside(one) or one in mesh & kept)
 
 
 def window(timeline, number):
@@ -279,15 +301,16 @@ def lost(timeline):
             known = {
                 (rule["spec"]["host"], one["name"])
                 for rule in manifests_of(rules.state, "DestinationRule")
-                for one in rule["spec"]["subsets"]
+                for one in rule["spec"].get("subsets", ())
             }
             for manifest in manifests_of(routes.state, "VirtualService"):
                 for one in destinations(manifest):
                     if one.get("subset") and (one["host"], one["subset"]) not in known:
                         yield number, manifest["metadata"]["name"], one
             services = {one["metadata"]["name"] for one in _of_gateway_api(rules.state, "Service")}
+            outside = {host for one in manifests_of(rules.state, "ServiceEntry") for host in one["spec"]["hosts"]}
             for manifest in _of_gateway_api(routes.state, "HTTPRoute", "GRPCRoute"):
                 for rule in manifest["spec"]["rules"]:
                     for one in rule.get("backendRefs", ()):
-                        if one["name"] not in services | BARE:
+                        if one["name"] not in (outside if one.get("kind") == "Hostname" else services | BARE):
                             yield number, manifest["metadata"]["name"], one

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from meshconfig.backend.istio.route_names import route_name
 from meshconfig.istio.hosts import ServiceName, service_name
@@ -30,6 +32,17 @@ def service_of(host: str) -> ServiceName:
     """The Service that a host inside the cluster belongs to."""
     found = service_name(host)
     assert found is not None, f"{host} is outside the cluster"
+    return found
+
+
+def parent_hosts(route: Mapping[str, Any]) -> list[str]:
+    """The hosts of a route between services. graylane names a ServiceEntry after its host."""
+    found = []
+    for one in route["spec"].get("parentRefs") or ():
+        if one.get("kind") == "Service":
+            found.append(ServiceName(one["name"], one.get("namespace") or route["metadata"]["namespace"]).host)
+        elif one.get("kind") == "ServiceEntry":
+            found.append(one["name"])
     return found
 
 

@@ -116,13 +116,20 @@ def _free_names(taken: Mapping[str, Manifest]) -> Iterator[str]:
 
 
 def _to_every_pod(old: Parts) -> dict[str, Manifest]:
-    """One HTTPRoute that does what Istio does without any: it leads to all Pods of the Service."""
+    """One HTTPRoute that does what Istio does without any: it leads to all Pods of the Service.
+
+    Of a host outside, all requests go as those do that no other rule takes: without the tag.
+    """
     name, one = min(old.items())
     parent = one["spec"]["parentRefs"][0]
+    every = [{"path": {"type": "PathPrefix", "value": "/"}}]
+    if parent.get("kind") == "ServiceEntry":
+        last = max(old.values(), key=lambda each: part_of(Name("", each["metadata"]["name"]))[1])
+        return {name: {**one, "spec": {**one["spec"], "rules": [{**last["spec"]["rules"][-1], "matches": every}]}}}
     if parent.get("kind") != "Service":
         return {name: {**one, "spec": {**one["spec"], "rules": one["spec"]["rules"][-1:]}}}
     backend = {"name": parent["name"], **({"port": parent["port"]} if parent.get("port") else {})}
     rule = {"name": "default", "backendRefs": [backend]}
     if one["kind"] == "HTTPRoute":
-        rule["matches"] = [{"path": {"type": "PathPrefix", "value": "/"}}]
+        rule["matches"] = every
     return {name: {**one, "spec": {**one["spec"], "rules": [rule]}}}

@@ -13,6 +13,7 @@ from meshconfig.backend.istio import destination_rule, envoy_dump, envoy_routes,
 from meshconfig.backend.istio.envoy_dump import Json, Made, Page, resource_path
 from meshconfig.duration import go_seconds
 from meshconfig.istio import cluster_names, fqdn
+from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.model import SubsetTable
 
 # The fields of Istio's TrafficPolicy that are compared, each with the field of Envoy's cluster that it becomes.
@@ -51,9 +52,19 @@ def evidence(dump: Page, change: Written, pods: SubsetPods = NO_PODS) -> Evidenc
         for one in change.written
         if (path := resource_path(*_place(one))) in made
     ]
+    outside = [one for one in change.written if one["kind"] == "ServiceEntry"]
+    clusters = {str(one.get("name", "")) for one in envoy_dump.clusters(dump)} if outside else set()
+    shown += [True for one in outside if _names(one) <= clusters]
     if not shown:
         return Evidence.ABSENT
     return Evidence.SHOWS if all(shown) else Evidence.DIFFERS
+
+
+def _names(entry: Resource) -> set[str]:
+    """The names of the clusters that istiod makes of a ServiceEntry; no cluster says of which it was made."""
+    spec = entry["spec"]
+    ports = [port["number"] for port in spec.get("ports") or ()]
+    return {str(ClusterName(host, port, "")) for host in spec.get("hosts") or () for port in ports}
 
 
 def _place(manifest: Resource) -> Place:

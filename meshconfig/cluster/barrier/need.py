@@ -10,6 +10,7 @@ from typing import Any
 
 from meshconfig.backend import backend
 from meshconfig.backend.evidence import RelabelledSubset, Written
+from meshconfig.backend.gateway.names import parent_hosts
 from meshconfig.backend.kinds import KINDS, PUSHED, kind_of
 from meshconfig.backend.manifest import SERVICE
 from meshconfig.cluster.barrier.change import StepChange
@@ -141,8 +142,8 @@ def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
     for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
         if one["kind"] == "DestinationRule":
             last[ResourceClass("CDS", routers=True, sidecars=True)] = one
-        if one["kind"] == "Service":
-            last[ResourceClass("CDS", routers=True, sidecars=True, kind="Service")] = one
+        if one["kind"] in ("Service", "ServiceEntry"):
+            last[ResourceClass("CDS", routers=True, sidecars=True, kind=one["kind"])] = one
         if one["kind"] in ROUTES and _for_routers(one):
             last[ResourceClass("RDS", routers=True, sidecars=False)] = one
         if one["kind"] in ROUTES and _in_mesh(one):
@@ -224,7 +225,7 @@ def _for_routers(manifest: Manifest) -> bool:
 def _in_mesh(manifest: Manifest) -> bool:
     spec = manifest.get("spec") or {}
     if manifest["kind"] in OF_GATEWAY_API:
-        return any(one.get("kind") == "Service" for one in spec.get("parentRefs") or ())
+        return any(one.get("kind") in ("Service", "ServiceEntry") for one in spec.get("parentRefs") or ())
     return in_mesh(spec.get("gateways"))
 
 
@@ -236,7 +237,8 @@ def _hosts(manifest: Manifest) -> Iterator[str]:
     if kind == "VirtualService" and _in_mesh(manifest):
         yield from (fqdn(host, namespace) for host in spec.get("hosts") or ())
     if kind in OF_GATEWAY_API:
-        services = (one for one in spec.get("parentRefs") or () if one.get("kind") == "Service")
-        yield from (fqdn(one["name"], one.get("namespace") or namespace) for one in services)
+        yield from parent_hosts(manifest)
+    if kind == "ServiceEntry":
+        yield from spec.get("hosts") or ()
     if kind == "Service" and (service := (manifest["metadata"].get("labels") or {}).get(SERVICE)):
         yield fqdn(service, namespace)  # who has the service's own clusters gets its versions' too

@@ -63,15 +63,8 @@ def place(model: Model, path: FieldPath) -> Location:
 
 
 def _problems(model: Model) -> Iterator[tuple[FieldPath, str]]:
-    tables = model.routing()
-    asks_absent = any(one.absent for table in tables.route_tables for route in table.routes for one in route.conditions)
     if model.baggage:
         yield ("spec", "tag", "baggage"), "routes that read the tag in baggage cannot be changed in steps"
-    elif asks_absent:
-        yield ("spec", "entries"), "routes that ask for an absent header (baggage: keep) cannot be changed in steps"
-    for one in model.services:
-        if one.outside:
-            yield ("spec", "services", one.name), "services outside the mesh cannot be changed in steps"
     namespaces = {namespace_of(one.host) for one in model.services if not one.outside}
     for number, entry in enumerate(model.entries):
         if len(entry.hosts) > MOST_HOSTS:

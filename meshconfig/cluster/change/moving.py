@@ -27,6 +27,10 @@ OWN = (
     "change over: first change the entry to a Gateway that both APIs have in front of the same Pods, "
     "gateway: {use: NAMESPACE/NAME}, and apply"
 )
+OUTSIDE = (
+    "a host outside the mesh has one DestinationRule of the same name in both backends, with subsets that the "
+    "VirtualServices lead to in one of them alone: take the service out of the spec and apply, move, and put it back"
+)
 SEVERAL = (
     "has more routes than one HTTPRoute takes, and several come and go one by one, each alone in force for a moment: "
     "move with fewer lanes or rules, or take the group away first: graylane delete -f FILE"
@@ -89,7 +93,8 @@ def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, lef
     """
     if live == wanted:
         return
-    found = [*_in_several(model, {**left, **wanted}), *_own_gateways(model), *_same_names(wanted, left)]
+    found = [*_outside(model), *_in_several(model, {**left, **wanted}), *_own_gateways(model)]
+    found += _same_names(wanted, left) if not found else ()
     if found:
         raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
     begun = any(name in wanted and name not in left for name in live)
@@ -113,6 +118,10 @@ def _in_several(model: Model, resources: State) -> Iterator[tuple[FieldPath, str
     for number, entry in enumerate(model.entries):
         if any(is_one_of_several(one.name) for one in entry.route_tables):
             yield ("spec", "entries", number), SEVERAL
+
+
+def _outside(model: Model) -> Iterator[tuple[FieldPath, str]]:
+    return ((("spec", "services", one.name), OUTSIDE) for one in model.services if one.outside)
 
 
 def _own_gateways(model: Model) -> Iterator[tuple[FieldPath, str]]:

@@ -205,7 +205,10 @@ class Assembly:
         going: list[Key] = []
         changes: list[Sequence[Sequence[Manifest]]] = []
         for table in tables:
-            there = [one for one in self.lower(table) if key(one) in self.now]
+            # A table that goes may have become more resources on the way than it was lifted from.
+            made = sorted(self._made.get((type(table), table.name), ()))
+            names = dict.fromkeys((*map(key, self.lower(table)), *made))
+            there = [self.now[name] for name in names if name in self.now]
             going += map(key, there)
             if isinstance(table, RouteTable):
                 changes.append(writes := self.transition(there, ()))

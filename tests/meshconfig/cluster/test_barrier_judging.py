@@ -282,6 +282,18 @@ def test_nothing_is_known_of_a_proxy_that_has_asked_for_clusters_alone() -> None
     assert watches({"clients": clients}) == {"none.demo": frozenset()}
 
 
+def test_a_service_entry_and_a_route_of_it_concern_who_has_its_host() -> None:
+    metadata = {"name": "api.pay.example", "namespace": "demo"}
+    entry = {"kind": "ServiceEntry", "apiVersion": "networking.istio.io/v1", "metadata": metadata}
+    parent = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "api.pay.example"}
+    api = "gateway.networking.k8s.io/v1"
+    route = {"kind": "HTTPRoute", "apiVersion": api, "metadata": metadata, "spec": {"parentRefs": [parent]}}
+    for one in ({**entry, "spec": {"hosts": ["api.pay.example"]}}, route):
+        need = push_need(StepChange((one,)))
+        assert (need.hosts, need.outside) == ({"api.pay.example"}, {"demo"})
+        assert [found.sidecars for found in newest(need.written)] == [True]
+
+
 def test_a_host_outside_the_cluster_may_concern_each_sidecar_of_its_namespace() -> None:
     outside = {**MESH, "spec": {**MESH["spec"], "hosts": ["api.pay.example"]}}
     need = push_need(StepChange((outside,)))

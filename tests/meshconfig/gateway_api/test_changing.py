@@ -47,6 +47,48 @@ def test_a_version_is_a_service_that_is_there_before_its_routes_and_goes_after_t
     assert places == sorted(places)
 
 
+def outside(gray):
+    """The spec with a service outside the mesh, whose lane gray has this host."""
+    versions = {"prod": {"host": "api.example.com"}, "gray": {"host": gray}}
+    pay = {"host": "api.example.com", "port": 80, "external": {"port": 443, "tls": "SIMPLE"}, "versions": versions}
+    value = spec()
+    value["spec"]["services"]["pay"] = pay
+    return value
+
+
+def in_order(out, *parts):
+    places = [out.index(part) for part in parts]
+    return places == sorted(places)
+
+
+def test_a_host_outside_is_known_before_a_route_leads_there_and_goes_after_it(planned):
+    _, out, _ = planned(outside("old.example.com"), outside("new.example.com"))
+    assert in_order(
+        out,
+        "write DestinationRule demo/new.example.com",
+        "write ServiceEntry demo/new.example.com",
+        "write HTTPRoute demo/api.example.com",
+        "delete HTTPRoute demo/old.example.com",
+        "delete ServiceEntry demo/old.example.com",
+        "delete DestinationRule demo/old.example.com",
+    )
+
+
+def test_a_service_outside_comes_and_goes(planned):
+    _, out, _ = planned(spec(), outside("new.example.com"))
+    assert in_order(out, "write ServiceEntry demo/api.example.com", "write HTTPRoute demo/api.example.com")
+    _, out, _ = planned(outside("new.example.com"), spec())
+    assert in_order(out, "delete HTTPRoute demo/api.example.com", "delete ServiceEntry demo/api.example.com")
+
+
+def test_baggage_that_an_entry_keeps_can_change(planned):
+    kept = spec()
+    kept["spec"]["entries"][0]["baggage"] = "keep"
+    code, out, _ = planned(spec(), kept)
+    assert (code, "write HTTPRoute" in out) == (0, True)
+    assert "no change" in planned(kept, kept)[1]
+
+
 def test_a_lane_that_moves_in_two_services_is_changed_consistently(planned):
     moved = spec(lanes={"prod": {}, "gray": {"versions": {"cat": "v9", "mouse": "v9"}}})
     moved["spec"]["services"]["cat"]["calls"] = moved["spec"]["services"]["mouse"]["calls"] = []

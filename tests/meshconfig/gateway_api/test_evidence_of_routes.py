@@ -170,3 +170,27 @@ def test_a_deleted_virtual_service_is_seen_as_long_as_a_proxy_has_it():
     one = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata, "spec": {}}
     assert gone(there, one) is Evidence.DIFFERS
     assert gone(dump([GRAY]), one) is Evidence.ABSENT
+
+
+def entry(port=80):
+    spec = {"hosts": ["api.example.com"], "ports": [{"number": port, "name": "http", "protocol": "HTTP"}]}
+    metadata = {"name": "api.example.com", "namespace": "demo"}
+    return {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize("name", ["gateway", "istio"])
+def test_a_proxy_shows_a_host_outside_by_its_cluster(name):
+    there = {"configs": [{"dynamicActiveClusters": [{"cluster": {"name": "outbound|80||api.example.com"}}]}]}
+    seen = backend(name).evidence
+    assert seen(there, Written((entry(),))) is Evidence.SHOWS
+    assert seen(there, Written((entry(81),))) is Evidence.ABSENT
+    assert seen({"configs": []}, Written((entry(),))) is Evidence.ABSENT
+
+
+def test_a_route_of_a_host_outside_is_shown_by_the_routes_of_this_host():
+    one = copy.deepcopy(route(GRAY, DEFAULT, name="api.example.com"))
+    group = "networking.istio.io"
+    one["spec"]["parentRefs"] = [{"group": group, "kind": "ServiceEntry", "name": "api.example.com", "port": 80}]
+    there = json.loads(json.dumps(dump([GRAY, DEFAULT])).replace(HOST, "api.example.com"))
+    assert shown(there, one) is Evidence.SHOWS
+    assert shown(dump([GRAY, DEFAULT]), one) is Evidence.ABSENT

@@ -6,11 +6,14 @@ from random import Random
 import pytest
 from changing_specs import (
     changed,
+    entry_baggage,
     every_service_moves,
     first_specs,
     lane_comes,
     lane_goes,
     lane_versions,
+    outside_anew,
+    outside_goes,
     service_rules,
     service_weights,
     version_comes,
@@ -43,15 +46,15 @@ EDITS = (
     version_comes,
     version_goes,
     version_labels,
+    entry_baggage,
 )
+OUTSIDE = (outside_anew, outside_anew, outside_goes, lane_versions, lane_comes, lane_goes, every_service_moves)
 
 
 def changeable(value):
     """A spec in what the backend can change: the tag is read from its header alone."""
     value = for_both(copy.deepcopy(value))
     value["spec"]["tag"]["baggage"] = False
-    for entry in value["spec"]["entries"]:
-        entry["baggage"] = "replace"
     return value
 
 
@@ -66,11 +69,11 @@ def rendered(value):
 
 
 @st.composite
-def histories(draw, length):
-    values = [changeable(draw(first_specs()))]
+def histories(draw, length, edits=EDITS):
+    values = [changeable(draw(first_specs(outside=edits is OUTSIDE)))]
     assume(rendered(values[0]))
     for _ in range(length - 1):
-        values.append(changeable(draw(changed(values[-1], EDITS))))
+        values.append(changeable(draw(changed(values[-1], edits))))
         assume(rendered(values[-1]))
     return [rendered(one) for one in values]
 
@@ -112,16 +115,22 @@ def test_no_chain_mixes_old_and_new(history, requests, seed):
     check_that_no_chain_mixes(history, requests, seed)
 
 
+@QUICK
+@given(histories(2, OUTSIDE), REQUESTS, st.integers(0))
+def test_no_chain_mixes_where_hosts_outside_the_mesh_change(history, requests, seed):
+    check_that_no_chain_mixes(history, requests, seed)
+
+
 @pytest.mark.slow
 @LONG
-@given(histories(2), REQUESTS, st.integers(0))
+@given(st.one_of(histories(2), histories(2, OUTSIDE)), REQUESTS, st.integers(0))
 def test_no_chain_mixes_old_and_new_whatever_changes(history, requests, seed):
     check_that_no_chain_mixes(history, requests, seed)
 
 
 @pytest.mark.slow
 @LONG
-@given(histories(3), REQUESTS, st.integers(0, 999))
+@given(st.one_of(histories(3), histories(3, OUTSIDE)), REQUESTS, st.integers(0, 999))
 def test_no_chain_mixes_where_a_change_is_cut_off_and_another_follows(history, requests, seed):
     (first, _), (second, then), (third, last) = history
     random = Random(seed)
