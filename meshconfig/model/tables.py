@@ -201,7 +201,24 @@ class OpaqueResource:
     manifest: IstioFields
 
 
-Table = RouteTable | SubsetTable | OwnGateway | OutsideHost | Autoscaler | Roster | OpaqueResource
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave for the routes of one namespace to lead to Services of another.
+
+    Parameters:
+        name: its namespace is that of the Services.
+        namespace: that of the routes.
+        services: host and subset of each destination, sorted; empty for every Service of the namespace.
+        lifted: the live resource and its `services`; None for one that is made.
+    """
+
+    name: Name
+    namespace: str
+    services: tuple[tuple[str, str], ...]
+    lifted: IstioFields | None = field(default=None, compare=False, repr=False)
+
+
+Table = RouteTable | SubsetTable | OwnGateway | OutsideHost | Autoscaler | Roster | Grant | OpaqueResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +232,7 @@ class RoutingState:
         rosters: at most one: who consumes which lane's messages.
         outside: the hosts outside the mesh; each has a subset table of the same name.
         egress: the route tables at egress gateways, by which requests leave the mesh.
+        grants: leaves for entries to lead to other namespaces, for a backend that asks for them.
     """
 
     mesh: Mapping[Name, RouteTable] = field(default_factory=dict)
@@ -225,6 +243,7 @@ class RoutingState:
     rosters: Mapping[Name, Roster | OpaqueResource] = field(default_factory=dict)
     outside: Mapping[Name, OutsideHost | OpaqueResource] = field(default_factory=dict)
     egress: Mapping[Name, RouteTable] = field(default_factory=dict)
+    grants: Mapping[Name, Grant] = field(default_factory=dict)
 
     @property
     def route_tables(self) -> Iterable[RouteTable]:
@@ -235,6 +254,7 @@ class RoutingState:
         """All tables, in an order in which a first apply can create them: what a route needs comes before the route."""
         return (
             *self.subsets.values(),
+            *self.grants.values(),
             *self.outside.values(),
             *self.egress.values(),
             *self.mesh.values(),

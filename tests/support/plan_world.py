@@ -293,6 +293,13 @@ def mixed(timeline, pure, asked):
                     yield number, chain
 
 
+def _granted(ref, state):
+    """Whether a ReferenceGrant lets routes lead to a Service of another namespace."""
+    grants = manifests_of(state, "ReferenceGrant")
+    named = [to for one in grants if one["metadata"]["namespace"] == ref["namespace"] for to in one["spec"]["to"]]
+    return any(to.get("name") in (None, ref["name"]) for to in named)
+
+
 def lost(timeline):
     """Routes to a subset that a proxy may not have while it has the route."""
     for number in range(1, len(timeline)):
@@ -312,5 +319,7 @@ def lost(timeline):
             for manifest in _of_gateway_api(routes.state, "HTTPRoute", "GRPCRoute"):
                 for rule in manifest["spec"]["rules"]:
                     for one in rule.get("backendRefs", ()):
+                        if not _in_mesh(manifest) and one.get("namespace") and not _granted(one, rules.state):
+                            yield number, manifest["metadata"]["name"], "not granted", one
                         if one["name"] not in (outside if one.get("kind") == "Hostname" else services | BARE):
                             yield number, manifest["metadata"]["name"], one

@@ -3,6 +3,7 @@
     positive → precedence   the routes as rules whose order Gateway API decides: `matches` says how
     http_route              the rules as HTTPRoutes: `matching`, `filters`, `policy`, `names`
     services, gateway       the Services of versions, the Gateways of entries
+    grants                  leave for entries to lead to Services of other namespaces
 
 What Gateway API has nothing for keeps Istio's kinds: ServiceEntries, and DestinationRules for a `trafficPolicy`.
 """
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshconfig.backend.evidence import NO_PODS, Evidence, RelabelledSubset, Resource, SubsetPods, Written
-from meshconfig.backend.gateway import gateway, http_route, services
+from meshconfig.backend.gateway import gateway, grants, http_route, services
 from meshconfig.backend.gateway.defaults import stored
 from meshconfig.backend.gateway.lifting import lift
 from meshconfig.backend.gateway.names import version_service
@@ -22,6 +23,7 @@ from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.istio.hosts import ServiceName
 from meshconfig.model import (
     Autoscaler,
+    Grant,
     OpaqueResource,
     OutsideHost,
     OwnGateway,
@@ -53,6 +55,8 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [autoscaler.lower(table, owner)]
         case Roster():
             return [roster.lower(table, owner)]
+        case Grant():
+            return [grants.lower(table, owner)]
         case OpaqueResource():
             return [dict(table.manifest)]
 

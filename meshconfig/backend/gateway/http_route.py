@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from meshconfig.backend.gateway import filters, policy
+from meshconfig.backend.gateway import filters, grants, policy
 from meshconfig.backend.gateway.matches import Match
 from meshconfig.backend.gateway.matching import check_path, lowered, lowered_grpc
 from meshconfig.backend.gateway.names import API, ISTIO, RuleNames, part_name, refusing_service
@@ -12,10 +12,9 @@ from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio.gateways import MESH
 from meshconfig.istio.hosts import service_name
 from meshconfig.istio.labels import REFUSES
-from meshconfig.model import Name, Route, RouteTable, Target
+from meshconfig.model import Route, RouteTable, Target
 
 HOSTNAMES = 16  # of one HTTPRoute
-GRANTED = 16  # Services that one ReferenceGrant may name
 REFUSED_PORT = 80
 _ANY_HOST = "*"
 GRPC = "grpc"
@@ -43,9 +42,11 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
             spec = {"parentRefs": [_parent(table)], **named, "rules": part, **further}
             name = part_name(table.name, len(routes))
             routes.append(owner.manifest(f"{API}/v1", kind, name, spec))
-    # The Service of a lifted table is lifted by itself: it has to be there before the routes, and goes after them.
-    refuses = table.lifted is None and any(route.refusal for route in table.routes)
-    return [*([_refusing(table, owner)] if refuses else []), *_grants(table, owner), *routes]
+    if table.lifted is not None:
+        return routes  # what they need is lifted by itself: it has to be there before the routes, and goes after them
+    refuses = any(route.refusal for route in table.routes)
+    leaves = [grants.lower(one, owner) for one in grants.needed(table)]
+    return [*([_refusing(table, owner)] if refuses else []), *leaves, *routes]
 
 
 def _check(routes: Iterable[Route], *, grpc: bool) -> None:
@@ -163,19 +164,3 @@ def _refusing(table: RouteTable, owner: Owner) -> Manifest:
     found = owner.manifest("v1", "Service", refusing_service(table.name), {"ports": [port]})
     found["metadata"]["annotations"] = {REFUSES: "requests of strict lanes that have no version here"}
     return found
-
-
-def _grants(table: RouteTable, owner: Owner) -> Iterator[Manifest]:
-    """For each other namespace, leave for the table's HTTPRoutes to lead to Services there."""
-    there: dict[str, dict[str, None]] = {}
-    for target in (one for route in table.routes for one in route.targets):
-        if service_name(target.host) is not None:
-            reference = filters.backend(target, table.name.namespace)
-            if "namespace" in reference:
-                there.setdefault(reference["namespace"], {})[reference["name"]] = None
-    for namespace, names in sorted(there.items()):
-        wanted = sorted(names) if len(names) <= GRANTED else [""]
-        to = [{"group": "", "kind": "Service", **({"name": name} if name else {})} for name in wanted]
-        spec = {"from": [{"group": API, "kind": "HTTPRoute", "namespace": table.name.namespace}], "to": to}
-        name = Name(namespace, f"{table.name.namespace}-{table.name.name}")
-        yield owner.manifest(f"{API}/v1beta1", "ReferenceGrant", name, spec)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meshconfig.backend.gateway import read_rule, services
+from meshconfig.backend.gateway import grants, read_rule, services
 from meshconfig.backend.gateway.gateway import REDIRECTS
 from meshconfig.backend.gateway.http_route import PLACE
 from meshconfig.backend.gateway.names import API, ISTIO, version_service
@@ -47,7 +47,9 @@ def lift(manifests: Iterable[Resource], tag: str) -> RoutingState:
     subsets = _subset_tables(versions, by_kind.pop("DestinationRule", {}))
     for name in [name for name, one in services.items() if REFUSES in (one["metadata"].get("annotations") or {})]:
         subsets[name] = _without_pods(name, services.pop(name))
-    reader = _Reader(tag, outside, {name: (host, version) for name, (host, version, _) in versions.items()})
+    named = {name: (host, version) for name, (host, version, _) in versions.items()}
+    leaves = {name: grants.lift(name, one, named) for name, one in by_kind.get(grants.KIND, {}).items()}
+    reader = _Reader(tag, outside, named)
     mesh, entries = reader.tables(by_kind)
     hosts = {host for one in outside.values() for host in (one.manifest.get("spec") or {}).get("hosts") or ()}
     egress = {name: one for name, one in entries.items() if hosts and hosts >= {*one.hosts}}
@@ -59,13 +61,15 @@ def lift(manifests: Iterable[Resource], tag: str) -> RoutingState:
         subsets=subsets,
         gateways={
             Name(name.namespace, f"{kind}/{name.name}"): OpaqueResource(one["kind"], name, one)
-            for kind, named in others.items()
-            for name, one in named.items()
+            for kind, resources in others.items()
+            for name, one in resources.items()
+            if kind != grants.KIND or leaves[name] is None
         },
         autoscalers={name: OpaqueResource("HorizontalPodAutoscaler", name, one) for name, one in autoscalers.items()},
         rosters={name: OpaqueResource("ConfigMap", name, one) for name, one in rosters.items()},
         outside=outside,
         egress=egress,
+        grants={name: one for name, one in leaves.items() if one},
     )
 
 

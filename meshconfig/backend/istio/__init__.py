@@ -10,6 +10,7 @@ from meshconfig.istio import MESH
 from meshconfig.istio.cluster_names import ClusterName
 from meshconfig.model import (
     Autoscaler,
+    Grant,
     Name,
     OpaqueResource,
     OutsideHost,
@@ -39,6 +40,8 @@ def lower(table: Table, owner: Owner) -> list[Manifest]:
             return [autoscaler.lower(table, owner)]
         case Roster():
             return [roster.lower(table, owner)]
+        case Grant():
+            return []  # Istio's own routes lead to every namespace
         case OpaqueResource():
             return [dict(table.manifest)]
 

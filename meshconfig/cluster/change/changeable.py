@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.plan.move import other, routes_of
 from meshconfig.errors import InputError, Location, Problem, dotted
-from meshconfig.istio.hosts import namespace_of
 from meshconfig.load import FieldPath
 from meshconfig.model import ISTIO_BACKEND, Model
 
@@ -65,10 +64,6 @@ def place(model: Model, path: FieldPath) -> Location:
 def _problems(model: Model) -> Iterator[tuple[FieldPath, str]]:
     if model.baggage:
         yield ("spec", "tag", "baggage"), "routes that read the tag in baggage cannot be changed in steps"
-    namespaces = {namespace_of(one.host) for one in model.services if not one.outside}
     for number, entry in enumerate(model.entries):
         if len(entry.hosts) > MOST_HOSTS:
             yield ("spec", "entries", number, "hosts"), f"more than {MOST_HOSTS} hosts cannot be changed in steps"
-        if namespaces - {entry.namespace}:
-            message = "an entry in another namespace than its services needs ReferenceGrants, which"
-            yield ("spec", "entries", number), f"{message} cannot be changed in steps"

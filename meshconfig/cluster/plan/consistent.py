@@ -32,7 +32,7 @@ def consistent(flow: Flow) -> Iterator[Draft]:
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*after.autoscalers.values(), *subsets.values()),),
+        waves=((*after.autoscalers.values(), *subsets.values(), *flow.grants(names)),),
         new_subsets=new_subsets(before, [*new.values(), *entering], flow.with_pods(subsets)),
     )
     yield Draft(

@@ -37,7 +37,7 @@ def direct(flow: Flow, *, fast: bool) -> Iterator[Draft]:
     yield Draft(
         "subsets: the new ones beside the old",
         "a subset has to be there, with ready Pods, before a route leads to it",
-        waves=((*after.autoscalers.values(), *subsets.values()),),
+        waves=((*after.autoscalers.values(), *subsets.values(), *flow.grants()),),
         new_subsets=new_subsets(before, after.route_tables, flow.with_pods(subsets), moving),
     )
     yield Draft(

@@ -1,12 +1,13 @@
 """What the direct flow and the consistent change share."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from meshconfig.cluster.plan.routing_change import RoutingChange
 from meshconfig.cluster.plan.steps import Draft, Wait
-from meshconfig.model import Name, RouteTable, RoutingState, SubsetTable, Table
+from meshconfig.cluster.plan.subsets import SubsetName
+from meshconfig.model import Grant, Name, RouteTable, RoutingState, SubsetTable, Table
 
 T = TypeVar("T", bound=Table)
 
@@ -67,6 +68,21 @@ class Flow:
         """The subset tables without those of hosts outside the mesh."""
         return {name: table for name, table in subsets.items() if name not in self.after.outside}
 
+    def grants(self, names: Mapping[SubsetName, str] | None = None) -> Iterator[Grant]:
+        """The wanted leaves for entries to lead to other namespaces, with all that the old and the new routes lead to.
+
+        Parameters:
+            names: temporary names of subsets, to which routes lead meanwhile.
+        """
+        for place, wanted in self.after.grants.items():
+            live = self.before.grants.get(place)
+            moved = ((host, (names or {}).get((host.lower(), subset), subset)) for host, subset in wanted.services)
+            several = {*wanted.services, *moved, *(live.services if live else ())}
+            # Without any, it is for every Service of the namespace.
+            every = not wanted.services or (live is not None and not live.services)
+            services = () if every else tuple(sorted(several))
+            yield live if live and live.services == services else replace(wanted, services=services)
+
     def entries(self, title: str, why: str, tables: Iterable[RouteTable]) -> Draft:
         """The draft that changes entries, and removes those that are not wanted: a Gateway after its VirtualService."""
         return Draft(
@@ -108,8 +124,11 @@ class Flow:
             Draft(
                 "subsets: what is left over goes",
                 "no route leads there any more",
-                waves=(tuple(self.after.subsets.values()),),
-                deletes=gone(self.before.subsets, self.after.subsets),
+                waves=((*self.after.subsets.values(), *self.after.grants.values()),),
+                deletes=(
+                    *gone(self.before.subsets, self.after.subsets),
+                    *gone(self.before.grants, self.after.grants),
+                ),
                 after=Wait.BARRIER,
                 barrier=False,
             ),

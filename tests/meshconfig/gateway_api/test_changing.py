@@ -132,12 +132,30 @@ def test_what_cannot_be_changed_in_steps_is_refused_with_its_field_and_line(plan
     assert "graylane render -f FILE | kubectl apply --server-side -f -" in said
 
 
-def test_an_entry_before_services_of_another_namespace_is_refused(planned):
-    elsewhere = spec()
-    elsewhere["spec"]["services"]["cat"]["host"] = "cat-svc.other"
-    _, out, said = planned(spec(), elsewhere)
-    assert not out
-    assert "spec.entries[0]: an entry in another namespace than its services needs ReferenceGrants" in said
+def elsewhere(version, **parts):
+    """The spec with its services in another namespace than its entry, and lane gray with this version of cat."""
+    value = spec(lanes={"prod": {}, "gray": {"versions": {"cat": version}}}, **parts)
+    for one in value["spec"]["services"].values():
+        one["host"] += ".other"
+    return value
+
+
+GRANT = "write ReferenceGrant other/demo-cat-example-com"
+
+
+def test_services_of_another_namespace_are_granted_before_a_route_leads_there_and_until_none_does(planned):
+    _, out, _ = planned(elsewhere("gray"), elsewhere("v9"))
+    given, routed = out.index(GRANT), out.index("write HTTPRoute demo/cat-example-com")
+    assert given < routed < out.rindex(GRANT)
+    assert out.count(GRANT) == 2
+
+
+def test_the_grant_of_an_entry_goes_after_its_routes(planned):
+    before, after = elsewhere("gray"), elsewhere("gray")
+    other = {"hosts": ["b.example.com"], "gateway": {"use": "demo/edge"}, "routes": [{"service": "mouse"}]}
+    before["spec"]["entries"].append(other)
+    _, out, _ = planned(before, after)
+    assert in_order(out, "delete HTTPRoute demo/b-example-com", "delete ReferenceGrant other/demo-b-example-com")
 
 
 def test_a_live_group_keeps_its_backend(planned):
