@@ -28,6 +28,15 @@ def matching(key: str, value: str) -> str:
     return rf"(.*,)?\s*{_coded(key)}\s*=\s*{value}{_END}"
 
 
+def value_asked(pattern: str, key: str) -> str | None:
+    """The value that a pattern of `regex` with this key asks for; None for any other pattern."""
+    head = matching(key, "").removesuffix(_END)
+    if not (pattern.startswith(head) and pattern.endswith(_END)):
+        return None
+    value = re.sub(r"\((\\?)(.)\|%[0-9a-zA-Z\[\]]+\)", r"\2", pattern[len(head) : len(pattern) - len(_END)])
+    return value if regex(key, value) == pattern else None
+
+
 def with_key(key: str) -> str:
     """RE2 for a header in which a member may have this key, in any case. One with `%` or `+` is taken for it."""
     return rf"(.*,)?\s*((?i:{quoted(key)})\s*|[^,=]*[%+][^,=]*)=.*"

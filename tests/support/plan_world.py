@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from hypothesis import strategies as st
 from istio_world import deployment, service
-from random_specs import LANES, SERVICES
+from random_specs import LANES, SERVICES, asked
 
 from meshconfig.backend.manifest import SERVICE
 from meshconfig.cluster.objects import key
@@ -163,6 +164,21 @@ class Asked:
         port = 80 if is_outside(host) else 9001
         request = Request(host, self.path, self.method, passed_on, source_namespace="demo", port=port)
         return shares(decision(manifests, request), _pods(json.loads(manifests)))
+
+
+@st.composite
+def from_outside(draw):
+    """A request from outside, through services that pass on the header, or baggage, or both."""
+    host, method, path, headers = draw(asked())
+    return Asked(host, method, path, headers, draw(st.sampled_from(("", "", "baggage", "env"))))
+
+
+def covered(one, values):
+    """Whether plans promise something to a request, whose services pass on what they do: a service that drops the
+    header needs `tag.baggage`, and the member, which `keep` may leave out."""
+    specs = [value["spec"] for value in values]
+    kept = any(entry["baggage"] == "keep" for spec in specs for entry in spec["entries"])
+    return one.dropped != "env" or (all(spec["tag"]["baggage"] for spec in specs) and not kept)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from meshconfig.backend.gateway import grants, read_rule, services
+from meshconfig.backend.gateway.absence import with_absence
 from meshconfig.backend.gateway.gateway import REDIRECTS
 from meshconfig.backend.gateway.http_route import PLACE
 from meshconfig.backend.gateway.names import API, ISTIO, version_service
@@ -149,7 +150,7 @@ class _Reader:
             read_rule.route(rule, grpc=of == GRPC_ROUTE, table=name, tag=self.tag, versions=self.versions)
             for rule, of in rules
         ]
-        routes = in_order(read, [ranks(rule, of) for rule, of in rules])
+        routes = tuple(with_absence(in_order(read, [ranks(rule, of) for rule, of in rules]), self.tag))
         hosts, gateway = self._hosts(parent, spec, name)
         further = {field: value for field, value in spec.items() if field not in _READ}
         place = dict(zip(PLACE, (parent, kind), strict=True))

@@ -62,8 +62,6 @@ def place(model: Model, path: FieldPath) -> Location:
 
 
 def _problems(model: Model) -> Iterator[tuple[FieldPath, str]]:
-    if model.baggage:
-        yield ("spec", "tag", "baggage"), "routes that read the tag in baggage cannot be changed in steps"
     for number, entry in enumerate(model.entries):
         if len(entry.hosts) > MOST_HOSTS:
             yield ("spec", "entries", number, "hosts"), f"more than {MOST_HOSTS} hosts cannot be changed in steps"

@@ -102,15 +102,17 @@ class Generation:
         these requests, so the second does not ask for them again.
         """
         taken: set[str] = set()
+        taken_in_baggage: set[str] = set()
         earlier: set[Condition] = set()
         routes: list[Route] = []
         for route in table.routes:
-            conditions = tuple(one for one in self._conditions(route, taken) if one not in earlier)
+            conditions = tuple(one for one in self._conditions(route, taken, taken_in_baggage) if one not in earlier)
             if conditions:
                 identity = route.id._replace(generation=self.name)
                 routes.append(self._settled(replace(route, id=identity, conditions=conditions)))
                 earlier.update(conditions)
                 taken.update(lane for lane in self.lanes if self._only(lane) in conditions)
+                taken_in_baggage.update(lane for lane in self.lanes if self._only_member(lane) in conditions)
             if takes_everything(route):
                 break  # this route takes every request, so no request reaches the routes behind it
         return tuple(renamed(route, self.names) for route in routes)
@@ -118,19 +120,29 @@ class Generation:
     def _only(self, lane: str) -> Condition:
         return Condition(headers=((self.tag, StringMatch("exact", self.of(lane))),))
 
-    def _conditions(self, route: Route, taken: Iterable[str]) -> tuple[Condition, ...]:
+    def _only_member(self, lane: str) -> Condition:
+        return self._asking_member(Condition(), self._member(lane))
+
+    def _member(self, lane: str) -> StringMatch:
+        return StringMatch("regex", baggage.regex(self.tag, self.of(lane)))
+
+    def _conditions(self, route: Route, taken: Iterable[str], taken_in_baggage: Iterable[str]) -> tuple[Condition, ...]:
         """The route's conditions for tags of this generation.
 
         Parameters:
-            taken: the lanes whose requests an earlier route has taken completely.
+            taken: the lanes whose requests with the tag's header an earlier route has taken completely.
+            taken_in_baggage: those whose requests with the tag in baggage alone one has.
         """
         asked_for = route.conditions or (Condition(),)
-        return tuple(dict.fromkeys(one for each in asked_for for one in self._of_condition(each, taken)))
+        found = (one for each in asked_for for one in self._of_condition(each, taken, taken_in_baggage))
+        return tuple(dict.fromkeys(found))
 
-    def _of_condition(self, condition: Condition, taken: Iterable[str]) -> Iterator[Condition]:
+    def _of_condition(
+        self, condition: Condition, taken: Iterable[str], taken_in_baggage: Iterable[str]
+    ) -> Iterator[Condition]:
         lanes = sorted(self.lanes.difference(taken))
         if asked(condition.absent, self.tag) is not None:
-            yield from self._of_member(condition, lanes)
+            yield from self._of_member(condition, sorted(self.lanes.difference(taken_in_baggage)))
             return
         match = asked(condition.headers, self.tag)
         if match is None:
@@ -147,8 +159,7 @@ class Generation:
         match = asked_in_baggage(condition, self.tag)
         for lane in lanes:
             if match is not None and holds(match, baggage.member(self.tag, lane)):
-                member = StringMatch("regex", baggage.regex(self.tag, self.of(lane)))
-                yield self._asking_member(without_tag(condition, baggage.HEADER), member)
+                yield self._asking_member(without_tag(condition, baggage.HEADER), self._member(lane))
 
     def _asking(self, condition: Condition, match: StringMatch) -> Condition:
         rest = without_tag(condition, self.tag)

@@ -55,6 +55,8 @@ def lane_of(route: Route, tag: str) -> str | None:
             lanes.add(match.value)
         elif not _is_baggage(condition, tag):
             return None
+        elif (value := baggage.value_asked(dict(condition.headers)[baggage.HEADER].value, tag)) is not None:
+            lanes.add(value)
     return lanes.pop() if len(lanes) == 1 else None
 
 

@@ -6,21 +6,13 @@ import pytest
 from changing_specs import hints, histories, lane_comes, lane_goes, plan
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plan_world import Asked, Moment, calls_in, cut, lost, mixed
-from random_specs import asked
+from plan_world import Moment, calls_in, covered, cut, from_outside, lost, mixed
 
 from meshconfig.cluster.plan import called
 from meshconfig.istio import Resources
 from meshconfig.lint import Index, Level, lint
 
 SOME = settings(suppress_health_check=list(HealthCheck))
-
-
-@st.composite
-def outside(draw):
-    """A request from outside, through services that pass on the header, or baggage, or both."""
-    host, method, path, headers = draw(asked())
-    return Asked(host, method, path, headers, draw(st.sampled_from(("", "", "baggage", "env"))))
 
 
 def moments(random, made, live, wanted, called):
@@ -32,13 +24,6 @@ def moments(random, made, live, wanted, called):
         yield Moment(after, step.barrier, step.drain, (partial,), hosts, 2 if made.consistent else 1)
 
 
-def covered(one, values):
-    """A service that drops the header needs `tag.baggage`, and the member, which `keep` may leave out."""
-    specs = [value["spec"] for value in values]
-    kept = any(entry["baggage"] == "keep" for spec in specs for entry in spec["entries"])
-    return one.dropped != "env" or (all(spec["tag"]["baggage"] for spec in specs) and not kept)
-
-
 def told(*plans):
     """Plans in words."""
     return [(one.consistent, one.reasons, [step.title for step in one.steps]) for one in plans]
@@ -48,7 +33,9 @@ LANES_ALONE = histories(2, (lane_comes, lane_goes))
 
 
 @SOME
-@given(st.one_of(histories(2), histories(2), LANES_ALONE), st.lists(outside(), min_size=2, max_size=4), st.integers(0))
+@given(
+    st.one_of(histories(2), histories(2), LANES_ALONE), st.lists(from_outside(), min_size=2, max_size=4), st.integers(0)
+)
 def test_no_chain_mixes_old_and_new(history, requests, seed):
     (live, _), (wanted, model) = history
     made = plan(live, wanted, **hints(model), settled=True)
@@ -60,7 +47,7 @@ def test_no_chain_mixes_old_and_new(history, requests, seed):
 
 @pytest.mark.slow
 @SOME
-@given(histories(3), st.booleans(), st.lists(outside(), min_size=2, max_size=3), st.integers(0, 999))
+@given(histories(3), st.booleans(), st.lists(from_outside(), min_size=2, max_size=3), st.integers(0, 999))
 def test_no_chain_mixes_where_a_change_is_cut_off_and_another_follows(history, repeated, requests, seed):
     (first, _), (second, then), (third, last) = history
     third, last = (second, then) if repeated else (third, last)

@@ -89,6 +89,16 @@ def test_baggage_that_an_entry_keeps_can_change(planned):
     assert "no change" in planned(kept, kept)[1]
 
 
+def test_a_tag_that_is_read_from_baggage_too_changes_and_moves_consistently(planned):
+    tag = {"tag": {"header": "env", "baggage": True}}
+    code, out, _ = planned(spec(), spec(**tag))
+    assert (code, "write HTTPRoute" in out) == (0, True)
+    moved = {"lanes": {"prod": {}, "gray": {"versions": {"cat": "v9", "mouse": "v9"}}}, **tag}
+    _, out, _ = planned(spec(**tag), spec(**moved))
+    assert "for tags that end in .next" in out
+    assert "no change" in planned(spec(**tag), spec(**tag))[1]
+
+
 def test_a_lane_that_moves_in_two_services_is_changed_consistently(planned):
     moved = spec(lanes={"prod": {}, "gray": {"versions": {"cat": "v9", "mouse": "v9"}}})
     moved["spec"]["services"]["cat"]["calls"] = moved["spec"]["services"]["mouse"]["calls"] = []
@@ -104,7 +114,6 @@ def test_nothing_differs_between_a_spec_and_itself(planned):
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "spec.tag.baggage": ({"tag": {"header": "env", "baggage": True}}, "baggage cannot be changed in steps"),
     "spec.entries[0].hosts": (
         {
             "entries": [

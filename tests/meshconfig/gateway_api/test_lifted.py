@@ -13,7 +13,7 @@ from two_backends import compiled, for_both
 from meshconfig.backend import backend
 from meshconfig.cluster.objects import state
 from meshconfig.errors import InputError
-from meshconfig.model import RouteKind, SetTag
+from meshconfig.model import RouteKind, SetTag, StringMatch
 from meshconfig.render import owner, render
 
 GATEWAY = backend("gateway")
@@ -56,6 +56,27 @@ def test_the_routes_of_a_service_are_those_that_the_spec_asked_for():
     assert [(one.id, one.conditions) for one in found.routes] == [(one.id, one.conditions) for one in wanted.routes]
     assert [bool(one.refusal) for one in found.routes] == [bool(one.refusal) for one in wanted.routes]
     assert [one.targets for one in found.routes] == [one.targets for one in wanted.routes]
+
+
+def test_a_tag_in_baggage_counts_where_its_header_is_absent_as_the_spec_says():
+    value = copy.deepcopy(SPEC)
+    value["spec"]["tag"] = {"header": "env", "baggage": True}
+    _, _, tables = lifted(value)
+    (table,) = tables.mesh.values()
+    asked = [one for route in table.routes for one in route.conditions if "baggage" in dict(one.headers)]
+    members = [one for one in asked if dict(one.headers)["baggage"].kind == "regex"]
+    assert members
+    assert all(dict(one.absent) == {"env": StringMatch("present")} for one in members)
+
+
+def test_baggage_that_wins_over_the_header_is_read_as_it_is():
+    _, made, _ = lifted({**SPEC, "spec": {**SPEC["spec"], "tag": {"header": "env", "baggage": True}}})
+    (route,) = [one for one in made if one["kind"] == "HTTPRoute" and one["metadata"]["name"] == "cat-svc"]
+    rules = route["spec"]["rules"]
+    member = next(one for one in rules if one["matches"][0].get("headers", [{}])[0].get("name") == "baggage")
+    route["spec"]["rules"] = [member, rules[-1]]
+    (table,) = GATEWAY.lift(made, "env").mesh.values()
+    assert not [one for each in table.routes for one in each.conditions if one.absent]
 
 
 def test_an_entry_is_lifted_with_its_split_and_its_tags():

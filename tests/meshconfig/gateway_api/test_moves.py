@@ -47,9 +47,6 @@ class Group:
 @st.composite
 def movable(draw):
     value = at_the_edge(for_both(copy.deepcopy(draw(first_specs()))))
-    value["spec"]["tag"]["baggage"] = False
-    for entry in value["spec"]["entries"]:
-        entry["baggage"] = "replace"
     try:
         group = Group(value)
         for to in BACKENDS:
