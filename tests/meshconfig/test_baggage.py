@@ -103,3 +103,10 @@ def test_a_header_whose_name_is_no_plain_key_is_written_encoded_and_as_envoy_rea
         owner,
     )["spec"]["http"][0]["route"]
     assert one["headers"]["request"]["set"] == {"a%b": "gray", "baggage": "a%%25b=gray"}
+
+
+@given(st.sampled_from(("env", "x-lane")), st.text("abz019-.+", min_size=1, max_size=12))
+def test_the_value_that_an_expression_asks_for_is_read_back(key, value):
+    assert baggage.value_asked(baggage.regex(key, value), key) == value
+    assert baggage.value_asked(baggage.regex(key, value), "other") is None
+    assert baggage.value_asked(baggage.matching(key, "[^,;]+"), key) is None
