@@ -6,6 +6,7 @@ and in `propagation` is the same; the two packages share no code.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_plus
 
 HEADER = "baggage"
@@ -28,6 +29,7 @@ def matching(key: str, value: str) -> str:
     return rf"(.*,)?\s*{_coded(key)}\s*=\s*{value}{_END}"
 
 
+@lru_cache(maxsize=4096)  # every service asks for each lane
 def value_asked(pattern: str, key: str) -> str | None:
     """The value that a pattern of `regex` with this key asks for; None for any other pattern."""
     head = matching(key, "").removesuffix(_END)
