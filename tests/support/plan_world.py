@@ -253,7 +253,8 @@ def chains(asked, entry_state, manifests, times):
     entered, pods = asked.at_entry(entry_state), _pods(entry_state.values())
     at_entry = shares(entered, pods)
     for share in entered.shares:
-        if not isinstance(share.outcome, Destination):
+        # A request that has left the mesh calls nobody in it.
+        if not isinstance(share.outcome, Destination) or is_outside(share.outcome.host):
             yield at_entry, what(share.outcome, pods), ()
             continue
         met = [
