@@ -1,18 +1,17 @@
 """For random specs, what `simulate` says a request meets is what the real Istio does with it, in both backends: at the
 gateway and from a Pod's sidecar, headers included, weights as frequencies."""
 
-import math
 import subprocess
 import tempfile
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
+from cluster_agreement import agree
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lab_gateways import served
-from mesh_cluster import NAMESPACE, answered, istioctl
+from mesh_cluster import NAMESPACE, istioctl
 from random_specs import asked, specs
 from soak import SOAK
 from two_backends import compiled, for_both
@@ -20,12 +19,11 @@ from two_backends import compiled, for_both
 from meshconfig.errors import InputError
 from meshconfig.istio import Resources
 from meshconfig.render import render, to_yaml
-from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Redirect, Request, simulate
+from meshconfig.simulate import ANY_GATEWAY, Index, Request
 
 pytestmark = pytest.mark.cluster
 
 SPECS = 60 if SOAK else 20  # in each backend
-SAMPLES = 60  # requests where the answer is a matter of chance
 
 
 @dataclass
@@ -61,46 +59,6 @@ def prepared(backend, value):
 class Tally:
     specs: int = 0
     requests: int = 0
-
-
-def expected(decision, index):
-    """(status, service, version, the tag as the backend sees it) → probability."""
-    chances = Counter()
-    for share in decision.shares:
-        one = share.outcome
-        if isinstance(one, Destination):
-            tag = tuple(value for name, value in one.headers if name == "env")
-            chances[(200, *who(one, index), tag)] += share.probability
-        else:
-            assert isinstance(one, DirectResponse | Failure | Redirect), one
-            chances[(one.status, "", "", ())] += share.probability
-    return chances
-
-
-def who(one, index):
-    """The service and the version that answer: a subset of a Service, or a Service that is a version."""
-    known = index.registry.get(one.host)
-    labels = {**(known.selector if known else {}), **dict(one.labels)}
-    return one.host.partition("-svc")[0], labels["env"]
-
-
-def seen(answer):
-    return answer.status, answer.service, answer.version, tuple(answer.header("env"))
-
-
-def agree(index, request, ask):
-    decision, what = simulate(index, request), f"{request}"
-    assert not decision.undecided, what
-    chances = expected(decision, index)
-    times = 1 if len(chances) == 1 else SAMPLES
-    refused = any(status == 503 for status, *_ in chances)
-    got = Counter(seen(ask() if refused else answered(ask)) for _ in range(times))
-    assert set(got) <= set(chances), f"{what}: {got} is not among {chances}"
-    for key, chance in chances.items():
-        share = float(chance)
-        slack = 5 * math.sqrt(share * (1 - share) / times) + 1 / times
-        assert abs(got[key] / times - share) <= slack, f"{what}: {got} for {chances}"
-    return times
 
 
 def check(cluster, tally, backend):

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -56,11 +57,15 @@ def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> su
 
 
 def istioctl() -> str:
-    """`istioctl` on PATH, or that of the lab."""
-    lab = Path(os.environ.get("LAB_BIN", Path(tempfile.gettempdir()) / "lab-bin")) / "istioctl"
-    found = shutil.which("istioctl") or (str(lab) if lab.exists() else None)
+    found = program("istioctl")
     assert found, "istioctl is neither on PATH nor in LAB_BIN"
     return found
+
+
+def program(name: str) -> str | None:
+    """A program on PATH, or that of the lab; None where neither has it."""
+    lab = Path(os.environ.get("LAB_BIN", Path(tempfile.gettempdir()) / "lab-bin")) / name
+    return shutil.which(name) or (str(lab) if lab.exists() else None)
 
 
 def until(condition: Any, what: str, seconds: float = PATIENCE) -> None:
@@ -97,6 +102,18 @@ def _answer(status: int, text: str) -> Answer:
     return Answer(status, body if isinstance(body, dict) else {"text": text})
 
 
+def exchange(connection: HTTPConnection, host: str, path: str, headers: Headers, method: str) -> Answer:
+    """The answer to one request; the connection is closed after it."""
+    with closing(connection):
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("Host", host)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        return _answer(response.status, response.read().decode())
+
+
 @dataclass
 class Cluster:
     """`applied` are the resources of the spec under test, by kind and name; `subsets` what they may route to."""
@@ -108,16 +125,7 @@ class Cluster:
 
     def ask_gateway(self, host: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
         address, _, port = self.gateway.rpartition(":")
-        connection = HTTPConnection(address, int(port), timeout=15)
-        connection.putrequest(method, path, skip_host=True)
-        connection.putheader("Host", host)
-        for name, value in headers:
-            connection.putheader(name, value)
-        connection.endheaders()
-        response = connection.getresponse()
-        answer = _answer(response.status, response.read().decode())
-        connection.close()
-        return answer
+        return exchange(HTTPConnection(address, int(port), timeout=15), host, path, headers, method)
 
     def ask_mesh(self, service: str, path: str, headers: Headers = (), method: str = "GET") -> Answer:
         """From the probe's Pod, through its sidecar."""
@@ -181,9 +189,9 @@ def answered(ask: Callable[[], Answer]) -> Answer:
     return ask()
 
 
-def acknowledged() -> bool:
+def acknowledged(istiod: str = ISTIOD) -> bool:
     """Has every proxy acknowledged all that istiod sent it (its debug page `syncz`)?"""
-    with urlopen(f"{ISTIOD}/debug/syncz", timeout=10) as page:
+    with urlopen(f"{istiod}/debug/syncz", timeout=10) as page:
         proxies = json.load(page)
     kinds = [kind for proxy in proxies for kind in proxy.get("resources", {}).values()]
     return all(kind.get("sent") == kind.get("acked") for kind in kinds)

@@ -47,15 +47,22 @@ def cluster(name: str, port: int, **fields: Any) -> Json:
 
 @contextmanager
 def envoy(
-    folder: Path, listeners: Sequence[Json], clusters: Sequence[Json] = (), node: str = "test", **bootstrap: Any
+    folder: Path,
+    listeners: Sequence[Json],
+    clusters: Sequence[Json] = (),
+    node: str = "test",
+    metadata: Json | None = None,
+    **bootstrap: Any,
 ) -> Iterator[None]:
     """It runs while the block does, with its configuration and its log in `folder`.
 
     Parameters:
+        metadata: the node's.
         bootstrap: further fields of it, such as `admin`.
     """
     resources: Mapping[str, Any] = {"listeners": list(listeners), "clusters": list(clusters)}
-    config = {"node": {"id": node, "cluster": "test"}, "static_resources": resources, **bootstrap}
+    named = {"id": node, "cluster": "test", "metadata": metadata or {}}
+    config = {"node": named, "static_resources": resources, **bootstrap}
     (folder / "envoy.json").write_text(json.dumps(config))
     flags = ["--concurrency", "1", "--log-level", "warning", "--use-dynamic-base-id", "--drain-time-s", "1"]
     with (folder / "envoy.log").open("wb") as log:
