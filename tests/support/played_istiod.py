@@ -291,6 +291,7 @@ def hold(
     begun: bool = False,
     earlier: bool = False,
     beside: bool = False,
+    nothing: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Verification:
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: istiod.now), "sleep": staticmethod(istiod.sleep)})
@@ -299,4 +300,5 @@ def hold(
         if begun:
             barrier.begin([key(istiod.written)])
         new_subsets = (Gray(),) if new else ()
-        return barrier.holds(StepChange((istiod.written,), (), new_subsets, earlier=earlier, beside=beside), report)
+        written = () if nothing else (istiod.written,)
+        return barrier.holds(StepChange(written, (), new_subsets, earlier=earlier, beside=beside), report)

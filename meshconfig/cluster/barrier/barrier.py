@@ -148,7 +148,7 @@ class _View:
 
     def take(self, now: float) -> list[Look]:
         try:
-            there = self.istiods.find() if self.need.types else ()
+            there = self.istiods.find() if self.need.types or self.need.clusters else ()
         except Unreadable as error:
             return self._failed("", str(error), now)
         self.given_up.pop("", None)

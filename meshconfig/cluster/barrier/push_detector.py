@@ -84,13 +84,14 @@ class PushDetector:
         self._first: dict[str, Version | None] = {}
         self._differing: dict[str, float] = {}  # proxies whose configuration was without the change, last read when
         self._overridden: set[str] = set()  # those of them where something else decides than what was written
+        self._idle = not (need.written or need.deleted)  # no push is looked for
         self._moved = self._pushing = self._unseen = False
         self._turn = 0
 
     @property
     def found(self) -> bool:
         """Whether a proxy's configuration showed each class of resources that any proxy can show."""
-        return not self._open and self._showable and not self._unseen
+        return self._idle or (not self._open and self._showable and not self._unseen)
 
     def _may_hide(self, resource_class: ResourceClass) -> bool:
         """Whether a sidecar may have the host and not these resources, because it has other routes for it in force."""

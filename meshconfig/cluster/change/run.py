@@ -116,9 +116,12 @@ class Run:
 
     def _change(self, step: Step, written: Sequence[Manifest], before: State) -> StepChange:
         """What the barrier of a step waits for."""
-        if not (step.waves or step.deletes):
-            return replace(self._all(), new_subsets=step.new_subsets)
         model, moves, gone = self.prepared.model, self.prepared.moves, self.prepared.gone
+        if not (step.waves or step.deletes):
+            # Of a change that was completed, every proxy has all. Then only Pods are waited for.
+            plain = self.prepared.settled and not moves and not self.prepared.adopts
+            there = StepChange(tag=model.tag, backend=model.backend) if plain else self._all()
+            return replace(there, new_subsets=step.new_subsets)
         # Nobody may have waited for the routes that went before a move was cut off.
         deletes = (*step.deletes, *gone) if step.deletes else ()
         given = tuple(written), deletes, step.new_subsets, {**gone, **before}

@@ -170,6 +170,21 @@ def test_what_was_pushed_long_ago_takes_a_moment() -> None:
     assert istiod.now - began < 1.5
 
 
+def test_where_nothing_is_written_only_endpoints_are_waited_for() -> None:
+    """A subset that every proxy has had for long, and that requests are led to next."""
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.0, 0.1, [], times=True)
+    istiod.sleep(60)
+    began = istiod.now
+    assert hold(istiod, nothing=True) is Verification.VERIFIED
+    assert istiod.now - began < 0.5
+
+
+def test_where_nothing_is_written_a_proxy_without_the_cluster_is_waited_for() -> None:
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 5.0, 0.1, [], times=True)
+    assert hold(istiod, nothing=True) is Verification.VERIFIED
+    assert all(one.knows for one in istiod.envoys)
+
+
 def test_a_proxy_where_something_else_decides_is_not_waited_for_where_another_shows_the_change() -> None:
     there = [Envoy("a.demo"), Envoy("b.demo", overridden=True)]
     istiod = Istiod(there, 0.1, 0.1, [], times=True)

@@ -1,6 +1,7 @@
 """In which order a step's resources are written, and what is written while its barrier waits."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,8 @@ from meshconfig.cluster.barrier import BarrierTimeout, Progress, Verification
 from meshconfig.cluster.change.phases import Phase
 from meshconfig.cluster.change.run import Events, Run, Settings, Stopped
 from meshconfig.cluster.objects import Key
-from meshconfig.cluster.plan import Step
+from meshconfig.cluster.plan import NewSubset, Step
+from meshconfig.cluster.plan.steps import READY
 from meshconfig.errors import ApiError
 
 WAITING = Progress(0, 1, ("cat.demo: CDS",))
@@ -64,13 +66,29 @@ class PlayedBarrier:
         raise AssertionError("it does not come to an end")
 
 
-def run(cluster, barrier, *steps, events=None):
+def run(cluster, barrier, *steps, events=None, raw=None, **more):
     plan = SimpleNamespace(steps=steps)
-    live = SimpleNamespace(raw={}, istio_api="v1")
+    live = SimpleNamespace(raw=raw or {}, istio_api="v1")
     model = SimpleNamespace(tag="env", backend="istio")
-    prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, settled=True, moves=False, gone={})
+    known = {"settled": True, "adopts": False, "moves": False, "gone": {}, **more}
+    prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, **known)
     held = SimpleNamespace(check=lambda: None)
     return Run(cluster, prepared, barrier, Settings(drain=0), held, events or Events())
+
+
+@pytest.mark.parametrize(("known", "waits"), [({}, False), ({"settled": False}, True), ({"adopts": True}, True)])
+def test_a_step_for_pods_waits_for_what_was_written_only_where_nobody_has_waited_for_it(known, waits):
+    barrier, subset = PlayedBarrier(lambda: True), NewSubset("cat", 80, "pr-1", ())
+    run(
+        Cluster(),
+        barrier,
+        replace(READY, new_subsets=(subset,)),
+        raw={Key("DestinationRule", "demo", "cat"): RULE},
+        **known,
+    ).steps()
+    (change,) = (one for one in barrier.asked if not isinstance(one, list))
+    assert change.new_subsets == (subset,)
+    assert change.written == ((RULE,) if waits else ())
 
 
 def test_an_autoscaler_is_written_while_the_barrier_waits_for_the_rest():
