@@ -18,7 +18,7 @@ LANE = f"{HOST} pr-4"
 def story(tmp_path):
     """pr-4 is written at 10, Ready at 20, deleted at 30 and gone at 40."""
     found = PreviewStory(WORLD, "gateway:80", tmp_path / "requests.jsonl")
-    found.lives = {one.name: Life(10.0, 15.0, 20.0, 30.0, 40.0) for one in WORLD.previews()}
+    found.rounds = [{one.name: Life(10.0, 15.0, 20.0, 30.0, 40.0) for one in WORLD.previews()}]
     return found
 
 
@@ -67,6 +67,13 @@ def test_what_nobody_answers_has_failed(story):
 def test_a_lane_that_never_came_may_still_answer_nothing_of_its_own_before_it_was_written(story):
     story.lives["pr-4"] = Life(written=10.0)
     assert judged(story, (LANE, 1, 2, OWN), (LANE, 12, 13, OWN)) == (0, 1)
+
+
+def test_a_lane_that_comes_again_is_judged_by_both_of_its_lives(story):
+    story.rounds.append({"pr-4": Life(50.0, 55.0, 60.0, 70.0, 80.0)})
+    fine = [(LANE, 25, 26, OWN), (LANE, 45, 46, NONE), (LANE, 52, 53, OWN), (LANE, 65, 66, OWN), (LANE, 85, 86, NONE)]
+    assert judged(story, *fine) == (0, 0)
+    assert judged(story, (LANE, 45, 46, OWN), (LANE, 65, 66, NONE), (LANE, 85, 86, OWN)) == (0, 3)
 
 
 def test_every_lane_is_asked_and_half_of_the_requests_have_none(story):

@@ -1,11 +1,12 @@
-"""Preview lanes under load, with real sidecars: all at once on chains of services, with a controller that is killed
-while they come and while they go, and meanwhile a pull request by the CI scripts of examples/previews. No request
-without a lane fails. From when a lane is Ready until it is deleted its requests get its own versions, and nobody else's
-ever do.
+"""Preview lanes under load, with real sidecars: all at once on chains of services, and meanwhile a pull request by the
+CI scripts of examples/previews. The controller is killed while they go, and when they come again while they come. No
+request without a lane fails. From when a lane is Ready until it is deleted its requests get its own versions, and
+nobody else's ever do.
 """
 
 import json
 import time
+from contextlib import contextmanager
 from http.client import HTTPConnection
 
 import pytest
@@ -24,6 +25,7 @@ from soak import SOAK
 pytestmark = pytest.mark.cluster
 SERVICES, LANES = (10, 20) if SOAK else (4, 6)
 WORLD = PreviewChains("graylane-previews", SERVICES, LANES)
+AGAIN = WORLD.previews() if SOAK else WORLD.previews()[:2]  # the lanes that come a second time
 LONGEST = 1800.0  # seconds of load, at most
 RATE = 60.0 if SOAK else 40.0  # requests a second, half of them without a lane
 KILL = 3.0  # seconds after a change until the controller is killed
@@ -56,14 +58,19 @@ def test_lanes_come_and_go_at_once_and_nobody_meets_anothers(story, tmp_path):
         until(lambda: answers(story.address, WORLD.host(0))[0] == 200, "the baseline's answer")
         try:
             with traffic(story.address, story.targets(), story.out, seconds=LONGEST, rate=RATE):
-                come(story, controller)
-                time.sleep(STEADY)
-                pull_request(story, tmp_path)
-                go(story, controller)
+                with timed(story, "nobody is killed while they come"):
+                    come(story, WORLD.previews())
+                    time.sleep(STEADY)
+                    pull_request(story, tmp_path)
+                    go(story, controller)
+                with timed(story, "the controller is killed while they come"):
+                    come(story, AGAIN, controller)
+                    time.sleep(STEADY)
+                    go(story)
                 time.sleep(STEADY)
         finally:
             title = f"{LANES} lanes, {SERVICES} services, {time.monotonic() - began:.0f} s"
-            print(table(title, story.rows()), story.times(), sep="\n", flush=True)
+            print(table(title, story.rows()), flush=True)
         assert routing() == routes
         kubectl("delete", f"lanegroups.graylane.dev/{GROUP}", "-n", WORLD.namespace, "--timeout=120s")
     rows = story.rows()
@@ -72,26 +79,36 @@ def test_lanes_come_and_go_at_once_and_nobody_meets_anothers(story, tmp_path):
         assert story.answered_by_lane(lane), f"{lane.name} has answered nothing"
 
 
-def come(story, controller):
-    """All lanes in one write; the controller is killed while it makes them."""
-    story.look()
-    for life in story.lives.values():
-        life.written = time.monotonic()
-    apply([WORLD.lane(one) for one in WORLD.previews()])
-    time.sleep(KILL)
-    controller.kill()
-    controller.start()
+@contextmanager
+def timed(story, title):
+    """A round of lanes that come and go; its times are printed whatever becomes of it."""
+    try:
+        yield
+    finally:
+        print(story.times(title), flush=True)
+
+
+def come(story, lanes, killed=None):
+    """All lanes in one write; `killed` is the controller that is killed while it makes them, and started again."""
+    story.begin(lanes)
+    apply([WORLD.lane(one) for one in lanes])
+    kill(killed)
     story.until(lambda life: life.ready is not None, "ready", REACHED)
 
 
-def go(story, controller):
+def go(story, killed=None):
     for life in story.lives.values():
         life.deleted = time.monotonic()
     kubectl("delete", "lanes.graylane.dev", *story.lives, "-n", WORLD.namespace, "--wait=false")
-    time.sleep(KILL)
-    controller.kill()
-    controller.start()
+    kill(killed)
     story.until(lambda life: life.gone is not None, "gone", GONE)
+
+
+def kill(controller):
+    if controller:
+        time.sleep(KILL)
+        controller.kill()
+        controller.start()
 
 
 def pull_request(story, folder):

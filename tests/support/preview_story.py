@@ -31,12 +31,22 @@ class Life:
 
 @dataclass
 class PreviewStory:
-    """`lives`: by the name of the lane."""
+    """`rounds`: each time that lanes come and go, those lanes' lives by name."""
 
     world: PreviewChains
     address: str
     out: Path
-    lives: dict[str, Life] = field(default_factory=dict)
+    rounds: list[dict[str, Life]] = field(default_factory=list)
+
+    @property
+    def lives(self) -> dict[str, Life]:
+        """Those of the last round."""
+        return self.rounds[-1]
+
+    def begin(self, lanes: Iterable[Preview]) -> None:
+        """Begins a round: these lanes are about to be written, and nothing is left of an earlier round."""
+        now = time.monotonic()
+        self.rounds.append({one.name: Life(written=now) for one in lanes})
 
     def target(self, chain: int, lane: Preview | None = None) -> str:
         return self.world.host(chain) + (f" {lane.name}" if lane else "")
@@ -50,7 +60,9 @@ class PreviewStory:
         lanes, pods = listed("lanes.graylane.dev", self.world.namespace), listed("pods", self.world.namespace)
         now, there = time.monotonic(), {one["metadata"]["name"]: one for one in lanes}
         for one in self.world.previews():
-            life = self.lives.setdefault(one.name, Life())
+            life = self.lives.get(one.name)
+            if life is None:
+                continue
             found = there.get(one.name)
             if life.pods is None and (since := _ready_since(one, pods)) is not None:
                 life.pods = since
@@ -96,19 +108,23 @@ class PreviewStory:
 
     def _steps(self, tag: str, lane: Preview) -> Iterable[Step]:
         """While it comes and while it goes a request may get its chain or the baseline's, each whole."""
-        life = self.lives[lane.name]
         none, own = self.world.right(tag, lane.chain), self.world.right(tag, lane.chain, lane)
-        yield Step("comes", life.written or 0.0, life.ready or ALWAYS, none, own)
-        yield Step("goes", life.deleted or ALWAYS, life.gone or ALWAYS, own, none)
+        for life in (lives[lane.name] for lives in self.rounds if lane.name in lives):
+            yield Step("comes", life.written or 0.0, life.ready or ALWAYS, none, own)
+            yield Step("goes", life.deleted or ALWAYS, life.gone or ALWAYS, own, none)
 
     def answered_by_lane(self, lane: Preview) -> int:
         """How many requests its own chain has answered."""
         tag, own = self.target(lane.chain, lane), self.world.chain(lane.chain, lane)
         return sum(one.tag == tag and one.chain == own for one in load.read(self.out))
 
-    def times(self) -> str:
-        """As text: seconds of each lane."""
-        lines = ["", f"{'lane':10} {'Pods ready':>11} {'reachable':>10} {'gone':>6}   seconds after the event before"]
+    def times(self, title: str) -> str:
+        """As text: seconds of each lane of the last round."""
+        lines = [
+            "",
+            f"{title}, seconds after the event before",
+            f"{'lane':10} {'Pods ready':>11} {'reachable':>10} {'gone':>6}",
+        ]
         for name, life in self.lives.items():
             made, reached = _between(life.written, life.pods), _between(life.pods, life.ready)
             lines.append(f"{name:10} {made:>11} {reached:>10} {_between(life.deleted, life.gone):>6}")
