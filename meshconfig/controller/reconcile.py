@@ -142,11 +142,17 @@ class Reconciler:
             return Look()
 
     def _apply(self, one: GroupObject, reporter: Reporter, spec: LaneGroup, laid: Overlay) -> Look:
-        action = f"apply, under rollout {laid.active}" if laid.active else "apply"
-        wanted = Wanted(one.key.name, one.key.namespace, laid.spec, action, by_rollout=True, stored=True)
         change = _Change(self, one, spec, reporter, frozenset(laid.previews))
+
+        def renewed(wanted: Wanted) -> Wanted:
+            """With the lanes that became ready until the lock was held: they would wait for all of this plan."""
+            nonlocal laid
+            laid = beside.overlaid(self.client, spec)
+            change.previews = frozenset(laid.previews)
+            return _wanted(one, laid)
+
         try:
-            result = carry_out(self.client, wanted, change.choices, change.watcher)
+            result = carry_out(self.client, _wanted(one, laid), change.choices, change.watcher, renewed)
         except DriftReported as error:
             reporter.event("Warning", "Drift", str(error))
             drifted = Condition("Drifted", True, "Drift", str(error))
@@ -200,6 +206,11 @@ class Reconciler:
 
 def group_of(one: GroupObject) -> GroupKey:
     return one.key.namespace, one.key.name
+
+
+def _wanted(one: GroupObject, laid: Overlay) -> Wanted:
+    action = f"apply, under rollout {laid.active}" if laid.active else "apply"
+    return Wanted(one.key.name, one.key.namespace, laid.spec, action, by_rollout=True, stored=True)
 
 
 def _word(error: Exception) -> str:

@@ -78,11 +78,24 @@ class Watcher:
     noted: Callable[[str], None] = lambda note: None
 
 
-def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher) -> ChangeResult:
+def _same(wanted: Wanted) -> Wanted:
+    return wanted
+
+
+def carry_out(
+    client: Client,
+    wanted: Wanted,
+    choices: Choices,
+    watcher: Watcher,
+    renewed: Callable[[Wanted], Wanted] = _same,
+) -> ChangeResult:
     """Change the cluster to the wanted state of one group.
 
     Without a difference, nothing is written, with two exceptions. If the last change was cut off, the change waits for
     every proxy and records that. If the spec changed in a field that no resource shows, the new spec is recorded.
+
+    Parameters:
+        renewed: is called once the group's lock is held, and returns what is wanted by then.
 
     Raises:
         ClusterError: the change could not begin, and nothing was written; or it stopped (`Stopped` names the step).
@@ -108,8 +121,9 @@ def carry_out(client: Client, wanted: Wanted, choices: Choices, watcher: Watcher
         # Another process may have changed the cluster before this one got the lock.
         earlier = prepared.computed
         del prepared  # what the API server returned both times would take twice the memory
+        now = renewed(wanted)
         with times.measure(Phase.PREPARE):
-            prepared = _prepared(client, wanted, choices, earlier)
+            prepared = _prepared(client, now, choices, earlier if now == wanted else None)
         notes.tell(prepared.notes)
         if prepared.done:
             return outcome(prepared)

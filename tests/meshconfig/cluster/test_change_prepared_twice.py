@@ -1,10 +1,13 @@
 """A change is prepared before the lock and in it: what others did in between counts, what they did not is kept."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 from rollout_world import GROUP, group
-from runner_world import cluster, mesh, rendered
+from runner_world import NOWHERE, cluster, mesh, rendered
+
+from meshconfig.cluster.change import Choices, Wanted, Watcher, carry_out
 
 __all__ = ["cluster", "mesh"]
 
@@ -70,3 +73,17 @@ def test_a_change_of_others_that_was_cut_off_before_the_lock_is_waited_for(mesh,
     in_the_lock(mesh.api, lambda: revision(outcome="failed"))
     mesh.apply(TURNED)
     assert len(planned) == 2
+
+
+def test_what_is_wanted_is_asked_again_once_the_lock_is_held(mesh, planned):
+    """Such as lanes that have become ready while somebody else held it."""
+    wanted, locked = Wanted("pets", "demo", group(GROUP.replace("gray:", "blue:"))), []
+    in_the_lock(mesh.api, lambda: locked.append(True))
+
+    def renewed(one):
+        assert locked
+        return replace(one, spec=TURNED)
+
+    done = carry_out(mesh.client, wanted, Choices(wait=0, drain=0, istiod=NOWHERE), Watcher(), renewed)
+    assert len(planned) == 2
+    assert mesh.routes() == rendered(done.prepared.wanted.spec) == rendered(TURNED)
