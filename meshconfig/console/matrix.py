@@ -83,5 +83,5 @@ def _has_own(service: ServiceState, lanes: set[str]) -> bool:
 
 def _row(service: ServiceState, shown: Sequence[str]) -> Row:
     lanes = {lane.name: lane for lane in service.lanes}
-    short = [one for one in service.versions if one.pods and one.pods.ready < one.pods.wanted]
+    short = [one for one in service.versions if one.is_short]
     return Row(service, lanes.get(None), [lanes.get(name) for name in shown], short)

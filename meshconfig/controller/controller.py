@@ -224,8 +224,10 @@ class Leadership:
         def group_seen(change: Change, manifest: Manifest) -> None:
             one = GroupObject(manifest)
             became_ready = self._became_ready(change, one)  # also where the spec has changed: it is remembered
-            if self._group_seen(change, one) or became_ready:
+            asks = self._group_seen(change, one)
+            if asks or became_ready:
                 driver.group_seen(*group_of(one))
+            if asks:  # of a plan that has made it ready, they are told by its look
                 self._previews.see_group(group_of(one))
 
         yield watch(lanegroups.KIND, group_seen)
@@ -274,11 +276,11 @@ class Leadership:
         if (namespace, name) in self._asked:
             self.queue.add((namespace, name))
 
-    def _plan(self, group: GroupKey) -> None:
+    def _plan(self, group: GroupKey, after: float) -> None:
         """Has a group planned anew, because its preview lanes have changed."""
         if group in self._asked:
             self._mesh.add(group)
-            self.queue.add(group, SETTLE)
+            self.queue.add(group, after)
 
     def _resource_seen(self, change: Change, one: Manifest) -> None:
         for name in self._owned.see(change, one):

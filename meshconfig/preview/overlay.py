@@ -3,8 +3,8 @@
 A lane that does not fit is left out, and the others are as they were: one lane never hinders its group.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,15 +22,18 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A preview lane that may be routed.
+    """A preview lane that may be routed, or is about to be.
 
     Parameters:
         name: the tag's value, and the name of its version of each service.
         versions: the labels of that version's Pods, by service. They were ready.
+        coming: the same of a lane none of whose versions was ready so far. Its group gets the versions, and no lane of
+            this name, so that no route leads to them.
     """
 
     name: str
     versions: Mapping[str, Labels]
+    coming: Mapping[str, Labels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Previewed:
     """A group with its preview lanes.
 
     Parameters:
-        over: the lanes that lie over it.
-        refused: why the others do not, by name.
+        over: the lanes that lie over it and are routed.
+        refused: why others do not, by name. Of a lane that is coming it is said once that is ready.
     """
 
     spec: LaneGroup
@@ -55,6 +58,19 @@ def with_previews(spec: LaneGroup, lanes: Iterable[Routed]) -> Previewed:
         lanes: with names that differ, in any order: the same lanes give the same group.
     """
     given = sorted(lanes, key=lambda one: one.name)
+    found = _over(spec, [one for one in given if one.versions])
+    # Over the others, so that none of them is left out for one that may never come.
+    coming = [one for one in given if not one.versions and not _moves_a_subset(found.spec, one)]
+    return replace(found, spec=_over(found.spec, coming).spec)
+
+
+def _moves_a_subset(spec: LaneGroup, one: Routed) -> bool:
+    """Whether versions more would change subsets in use: a lane that falls back at run time has one of all Pods."""
+    there = [spec.service(name) for name in one.coming if name in spec.spec.services]
+    return any(service.failover_version(lane) for service in there for lane in spec.spec.lanes)
+
+
+def _over(spec: LaneGroup, given: Sequence[Routed]) -> Previewed:
     refused = {one.name: why for one in given if (why := _clash(spec, one))}
     fit = [one for one in given if one.name not in refused]
     if not fit:
@@ -78,7 +94,7 @@ def _clash(spec: LaneGroup, one: Routed) -> str:
     """Why a lane is not to be laid over a group, by its names alone; empty where it may be."""
     if one.name in spec.spec.lanes:
         return f"the group itself has a lane {one.name}: give the preview lane another name"
-    for service in one.versions:
+    for service in {**one.versions, **one.coming}:
         found = spec.spec.services.get(service)
         if found is None:
             return f"the group has no service {service}{nearest(service, spec.spec.services)}"
@@ -86,6 +102,8 @@ def _clash(spec: LaneGroup, one: Routed) -> str:
             return f"service {service} is outside the mesh, and a preview lane needs Pods"
         if one.name in found.versions:
             return f"service {service} itself has a version {one.name}: give the preview lane another name"
+        if lane := next((lane for lane, its in spec.spec.lanes.items() if its.versions.get(service) == one.name), None):
+            return f"lane {lane} has a version {one.name} of {service}: give the preview lane another name"
     return ""
 
 
@@ -99,8 +117,9 @@ def _laid(spec: LaneGroup, lanes: Iterable[Routed], known: frozenset[Wrong]) -> 
     """The group with these lanes, and what is wrong with it that was not before."""
     value: Value = spec.model_dump(by_alias=True, exclude_unset=True)
     for one in lanes:
-        value["spec"]["lanes"][one.name] = {}
-        for service, labels in one.versions.items():
+        if one.versions:
+            value["spec"]["lanes"][one.name] = {}
+        for service, labels in {**one.versions, **one.coming}.items():
             value["spec"]["services"][service]["versions"][one.name] = _version(one.name, service, labels)
     try:
         found = LaneGroup.model_validate(value)

@@ -9,7 +9,7 @@ from meshconfig.istio.labels import LANE, LANE_SERVICE
 from meshconfig.spec.base import DnsLabel, Labels, Strict, WorkloadName, said
 from meshconfig.spec.document import ClusterObject, ObjectMeta
 from meshconfig.spec.duration import Duration
-from meshconfig.spec.group import LaneGroup
+from meshconfig.spec.group import LaneGroup, Version
 
 KEEP_UNTIL = "graylane.dev/keep-until"  # annotation: a time until which the lane stays, if that is later than `ttl`
 MOVE = "to change group, delete the lane, and create it again once it is gone"  # where its routes are is known by it
@@ -91,6 +91,11 @@ def version_labels(lane: str, service: str) -> dict[str, str]:
     return {LANE: lane, LANE_SERVICE: service}
 
 
+def is_of_preview(version: Version) -> bool:
+    """Whether a version of a group is that of a preview lane that lies over it, and not Git's."""
+    return LANE in {**version.labels, **(version.fallback_labels or {})}
+
+
 def moment(text: object) -> datetime | None:
     """A time as RFC 3339 writes it, such as `2026-12-01T18:00:00Z`; None for anything else, or without a zone."""
     try:
@@ -106,7 +111,7 @@ def without_previews(spec: LaneGroup) -> LaneGroup:
         lane
         for service in spec.spec.services.values()
         for lane, version in service.versions.items()
-        if LANE in {**version.labels, **(version.fallback_labels or {})}
+        if is_of_preview(version)
     }
     if not lanes:
         return spec

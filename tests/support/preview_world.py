@@ -1,5 +1,7 @@
 """Lanes in the world of a controller: what is applied, and what becomes of it."""
 
+import threading
+
 import pytest
 from controller_world import ControllerWorld, document
 from controller_world import world as world
@@ -62,6 +64,11 @@ class PreviewWorld:
 
     def until_gone(self, name="pr-42"):
         self.until(lambda: not self.get(name), f"the end of {name}")
+
+    def until_quiet(self):
+        """Until the group has looked at what it wrote itself: that look would wake Lanes, and have all planned, too."""
+        self.world.until_ready()
+        threading.Event().wait(1.5)
 
     def is_routed(self, name="pr-42", host="cat-svc"):
         found = self.api.get("virtualservices", host)

@@ -99,7 +99,7 @@ def _missing(services: Iterable[ServiceState]) -> Iterator[str]:
         }
         for version in service.versions:
             pods = version.pods
-            if pods and (pods.ready < pods.wanted or (not pods.ready and version.name in used)):
+            if pods and (version.is_short or (not pods.ready and version.name in used)):
                 yield f"{service.name} {version.name}: {pods.ready} of {pods.wanted} Pods ready ({version.workload})"
 
 

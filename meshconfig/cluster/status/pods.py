@@ -9,6 +9,7 @@ from meshconfig.cluster.status.status import PodCount, VersionState
 from meshconfig.istio.hosts import service_name
 from meshconfig.istio.pods import is_leaving, is_ready
 from meshconfig.spec import ConsumerInGroup, ServiceInGroup
+from meshconfig.spec.preview import is_of_preview
 
 
 def by_name(there: Iterable[Manifest]) -> dict[str, Manifest]:
@@ -36,8 +37,14 @@ class Workloads:
 
     def versions(self, service: ServiceInGroup) -> tuple[VersionState, ...]:
         """Each version of a service and its Pods."""
+        lanes = service.group.spec.lanes
         return tuple(
-            VersionState(name, one.host or service.workload(name), None if one.host else self._count(service, name))
+            VersionState(
+                name,
+                one.host or service.workload(name),
+                None if one.host else self._count(service, name),
+                coming=name not in lanes and is_of_preview(one),
+            )
             for name, one in service.spec.versions.items()
         )
 

@@ -22,11 +22,22 @@ class PodCount:
 
 @dataclass(frozen=True, slots=True)
 class VersionState:
-    """One version of a service. `pods` is None for a host outside the cluster, and if Pods may not be read."""
+    """One version of a service.
+
+    Parameters:
+        pods: None for a host outside the cluster, and if Pods may not be read.
+        coming: it is of a preview lane that is not ready yet, so that no route leads to it.
+    """
 
     name: str
     workload: str
     pods: PodCount | None
+    coming: bool = False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has fewer ready Pods than it is to have, and ought to have them."""
+        return self.pods is not None and not self.coming and self.pods.ready < self.pods.wanted
 
 
 class How(StrEnum):

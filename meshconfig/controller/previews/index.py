@@ -105,6 +105,10 @@ class PreviewIndex:
             is_new = about not in self._unwanted
             return self._unwanted.setdefault(about, time.monotonic()), is_new
 
+    def comes(self, one: PreviewObject) -> bool:
+        """Whether a generation of a Lane that was never ready is looked at for the first time in this leadership."""
+        return self.unwanted(one, "to come")[1]
+
     def asks(self, one: PreviewObject, versions: Mapping[str, Mapping[str, str]]) -> bool:
         """Whether a generation of a Lane asks for routes to these versions for the first time in this leadership.
 

@@ -33,6 +33,8 @@ from meshconfig.rollout.runner.routing import reason
 from meshconfig.spec import LaneGroup, PreviewLane
 from meshconfig.spec.preview import KEEP_UNTIL
 
+SETTLE = 0.5  # seconds until a group is planned for lanes that are ready or end: others become so together with them
+COMING = 1.5  # the same for lanes that are coming, whose Pods take longer; those of a moment come in one plan
 BUSY = 3.0  # seconds until the next look where the API server does not answer
 ROUTING = "Routing"
 
@@ -59,7 +61,7 @@ class PreviewLooker:
     """Looks at Lanes, each by one thread at a time; all threads share one looker, and with it who gets a last place.
 
     Parameters:
-        plan: has a group planned anew, for what a Lane's status says now.
+        plan: has a group planned anew, for what its Lanes say now, so many seconds later at the latest.
         tell: gets one line for the log.
         now: the time, in UTC.
     """
@@ -67,7 +69,7 @@ class PreviewLooker:
     client: Client
     settings: Settings
     index: PreviewIndex
-    plan: Callable[[GroupKey], object]
+    plan: Callable[[GroupKey, float], object]
     tell: Callable[[str], None]
     metrics: PreviewMetrics
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -153,15 +155,16 @@ class _Look:
             options = " ".join(f"--allow-namespace {place}" for place in foreign)
             said = f"it has services in namespace {', '.join(foreign)}; to allow it: graylane controller {options}"
             return self._refuse("NotAllowed", said, more)
-        if not self._admitted(spec):
+        if not self.one.admitted:
+            # Who comes with others is made after all of them are admitted: one plan then gets the versions of all.
+            if self._admit(spec):
+                return Looked(0.0)
             said = f"the group has {spec.spec.limits.previews} preview lanes, its limit: the oldest that waits is next"
             return self._wait(Wait("Quota", said), more)
         return self._made(lane, group, spec, making, more)
 
-    def _admitted(self, spec: LaneGroup) -> bool:
+    def _admit(self, spec: LaneGroup) -> bool:
         """Whether the group has room; then the finalizer is written, before anything is made."""
-        if self.one.admitted:
-            return True
         with self.of._admission:  # two workers would both see the last place
             lanes = previews.each(self.of.client, *self.group_key)
             if not has_room(lanes, self.one.name, spec.spec.limits.previews):
@@ -172,6 +175,8 @@ class _Look:
     def _made(
         self, lane: PreviewLane, group: GroupObject, spec: LaneGroup, making: Making, more: Mapping[str, Any]
     ) -> Looked:
+        if not self.one.versions and self.of.index.comes(self.one):
+            self.of.plan(self.group_key, COMING)
         # Once versions were ready, the Job before them is done, whether or not it is still there.
         if not self.one.versions and (wait := making.before()):
             return self._wait(wait, more)
@@ -189,7 +194,7 @@ class _Look:
             )
         plan = self.of.index.plan(self.group_key)
         if now != before or (now and not self._is_routed(plan, now) and self.of.index.asks(self.one, now)):
-            self.of.plan(self.group_key)
+            self.of.plan(self.group_key, SETTLE)
         if waits:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
         if plan and (why := plan.refused.get(self.one.name)):
@@ -214,7 +219,7 @@ class _Look:
                 continue
             waits = True
             if is_new:
-                self.of.plan(self.group_key)
+                self.of.plan(self.group_key, SETTLE)
         return waits
 
     def _ready(self, lane: PreviewLane, spec: LaneGroup, more: Mapping[str, Any]) -> Looked:
@@ -245,6 +250,8 @@ class _Look:
             return Looked()
         if self.one.versions and (wait := self._routes_go()):
             return self._wait(wait, phase="Ending")
+        if not self.one.versions and self.of.index.unwanted(self.one)[1]:
+            self.of.plan(self.group_key, SETTLE)  # no route led to it, so that nothing waits for that plan
         warned: list[tuple[str, str]] = []
         ending = self._ending(warned)
         try:
@@ -272,7 +279,7 @@ class _Look:
         if plan and plan.began > since:
             return None
         if is_new:  # a plan that fails is tried again as any other
-            self.of.plan(self.group_key)
+            self.of.plan(self.group_key, SETTLE)
         return Wait("Routes", f"the lane's routes are taken away{_state(group)}")
 
     def _ending(self, warned: Any) -> Ending:

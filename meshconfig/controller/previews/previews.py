@@ -28,7 +28,7 @@ class Previews:
     """
     Parameters:
         ended: is set when the leadership ends.
-        plan: has a group planned anew.
+        plan: has a group planned anew, so many seconds later at the latest.
         failed: counts an error that is a bug.
         tell: gets one line for the log.
     """
@@ -36,7 +36,7 @@ class Previews:
     client: Client
     settings: Settings
     ended: threading.Event
-    plan: Callable[[GroupKey], object]
+    plan: Callable[[GroupKey, float], object]
     failed: Callable[[], object]
     tell: Callable[[str], None]
     metrics: PreviewMetrics

@@ -244,6 +244,19 @@ def test_a_lane_that_falls_back_while_it_runs_needs_no_pods():
     assert judge(seen(text.replace("split: {prod: 3, gray: 1}", "tag: untrusted"), deployments=deployments)).healthy
 
 
+def test_a_preview_lane_needs_its_pods_once_it_is_routed_and_not_before():
+    labels = {"graylane.dev/lane": "pr-1"}
+    text = SPEC.replace(
+        "new: {labels: {env: new}}", "new: {labels: {env: new}}, pr-1: {labels: {graylane.dev/lane: pr-1}}"
+    )
+    made = deployment("mouse-pr-1", "x", 0, app="mouse")
+    made["spec"]["template"]["metadata"]["labels"] |= labels
+    there = {"demo": [*seen().deployments["demo"], made]}
+    assert judge(seen(text, deployments=there)).problems == ()
+    routed = text.replace("hard:", "pr-1: {}, hard:")
+    assert judge(seen(routed, deployments=there)).problems == ("mouse pr-1: 0 of 1 Pods ready (mouse-pr-1)",)
+
+
 def test_a_version_that_nobody_comes_to_needs_none():
     assert judge(seen(pods={"demo": [pod("prod", "mouse")]})).healthy
     assert not judge(seen(pods={"demo": [pod("prod", "mouse"), pod("new", "mouse", ready=False)]})).healthy

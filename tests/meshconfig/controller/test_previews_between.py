@@ -20,12 +20,6 @@ __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
 
 
-def until_quiet(previews):
-    """Until the group has looked at what it wrote itself: that look would wake Lanes, too."""
-    previews.world.until_ready()
-    threading.Event().wait(1.5)
-
-
 class Lost:
     """The server does what it is asked, and something else answers; a client does not send that again."""
 
@@ -68,7 +62,7 @@ def test_a_plan_is_asked_for_though_the_answer_about_the_status_was_lost(preview
 
     previews.api.fault = fault
     with previews.world.controller():
-        until_quiet(previews)
+        previews.until_quiet()
         previews.apply(lane())
         previews.until_phase("Ready")
     assert lost
@@ -131,7 +125,7 @@ def test_a_name_that_was_taken_is_looked_at_again(previews):
     """No watch tells of Deployments and Services of others."""
     previews.api.put(deployment(CLONE, {"app": "theirs"}, image="theirs"))
     with previews.world.controller():
-        until_quiet(previews)
+        previews.until_quiet()
         previews.apply(lane())
         previews.until_because("NameTaken")
         previews.api.answer("DELETE", f"/apis/apps/v1/namespaces/demo/deployments/{CLONE}", None)
@@ -141,7 +135,7 @@ def test_a_name_that_was_taken_is_looked_at_again(previews):
 @pytest.mark.slow
 def test_a_clone_that_was_refused_is_tried_again(previews):
     with previews.world.controller():
-        until_quiet(previews)
+        previews.until_quiet()
         previews.api.put({**service("metrics"), "spec": {"selector": {"app": "cat"}, "ports": [{"port": 1}]}})
         previews.api.put(deployment("cat-v1", {"v": "v1", "app": "cat"}))
         previews.apply(lane())
