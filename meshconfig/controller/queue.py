@@ -24,40 +24,46 @@ class WorkQueue(Generic[T]):
         self._clock = clock
         self._due: dict[T, float] = {}  # when each is to be looked at, at the latest
         self._busy: set[T] = set()
+        self._urgent: set[T] = set()
         self._changed = threading.Condition()
         self._closed = False
 
-    def add(self, one: T, after: float = 0.0) -> None:
+    def add(self, one: T, after: float = 0.0, *, urgent: bool = False) -> None:
         """Has a name looked at.
 
         Parameters:
             after: seconds until then. If it is in the queue already, the earlier time holds.
+            urgent: once it is due, it is taken before those that have waited longer.
         """
         due = self._clock() + after
         with self._changed:
             self._due[one] = min(due, self._due.get(one, due))
+            if urgent:
+                self._urgent.add(one)
             self._changed.notify()
 
     def forget(self, one: T) -> None:
         """Takes a name out that is not to be looked at any more."""
         with self._changed:
             self._due.pop(one, None)
+            self._urgent.discard(one)
 
     def take(self) -> T | None:
-        """The name that has waited longest; waits until one is due. None once the queue is closed.
+        """The name that has waited longest, of urgent ones if one is due; waits until then. None once it is closed.
 
         Whoever takes a name gives it back by `done`.
         """
         with self._changed:
             while not self._closed:
-                free = [(due, one) for one, due in self._due.items() if one not in self._busy]
-                due, found = min(free, key=lambda each: each[0], default=(None, None))
                 now = self._clock()
-                if found is not None and due is not None and due <= now:
+                free = {one: due for one, due in self._due.items() if one not in self._busy}
+                if ready := [one for one, due in free.items() if due <= now]:
+                    found = min(ready, key=lambda one: (one not in self._urgent, free[one]))
                     del self._due[found]
+                    self._urgent.discard(found)
                     self._busy.add(found)
                     return found
-                self._changed.wait(None if due is None else min(due - now, LONGEST))
+                self._changed.wait(min(min(free.values()) - now, LONGEST) if free else None)
         return None
 
     def done(self, one: T) -> None:

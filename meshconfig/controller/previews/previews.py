@@ -10,6 +10,7 @@ from meshconfig.cluster.lock import LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import PreviewObject
 from meshconfig.cluster.watching import Change
+from meshconfig.cluster.workloads import live
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
 from meshconfig.controller.previews.look import PreviewLooker
@@ -75,9 +76,11 @@ class Previews:
     def see_made(self, change: Change, manifest: Manifest) -> None:
         """Takes what a watch of Deployments or Jobs with a lane's label gives."""
         name = (manifest["metadata"].get("labels") or {}).get(LANE, "")
+        is_ready = change is Change.THERE and (pods := live.progress(manifest)).ready >= pods.wanted
         for key in self.index.named(name):
             self._pauses.pop(key, None)
-            self.queue.add(key, SETTLE)
+            # One whose Pods are ready does not wait until many others are made.
+            self.queue.add(key, SETTLE, urgent=is_ready)
 
     def see_group(self, group: GroupKey) -> None:
         """A LaneGroup object has changed, or it is gone."""

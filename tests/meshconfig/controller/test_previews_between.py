@@ -1,6 +1,7 @@
 """What may happen to Lanes between two looks of a controller: other specs, lost answers, other Lanes and hands."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.previews import written
 from meshconfig.cluster.watching import Change
 from meshconfig.controller.previews import PreviewMetrics, Previews
+from meshconfig.controller.queue import WorkQueue
 from meshconfig.spec.preview import KEEP_UNTIL
 
 __all__ = ["previews", "world"]
@@ -187,15 +189,33 @@ def test_a_lane_that_is_prolonged_while_it_expires_stays(previews):
         previews.until_phase("Ready")
 
 
+def known(clock=time.monotonic):
+    """Of a leader that has seen two Lanes and has looked at them."""
+    more = {"metrics": PreviewMetrics(CollectorRegistry()), "queue": WorkQueue(clock)}
+    found = Previews(Client.connect(), SETTINGS, threading.Event(), print, print, print, **more)
+    for name in ("pr-1", "pr-2"):
+        found.see(Change.THERE, lane(name))
+    while found.queue:
+        found.queue.done(found.queue.take())
+    return found
+
+
+def test_one_whose_pods_are_ready_is_looked_at_before_those_that_wait_longer(previews):
+    now = [0.0]
+    one = known(lambda: now[0])
+    made = deployment("cat-pr-2", {"graylane.dev/lane": "pr-2"})
+    made["metadata"]["labels"] = {"graylane.dev/lane": "pr-2"}
+    made["status"] = {"updatedReplicas": 1, "readyReplicas": 1}
+    one.queue.add(("demo", "pr-1"))
+    one.see_made(Change.THERE, made)
+    now[0] = 1.0
+    assert [one.queue.take(), one.queue.take()] == [("demo", "pr-2"), ("demo", "pr-1")]
+    one.see_made(Change.GONE, {"kind": "Deployment", "metadata": {"name": "cat-pr-2", "namespace": "demo"}})
+
+
 def test_one_that_goes_between_two_lists_leaves_its_place_to_the_next(previews):
     """A watch that begins anew tells of it by its name alone."""
-    known = Previews(
-        Client.connect(), SETTINGS, threading.Event(), print, print, print, PreviewMetrics(CollectorRegistry())
-    )
-    for name in ("pr-1", "pr-2"):
-        known.see(Change.THERE, lane(name))
-    while known.queue:
-        known.queue.done(known.queue.take())
-    known.see(Change.GONE, {"kind": "Lane", "metadata": {"name": "pr-1", "namespace": "demo"}})
-    assert len(known.queue) == 1
-    assert known.queue.take() == ("demo", "pr-2")
+    one = known()
+    one.see(Change.GONE, {"kind": "Lane", "metadata": {"name": "pr-1", "namespace": "demo"}})
+    assert len(one.queue) == 1
+    assert one.queue.take() == ("demo", "pr-2")

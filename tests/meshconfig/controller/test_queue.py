@@ -45,6 +45,22 @@ def test_the_earlier_time_holds():
     assert [queue.take(), queue.take()] == ["a", "b"]
 
 
+def test_what_is_urgent_comes_first_once_it_is_due():
+    clock = Clock()
+    queue = WorkQueue(clock)
+    queue.add("a")
+    queue.add("b", after=10)
+    queue.add("c", after=20, urgent=True)
+    assert queue.take() == "a"
+    clock.now = 30.0
+    queue.add("a")
+    queue.done("a")
+    assert [queue.take(), queue.take()] == ["c", "b"]
+    queue.done("c")
+    queue.add("c")
+    assert [queue.take(), queue.take()] == ["a", "c"], "it is no longer urgent"
+
+
 def test_closing_ends_all_waiting():
     queue = WorkQueue()
     found = []
