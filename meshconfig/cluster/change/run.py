@@ -14,6 +14,7 @@ from meshconfig.cluster.barrier import Barrier, Progress, StepChange, Verificati
 from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.fields import other_managers
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.cluster.plan import Step
 from meshconfig.cluster.plan.move import other, routes_of
@@ -118,14 +119,21 @@ class Run:
         """What the barrier of a step waits for."""
         model, moves, gone = self.prepared.model, self.prepared.moves, self.prepared.gone
         if not (step.waves or step.deletes):
-            # Of a change that was completed, every proxy has all. Then only Pods are waited for.
-            plain = self.prepared.settled and not moves and not self.prepared.adopts
-            there = StepChange(tag=model.tag, backend=model.backend) if plain else self._all()
+            there = StepChange(tag=model.tag, backend=model.backend) if self._is_everywhere() else self._all()
             return replace(there, new_subsets=step.new_subsets)
         # Nobody may have waited for the routes that went before a move was cut off.
         deletes = (*step.deletes, *gone) if step.deletes else ()
         given = tuple(written), deletes, step.new_subsets, {**gone, **before}
         return StepChange(*given, model.tag, model.backend, beside=moves)
+
+    def _is_everywhere(self) -> bool:
+        """Whether every proxy has what is there: the last change was completed, and nobody else has written any of it.
+
+        Then a step that writes nothing waits for Pods alone.
+        """
+        one = self.prepared
+        is_complete = one.settled and one.past.last is not None and not (one.moves or one.adopts)
+        return is_complete and not any(map(other_managers, self._there.values()))
 
     def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:
         written: list[Manifest] = []

@@ -70,25 +70,39 @@ def run(cluster, barrier, *steps, events=None, raw=None, **more):
     plan = SimpleNamespace(steps=steps)
     live = SimpleNamespace(raw=raw or {}, istio_api="v1")
     model = SimpleNamespace(tag="env", backend="istio")
-    known = {"settled": True, "adopts": False, "moves": False, "gone": {}, **more}
+    past = SimpleNamespace(last=SimpleNamespace())
+    known = {"past": past, "settled": True, "adopts": False, "moves": False, "gone": {}, **more}
     prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, **known)
     held = SimpleNamespace(check=lambda: None)
     return Run(cluster, prepared, barrier, Settings(drain=0), held, events or Events())
 
 
-@pytest.mark.parametrize(("known", "waits"), [({}, False), ({"settled": False}, True), ({"adopts": True}, True)])
-def test_a_step_for_pods_waits_for_what_was_written_only_where_nobody_has_waited_for_it(known, waits):
+THEIRS = {"managedFields": [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {"f:subsets": {}}}}]}
+
+
+@pytest.mark.parametrize(
+    ("known", "about", "waits"),
+    [
+        ({}, {}, False),
+        ({"settled": False}, {}, True),
+        ({"adopts": True}, {}, True),
+        ({"past": SimpleNamespace(last=None)}, {}, True),
+        ({}, THEIRS, True),
+    ],
+)
+def test_a_step_for_pods_waits_for_what_was_written_only_where_nobody_has_waited_for_it(known, about, waits):
+    rule = {**RULE, "metadata": {**RULE["metadata"], **about}}
     barrier, subset = PlayedBarrier(lambda: True), NewSubset("cat", 80, "pr-1", ())
     run(
         Cluster(),
         barrier,
         replace(READY, new_subsets=(subset,)),
-        raw={Key("DestinationRule", "demo", "cat"): RULE},
+        raw={Key("DestinationRule", "demo", "cat"): rule},
         **known,
     ).steps()
     (change,) = (one for one in barrier.asked if not isinstance(one, list))
     assert change.new_subsets == (subset,)
-    assert change.written == ((RULE,) if waits else ())
+    assert change.written == ((rule,) if waits else ())
 
 
 def test_an_autoscaler_is_written_while_the_barrier_waits_for_the_rest():
