@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ambient_waypoint import NAME, versions, waypoint
+from ambient_waypoint import NAME, Waypoint, versions, waypoint
 from cluster_agreement import agree
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lab_gateways import served
-from mesh_cluster import NAMESPACE, PORT, program
+from mesh_cluster import NAMESPACE, PORT, Cluster, program
 from random_specs import asked, specs
 from soak import SOAK
 from two_backends import compiled, for_both
@@ -70,8 +70,8 @@ def cases(draw):
 class Meshes:
     """The same resources in ambient mode and with sidecars, and how many requests each has answered."""
 
-    cluster: object
-    ambient: object
+    cluster: Cluster
+    ambient: Waypoint
     by_waypoint: int = 0
     by_sidecars: int = 0
 

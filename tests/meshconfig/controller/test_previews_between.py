@@ -191,8 +191,9 @@ def test_a_lane_that_is_prolonged_while_it_expires_stays(previews):
 
 def known(clock=time.monotonic):
     """Of a leader that has seen two Lanes and has looked at them."""
-    more = {"metrics": PreviewMetrics(CollectorRegistry()), "queue": WorkQueue(clock)}
-    found = Previews(Client.connect(), SETTINGS, threading.Event(), print, print, print, **more)
+    metrics = PreviewMetrics(CollectorRegistry())
+    ended, queue = threading.Event(), WorkQueue(clock)
+    found = Previews(Client.connect(), SETTINGS, ended, print, print, print, metrics, queue=queue)
     for name in ("pr-1", "pr-2"):
         found.see(Change.THERE, lane(name))
     while found.queue:

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -18,7 +19,7 @@ from meshconfig.render import owner, render
 
 GATEWAY = backend("gateway")
 VERSIONS = {name: {"labels": {"version": name}} for name in ("v1", "v2")}
-SPEC = {
+SPEC: Any = {
     "apiVersion": "graylane/v1",
     "kind": "LaneGroup",
     "metadata": {"name": "pets", "namespace": "demo"},
