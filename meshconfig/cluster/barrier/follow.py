@@ -107,7 +107,7 @@ class Follower:
             return Look(waiting, len(there), len(there), state=self._state(there))
         if not knew:  # large pages have taken seconds, in which proxies acknowledge
             there = self._connected(self._sends, now)
-        return self._judge(there, self._detector, now)
+        return self._judge(there, self._detector, self._sends, now)
 
     def _connected(self, sends: Sends, now: float) -> tuple[Proxy, ...]:
         there = proxies(self._read("syncz", {}))
@@ -118,11 +118,11 @@ class Follower:
         stale, context = StaleCache(self._istiod.tell, sends), PushContext(self._istiod, before)
         return PushDetector(self._need, now, self._clusters, sends, stale, context)
 
-    def _judge(self, there: Sequence[Proxy], detector: PushDetector, now: float) -> Look:
+    def _judge(self, there: Sequence[Proxy], detector: PushDetector, sends: Sends, now: float) -> Look:
         late = {
             proxy.name: types
             for proxy in there
-            if (types := unacknowledged(proxy, self._need.types, detector.since(proxy)))
+            if (types := unacknowledged(proxy, self._need.types, detector.since(proxy), sends.ended(proxy)))
         }
         doubtful = [proxy for proxy in there if self._doubtful(proxy, now)]
         self._learn([proxy for proxy in there if proxy.name in late], doubtful, now)

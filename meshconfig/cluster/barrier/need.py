@@ -169,22 +169,27 @@ def concerned(proxy: Proxy, need: PushNeed, watched: Collection[str] | None) -> 
     return None if proxy.kind != "router" and proxy.namespace in need.outside else False
 
 
-def unacknowledged(proxy: Proxy, types: Iterable[str], since: Mapping[str, Version]) -> tuple[str, ...]:
+def unacknowledged(
+    proxy: Proxy, types: Iterable[str], since: Mapping[str, Version], ended: Version | None = None
+) -> tuple[str, ...]:
     """The xDS types in which a proxy is behind: not acknowledged, or last sent before the push with the change.
 
     Parameters:
         since: for each type, the push that brought the change; for a type without one, only the acknowledgement counts.
+        ended: a push of which the proxy has been sent all that there was for it.
     """
-    return tuple(sorted(short for short in types if _late(proxy, short, since.get(short))))
+    return tuple(sorted(short for short in types if _late(proxy, short, since.get(short), ended)))
 
 
-def _late(proxy: Proxy, short: str, since: Version | None) -> bool:
+def _late(proxy: Proxy, short: str, since: Version | None, ended: Version | None) -> bool:
     sent = proxy.sent.get(short)
     if sent is None or not sent.nonce:  # the proxy does not subscribe to this type
         return False
     if not sent.acknowledged:
         return True
-    return since is not None and sent.version is not None and sent.version < since
+    if since is None or sent.version is None or sent.version >= since:
+        return False
+    return ended is None or ended < since
 
 
 def missing_endpoints(need: PushNeed, watched: Collection[str]) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ since the write, when nothing has been sent for a while, or when nothing was wri
 without the change is read again.
 
 Where Pods come, the newest push is seldom the one that is looked for: each push of endpoints has a version of its own,
-and a proxy that connects gets everything with the newest. The others have what was sent before, and are sent nothing
-more. So they count once they have stayed at it for a while.
+and a proxy that connects gets everything with the newest. The others have what was sent before, and are sent endpoints
+alone. So what counts is a push that surely has the change, if not the first that has it; and that a proxy has been sent
+endpoints with a later one (see `sends.py`), or nothing for a while.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +79,7 @@ class PushDetector:
         self._gone = replace(need.change, written=(), before={**need.change.before, **there})
         self._showable = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
         self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
+        self._shown: dict[ResourceClass, tuple[float, Version]] = {}  # when first, and made with which push at most
         self._without: dict[ResourceClass, Version] = {}  # the last push that is known not to have the change
         self._pushes: dict[ResourceClass, Version] = {}
         self._judged: set[tuple[ResourceClass, str, Version]] = set()  # what proxies were sent before that, once read
@@ -188,6 +190,7 @@ class PushDetector:
                 self._stale.push(connected.values(), now)
                 self._pushing, self._start = True, now
                 self._seen = {resource_class: {} for resource_class in self._classes}
+                self._shown.clear()
                 self._differing.clear()
             elif self.found:
                 self._overridden.add(name)
@@ -300,7 +303,7 @@ class PushDetector:
         for resource_class in self._classes:
             shows = self._shows(page, resource_class, pods)
             if shows is Evidence.SHOWS and resource_class in self._open:
-                self._seen[resource_class][proxy.name] = _Seen(version, now)
+                self._note_shown(resource_class, proxy, version, now)
             surely = resource_class.surely(proxy) and not self._may_hide(resource_class)
             if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and surely):
                 differs = True
@@ -309,6 +312,12 @@ class PushDetector:
         self._differing.pop(proxy.name, None)
         if differs:
             self._differing[proxy.name] = now
+
+    def _note_shown(self, resource_class: ResourceClass, proxy: Proxy, version: Version | None, now: float) -> None:
+        self._seen[resource_class][proxy.name] = _Seen(version, now)
+        if version:
+            when, highest = self._shown.get(resource_class, (now, version))
+            self._shown[resource_class] = when, max(highest, version)
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
         newest = _newest_push(connected.values())
@@ -324,7 +333,10 @@ class PushDetector:
             exact = self._sent_exactly(resource_class, connected, sure)
             if resource_class not in self._open:
                 self._pushes[resource_class] = min([self._pushes[resource_class], *exact])
-            elif push := min(exact, default=self._sent_lately(resource_class, connected, sure, now)):
+            elif push := (
+                min(exact, default=self._sent_lately(resource_class, connected, sure, now))
+                or self._at_most(resource_class, newest, now)
+            ):
                 self._pushes[resource_class] = push
                 del self._open[resource_class]
 
@@ -365,6 +377,15 @@ class PushDetector:
         sent = _sent_versions(resource_class, connected, seen)
         old = [version for name, version in sent.items() if now - seen[name].when >= SENT]
         return max((one for one in old if without is None or one > without), default=None)
+
+    def _at_most(self, resource_class: ResourceClass, newest: Version | None, now: float) -> Version | None:
+        """A push that has the change, where a later one always comes before a witness is sure: Pods come.
+
+        What a proxy's configuration shows was made with its own push, or with that of another proxy by istiod's cache,
+        which that proxy has been sent by now.
+        """
+        when, highest = self._shown.get(resource_class, (now, None))
+        return max(newest, highest) if newest and highest and now - when >= SENT else None
 
 
 def _sent_versions(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from meshconfig.cluster.barrier.pages import Proxy
+from meshconfig.cluster.barrier.pages import Proxy, Version
 
 CONFIGURATION = ("CDS", "LDS", "RDS")  # endpoints also change when Pods come and go
 
@@ -18,9 +18,13 @@ class Sends:
         self._last = {proxy.name: _nonces(proxy) for proxy in there}
         self._first = frozenset(self._last)
         self._when: dict[str, float] = {}
+        self._newest: dict[str, Version] = {}
+        self._ended: dict[str, Version] = {}
+        self._note_pushes(there)
 
     def note(self, there: Iterable[Proxy], now: float) -> None:
         """Compares with the look before. A proxy that was not connected then counts as sent something."""
+        self._note_pushes(there)
         for proxy in there:
             nonces = _nonces(proxy)
             if self._last.get(proxy.name) != nonces:
@@ -40,6 +44,24 @@ class Sends:
     def is_new(self, proxy: Proxy) -> bool:
         """Whether a proxy has connected since."""
         return proxy.name not in self._first
+
+    def ended(self, proxy: Proxy) -> Version | None:
+        """A push of which the proxy has been sent all that there was for it; None if none is known.
+
+        istiod makes one push after another for a connection. So what comes with a later push, such as endpoints, shows
+        that the one before has ended. Source: istio/istio pilot/pkg/xds/ads.go (pushConnection) and pushqueue.go.
+        """
+        return self._ended.get(proxy.name)
+
+    def _note_pushes(self, there: Iterable[Proxy]) -> None:
+        for proxy in there:
+            newest = max((one.version for one in proxy.sent.values() if one.version), default=None)
+            before = self._newest.get(proxy.name)
+            if newest is None or (before is not None and newest <= before):
+                continue
+            self._newest[proxy.name] = newest
+            if before is not None:
+                self._ended[proxy.name] = before
 
     def quiet(self, proxy: Proxy, now: float) -> float | None:
         """The seconds since the proxy was last sent something; None if nothing was sent."""

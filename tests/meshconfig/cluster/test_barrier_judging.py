@@ -243,6 +243,26 @@ def test_a_deleted_resource_that_still_shows_differs() -> None:
     )
 
 
+def sent(number: int) -> Sent:
+    nonce = f"2026-01-01T00:00:00Z/{number}{'0' * 36}"
+    return Sent(nonce, nonce)
+
+
+def test_endpoints_of_two_later_pushes_show_that_a_proxy_has_all_of_the_one_before() -> None:
+    """With the first of them, its routes may still be on their way: endpoints are sent before them."""
+
+    def probe(endpoints: int) -> Proxy:
+        return Proxy("a.demo", "sidecar", {"RDS": sent(4), "EDS": sent(endpoints)})
+
+    wanted = {"RDS": version("2026-01-01T00:00:00Z/6")}
+    sends = Sends([probe(4)])
+    late = []
+    for number in (5, 6, 7, 7, 5, 8):
+        sends.note([probe(number)], 1.0)
+        late.append(unacknowledged(probe(number), {"RDS"}, wanted, sends.ended(probe(number))))
+    assert late == [("RDS",), ("RDS",), (), (), (), ()]
+
+
 def test_a_proxy_that_connects_is_no_sign_of_a_push() -> None:
     def proxy(name: str, nonce: str) -> Proxy:
         return Proxy(name, "sidecar", {"CDS": Sent(nonce, nonce)})

@@ -124,9 +124,12 @@ def test_pods_that_come_do_not_hold_up_a_change_that_the_others_have(
     assert istiod.now - max([began, *(envoy.when for envoy in istiod.envoys)]) < 9
 
 
-def test_pods_that_come_one_after_another_do_not_postpone_the_end() -> None:
+@pytest.mark.parametrize("pushes", [True, False])
+def test_pods_that_come_one_after_another_do_not_postpone_the_end(pushes: bool) -> None:
+    """With their endpoints pushed to the others, or not."""
     times = [0.3 * (1 + number) for number in range(60)]
-    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.0, 0.1, [], times=True)
+    noise: list[tuple[float, int | None]] = [(when - 0.01, None) for when in times if pushes]
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.0, 0.1, noise, times=True)
     for when in times:
         istiod.at(when, partial(istiod.connect, Envoy(f"{when}.demo", lag=0.001, answer=0.05, ask=0.01)))
     assert hold(istiod) is Verification.VERIFIED
