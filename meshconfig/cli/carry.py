@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 
 from meshconfig import duration
+from meshconfig.cli.background import stopped
 from meshconfig.cli.cluster import Context, Namespace, connect
 from meshconfig.cli.common import Output, OutputFormat, answering_by_exit_status, needs, stdout
 from meshconfig.cli.console import Table, Text
@@ -196,12 +196,12 @@ def _received(
                     judge.add(one, now)
                     of_group += 1
 
-    with needs("carry"), listening(listens, intake) as at:
+    # What a sender was told to have arrived is counted: Ctrl-C does not interrupt the counting.
+    with needs("carry"), stopped() as stop, listening(listens, intake) as at:
         where = ", ".join(map(str, at))
         say(f"listening at {where} for {duration.written(seconds)}; Ctrl-C ends it", error=True)
-        with suppress(KeyboardInterrupt):
-            while (records := intake.until(end)) is not None:
-                read(records)
+        while not stop.is_set() and (records := intake.until(end)) is not None:
+            read(records)
     read(intake.take(0))
     if intake.refused:
         say(f"{intake.refused} messages were refused, because more came than could be read", error=True)

@@ -1,5 +1,6 @@
 """`graylane carry` as a user meets it: access logs that come while it runs, Prometheus, what it prints, its status."""
 
+import itertools
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from hostile_text import harm
 from otlp_sender import by_grpc, by_http, message
 from runner_world import cluster, mesh
 from urllib3.exceptions import HTTPError
+
+from meshconfig.carry import AccessLog
 
 __all__ = ["cluster", "mesh"]
 
@@ -144,6 +147,21 @@ def test_many_lost_calls_are_listed_in_part(pods, graylane) -> None:
     records = [received("cat-v2", "gray", 0), *(called("cat-v2", "-", 0) for _ in range(80))]
     _, out, _ = listen(graylane, records)
     assert out.count("without a tag, for gray") == 5
+    assert "  and 75 more; --output json lists up to 50" in out
+
+
+def test_what_has_arrived_is_counted_though_ctrl_c_comes_meanwhile(pods, graylane, monkeypatch) -> None:
+    read, seen = AccessLog.read, itertools.count(1)
+
+    def interrupted(*arguments):
+        if next(seen) == 20:
+            signal.raise_signal(signal.SIGINT)
+        return read(*arguments)
+
+    monkeypatch.setattr(AccessLog, "read", interrupted)
+    monkeypatch.setattr(os, "kill", lambda *ignored: None)  # the sender's own Ctrl-C
+    records = [received("cat-v2", "gray", 0), *(called("cat-v2", "-", 0) for _ in range(80))]
+    _, out, _ = listen(graylane, records)
     assert "  and 75 more; --output json lists up to 50" in out
 
 
