@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from demo_services.hop import LIMITS, Hop, Service, read, unreachable
+from demo_services.hop import LIMITS, RETRIES, Hop, Service, read, unreachable
 from propagation import ASGIMiddleware
 from propagation.clients.httpx import AsyncPropagatingTransport
 
 
 def create_app(service: Service) -> Starlette:
     """`service` as a Starlette app with /sayHello and /healthz."""
-    transport = AsyncPropagatingTransport(httpx.AsyncHTTPTransport(limits=LIMITS))
+    transport = AsyncPropagatingTransport(httpx.AsyncHTTPTransport(limits=LIMITS, retries=RETRIES))
     client = httpx.AsyncClient(transport=transport, timeout=service.timeout)
 
     async def ask(url: str) -> list[Hop]:

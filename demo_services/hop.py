@@ -12,6 +12,7 @@ Hop = dict[str, Any]  # {"service", "env", "saw"}; of a hop that failed {"servic
 
 # httpx keeps 20 idle connections by default; under load the others would be opened anew for each request.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=256)
+RETRIES = 1  # to connect: a name may not be found while a cluster's DNS changes; no request is sent twice
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from wsgiref.types import WSGIApplication
 import httpx
 from flask import Flask
 
-from demo_services.hop import LIMITS, Hop, Service, read, unreachable
+from demo_services.hop import LIMITS, RETRIES, Hop, Service, read, unreachable
 from propagation import WSGIMiddleware
 from propagation.clients.httpx import PropagatingTransport
 
 
 def create_app(service: Service) -> WSGIApplication:
     """`service` as a Flask app with /sayHello and /healthz."""
-    transport = PropagatingTransport(httpx.HTTPTransport(limits=LIMITS))
+    transport = PropagatingTransport(httpx.HTTPTransport(limits=LIMITS, retries=RETRIES))
     client = httpx.Client(transport=transport, timeout=service.timeout)
 
     def ask(url: str) -> list[Hop]:
