@@ -122,7 +122,8 @@ def _carried_out(client: "Client", wanted: "Wanted", how: ChangeOptions) -> "Cha
     except NotAsAppliedError as error:
         lanes: list[str] = []
         with suppress(ClusterError):  # who may not list them is told what differs
-            lanes = [one.name for one in previews.each(client, wanted.namespace, wanted.group)]
+            there = previews.each(client, wanted.namespace, wanted.group)
+            lanes = [one.name for one in there if one.admitted]
         raise (NotAsAppliedError(_previews(wanted, lanes)) if lanes else error) from None
 
 

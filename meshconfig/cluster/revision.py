@@ -39,6 +39,7 @@ LONGEST_MESSAGE = 10_000  # bytes
 LONGEST_NAME = 1_000  # bytes of who, host, process and action
 DELETE = "delete"
 MOVE = "move to "  # and the backend
+VERIFIED = "barriers verified"
 RESTORE = "rollback to 0"  # gives back what `apply --adopt` took over
 _NOT_HELD_UP = (DELETE, "rollback ", "rollout ")  # how an action begins that frees a group, or ends what has begun
 # What `apply --adopt` takes over, by kind: the versions in which an API server answers.
@@ -170,6 +171,11 @@ class Revision:
     def gone(self) -> bool:
         """Whether this revision deleted the group, or gave its place back to what it had replaced."""
         return self.action in (DELETE, RESTORE)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether barriers have seen that every proxy has what this revision wrote."""
+        return self.message == VERIFIED
 
     @property
     def moves(self) -> bool:

@@ -9,6 +9,8 @@ from fake_controller import FINALIZER, carried_out, controller, owned
 from moving_world import API_GATEWAY, ISTIO_GATEWAY
 from runner_world import NOWHERE, cluster
 
+from meshconfig.cluster import previews
+
 __all__ = ["cluster"]
 
 NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0", "--break-lock")
@@ -311,8 +313,12 @@ def test_preview_lanes_are_named_in_place_of_an_apply_that_takes_none_away(appli
     spec.write_text(SPEC.replace("    gray:", "    pr-7: {versions: {cat: v2}}\n    gray:"))
     run("apply", spec)
     spec.write_text(SPEC)
-    lane = {"apiVersion": "graylane.dev/v1", "kind": "Lane", "metadata": {"name": "pr-7", "namespace": "demo"}}
-    applied.put({**lane, "spec": {"group": "pets"}})
+    metadata = {"name": "pr-7", "namespace": "demo"}
+    lane = {"apiVersion": "graylane.dev/v1", "kind": "Lane", "metadata": metadata, "spec": {"group": "pets"}}
+    applied.put(lane)
+    said = run("move", spec, "--to", "gateway", code=1)
+    assert "is not in the cluster as the spec says" in said  # a lane that nothing was made for is not the cause
+    applied.put({**lane, "metadata": {**metadata, "finalizers": [previews.FINALIZER]}})
     said = run("move", spec, "--to", "gateway", code=1)
     assert "group demo/pets has preview lanes (pr-7)" in said
     assert "graylane lane delete pr-7 -n demo" in said

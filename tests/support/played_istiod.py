@@ -92,6 +92,7 @@ class Istiod:
         written: the change.
         noise: seconds, and who gets them, of pushes of CDS, LDS and RDS, or of endpoints only where that is None.
         slow: seconds from the moment when a proxy's configuration is asked for until it is there.
+        making: seconds from the moment when a proxy's configuration is made until it is sent.
     """
 
     name = "istiod"
@@ -106,10 +107,11 @@ class Istiod:
         times: bool,
         first: bool = False,
         slow: float = 0.0,
+        making: float = 0.0,
         written: Any = RULE,
     ) -> None:
         self.written = written
-        self.envoys, self.times, self.first, self.slow = envoys, times, first, slow
+        self.envoys, self.times, self.first, self.slow, self.making = envoys, times, first, slow, making
         self.cache = Cache()
         self.now, self.number, self.asked = 0.0, 1, 0
         self._order = itertools.count()
@@ -166,11 +168,18 @@ class Istiod:
             return
         envoy.pushed = (number, changed)
         if gets:
-            envoy.made = self._make(envoy, began) if envoy.concerned else changed
-            for short in TYPES:
-                self.now += 0.001
-                self._send(envoy, short, number)
-            self.now -= 0.001 * len(TYPES)
+            made = self._make(envoy, began) if envoy.concerned else changed
+            if self.making:
+                self.at(self.now + self.making, partial(self._send_all, envoy, number, made))
+            else:
+                self._send_all(envoy, number, made)
+
+    def _send_all(self, envoy: Envoy, number: int, made: bool) -> None:
+        envoy.made = made
+        for short in TYPES:
+            self.now += 0.001
+            self._send(envoy, short, number)
+        self.now -= 0.001 * len(TYPES)
 
     def _make(self, envoy: Envoy, asked: float) -> bool:
         if envoy.overridden:

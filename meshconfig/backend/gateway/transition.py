@@ -124,8 +124,9 @@ def _to_every_pod(old: Parts) -> dict[str, Manifest]:
     parent = one["spec"]["parentRefs"][0]
     every = [{"path": {"type": "PathPrefix", "value": "/"}}]
     if parent.get("kind") == "ServiceEntry":
-        last = max(old.values(), key=lambda each: part_of(Name("", each["metadata"]["name"]))[1])
-        return {name: {**one, "spec": {**one["spec"], "rules": [{**last["spec"]["rules"][-1], "matches": every}]}}}
+        rules = [rule for each in old.values() for rule in each["spec"]["rules"]]
+        last = min(rules, key=lambda rule: min(ranks(rule, one["kind"])))
+        return {name: {**one, "spec": {**one["spec"], "rules": [{**last, "matches": every}]}}}
     if parent.get("kind") != "Service":
         return {name: {**one, "spec": {**one["spec"], "rules": one["spec"]["rules"][-1:]}}}
     backend = {"name": parent["name"], **({"port": parent["port"]} if parent.get("port") else {})}

@@ -52,12 +52,18 @@ def evidence(dump: Page, change: Written, pods: SubsetPods = NO_PODS) -> Evidenc
         for one in change.written
         if (path := resource_path(*_place(one))) in made
     ]
-    outside = [one for one in change.written if one["kind"] == "ServiceEntry"]
+    outside = [one for one in change.written if one["kind"] == "ServiceEntry" and adds_clusters(one, change.before)]
     clusters = {str(one.get("name", "")) for one in envoy_dump.clusters(dump)} if outside else set()
     shown += [True for one in outside if _names(one) <= clusters]
     if not shown:
         return Evidence.ABSENT
     return Evidence.SHOWS if all(shown) else Evidence.DIFFERS
+
+
+def adds_clusters(entry: Resource, before: Mapping[Place, Resource]) -> bool:
+    """Whether a ServiceEntry has clusters that it did not have before, by which alone a proxy shows it."""
+    old = before.get(_place(entry))
+    return old is None or not _names(entry) <= _names(old)
 
 
 def _names(entry: Resource) -> set[str]:

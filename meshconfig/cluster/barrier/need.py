@@ -6,11 +6,13 @@ Source for what istiod pushes for each kind: istio/istio `pilot/pkg/xds/{cds,eds
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from meshconfig.backend import backend
-from meshconfig.backend.evidence import RelabelledSubset, Written
+from meshconfig.backend.evidence import Place, RelabelledSubset, Written
 from meshconfig.backend.gateway.names import parent_hosts
+from meshconfig.backend.istio.dump_evidence import adds_clusters
 from meshconfig.backend.kinds import KINDS, PUSHED, kind_of
 from meshconfig.backend.manifest import SERVICE
 from meshconfig.cluster.barrier.change import StepChange
@@ -21,6 +23,7 @@ from meshconfig.istio.cluster_names import host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
 from meshconfig.model import GATEWAY_BACKEND, ISTIO_BACKEND
 
+NOTHING: Mapping[Place, Mapping[str, Any]] = MappingProxyType({})
 _SERVICE = ".svc."  # it is in the host of each Service of Kubernetes
 OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
 ROUTES = ("VirtualService", *OF_GATEWAY_API)
@@ -136,13 +139,19 @@ class ResourceClass:
         return self.reaches(proxy) and self.sidecars
 
 
-def newest(written: Iterable[Manifest]) -> dict[ResourceClass, Manifest]:
-    """The last written resource of each class. istiod reads a kind in order, so a push with it has the earlier ones."""
+def newest(
+    written: Iterable[Manifest], before: Mapping[Place, Mapping[str, Any]] = NOTHING
+) -> dict[ResourceClass, Manifest]:
+    """The last written resource of each class. istiod reads a kind in order, so a push with it has the earlier ones.
+
+    Parameters:
+        before: what was there under a name. A ServiceEntry that makes no other clusters is shown by no proxy.
+    """
     last: dict[ResourceClass, Manifest] = {}
     for one in sorted(written, key=lambda one: int(one["metadata"].get("resourceVersion") or 0)):
         if one["kind"] == "DestinationRule":
             last[ResourceClass("CDS", routers=True, sidecars=True)] = one
-        if one["kind"] in ("Service", "ServiceEntry"):
+        if one["kind"] == "Service" or (one["kind"] == "ServiceEntry" and adds_clusters(one, before)):
             last[ResourceClass("CDS", routers=True, sidecars=True, kind=one["kind"])] = one
         if one["kind"] in ROUTES and _for_routers(one):
             last[ResourceClass("RDS", routers=True, sidecars=False)] = one

@@ -72,7 +72,7 @@ class PushDetector:
     ) -> None:
         self._need, self._start, self._clusters = need, now, clusters
         self._sends, self._stale, self._context = sends, stale, context
-        self._classes: dict[ResourceClass, Manifest] = newest(need.written)
+        self._classes: dict[ResourceClass, Manifest] = newest(need.written, need.change.before)
         self._open = dict(self._classes)
         self._away: dict[ResourceClass, Manifest] = {}  # those of them that no connected proxy can have
         there = {key(one): one for one in need.written}  # some of what is written has what others had
@@ -87,6 +87,7 @@ class PushDetector:
         self._differing: dict[str, float] = {}  # proxies whose configuration was without the change, last read when
         self._overridden: set[str] = set()  # those of them where something else decides than what was written
         self._idle = not (need.written or need.deleted)  # no push is looked for
+        self._newest: Version | None = None  # push of configuration that any proxy was sent, or any page was made with
         self._moved = self._pushing = self._unseen = False
         self._turn = 0
 
@@ -109,9 +110,11 @@ class PushDetector:
 
     def since(self, proxy: Proxy) -> dict[str, Version]:
         """For each xDS type, the push that brought the resources that may concern this proxy."""
-        return {
-            resource_class.short: push for resource_class, push in self._pushes.items() if resource_class.reaches(proxy)
-        }
+        found: dict[str, Version] = {}
+        for resource_class, push in self._pushes.items():
+            if resource_class.reaches(proxy):
+                found[resource_class.short] = max(push, found.get(resource_class.short, push))
+        return found
 
     def done(self, now: float) -> bool:
         """Whether to stop looking: the pushes are found, or no configuration can show the change and time is up."""
@@ -294,6 +297,7 @@ class PushDetector:
 
     def _compare(self, proxy: Proxy, page: Page, pods: SubsetPods, now: float) -> None:
         version = pushed(page)
+        self._newest = max((one for one in (self._newest, version) if one), default=None)
         self._moved |= (
             version != self._first.setdefault(proxy.name, version) or self._sends.quiet(proxy, now) is not None
         )
@@ -320,7 +324,8 @@ class PushDetector:
             self._shown[resource_class] = when, max(highest, version)
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
-        newest = _newest_push(connected.values())
+        # Never falls: who was sent it may leave. What istiod has made for one proxy and not sent yet, others may show.
+        newest = self._newest = _newest_push(connected.values(), self._newest)
         for resource_class, witnesses in self._seen.items():
             for name, seen in list(witnesses.items()):
                 if not (name in connected and self._counts(connected[name], resource_class, seen, newest)):
@@ -399,7 +404,7 @@ def _before(version: Version | None, newest: Version | None) -> bool:
     return bool(version and newest and version < newest)
 
 
-def _newest_push(there: Iterable[Proxy]) -> Version | None:
+def _newest_push(there: Iterable[Proxy], known: Version | None) -> Version | None:
     """The newest push of configuration; one of endpoints alone is none."""
     sent = [one.sent[short].version for one in there for short in CONFIGURATION if short in one.sent]
-    return max((version for version in sent if version), default=None)
+    return max((version for version in (*sent, known) if version), default=None)

@@ -127,12 +127,13 @@ class Run:
         return StepChange(*given, model.tag, model.backend, beside=moves)
 
     def _is_everywhere(self) -> bool:
-        """Whether every proxy has what is there: the last change was completed, and nobody else has written any of it.
+        """Whether every proxy has what is there: the last change was seen to be, and nobody else has written any of it.
 
         Then a step that writes nothing waits for Pods alone.
         """
         one = self.prepared
-        is_complete = one.settled and one.past.last is not None and not (one.moves or one.adopts)
+        is_seen = one.past.last is not None and one.past.last.is_verified
+        is_complete = one.settled and is_seen and not (one.moves or one.adopts)
         return is_complete and not any(map(other_managers, self._there.values()))
 
     def _write_waves(self, waves: Sequence[Sequence[Manifest]], total: int) -> list[Manifest]:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from meshconfig.cluster.barrier.change import StepChange
 from meshconfig.cluster.barrier.endpoints import endpoints, lack, lacking
 from meshconfig.cluster.barrier.follow import Follower
 from meshconfig.cluster.barrier.need import (
+    ResourceClass,
     concerned,
     endpoints_warm,
     missing_endpoints,
@@ -23,7 +25,8 @@ from meshconfig.cluster.barrier.need import (
     push_need,
     unacknowledged,
 )
-from meshconfig.cluster.barrier.pages import Proxy, Sent, proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.pages import Proxy, Sent, Version, proxies, pushed, unseen, version, watches
+from meshconfig.cluster.barrier.push_detector import PushDetector
 from meshconfig.cluster.barrier.sends import Sends
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.plan import NewSubset
@@ -312,6 +315,31 @@ def test_a_service_entry_and_a_route_of_it_concern_who_has_its_host() -> None:
         need = push_need(StepChange((one,)))
         assert (need.hosts, need.outside) == ({"api.pay.example"}, {"demo"})
         assert [found.sidecars for found in newest(need.written)] == [True]
+
+
+def test_a_service_entry_is_shown_by_clusters_that_it_had_not_before() -> None:
+    metadata = {"name": "api.pay.example", "namespace": "demo"}
+
+    def entry(port: int, target: int) -> Manifest:
+        spec = {"hosts": ["api.pay.example"], "ports": [{"number": port, "targetPort": target}]}
+        return {"kind": "ServiceEntry", "apiVersion": "networking.istio.io/v1", "metadata": metadata, "spec": spec}
+
+    dump = {"configs": [{"dynamicActiveClusters": [{"cluster": {"name": "outbound|80||api.pay.example"}}]}]}
+    before = {key(entry(80, 443)): entry(80, 443)}
+    assert shown(dump, entry(80, 443)) is Evidence.SHOWS
+    assert shown(dump, entry(80, 8443), entry(80, 443)) is Evidence.ABSENT
+    assert not newest([entry(80, 8443)], before)
+    assert newest([entry(81, 443)], before)
+
+
+def test_the_push_of_a_type_is_the_one_that_has_all_of_its_resources() -> None:
+    rule, entry = (ResourceClass("CDS", routers=True, sidecars=True, kind=kind) for kind in ("", "ServiceEntry"))
+    lower, higher = (Version(datetime(2026, 1, 1, tzinfo=UTC), number) for number in (2, 3))
+    istiod: Any = None
+    detector = PushDetector(push_need(StepChange(())), 0.0, istiod, Sends([]), istiod, istiod)
+    for pushes in ({rule: lower, entry: higher}, {rule: higher, entry: lower}):
+        detector._pushes.update(pushes)
+        assert detector.since(Proxy("a.demo", "sidecar", {})) == {"CDS": higher}
 
 
 def test_a_host_outside_the_cluster_may_concern_each_sidecar_of_its_namespace() -> None:

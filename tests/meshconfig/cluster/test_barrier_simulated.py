@@ -85,6 +85,18 @@ def test_when_it_holds_every_proxy_that_subscribes_has_the_change(
     assert [one.name for one in concerned if not (one.has and one.knows if new else one.knows)] == []
 
 
+@pytest.mark.parametrize("making", [0.1, 0.3])
+@pytest.mark.parametrize("debounce", [2.2, 3.1, 4.0])
+def test_what_is_made_for_one_proxy_and_not_sent_yet_is_no_sign_that_others_have_it(
+    debounce: float, making: float
+) -> None:
+    """istiod keeps it in its cache, and shows it for those whose turn has not come."""
+    there = [Envoy(f"{number}.demo", lag=0.02 * number) for number in range(10)]
+    istiod = Istiod([*there, Envoy("z.demo", lag=making + 1.5)], 0.0, debounce, [], times=True, making=making)
+    assert hold(istiod, new=False, begun=True) is Verification.VERIFIED
+    assert [one.name for one in istiod.envoys if not one.knows] == []
+
+
 @given(
     st.lists(envoys, max_size=6).filter(lambda there: not there or any(one.concerned for one in there)),
     st.floats(0, 5),

@@ -70,7 +70,7 @@ def run(cluster, barrier, *steps, events=None, raw=None, **more):
     plan = SimpleNamespace(steps=steps)
     live = SimpleNamespace(raw=raw or {}, istio_api="v1")
     model = SimpleNamespace(tag="env", backend="istio")
-    past = SimpleNamespace(last=SimpleNamespace())
+    past = SimpleNamespace(last=SimpleNamespace(is_verified=True))
     known = {"past": past, "settled": True, "adopts": False, "moves": False, "gone": {}, **more}
     prepared: Any = SimpleNamespace(plan=plan, live=live, model=model, **known)
     held = SimpleNamespace(check=lambda: None)
@@ -87,6 +87,7 @@ THEIRS = {"managedFields": [{"manager": "kubectl", "operation": "Update", "field
         ({"settled": False}, {}, True),
         ({"adopts": True}, {}, True),
         ({"past": SimpleNamespace(last=None)}, {}, True),
+        ({"past": SimpleNamespace(last=SimpleNamespace(is_verified=False))}, {}, True),
         ({}, THEIRS, True),
     ],
 )

@@ -4,13 +4,16 @@ from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from two_backends import compiled
 
 from meshconfig.backend import backend
 from meshconfig.backend.gateway import precedence
+from meshconfig.backend.gateway.transition import transition
 from meshconfig.backend.manifest import Owner
 from meshconfig.cluster.objects import key, state
 from meshconfig.istio import Resources
 from meshconfig.model import Condition, Name, Route, RouteId, RouteKind, RouteTable, StringMatch, Target
+from meshconfig.render import render
 from meshconfig.simulate import Index, Request, simulate
 
 GATEWAY = backend("gateway")
@@ -85,3 +88,27 @@ def test_before_several_routes_are_deleted_one_leads_to_all_pods(old):
         for each, outcome in decide(live.values()).items():
             assert outcome == was[each] or outcome.host == HOST
     assert len(before) == 1 or {outcome.host for outcome in decide(live.values()).values()} == {HOST}
+
+
+def test_a_host_outside_that_goes_sends_nobody_to_a_lane_though_a_change_before_was_cut_off():
+    """The HTTPRoute that comes first has the rules that ask for most, and none for everybody."""
+
+    def routes(lanes):
+        versions = {"prod": {"host": "api.pay.example"}}
+        versions |= {f"lane-{number:02}": {"host": f"{number}.pay.example"} for number in range(lanes)}
+        pay = {"host": "api.pay.example", "port": 80, "external": {"port": 443, "tls": "SIMPLE"}, "versions": versions}
+        cat = {"host": "cat-svc", "port": 80, "calls": ["pay"], "versions": {"prod": {"labels": {"v": "1"}}}}
+        spec = {"backend": "gateway", "lanes": {name: {} for name in versions}, "services": {"cat": cat, "pay": pay}}
+        metadata = {"name": "pets", "namespace": "demo"}
+        value = {"apiVersion": "graylane.dev/v1", "kind": "LaneGroup", "metadata": metadata, "spec": spec}
+        made = render([compiled(value, "gateway")])
+        named = [one for one in made if one["metadata"]["name"].partition(".example")[0] == "api.pay"]
+        return [one for one in named if one["kind"] == "HTTPRoute"]
+
+    first, *_ = transition(routes(20), routes(24))
+    there = {one["metadata"]["name"]: one for one in (*routes(20), *first)}
+    assert len(there) > len(routes(20))
+    last = {one["metadata"]["name"]: one for wave in transition([*there.values()], []) for one in wave}
+    (name, *_) = sorted(last)
+    (rule,) = last[name]["spec"]["rules"]
+    assert [one["name"] for one in rule["backendRefs"]] == ["api.pay.example"]
