@@ -60,7 +60,7 @@ def evidence(dump: Page, change: Written, pods: SubsetPods = NO_PODS) -> Evidenc
     return Evidence.SHOWS if all(shown) else Evidence.DIFFERS
 
 
-def adds_clusters(entry: Resource, before: Mapping[Place, Resource]) -> bool:
+def adds_clusters(entry: Resource, before: Mapping[Any, Resource]) -> bool:
     """Whether a ServiceEntry has clusters that it did not have before, by which alone a proxy shows it."""
     old = before.get(_place(entry))
     return old is None or not _names(entry) <= _names(old)

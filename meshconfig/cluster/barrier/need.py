@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from meshconfig.backend import backend
-from meshconfig.backend.evidence import Place, RelabelledSubset, Written
+from meshconfig.backend.evidence import RelabelledSubset, Written
 from meshconfig.backend.gateway.names import parent_hosts
 from meshconfig.backend.istio.dump_evidence import adds_clusters
 from meshconfig.backend.kinds import KINDS, PUSHED, kind_of
@@ -23,7 +23,7 @@ from meshconfig.istio.cluster_names import host_of
 from meshconfig.istio.gateways import at_gateways, in_mesh
 from meshconfig.model import GATEWAY_BACKEND, ISTIO_BACKEND
 
-NOTHING: Mapping[Place, Mapping[str, Any]] = MappingProxyType({})
+NOTHING: Mapping[Any, Mapping[str, Any]] = MappingProxyType({})  # its keys are equal to places
 _SERVICE = ".svc."  # it is in the host of each Service of Kubernetes
 OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
 ROUTES = ("VirtualService", *OF_GATEWAY_API)
@@ -140,7 +140,7 @@ class ResourceClass:
 
 
 def newest(
-    written: Iterable[Manifest], before: Mapping[Place, Mapping[str, Any]] = NOTHING
+    written: Iterable[Manifest], before: Mapping[Any, Mapping[str, Any]] = NOTHING
 ) -> dict[ResourceClass, Manifest]:
     """The last written resource of each class. istiod reads a kind in order, so a push with it has the earlier ones.
 
