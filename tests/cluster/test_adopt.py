@@ -15,7 +15,7 @@ from load_judge import total, wrong
 from load_mesh import GRAYLANE, Graylane, apply, available
 from load_story import Story
 from load_world import CHAIN, GROUP, HOST, NAMESPACE, PORT, TAGS, deployments, surroundings
-from mesh_cluster import WRITTEN, gateway_address, istio, kubectl, until
+from mesh_cluster import WRITTEN, gateway_address, istio, kubectl
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -114,8 +114,7 @@ def test_a_handwritten_mesh_is_adopted_and_given_back_without_losing_a_request(s
     try:
         with load.load(story.address, HOST, TAGS, story.out, seconds=LONGEST):
             _lives(story, graylane, originals)
-            with story.change("nothing, until there are enough", story.world):
-                until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+            story.until_enough(ENOUGH, LONGEST / 3)
     finally:
         print(story.tell("import, adopt, add a lane, roll back, give back"))
     whole = total(story.rows())

@@ -4,7 +4,6 @@ under load, each of them is granted before a route leads there. No request fails
 
 from dataclasses import replace
 
-import load
 import pytest
 import yaml
 from account import Account, manifests
@@ -12,7 +11,7 @@ from load_judge import total, wrong
 from load_mesh import Graylane, apply
 from load_story import ADDED, START, TAKEN, from_the_start, living, traffic
 from load_world import NAMESPACE, deployments, shared_gateway
-from mesh_cluster import GATEWAY_API, kubectl, until
+from mesh_cluster import GATEWAY_API, kubectl
 
 pytestmark = pytest.mark.cluster
 HOME = "graylane-load-entry"
@@ -56,8 +55,7 @@ def test_an_entry_leads_to_services_of_another_namespace(mesh, tmp_path):
         for name, world in (("a lane comes", ADDED), ("v2 is prod", TAKEN)):
             with story.change(name, elsewhere(world)):
                 graylane.apply(elsewhere(world))
-        with story.change("nothing, until there are enough", story.world):
-            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+        story.until_enough(ENOUGH, LONGEST / 3)
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), f"\n{wrong(story.rows())}"
     assert granted() == {"cat-svc-v2", "cat-svc-v3"}

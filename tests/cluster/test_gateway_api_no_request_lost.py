@@ -6,7 +6,6 @@ No request fails, and none is answered half by the old and half by the new.
 
 from dataclasses import replace
 
-import load
 import pytest
 from account import Account
 from load_judge import total, wrong
@@ -14,7 +13,6 @@ from load_mesh import Graylane, apply, available
 from load_story import ADDED, RETIRED, START, TAKEN, TURNED, WEIGHTED, from_the_start, living, traffic
 from load_story import CHANGES as EVERY_CHANGE
 from load_world import GROUP, NAMESPACE, deployments, shared_gateway
-from mesh_cluster import until
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -46,8 +44,7 @@ def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
     graylane.apply(of_gateway_api(START))
     with traffic(story, "graylane apply, backend gateway", LONGEST):
         lives(story, graylane)
-        with story.change("nothing, until there are enough", story.world):
-            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+        story.until_enough(ENOUGH, LONGEST / 3)
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), f"\n{wrong(story.rows())}"
     assert whole.sent >= ENOUGH

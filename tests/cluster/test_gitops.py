@@ -4,7 +4,6 @@ carries out, and once more by a script that does what Argo CD does. Beside it wh
 
 import os
 
-import load
 import pytest
 from gitops import PUSH, ArgoScript, Flux, as_object, as_rendered, rounds
 from load_hops import reported
@@ -50,8 +49,7 @@ def tell(story, git):
             git.commit(as_object(TURNED))
         with story.change(f"take-over {number + 1}: and back", START):
             git.commit(as_object(START))
-    with story.change("nothing, until there are enough", story.world):
-        until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+    story.until_enough(ENOUGH, LONGEST / 3)
 
 
 @pytest.mark.skipif(PUSH not in os.environ, reason=f"{PUSH} does not name the command that gives a folder to Flux")

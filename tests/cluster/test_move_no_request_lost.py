@@ -5,7 +5,6 @@ No request fails, and none is answered half by one backend and half by the other
 
 from dataclasses import replace
 
-import load
 import pytest
 import yaml
 from account import Account
@@ -13,7 +12,7 @@ from load_judge import total, wrong
 from load_mesh import Graylane, apply
 from load_story import ADDED, START, from_the_start, living, traffic
 from load_world import NAMESPACE, deployments, shared_gateway, shared_istio_gateway
-from mesh_cluster import HTTP_ROUTES, kubectl, until
+from mesh_cluster import HTTP_ROUTES, kubectl
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -46,8 +45,7 @@ def test_a_live_group_goes_to_the_other_backend_and_back_twice(mesh, tmp_path):
             move(story, graylane, "istio")
         for to, steps in CUT_OFF:
             cut_off(story, graylane, to, steps)
-        with story.change("nothing, until there are enough", WORLD):
-            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+        story.until_enough(ENOUGH, LONGEST / 3)
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), f"\n{wrong(story.rows())}"
     assert whole.sent >= ENOUGH

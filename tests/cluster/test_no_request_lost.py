@@ -7,14 +7,12 @@ A request counts as failed whatever the reason, a kept connection closed on it i
 
 import random
 
-import load
 import pytest
 from load_hops import reported
 from load_judge import total, wrong
 from load_mesh import Graylane, Kubectl, apply, available, scale
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, WEIGHTED, from_the_start, living, traffic
 from load_world import GROUP, NAMESPACE, deployments
-from mesh_cluster import until
 from soak import SOAK
 
 pytestmark = pytest.mark.cluster
@@ -42,8 +40,7 @@ def test_no_request_is_lost_and_none_gets_half_of_a_change(story, tmp_path):
     graylane.apply(START)
     with traffic(story, "graylane apply", LONGEST):
         lives(story, graylane)
-        with story.change("nothing, until there are enough", story.world):
-            until(lambda: load.count_ended(story.out) > ENOUGH, f"{ENOUGH} requests", LONGEST / 3)
+        story.until_enough(ENOUGH, LONGEST / 3)
     whole = total(story.rows())
     assert (whole.failed, whole.mixed) == (0, 0), why(story)
     assert whole.sent >= ENOUGH

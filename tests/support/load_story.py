@@ -17,6 +17,7 @@ from mesh_cluster import HTTP_ROUTES, LANE_GROUPS, WRITTEN, forget, gateway_addr
 from soak import SOAK
 
 BLUE = {"cat": "v3", "dog": "v3"}  # no mouse: prod's answers in its place
+MEANWHILE = 50  # requests, of a dozen connections
 START = World(("v1", "v2"), {"prod": everywhere("v1"), "gray": everywhere("v2")})
 ADDED = World(("v1", "v2", "v3"), {**START.lanes, "blue": BLUE})
 BETWEEN = [{"v1": 50, "v2": 50}] if SOAK else []
@@ -73,6 +74,12 @@ class Story:
             print(f"{step.ended - step.began:8.1f} s  {name}", flush=True)  # it goes on for minutes
             self.steps.append(step)
             self.world = to
+
+    def until_enough(self, count: int, longest: float) -> None:
+        """Goes on without a change until so many requests have ended, and some that were sent meanwhile."""
+        wanted = max(count, load.count_ended(self.out) + MEANWHILE)
+        with self.change("nothing, until there are enough", self.world):
+            until(lambda: load.count_ended(self.out) > wanted, f"{wanted} requests", longest)
 
     def rows(self) -> list[Row]:
         return judge(load.read(self.out), self.steps) if self.steps else []
