@@ -57,11 +57,13 @@ class Sends:
         for proxy in there:
             newest = max((one.version for one in proxy.sent.values() if one.version), default=None)
             before = self._newest.get(proxy.name)
-            if newest is None or (before is not None and newest <= before):
+            if newest is None or newest == before:
                 continue
             self._newest[proxy.name] = newest
-            if before is not None:
+            if before is not None and before < newest:
                 self._ended[proxy.name] = before
+            else:  # an older push after a newer one, as some causes of pushes have it: what ended is not known any more
+                self._ended.pop(proxy.name, None)
 
     def quiet(self, proxy: Proxy, now: float) -> float | None:
         """The seconds since the proxy was last sent something; None if nothing was sent."""
