@@ -63,6 +63,7 @@ def shop(envoy):
     return Shop(envoy)
 
 
+@pytest.mark.slow
 def test_users_stay_where_they_are_while_a_share_goes_up_and_back(shop):
     shop.serve(20)
     users = [shop.ask() for _ in range(300)]

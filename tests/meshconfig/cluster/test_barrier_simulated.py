@@ -113,6 +113,7 @@ def test_it_holds_soon_after_the_last_has_it(
     assert istiod.now - max([reading, *(envoy.when for envoy in there)]) < 4
 
 
+@pytest.mark.slow
 @given(
     st.lists(envoys, min_size=1, max_size=6).filter(lambda there: any(one.concerned for one in there)),
     st.lists(st.tuples(st.floats(0.2, 3), envoys), min_size=1, max_size=3),

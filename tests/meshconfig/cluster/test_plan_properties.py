@@ -82,6 +82,7 @@ def test_a_plan_ends_in_what_is_wanted_and_never_leads_nowhere(history, fast, se
     assert not plan(wanted, wanted, **hints(model)).steps
 
 
+@pytest.mark.slow
 @SOME
 @given(histories(2))
 def test_lint_finds_nothing_on_the_way_that_neither_end_has(history):

@@ -160,6 +160,7 @@ def test_a_new_leader_learns_of_lanes_also_where_drift_is_only_reported(previews
         previews.until_phase("Ready")
 
 
+@pytest.mark.slow
 def test_a_lane_whose_group_is_gone_ends(previews):
     with previews.world.controller():
         previews.apply(lane())

@@ -54,6 +54,7 @@ def test_json_stays_json(seed):
     assert in_order(untouched(text, old, new), changed) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_documents_of_one_file_are_changed_each_for_itself(seed):

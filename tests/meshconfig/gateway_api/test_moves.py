@@ -87,6 +87,7 @@ def test_a_move_changes_no_answer(group, to, requests, seed):
     check_a_move(group, to, requests, seed)
 
 
+@pytest.mark.slow
 @QUICK
 @given(movable(), st.sampled_from(BACKENDS), st.sampled_from(BACKENDS), REQUESTS, st.integers(0))
 def test_a_move_that_is_cut_off_is_continued_or_taken_back(group, to, then, requests, seed):

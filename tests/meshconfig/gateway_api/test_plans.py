@@ -142,6 +142,7 @@ def test_no_chain_mixes_where_hosts_outside_the_mesh_change(history, requests, s
     check_that_no_chain_mixes(history, requests, seed)
 
 
+@pytest.mark.slow
 @QUICK
 @given(histories(2, granted=True), REQUESTS, st.integers(0))
 def test_no_chain_mixes_and_none_is_without_leave_where_services_are_elsewhere(history, requests, seed):

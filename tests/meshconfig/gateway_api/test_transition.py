@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_backends import compiled
@@ -58,6 +59,7 @@ def decide(manifests):
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
 @given(tables(), tables())
 def test_each_request_is_decided_by_the_old_rules_or_by_the_new_ones(old, new):

@@ -73,6 +73,7 @@ def pets(backend):
     return group(text).of_backend(backend)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(specs(), lanes(ready), lanes(coming), st.sampled_from(BACKENDS))
 def test_lanes_that_come_change_no_route_no_subset_in_use_and_no_other_lane(value, there, more, backend):
