@@ -121,7 +121,7 @@ def _carried_out(client: "Client", wanted: "Wanted", how: ChangeOptions) -> "Cha
         return cluster.carry_out(client, wanted, how.choices())
     except NotAsAppliedError as error:
         lanes: list[str] = []
-        with suppress(ClusterError):  # who may not list them is told what differs
+        with suppress(ClusterError):  # who may not list them reads what differs
             there = previews.each(client, wanted.namespace, wanted.group)
             lanes = [one.name for one in there if one.admitted]
         raise (NotAsAppliedError(_previews(wanted, lanes)) if lanes else error) from None

@@ -79,7 +79,7 @@ class PushDetector:
         self._gone = replace(need.change, written=(), before={**need.change.before, **there})
         self._showable = bool(self._open)  # no proxy's configuration shows a deleted resource or a Gateway
         self._seen: dict[ResourceClass, dict[str, _Seen]] = {resource_class: {} for resource_class in self._open}
-        self._shown: dict[ResourceClass, tuple[float, Version]] = {}  # when first, and made with which push at most
+        self._shown: dict[ResourceClass, float] = {}  # when a page first did, whose push is known
         self._without: dict[ResourceClass, Version] = {}  # the last push that is known not to have the change
         self._pushes: dict[ResourceClass, Version] = {}
         self._judged: set[tuple[ResourceClass, str, Version]] = set()  # what proxies were sent before that, once read
@@ -307,7 +307,9 @@ class PushDetector:
         for resource_class in self._classes:
             shows = self._shows(page, resource_class, pods)
             if shows is Evidence.SHOWS and resource_class in self._open:
-                self._note_shown(resource_class, proxy, version, now)
+                self._seen[resource_class][proxy.name] = _Seen(version, now)
+                if version:
+                    self._shown.setdefault(resource_class, now)
             surely = resource_class.surely(proxy) and not self._may_hide(resource_class)
             if shows is Evidence.DIFFERS or (to_come and shows is Evidence.ABSENT and surely):
                 differs = True
@@ -316,12 +318,6 @@ class PushDetector:
         self._differing.pop(proxy.name, None)
         if differs:
             self._differing[proxy.name] = now
-
-    def _note_shown(self, resource_class: ResourceClass, proxy: Proxy, version: Version | None, now: float) -> None:
-        self._seen[resource_class][proxy.name] = _Seen(version, now)
-        if version:
-            when, highest = self._shown.get(resource_class, (now, version))
-            self._shown[resource_class] = when, max(highest, version)
 
     def _conclude(self, connected: Mapping[str, Proxy], now: float) -> None:
         # Never falls: who was sent it may leave. What istiod has made for one proxy and not sent yet, others may show.
@@ -389,8 +385,7 @@ class PushDetector:
         What a proxy's configuration shows was made with its own push, or with that of another proxy by istiod's cache,
         which that proxy has been sent by now.
         """
-        when, highest = self._shown.get(resource_class, (now, None))
-        return max(newest, highest) if newest and highest and now - when >= SENT else None
+        return newest if now - self._shown.get(resource_class, now) >= SENT else None
 
 
 def _sent_versions(
