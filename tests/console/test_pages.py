@@ -11,10 +11,14 @@ from console_served import served
 from console_world import apply, put_demo, put_object
 from fake_api import api_server
 from playwright.sync_api import expect
+from rollout_objects import of_the_spec, rollout_object
+from rollout_world import Run
 
 from meshconfig.cluster.change import Choices
 from meshconfig.console import Settings, create_app
 from meshconfig.console.sources.access import ByToken
+from meshconfig.rollout.events import Approve
+from meshconfig.rollout.state import Stage
 
 pytestmark = pytest.mark.console
 
@@ -152,3 +156,26 @@ def test_axe_finds_nothing_on_the_pages_of_preview_lanes(person, api):
     page = person.open(f"{GROUP}/previews")
     expect(page.get_by_role("row").filter(has_text="pr-42")).to_contain_text("Ready")
     person.picture("previews")
+
+
+def test_what_somebody_has_typed_or_chosen_stays_while_the_page_changes_around_it(person, api):
+    run = Run().until(Stage.APPROVAL)
+    api.put(rollout_object(of_the_spec(run.state.to_json())))
+    page = person.open(f"{GROUP}/rollouts/cat-v2")
+    note = page.get_by_label("Note, for the log")
+    note.press_sequentially("as before")
+    note.press("ArrowLeft")
+    run.send(Approve(who="tom"))
+    api.put(rollout_object(of_the_spec(run.state.to_json())))
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(note).to_be_focused()
+    page.keyboard.type("r")
+    expect(note).to_have_value("as beforre")
+
+    api.put(LANE)
+    page = person.open(f"{GROUP}/previews")
+    page.get_by_role("combobox").select_option("24")
+    row = page.get_by_role("row").filter(has_text="pr-42")
+    api.put({**LANE, "status": {**LANE["status"], "phase": "Ending"}})
+    expect(row).to_contain_text("Ending")
+    expect(page.get_by_role("combobox")).to_have_value("24")

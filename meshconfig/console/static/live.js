@@ -2,7 +2,10 @@
 // The server has escaped it. A browser keeps six connections to a host, so that hidden pages close theirs.
 import { localTimes } from "./time.js";
 
+const touched = new WeakSet();  // fields in which somebody has typed or chosen something
+
 export function live(root) {
+  root.addEventListener("input", (event) => touched.add(event.target));
   for (const one of root.querySelectorAll("[data-live]")) follow(one.dataset.live);
 }
 
@@ -30,7 +33,7 @@ function follow(url) {
   open();
 }
 
-// Focus, and what is folded open, stay where they are.
+// Focus, what is folded open, and what somebody has typed or chosen stay as they are.
 function replace(id, html) {
   const place = document.getElementById(id);
   if (!place) return;
@@ -38,6 +41,9 @@ function replace(id, html) {
   const opened = [...place.querySelectorAll("details[open][id]")].map((one) => one.id);
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
+  for (const field of place.querySelectorAll("[id]")) {
+    if (touched.has(field)) fresh.content.getElementById(field.id)?.replaceWith(field);
+  }
   place.replaceChildren(fresh.content);
   place.removeAttribute("aria-busy");
   for (const name of opened) document.getElementById(name)?.setAttribute("open", "");
