@@ -99,9 +99,9 @@ class PreviewChains:
     # As a story's state says it: `load_mesh.Spec`.
     spec = group
 
-    def lane(self, one: Preview) -> Manifest:
+    def lane(self, one: Preview, ttl: str = "2h") -> Manifest:
         version = {"from": BASE, "image": f"{IMAGE}:{one.name}", "env": {"VERSION": one.name}}
-        spec = {"group": GROUP, "ttl": "2h", "versions": dict.fromkeys(one.services, version)}
+        spec = {"group": GROUP, "ttl": ttl, "versions": dict.fromkeys(one.services, version)}
         return mesh_namespace.manifest(self.namespace, "graylane.dev/v1", "Lane", one.name, spec=spec)
 
     def surroundings(self) -> list[Manifest]:

@@ -48,6 +48,11 @@ class PreviewStory:
         now = time.monotonic()
         self.rounds.append({one.name: Life(written=now) for one in lanes})
 
+    def end(self) -> None:
+        """The lanes of the last round are about to be deleted."""
+        for life in self.lives.values():
+            life.deleted = time.monotonic()
+
     def target(self, chain: int, lane: Preview | None = None) -> str:
         return self.world.host(chain) + (f" {lane.name}" if lane else "")
 
