@@ -45,7 +45,7 @@ trap 'exit 143' INT TERM
 
 sh tests/cluster/lab_build.sh "$lab"
 "$bin/python" tests/support/helm.py >/dev/null # for test_install.py: in the lab there is no way to Go's proxy
-"$bin/python" tests/support/conformance.py # the lab's network leads nowhere
+"$bin/python" tests/support/go_modules.py # the lab's network leads nowhere
 if [ $# -gt 0 ]; then
   (in_a_lab tests/cluster "$@")
   exit

@@ -18,6 +18,7 @@ import asked
 import pytest
 import yaml
 from account import CONTROLLER, kubeconfig, rights
+from go_modules import PROMETHEUS_OPERATOR, folder
 from helm import helm
 from load_objects import Objects
 from mesh_cluster import ADMIN, ISTIOD, PORT, kubectl, own_kinds, until
@@ -167,16 +168,29 @@ def definition(name):
     return json.loads(kubectl("get", "crd", name, "-o", "json").stdout)
 
 
-def test_what_the_chart_makes_is_admitted_by_the_api_server(release):
+@pytest.fixture(scope="module")
+def operators_kinds():
+    """Those of the Prometheus operator that the chart and k8s/controller have an object of."""
+    there = folder(PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
+    files = [f"--filename={there}/monitoring.coreos.com_{name}.yaml" for name in ("servicemonitors", "prometheusrules")]
+    kubectl("apply", "--server-side", *files)
+    kubectl("wait", "--for=condition=Established", *files, "--timeout=60s")
+    yield
+    kubectl("delete", *files)
+
+
+def test_what_the_chart_makes_is_admitted_by_the_api_server(release, operators_kinds):
     """Each field is known to the API server, also those of objects that are off by default."""
-    values = {**release.values, "networkPolicy": {"enabled": True}, "dashboard": {"enabled": True}}
+    off = ("networkPolicy", "dashboard", "serviceMonitor", "prometheusRule")
+    values = {**release.values, **{name: {"enabled": True} for name in off}}
     (release.folder / "all.yaml").write_text(yaml.safe_dump(values))
     made = release.helm(
         "template", *RELEASE, f"--values={release.folder}/all.yaml", "--kube-version=1.36", str(release.chart)
     )
     dry_run = ("--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
-    said = kubectl("apply", *dry_run, "-f", "-", stdin=made)
-    assert "networkpolicy" in said.stdout
+    said = kubectl("apply", *dry_run, "-f", "-", f"--filename={ROOT}/k8s/controller/monitoring", stdin=made)
+    for kind in ("networkpolicy", "servicemonitor", "prometheusrule"):
+        assert f"{kind}." in said.stdout
     assert said.stderr == "", "a Pod that would violate the standard gives a warning"
 
 

@@ -1,7 +1,7 @@
 """Preview lanes under load, with real sidecars: all at once on chains of services, and meanwhile a pull request by the
-CI scripts of examples/previews. The controller is killed while they go, and when they come again while they come; that
-time they end by their ttl. No request without a lane fails. From when a lane is Ready until it is deleted its requests get its own versions, and
-nobody else's ever do.
+CI scripts of examples/previews. The controller is killed while they go, and when they come again while they come;
+that time they end by their ttl. No request without a lane fails. From when a lane is Ready until it is deleted its
+requests get its own versions, and nobody else's ever do.
 """
 
 import json

@@ -1,27 +1,18 @@
 """The conformance tests of Gateway API, read where Go's module cache has them: their manifests, and the answers that
 they expect. Nothing of them is copied.
-
-    go mod download sigs.k8s.io/gateway-api/conformance@v1.6.0
 """
 
-import os
 import random
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
 import yaml
+from go_modules import CONFORMANCE, folder
 
 from meshconfig.importing.requests import requests
 from meshconfig.simulate import Index, Request
 
-MODULE, VERSION = "sigs.k8s.io/gateway-api/conformance", "v1.6.0"
 INFRA, MESH = "gateway-conformance-infra", "gateway-conformance-mesh"
 GATEWAY = f"{INFRA}/same-namespace"
 # What a proxy decides by the request alone: no TLS, no time-outs and retries, no copies.
@@ -66,21 +57,6 @@ CASES = (*AT_GATEWAYS, *(f"mesh/{name}" for name in IN_MESH))
 Manifest = dict[str, Any]
 
 
-@lru_cache
-def folder() -> Path:
-    """The module's folder; the test is skipped where it is not in the cache."""
-    go = shutil.which("go")
-    cache = os.environ.get("GOMODCACHE") or (
-        subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-        if go
-        else ""
-    )
-    found = Path(cache or "/nowhere") / f"{MODULE}@{VERSION}"
-    if not found.exists():
-        pytest.skip(f"Go's module cache has no {MODULE}: go mod download {MODULE}@{VERSION}")
-    return found
-
-
 def base(case: str) -> list[Manifest]:
     """What a case's routes lead to: Namespaces, Services, Deployments, and the one Gateway of plain HTTP."""
     file = "mesh/manifests.yaml" if case.startswith("mesh/") else "base/manifests.yaml"
@@ -93,7 +69,7 @@ def routes(case: str) -> list[Manifest]:
 
 
 def _read(file: str) -> list[Manifest]:
-    text = (folder() / file).read_text().replace("{GATEWAY_CLASS_NAME}", "istio")
+    text = (folder(CONFORMANCE) / file).read_text().replace("{GATEWAY_CLASS_NAME}", "istio")
     return [one for one in yaml.safe_load_all(text) if one]
 
 
@@ -131,7 +107,7 @@ class Expected(NamedTuple):
 
 def expected(case: str) -> Iterator[Expected]:
     """The answers that the Go code of a case expects."""
-    text = re.sub(r"//[^\n\"]*\n", "\n", (folder() / "tests" / f"{case}.go").read_text())
+    text = re.sub(r"//[^\n\"]*\n", "\n", (folder(CONFORMANCE) / "tests" / f"{case}.go").read_text())
     for found in re.finditer(r"\[\]http\.ExpectedResponse(?=\{)", text):
         for one in _Literal(text[found.end() :]).value():
             yield _expected(one, mesh=case.startswith("mesh/"))
@@ -215,8 +191,3 @@ class _Literal:
                 self._next()
         self._next()
         return pairs or items
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as outside:  # where no other module's go.mod is asked
-        subprocess.run(["go", "mod", "download", f"{MODULE}@{VERSION}"], check=True, cwd=outside)
