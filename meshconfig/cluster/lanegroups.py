@@ -11,7 +11,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.custom import CustomObject
 from meshconfig.cluster.objects import Key, Manifest
 from meshconfig.cluster.paths import path
-from meshconfig.errors import ApiError, ClusterError, Location
+from meshconfig.errors import ApiError, ClusterError, InputError, Location
 from meshconfig.spec import LaneGroup
 from meshconfig.spec.base import validate
 
@@ -38,6 +38,20 @@ class GroupObject(CustomObject):
         """The revision in the history that the controller has made of it last."""
         found = self.status.get("revision")
         return found if isinstance(found, int) else None
+
+    @property
+    def backend(self) -> str:
+        """The backend that its spec names, whether the rest is valid or not; empty where it names none."""
+        return str((self.manifest.get("spec") or {}).get("backend") or "")
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The namespaces in which it has resources: its own, and those of its services if its spec is valid."""
+        try:
+            group = self.spec()
+        except InputError:
+            return frozenset([self.namespace])
+        return frozenset([self.namespace, *(group.service(name).namespace for name in group.spec.services)])
 
     @property
     def progress(self) -> tuple[object, ...]:

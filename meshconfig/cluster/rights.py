@@ -255,18 +255,22 @@ ISTIOD = (
 # Where the controller's Pods have a Lease of their own, beside those of the groups.
 LEADER = (Right(("Lease",), LOCK, "One controller at a time."),)
 # What an account needs besides for groups with `backend: gateway`, in a manifest of its own.
-GATEWAY_API: tuple[Right, ...] = (
-    Right(
-        FOR_GATEWAY_API,
-        ("list", *WRITE, "delete"),
-        "What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio.",
+_ROUTES = "What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio."
+_SERVICES = "A Service for each version. RBAC cannot say which: this reaches every Service of the namespace."
+GATEWAY_API: dict[Account, tuple[Right, ...]] = {
+    "graylane": (
+        Right(FOR_GATEWAY_API, ("list", *WRITE, "delete"), _ROUTES),
+        Right(("Service",), ("list", *WRITE, "delete"), _SERVICES),
     ),
-    Right(
-        ("Service",),
-        ("list", *WRITE, "delete"),
-        "A Service for each version. RBAC cannot say which: this reaches every Service of the namespace.",
+    "graylane-controller": (
+        Right(
+            FOR_GATEWAY_API,
+            ("list", "watch", *WRITE, "delete"),
+            f"{_ROUTES} watch: what others change goes back to what the group says.",
+        ),
+        Right(("Service",), ("list", "watch", *WRITE, "delete"), _SERVICES),
     ),
-)
+}
 # The controller's Pods are in a namespace that enforces the `restricted` Pod Security Standard. Where sidecars are
 # injected it cannot be enforced: Istio's init container needs more.
 HOMES: dict[Account, str] = {"graylane-controller": "graylane-system"}
@@ -340,7 +344,7 @@ def for_gateway_api(name: Account, namespace: str = "demo") -> str:
     """The manifest by which an account may change groups with `backend: gateway`."""
     role = f"{name}-gateway-api"
     binding = _binding(role, role, namespace, name, HOMES.get(name, namespace))
-    return _comment(HEADS["gateway-api"]) + "---\n".join((_role(role, namespace, GATEWAY_API), binding))
+    return _comment(HEADS["gateway-api"]) + "---\n".join((_role(role, namespace, GATEWAY_API[name]), binding))
 
 
 def for_root(name: Account, namespace: str = "demo") -> str:
@@ -361,7 +365,12 @@ def for_helm() -> str:
 
     Secrets are named by a value of the chart; without one there is no rule for them.
     """
-    rules = {"controller": RIGHTS["graylane-controller"], "barrier": ISTIOD, "leader": LEADER, "gateway": GATEWAY_API}
+    rules = {
+        "controller": RIGHTS["graylane-controller"],
+        "barrier": ISTIOD,
+        "leader": LEADER,
+        "gateway": GATEWAY_API["graylane-controller"],
+    }
     return "".join(
         ["{{- /* The rights of k8s/controller, from the same table: `make golden` writes them. */ -}}\n"]
         + [

@@ -4,6 +4,7 @@
     queue       each group once, however often it changed, and by one worker at a time
     reconcile   one look at a group: what it should be, the change, and what its status says
     ending      the deletion of a group: routes first, then the rest, then its finalizer
+    watches     which kinds are watched where: those of the Gateway API from the first group that needs them
     owned       which group a resource of the mesh belongs to, and whether somebody changed it
     reporter    writes status and Events, no more often than people read them
     metrics     of groups, for Prometheus

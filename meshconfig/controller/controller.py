@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from meshconfig.backend.kinds import OWNED, Role
 from meshconfig.cluster import lanegroups, previews, rollouts
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.custom import namespace_ends
@@ -16,7 +15,7 @@ from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.lock import Lock, LockHeld, LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.preflight import istio_version
-from meshconfig.cluster.watching import Change, Watch
+from meshconfig.cluster.watching import Change
 from meshconfig.controller.ending import release
 from meshconfig.controller.metrics import GroupMetrics
 from meshconfig.controller.owned import GroupKey, OwnedResources
@@ -25,9 +24,10 @@ from meshconfig.controller.previews import previews as lanes
 from meshconfig.controller.previews.index import Plan
 from meshconfig.controller.queue import WorkQueue
 from meshconfig.controller.reconcile import AGAIN, BUSY, Reconciler, group_of
+from meshconfig.controller.watches import Watches
 from meshconfig.errors import ClusterError
 from meshconfig.istio.labels import LANE
-from meshconfig.render import MANAGED_BY
+from meshconfig.model import GATEWAY_BACKEND
 from meshconfig.rollout.drivers import LEASE
 from meshconfig.rollout.runner import Driver
 from meshconfig.rollout.runner.context import DedupLog, Settings
@@ -151,6 +151,7 @@ class Leadership:
     ended: threading.Event = field(default_factory=threading.Event)
     queue: WorkQueue[GroupKey] = field(default_factory=WorkQueue)
     _asked: dict[GroupKey, Asked] = field(default_factory=dict)
+    _elsewhere: dict[GroupKey, frozenset[str]] = field(default_factory=dict)  # of groups with other namespaces: these
     _mesh: set[GroupKey] = field(default_factory=set)  # whose spec or resources may have changed since the last look
     _ready: set[GroupKey] = field(default_factory=set)
     _beside: set[GroupKey] = field(default_factory=set)  # that have an active rollout
@@ -177,9 +178,7 @@ class Leadership:
             istio_api: the API version of Istio's kinds that the cluster serves.
         """
         driver = Driver(self.client, self.held, self.settings, self.tell, self.metrics, self._rollout_moved)
-        places = self.scope.namespaces or ("",)
-        watches = [one for place in places for one in self._watches(istio_api, driver, place)]
-        threads = [threading.Thread(target=one.run, name=f"watch-{one.kind}", daemon=True) for one in watches]
+        watches = Watches(self.client, self.scope.namespaces, istio_api, self._resource_seen, self.ended, self.tell)
         is_leaving = self._previews.index.is_leaving
         reconciler = Reconciler(
             self.client, self.settings, self._generation, is_leaving, self.ended, self.tell, self.groups
@@ -192,7 +191,8 @@ class Leadership:
             threading.Thread(target=self._previews.work, name=f"preview-{number}", daemon=True)
             for number in range(lanes.WORKERS)
         ]
-        for each in (*threads, *workers):
+        self._watch(watches, driver)
+        for each in workers:
             each.start()
         try:
             yield
@@ -209,37 +209,24 @@ class Leadership:
             self.client.guard(_no_more)
             self.groups.clear()  # another one shows them from now
 
-    def _watches(self, istio_api: str, driver: Driver, place: str) -> Iterator[Watch]:
-        """Those of one namespace; `place` is empty for all."""
-
-        def watch(kind: str, seen: Callable[[Change, Manifest], object], selector: str = "") -> Watch:
-            log = DedupLog(self.tell)
-
-            def failed(error: ClusterError) -> None:
-                if not self.ended.is_set():
-                    log.say(f"watch of {kind}: {reason(error)}")
-
-            return Watch(self.client, kind, place, seen, self.ended, failed, selector=selector, istio_api=istio_api)
-
+    def _watch(self, watches: Watches, driver: Driver) -> None:
         def group_seen(change: Change, manifest: Manifest) -> None:
             one = GroupObject(manifest)
             became_ready = self._became_ready(change, one)  # also where the spec has changed: it is remembered
             asks = self._group_seen(change, one)
+            if asks and one.backend == GATEWAY_BACKEND:
+                watches.begin_of_gateway(one.places)
             if asks or became_ready:
                 driver.group_seen(*group_of(one))
             if asks:  # of a plan that has made it ready, they are told by its look
                 self._previews.see_group(group_of(one))
 
-        yield watch(lanegroups.KIND, group_seen)
-        yield watch(previews.KIND, self._previews.see)
+        watches.begin(lanegroups.KIND, group_seen)
+        watches.begin(previews.KIND, self._previews.see)
         for name in ("Deployment", "Job"):
-            yield watch(name, self._previews.see_made, LANE)
-        yield watch(rollouts.KIND, driver.see)
-        for kind in OWNED:
-            # Of ConfigMaps, a group owns its list of consumers alone; its revisions are many, and of nobody's concern.
-            # Kinds of the Gateway API are not in every cluster, and the controller need not have a right for them.
-            if not kind.role & (Role.ROSTER | Role.OPTIONAL):
-                yield watch(kind.name, self._resource_seen, f"{MANAGED_BY}=graylane")
+            watches.begin(name, self._previews.see_made, LANE)
+        watches.begin(rollouts.KIND, driver.see)
+        watches.begin_owned()
 
     def _group_seen(self, change: Change, one: GroupObject) -> bool:
         """Whether its spec has changed, or what the object asks for besides.
@@ -249,6 +236,7 @@ class Leadership:
         group = group_of(one)
         if change is Change.GONE:
             self._asked.pop(group, None)
+            self._elsewhere.pop(group, None)
             self.queue.forget(group)
             self.groups.forget(group)
             return True
@@ -256,6 +244,9 @@ class Leadership:
         if self._asked.get(group) == now:
             return False
         self._asked[group] = now
+        self._elsewhere.pop(group, None)
+        if others := one.places - {one.namespace}:
+            self._elsewhere[group] = others
         self._pauses.pop(group, None)
         self._mesh.add(group)
         self.queue.add(group)
@@ -284,11 +275,14 @@ class Leadership:
 
     def _resource_seen(self, change: Change, one: Manifest) -> None:
         for name in self._owned.see(change, one):
-            # The label has the group's name alone. Who writes into another namespace is found by the group's own look.
-            group = one["metadata"]["namespace"], name
-            if group in self._asked:
+            for group in self._owners(one["metadata"]["namespace"], name):
                 self._mesh.add(group)
                 self.queue.add(group, BESIDE if group in self._beside else SETTLE)
+
+    def _owners(self, namespace: str, name: str) -> list[GroupKey]:
+        """The groups of a name that may have resources in a namespace. A resource's label has the name alone."""
+        others = [group for group, places in tuple(self._elsewhere.items()) if group[1] == name and namespace in places]
+        return [*others, *([(namespace, name)] if (namespace, name) in self._asked else [])]
 
     def _work(self, reconciler: Reconciler) -> None:
         while (group := self.queue.take()) is not None:

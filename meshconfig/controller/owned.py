@@ -1,6 +1,7 @@
 """Which resources of the mesh belong to which group, as watches tell it; and whether what somebody wrote matters.
 
-Of each resource only a digest of its content is kept, so that an event that changes a status alone wakes nobody.
+Of each resource only a digest of its content is kept, so that an event that changes a status alone wakes nobody. What
+an API server fills in by itself, such as the addresses of a Service, is there in the first event already.
 """
 
 import hashlib

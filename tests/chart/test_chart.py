@@ -179,7 +179,10 @@ def test_the_rights_are_those_of_the_table_in_each_namespace():
     assert table(RIGHTS["graylane-controller"], "rollout-hook") == granted(role)
     assert dict(roles(template(SEVERAL))) == {
         **{(place, "graylane-controller"): whole for place in ("demo", "shop", "shared")},
-        **{(place, "graylane-controller-gateway-api"): table(GATEWAY_API) for place in ("demo", "shop", "shared")},
+        **{
+            (place, "graylane-controller-gateway-api"): table(GATEWAY_API["graylane-controller"])
+            for place in ("demo", "shop", "shared")
+        },
         (HOME, "graylane-controller"): table(LEADER),
         ("istio-system", "graylane-controller-barrier"): granted(barrier),
     }
@@ -189,7 +192,7 @@ def test_for_all_namespaces_they_are_a_cluster_role_and_without_names_there_are_
     found = dict(roles(template(EVERYWHERE)))
     assert found == {
         ("", "graylane-controller"): table(RIGHTS["graylane-controller"]),
-        ("", "graylane-controller-gateway-api"): table(GATEWAY_API),
+        ("", "graylane-controller-gateway-api"): table(GATEWAY_API["graylane-controller"]),
     }
     assert "secrets" not in {resource for _, resource, _, _ in found["", "graylane-controller"]}
 

@@ -20,6 +20,19 @@ SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0)
 PATIENCE = 20.0
 OBJECTS = "/apis/graylane.dev/v1/namespaces/demo/lanegroups"
 MESH = ("virtualservices", "destinationrules", "gateways")
+_VERSIONS = "{v1: {labels: {v: v1}}, v2: {labels: {v: v2}}}"
+GATEWAY_GROUP = f"""\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {{name: pets, namespace: demo}}
+spec:
+  backend: gateway
+  lanes:
+    prod: {{versions: {{cat: v1}}}}
+    gray: {{versions: {{cat: v2}}}}
+  services:
+    cat: {{host: cat-svc, port: 9001, selector: {{app: cat}}, versions: {_VERSIONS}}}
+"""
 
 
 def document(text=GROUP, name="pets", **metadata):
@@ -115,6 +128,20 @@ def world(tmp_path, monkeypatch):
         api.put(deployment("dog-prod", {"v": "prod"}))
         api.put(*(service(f"{name}-svc") for name in ("cat", "mouse", "dog")))
         yield ControllerWorld(api)
+
+
+def edited(one, part, by="kubectl-edit"):
+    """A resource of which somebody took the first item of a list in its spec, as an API server tells it.
+
+    Parameters:
+        part: the list's field.
+        by: the field manager.
+    """
+    spec = {**one["spec"], part: one["spec"][part][1:]}
+    fields = {"manager": by, "operation": "Update", "fieldsV1": {"f:spec": {f"f:{part}": {}}}}
+    whole = {f"f:{name}": {} for name in one["spec"]}
+    ours = {"manager": "graylane", "operation": "Apply", "fieldsV1": {"f:spec": whole}}
+    return {**one, "spec": spec, "metadata": {**one["metadata"], "managedFields": [ours, fields]}}
 
 
 def changed(one, change):

@@ -50,7 +50,7 @@ class FakeApi:
         self.objects, self.seen, self.stuck, self.broken = {}, [], set(), set()
         self.lock, self.version = threading.RLock(), 0
         self.changed, self.events, self.closed = threading.Condition(self.lock), [], False
-        self.before = []  # called with (method, path) before each request
+        self.before = []  # called with (method, path) before each request; a watch's method is WATCH
         self.fault: Callable[[str, str], Any] = lambda method, path: None  # a `faults.Fault` answers in its place
         self.past = deque(
             maxlen=1
@@ -177,7 +177,7 @@ class FakeApi:
         parts = urlsplit(url)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         found = EVERYWHERE.fullmatch(parts.path) or PATH.fullmatch(parts.path)
-        plural, space = found["plural"], found.groupdict().get("space")
+        plural, space = _plural(found["plural"], found["api"]), found.groupdict().get("space")
         selector, after = query.get("labelSelector", ""), int(query.get("resourceVersion") or 0)
         if self.too_old:
             self.too_old -= 1
@@ -358,6 +358,12 @@ def _named(key, query):
     return query.get("fieldSelector", f"metadata.name={key[2]}") == f"metadata.name={key[2]}"
 
 
+def _refusal(error):
+    causes = [{"field": field, "message": said} for field, said in error.causes]
+    answer = {"kind": "Status", "reason": error.reason, "message": str(error), "details": {"causes": causes}}
+    return json.dumps(answer).encode()
+
+
 def _selected(labels, selector):
     for one in re.split(r",(?![^(]*\))", selector) if selector else ():
         if many := re.fullmatch(r"(\S+) in \((.*)\)", one):
@@ -395,6 +401,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _watch(self):
         self.server.api.seen.append(("WATCH", self.path))
+        try:
+            for hook in list(self.server.api.before):
+                hook("WATCH", self.path)
+        except RefusedError as error:
+            self.reply(error.status, _refusal(error))
+            return
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -410,9 +422,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, answer = 200, self.server.api.answer(self.command, self.path, body)
         except RefusedError as error:
-            causes = [{"field": field, "message": said} for field, said in error.causes]
-            answer = {"kind": "Status", "reason": error.reason, "message": str(error), "details": {"causes": causes}}
-            status = error.status
+            return error.status, _refusal(error)
         return status, json.dumps(answer).encode()
 
     def reply(self, status, data, *, length=None, **headers):

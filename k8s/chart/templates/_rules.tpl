@@ -111,12 +111,13 @@ rules:
 {{- end }}
 {{- define "graylane.rules.gateway" -}}
 rules:
-  # What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio.
+  # What a spec with `backend: gateway` renders to in place of VirtualServices and Gateways of Istio. watch: what
+  # others change goes back to what the group says.
   - apiGroups: [gateway.networking.k8s.io]
     resources: [httproutes, grpcroutes, gateways, referencegrants]
-    verbs: [list, create, patch, delete]
+    verbs: [list, watch, create, patch, delete]
   # A Service for each version. RBAC cannot say which: this reaches every Service of the namespace.
   - apiGroups: [""]
     resources: [services]
-    verbs: [list, create, patch, delete]
+    verbs: [list, watch, create, patch, delete]
 {{- end }}

@@ -1,26 +1,12 @@
 """What a group's object says while `graylane move` takes the group to the other backend."""
 
 import pytest
-from controller_world import NOWHERE, document, world
+from controller_world import GATEWAY_GROUP, NOWHERE, document, world
 from fake_api import RefusedError
 
 from meshconfig.controller import reconcile
 
 __all__ = ["world"]
-
-VERSIONS = "{v1: {labels: {v: v1}}, v2: {labels: {v: v2}}}"
-SPEC = f"""\
-apiVersion: graylane/v1
-kind: LaneGroup
-metadata: {{name: pets, namespace: demo}}
-spec:
-  backend: gateway
-  lanes:
-    prod: {{versions: {{cat: v1}}}}
-    gray: {{versions: {{cat: v2}}}}
-  services:
-    cat: {{host: cat-svc, port: 9001, selector: {{app: cat}}, versions: {VERSIONS}}}
-"""
 
 
 @pytest.fixture
@@ -28,7 +14,7 @@ def move(world, graylane, tmp_path, monkeypatch):
     """Moves the group to Istio's own resources; `when` is called before each HTTPRoute goes. Gives the exit code."""
     monkeypatch.setattr(reconcile, "BUSY", 0.05)
     file = tmp_path / "graylane.yaml"
-    file.write_text(SPEC)
+    file.write_text(GATEWAY_GROUP)
 
     def run(when):
         def hook(method, url):
@@ -48,7 +34,7 @@ def test_a_group_that_moves_is_worked_on_and_no_person_is_needed(world, move):
         return conditions.get("Reconciling", {}).get("reason") == "Moving" and "Stalled" not in conditions
 
     with world.controller():
-        world.apply(document(SPEC))
+        world.apply(document(GATEWAY_GROUP))
         world.until_ready()
         assert move(lambda: world.until(is_moving, "Moving")) == 0
         world.until_ready()
@@ -61,7 +47,7 @@ def test_a_move_that_was_cut_off_needs_a_person(world, move):
         raise RefusedError(403, "Forbidden", "no more")
 
     with world.controller():
-        world.apply(document(SPEC))
+        world.apply(document(GATEWAY_GROUP))
         world.until_ready()
         assert move(refuse) == 1
         world.until(lambda: "Stalled" in world.conditions(), "Stalled")
