@@ -3,18 +3,21 @@ than k8s/controller gives: the life of a version, drift by hand, kills, two cont
 follow, and a deletion in the middle. No request fails, and none is answered half by the old and half by the new.
 """
 
+import json
 import random
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
+from account import Account
 from load_hops import reported
 from load_judge import total, wrong
 from load_mesh import apply, available, scale
 from load_objects import ControllerProcess, Objects
 from load_story import CHANGES, SHORT, START, TAKEN, TURNED, from_the_start, living, traffic
-from load_world import GROUP, NAMESPACE, deployments
-from mesh_cluster import kubectl, own_kinds, until
+from load_world import GROUP, NAMESPACE, deployments, shared_gateway
+from mesh_cluster import HTTP_ROUTES, LANE_GROUPS, forget, kubectl, own_kinds, until
 from soak import SOAK
 from tcp_forwarder import Forwarder
 
@@ -23,6 +26,7 @@ LONGEST = 1800.0  # seconds of load, at most
 CUT = 60.0 if SOAK else 20.0  # seconds that the leader is without the API server
 KILLS, LATEST = 20 if SOAK else 3, 6.0  # and at most how many seconds after a change a kill comes
 SEED = 18
+FOR_GATEWAY_API = Account("controller", "graylane-controller", gateway_api=True)
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +74,20 @@ def test_what_is_applied_becomes_true_without_a_lost_request(story, tmp_path):
 
 def drifts(story):
     """Somebody edits the mesh by hand, in a way that changes no answer, and the controller goes back."""
-    name = "virtualservices.networking.istio.io/mouse-svc"
-    before = kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout
     with story.change("somebody edits a timeout", story.world):
-        patch = '[{"op": "add", "path": "/spec/http/0/timeout", "value": "55s"}]'
-        kubectl("patch", name, "-n", NAMESPACE, "--type=json", "-p", patch, "--field-manager=kubectl-edit")
-        until(lambda: kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout == before, "the spec's")
+        goes_back("virtualservices.networking.istio.io/mouse-svc", "/spec/http/0/timeout", "55s")
     until(lambda: "kubectl-edit" in events("Drift"), "the Event that names the manager")
+
+
+def goes_back(name, field, value):
+    """Somebody writes a field of a resource by hand."""
+
+    def spec():
+        return kubectl("get", name, "-n", NAMESPACE, "-o", "jsonpath={.spec}").stdout
+
+    before, patch = spec(), json.dumps([{"op": "add", "path": field, "value": value}])
+    kubectl("patch", name, "-n", NAMESPACE, "--type=json", "-p", patch, "--field-manager=kubectl-edit")
+    until(lambda: spec() == before, f"the spec's {name}")
 
 
 def events(reason):
@@ -159,3 +170,18 @@ def gone(mesh):
     assert mesh.read() == {}
     left = kubectl("get", "virtualservices.networking.istio.io,destinationrules.networking.istio.io", "-n", NAMESPACE)
     assert "No resources found" in left.stderr
+
+
+def test_what_somebody_does_to_a_group_of_the_gateway_api_by_hand_goes_back(story, tmp_path):
+    """No watch is refused: k8s/controller/gateway-api is enough for those of its kinds."""
+    apply([shared_gateway()])
+    service = ("service/cat-svc-v2", "-n", NAMESPACE)
+    with ControllerProcess(tmp_path, of=FOR_GATEWAY_API).running() as controller:
+        Objects().apply(replace(START, backend="gateway"))
+        goes_back(f"{HTTP_ROUTES}/mouse-svc", "/spec/rules/0/timeouts", {"request": "55s"})
+        until(lambda: "HTTPRoute" in events("Drift"), "the Event that names it")
+        kubectl("delete", *service)
+        until(lambda: kubectl("get", *service, "-o", "name", "--ignore-not-found").stdout, "the Service of a version")
+    forget(LANE_GROUPS, NAMESPACE)  # other tests see a deletion
+    assert "forbidden" not in controller.said()
+    assert "watch of" not in controller.said()

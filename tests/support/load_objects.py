@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from account import CONTROLLER, account
+from account import CONTROLLER, Account, account
 from load_mesh import GRAYLANE, Spec
 from load_world import GROUP, NAMESPACE
 from mesh_cluster import ISTIOD, kubectl
@@ -24,13 +24,19 @@ class ControllerProcess:
 
     Parameters:
         through: a port on loopback that leads to the API server; None for the way of everybody.
+        of: its account.
     """
 
     def __init__(
-        self, folder: Path, namespace: str = NAMESPACE, name: str = "controller", through: int | None = None
+        self,
+        folder: Path,
+        namespace: str = NAMESPACE,
+        name: str = "controller",
+        through: int | None = None,
+        of: Account = CONTROLLER,
     ) -> None:
         self.log = folder / f"{name}.log"
-        kubeconfig = account(namespace, folder, of=CONTROLLER)
+        kubeconfig = account(namespace, folder, of=of)
         if through is not None:
             config = json.loads(kubeconfig.read_text())
             config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{through}"
