@@ -42,7 +42,8 @@ class GroupObject(CustomObject):
     @property
     def backend(self) -> str:
         """The backend that its spec names, whether the rest is valid or not; empty where it names none."""
-        return str((self.manifest.get("spec") or {}).get("backend") or "")
+        found = self.manifest.get("spec")
+        return str(found.get("backend") or "") if isinstance(found, dict) else ""
 
     @property
     def places(self) -> frozenset[str]:

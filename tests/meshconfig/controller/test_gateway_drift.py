@@ -9,6 +9,7 @@ from fake_api import RefusedError, deployment, service
 
 from meshconfig.backend.kinds import OWN_GATEWAY
 from meshconfig.cluster import watching
+from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.cluster.watching import Change
 from meshconfig.controller import controller
 from meshconfig.controller.owned import OwnedResources
@@ -61,7 +62,7 @@ def at_once(monkeypatch):
 def watched(world, namespace="demo"):
     """The kinds that only the backend `gateway` writes, of which there is a watch in a namespace."""
     found = [url for method, url in world.api.seen if method == "WATCH" and f"/namespaces/{namespace}/" in url]
-    kinds = {url.partition("?")[0].rpartition("/")[2] for url in found if "networking.istio.io" not in url}
+    kinds = {kind_of(url) for url in found if "networking.istio.io" not in url}
     assert all(SELECTOR in url for url in found if kind_of(url) in OF_GATEWAY)
     return kinds & OF_GATEWAY
 
@@ -227,3 +228,9 @@ def test_what_controllers_of_services_write_wakes_nobody():
         "finalizers": ["x"],
     }
     assert owned.see(Change.THERE, address) == set()
+
+
+@pytest.mark.parametrize("spec", [None, [], "gateway", {"backend": 5, "services": {"cat": {"host": "cat.."}}}])
+def test_an_object_that_no_schema_has_checked_ends_no_watch(spec):
+    one = GroupObject({"kind": "LaneGroup", "metadata": {"name": "pets", "namespace": "demo"}, "spec": spec})
+    assert (one.places, one.backend) == ({"demo"}, "5" if isinstance(spec, dict) else "")
