@@ -278,13 +278,11 @@ class FakeApi:
         """The controller of Deployments, in no time."""
         images = {one["image"] for one in deployment["spec"]["template"]["spec"]["containers"]}
         wanted = deployment["spec"].get("replicas", 1)
-        ready = 0 if images & self.stuck else wanted
-        deployment["status"] = {
-            "observedGeneration": deployment["metadata"]["generation"],
-            "replicas": wanted,
-            "updatedReplicas": wanted,
-            "readyReplicas": ready,
-        }
+        before = (deployment.get("status") or {}).get("readyReplicas", 0)
+        status = {"replicas": wanted, "updatedReplicas": wanted, "readyReplicas": wanted}
+        if images & self.stuck:  # those that were ready stay, beside a new one that does not get ready
+            status = {"replicas": before + 1, "updatedReplicas": 1, "readyReplicas": before}
+        deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"], **status}
 
     def _run_job(self, job):
         """The controller of Jobs, in no time."""

@@ -118,11 +118,16 @@ def wait(
 
 
 def progress(live: Manifest) -> DeploymentProgress:
-    """The progress by the Deployment's status. Only ready Pods of the current template count."""
+    """The progress by the Deployment's status. Only ready Pods of the current template count.
+
+    The status does not say of which template those are that are ready. During a rolling update the others are ready,
+    as that takes none of them away before: so that many are left out.
+    """
     status = live.get("status") or {}
-    wanted = live["spec"].get("replicas", 1)
-    ready = min(status.get("updatedReplicas") or 0, status.get("readyReplicas") or 0) if _observed(live) else 0
-    return DeploymentProgress(ready, wanted)
+    updated = status.get("updatedReplicas") or 0
+    others = max(0, (status.get("replicas") or 0) - updated)
+    ready = max(0, min(updated, (status.get("readyReplicas") or 0) - others)) if _observed(live) else 0
+    return DeploymentProgress(ready, live["spec"].get("replicas", 1))
 
 
 def _observed(live: Manifest) -> bool:

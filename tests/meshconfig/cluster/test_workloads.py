@@ -150,14 +150,29 @@ class Cluster(StandIn):
 NAME = Key("Deployment", "demo", "cat-v1")
 
 
-def at(*, ready, updated=4, observed=3, conditions=()):
-    status = {"readyReplicas": ready, "updatedReplicas": updated, "observedGeneration": observed}
+def at(*, ready, updated=4, observed=3, replicas=4, conditions=()):
+    status = {
+        "replicas": replicas,
+        "readyReplicas": ready,
+        "updatedReplicas": updated,
+        "observedGeneration": observed,
+    }
     return {**live(), "status": {**status, "conditions": list(conditions)}}
 
 
 @pytest.mark.parametrize(
     ("found", "ready"),
-    [(at(ready=4), 4), (at(ready=4, updated=1), 1), (at(ready=4, observed=2), 0), ({**live(), "status": {}}, 0)],
+    [
+        (at(ready=4), 4),
+        (at(ready=3), 3),
+        (at(ready=4, updated=1), 1),
+        (at(ready=4, updated=1, replicas=5), 0),
+        (at(ready=1, updated=1, replicas=2), 0),
+        (at(ready=5, updated=2, replicas=6), 1),
+        (at(ready=0, updated=0), 0),
+        (at(ready=4, observed=2), 0),
+        ({**live(), "status": {}}, 0),
+    ],
 )
 def test_ready_are_those_of_the_current_template(found, ready):
     assert (progress(found).ready, progress(found).wanted) == (ready, 4)
