@@ -35,6 +35,21 @@ def state(manifests: Iterable[Manifest]) -> dict[Key, Manifest]:
     return {key(manifest): manifest for manifest in manifests}
 
 
+class BlockedError(ClusterError):
+    """A change cannot be made because of some of what it writes. Without that, the rest of it could be.
+
+    Parameters:
+        resources: what is wrong, in one line, by the resource that is in the way or is refused.
+        versions: the same by the name of a version, where no resource is to blame.
+    """
+
+    def __init__(
+        self, message: str, resources: Mapping[Key, str] | None = None, versions: Mapping[str, str] | None = None
+    ) -> None:
+        self.resources, self.versions = dict(resources or {}), dict(versions or {})
+        super().__init__(message)
+
+
 class UnreadableError(ClusterError):
     """An object in which graylane keeps its records cannot be read. Other records count without it.
 

@@ -7,14 +7,13 @@ from meshconfig.backend.kinds import ADOPTABLE, KINDS, OWNED, Role
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import managed_part
 from meshconfig.cluster.named import crowded, named
-from meshconfig.cluster.objects import Key, Manifest, State, key
-from meshconfig.errors import ClusterError
+from meshconfig.cluster.objects import BlockedError, Key, Manifest, State, key
 from meshconfig.render import GROUP, MANAGED_BY
 
 _KINDS = {kind.name: number for number, kind in enumerate(OWNED)}
 
 
-class NotOurs(ClusterError):  # noqa: N818  the message says it whole
+class NotOurs(BlockedError):  # noqa: N818  the message says it whole
     """A resource with the name of a wanted one exists, and does not belong to this group."""
 
 
@@ -103,14 +102,16 @@ def check_free(live: Live, wanted: State, group: str, *, adopts: bool = True) ->
     Raises:
         NotOurs: a line for each such resource, with what the user can do.
     """
-    taken = [_taken(name, live.unmanaged[name], group, adopts=adopts) for name in wanted if name in live.unmanaged]
+    taken = {
+        name: _taken(name, live.unmanaged[name], group, adopts=adopts) for name in wanted if name in live.unmanaged
+    }
     if taken:
-        raise NotOurs("\n".join(["nothing was changed:", *taken]))
+        raise NotOurs("\n".join(["nothing was changed:", *(f"  {line}" for line in taken.values())]), taken)
 
 
 def _taken(name: Key, stranger: Manifest, group: str, *, adopts: bool) -> str:
     if other := label(stranger):
-        return f"  {name} belongs to group {other}"
+        return f"{name} belongs to group {other}"
     hand_over = (
         f"kubectl label {KINDS[name.kind].resource} {name.name} -n {name.namespace} "
         f"{MANAGED_BY}=graylane {GROUP}={group}"
@@ -118,4 +119,4 @@ def _taken(name: Key, stranger: Manifest, group: str, *, adopts: bool) -> str:
     hint = "if it is the group's, label it"
     if KINDS[name.kind] in ADOPTABLE:
         hint = "--adopt takes it over, or label it" if adopts else f"delete it, or {hint}"
-    return f"  {name} is there already and is nobody's; {hint}: {hand_over}"
+    return f"{name} is there already and is nobody's; {hint}: {hand_over}"

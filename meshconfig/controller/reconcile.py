@@ -21,6 +21,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.conditions import Condition, ready, reconciling, stalled
 from meshconfig.cluster.lanegroups import FINALIZER, GroupObject
 from meshconfig.cluster.lock import LockHeld, LockLost
+from meshconfig.cluster.objects import BlockedError
 from meshconfig.cluster.plan import Step
 from meshconfig.compile import compile_group
 from meshconfig.controller import drift
@@ -30,6 +31,7 @@ from meshconfig.controller.moving import mover
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.reporter import WAITING, Reporter
 from meshconfig.errors import ClusterError, Conflict, GraylaneError, InputError, Location, Unreachable
+from meshconfig.preview.aside import culprits
 from meshconfig.preview.overlay import Routed
 from meshconfig.rollout import beside
 from meshconfig.rollout.overlay import Overlay
@@ -142,13 +144,31 @@ class Reconciler:
             return Look()
 
     def _apply(self, one: GroupObject, reporter: Reporter, spec: LaneGroup, laid: Overlay) -> Look:
-        change = _Change(self, one, spec, reporter, frozenset(laid.previews))
+        """Makes the group so, without the preview lanes that would keep it from succeeding."""
+        aside: dict[str, str] = {}
+        while True:
+            change = _Change(self, one, spec, reporter, laid)
+            try:
+                look = self._carry_out(change, spec, laid, aside)
+            except BlockedError as error:
+                planned = change.laid or laid
+                aside |= culprits(error, planned.spec, planned.lanes)
+                laid = beside.overlaid(self.client, spec, aside)
+                continue
+            # No watch tells when what was in the way has gone.
+            return replace(look, after=AGAIN[0], failed=True) if aside.keys() & look.refused.keys() else look
+
+    def _carry_out(self, change: "_Change", spec: LaneGroup, laid: Overlay, aside: Mapping[str, str]) -> Look:
+        """
+        Raises:
+            BlockedError: maybe because of a preview lane, without which the group could be made so.
+        """
+        one, reporter = change.one, change.reporter
 
         def renewed(wanted: Wanted) -> Wanted:
             """With the lanes that became ready until the lock was held: they would wait for all of this plan."""
             nonlocal laid
-            laid = beside.overlaid(self.client, spec)
-            change.previews = frozenset(laid.previews)
+            laid = change.laid = beside.overlaid(self.client, spec, aside)
             return _wanted(one, laid)
 
         try:
@@ -224,14 +244,14 @@ class _Change:
 
     Parameters:
         spec: None where the group is deleted.
-        previews: the preview lanes that it is made with.
+        laid: what lies over the group; None where it is deleted.
     """
 
     of: Reconciler
     one: GroupObject
     spec: LaneGroup | None
     reporter: Reporter
-    previews: frozenset[str] = frozenset()
+    laid: Overlay | None = None
     _shown: dict[str, object] = field(default_factory=dict)
     _waiting: float | None = None  # since when a barrier waits, by a clock that only rises
 
@@ -267,7 +287,8 @@ class _Change:
     def _barrier(self, progress: Progress) -> None:
         self._check()
         self._waiting = self._waiting or time.monotonic()
-        if time.monotonic() - self._waiting > PATIENCE and self.of.is_leaving(self.one.key.namespace, self.previews):
+        lanes = self.laid.previews if self.laid else ()
+        if time.monotonic() - self._waiting > PATIENCE and self.of.is_leaving(self.one.key.namespace, lanes):
             raise NewerSpecError("a preview lane is deleted, whose Pods may be what is waited for")
         self._shown = {**self._shown, "waitingFor": list(progress.waiting_for[:WAITING])}
         self.reporter.working(self._shown)

@@ -1,6 +1,7 @@
 """Preview lanes: what a Lane object asks for, and what comes of it. No I/O in these modules but `beside`.
 
     overlay  several Lanes lie over their group as one group, so that one plan changes them together
+    aside    which Lanes keep their group's plan from succeeding, so that it is made without them
     check    what keeps a Lane from being made so
     expiry   when it ends
     quota    which Lanes a group has room for

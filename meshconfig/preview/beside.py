@@ -29,7 +29,7 @@ def may_be_routed(one: PreviewObject) -> Routed | None:
     spec = one.manifest.get("spec")
     asked = spec.get("versions") if isinstance(spec, Mapping) else None
     versions = {service: labels for service, labels in one.versions.items() if service in (asked or ())}
-    return Routed(one.name, versions) if versions else None
+    return Routed(one.name, versions, created=one.created) if versions else None
 
 
 def _coming(one: PreviewObject) -> Routed | None:
@@ -40,4 +40,5 @@ def _coming(one: PreviewObject) -> Routed | None:
     except InputError:
         return None
     clones = [service for service, version in lane.spec.versions.items() if version.from_]
-    return Routed(one.name, {}, {service: version_labels(one.name, service) for service in clones}) if clones else None
+    labels = {service: version_labels(one.name, service) for service in clones}
+    return Routed(one.name, {}, labels, one.created) if clones else None

@@ -5,6 +5,7 @@ A lane that does not fit is left out, and the others are as they were: one lane 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from meshconfig.spec.preview import version_labels
 
 Value = dict[str, Any]
 Labels = Mapping[str, str]
+NOBODY: Mapping[str, str] = {}
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,18 @@ class Routed:
         versions: the labels of that version's Pods, by service. They were ready.
         coming: the same of a lane none of whose versions was ready so far. Its group gets the versions, and no lane of
             this name, so that no route leads to them.
+        created: when somebody asked for it: where not all lanes fit, the newest are left out.
     """
 
     name: str
     versions: Mapping[str, Labels]
     coming: Mapping[str, Labels] = field(default_factory=dict)
+    created: datetime = FIRST
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """Sorts the oldest first."""
+        return self.created, self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +52,37 @@ class Previewed:
 
     Parameters:
         over: the lanes that lie over it and are routed.
-        refused: why others do not, by name. Of a lane that is coming it is said once that is ready.
+        refused: why others do not, by name. Of a lane that is coming and does not fit it is said once that is ready.
+        coming: the lanes whose versions alone lie over it.
     """
 
     spec: LaneGroup
     over: Mapping[str, Routed] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, Routed] = field(default_factory=dict)
+
+    @property
+    def lanes(self) -> tuple[Routed, ...]:
+        """All that it has anything of."""
+        return (*self.over.values(), *self.coming.values())
 
 
-def with_previews(spec: LaneGroup, lanes: Iterable[Routed]) -> Previewed:
+def with_previews(spec: LaneGroup, lanes: Iterable[Routed], aside: Mapping[str, str] = NOBODY) -> Previewed:
     """Lays lanes over a group.
 
     Parameters:
         spec: the group without them, with the rollouts that lie over it. It compiles.
         lanes: with names that differ, in any order: the same lanes give the same group.
+        aside: why some of them are set aside, by name, as `culprits` gives it.
     """
-    given = sorted(lanes, key=lambda one: one.name)
+    every = sorted(lanes, key=lambda one: one.name)
+    given = [one for one in every if one.name not in aside]
     found = _over(spec, [one for one in given if one.versions])
     # Over the others, so that none of them is left out for one that may never come.
     coming = [one for one in given if not one.versions and not _moves_a_subset(found.spec, one)]
-    return replace(found, spec=_over(found.spec, coming).spec)
+    come = _over(found.spec, coming)
+    refused = {one.name: aside[one.name] for one in every if one.name in aside} | dict(found.refused)
+    return replace(found, spec=come.spec, coming=come.over, refused=refused)
 
 
 def _moves_a_subset(spec: LaneGroup, one: Routed) -> bool:
@@ -82,8 +103,9 @@ def _over(spec: LaneGroup, given: Sequence[Routed]) -> Previewed:
         here, wrong = _laid(spec, there.values(), known)
         if not wrong:
             return Previewed(here, there, said)
-        # A problem's path has the name of the lane that makes it. Of any other, the last lane is tried without.
-        guilty = {name for path, _ in wrong for name in path if name in there} or {max(there)}
+        # A problem's path has the name of the lane that makes it. Of any other, the newest lane is tried without.
+        newest = max(there.values(), key=lambda one: one.age).name
+        guilty = {name for path, _ in wrong for name in path if name in there} or {newest}
         for name in guilty:
             said[str(name)] = "; ".join(f"{dotted(path)}: {why}" for path, why in wrong if name in path) or wrong[0][1]
             del there[str(name)]

@@ -1,15 +1,17 @@
 """What lies over the LaneGroup object of a group: its rollouts, and over these its preview lanes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from meshconfig.bounded import clip
 from meshconfig.cluster import lanegroups
 from meshconfig.cluster.change import Prepared, Wanted, check_states, prepare
 from meshconfig.cluster.client import Client
+from meshconfig.cluster.objects import BlockedError
 from meshconfig.errors import ApiError, InputError
 from meshconfig.preview import beside as previews
-from meshconfig.preview.overlay import with_previews
+from meshconfig.preview.aside import culprits
+from meshconfig.preview.overlay import NOBODY, Previewed, with_previews
 from meshconfig.rollout import overlay, steps, store
 from meshconfig.rollout.actions import ChangeKind, GroupChange
 from meshconfig.rollout.overlay import ContradictedError, Overlay
@@ -29,17 +31,18 @@ class HinderedError(Exception):
         super().__init__(message)
 
 
-def overlaid(client: Client, spec: LaneGroup) -> Overlay:
+def overlaid(client: Client, spec: LaneGroup, aside: Mapping[str, str] = NOBODY) -> Overlay:
     """What is wanted of a group with its rollouts and preview lanes, as they are in the cluster. One call for a dozen
     rollouts of the namespace, and one for the lanes. A rollout that cannot be read lies over nothing.
 
     Parameters:
         spec: the group as its LaneGroup object says it. It compiles.
+        aside: why some of its preview lanes are set aside, by name.
     """
     namespace, name = spec.metadata.namespace, spec.metadata.name
     found = overlay.overlay(spec, laid(client, namespace, name))
-    over = with_previews(found.spec, previews.routed(client, namespace, name))
-    return replace(found, spec=over.spec, previews=over.over, refused=over.refused)
+    over = with_previews(found.spec, previews.routed(client, namespace, name), aside)
+    return replace(found, spec=over.spec, previews=over.over, refused=over.refused, coming=over.coming)
 
 
 def planned(client: Client, wanted: Wanted, noted: Callable[[str], object]) -> Prepared | None:
@@ -52,22 +55,28 @@ def planned(client: Client, wanted: Wanted, noted: Callable[[str], object]) -> P
     Raises:
         ClusterError: the change is not possible.
     """
-    if not wanted.gone:
+    over = Overlay(wanted.spec)
+    aside: dict[str, str] = {}
+    while True:
+        if not wanted.gone:
+            try:
+                over = overlaid(client, wanted.spec, aside)
+            except ApiError as error:
+                if error.status != FORBIDDEN:
+                    raise
+                noted(f"the plan does not count rollouts and preview lanes: {error}")
         try:
-            wanted = replace(wanted, spec=overlaid(client, wanted.spec).spec)
+            prepared = prepare(client, replace(wanted, spec=over.spec))
+        except BlockedError as error:
+            aside |= culprits(error, over.spec, over.lanes)
         except ApiError as error:
             if error.status != FORBIDDEN:
                 raise
-            noted(f"the plan does not count rollouts and preview lanes: {error}")
-    try:
-        prepared = prepare(client, wanted)
-    except ApiError as error:
-        if error.status != FORBIDDEN:
-            raise
-        noted(f"the plan is not shown: {error}")
-        return None
-    check_states(prepared)
-    return prepared
+            noted(f"the plan is not shown: {error}")
+            return None
+        else:
+            check_states(prepared)
+            return prepared
 
 
 def laid(client: Client, namespace: str, group: str) -> list[Record]:
@@ -75,8 +84,11 @@ def laid(client: Client, namespace: str, group: str) -> list[Record]:
     return store.records(client, namespace, group=group, counts=overlay.may_lie, wrong=lambda error: None)
 
 
-def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | None:
+def wanted(client: Client, record: Record, change: GroupChange, aside: Mapping[str, str] = NOBODY) -> Previewed | None:
     """The group that a change of a rollout asks for; None where there is no group any more to take requests back in.
+
+    Parameters:
+        aside: why some of the group's preview lanes are set aside, by name.
 
     Raises:
         HinderedError: Git changes what the rollout moves, or the LaneGroup object is gone or not valid.
@@ -85,7 +97,7 @@ def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | N
     assert base is not None
     found = lanegroups.read(client, record.namespace, record.group)
     if found is None and not record.state.lanegroup:
-        return steps.wanted(base, record.state.rollout, change)
+        return Previewed(steps.wanted(base, record.state.rollout, change))
     if found is None or found.deleting:
         if change.kind is ChangeKind.BACK:
             return None
@@ -97,7 +109,7 @@ def wanted(client: Client, record: Record, change: GroupChange) -> LaneGroup | N
         raise HinderedError(INVALID_GROUP, f"LaneGroup {record.group} is not valid: {said}") from None
     try:
         moved = overlay.wanted(spec, laid(client, record.namespace, record.group), record, change)
-        return with_previews(moved, previews.routed(client, record.namespace, record.group)).spec
+        return with_previews(moved, previews.routed(client, record.namespace, record.group), aside)
     except ContradictedError as error:
         raise HinderedError(CONTRADICTED, str(error)) from None
 

@@ -47,6 +47,7 @@ class Overlay:
         contradiction: what Git changes that the active rollout moves, and what to do.
         previews: the preview lanes that lie over all of it, by name.
         refused: why others do not, by name.
+        coming: the preview lanes of which it has the versions alone.
     """
 
     spec: LaneGroup
@@ -56,6 +57,12 @@ class Overlay:
     contradiction: str | None = None
     previews: Mapping[str, Routed] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, Routed] = field(default_factory=dict)
+
+    @property
+    def lanes(self) -> tuple[Routed, ...]:
+        """All preview lanes that it has anything of."""
+        return (*self.previews.values(), *self.coming.values())
 
 
 class ContradictedError(Exception):

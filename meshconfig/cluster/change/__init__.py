@@ -4,8 +4,8 @@ from meshconfig.cluster.change.changeable import OtherBackendError
 from meshconfig.cluster.change.check import Refusal, check_states
 from meshconfig.cluster.change.moving import NotAsAppliedError
 from meshconfig.cluster.change.offline import group_of, prepare_offline
-from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
-from meshconfig.cluster.change.prepare import Prepared, Wanted, prepare
+from meshconfig.cluster.change.operation import ChangeResult, Choices, Refused, Watcher, carry_out
+from meshconfig.cluster.change.prepare import OversizedError, Prepared, Wanted, prepare
 from meshconfig.cluster.change.reach import NotAllowedError
 from meshconfig.cluster.change.rollback_target import rollback_target
 from meshconfig.cluster.change.run import Events
@@ -17,8 +17,10 @@ __all__ = [
     "NotAllowedError",
     "NotAsAppliedError",
     "OtherBackendError",
+    "OversizedError",
     "Prepared",
     "Refusal",
+    "Refused",
     "Wanted",
     "Watcher",
     "carry_out",

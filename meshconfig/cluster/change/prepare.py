@@ -21,7 +21,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.diff import ResourceDiff, differences
 from meshconfig.cluster.history import Past, Revision, RevisionStatus, inventory
 from meshconfig.cluster.lowering import lowering
-from meshconfig.cluster.objects import Key, Manifest, State, state
+from meshconfig.cluster.objects import BlockedError, Key, Manifest, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.plan.steps import too_large
@@ -79,7 +79,7 @@ class MovedUsersError(ClusterError):
     """The change would move users of a sticky split whom none of its shares moves; nothing was written."""
 
 
-class OversizedError(ClusterError):
+class OversizedError(BlockedError):
     """A resource of the group is larger than what an API server stores; nothing was written."""
 
 
@@ -301,7 +301,8 @@ def steps_to(
     if steps.steps:
         steps = replace(steps, reasons=(*steps.reasons, *moves(before, tables, model.baseline)))
     if large := next(too_large(steps.steps), None):
-        raise OversizedError(f"nothing was changed: the spec makes {large}: spread the routes over several entries")
+        said = f"nothing was changed: the spec makes {large}: spread the routes over several entries"
+        raise OversizedError(said, {large.key: f"with it the spec makes {large}"})
     return steps
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import zip_longest
+from typing import NamedTuple
 
 from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.model import Name, RouteTable, Table
@@ -64,15 +65,27 @@ class Step:
 LARGEST = 1_500_000
 
 
-def too_large(steps: Iterable[Step]) -> Iterator[str]:
-    """The resources that no API server would store, each once, with its size."""
+def size(manifest: Manifest) -> int:
+    """The bytes of a resource as an API server is sent it."""
+    return len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+class TooLarge(NamedTuple):
+    """A resource that no API server would store, with its size in bytes."""
+
+    key: Key
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.size // 1000} kB, more than the {LARGEST // 1000} kB that the API server takes"
+
+
+def too_large(steps: Iterable[Step]) -> Iterator[TooLarge]:
+    """The resources that no API server would store, each once."""
     sizes: dict[Key, int] = {}
     for manifest in (one for step in steps for wave in step.waves for one in wave):
-        size = len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
-        sizes[key(manifest)] = max(size, sizes.get(key(manifest), 0))
-    for name, size in sizes.items():
-        if size > LARGEST:
-            yield f"{name} of {size // 1000} kB, more than the {LARGEST // 1000} kB that the API server takes"
+        sizes[key(manifest)] = max(size(manifest), sizes.get(key(manifest), 0))
+    yield from (TooLarge(name, bytes_) for name, bytes_ in sizes.items() if bytes_ > LARGEST)
 
 
 @dataclass(frozen=True, slots=True)

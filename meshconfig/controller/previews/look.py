@@ -195,10 +195,10 @@ class _Look:
         plan = self.of.index.plan(self.group_key)
         if now != before or (now and not self._is_routed(plan, now) and self.of.index.asks(self.one, now)):
             self.of.plan(self.group_key, SETTLE)
-        if waits:
-            return self._wait(min(waits, key=lambda one: not one.stalled), more)
         if plan and (why := plan.refused.get(self.one.name)):
             return self._refuse("Refused", why, more)
+        if waits:
+            return self._wait(min(waits, key=lambda one: not one.stalled), more)
         if plan is None or not self._is_routed(plan, now):
             return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
         if self._superfluous(making, plan.began):

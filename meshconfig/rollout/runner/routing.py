@@ -1,13 +1,16 @@
 """Changes of the group, made as by `graylane apply`; and the Deployments of retired versions."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from meshconfig.cluster.change import Events, Wanted, Watcher, carry_out
 from meshconfig.cluster.lock import LockHeld
+from meshconfig.cluster.objects import BlockedError
 from meshconfig.cluster.workloads import live
 from meshconfig.errors import GraylaneError, Unreachable
+from meshconfig.preview.aside import culprits
+from meshconfig.preview.overlay import Previewed
 from meshconfig.rollout import beside
 from meshconfig.rollout.actions import GroupChange, Retire, revision_action
 from meshconfig.rollout.events import ApplyFailed, Report
@@ -30,10 +33,25 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
     """
     if record.base is None:  # no controller has taken the rollout up, so it has changed nothing
         return
-    if (spec := beside.wanted(context.client, record, change)) is None:
-        return
+    aside: dict[str, str] = {}
+    while (over := beside.wanted(context.client, record, change, aside)) is not None:
+        try:
+            _carry_out(context, record, change, over, aside)
+        except BlockedError as error:
+            aside |= culprits(error, over.spec, over.lanes)
+        else:
+            return
+
+
+def _carry_out(
+    context: RunnerContext, record: Record, change: GroupChange, over: Previewed, aside: Mapping[str, str]
+) -> None:
+    """
+    Raises:
+        BlockedError: maybe because of a preview lane, without which it could be made.
+    """
     wanted = Wanted(
-        record.group, record.namespace, spec, revision_action(record.name, change), by_rollout=True, stored=True
+        record.group, record.namespace, over.spec, revision_action(record.name, change), by_rollout=True, stored=True
     )
     still_wanted = StillWanted(context, record)
     events = Events(
@@ -42,7 +60,8 @@ def apply(context: RunnerContext, record: Record, change: GroupChange) -> None:
 
     def begin() -> None:
         # Before the lock was taken, Git may have written the group, or a preview lane may have gone with its Pods.
-        if beside.wanted(context.client, record, change) != spec:
+        now = beside.wanted(context.client, record, change, aside)
+        if now is None or now.spec != over.spec:
             raise UnwantedError("what is wanted of the group has changed in the meantime")
 
     watcher = Watcher(begin=begin, events=events, noted=context.note)
