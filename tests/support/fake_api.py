@@ -4,7 +4,7 @@ Deployments get their Pods at once, unless their image is in `stuck`, and at lea
 Jobs succeed at once, unless their image is in `stuck` (they run) or in `broken` (they fail).
 What is applied is kept as it was sent; everything is allowed. LaneGroups and Rollouts have a status of its own, as
 their CustomResourceDefinitions say, and what has finalizers stays until they are gone; everything can be watched. Its
-limits are those of what graylane asks: no validation, fields have no owners.
+limits are those of what graylane asks: no validation, fields have no owners (but labels, with `owners`).
 """
 
 import base64
@@ -57,6 +57,7 @@ class FakeApi:
         )  # `objects` as they were before the last few writes; `in_the_past` needs a longer one
         self.expired = 0  # so many times, the rest of a list has expired when it is asked for
         self.ending = set()  # namespaces that are being deleted: nothing new is made there
+        self.owners = False  # whether labels that are applied have an owner from now on
         self.too_old = 0  # so many watches are told that their version is too old
         self.url = ""
 
@@ -121,7 +122,7 @@ class FakeApi:
                     self._unchanged(key, body)
                 if key[0] in WITH_STATUS:
                     return self._store(key, _merged(self.objects.get(key) or {}, {**body, "status": {}}))
-                return self._keep(key, body)
+                return self._keep(key, _owned(body, query) if self.owners else body)
             case "PATCH", True, "scale":
                 live = self._there(key)
                 return self._keep(key, {**live, "spec": {**live["spec"], **body["spec"]}})
@@ -316,6 +317,12 @@ def _merged(live, patch):
         else:
             merged[name] = value
     return merged
+
+
+def _owned(one, query):
+    fields = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in one["metadata"].get("labels") or {}}}}
+    owner = {"manager": query.get("fieldManager"), "operation": "Apply", "fieldsV1": fields}
+    return {**one, "metadata": {**one["metadata"], "managedFields": [owner]}}
 
 
 def _size(config_map):
