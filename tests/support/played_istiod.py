@@ -156,6 +156,20 @@ class Istiod:
         for short in TYPES:
             self._send(envoy, short, self.number)
 
+    def start(self, envoy: Envoy) -> None:
+        """A sidecar that gets clusters and nothing else for long."""
+        self.envoys.append(envoy)
+        self.connect_anew(envoy, 100.0)
+
+    def connect_anew(self, envoy: Envoy, routes: float) -> None:
+        """An Envoy with the routes that it had, as from another istiod: it gets clusters, and routes so much later."""
+        envoy.sent.clear()
+        envoy.acked.clear()
+        envoy.pushed = (self.number, self.included)
+        envoy.made, envoy.knows = self._make(envoy, self.now), False
+        for short, after in (("CDS", 0.0), ("EDS", 0.0), ("LDS", routes), ("RDS", routes)):
+            self.at(self.now + after, partial(self._send, envoy, short, self.number))
+
     def push_again(self) -> None:
         """What it knows, to everybody."""
         for envoy in self.envoys:

@@ -145,6 +145,10 @@ class _View:
     given_up: dict[str, str] = field(default_factory=dict)  # why, by the name of an istiod
     _followers: dict[str, Follower] = field(default_factory=dict)
     _failing: dict[str, float] = field(default_factory=dict)
+    _serving: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._serving = frozenset(one.name for each in self.before.values() for one in each.there if one.listens)
 
     def take(self, now: float) -> list[Look]:
         try:
@@ -155,7 +159,7 @@ class _View:
         looks = []
         for istiod in there:
             follower = self._followers.setdefault(
-                istiod.name, Follower(istiod, self.need, self.pods, self.before.get(istiod.name))
+                istiod.name, Follower(istiod, self.need, self.pods, self.before.get(istiod.name), self._serving)
             )
             try:
                 looks.append(follower.look(now))

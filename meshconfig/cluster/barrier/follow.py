@@ -1,6 +1,6 @@
 """Follows a change in one istiod: whether it has read the change, pushed it, and its proxies have acknowledged it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshconfig.backend import backend
@@ -26,6 +26,7 @@ from meshconfig.istio.cluster_names import host_of
 ASKING = 0.3  # seconds in which a push goes out and Envoy asks for the endpoints of new clusters
 PATIENCE = 2.0  # seconds that a push to one proxy, or its answer, may normally take
 IDLE = 5.0  # seconds within which istiod has sent a proxy the configuration that it made for it
+ROUTING = frozenset({"LDS", "RDS"})
 DUMPS = 4  # configurations of lagging proxies that are read in one look
 
 
@@ -61,11 +62,18 @@ class Follower:
         need: what proxies must have for the change.
         pods: returns the Pods of the subsets whose labels changed.
         before: that istiod before the change was written; None if it was not read then.
+        serving: the proxies that had listeners before the change was written, at whichever istiod.
     """
 
     def __init__(
-        self, istiod: Istiod, need: PushNeed, pods: Callable[[], SubsetPods], before: Before | None = None
+        self,
+        istiod: Istiod,
+        need: PushNeed,
+        pods: Callable[[], SubsetPods],
+        before: Before | None = None,
+        serving: Collection[str] = (),
     ) -> None:
+        self._serving = serving
         self.name, self._istiod, self._need, self._pods, self._before = istiod.name, istiod, need, pods, before
         self._read = istiod.read
         self._sends: Sends | None = None
@@ -133,6 +141,7 @@ class Follower:
         for proxy in doubtful:
             if new := self._cold(proxy):
                 waiting.setdefault(proxy.name, f"{proxy.name}: EDS of {', '.join(new)}")
+        waiting |= {name: f"{name}: LDS, RDS" for name in self._connecting(there, now) if name not in waiting}
         waiting |= {} if waiting else {line: line for line in self._unresolved()}
         listening = frozenset(proxy.name for proxy in there if proxy.listens)
         aside = sum(self._concerned(proxy) is False for proxy in there)
@@ -163,6 +172,19 @@ class Follower:
             for short, sent in proxy.sent.items()
             if short in self._need.types and short != "EDS"
         )
+
+    def _connecting(self, there: Sequence[Proxy], now: float) -> Iterator[str]:
+        """The proxies that have connected anew and have only clusters from this istiod so far.
+
+        They still route as the istiod that they had before told them. One that starts routes nothing before it has
+        listeners, and is not waited for.
+        """
+        if not self._need.types & ROUTING:
+            return
+        for proxy in there:
+            anew = proxy.name in self._serving and not proxy.listens and self._concerned(proxy) is not False
+            if anew and not self._lasts(IDLE, now, "connects", proxy.name):
+                yield proxy.name
 
     def _concerned(self, proxy: Proxy) -> bool | None:
         return concerned(proxy, self._need, self._clusters.watched.get(proxy.name))

@@ -225,6 +225,27 @@ def test_routes_beside_those_of_another_backend_have_to_be_read_and_may_stay_hid
         assert (istiod.now < 26) is beside
 
 
+@pytest.mark.parametrize(("routes", "gets_them"), [(4.5, True), (100.0, False)])
+def test_one_that_connects_anew_is_waited_for_some_seconds_until_it_is_sent_routes(
+    routes: float, gets_them: bool
+) -> None:
+    """An Envoy keeps the routes that it has when it goes to another istiod, which first sends it clusters."""
+    moved = Envoy("b.demo")
+    istiod = Istiod([Envoy("a.demo"), moved], 0.1, 0.1, [], times=True, written=ROUTES)
+    istiod.at(1.0, partial(istiod.connect_anew, moved, routes))
+    assert hold(istiod, new=False, beside=True, begun=True) is Verification.VERIFIED
+    assert ("RDS" in moved.acked) is gets_them
+    assert 5 < istiod.now < 11
+
+
+def test_one_that_starts_is_not_waited_for_until_it_has_routes() -> None:
+    """It routes nothing before it has listeners."""
+    istiod = Istiod([Envoy("a.demo"), Envoy("b.demo")], 0.1, 0.1, [], times=True, written=ROUTES)
+    istiod.at(1.0, partial(istiod.start, Envoy("new.demo")))
+    assert hold(istiod, new=False, beside=True, begun=True) is Verification.VERIFIED
+    assert istiod.now < 5
+
+
 def test_a_proxy_that_does_not_answer_is_named_with_its_types() -> None:
     istiod = Istiod([Envoy("a.demo"), Envoy("b.demo", stands=True)], 0.1, 0.1, [], times=True)
     with pytest.raises(BarrierTimeout) as error:
