@@ -111,8 +111,8 @@ def _check_stays(client: "Client", group: Group) -> None:
 def _carried_out(client: "Client", wanted: "Wanted", how: ChangeOptions) -> "ChangeResult":
     """
     Raises:
-        NotAsAppliedError: the group is not as its spec says. Where it has preview lanes, these are named: no apply of
-            the spec takes them away.
+        NotAsAppliedError: the group is not as its spec says. Where it has preview lanes, these are named, beside what
+            differs: no apply of the spec takes them away.
     """
     from meshconfig.cluster import previews
     from meshconfig.cluster.change import NotAsAppliedError
@@ -122,17 +122,13 @@ def _carried_out(client: "Client", wanted: "Wanted", how: ChangeOptions) -> "Cha
     except NotAsAppliedError as error:
         lanes: list[str] = []
         with suppress(ClusterError):  # who may not list them reads what differs
-            there = previews.each(client, wanted.namespace, wanted.group)
-            lanes = [one.name for one in there if one.admitted]
-        raise (NotAsAppliedError(_previews(wanted, lanes)) if lanes else error) from None
-
-
-def _previews(wanted: "Wanted", lanes: Sequence[str]) -> str:
-    end = f"graylane lane delete {lanes[0]} -n {wanted.namespace}"
-    return (
-        f"nothing was changed: group {wanted.owner} has preview lanes ({', '.join(lanes)}), and a move takes none "
-        f"along: move once they have ended, or end them: {end}"
-    )
+            each = previews.each(client, wanted.namespace, wanted.group)
+            lanes = [one.name for one in each if one.admitted]
+        if not lanes:
+            raise
+        found = f"{error.found}; it has preview lanes ({', '.join(lanes)}), and a move takes none along"
+        end = f"graylane lane delete {lanes[0]} -n {wanted.namespace}"
+        raise NotAsAppliedError(found, f"move once they have ended, or end them: {end}") from None
 
 
 def _object(client: "Client", wanted: "Wanted", document: "Manifest", how: ChangeOptions) -> Outcome | None:

@@ -38,7 +38,16 @@ SEVERAL = (
 
 
 class NotAsAppliedError(ClusterError):
-    """The group in the cluster is not what the spec says, so that a move would change more than its backend."""
+    """The group in the cluster is not what the spec says, so that a move would change more than its backend.
+
+    Parameters:
+        found: what is in the cluster, and how it differs.
+        advice: what to do.
+    """
+
+    def __init__(self, found: str, advice: str) -> None:
+        self.found = found
+        super().__init__(f"nothing was changed: {found}: {advice}")
 
 
 def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
@@ -99,11 +108,11 @@ def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, lef
         raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
     begun = any(name in wanted and name not in left for name in live)
     if begun and past.last and not _is_of(past.last, spec):
-        raise NotAsAppliedError(_other_spec(model, past.last.number))
+        raise _other_spec(model, past.last.number)
     if begun and not any(name in left and name not in wanted for name in live):
-        raise NotAsAppliedError(_moved_already(model))
+        raise _moved_already(model)
     if not begun and live != left:
-        raise NotAsAppliedError(_not_as_applied(model, live, left))
+        raise _not_as_applied(model, live, left)
 
 
 def _in_several(model: Model, resources: State) -> Iterator[tuple[FieldPath, str]]:
@@ -143,30 +152,33 @@ def _is_of(last: Revision, spec: LaneGroup) -> bool:
     return last.hash in {digest(document(one)) for one in each}
 
 
-def _moved_already(model: Model) -> str:
-    return (
-        f"nothing was changed: group {model.namespace}/{model.group} is of backend {model.backend} in the cluster, and "
-        f"not as the spec says: write backend: {model.backend}, and graylane apply -f FILE"
+def _moved_already(model: Model) -> NotAsAppliedError:
+    group, to = f"group {model.namespace}/{model.group}", model.backend
+    return NotAsAppliedError(
+        f"{group} is of backend {to} in the cluster, and not as the spec says",
+        f"write backend: {to}, and graylane apply -f FILE",
     )
 
 
-def _other_spec(model: Model, number: int) -> str:
+def _other_spec(model: Model, number: int) -> NotAsAppliedError:
     group = f"{model.namespace}/{model.group}"
     show = f"graylane history {model.group} -n {model.namespace} --show {number}"
-    return (
-        f"nothing was changed: group {group} is of backend {model.backend} in the cluster already, wholly or in part, "
-        f"by another spec than this: move with that one, which {show} prints; or, if it has moved, write "
-        f"backend: {model.backend}, and graylane apply -f FILE"
+    return NotAsAppliedError(
+        f"group {group} is of backend {model.backend} in the cluster already, wholly or in part, by another spec than "
+        "this",
+        f"move with that one, which {show} prints; or, if it has moved, write backend: {model.backend}, and "
+        "graylane apply -f FILE",
     )
 
 
-def _not_as_applied(model: Model, live: State, left: State) -> str:
+def _not_as_applied(model: Model, live: State, left: State) -> NotAsAppliedError:
     group, to = f"group {model.namespace}/{model.group}", model.backend
     if not live:
-        return f"nothing was changed: {group} is not in the cluster: write backend: {to}, and graylane apply -f FILE"
+        return NotAsAppliedError(f"{group} is not in the cluster", f"write backend: {to}, and graylane apply -f FILE")
     found = [str(one) for one in differences(live, left)]
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return (
-        f"nothing was changed: {group} is not in the cluster as the spec says ({', '.join(found[:SHOWN])}{more}), and "
-        f"a move changes nothing but the backend: first, with backend: {other(to)}, graylane apply -f FILE"
+    return NotAsAppliedError(
+        f"{group} is not in the cluster as the spec says ({', '.join(found[:SHOWN])}{more}), and a move changes "
+        "nothing but the backend",
+        f"first, with backend: {other(to)}, graylane apply -f FILE",
     )
