@@ -106,6 +106,27 @@ def test_a_resource_that_the_api_server_refuses(previews, backend, when):
         previews.until_phase("Ready")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["istio"])
+def test_pods_that_are_ready_again_have_the_group_planned_at_once(previews, monkeypatch):
+    """Not only when the group tries again by itself, which it does more and more rarely."""
+    monkeypatch.setattr(reconcile, "AGAIN", (600.0, 600.0))
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "cat", "namespace": "demo"}, "spec": {}}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running", "podIP": "10.0.0.1"}
+    labels = {**previews.api.get("services", "cat-svc")["spec"]["selector"], "v": "v1"}
+    previews.api.put({**pod, "metadata": {**pod["metadata"], "labels": labels}, "status": ready})
+    with previews.world.controller():
+        previews.apply(lane())
+        until_aside(previews, "no ready Pod")
+        previews.api.stuck.add(IMAGE)
+        previews.api.put(previews.api.get("deployments", "cat-pr-42"))
+        previews.until_quiet()
+        labels |= version_labels("pr-42", "cat")
+        previews.api.put({**pod, "metadata": {**pod["metadata"], "name": "new", "labels": labels}, "status": ready})
+        previews.api.run_again(IMAGE)
+        previews.until_phase("Ready")
+
+
 def test_pods_that_end_before_their_routes_are_there_are_waited_for_by_their_lane_alone(previews, backend):
     """Not by the plan, in which the whole group would wait."""
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {}, "status": {"phase": "Running"}}
