@@ -251,7 +251,9 @@ def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:
     entering = {(one.host, one.name) for step in steps for one in step.new_subsets if one.name in previews}
     if stops := [one for one in findings if one.level is Level.ERROR or one.subset in entering]:
         theirs = {
-            one.subset[1]: f"{one.where}: {one.what}" for one in stops if one.subset and one.subset[1] in previews
+            one.subset[1]: f"{one.where}: {one.what}; {one.fix}"
+            for one in stops
+            if one.subset and one.subset[1] in previews
         }
         raise Refused("\n".join(["not ready for this, nothing was changed:", *map(str, stops)]), versions=theirs)
     watcher.warned(findings)

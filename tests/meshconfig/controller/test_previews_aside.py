@@ -1,14 +1,19 @@
 """A preview lane whose own resources cannot be written: it says so, its group and the other lanes go on without it."""
 
+import json
 import re
 
 import pytest
 from controller_world import changed, document
 from fake_api import RefusedError
 from preview_world import IMAGE, PreviewWorld, lane, world
-from rollout_world import GROUP
+from rollout_world import GROUP, rollout
 
+from meshconfig.cluster.change import Wanted
+from meshconfig.cluster.client import Client
+from meshconfig.cluster.lanegroups import GroupObject
 from meshconfig.controller import reconcile
+from meshconfig.rollout import beside
 from meshconfig.spec.preview import version_labels
 
 __all__ = ["world"]
@@ -145,6 +150,35 @@ def test_pods_that_end_before_their_routes_are_there_are_waited_for_by_their_lan
         until_aside(previews, "no ready Pod")
         previews.api.put(pods("cat-pr-42", {**selector, **version_labels("pr-42", "cat")}))
         previews.until_phase("Ready")
+
+
+def test_the_plan_that_a_person_is_shown_is_that_without_it(previews, backend):
+    taken(previews, backend)
+    with previews.world.controller():
+        previews.apply(lane())
+        until_aside(previews)
+        previews.world.until_ready()
+        spec = GroupObject(previews.world.object()).spec()
+        prepared = beside.planned(Client.connect(), Wanted("pets", "demo", spec), print)
+    assert (prepared.done, [str(one) for one in prepared.differences]) == (True, [])
+
+
+@pytest.mark.slow
+def test_a_rollout_goes_on_without_it(previews, backend):
+    taken(previews, backend)
+    moves = rollout([{"weight": 10}, {"weight": 100}], keepOld=None).model_dump_json(by_alias=True, exclude_unset=True)
+    where = "/apis/graylane.dev/v1/namespaces/demo/rollouts/cat-v2"
+    with previews.world.controller():
+        previews.apply(lane())
+        until_aside(previews)
+        previews.world.until_ready()
+        previews.api.answer("PATCH", where, {**json.loads(moves), "apiVersion": "graylane.dev/v1"})
+
+        def stage():
+            return (previews.api.get("rollouts", "cat-v2").get("status") or {}).get("stage")
+
+        previews.until(lambda: stage() == "succeeded", "the end of the rollout")
+        until_aside(previews)
 
 
 @pytest.mark.slow
