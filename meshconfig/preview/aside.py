@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from meshconfig.bounded import one_line
 from meshconfig.cluster.change import OversizedError, Refused
 from meshconfig.cluster.lowering import resources
 from meshconfig.cluster.objects import BlockedError, Key, key
@@ -19,6 +20,7 @@ from meshconfig.spec.group import LaneGroup
 from meshconfig.spec.preview import without_previews
 
 Names = tuple[str, ...]
+LONGEST = 1000  # bytes of a reason: servers' words may be long
 
 
 def culprits(error: BlockedError, spec: LaneGroup, lanes: Iterable[Routed]) -> dict[str, str]:
@@ -41,7 +43,7 @@ def culprits(error: BlockedError, spec: LaneGroup, lanes: Iterable[Routed]) -> d
         found |= {name: said for name in names_of if name not in found}
     if not found:
         raise error
-    return found
+    return {name: one_line(said, LONGEST) for name, said in found.items()}
 
 
 def _by_resource(error: BlockedError, spec: LaneGroup, names: Names) -> dict[Key, Sequence[str]]:

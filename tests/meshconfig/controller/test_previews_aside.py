@@ -98,7 +98,7 @@ def test_a_resource_that_the_api_server_refuses(previews, backend, when):
     def refuses(method, url):
         here = f"/{ROUTES[backend][0]}/pr-42-cat-example-com" in url
         if method == "PATCH" and here and asked != ["allowed"] and ("dryRun" in url) == (when == "in the dry run"):
-            raise RefusedError(403, "Forbidden", "exceeded quota: two routes")
+            raise RefusedError(403, "Forbidden", "exceeded quota:\n two routes")
 
     previews.api.before.append(refuses)
     with previews.world.controller():
