@@ -47,6 +47,7 @@ ENOUGH, RATE, LONGEST = 10_000, 160.0, 400.0
 # request now and then: it had met three connections that were not ready in time.
 PATIENT = {"connectionPool": {"tcp": {"connectTimeout": f"{load.TIMEOUT:.0f}s"}}}
 SPECS = 8
+OPERATOR = Account("rbac", "graylane", gateway_api=True)
 BAGGAGE = "baggage: user=7,env={tag}"
 
 
@@ -187,33 +188,68 @@ def test_no_request_is_lost_and_no_tag_is_outside_while_the_sandbox_is_switched(
 
 
 def test_no_request_is_lost_where_http_routes_lead_outside(mesh, tmp_path):
-    kubectl("delete", OF_GROUP, "--all", "-n", NAMESPACE)
-    kubectl("delete", "deployment", "shop-prod", "-n", NAMESPACE, "--ignore-not-found")
-    graylane = Graylane(tmp_path, NAMESPACE, operator=Account("rbac", "graylane", gateway_api=True))
+    nothing_there()
+    graylane = Graylane(tmp_path, NAMESPACE, operator=OPERATOR)
     check_switches(graylane, mesh / "routes.jsonl", partial(Group, backend="gateway"), (OTHER,), ENOUGH // 5)
     graylane.run("delete", "-f", str(graylane.spec))
     left = kubectl("get", f"{HTTP_ROUTES},serviceentries.networking.istio.io", "-n", NAMESPACE, "-o", "name").stdout
     assert not left
 
 
+def test_no_request_is_lost_while_the_group_moves_to_the_gateway_api_and_back(mesh, tmp_path):
+    nothing_there()
+    graylane = Graylane(tmp_path, NAMESPACE, operator=OPERATOR)
+    move = ("move", "-f", str(graylane.spec), "--to")
+
+    def back():
+        assert graylane.cut_off(*move, "istio", steps=1, seconds=0.3), "it had ended before"
+        graylane.run(*move, "istio")
+
+    graylane.apply(Group(SANDBOX))
+    moves = [(partial(graylane.run, *move, "gateway"), SANDBOX), (back, SANDBOX)]
+    rows = check_changes(mesh / "moves.jsonl", SANDBOX, moves, ENOUGH // 5)
+    assert hosts_of(rows) == {API, SANDBOX}
+    assert not kubectl("get", HTTP_ROUTES, "-n", NAMESPACE, "-o", "name").stdout
+
+
+def nothing_there():
+    kubectl("delete", OF_GROUP, "--all", "-n", NAMESPACE)
+    kubectl("delete", "deployment", "shop-prod", "-n", NAMESPACE, "--ignore-not-found")
+
+
 def check_switches(graylane, out, group, sandboxes, enough):
     """The sandbox is switched to each of these, while a Pod pays so many times."""
     graylane.apply(group(SANDBOX))
+    rows = check_changes(out, SANDBOX, [(partial(graylane.apply, group(to)), to) for to in sandboxes], enough)
+    assert hosts_of(rows) == {API, SANDBOX, OTHER}
+
+
+def check_changes(out, first, changes, enough):
+    """All requests of a Pod that pays so many times, while each of the changes is made.
+
+    Parameters:
+        first: the sandbox at first.
+        changes: what makes each, and the sandbox afterwards.
+    """
     apply([caller(out)])
-    changes = [(0.0, 0.0, SANDBOX)]
+    made = [(0.0, 0.0, first)]
     until(lambda: out.exists() and load.count_ended(out) > enough / 10, "the first requests", LONGEST)
-    for to in sandboxes:
+    for change, to in changes:
         began = time.monotonic()
-        graylane.apply(group(to))
-        changes.append((began, time.monotonic(), to))
+        change()
+        made.append((began, time.monotonic(), to))
         count = load.count_ended(out) + enough // 10
-        until(lambda count=count: load.count_ended(out) > count, "requests after a switch", LONGEST)
+        until(lambda count=count: load.count_ended(out) > count, "requests after a change", LONGEST)
     until(lambda: load.count_ended(out) >= enough, f"{enough} requests", LONGEST)
     rows = stopped(out)
-    found = Counter(judged(row, changes) for row in rows)
-    print(f"\n{len(rows)} requests in two lanes through {len(sandboxes)} switches of the sandbox: {dict(found)}")
-    assert found.keys() == {"right"}, why(rows, changes)
-    assert {row.chain[0][0] for row in rows} == {API, SANDBOX, OTHER}
+    found = Counter(judged(row, made) for row in rows)
+    print(f"\n{len(rows)} requests in two lanes through {len(changes)} changes: {dict(found)}")
+    assert found.keys() == {"right"}, why(rows, made)
+    return rows
+
+
+def hosts_of(rows):
+    return {row.chain[0][0] for row in rows}
 
 
 def judged(row, changes):

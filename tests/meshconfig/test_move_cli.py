@@ -128,8 +128,8 @@ def test_a_dry_run_shows_the_steps_and_writes_nothing(applied, run, graylane, sp
 def cut_off(applied, graylane, spec):
     """A move to the Gateway API that ends in the middle: after so many writes, the API server answers it no more."""
 
-    def run(count):
-        writes = 0
+    def run(count, to="gateway"):
+        writes, before = 0, spec.read_text()
 
         def hook(method, url):
             nonlocal writes
@@ -139,10 +139,10 @@ def cut_off(applied, graylane, spec):
                 raise RefusedError(403, "Forbidden", "no more")
 
         applied.before.append(hook)
-        assert graylane("move", "-f", spec, "--to", "gateway", *NOW)[0] == 1
+        assert graylane("move", "-f", spec, "--to", to, *NOW)[0] == 1
         applied.before.clear()
         applied.objects.pop(("leases", "demo", "graylane-pets"))  # as if it had expired
-        assert spec.read_text() == SPEC
+        assert spec.read_text() == before
 
     return run
 
@@ -209,16 +209,26 @@ MANY = SPEC.replace(
     "prod: {versions", "".join(f"l{n}: {{versions: {{cat: v2}}}}\n    " for n in range(20)) + "prod: {versions"
 )
 
-PAID = SPEC.replace(
-    "  entries:",
-    "    pay: {host: pay.example.com, port: 80, external: {}, versions: {v1: {host: pay.example.com}}}\n  entries:",
-)
+PAY = "pay: {host: pay.example.com, port: 80, external: {tls: SIMPLE}, versions: {v1: {host: pay.example.com}}}"
+PAID = SPEC.replace("  entries:", f"    {PAY}\n  entries:")
+ABROAD = f"""\
+apiVersion: graylane/v1
+kind: LaneGroup
+metadata: {{name: pets, namespace: demo}}
+spec:
+  lanes: {{prod: {{versions: {{pay: v1}}}}}}
+  services:
+    {PAY}
+  entries:
+    - hosts: [cat.example.com]
+      gateway: {{use: istio-system/edge}}
+      routes: [{{service: pay}}]
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PAID, "spec.services.pay: a host outside the mesh has one DestinationRule"),
         (
             OWN,
             "graylane.yaml:14: spec.entries[0].gateway: a Gateway that graylane makes has other Pods",
@@ -264,6 +274,59 @@ def test_gateways_that_do_not_serve_alike_are_refused(applied, run, spec, said):
     assert "spec.entries[0].gateway.use: " in found
     assert said in found
     assert there(applied) == ISTIO
+
+
+def rule(api):
+    """The DestinationRule of the host outside the mesh."""
+    return api.get("destinationrules", "pay.example.com")["spec"]
+
+
+def test_a_host_outside_has_its_subset_as_long_as_a_virtual_service_leads_there_and_always_its_tls(applied, run, spec):
+    spec.write_text(PAID)
+    run("apply", spec)
+    seen = set()
+    applied.before.append(
+        lambda *_: seen.add(
+            ("subsets" in rule(applied), bool(applied.names("virtualservices")), str(rule(applied)["trafficPolicy"]))
+        )
+    )
+    run("move", spec, "--to", "gateway")
+    assert "subsets" not in rule(applied)
+    run("move", spec, "--to", "istio")
+    assert "no change" in run("apply", spec)
+    assert {one[:2] for one in seen} == {(True, True), (True, False), (False, False)}
+    assert len({one[2] for one in seen}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("to", "writes"),
+    [
+        pytest.param("gateway", 4, id="the DestinationRule is left as it was"),
+        pytest.param("istio", 1, id="the DestinationRule has its subset"),
+    ],
+)
+@pytest.mark.parametrize("then", ["istio", "gateway"])
+def test_a_move_of_which_a_destination_rule_alone_is_there_goes_on_or_back(
+    applied, run, cut_off, spec, to, writes, then
+):
+    spec.write_text(ABROAD)
+    run("apply", spec)
+    if to == "istio":
+        run("move", spec, "--to", "gateway")
+    cut_off(writes, to)
+    assert "subsets" in rule(applied)
+    assert not applied.names("virtualservices")
+    run("move", spec, "--to", then)
+    assert ("subsets" in rule(applied)) is (then == "istio")
+    assert "no change" in run("apply", spec)
+
+
+def test_an_egress_gateway_that_one_api_alone_has_is_refused(applied, run, spec):
+    spec.write_text(PAID.replace("{tls: SIMPLE}", "{tls: SIMPLE, egress: istio-system/out}"))
+    run("apply", spec)
+    found = run("move", spec, "--to", "gateway", code=2)
+    assert "graylane.yaml:12: spec.services.pay.external.egress: there is no Gateway istio-system/out of" in found
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 istiod watches each kind of resource by itself, so a proxy may be told the VirtualServices of one moment with the
 HTTPRoutes of another. Of a host that has both, a sidecar takes either, whole: which one depends on its namespace and on
-ages. A gateway has both, in the order of the ages of two Gateways.
+ages. A gateway has both, in the order of the ages of two Gateways. Hosts outside the mesh have their ServiceEntries and
+DestinationRules of any of these moments.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 
-from plan_world import Moment, cut, manifests_of, routes_between, window
+from plan_world import Moment, cut, is_outside, manifests_of, routes_between, window
 from two_backends import gateway_request, mesh_request
 
 from meshconfig.cluster.objects import Manifest
@@ -35,6 +36,8 @@ API_GATEWAY: Manifest = {
 }
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z"
 OF_GATEWAY_API = ("HTTPRoute", "GRPCRoute")
+RULE = "DestinationRule"
+OF_OUTSIDE = ("ServiceEntry", RULE)
 
 
 def at_the_edge(value):
@@ -55,9 +58,11 @@ def moments(random, made, live):
 def told(timeline, number):
     """The resources that istiod may have while moment `number` is brought about: kinds of different moments."""
     states = [timeline[one].state for one in window(timeline, number)] + list(timeline[number].partial)
-    istio = _apart({name: one for name, one in state.items() if name.kind == "VirtualService"} for state in states)
-    others = _apart({name: one for name, one in state.items() if name.kind in OF_GATEWAY_API} for state in states)
-    return [{**one, **other} for one, other in product(istio, others)]
+    kinds = ("VirtualService",), OF_GATEWAY_API, OF_OUTSIDE
+    apart = [
+        _apart({name: one for name, one in state.items() if name.kind in each} for state in states) for each in kinds
+    ]
+    return [{**one, **other, **outside} for one, other, outside in product(*apart)]
 
 
 def _apart(states):
@@ -87,7 +92,7 @@ def _wrong_at_entry(both, state, one):
     virtual_services = manifests_of(state, "VirtualService", mesh=False)
     theirs = [one for name, one in state.items() if name.kind in OF_GATEWAY_API and not _in_mesh(one)]
     for istio_first in (True, False):
-        index = _at_the_edge(json.dumps([*virtual_services, *_services(both)]), json.dumps(theirs), istio_first)
+        index = _at_the_edge(json.dumps([*virtual_services, *_led_to(both, state)]), json.dumps(theirs), istio_first)
         found = both.decide_by(index, request)[:2]
         if found != _before(both, request, at_gateway=True):
             yield "at the gateway", istio_first, found
@@ -116,18 +121,37 @@ def _wrong_between(both, state, one):
     _, method, path, headers = one
     found = routes_between(state)
     for service in both.models["istio"].services:
-        request = mesh_request(service.host, method, path, headers, service.port)
-        routes = found.get(service.host, ())
-        wholes = [[each for each in routes if (each["kind"] == "VirtualService") is kind] for kind in (True, False)]
-        for whole in [one for one in wholes if one] or [[]]:
-            answer = both.decide_by(_index(json.dumps([*whole, *_services(both)])), request)[:2]
-            if answer != _before(both, request):
-                yield service.host, [each["kind"] for each in whole], answer
+        for host in (table.hosts[0] for table in service.mesh_tables):
+            request = mesh_request(host, method, path, headers, service.port)
+            routes = found.get(host, ())
+            wholes = [[each for each in routes if (each["kind"] == "VirtualService") is kind] for kind in (True, False)]
+            for whole in [one for one in wholes if one] or [[]]:
+                answer = both.decide_by(_index(json.dumps([*whole, *_led_to(both, state)])), request)[:2]
+                if answer != _before(both, request):
+                    yield host, [each["kind"] for each in whole], answer
 
 
-def _services(both):
-    """The Services that routes lead to, some of which have no Pods; `plan_world.lost` looks whether they are there."""
-    return [one for one in both.rendered["gateway"] if one["kind"] == "Service"]
+def _led_to(both, state):
+    """What routes lead to: in the mesh all of it, as `plan_world.lost` looks whether it is there; outside what is."""
+    services = [one for one in both.rendered["gateway"] if one["kind"] == "Service"]
+    subsets = [one for one in both.rendered["istio"] if one["kind"] == RULE and not is_outside(one["spec"]["host"])]
+    outside = [one for name, one in state.items() if name.kind in OF_OUTSIDE and is_outside(_host(one))]
+    return [*services, *subsets, *outside]
+
+
+def _host(one):
+    return one["spec"].get("host") or one["spec"]["hosts"][0]
+
+
+def lost_tls(both, timeline):
+    """Hosts outside the mesh whose DestinationRule is for a moment without the TLS of both backends."""
+    rules = {one["metadata"]["name"]: one["spec"] for one in both.rendered["gateway"] if one["kind"] == RULE}
+    for number, moment in enumerate(timeline):
+        for state in (moment.state, *moment.partial):
+            there = {one["metadata"]["name"]: one["spec"] for one in manifests_of(state, RULE)}
+            for name, rule in rules.items():
+                if is_outside(rule["host"]) and there.get(name, {}).get("trafficPolicy") != rule["trafficPolicy"]:
+                    yield number, name
 
 
 def _before(both, request, *, at_gateway=False):
@@ -139,7 +163,7 @@ def _rendered(both, at_gateway):
 
 
 def _in_mesh(route):
-    return route["spec"]["parentRefs"][0]["kind"] == "Service"
+    return route["spec"]["parentRefs"][0]["kind"] != "Gateway"
 
 
 @lru_cache(maxsize=4096)

@@ -107,8 +107,16 @@ def _errors_of(state: State, prepared: Prepared) -> list[Finding]:
     """The errors of a state on the way. While a group moves, each backend's resources count by themselves."""
     if not prepared.moves:
         return errors(state)
-    sides = ({name: one for name, one in state.items() if (name.kind in OF_ISTIO) is kind} for kind in (True, False))
-    return [finding for side in sides for finding in errors(side)]
+    istio = {name: one for name, one in state.items() if name.kind in OF_ISTIO}
+    others = {name: one for name, one in state.items() if name not in istio}
+    # What a host outside the mesh has, a ServiceEntry and a DestinationRule of its name, is of both backends.
+    outside = {(name.namespace, name.name) for name in istio if name.kind == "ServiceEntry"}
+    both = {
+        name: one
+        for name, one in istio.items()
+        if name.kind != "VirtualService" and (name.namespace, name.name) in outside
+    }
+    return [*errors(istio), *errors({**both, **others})]
 
 
 def errors(state: State) -> list[Finding]:

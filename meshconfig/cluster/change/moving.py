@@ -11,7 +11,7 @@ from meshconfig.cluster.history import Past
 from meshconfig.cluster.lowering import lowering
 from meshconfig.cluster.objects import Key, State, state
 from meshconfig.cluster.plan import Plan
-from meshconfig.cluster.plan.move import BACKENDS, ROUTES, move, other
+from meshconfig.cluster.plan.move import BACKENDS, ROUTES, move, other, serving_both
 from meshconfig.cluster.plan.subsets import new_subsets
 from meshconfig.cluster.revision import Revision, digest, document
 from meshconfig.compile import compile_group
@@ -26,10 +26,6 @@ OWN = (
     "a Gateway that graylane makes has other Pods and another address in each backend, so that clients would have to "
     "change over: first change the entry to a Gateway that both APIs have in front of the same Pods, "
     "gateway: {use: NAMESPACE/NAME}, and apply"
-)
-OUTSIDE = (
-    "a host outside the mesh has one DestinationRule of the same name in both backends, with subsets that the "
-    "VirtualServices lead to in one of them alone: take the service out of the spec and apply, move, and put it back"
 )
 SEVERAL = (
     "has more routes than one HTTPRoute takes, and several come and go one by one, each alone in force for a moment: "
@@ -102,14 +98,14 @@ def check_movable(spec: LaneGroup, model: Model, live: State, wanted: State, lef
     """
     if live == wanted:
         return
-    found = [*_outside(model), *_in_several(model, {**left, **wanted}), *_own_gateways(model)]
+    found = [*_in_several(model, {**left, **wanted}), *_own_gateways(model)]
     found += _same_names(wanted, left) if not found else ()
     if found:
         raise InputError(sorted({Problem(place(model, path), dotted(path), why) for path, why in found}))
-    begun = any(name in wanted and name not in left for name in live)
+    begun = _has_any_of(live, wanted, left)
     if begun and past.last and not _is_of(past.last, spec):
         raise _other_spec(model, past.last.number)
-    if begun and not any(name in left and name not in wanted for name in live):
+    if begun and not _has_any_of(live, left, wanted):
         raise _moved_already(model)
     if not begun and live != left:
         raise _not_as_applied(model, live, left)
@@ -122,25 +118,27 @@ def _in_several(model: Model, resources: State) -> Iterator[tuple[FieldPath, str
         return any(Key(kind, name.namespace, f"{name.name}.2") in resources for kind in ROUTES)
 
     for service in model.services:
-        if is_one_of_several(service.resource):
+        if any(is_one_of_several(one.name) for one in service.mesh_tables):
             yield ("spec", "services", service.name), SEVERAL
     for number, entry in enumerate(model.entries):
         if any(is_one_of_several(one.name) for one in entry.route_tables):
             yield ("spec", "entries", number), SEVERAL
 
 
-def _outside(model: Model) -> Iterator[tuple[FieldPath, str]]:
-    return ((("spec", "services", one.name), OUTSIDE) for one in model.services if one.outside)
-
-
 def _own_gateways(model: Model) -> Iterator[tuple[FieldPath, str]]:
     return ((("spec", "entries", number, "gateway"), OWN) for number, one in enumerate(model.entries) if one.own)
 
 
+def _has_any_of(live: State, these: State, those: State) -> bool:
+    """Whether a group has something of one backend that the other one has not, or has in another way."""
+    return any(name in these and (name not in those or one == these[name] != those[name]) for name, one in live.items())
+
+
 def _same_names(wanted: State, left: State) -> Iterator[tuple[FieldPath, str]]:
-    """Resources of both backends that have one name and are not the same."""
-    for name in wanted:
-        if name in left and left[name] != wanted[name]:
+    """Resources of both backends that have one name, and of which none serves the routes of both."""
+    for name, one in wanted.items():
+        had = left.get(name, one)
+        if had != one and serving_both(had, one) != had and serving_both(one, had) != one:
             yield ("spec", "services"), f"both backends would write {name}, each in another way: rename the service"
 
 

@@ -8,7 +8,7 @@ import pytest
 from changing_specs import first_specs
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from moving_world import at_the_edge, moments, wrong
+from moving_world import at_the_edge, lost_tls, moments, wrong
 from plan_world import Moment, cut, lost
 from pydantic import ValidationError
 from random_specs import asked
@@ -46,7 +46,7 @@ class Group:
 
 @st.composite
 def movable(draw):
-    value = at_the_edge(for_both(copy.deepcopy(draw(first_specs()))))
+    value = at_the_edge(for_both(copy.deepcopy(draw(first_specs(outside=draw(st.booleans()))))))
     try:
         group = Group(value)
         for to in BACKENDS:
@@ -62,6 +62,7 @@ def check_a_move(group, to, requests, seed):
     assert made.states(live)[-1] == group.states[to]
     timeline = [Moment(live), *moments(Random(seed), made, live)]
     assert not next(lost(timeline), None)
+    assert not next(lost_tls(group.both, timeline), None)
     found = next(wrong(group.both, timeline, requests), None)
     assert not found, (found, [step.title for step in made.steps])
 
@@ -77,6 +78,7 @@ def check_a_move_that_is_cut_off(group, to, then, requests, seed):
     assert (again.states(left)[-1] if again.steps else left) == group.states[then]
     timeline = [*before[: number + 1], Moment(left, False, False), *moments(random, again, left)]
     assert not next(lost(timeline), None)
+    assert not next(lost_tls(group.both, timeline), None)
     found = next(wrong(group.both, timeline, requests), None)
     assert not found, (found, [step.title for step in made.steps])
 
