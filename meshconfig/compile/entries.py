@@ -22,6 +22,8 @@ from meshconfig.compile.services import (
 from meshconfig.compile.sticky import Share, bucket_routes, draw, shares
 from meshconfig.load import FieldPath
 from meshconfig.model import (
+    GATEWAY_BACKEND,
+    HOSTNAMES,
     Condition,
     Entry,
     LaneHost,
@@ -73,6 +75,7 @@ def entry(
             for lane, host in hosts.items()
         ),
         spec.gateway.listener or "",
+        HOSTNAMES if group.spec.backend == GATEWAY_BACKEND else None,
     )
 
 

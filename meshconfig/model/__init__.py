@@ -4,7 +4,7 @@
 Everything that reads or changes routes (plan, status, lint's origins, the barrier's evidence) works on them.
 """
 
-from meshconfig.model.group import GATEWAY_BACKEND, ISTIO_BACKEND, Entry, LaneHost, Model, Outside, Service
+from meshconfig.model.group import GATEWAY_BACKEND, HOSTNAMES, ISTIO_BACKEND, Entry, LaneHost, Model, Outside, Service
 from meshconfig.model.routes import (
     NO_FIELDS,
     TRAIL,
@@ -44,6 +44,7 @@ from meshconfig.model.tables import (
 
 __all__ = [
     "GATEWAY_BACKEND",
+    "HOSTNAMES",
     "ISTIO_BACKEND",
     "NO_FIELDS",
     "TRAIL",

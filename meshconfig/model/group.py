@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from meshconfig.istio.hosts import EVERY_HOST
 from meshconfig.model.routes import Carries, IstioFields, Route, Target
 from meshconfig.model.tables import (
     Autoscaler,
@@ -19,6 +20,7 @@ from meshconfig.model.tables import (
 from meshconfig.spec.base import Locate
 
 ISTIO_BACKEND, GATEWAY_BACKEND = "istio", "gateway"
+HOSTNAMES = 16  # Gateway API: of one HTTPRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Entry:
         own: that Gateway, where graylane makes it; None for one that exists.
         lane_hosts: a host for each lane, beside `hosts`; empty where the spec asks for none.
         listener: the listener of an existing Gateway of the Gateway API; empty for all of its listeners.
+        most_hosts: of one table; None where it may have any number.
     """
 
     resource: Name
@@ -120,6 +123,7 @@ class Entry:
     own: OwnGateway | None = None
     lane_hosts: tuple[LaneHost, ...] = ()
     listener: str = ""
+    most_hosts: int | None = None
 
     @property
     def namespace(self) -> str:
@@ -127,16 +131,30 @@ class Entry:
 
     @property
     def route_tables(self) -> tuple[RouteTable, ...]:
-        """The table of the entry's hosts, then one for each lane's host."""
+        """The table of the entry's hosts, or the tables where these are too many for one; then one for each lane's."""
         several = self.own is not None and len(self.own.listeners) > 1
         port = self.own.listeners[0].port if self.own and several else None
-        places = [(self.resource, self.hosts, self.routes)]
+        places = [(name, hosts, self.routes) for name, hosts in self._tables()]
         places += [(one.resource, (one.host,), one.routes) for one in self.lane_hosts]
         own, *others = (
             RouteTable(name, hosts, (self.gateway,), routes, port=port, listener=self.listener)
             for name, hosts, routes in places
         )
         return (own, *others)
+
+    def _tables(self) -> list[tuple[Name, tuple[str, ...]]]:
+        """The name and the hosts of each table.
+
+        Where there are several, the hosts are sorted. Then hosts that come or go move others over one border between
+        two tables in one direction alone, so that there is an order in which no host is without a table.
+        """
+        most = self.most_hosts
+        if most is None or len(self.hosts) <= most or EVERY_HOST in self.hosts:
+            return [(self.resource, self.hosts)]
+        hosts = sorted(self.hosts)
+        several = [tuple(hosts[start : start + most]) for start in range(0, len(hosts), most)]
+        further = (self.resource._replace(name=f"{self.resource.name}.hosts-{n}") for n in range(2, len(several) + 1))
+        return list(zip((self.resource, *further), several, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,20 @@ def test_a_group_goes_there_and_back_and_its_file_keeps_its_comments(applied, ru
     assert "no change" in run("move", spec, "--to", "istio")
 
 
+@pytest.mark.slow
+def test_more_hosts_than_one_http_route_takes_go_there_and_back(api, run, graylane, spec):
+    hosts = ", ".join(f"h{number:02}.example.com" for number in range(20))
+    spec.write_text(SPEC.replace("[cat.example.com]", f"[{hosts}]"))
+    run("apply", spec)
+    run("move", spec, "--to", "gateway")
+    assert api.names("httproutes") == {"cat-svc", "mouse-svc", "h00-example-com", "h00-example-com.hosts-2"}
+    assert "no change" in run("apply", spec)
+    code, out, _ = graylane("status", "pets", "-n", "demo")
+    assert (code, "drift" in out) == (0, False), out
+    run("move", spec, "--to", "istio")
+    assert there(api) == ISTIO
+
+
 def test_the_new_routes_are_there_before_the_old_ones_go_and_what_those_led_to_goes_last(applied, run, spec):
     applied.seen.clear()
     run("move", spec, "--to", "gateway")

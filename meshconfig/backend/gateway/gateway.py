@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from meshconfig.backend.gateway.http_route import HOSTNAMES
 from meshconfig.backend.gateway.names import API
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.backend.refused import UnsupportedError
 from meshconfig.istio.hosts import EVERY_HOST, covers
-from meshconfig.model import Listener, Name, OwnGateway
+from meshconfig.model import HOSTNAMES, Listener, Name, OwnGateway
 
 # istiod's option for a client's certificate, which the standard channel has no field of a listener for.
 # Source: istio/istio pilot/pkg/config/kube/gatewaycommon/gateway_utils.go.

@@ -10,13 +10,11 @@ from meshconfig.backend.gateway.positive import alternatives
 from meshconfig.backend.gateway.precedence import Rule, arranged
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.istio.gateways import MESH
-from meshconfig.istio.hosts import service_name
+from meshconfig.istio.hosts import EVERY_HOST, service_name
 from meshconfig.istio.labels import REFUSES
 from meshconfig.model import Route, RouteTable, Target
 
-HOSTNAMES = 16  # of one HTTPRoute
 REFUSED_PORT = 80
-_ANY_HOST = "*"
 GRPC = "grpc"
 PLACE = ("parent", "kind")  # of a lifted table: its parentRef and its kind
 
@@ -35,13 +33,18 @@ def lower(table: RouteTable, owner: Owner) -> list[Manifest]:
     kind = "GRPCRoute" if grpc else "HTTPRoute"
     rules = [[*_rules(part, table, owner, regexes=found.regexes)] for part in found.parts]
     further = {name: value for name, value in ((table.lifted or {}).get("spec") or {}).items() if name not in PLACE}
-    routes: list[Manifest] = []
-    for hosts in _hostnames(table):
-        for part in rules:
-            named = {"hostnames": hosts} if hosts else {}
-            spec = {"parentRefs": [_parent(table)], **named, "rules": part, **further}
-            name = part_name(table.name, len(routes))
-            routes.append(owner.manifest(f"{API}/v1", kind, name, spec))
+    # Between services there are no hostnames, and none are for any host.
+    every = MESH in table.gateways or EVERY_HOST in table.hosts
+    named = {} if every else {"hostnames": list(table.hosts)}
+    routes = [
+        owner.manifest(
+            f"{API}/v1",
+            kind,
+            part_name(table.name, number),
+            {"parentRefs": [_parent(table)], **named, "rules": part, **further},
+        )
+        for number, part in enumerate(rules)
+    ]
     if table.lifted is not None:
         return routes  # what they need is lifted by itself: it has to be there before the routes, and goes after them
     refuses = any(route.refusal for route in table.routes)
@@ -61,13 +64,6 @@ def _check(routes: Iterable[Route], *, grpc: bool) -> None:
     for route in routes:
         for path in (one.path for one in route.conditions if one.path and one.path.kind == "exact"):
             check_path(path.value, route)
-
-
-def _hostnames(table: RouteTable) -> list[list[str]]:
-    """The hosts of each HTTPRoute; none between services, and for any host."""
-    if MESH in table.gateways or _ANY_HOST in table.hosts:
-        return [[]]
-    return [list(table.hosts[start : start + HOSTNAMES]) for start in range(0, len(table.hosts), HOSTNAMES)]
 
 
 def _parent(table: RouteTable) -> Manifest:

@@ -1,6 +1,6 @@
-"""What `backend: gateway` can be rendered to, but not yet be changed step by step in a cluster."""
+"""What the commands that change a cluster refuse for a group's backend."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from meshconfig.cluster.objects import Key
 from meshconfig.cluster.plan.move import other, routes_of
@@ -8,23 +8,9 @@ from meshconfig.errors import InputError, Location, Problem, dotted
 from meshconfig.load import FieldPath
 from meshconfig.model import ISTIO_BACKEND, Model
 
-MOST_HOSTS = 16  # Gateway API: of one HTTPRoute; more would be several with the same rules
-_RENDER = "graylane render -f FILE | kubectl apply --server-side -f - writes it all at once"
-
 
 class OtherBackendError(InputError):
     """The group has routes of another backend in the cluster than its spec has."""
-
-
-def check_changeable(model: Model) -> None:
-    """Checks that the commands which change a cluster in steps can do so for a group of the Gateway API.
-
-    Raises:
-        InputError: they cannot; a problem for each field, with what is done instead.
-    """
-    found = sorted({Problem(place(model, path), dotted(path), f"{why}; {_RENDER}") for path, why in _problems(model)})
-    if found:
-        raise InputError(found)
 
 
 def check_adoption(model: Model) -> None:
@@ -59,9 +45,3 @@ def check_same_backend(model: Model, live: Iterable[Key]) -> None:
 def place(model: Model, path: FieldPath) -> Location:
     """The file and line of a field; the group's name for a spec from no file."""
     return model.locate(path) if model.locate else Location(f"LaneGroup {model.namespace}/{model.group}")
-
-
-def _problems(model: Model) -> Iterator[tuple[FieldPath, str]]:
-    for number, entry in enumerate(model.entries):
-        if len(entry.hosts) > MOST_HOSTS:
-            yield ("spec", "entries", number, "hosts"), f"more than {MOST_HOSTS} hosts cannot be changed in steps"

@@ -5,7 +5,7 @@ A move changes nothing else. So the group is in the cluster as its spec says, or
 
 from collections.abc import Iterator
 
-from meshconfig.cluster.change.changeable import check_changeable, place
+from meshconfig.cluster.change.changeable import place
 from meshconfig.cluster.diff import differences
 from meshconfig.cluster.history import Past
 from meshconfig.cluster.lowering import lowering
@@ -17,7 +17,7 @@ from meshconfig.cluster.revision import Revision, digest, document
 from meshconfig.compile import compile_group
 from meshconfig.errors import ClusterError, InputError, Problem, dotted
 from meshconfig.load import FieldPath
-from meshconfig.model import ISTIO_BACKEND, Model, Name, RoutingState
+from meshconfig.model import Model, Name, RoutingState
 from meshconfig.render import IstioApi
 from meshconfig.spec import LaneGroup
 
@@ -57,8 +57,6 @@ def leaving(spec: LaneGroup, model: Model, api: IstioApi) -> State:
         InputError: the backend that it leaves cannot express the spec.
     """
     before = compile_group(spec.of_backend(other(model.backend)), model.locate)
-    if before.backend != ISTIO_BACKEND:
-        check_changeable(before)
     lower = lowering(before, api)
     return state(one for table in before.routing().tables for one in lower(table))
 

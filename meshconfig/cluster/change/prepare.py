@@ -14,7 +14,7 @@ from meshconfig.backend import UnsupportedError, backend
 from meshconfig.bounded import one_line
 from meshconfig.cluster import history, owned
 from meshconfig.cluster.adoption import NOTHING, Adoption, take_over
-from meshconfig.cluster.change.changeable import check_adoption, check_changeable, check_same_backend
+from meshconfig.cluster.change.changeable import check_adoption, check_same_backend
 from meshconfig.cluster.change.moving import check_movable, gone_before, leaving, plan_move
 from meshconfig.cluster.change.reach import check_hosts, check_namespaces
 from meshconfig.cluster.client import Client
@@ -250,7 +250,6 @@ def described_tables(model: Model, lower: Lower) -> RoutingState:
     tables = model.routing()
     if model.backend == ISTIO_BACKEND:
         return tables
-    check_changeable(model)
     return backend(model.backend).lift((one for table in tables.tables for one in lower(table)), model.tag)
 
 

@@ -88,7 +88,7 @@ class Flow:
         return Draft(
             title,
             why,
-            waves=(tuple(self.after.gateways.values()), tuple(tables)),
+            waves=(tuple(self.after.gateways.values()), *_no_host_without(self.before.entries, tables)),
             deletes=(*gone(self.before.entries, self.after.entries), *gone(self.before.gateways, self.after.gateways)),
             after=Wait.BARRIER,
             alters=True,
@@ -145,6 +145,26 @@ class Flow:
                 barrier=False,
             ),
         )
+
+
+def _no_host_without(
+    before: Mapping[Name, RouteTable], tables: Iterable[RouteTable]
+) -> Iterator[tuple[RouteTable, ...]]:
+    """Waves of tables: one that takes a host over from another comes before this one.
+
+    In between, a gateway has the routes of both for the host, and of each request the old or the new ones decide. Where
+    tables exchange hosts there is no such order; they are written together.
+    """
+    left = list(tables)
+    while left:
+        takes = {host: one.name for one in left for host in one.hosts}
+        ready = [
+            one
+            for one in left
+            if one.name not in before or all(takes.get(host, one.name) == one.name for host in before[one.name].hosts)
+        ]
+        yield tuple(ready or left)
+        left = [one for one in left if ready and one not in ready]
 
 
 def gone(before: Mapping[Name, T], after: Mapping[Name, T]) -> tuple[T, ...]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from meshconfig.backend.gateway.filters import BACKENDS
-from meshconfig.backend.gateway.http_route import HOSTNAMES
 from meshconfig.backend.gateway.precedence import MATCHES, MATCHES_OF_ROUTE, RULES
 from meshconfig.istio.gateway_api import RouteResource, rules_of
 from meshconfig.lint.finding import Level
 from meshconfig.lint.index import Index
 from meshconfig.lint.rule import Hit, Rule
 from meshconfig.load import FieldPath
+from meshconfig.model import HOSTNAMES
 
 
 def check(index: Index) -> Iterator[Hit]:

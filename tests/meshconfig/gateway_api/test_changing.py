@@ -1,7 +1,5 @@
 """The commands that change a cluster, for `backend: gateway`: what they plan, and what they refuse in one line."""
 
-from typing import Any
-
 import pytest
 import yaml
 
@@ -113,32 +111,15 @@ def test_nothing_differs_between_a_spec_and_itself(planned):
     assert "no change" in planned(spec(), spec())[1]
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "spec.entries[0].hosts": (
-        {
-            "entries": [
-                {
-                    "hosts": [f"h{n}.example.com" for n in range(17)],
-                    "gateway": {"use": "demo/edge"},
-                    "routes": [{"service": "cat"}],
-                }
-            ]
-        },
-        "more than 16 hosts cannot be changed in steps",
-    ),
-}
-
-
-@pytest.mark.parametrize("field", REFUSED)
-def test_what_cannot_be_changed_in_steps_is_refused_with_its_field_and_line(planned, field):
-    parts, why = REFUSED[field]
-    code, out, said = planned(spec(), spec(**parts))
-    assert (code, out) == (2, "")
-    assert said.count("\n") == 1
-    assert f" {field}: " in said
-    assert why in said
-    assert "new.yaml:" in said
-    assert "graylane render -f FILE | kubectl apply --server-side -f -" in said
+def test_more_hosts_than_one_http_route_takes_are_changed_in_steps(planned):
+    sixteen, more = spec(), spec()
+    hosts = ["cat.example.com", *(f"h{number:02}.example.com" for number in range(15))]
+    sixteen["spec"]["entries"][0]["hosts"] = hosts
+    more["spec"]["entries"][0]["hosts"] = [*hosts, "bird.example.com"]  # the last of the others crosses
+    _, out, _ = planned(sixteen, more)
+    assert in_order(out, "write HTTPRoute demo/cat-example-com.hosts-2", "write HTTPRoute demo/cat-example-com\n")
+    _, out, _ = planned(more, sixteen)
+    assert in_order(out, "write HTTPRoute demo/cat-example-com\n", "delete HTTPRoute demo/cat-example-com.hosts-2")
 
 
 def elsewhere(version, **parts):
