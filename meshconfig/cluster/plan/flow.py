@@ -155,16 +155,15 @@ def _no_host_without(
     In between, a gateway has the routes of both for the host, and of each request the old or the new ones decide. Where
     tables exchange hosts there is no such order; they are written together.
     """
-    left = list(tables)
+    left = {one.name: one for one in tables}
     while left:
-        takes = {host: one.name for one in left for host in one.hosts}
+        takes = {host: name for name, one in left.items() for host in one.hosts}
         ready = [
-            one
-            for one in left
-            if one.name not in before or all(takes.get(host, one.name) == one.name for host in before[one.name].hosts)
+            name
+            for name in left
+            if name not in before or all(takes.get(host, name) == name for host in before[name].hosts)
         ]
-        yield tuple(ready or left)
-        left = [one for one in left if ready and one not in ready]
+        yield tuple(left.pop(name) for name in ready or list(left))
 
 
 def gone(before: Mapping[Name, T], after: Mapping[Name, T]) -> tuple[T, ...]:
