@@ -1,7 +1,9 @@
 """The pages that the story in the lab does not come by, in Chromium: those of a person with a token, of errors, of a
 change that has ended, and of preview lanes."""
 
+import json
 from datetime import UTC, datetime
+from threading import Event
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -158,24 +160,112 @@ def test_axe_finds_nothing_on_the_pages_of_preview_lanes(person, api):
     person.picture("previews")
 
 
-def test_what_somebody_has_typed_or_chosen_stays_while_the_page_changes_around_it(person, api):
-    run = Run().until(Stage.APPROVAL)
+def put_rollout(api, run):
     api.put(rollout_object(of_the_spec(run.state.to_json())))
+
+
+def test_a_form_in_which_somebody_has_typed_stays_whole_and_says_that_the_rollout_has_gone_on(person, api):
+    run = Run().until(Stage.APPROVAL)
+    put_rollout(api, run)
     page = person.open(f"{GROUP}/rollouts/cat-v2")
     note = page.get_by_label("Note, for the log")
     note.press_sequentially("as before")
     note.press("ArrowLeft")
     run.send(Approve(who="tom"))
-    api.put(rollout_object(of_the_spec(run.state.to_json())))
-    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    put_rollout(api, run)
+    said = page.get_by_role("alert").filter(has_text="The rollout has gone on")
+    expect(said).to_be_visible()
     expect(note).to_be_focused()
     page.keyboard.type("r")
     expect(note).to_have_value("as beforre")
+    assert person.violations() == []
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("main")).to_contain_text("no longer where you saw it: tom")
+    page.go_back()
+    expect(note).to_have_value("as beforre")  # and not asked for again
 
+
+def test_enter_in_a_note_decides_nothing(person, api):
+    run = Run().until(Stage.APPROVAL)
+    put_rollout(api, run)
+    note = person.open(f"{GROUP}/rollouts/cat-v2").get_by_label("Note, for the log")
+    note.fill("wrong image, abort!")
+    posts = []
+    person.page.on("request", lambda sent: posts.append(sent.method) if sent.method == "POST" else None)
+    note.press("Enter")
+    person.page.get_by_role("button", name="Abort").click()
+    expect(person.page.get_by_role("table").last).to_contain_text("wrong image, abort!")
+    assert posts == ["POST"]
+    log = json.loads(api.get("rollouts", "cat-v2")["status"]["state"])["log"]
+    assert [one["action"] for one in log if one["who"] == "tester"] == ["abort"]
+
+
+def test_the_composition_of_an_input_method_goes_on_while_the_page_changes(person, api):
+    run = Run().until(Stage.APPROVAL)
+    put_rollout(api, run)
+    page = person.open(f"{GROUP}/rollouts/cat-v2")
+    note = page.get_by_label("Note, for the log")
+    note.focus()
+    keyboard = page.context.new_cdp_session(page)
+    keyboard.send("Input.imeSetComposition", {"text": "ni", "selectionStart": 2, "selectionEnd": 2})
+    run.send(Approve(who="tom"))
+    put_rollout(api, run)
+    expect(page.get_by_role("alert").filter(has_text="The rollout has gone on")).to_be_visible()
+    keyboard.send("Input.imeSetComposition", {"text": "nihao", "selectionStart": 5, "selectionEnd": 5})
+    keyboard.send("Input.insertText", {"text": "你好"})
+    expect(note).to_have_value("你好")
+
+
+def test_what_somebody_has_chosen_and_the_focus_stay_while_rows_come_and_go(person, api):
+    put_object(api)
     api.put(LANE)
     page = person.open(f"{GROUP}/previews")
-    page.get_by_role("combobox").select_option("24")
-    row = page.get_by_role("row").filter(has_text="pr-42")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="pr-42"))
+    row.get_by_role("combobox").select_option("24")
+    end = page.get_by_role("button", name="End lane pr-42")
+    end.focus()
+    api.put({**LANE, "metadata": {**LANE["metadata"], "name": "pr-1", "uid": "8"}})
     api.put({**LANE, "status": {**LANE["status"], "phase": "Ending"}})
     expect(row).to_contain_text("Ending")
-    expect(page.get_by_role("combobox")).to_have_value("24")
+    expect(page.get_by_role("button", name="End lane pr-1")).to_be_visible()
+    expect(row.get_by_role("combobox")).to_have_value("24")
+    expect(end).to_be_focused()
+    expect(row.get_by_role("alert")).to_be_hidden()
+    api.put({**LANE, "status": {**LANE["status"], "expires": "2026-01-01T09:00:00Z"}})
+    expect(row.get_by_role("alert")).to_contain_text("This lane has changed")
+
+
+def test_a_page_whose_console_is_gone_says_so(browser, api):
+    def make(port):
+        return create_app(Settings.behind_proxy(f"http://127.0.0.1:{port}"), ByToken(api.url, choices=WAITING), stop)
+
+    stop = Event()
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.clock.install()
+    with served(make) as port:
+        log_in(page, f"http://127.0.0.1:{port}/login")
+        page.goto(f"http://127.0.0.1:{port}{GROUP}/previews")
+        expect(page.get_by_role("heading", name="Previews", exact=True)).to_be_visible()
+        stop.set()
+    trouble = page.locator("#trouble")
+    for _ in range(50):
+        page.clock.run_for(12_000)
+        if trouble.is_visible():
+            break
+    expect(trouble).to_contain_text("The console does not answer")
+    context.close()
+
+
+def test_a_wide_part_stays_where_somebody_has_scrolled_it(person, api):
+    put_object(api)
+    api.put(LANE)
+    page = person.open(f"{GROUP}/previews")
+    page.set_viewport_size({"width": 320, "height": 640})
+    part = page.get_by_role("region", name="Previews")
+    part.focus()
+    part.evaluate("one => { one.scrollLeft = 50 }")
+    api.put({**LANE, "status": {**LANE["status"], "phase": "Failed"}})
+    expect(part).to_contain_text("Failed")
+    assert part.evaluate("one => one.scrollLeft") == 50
+    expect(part).to_be_focused()

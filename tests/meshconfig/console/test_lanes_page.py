@@ -155,8 +155,9 @@ def test_the_next_good_look_takes_an_error_away_also_where_nothing_has_changed()
     assert streamed(look) == [("parts", {"a": "1"}), ("trouble", {"message": "away"}), ("parts", {}), ("end", {})]
 
 
+@pytest.mark.parametrize("word", ["closed", "lost"])
 @pytest.mark.parametrize("language", NAMES)
-def test_a_page_has_what_its_script_says_when_the_stream_has_ended_for_good(browser, language):
-    said = words(language)("base.closed")
-    assert f'data-closed="{said}"' in browser.get(LANES, headers={"Accept-Language": language}).text
-    assert "dataset.closed" in browser.get("/static/live.js").text
+def test_a_page_has_what_its_script_says_when_the_stream_has_ended(browser, language, word):
+    said = words(language)(f"base.{word}")
+    assert f'data-{word}="{said}"' in browser.get(LANES, headers={"Accept-Language": language}).text
+    assert f"dataset.{word}" in browser.get("/static/live.js").text
