@@ -50,15 +50,18 @@ def wish(fields: Fields) -> Wish:
     return ACTS[act](fields)
 
 
-def note(fields: Fields) -> str:
+def note(fields: Fields, longest: int = LONGEST) -> str:
     """What the person says about the change: one line.
+
+    Parameters:
+        longest: characters that it may have.
 
     Raises:
         InputError: it is too long.
     """
     text = " ".join(fields.get("note", "").split())
-    if len(text) > LONGEST:
-        raise InputError.at("note", f"has at most {LONGEST} characters, not {len(text)}")
+    if len(text) > longest:
+        raise InputError.at("note", f"has at most {longest} characters, not {len(text)}")
     return text
 
 

@@ -16,6 +16,7 @@ from meshconfig.console.error_pages import broken, failed, not_found
 from meshconfig.console.jobs import Jobs
 from meshconfig.console.live import Streams
 from meshconfig.console.observed import Observer
+from meshconfig.console.once import Once
 from meshconfig.console.outgoing import Outgoing
 from meshconfig.console.registry import pages
 from meshconfig.console.security.entrance import Access, Entrance
@@ -56,7 +57,7 @@ def create_app(
         exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
     )
     app.state.settings, app.state.seal = settings, seal
-    app.state.streams, app.state.jobs = Streams(stop or Event()), jobs or Jobs()
+    app.state.streams, app.state.jobs, app.state.once = Streams(stop or Event()), jobs or Jobs(), Once()
     app.state.observer, app.state.gateway, app.state.outgoing = observer, gateway, Outgoing()
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too
 

@@ -11,8 +11,10 @@ from meshconfig.console.faults import (
     FormError,
     MissingError,
     NoSessionError,
+    TakenError,
     TooLargeError,
 )
+from meshconfig.console.registry import ref_of
 from meshconfig.console.view import page
 from meshconfig.errors import ApiError, Conflict, GraylaneError, InputError, Unauthorized, Unreachable
 
@@ -26,6 +28,7 @@ _KINDS: tuple[tuple[type[Exception], int, str], ...] = (
     (ChangedError, 409, "changed"),
     (BusyError, 429, "refused"),
     (Unauthorized, 401, "token"),
+    (TakenError, 409, "taken"),
     (Conflict, 409, "owned"),
     (Unreachable, 502, "unreachable"),
     (InputError, 400, "input"),
@@ -39,7 +42,8 @@ async def failed(request: Request, error: Exception) -> Response:
     if isinstance(error, ApiError) and error.status in (403, 404):
         status, name = error.status, "forbidden" if error.status == 403 else "missing"
     lines = error.lines if isinstance(error, InputError) else str(error).split("\n")
-    return page(request, "error.html", status=status, name=name, lines=lines)
+    group = {"namespace", "group"} <= request.path_params.keys()
+    return page(request, "error.html", status=status, ref=ref_of(request) if group else None, name=name, lines=lines)
 
 
 async def not_found(request: Request, error: Exception) -> Response:

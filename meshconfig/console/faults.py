@@ -31,5 +31,9 @@ class BusyError(GraylaneError):
     """The person has as many changes under way as one person may have."""
 
 
+class TakenError(GraylaneError):
+    """Something else has the name already; nothing was written."""
+
+
 class ChangedError(GraylaneError):
     """Somebody else has changed the group since the person looked at it; nothing was written."""

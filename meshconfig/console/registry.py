@@ -8,10 +8,15 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
+from meshconfig.console.once import Once
 from meshconfig.console.refs import GroupRef
+from meshconfig.console.security.entrance import visit
+from meshconfig.console.way_back import lead_back
 
 GROUP = "/g/{namespace}/{group}"
 
@@ -47,8 +52,25 @@ def get(path: str, endpoint: Endpoint) -> Route:
 
 
 def post(path: str, endpoint: Endpoint) -> Route:
-    """A route that writes. The form's token has been checked; `visit(request).form` has its fields."""
+    """A route that takes a form, whose token has been checked; `visit(request).form` has its fields."""
     return Route(path, endpoint, methods=["POST"])
+
+
+def write(path: str, endpoint: Endpoint, back: Callable[[Request], str]) -> Route:
+    """A route that takes a form and changes something. The same form, sent twice, is taken once.
+
+    Parameters:
+        back: gives the page to which the links of an error page lead.
+    """
+
+    async def sent(request: Request) -> Response:
+        lead_back(request, back(request))
+        once: Once = request.app.state.once
+        seen = visit(request)
+        owner = seen.person or seen.session.name
+        return await once.answer(owner, request.url.path, seen.form, lambda: run_in_threadpool(endpoint, request))
+
+    return Route(path, sent, methods=["POST"])
 
 
 def ref_of(request: Request) -> GroupRef:

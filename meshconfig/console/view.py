@@ -1,5 +1,6 @@
 """Renders templates. What comes from elsewhere is text: autoescaped, and without characters that reorder or hide it."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse
 from meshconfig.console.refs import GroupRef
 from meshconfig.console.registry import navigation
 from meshconfig.console.security.entrance import Visit
+from meshconfig.console.way_back import here
 from meshconfig.console.words import NAMES, Words, chosen, words
 from meshconfig.printable import escape_line
 from meshconfig.traffic.shown import number, share
@@ -87,7 +89,6 @@ def part(request: Request, template: str, *, ref: GroupRef | None = None, **valu
 def _template(request: Request, template: str, ref: GroupRef | None, values: dict[str, Any]) -> str:
     seen: Visit | None = request.scope.get("visit")
     how = reader(request)
-    query = f"?{request.url.query}" if request.url.query else ""
     context = {
         "t": how.words,
         "theme": how.theme,
@@ -96,7 +97,8 @@ def _template(request: Request, template: str, ref: GroupRef | None, values: dic
         "source": seen.source if seen else None,
         "person": seen.person if seen else "",
         "path": request.url.path,
-        "here": f"/{request.url.path.lstrip('/')}{query}" if request.method == "GET" else "/",  # `//` names a host
+        "once": _key(request),
+        "here": here(request),
         "ref": ref,
         "nav": navigation(ref, local=bool(seen and seen.source and seen.source.is_local)) if ref else (),
         "version": version(),
@@ -104,6 +106,11 @@ def _template(request: Request, template: str, ref: GroupRef | None, values: dic
         **values,
     }
     return ENVIRONMENT.get_template(template).render(context)
+
+
+def _key(request: Request) -> str:
+    """One for all forms of an answer, also of a stream, whose parts change only where something else does."""
+    return str(request.scope.setdefault("once", secrets.token_urlsafe(12)))
 
 
 def at(ref: GroupRef, *parts: str) -> str:

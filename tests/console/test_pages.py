@@ -114,6 +114,31 @@ def test_times_are_in_the_readers_zone_and_without_javascript_in_utc(browser, ad
         context.close()
 
 
+def test_a_second_click_leads_to_the_change_of_the_first(person, api):
+    page = person.open(f"{GROUP}/versions/preview?act=weights&service=mouse&weight.v1=60&weight.v2=40")
+    slow = lambda method, path: Event().wait(0.02)  # noqa: E731  so that the second comes before the answer to the first
+    api.before.append(slow)
+    posts = []
+    page.on("request", lambda sent: posts.append(sent.method) if sent.method == "POST" else None)
+    form = page.get_by_role("button", name="Carry out").locator("xpath=ancestor::form")
+    form.evaluate("one => { one.submit(); setTimeout(() => one.submit(), 100); }")  # past what the script does
+    expect(page.get_by_role("status")).to_have_text("Done", timeout=60_000)
+    api.before.remove(slow)
+    assert len(posts) == 2
+
+
+def test_what_was_typed_is_there_after_back(person):
+    page = person.open(f"{GROUP}/versions/of/mouse")
+    typed = {"Name of the version": "v3", "Labels": "wrong", "Name of its Deployment": "mouse-v3"}
+    for label, text in typed.items():
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Show diff and plan").last.click()
+    expect(page.locator("main")).to_contain_text("takes NAME=VALUE")
+    page.go_back()
+    for label, text in typed.items():
+        expect(page.get_by_label(label)).to_have_value(text)
+
+
 def test_a_change_is_stopped_while_it_waits(person, api):
     page = person.open(f"{GROUP}/versions/preview?act=add&service=mouse&version=v3&from=v2&weight=10")
     page.get_by_role("button", name="Carry out").click()

@@ -16,6 +16,7 @@ from meshconfig.console.security.entrance import owner_of, source_of, visit
 from meshconfig.console.sources.cluster import ClusterSource
 from meshconfig.console.sources.source import Source
 from meshconfig.console.view import at, page
+from meshconfig.console.way_back import lead_back
 from meshconfig.errors import ApiError, InputError
 from meshconfig.explain import Cluster
 from meshconfig.links import ways_in
@@ -36,6 +37,7 @@ async def _send(request: Request) -> Response:
     """Sends the request, too: only a form does, so that no other site's link can."""
     form, outgoing = visit(request).form, request.app.state.outgoing
     given = {name: form.get(name, "") for name in FIELDS}
+    lead_back(request, _address(ref_of(request), given))
     answer: Response = await outgoing.run(owner_of(request), lambda: _page(request, given, send=True))
     return answer
 
@@ -56,10 +58,14 @@ def _page(request: Request, given: dict[str, str], *, send: bool) -> Response:
             values["problem"], status = error.lines, 400
         else:
             values["curl"] = asking.curl(gateway, question)
-            values["permalink"] = f"{at(ref, 'ask')}?{urlencode({name: text for name, text in given.items() if text})}"
+            values["permalink"] = _address(ref, given)
             if send and gateway is not None:
                 values["answered"] = asking.ask(gateway, question)
     return page(request, "ask.html", ref=ref, status=status, given=given, gateway=gateway, **_choices(group), **values)
+
+
+def _address(ref: GroupRef, given: dict[str, str]) -> str:
+    return f"{at(ref, 'ask')}?{urlencode({name: text for name, text in given.items() if text})}"
 
 
 def _choices(group: LaneGroup) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """How a browser comes in: the secret of the address, a token, and the choice of language and theme."""
 
 import secrets
-from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from meshconfig.console.faults import NoSessionError
 from meshconfig.console.registry import Page, get, post
-from meshconfig.console.security.entrance import LOGIN, LOGOUT, cookie_name, put_cookie, visit
+from meshconfig.console.security.entrance import LOGIN, LOGOUT, cookie_name, login_for, put_cookie, visit
 from meshconfig.console.security.sealed import Session
 from meshconfig.console.view import LANGUAGE, THEME, THEMES, page
+from meshconfig.console.way_back import FIRST, lead_back, local
 from meshconfig.console.words import NAMES
 from meshconfig.errors import InputError
 
@@ -32,23 +31,30 @@ def _opened(request: Request) -> Response:
     return answer
 
 
-def _login(request: Request, error: str = "", status: int = 200) -> Response:
+def _login(request: Request) -> Response:
+    return _asked(request, request.query_params.get("next", FIRST))
+
+
+def _asked(request: Request, wanted: str, error: str = "", status: int = 200) -> Response:
+    """The form for a token, which leads to what the person wanted to see."""
     if request.app.state.settings.secret:
         return RedirectResponse("/", 303)  # the kubeconfig has the credentials
-    return page(request, "login.html", status=status, error=error)
+    return page(request, "login.html", status=status, error=error, wanted=local(wanted))
 
 
 def _logged_in(request: Request) -> Response:
     state = request.app.state
-    token = "".join(visit(request).form.get("token", "").split())
+    form = visit(request).form
+    wanted, token = form.get("next", FIRST), "".join(form.get("token", "").split())
+    lead_back(request, login_for(wanted))
     if not token or len(token) > LONGEST or not token.isascii() or not token.isprintable():
-        return _login(request, "login.shape", 400)
+        return _asked(request, wanted, "login.shape", 400)
     session = visit(request).session.with_token(token)
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(local(wanted), 303)
     try:
         put_cookie(answer, session, state.seal, state.settings)
     except InputError:
-        return _login(request, "login.long", 400)
+        return _asked(request, wanted, "login.long", 400)
     return answer
 
 
@@ -62,19 +68,12 @@ def _logged_out(request: Request) -> Response:
 def _set(request: Request) -> Response:
     """Keeps a choice of how pages look, and goes back to where it was made."""
     name, value = SETTING.get(request.path_params["name"], ""), request.path_params["value"]
-    back = request.query_params.get("next", "/")
-    answer = RedirectResponse(_local(back), 303)
+    back = request.query_params.get("next", FIRST)
+    answer = RedirectResponse(local(back), 303)
     if value in CHOICES.get(name, ()):
         secure = request.app.state.settings.secure
         answer.set_cookie(name, value, max_age=YEAR, path="/", secure=secure, httponly=True, samesite="strict")
     return answer
-
-
-def _local(back: Any) -> str:
-    """A path of this console; the first page for anything that a browser could take for another site."""
-    if not back.startswith("/") or back.startswith(("//", "/\\")) or not back.isprintable() or "\\" in back:
-        return "/"
-    return quote(back, safe="/?&=%:+,~.-_!*'()@;$")
 
 
 PAGE = Page(

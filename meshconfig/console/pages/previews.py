@@ -8,7 +8,7 @@ from meshconfig.cluster.object_write import check_git
 from meshconfig.cluster.objects import Manifest
 from meshconfig.console.faults import MissingError
 from meshconfig.console.live import Parts, stream
-from meshconfig.console.registry import GROUP, Page, get, post, ref_of
+from meshconfig.console.registry import GROUP, Page, get, ref_of, write
 from meshconfig.console.security.entrance import source_of, visit
 from meshconfig.console.sources import preview_lanes
 from meshconfig.console.sources.cluster import client_of
@@ -87,6 +87,10 @@ def _end(request: Request) -> Response:
     return RedirectResponse(at(ref, "previews"), 303)
 
 
+def _back(request: Request) -> str:
+    return at(ref_of(request), "previews")
+
+
 PAGE = Page(
     "previews",
     45,
@@ -95,9 +99,9 @@ PAGE = Page(
         get(f"{GROUP}/previews/events", _events),
         get(f"{GROUP}/previews/preview", _preview),
         get(f"{GROUP}/previews/ending", _ending),
-        post(f"{GROUP}/previews/make", _make),
-        post(f"{GROUP}/previews/keep", _keep),
-        post(f"{GROUP}/previews/end", _end),
+        write(f"{GROUP}/previews/make", _make, _back),
+        write(f"{GROUP}/previews/keep", _keep, _back),
+        write(f"{GROUP}/previews/end", _end, _back),
     ],
     local=False,
 )

@@ -11,10 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import UnreadableError
 from meshconfig.console import chart
+from meshconfig.console.acts import note
 from meshconfig.console.faults import ChangedError, MissingError
 from meshconfig.console.live import stream
 from meshconfig.console.refs import GroupRef
-from meshconfig.console.registry import GROUP, Page, get, post, ref_of
+from meshconfig.console.registry import GROUP, Page, get, ref_of, write
 from meshconfig.console.security.entrance import source_of, visit
 from meshconfig.console.sources.cluster import ClusterSource
 from meshconfig.console.view import at, page, part, reader
@@ -68,6 +69,7 @@ def _decide(request: Request) -> Response:
     kind = DECISIONS.get(form.get("decision", ""))
     if kind is None:
         raise MissingError("there is no such decision")
+    said = note(form, LONGEST_NOTE)
     _state(request, ref)
 
     def unchanged(state: State) -> None:
@@ -75,8 +77,12 @@ def _decide(request: Request) -> Response:
             raise ChangedError(f"rollout {ref.namespace}/{name} is no longer where you saw it: {_last(state)}")
 
     who = source_of(request).person or "console"
-    store.say(_client(request), ref.namespace, name, kind(who, form.get("note", "")[:LONGEST_NOTE]), unchanged)
-    return RedirectResponse(at(ref, "rollouts", name), 303)
+    store.say(_client(request), ref.namespace, name, kind(who, said), unchanged)
+    return RedirectResponse(_own(request), 303)
+
+
+def _own(request: Request) -> str:
+    return at(ref_of(request), "rollouts", request.path_params["name"])
 
 
 def mark_of(state: State) -> str:
@@ -153,6 +159,6 @@ ONE = f"{GROUP}/rollouts/{{name}}"
 PAGE = Page(
     "rollouts",
     50,
-    [get(f"{GROUP}/rollouts", _list), get(ONE, _one), get(f"{ONE}/live", _live), post(ONE, _decide)],
+    [get(f"{GROUP}/rollouts", _list), get(ONE, _one), get(f"{ONE}/live", _live), write(ONE, _decide, _own)],
     local=False,
 )

@@ -3,20 +3,25 @@
 A form leads to the change's preview by an address, which whoever approves can be sent; it shows the diff and the plan.
 """
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from meshconfig.console import once
 from meshconfig.console.acts import note, wish
 from meshconfig.console.faults import MissingError
 from meshconfig.console.jobs import Job, Jobs, State
 from meshconfig.console.live import Parts, stream
-from meshconfig.console.registry import GROUP, Page, get, post, ref_of
+from meshconfig.console.registry import GROUP, Page, get, ref_of, write
 from meshconfig.console.security.entrance import owner_of, source_of, visit
 from meshconfig.console.view import at, page, part
 from meshconfig.palette import colours
 
 ROWS = 50  # services on a page
 EVERY = 0.3  # seconds between two looks at a change
+LONGEST_ADDRESS = 2000  # characters of what is asked for in an address
+OWN = ("csrf", "mark", once.FIELD)  # fields of a form that say nothing of the change
 LONGEST = 253  # characters of what a person searches for
 
 
@@ -55,7 +60,7 @@ def _service(request: Request) -> Response:
 def _preview(request: Request) -> Response:
     ref, fields = ref_of(request), dict(request.query_params)
     proposal = source_of(request).propose(ref, wish(fields))
-    kept = {name: value for name, value in fields.items() if name not in ("csrf", "mark", "note")}
+    kept = {name: value for name, value in fields.items() if name not in (*OWN, "note")}
     return page(request, "preview.html", ref=ref, proposal=proposal, fields=kept, noted=note(fields))
 
 
@@ -91,7 +96,19 @@ def _job_events(request: Request) -> Response:
 def _stop(request: Request) -> Response:
     job = _found(request)
     job.stop()
-    return RedirectResponse(at(ref_of(request), "changes", job.name), 303)
+    return RedirectResponse(_own(request), 303)
+
+
+def _own(request: Request) -> str:
+    return at(ref_of(request), "changes", request.path_params["change"])
+
+
+def _again(request: Request) -> str:
+    """The preview of the same change, of the group as it is by then."""
+    wished = urlencode({name: one for name, one in visit(request).form.items() if name not in OWN})
+    if len(wished) > LONGEST_ADDRESS:
+        return at(ref_of(request), "versions")
+    return f"{at(ref_of(request), 'versions', 'preview')}?{wished}"
 
 
 def _found(request: Request) -> Job:
@@ -105,11 +122,11 @@ PAGE = Page(
     [
         get(f"{GROUP}/versions", _versions),
         get(f"{GROUP}/versions/preview", _preview),
-        post(f"{GROUP}/versions/change", _change),
+        write(f"{GROUP}/versions/change", _change, _again),
         get(f"{GROUP}/versions/of/{{service}}", _service),
         get(f"{GROUP}/changes/{{change}}", _job),
         get(f"{GROUP}/changes/{{change}}/events", _job_events),
-        post(f"{GROUP}/changes/{{change}}/stop", _stop),
+        write(f"{GROUP}/changes/{{change}}/stop", _stop, _own),
     ],
     local=False,
 )

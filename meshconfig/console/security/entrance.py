@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -21,6 +21,7 @@ from meshconfig.console.security.guard import READS
 from meshconfig.console.security.sealed import LIFE, Seal, Session
 from meshconfig.console.settings import Settings
 from meshconfig.console.sources.source import Source
+from meshconfig.console.way_back import FIRST, here
 from meshconfig.errors import GraylaneError
 
 PATIENCE = 10.0  # seconds for the body of a form to come: whoever sends it need not have come in
@@ -124,7 +125,7 @@ class Entrance:
         scope["visit"] = Visit(known, None, form=form)
         token = _sent(request.headers) or known.token if self._access.by_token else ""
         if self._access.by_token and not token:
-            return None if scope["path"] == LOGIN else RedirectResponse(LOGIN, 303)
+            return None if scope["path"] == LOGIN else RedirectResponse(login_for(here(request)), 303)
         if scope["path"] not in AWAY:
             scope["visit"] = Visit(known, *await run_in_threadpool(self._known, token), form)
         return None
@@ -156,6 +157,11 @@ async def _body(request: Request) -> bytes:
             return await request.body()
     except TimeoutError:
         raise FormError(f"the form has not come in {PATIENCE:g} seconds: send it again") from None
+
+
+def login_for(wanted: str) -> str:
+    """The page that asks for a token, and then leads to a page that somebody wanted to see."""
+    return LOGIN if wanted == FIRST else f"{LOGIN}?{urlencode({'next': wanted})}"
 
 
 def _from_elsewhere(request: Request) -> bool:

@@ -10,7 +10,7 @@ from meshconfig.cluster.client import Client
 from meshconfig.cluster.object_write import document_of
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import PreviewObject
-from meshconfig.console.faults import ChangedError, MissingError
+from meshconfig.console.faults import ChangedError, MissingError, TakenError
 from meshconfig.console.proposal import PlannedStep, planned_steps
 from meshconfig.console.refs import GroupRef
 from meshconfig.edit.files import FileChange
@@ -75,12 +75,15 @@ def propose(client: Client, ref: GroupRef, value: Manifest) -> LaneProposal:
     Raises:
         InputError: it does not fit the group.
         MissingError: the group has no object, so that no controller makes lanes of it.
+        TakenError: there is a Lane of this name.
     """
     lane, group = _read(value, ref), _group(client, ref)
     place = Location(f"Lane {ref.namespace}/{lane.metadata.name}")
     if wrong := [Problem(place, dotted(path), said) for path, said in check.check(lane, group)]:
         raise InputError(wrong)
-    there = [one for one in beside.routed(client, ref.namespace, ref.name) if one.name != lane.metadata.name]
+    if previews.read(client, ref.namespace, lane.metadata.name):
+        raise _taken(place)
+    there = beside.routed(client, ref.namespace, ref.name)
     before = with_previews(group, there).spec
     after = with_previews(group, [*there, check.routed(lane)]).spec
     unplanned: list[str] = []
@@ -99,10 +102,17 @@ def make(client: Client, value: Manifest) -> None:
     """Create a Lane.
 
     Raises:
-        Conflict: there is one of its name.
+        TakenError: there is one of its name.
         ApiError: the API server refuses it, or the person may not create it.
     """
-    previews.create(client, value)
+    try:
+        previews.create(client, value)
+    except Conflict:
+        raise _taken(Location(f"Lane {value['metadata']['namespace']}/{value['metadata']['name']}")) from None
+
+
+def _taken(place: Location) -> TakenError:
+    return TakenError(f"{place} is there already")
 
 
 def found(client: Client, ref: GroupRef, name: str) -> PreviewObject:

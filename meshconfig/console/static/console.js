@@ -2,7 +2,9 @@
 import { localTimes } from "./time.js";
 import { live } from "./live.js";
 import { copying } from "./copy.js";
+import { once } from "./once.js";
 
 localTimes(document);
 live(document);
 copying(document);
+once(document);

@@ -55,6 +55,7 @@ function paired(olds, news) {
 // A browser restores a hidden field that a script has changed after a reload, so that another value is another field.
 function kind(node) {
   if (node.id) return `#${node.id}`;
+  if (node.name === "once") return "once";  // the page's own: a form that is sent twice has the same
   return node.type === "hidden" ? node.outerHTML : node.nodeName;
 }
 
@@ -63,6 +64,7 @@ function mend(old, fresh) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
   }
+  if (old.name === "once") return;
   if (old instanceof HTMLFormElement && isHeld(old)) return tell(old, fresh);
   for (const { name } of [...old.attributes]) {
     if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);

@@ -1,6 +1,7 @@
 """Versions and history: the preview, the change step by step, and what stops it."""
 
 import re
+from html import unescape
 
 import pytest
 from console_world import GROUP, apply, ended, put_object
@@ -92,6 +93,41 @@ def test_two_people_change_the_same_and_the_second_is_told(browser, api):
     assert "was changed since you looked at it" in text
     assert "revision is 2 (version weights mouse v1=50 v2=50) by tester" in text
     assert weights(api) == {"v1": 50, "v2": 50}
+
+
+def hidden(text):
+    """The hidden fields of a page's last form."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text.rpartition("<form")[2]))
+
+
+def test_a_change_that_is_sent_twice_leads_to_the_first_one_both_times(browser, api):
+    form = hidden(browser.get(PREVIEW, params=WEIGHTS).text)
+    first, second = (browser.form(CHANGE, form).headers["location"] for _ in range(2))
+    assert first == second
+    assert "Done" in ended(browser, first)
+    assert len(browser.jobs()) == 1
+
+
+def test_an_object_that_is_changed_by_two_clicks_is_not_said_to_be_somebody_elses(browser, api):
+    put_object(api)
+    form = hidden(browser.get(PREVIEW, params=WEIGHTS).text)
+    with controller(api, carried_out(("routes of mouse",))):
+        first = browser.form(CHANGE, form)
+        ended(browser, first.headers["location"])
+        assert browser.form(CHANGE, form).headers["location"] == first.headers["location"]
+
+
+def test_the_page_of_a_refused_change_leads_to_its_preview_and_has_the_groups_pages(browser, api):
+    put_object(api)
+    _, mark = previewed(browser, WEIGHTS)
+    put_object(api, GROUP.replace("mouse-svc, port: 9001", "mouse-svc, port: 9002"))
+    text = unescape(browser.submit(CHANGE, **WEIGHTS, mark=mark, note="as Ann asked").text)
+    assert 'href="/g/demo/pets/history"' in text
+    again = re.search(r'<a href="([^"]*)">Try again', text)[1]
+    assert again.startswith(PREVIEW)
+    fresh = browser.get(again).text
+    assert "v2: 30" in fresh
+    assert mark not in fresh
 
 
 def test_what_may_not_be_read_is_an_error_that_says_what_to_do(browser, api):

@@ -68,6 +68,7 @@ def rendered(template, **values):
         "theme": "",
         "languages": {},
         "csrf": "c",
+        "once": "o",
         "source": None,
         "person": "",
         "path": "/",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from threading import Event
 
@@ -153,6 +154,27 @@ def test_the_next_good_look_takes_an_error_away_also_where_nothing_has_changed()
         return one
 
     assert streamed(look) == [("parts", {"a": "1"}), ("trouble", {"message": "away"}), ("parts", {}), ("end", {})]
+
+
+def test_a_person_follows_some_pages_at_once_and_keeps_nobody_else_from_theirs():
+    streams = live.Streams(Event())
+    with ExitStack() as open_pages:
+        places = [open_pages.enter_context(streams.place("ann")) for _ in range(live.EACH + 1)]
+        assert places == [True] * live.EACH + [False]
+        with streams.place("bob") as free:
+            assert free
+        owners = range(live.MOST - live.EACH)
+        assert all(open_pages.enter_context(streams.place(owner)) for owner in owners)
+        with streams.place("carl") as free:
+            assert not free
+    with streams.place("ann") as free:
+        assert free
+
+
+def test_a_stream_that_may_not_be_followed_is_an_error_and_the_head_of_one_ends(browser, monkeypatch):
+    assert browser.head(f"{LANES}/events").headers["content-type"].startswith("text/event-stream")
+    monkeypatch.setattr(live, "EACH", 0)
+    assert browser.get(f"{LANES}/events").status_code == 503
 
 
 @pytest.mark.parametrize("word", ["closed", "lost"])

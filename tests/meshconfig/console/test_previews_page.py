@@ -46,9 +46,32 @@ def test_a_lane_is_shown_with_its_plan_before_it_is_made(browser, api):
 
 def test_a_lane_that_is_there_is_not_written_over(browser, api):
     assert browser.submit(f"{PREVIEWS}/make", **FIELDS).status_code == 303
+    shown = browser.get(f"{PREVIEWS}/preview", params={**FIELDS, "ttl": "1h"})
+    assert (shown.status_code, "Carry out" in shown.text) == (409, False)
     answer = browser.submit(f"{PREVIEWS}/make", **{**FIELDS, "ttl": "1h"})
     assert answer.status_code == 409
+    assert "It is there already" in answer.text
+    assert f'<a href="{PREVIEWS}">Try again' in answer.text
     assert api.get("lanes", "pr-42")["spec"]["ttl"] == "4h"
+
+
+def test_of_two_who_make_a_lane_at_once_the_second_is_told(browser, api):
+    def another_is_first(method, path):
+        if method == "POST" and path.partition("?")[0].endswith("/lanes"):
+            api.before.remove(another_is_first)
+            api.put(
+                {"apiVersion": "graylane.dev/v1", "kind": "Lane", "metadata": {"name": "pr-42", "namespace": "demo"}}
+            )
+
+    api.before.append(another_is_first)
+    answer = browser.submit(f"{PREVIEWS}/make", **FIELDS)
+    assert answer.status_code == 409
+    assert "It is there already" in answer.text
+
+
+def test_a_lane_that_is_made_by_two_clicks_is_made_once(browser, api):
+    form = hidden(browser.get(f"{PREVIEWS}/preview", params=FIELDS).text)
+    assert [browser.form(f"{PREVIEWS}/make", form).status_code for _ in range(2)] == [303, 303]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,35 @@ def test_the_second_of_two_people_is_told_and_changes_nothing(browser, api):
     assert stage(api) == before
 
 
+def test_a_decision_that_is_sent_twice_is_taken_once(browser, api):
+    form = dict(re.findall(r'name="(mark|once)" value="([^"]+)"', browser.get(ONE).text.partition('id="decide"')[2]))
+    assert set(form) == {"mark", "once"}
+    answers = [browser.form(ONE, {**form, "decision": "approve"}) for _ in range(2)]
+    assert [one.headers["location"] for one in answers] == [ONE, ONE]
+    assert words(browser.get(ONE).text).count("tester approve") == 1
+
+
+def test_the_page_of_a_refused_decision_leads_back_to_the_rollout(browser):
+    answer = browser.submit(ONE, decision="approve", mark="old")
+    assert f'<a href="{ONE}">Try again' in answer.text
+    assert f'next={ONE}"' in answer.text  # of the choice of a language
+    assert 'href="/g/demo/pets/history"' in answer.text
+
+
+def test_a_note_that_is_too_long_is_refused_and_not_cut(browser, api):
+    seen, before = mark(browser.get(ONE).text), stage(api)
+    answer = browser.submit(ONE, decision="approve", mark=seen, note="x" * 1001)
+    assert answer.status_code == 400
+    assert "note: has at most 1000 characters, not 1001" in answer.text
+    assert stage(api) == before
+
+
+def test_enter_in_the_note_presses_a_button_that_does_nothing(browser):
+    """Without JavaScript, too: a browser presses the first button of the form."""
+    form = re.search(r'<form id="decision".*?</form>', browser.get(ONE).text, re.S)[0]
+    assert re.findall(r"<button[^>]*>", form)[0] == "<button disabled hidden>"
+
+
 def test_who_may_not_write_rollouts_is_told_so(browser, api):
     seen, before = mark(browser.get(ONE).text), stage(api)
     api.before.append(forbid(lambda method, path: method in ("PUT", "PATCH")))

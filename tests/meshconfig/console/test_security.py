@@ -1,6 +1,8 @@
 """Who may talk to the console, and what its answers have."""
 
 import asyncio
+import re
+from html import unescape
 
 import pytest
 from console_world import ORIGIN, PUBLIC, Browser, by_token
@@ -114,6 +116,37 @@ def test_the_token_of_a_proxy_is_the_persons(api, header):
     assert browser.get("/").status_code == 200
     assert seen
     assert browser.origin == PUBLIC
+
+
+def test_whoever_logs_in_gets_to_the_page_of_the_link(api):
+    browser, wanted = by_token(api), "/g/demo/pets/versions/preview?act=takeover&service=mouse&version=v2"
+    login = browser.get(wanted).headers["location"]
+    assert login.startswith("/login?next=")
+    page = browser.get(login).text
+    csrf, wish = (re.search(f'name="{name}" value="([^"]*)"', page)[1] for name in ("csrf", "next"))
+    refused = browser.form("/login", {"csrf": csrf, "next": unescape(wish), "token": "中"})
+    assert f'name="next" value="{wish}"' in refused.text
+    answer = browser.form("/login", {"csrf": csrf, "next": unescape(wish), "token": "abc.def.ghi"})
+    assert answer.headers["location"] == wanted
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nX: y", ""])
+def test_a_login_leads_to_no_other_site(api, wanted):
+    browser = by_token(api)
+    page = browser.get("/login", params={"next": wanted}).text
+    assert 'name="next" value="/"' in page
+    csrf = re.search('name="csrf" value="([^"]*)"', page)[1]
+    answer = browser.form("/login", {"csrf": csrf, "next": wanted, "token": "abc.def.ghi"})
+    assert answer.headers["location"] == "/"
+
+
+def test_a_token_that_has_ended_is_replaced_without_losing_the_page(api):
+    def refuse(method, path):
+        raise RefusedError(401, "Unauthorized", "no such token")
+
+    api.before.append(refuse)
+    text = by_token(api, Authorization="Bearer old").get("/g/demo/pets/lanes").text
+    assert 'href="/login?next=/g/demo/pets/lanes"' in text
 
 
 def test_the_way_back_stays_on_this_site(browser):
