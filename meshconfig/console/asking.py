@@ -9,7 +9,7 @@ import shlex
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import certifi
 import urllib3
@@ -32,7 +32,8 @@ LONGEST = 8  # services in one of them
 MOST_HEADERS = 30
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
-_PATH = re.compile(r"/[!-\x22\x24-~]{0,2000}")  # without a fragment
+_PATH = re.compile(r"/[^\s#\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,2000}")  # without a fragment
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))  # what a browser sends of a path as it is
 # What a connection has of its own, or what would make the gateway see another host than the one that was checked.
 _OWN = frozenset(
     "host connection content-length transfer-encoding upgrade te trailer expect proxy-authorization".split()
@@ -70,6 +71,8 @@ class Question:
     """What a person asks about, checked.
 
     Parameters:
+        host: in lower case, as routes are compared.
+        path: as a browser sends it: what is not ASCII is percent-encoded.
         headers: those that were typed; the lane's tag comes before them.
         lane: empty for a request without a tag.
     """
@@ -89,14 +92,15 @@ class Question:
         Raises:
             InputError: a part has no such form, or the host is not one of the group's entries.
         """
+        host, path = host.strip().lower(), path.strip()
         entry_of(group, host)
         if not _PATH.fullmatch(path):
-            raise InputError.at("path", "begins with / and has no spaces")
+            raise InputError.at("path", "begins with /, has 2001 characters at most, and neither spaces nor #")
         if lane and lane not in group.spec.lanes:
             raise InputError.at("lane", f"there is no lane {lane}")
         typed = tuple(_headers(headers))
         tag = ((group.spec.tag.header, lane),) if lane else ()
-        return cls(host, path, lane, typed, (*tag, *typed))
+        return cls(host, quote(path, safe=_ASCII), lane, typed, (*tag, *typed))
 
 
 def entry_of(group: LaneGroup, host: str) -> Entry:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from meshconfig.carry import AccessLog, CarryJudge, VersionCarry, Workload, sole_lanes
 from meshconfig.console.observed.observer import Pods, Seen
@@ -19,7 +20,7 @@ from meshconfig.console.sources.source import Source, Stated
 from meshconfig.otlp import Intake, LogRecord
 from meshconfig.traffic import Flow, LoggedTraffic
 
-REFRESH = 10.0  # seconds between two readings of a group's Pods
+REFRESH = 10.0  # seconds between two readings of a group's Pods by one person
 FORGET = 900.0  # seconds after the last look
 MOST = 100  # groups that are counted at once; the one that was looked at longest ago goes
 
@@ -34,7 +35,6 @@ class _Watch:
     judge: CarryJudge = field(init=False)
     traffic: LoggedTraffic = field(init=False)
     since: datetime = field(init=False)
-    read: float = field(init=False)
     looked: float = field(init=False)
 
     def begin(self, stated: Stated) -> None:
@@ -43,7 +43,7 @@ class _Watch:
         self.judge = CarryJudge(sole_lanes(group))
         self.traffic = LoggedTraffic(group, self._version_of, now)
         self.since = datetime.fromtimestamp(now, UTC)
-        self.read = self.looked = time.monotonic()
+        self.looked = time.monotonic()
 
     def count(self, record: LogRecord, now: float, at: float) -> None:
         """
@@ -66,6 +66,7 @@ class FromLogs:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._watches: dict[GroupRef, _Watch] = {}
+        self._read: WeakKeyDictionary[Source, dict[tuple[GroupRef, str], float]] = WeakKeyDictionary()  # when
         self._lock = threading.Lock()
 
     @contextmanager
@@ -109,15 +110,14 @@ class FromLogs:
     def _watch(self, source: Source, stated: Stated) -> _Watch:
         group, now = stated.group.spec, time.monotonic()
         ref = GroupRef(group.metadata.namespace, group.metadata.name)
+        fresh = self._fresh_pods(source, stated, ref, now)
         known = self._watches.get(ref)
         if known is None or known.mark != stated.mark:
-            known = _Watch(stated.mark, Pods.read(source, group))
+            known = _Watch(stated.mark, fresh or Pods.read(source, group))
             known.begin(stated)
-        elif now - known.read >= REFRESH:
+        elif fresh:
             # The last records of Pods that have ended may still come.
-            fresh = Pods.read(source, group)
             known.pods = Pods({**known.pods.versions, **fresh.versions}, fresh.workloads) if fresh.versions else fresh
-            known.read = now
         known.looked = now
         with self._lock:
             self._watches[ref] = known
@@ -125,3 +125,19 @@ class FromLogs:
                 if now - watch.looked > FORGET or len(self._watches) > MOST:
                     del self._watches[one]
         return known
+
+    def _fresh_pods(self, source: Source, stated: Stated, ref: GroupRef, now: float) -> Pods | None:
+        """The group's Pods, read by each person who looks: whoever may not list them sees no figures of them.
+
+        Returns:
+            None where this person has read them a moment ago.
+        """
+        seen = ref, stated.mark
+        with self._lock:
+            if now - self._read.get(source, {}).get(seen, float("-inf")) < REFRESH:
+                return None
+        pods = Pods.read(source, stated.group.spec)
+        with self._lock:
+            recent = {one: at for one, at in self._read.get(source, {}).items() if now - at < REFRESH}
+            self._read[source] = {**recent, seen: now}
+        return pods

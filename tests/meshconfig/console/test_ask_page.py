@@ -104,6 +104,26 @@ def test_nothing_else_than_the_groups_own_hosts_is_asked(browser, mesh, fields):
     assert not mesh.seen
 
 
+@pytest.mark.parametrize("host", ["CAT.example.com", " cat.example.com ", "Cat.Example.com:80\t"])
+def test_a_host_is_taken_in_any_case_and_with_blanks_that_were_pasted_with_it(browser, mesh, host):
+    assert "cat/v2" in words(browser.form(ASK, {"host": host, "path": " /x ", "lane": "gray"}).text)
+    ((path, headers),) = mesh.seen
+    assert path == "/x"
+    assert {name.lower(): one for name, one in headers.items()}["host"].partition(":")[0] == "cat.example.com"
+
+
+def test_a_path_is_sent_as_browsers_send_it(browser, mesh):
+    text = browser.form(ASK, {"host": "cat.example.com", "path": "/猫?q=%20é"}).text
+    assert mesh.seen[0][0] == "/%E7%8C%AB?q=%20%C3%A9"
+    assert 'value="/猫?q=%20é"' in text
+
+
+@pytest.mark.parametrize("path", ["/a#b", "/a b", "a"])
+def test_what_a_path_cannot_have_is_said(browser, path):
+    said = words(browser.form(ASK, {"host": "cat.example.com", "path": path}).text)
+    assert "begins with /, has 2001 characters at most, and neither spaces nor #" in said
+
+
 @pytest.mark.slow
 def test_a_gateway_that_does_not_answer_is_told(browser, mesh):
     mesh.shutdown()
@@ -119,6 +139,8 @@ def test_what_is_typed_is_a_request_to_an_entry_or_refused(host, path, headers):
         return
     assert one.host.partition(":")[0] == "cat.example.com"
     assert one.path.startswith("/")
+    assert one.path.isascii()
+    assert one.path.isprintable()
     assert not any(set("\r\n\0") & set(name + value) for name, value in one.sent)
 
 

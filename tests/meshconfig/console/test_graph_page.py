@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from carried_chains import shop
 from console_pets import CALL, forbid, put_pets, words
-from console_world import api_server, by_kubeconfig
+from console_world import PUBLIC, Browser, api_server, by_kubeconfig
 
+from meshconfig.console import Settings, create_app
 from meshconfig.console.observed import FromLogs, FromMetrics
 from meshconfig.console.observed.from_metrics import REFRESH
 from meshconfig.console.observed.observer import Pods
+from meshconfig.console.sources.access import ByToken
 from meshconfig.otlp import Intake, LogRecord
 from meshconfig.rollout.prometheus import Prometheus
 
@@ -74,6 +76,18 @@ def test_who_may_not_list_the_namespaces_groups_sees_no_traffic(browser, api, pa
     assert browser.get(f"/g/demo/pets/{page}").status_code == 200
     api.before.append(forbid(lambda method, path: path.partition("?")[0].endswith("/namespaces/demo/lanegroups")))
     assert browser.get(f"/g/demo/pets/{page}").status_code == 403
+
+
+@pytest.mark.parametrize("page", ["graph", "carry"])
+def test_who_may_not_list_pods_sees_no_traffic_also_while_somebody_else_looks(api, observer, page):
+    """The console reads Pods anew after some seconds: by the right of each who looks, and of none for another."""
+    access = ByToken(api.url)
+    app = create_app(Settings.behind_proxy(PUBLIC), access, observer=observer)
+    ann, bob = (Browser(app, PUBLIC, Authorization=f"Bearer {name}") for name in ("ann", "bob"))
+    assert ann.get(f"/g/demo/pets/{page}").status_code == 200
+    api.before.append(forbid(lambda method, path: path.partition("?")[0].endswith("/pods")))
+    assert bob.get(f"/g/demo/pets/{page}").status_code == 403
+    assert ann.get(f"/g/demo/pets/{page}").status_code == 200
 
 
 def test_carry_names_the_calls_that_lost_the_tag_and_hostile_paths_are_text(browser, observer):
