@@ -3,7 +3,9 @@ r"""The one escape for what is printed, logged or stored as text for people, and
 Names, notes, labels and messages come from files, clusters, upstreams and other people. Shown as they are, they could
 clear a terminal (`ESC[2J`), write text from right to left (U+202E), forge a line of a log (a line break) or command a
 CI runner that reads the output (`::error::`, `##vso[`). Here such characters become what Python's `repr` writes for
-them: `\x1b`, `\u202e`, `\n`. Other text stays as it is, so that an escape of an escaped text changes nothing.
+them: `\x1b`, `\u202e`, `\n`. Other text stays as it is, so that an escape of an escaped text changes nothing. So do the
+two joiners (U+200C, U+200D) between letters of scripts that are written joined, and between emoji: they are spelling
+there, and invisible elsewhere.
 
 Runners that read commands, and where:
 GitHub   `::name …` after blanks at the start of a line, `##[name]` anywhere in it (actions/runner, ActionCommand.cs)
@@ -18,6 +20,9 @@ from collections.abc import Callable
 from typing import Any
 
 _SPACES = re.compile(r"[^\S\x00-\x1f\x85\u2028\u2029]")  # blanks of any width; to `str.isprintable` only U+0020 is one
+_JOINERS = frozenset("\u200c\u200d")
+# Arabic to Sinhala, Myanmar, Khmer, Mongolian; symbols, emoji and what chooses their form.
+_JOINED = re.compile("[\u0600-\u0dff\u1000-\u109f\u1780-\u18aa\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 _LINE_COMMAND = re.compile(r"^(\s*):(?=:)")
 _BRACKET_COMMAND = re.compile(r"#(?=#[A-Za-z]*\[)")
 _AFTER_HASH = re.compile(r"(?<=#)#(?=[A-Za-z]*\[)")
@@ -39,8 +44,23 @@ _ESCAPES = _Escapes()
 def escape_line(text: str) -> str:
     r"""A text as one line for people: a line break in it becomes `\n`, and no runner takes it for a command."""
     if not text.isprintable():
-        text = text.translate(_ESCAPES).replace("\n", r"\n")
+        text = _visible(text).replace("\n", r"\n")
     return _no_command(text)
+
+
+def _visible(text: str) -> str:
+    if _JOINERS.isdisjoint(text):
+        return text.translate(_ESCAPES)
+    return "".join(
+        char
+        if char in _JOINERS and _is_joined(text[at - 1 : at]) and _is_joined(text[at + 1 : at + 2])
+        else _ESCAPES[ord(char)]
+        for at, char in enumerate(text)
+    )
+
+
+def _is_joined(char: str) -> bool:
+    return char.isprintable() and bool(_JOINED.match(char))
 
 
 def escape(text: str) -> str:

@@ -42,6 +42,9 @@ def test_a_line_stays_one_line_and_commands_nothing(text):
         "# [x](y)",
         *MARKUP,
         "naïve\u00a0é",
+        "👨\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 🐈\u200d⬛",
+        "می\u200cخواهم",
+        "ක්\u200dෂ",
     ],
 )
 def test_text_that_does_no_harm_stays_as_it_is(text):

@@ -49,3 +49,8 @@ def words(html):
     """The visible text of a page, in one line."""
     body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", html.partition("<main")[2], flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+def hidden(text):
+    """The hidden fields of a page's last form."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text.rpartition("<form")[2]))

@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from console_pets import hidden
 from console_world import GROUP, apply, ended, put_object
 from fake_api import RefusedError
 from fake_controller import carried_out, controller, owned
@@ -93,11 +94,6 @@ def test_two_people_change_the_same_and_the_second_is_told(browser, api):
     assert "was changed since you looked at it" in text
     assert "revision is 2 (version weights mouse v1=50 v2=50) by tester" in text
     assert weights(api) == {"v1": 50, "v2": 50}
-
-
-def hidden(text):
-    """The hidden fields of a page's last form."""
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text.rpartition("<form")[2]))
 
 
 def test_a_change_that_is_sent_twice_leads_to_the_first_one_both_times(browser, api):

@@ -10,7 +10,7 @@ import pytest
 from console_pets import CALL, put_pets
 from console_world import GROUP, api_server, apply, by_kubeconfig, put_demo, put_object
 from fake_api import RefusedError
-from hostile_text import hostile
+from hostile_text import JOINER, hostile
 from hypothesis import given
 from hypothesis import strategies as st
 from rollout_objects import of_the_spec, rollout_object
@@ -37,7 +37,9 @@ MARKUP = (
     "&lt;b&gt;",
 )
 texts = st.sampled_from(MARKUP) | hostile | st.text(max_size=12)
-INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]|" + JOINER
+)
 TAGS = frozenset(
     "html head meta title link script body a header p span nav form input button main div footer strong ul li h1 h2 ol"
     " small br details summary pre code label noscript time table thead tbody tr th td svg rect select option".split()

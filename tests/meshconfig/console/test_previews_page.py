@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from console_pets import hidden
 from console_world import apply, put_object
 from fake_controller import owned
 
@@ -15,12 +16,6 @@ def browser(api, browser):
     apply()
     put_object(api)
     return browser
-
-
-def hidden(text):
-    """The hidden fields of a page's last form."""
-    form = text.rpartition("<form")[2]
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
 
 
 def mark(browser):
