@@ -129,8 +129,12 @@ def _no_more() -> None:
 
 
 class Asked(NamedTuple):
-    """What a group's object asks for, as the watch saw it last."""
+    """What a group's object asks for, as the watch saw it last.
 
+    A watch that lists anew may miss that an object went and another one of its name came; both are of generation 1.
+    """
+
+    uid: str
     generation: int
     adopt: str
     deleting: bool
@@ -240,7 +244,7 @@ class Leadership:
             self.queue.forget(group)
             self.groups.forget(group)
             return True
-        now = Asked(one.generation, one.annotations.get(lanegroups.ADOPT, ""), one.deleting)
+        now = Asked(one.uid, one.generation, one.annotations.get(lanegroups.ADOPT, ""), one.deleting)
         if self._asked.get(group) == now:
             return False
         self._asked[group] = now
@@ -305,7 +309,8 @@ class Leadership:
 
     def _look(self, reconciler: Reconciler, group: GroupKey) -> None:
         began, mesh = time.monotonic(), group in self._mesh
-        self._mesh.discard(group)  # before the look: what changes during it is looked at again
+        if mesh:  # what another thread adds from here on is for the next look
+            self._mesh.discard(group)
         look = reconciler.look(group, mesh=mesh)
         self._previews.planned(group, None if look.over is None else Plan(began, look.over, look.refused))
         (self._beside.add if look.beside else self._beside.discard)(group)

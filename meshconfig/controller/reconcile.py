@@ -40,6 +40,7 @@ from meshconfig.rollout.runner.routing import reason
 from meshconfig.spec import LaneGroup
 
 BUSY = 3.0  # seconds until the next look where somebody else works on the group, or the API server does not answer
+SOON = 0.5  # seconds until the next look after a plan was left; what made it leave wakes the group at once, too
 PATIENCE = 5.0  # seconds that a barrier may take before a preview lane that leaves has the group planned anew
 AGAIN = 5.0, 300.0  # seconds until the next look after a change was refused: the first time, and at most
 
@@ -111,7 +112,7 @@ class Reconciler:
                 one = custom.add_finalizer(self.client, one, FINALIZER)
             return self._make_so(one, reporter, mesh)
         except (NewerSpecError, Conflict):  # somebody wrote the object: the next look reads what
-            return Look(0.0)
+            return Look(SOON)
         except LockLost:
             raise
         except LockHeld as error:
@@ -199,8 +200,8 @@ class Reconciler:
         return Look(beside=laid.active is not None)
 
     def _end(self, one: GroupObject, reporter: Reporter) -> Look:
-        if FINALIZER not in one.finalizers:
-            return Look()
+        if FINALIZER not in one.finalizers:  # somebody else's finalizer is left: the routes have gone
+            return Look(over={})
         reporter.settled(reconciling("Deleting", "the routes are taken away, before anything else"))
         change = _Change(self, one, None, reporter)
         end(self.client, one, change.choices, change.watcher)
@@ -312,5 +313,6 @@ class _Change:
         Raises:
             NewerSpecError: there is a newer one. What is written stays; the next plan starts from it.
         """
-        if self.of.stop.is_set() or self.of.generation(group_of(self.one)) not in (0, self.one.generation):
+        # A watch may lag behind the object that was read for this plan: an older generation there says nothing.
+        if self.of.stop.is_set() or self.of.generation(group_of(self.one)) > self.one.generation:
             raise NewerSpecError("the spec has changed in the meantime")

@@ -35,6 +35,7 @@ from meshconfig.spec.preview import KEEP_UNTIL
 
 SETTLE = 0.5  # seconds until a group is planned for lanes that are ready or end: others become so together with them
 COMING = 1.5  # the same for lanes that are coming, whose Pods take longer; those of a moment come in one plan
+SOON = 0.5  # seconds until the next look where somebody wrote the object in between
 BUSY = 3.0  # seconds until the next look where the API server does not answer
 ROUTING = "Routing"
 
@@ -88,7 +89,7 @@ class PreviewLooker:
         try:
             return _Look(self, one, reporter).go()
         except Conflict:  # somebody wrote the object, or what is made for it: the next look reads what
-            return Looked(0.0)
+            return Looked(SOON)
         except LockLost:
             raise
         except Unreachable as error:

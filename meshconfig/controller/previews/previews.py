@@ -13,11 +13,13 @@ from meshconfig.cluster.watching import Change
 from meshconfig.cluster.workloads import live
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
-from meshconfig.controller.previews.look import PreviewLooker
+from meshconfig.controller.previews.look import BUSY, PreviewLooker
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.queue import WorkQueue
+from meshconfig.errors import ClusterError
 from meshconfig.istio.labels import LANE
 from meshconfig.rollout.runner.context import Settings
+from meshconfig.rollout.runner.routing import reason
 
 WORKERS = 4  # Lanes that are looked at at a time: a look takes some calls, and waits for nothing
 SETTLE = 0.2  # seconds until a Lane is looked at whose Pods have changed: several of them change together
@@ -111,6 +113,9 @@ class Previews:
             except LockLost:  # nobody works on; the leader's loop sees it
                 self.ended.set()
                 return
+            except ClusterError as error:  # the object cannot be read, or its status not be written
+                self.tell(f"Lane {'/'.join(lane)}: {reason(error)}")
+                self.queue.add(lane, BUSY)
             except Exception:  # noqa: BLE001  a bug that one Lane meets is logged, and stops none of the others
                 self.failed()
                 self.tell(f"Lane {'/'.join(lane)}: {traceback.format_exc()}")
