@@ -172,6 +172,7 @@ class Leadership:
             lambda: self.metrics.failed(Tried.WORKER),
             self.tell,
             self.preview_metrics,
+            self.scope.namespaces,
         )
 
     @contextmanager

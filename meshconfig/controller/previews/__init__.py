@@ -5,6 +5,7 @@
     look      one look at a Lane: what it waits for, or that it is ready
     making    the Job before, the Deployments, and which versions are ready
     ending    routes, Pods, the Job after, and then the finalizer
+    leftover  what is left of a Lane whose finalizer somebody took off
     metrics   of Lanes, for Prometheus
 
 A Lane's worker never writes routes: it writes into the Lane's status which versions are ready, and the group's own plan

@@ -61,7 +61,7 @@ class PreviewIndex:
         with self._lock:
             before = self._asked.pop(key, None)
             if change is Change.GONE:
-                self._unwanted = {what: since for what, since in self._unwanted.items() if what[0] != key}
+                self._forget(key)
                 return True
             self._asked[key] = now
         return before != now
@@ -101,10 +101,27 @@ class PreviewIndex:
         Parameters:
             what: a Deployment that the spec of this generation does not ask for; empty for all of a Lane that ends.
         """
-        about = ((one.namespace, one.name), one.uid, f"{one.generation} {what}" if what else "")
+        return self.first((one.namespace, one.name), one.uid, f"{one.generation} {what}" if what else "")
+
+    def first(self, lane: LaneKey, uid: str, what: str) -> tuple[float, bool]:
+        """When this process saw something first of what was a Lane object of this uid, and whether that is now."""
+        about = (lane, uid, what)
         with self._lock:
             is_new = about not in self._unwanted
             return self._unwanted.setdefault(about, time.monotonic()), is_new
+
+    def ends(self, lane: LaneKey) -> bool:
+        """Whether the end of a Lane has begun in this leadership."""
+        with self._lock:
+            return any((key, what) == (lane, "") for key, _, what in self._unwanted)
+
+    def forget(self, lane: LaneKey) -> None:
+        """Nothing is left of a Lane."""
+        with self._lock:
+            self._forget(lane)
+
+    def _forget(self, lane: LaneKey) -> None:
+        self._unwanted = {what: since for what, since in self._unwanted.items() if what[0] != lane}
 
     def comes(self, one: PreviewObject) -> bool:
         """Whether a generation of a Lane that was never ready is looked at for the first time in this leadership."""

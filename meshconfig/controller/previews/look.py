@@ -1,7 +1,7 @@
 """One look at a Lane: what is made for it, what it waits for, or that requests reach it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from meshconfig.cluster.paths import path
 from meshconfig.cluster.previews import FINALIZER, PreviewObject, written
 from meshconfig.compile import compile_group
 from meshconfig.controller.owned import GroupKey
-from meshconfig.controller.previews import made
+from meshconfig.controller.previews import leftover, made
 from meshconfig.controller.previews.ending import Ending
 from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
 from meshconfig.controller.previews.making import LATER, Making, Wait
@@ -84,7 +84,7 @@ class PreviewLooker:
         """
         one = previews.read(self.client, *lane)
         if one is None:
-            return Looked()
+            return self._gone(lane)
         reporter = Reporter(self.client, one, self.tell)
         try:
             return _Look(self, one, reporter).go()
@@ -100,6 +100,32 @@ class PreviewLooker:
             reporter.settled(reconciling(type(error).__name__.removesuffix("Error"), said))
             reporter.event("Warning", "Failed", said)
             return Looked(LATER, longer=True)
+
+    def _gone(self, lane: LaneKey) -> Looked:
+        def unrouted(group: GroupKey, uid: str) -> bool:
+            seen = self.index.first(lane, uid, "left over")
+            return lanegroups.read(self.client, *group) is None or self.planned_since(group, seen)
+
+        if leftover.take_away(self.client, lane, self.places(lane[0]), unrouted):
+            return Looked(LATER, longer=True)
+        self.index.forget(lane)
+        return Looked()
+
+    def places(self, namespace: str) -> list[str]:
+        """The namespaces where the Deployments of a namespace's Lanes may be."""
+        return sorted({namespace, *self.settings.allowed})
+
+    def planned_since(self, group: GroupKey, seen: tuple[float, bool]) -> bool:
+        """Whether a plan of the group has succeeded that began after something was first seen. Asks for one.
+
+        Parameters:
+            seen: when it was, and whether that is now: a plan that fails is tried again as any other.
+        """
+        since, is_new = seen
+        if is_new:
+            self.plan(group, SETTLE)
+        plan = self.index.plan(group)
+        return plan is not None and plan.began > since
 
 
 @dataclass(slots=True)
@@ -150,9 +176,8 @@ class _Look:
             return self._wait(Wait("InvalidGroup", f"LaneGroup {self.one.group}: {reason(error)}"), more)
         if wrong := "; ".join(f"{dotted(where)}: {said}" for where, said in check(lane, spec)):
             return self._refuse("InvalidSpec", wrong, more)
-        making = Making(self.of.client, lane, spec, self.identity, lambda why, said: self._event("Normal", why, said))
-        places = {self.one.namespace, *self.of.settings.allowed}
-        if foreign := [place for place in making.namespaces if place not in places]:
+        making = Making(self.of.client, lane, spec, self.identity, self._unrouted, self._happened)
+        if foreign := self._not_allowed(making.namespaces):
             options = " ".join(f"--allow-namespace {place}" for place in foreign)
             said = f"it has services in namespace {', '.join(foreign)}; to allow it: graylane controller {options}"
             return self._refuse("NotAllowed", said, more)
@@ -204,7 +229,7 @@ class _Look:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
         if plan is None or not self._is_routed(plan, now):
             return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
-        if self._superfluous(making, plan.began):
+        if self._superfluous(making):
             return self._wait(Wait(ROUTING, "routes to versions that the lane has no more are taken away"), more)
         return self._ready(lane, spec, more)
 
@@ -212,18 +237,23 @@ class _Look:
         found = plan.over.get(self.one.name) if plan else None
         return found is not None and dict(found.versions) == versions
 
-    def _superfluous(self, making: Making, planned: float) -> bool:
+    def _superfluous(self, making: Making) -> bool:
         """Deletes clones that the spec has no more, once a plan without them has succeeded; whether it is to come."""
         waits = False
         for name, one in making.superfluous():
-            since, is_new = self.of.index.unwanted(self.one, name)
-            if planned > since:
+            if self._unrouted(name):
                 made.delete(self.of.client, one)
-                continue
-            waits = True
-            if is_new:
-                self.of.plan(self.group_key, SETTLE)
+            else:
+                waits = True
         return waits
+
+    def _unrouted(self, name: str) -> bool:
+        """Whether a plan has succeeded that began after a Deployment of this name was found to be in the way."""
+        return self.of.planned_since(self.group_key, self.of.index.unwanted(self.one, name))
+
+    def _not_allowed(self, namespaces: Iterable[str]) -> list[str]:
+        allowed = self.of.places(self.one.namespace)
+        return [place for place in namespaces if place not in allowed]
 
     def _ready(self, lane: PreviewLane, spec: LaneGroup, more: Mapping[str, Any]) -> Looked:
         now = self.of.now()
@@ -274,19 +304,14 @@ class _Look:
         return Looked()
 
     def _routes_go(self) -> Wait | None:
-        since, is_new = self.of.index.unwanted(self.one)
+        seen = self.of.index.unwanted(self.one)
         group = lanegroups.read(self.of.client, *self.group_key)
-        if group is None:  # it went with all of its routes
+        if group is None or self.of.planned_since(self.group_key, seen):  # it went with all of its routes, or without
             return None
-        plan = self.of.index.plan(self.group_key)
-        if plan and plan.began > since:
-            return None
-        if is_new:  # a plan that fails is tried again as any other
-            self.of.plan(self.group_key, SETTLE)
         return Wait("Routes", f"the lane's routes are taken away{_state(group)}")
 
     def _ending(self, warned: Any) -> Ending:
-        places = sorted({self.one.namespace, *self.of.settings.allowed})
+        places = self.of.places(self.one.namespace)
         return Ending(self.of.client, self.one, self.identity, places, lambda why, said: warned.append((why, said)))
 
     def _wait(self, wait: Wait, more: Mapping[str, Any] | None = None, phase: str = "Pending") -> Looked:
@@ -302,6 +327,9 @@ class _Look:
 
     def _settle(self, conditions: tuple[Condition, ...], phase: str, more: Mapping[str, Any]) -> None:
         self.reporter.settled(conditions, **more, phase=phase)
+
+    def _happened(self, why: str, said: str) -> None:
+        self._event("Normal", why, said)
 
     def _event(self, kind: Any, why: str, said: str) -> None:
         self.reporter.event(kind, why, said)

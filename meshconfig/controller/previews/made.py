@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.objects import Key, Manifest, key
 from meshconfig.cluster.paths import collection, path
+from meshconfig.cluster.workloads import live
 from meshconfig.errors import ApiError
 from meshconfig.istio.labels import LANE
 from meshconfig.preview.hooks import HOOK, When
@@ -43,6 +44,12 @@ def delete(client: Client, found: Manifest) -> None:
     except ApiError as error:
         if error.status not in (NOT_FOUND, CONFLICT):  # it is gone, or another one is there
             raise
+
+
+def has_its_pods(found: Manifest) -> bool:
+    """Whether all Pods of a Deployment are ready. One that is scaled to 0 has none that could answer."""
+    pods = live.progress(found)
+    return 0 < pods.wanted <= pods.ready
 
 
 def is_going(found: Manifest) -> bool:

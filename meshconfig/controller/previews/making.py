@@ -44,6 +44,7 @@ class Making:
 
     Parameters:
         group: as its LaneGroup object says it.
+        unrouted: whether no route leads any more to a Deployment of an earlier Lane that has a name of this one's.
         happened: gets the reason and the message of an Event.
     """
 
@@ -51,6 +52,7 @@ class Making:
     lane: PreviewLane
     group: LaneGroup
     identity: LaneIdentity
+    unrouted: Callable[[str], bool]
     happened: Callable[[str, str], None]
     _lists: dict[tuple[str, str], list[Manifest]] = field(default_factory=dict)
 
@@ -118,11 +120,13 @@ class Making:
                 missing = live.deployment(self.group, here.name, str(version.from_))
                 return Wait("NoDeployment", f"{missing} to clone is not there", LATER)
             found = self._make(here, version, source, name)
-        pods = live.progress(found)
-        if pods.ready >= pods.wanted:
+        if made.has_its_pods(found):
             return None
         if why := _given_up(found):
             return Wait("PodsFailed", f"{name}: {why}", LATER, stalled=True)
+        pods = live.progress(found)
+        if not pods.wanted:
+            return Wait("ScaledToZero", f"{name} is scaled to 0 Pods: scale it to {version.replicas}", LATER)
         why = live.reason(self.client, found)
         said = f"{pods.ready} of {pods.wanted} Pods of {name} are ready" + (f": {why}" if why else "")
         return Wait("Pods", said, LATER)
@@ -134,6 +138,8 @@ class Making:
         if not self.identity.follows(found):
             said = f"{name} exists already and is none of this lane's: give the lane another name"
             return Wait("NameTaken", said, LATER, stalled=True)
+        if not self.unrouted(name.name):
+            return Wait("Routes", f"the routes to an earlier {name} are taken away", LATER)
         made.delete(self.client, found)
         return Wait("Pods", f"an earlier {name} is deleted", LATER)
 

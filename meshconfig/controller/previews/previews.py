@@ -10,10 +10,10 @@ from meshconfig.cluster.lock import LockLost
 from meshconfig.cluster.objects import Manifest
 from meshconfig.cluster.previews import PreviewObject
 from meshconfig.cluster.watching import Change
-from meshconfig.cluster.workloads import live
 from meshconfig.controller.owned import GroupKey
+from meshconfig.controller.previews import leftover, look, made
 from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
-from meshconfig.controller.previews.look import BUSY, PreviewLooker
+from meshconfig.controller.previews.look import PreviewLooker
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.queue import WorkQueue
 from meshconfig.errors import ClusterError
@@ -34,6 +34,7 @@ class Previews:
         plan: has a group planned anew, so many seconds later at the latest.
         failed: counts an error that is a bug.
         tell: gets one line for the log.
+        namespaces: those whose Lanes are watched; empty for all.
     """
 
     client: Client
@@ -43,6 +44,7 @@ class Previews:
     failed: Callable[[], object]
     tell: Callable[[str], None]
     metrics: PreviewMetrics
+    namespaces: tuple[str, ...] = ()
     index: PreviewIndex = field(default_factory=PreviewIndex)
     queue: WorkQueue[LaneKey] = field(default_factory=WorkQueue)
     _pauses: dict[LaneKey, float] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Previews:
         one = PreviewObject(manifest)
         key = (one.namespace, one.name)
         known = self.index.group(key)  # what has gone between two lists is told without its spec
+        ended = self.index.ends(key)
         changed = self.index.see(change, one)
         before = self._phases.pop(key, "")
         if change is Change.GONE:
@@ -66,6 +69,9 @@ class Previews:
             self._ready.discard(key)
             if known:
                 self._wake(known)  # one that waits for room may come in
+                if not ended:  # somebody took its finalizer off
+                    self.plan(known, look.SETTLE)
+            self.queue.add(key, SETTLE)  # for what is left of it
             return
         self._phases[key] = one.phase
         self.metrics.see(one)
@@ -78,8 +84,14 @@ class Previews:
     def see_made(self, change: Change, manifest: Manifest) -> None:
         """Takes what a watch of Deployments or Jobs with a lane's label gives."""
         name = (manifest["metadata"].get("labels") or {}).get(LANE, "")
-        is_ready = change is Change.THERE and (pods := live.progress(manifest)).ready >= pods.wanted
-        for key in self.index.named(name):
+        is_ready = change is Change.THERE and made.has_its_pods(manifest)
+        lanes = self.index.named(name)
+        if change is Change.THERE and manifest["kind"] == "Deployment":
+            namespace, _ = leftover.lane_of(manifest)
+            is_mine = namespace and (not self.namespaces or namespace in self.namespaces)
+            if is_mine and (namespace, name) not in lanes:  # its Lane may be gone without its end
+                self.queue.add((namespace, name), SETTLE)
+        for key in lanes:
             self._pauses.pop(key, None)
             # One whose Pods are ready does not wait until many others are made.
             self.queue.add(key, SETTLE, urgent=is_ready)
@@ -115,7 +127,7 @@ class Previews:
                 return
             except ClusterError as error:  # the object cannot be read, or its status not be written
                 self.tell(f"Lane {'/'.join(lane)}: {reason(error)}")
-                self.queue.add(lane, BUSY)
+                self.queue.add(lane, look.BUSY)
             except Exception:  # noqa: BLE001  a bug that one Lane meets is logged, and stops none of the others
                 self.failed()
                 self.tell(f"Lane {'/'.join(lane)}: {traceback.format_exc()}")
