@@ -75,6 +75,12 @@ class PreviewObject(CustomObject):
         }
 
     @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces, besides its own, where a controller has made something for it."""
+        found = self.status.get("namespaces")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
     def admitted(self) -> bool:
         """Whether a controller has begun to make it so."""
         return FINALIZER in self.finalizers

@@ -156,5 +156,6 @@ LANE = _object(
             "items": {"type": "object", "required": ["service"], "properties": _OF_A_VERSION},
             "description": "Versions of the lane that are routed, or are about to be.",
         },
+        "namespaces": _names("Namespaces besides its own where Deployments were made for it.", 100),
     },
 )

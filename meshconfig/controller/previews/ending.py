@@ -24,6 +24,7 @@ class Ending:
     """
     Parameters:
         namespaces: where Deployments of the lane may be.
+        beyond: what may be left in other namespaces, which the controller may not change; empty where nothing is.
         happened: gets the reason and the message of a warning.
     """
 
@@ -31,6 +32,7 @@ class Ending:
     one: PreviewObject
     identity: LaneIdentity
     namespaces: Iterable[str]
+    beyond: str
     happened: Callable[[str, str], None]
 
     def pods_and_hook(self) -> Wait | None:
@@ -46,6 +48,8 @@ class Ending:
                     made.delete(self.client, one)
             names = ", ".join(sorted(one["metadata"]["name"] for one in mine))
             return Wait("Pods", f"no route leads to the lane any more; the Pods of {names} end", LATER)
+        if self.beyond:
+            return Wait("NotAllowed", self.beyond)
         if before := self._jobs("before"):
             for one in before:
                 if not made.is_going(one):

@@ -22,6 +22,7 @@ from meshconfig.controller.previews.making import LATER, Making, Wait
 from meshconfig.controller.previews.metrics import PreviewMetrics
 from meshconfig.controller.reporter import Reporter
 from meshconfig.errors import ApiError, ClusterError, Conflict, InputError, Location, Unreachable, dotted
+from meshconfig.istio.labels import LANE
 from meshconfig.links import ways_into
 from meshconfig.preview.check import check, routed
 from meshconfig.preview.clone import LaneIdentity
@@ -86,8 +87,9 @@ class PreviewLooker:
         if one is None:
             return self._gone(lane)
         reporter = Reporter(self.client, one, self.tell)
+        here = _Look(self, one, reporter)
         try:
-            return _Look(self, one, reporter).go()
+            return here.go()
         except Conflict:  # somebody wrote the object, or what is made for it: the next look reads what
             return Looked(SOON)
         except LockLost:
@@ -96,10 +98,7 @@ class PreviewLooker:
             self.tell(f"{one.key}: {reason(error)}")
             return Looked(BUSY)
         except ClusterError as error:
-            said = reason(error)
-            reporter.settled(reconciling(type(error).__name__.removesuffix("Error"), said))
-            reporter.event("Warning", "Failed", said)
-            return Looked(LATER, longer=True)
+            return here.failed(error)
 
     def _gone(self, lane: LaneKey) -> Looked:
         def unrouted(group: GroupKey, uid: str) -> bool:
@@ -159,6 +158,15 @@ class _Look:
             self.reporter.event("Warning", "WrongKeepUntil", end.wrong)
         return replace(self._make_so(lane, {"expires": written(end.at)}), left=left)
 
+    def failed(self, error: ClusterError) -> Looked:
+        """Something could not be read or written; it is tried again."""
+        said = reason(error)
+        self._event("Warning", "Failed", said)
+        wait = Wait(type(error).__name__.removesuffix("Error"), said, LATER)
+        if self.one.deleting:
+            return self._wait(wait, phase="Ending")
+        return self._hindered(wait, {})
+
     def _make_so(self, lane: PreviewLane, more: Mapping[str, Any]) -> Looked:
         group = lanegroups.read(self.of.client, *self.group_key)
         if group is None or group.deleting:
@@ -173,13 +181,13 @@ class _Look:
             spec = group.spec()
             compile_group(spec, lambda path: Location(str(group.key)))
         except InputError as error:
-            return self._wait(Wait("InvalidGroup", f"LaneGroup {self.one.group}: {reason(error)}"), more)
+            wait = Wait("InvalidGroup", f"LaneGroup {self.one.group}: {reason(error)}")
+            return self._hindered(wait, more) if self._has_its_pods() else self._wait(wait, more)
         if wrong := "; ".join(f"{dotted(where)}: {said}" for where, said in check(lane, spec)):
             return self._refuse("InvalidSpec", wrong, more)
         making = Making(self.of.client, lane, spec, self.identity, self._unrouted, self._happened)
         if foreign := self._not_allowed(making.namespaces):
-            options = " ".join(f"--allow-namespace {place}" for place in foreign)
-            said = f"it has services in namespace {', '.join(foreign)}; to allow it: graylane controller {options}"
+            said = f"it has services in namespace {', '.join(foreign)}; to allow it: {_allowing(foreign)}"
             return self._refuse("NotAllowed", said, more)
         if not self.one.admitted:
             # Who comes with others is made after all of them are admitted: one plan then gets the versions of all.
@@ -201,6 +209,7 @@ class _Look:
     def _made(
         self, lane: PreviewLane, group: GroupObject, spec: LaneGroup, making: Making, more: Mapping[str, Any]
     ) -> Looked:
+        self._note_namespaces(making.namespaces)
         if not self.one.versions and self.of.index.comes(self.one):
             self.of.plan(self.group_key, COMING)
         # Once versions were ready, the Job before them is done, whether or not it is still there.
@@ -227,11 +236,19 @@ class _Look:
             return self._refuse("Refused", why, more, LATER if waits else None)
         if waits:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
+        if plan is None and self._was_ready:  # another process led, and the routes are as it left them
+            return self._still_ready(_state(group), more)
         if plan is None or not self._is_routed(plan, now):
             return self._wait(Wait(ROUTING, f"the versions are ready, and the group routes them{_state(group)}"), more)
         if self._superfluous(making):
             return self._wait(Wait(ROUTING, "routes to versions that the lane has no more are taken away"), more)
         return self._ready(lane, spec, more)
+
+    def _note_namespaces(self, namespaces: Iterable[str]) -> None:
+        """Before anything is made there: who may not change them any more at the lane's end knows what is left."""
+        noted = sorted({*self.one.namespaces, *namespaces} - {self.one.namespace})
+        if noted != sorted(self.one.namespaces):
+            custom.put_status(self.of.client, self.one.key, {"namespaces": noted})
 
     def _is_routed(self, plan: Plan | None, versions: Mapping[str, Mapping[str, str]]) -> bool:
         found = plan.over.get(self.one.name) if plan else None
@@ -260,7 +277,7 @@ class _Look:
         since = self.one.ready_since
         link = link_of(spec, lane)
         self.reporter.settled(
-            ready("Routed", f"requests with the tag {self.one.name} reach {', '.join(sorted(lane.spec.versions))}"),
+            ready("Routed", self._reached(lane.spec.versions)),
             **more,
             phase="Ready",
             link=link or None,
@@ -272,6 +289,36 @@ class _Look:
             where = f": {link}" if link else ""
             self._event("Normal", "Ready", f"reachable {seconds:.0f} s after its creation{where}")
         return Looked(ready=True)
+
+    def _reached(self, services: Iterable[str]) -> str:
+        return f"requests with the tag {self.one.name} reach {', '.join(sorted(services))}"
+
+    @property
+    def _was_ready(self) -> bool:
+        """Whether its last look, whoever led then, found it ready with this spec. It is so until disproved."""
+        one = self.one
+        return one.phase == "Ready" and one.is_true("Ready") and one.observed == one.generation
+
+    def _has_its_pods(self) -> bool:
+        """Whether all clones that are routed are there with their Pods. Of Pods that existed before, none is read."""
+        there = made.deployments(self.of.client, self.of.places(self.one.namespace), self.one.name).values()
+        mine = [one for one in there if self.identity.owns(one)]
+        routed = [service for service, labels in self.one.versions.items() if LANE in labels]
+        return len(mine) >= len(routed) and all(map(made.has_its_pods, mine))
+
+    def _hindered(self, wait: Wait, more: Mapping[str, Any]) -> Looked:
+        """What keeps a lane from being changed says nothing against one that is ready."""
+        if not self._was_ready:
+            return self._wait(wait, more)
+        return self._still_ready(f"; {wait.message}", more, wait.after)
+
+    def _still_ready(self, hindrance: str, more: Mapping[str, Any], after: float | None = None) -> Looked:
+        """
+        Parameters:
+            hindrance: what changes would wait for, behind a semicolon; or empty.
+        """
+        self.reporter.settled(ready("Routed", self._reached(self.one.versions) + hindrance), **more, phase="Ready")
+        return Looked(after, longer=after is not None)
 
     def _end(self) -> Looked:
         """Routes first: a plan of the group that began after the deletion has succeeded without the lane."""
@@ -311,8 +358,13 @@ class _Look:
         return Wait("Routes", f"the lane's routes are taken away{_state(group)}")
 
     def _ending(self, warned: Any) -> Ending:
-        places = self.of.places(self.one.namespace)
-        return Ending(self.of.client, self.one, self.identity, places, lambda why, said: warned.append((why, said)))
+        places, beyond = self.of.places(self.one.namespace), ""
+        if foreign := self._not_allowed(self.one.namespaces):
+            where = ", ".join(foreign)
+            beyond = f"its Pods in namespace {where} may be left; to have them deleted: {_allowing(foreign)}"
+        return Ending(
+            self.of.client, self.one, self.identity, places, beyond, lambda why, said: warned.append((why, said))
+        )
 
     def _wait(self, wait: Wait, more: Mapping[str, Any] | None = None, phase: str = "Pending") -> Looked:
         if wait.stalled:
@@ -348,6 +400,10 @@ class _Look:
                 raise
         self._event("Normal", why, said)
         return Looked()
+
+
+def _allowing(namespaces: Iterable[str]) -> str:
+    return " ".join(["graylane controller", *(f"--allow-namespace {place}" for place in namespaces)])
 
 
 def link_of(group: LaneGroup, lane: PreviewLane) -> str:

@@ -3,6 +3,7 @@
 import threading
 from types import SimpleNamespace
 
+import pytest
 from controller_world import OBJECTS, SETTINGS, changed, document, edited
 from fake_api import RefusedError
 from preview_world import LANES, lane, previews, world
@@ -118,6 +119,7 @@ def test_a_plan_that_a_lane_asks_for_while_a_look_begins_is_not_lost():
     assert asked == [False, True]
 
 
+@pytest.mark.slow
 def test_a_lane_ends_where_its_group_is_held_by_a_finalizer_of_others_alone(previews):
     """As a new leader finds it, whose forerunner has taken the routes away."""
     api = previews.api
