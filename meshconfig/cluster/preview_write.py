@@ -29,6 +29,8 @@ class PreviewWrite:
 def put(client: Client, live: PreviewObject | None, document: Manifest, now: datetime) -> PreviewWrite:
     """Creates a Lane, or updates the one of its name; that one then lives for its ttl from now, if not longer.
 
+    The end is written before the spec: a lane that is about to expire could go in between, and the new spec with it.
+
     Parameters:
         live: the object that is there, if there is one.
         document: apiVersion, kind, metadata with name and namespace, and spec.
@@ -37,26 +39,38 @@ def put(client: Client, live: PreviewObject | None, document: Manifest, now: dat
     Raises:
         InputError: the one that is there is of another group; nothing was written.
         OwnedError: others own fields that would change; nothing was written.
-        ClusterError: the API server refuses it, or does not have the kind.
+        ClusterError: the API server refuses it, or does not have the kind; or the lane has expired meanwhile.
     """
     if live is not None and live.group != document["spec"]["group"]:
         said = f"{live.key} is of group {live.group}, not {document['spec']['group']}; {MOVE}"
         raise InputError.at("spec.group", said)
+    if live is not None:
+        _prolong(client, _apply(client, live, document, dry_run=True), now)
+    return PreviewWrite(_apply(client, live, document), created=live is None)
+
+
+def _apply(client: Client, live: PreviewObject | None, document: Manifest, *, dry_run: bool = False) -> PreviewObject:
     try:
-        written = previews.apply(client, document)
+        return previews.apply(client, document, dry_run=dry_run)
     except Conflict as error:
         raise _owned(live, error) from None
     except ApiError as error:
         if error.status == 404:
             check_served(client)
         raise
-    if live is None:
-        return PreviewWrite(written, created=True)
-    until = now + timedelta(seconds=written.spec().spec.ttl)
-    kept = moment(written.annotations.get(KEEP_UNTIL))
-    if kept is None or kept < until:
-        written = previews.keep_until(client, written.namespace, written.name, until)
-    return PreviewWrite(written, created=False)
+
+
+def _prolong(client: Client, wanted: PreviewObject, now: datetime) -> None:
+    """
+    Parameters:
+        wanted: the lane as it is to be: its ttl may be the API server's default, or another manager's.
+    """
+    until = now + timedelta(seconds=wanted.spec().spec.ttl)
+    kept = moment(wanted.annotations.get(KEEP_UNTIL))
+    if kept is not None and kept >= until:
+        return
+    if previews.keep_until(client, wanted.namespace, wanted.name, until).deleting:
+        raise ClusterError(f"nothing was written: {wanted.key} has expired meanwhile; try again once it has gone")
 
 
 def check_served(client: Client) -> None:

@@ -22,8 +22,9 @@ from meshconfig.spec.preview import PreviewVersion, version_labels
 UID = "graylane.dev/lane-uid"  # annotation of all that is made for a Lane: the uid of its object
 NAMESPACE = "graylane.dev/lane-namespace"  # annotation of the same: the namespace of that object
 MADE_OF = "graylane.dev/lane-version"  # annotation of a clone: a digest of the version in the Lane's spec
-# What a clone takes of `spec`. `paused` would keep it without Pods.
-_KEPT = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit", "strategy")
+# What a clone takes of `spec` as it is. `paused` would keep it without Pods.
+_KEPT = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+RECREATE = "Recreate"
 Value = dict[str, Any]
 Labels = Mapping[str, str]
 
@@ -120,8 +121,23 @@ def clone(source: Manifest, wish: Cloned) -> Manifest:
         "annotations": {**wish.lane.annotations(), MADE_OF: digest(wish.version)},
     }
     spec = {name: deepcopy(source["spec"][name]) for name in _KEPT if name in source["spec"]}
+    spec["strategy"] = _strategy(source["spec"].get("strategy") or {})
     spec |= {"replicas": wish.version.replicas, "selector": {"matchLabels": mine}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": about, "spec": spec}
+
+
+def _strategy(given: Value) -> Value:
+    """How a new image replaces the Pods: the new ones are ready before the old ones go, so that requests reach one.
+
+    A version of many Pods may do without some of them; of one Pod, `maxUnavailable: 1` takes that one first. Where
+    Pods of two images must not run at the same time, as `Recreate` says, it stays so.
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#strategy
+    """
+    if given.get("type") == RECREATE:
+        return {"type": RECREATE}
+    surge = (given.get("rollingUpdate") or {}).get("maxSurge", 1)
+    rolling = {"maxUnavailable": 0, "maxSurge": 1 if surge in (0, "0%") else surge}
+    return {"type": "RollingUpdate", "rollingUpdate": rolling}
 
 
 def _pod_labels(given: Labels, wish: Cloned) -> dict[str, str]:

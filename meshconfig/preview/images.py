@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 DOCKER = "docker.io"  # the registry of an image that names none, as container runtimes complete it
+EARLIER = "index.docker.io"  # the same one, by an earlier name
 
 
 def is_allowed(image: str, prefixes: Iterable[str]) -> bool:
@@ -25,17 +26,21 @@ def repository(image: str) -> str:
 
 def _parts(name: str) -> list[str]:
     """The registry, and the parts behind it: `cat` → docker.io, library, cat."""
-    first, *rest = name.split("/")
-    if rest and _is_registry(first):
-        return [first.lower(), *rest]
-    return [DOCKER, "library", first] if not rest else [DOCKER, first, *rest]
+    parts = _place(name) if "/" in name else [DOCKER, name]
+    return [DOCKER, "library", parts[1]] if parts[0] == DOCKER and len(parts) == 2 else parts
 
 
 def _place(prefix: str) -> list[str]:
     """As `_parts`, for what may be a registry alone, or an owner at Docker Hub."""
     first, *rest = prefix.split("/")
-    return [first.lower(), *rest] if _is_registry(first) else [DOCKER, first, *rest]
+    if not _is_registry(first):
+        return [DOCKER, first, *rest]
+    return [DOCKER if first.lower() == EARLIER else first.lower(), *rest]
 
 
 def _is_registry(part: str) -> bool:
-    return "." in part or ":" in part or part == "localhost"
+    """Docker Hub has no owner with capitals, so that runtimes pull `EVIL/cat` from a host.
+
+    Source: https://github.com/distribution/reference/blob/main/normalize.go, splitDockerDomain
+    """
+    return "." in part or ":" in part or part == "localhost" or part != part.lower()

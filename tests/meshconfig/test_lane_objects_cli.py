@@ -170,6 +170,27 @@ class TestCreate:
         found = run(*CREATE, "--no-wait", "--output", "json")
         assert found["expires"] == live(api)["metadata"]["annotations"]["graylane.dev/keep-until"]
 
+    def test_a_lane_that_expires_is_prolonged_before_it_gets_its_new_spec(self, run, api):
+        """A controller may delete it at any moment between two writes."""
+        api.put(lane())
+        before = api.version
+        run(*CREATE, "--no-wait")
+        first = next(one for version, _, key, one in api.events if version > before and key[0] == "lanes")
+        assert "graylane.dev/keep-until" in first["metadata"]["annotations"]
+        assert first["spec"]["versions"]["cat"]["image"] == "cat:old"
+
+    def test_one_that_expires_at_this_moment_is_an_error(self, run, api):
+        api.put(lane())
+
+        def expire(method, path):
+            if method == "PATCH" and "dryRun" not in path and not live(api)["metadata"].get("deletionTimestamp"):
+                api.answer("DELETE", "/apis/graylane.dev/v1/namespaces/demo/lanes/pr-42", None)
+
+        api.before.append(expire)
+        said = run(*CREATE, "--no-wait", code=1)
+        assert "Lane demo/pr-42 has expired meanwhile; try again once it has gone" in said
+        assert live(api)["spec"]["versions"]["cat"]["image"] == "cat:old"
+
     def test_a_lane_that_was_prolonged_for_longer_keeps_its_end(self, run, api):
         until = later(days=3)
         api.put(lane(annotations={"graylane.dev/keep-until": until}))

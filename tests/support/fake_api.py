@@ -117,7 +117,7 @@ class FakeApi:
                 return self._keep(key, body)
             case "PATCH", True, None:
                 if query.get("dryRun"):
-                    return body
+                    return _merged(self.objects.get(key) or {}, body) if key[0] in WITH_STATUS else body
                 if body["metadata"].get("resourceVersion"):
                     self._unchanged(key, body)
                 if key[0] in WITH_STATUS:

@@ -82,7 +82,7 @@ def test_a_clone_has_nothing_that_a_tool_knows_its_original_by():
     own = {"lane-uid", "lane-namespace", "lane-version"}
     assert set(made["metadata"]["annotations"]) == {f"graylane.dev/{name}" for name in own}
     assert set(made) == {"apiVersion", "kind", "metadata", "spec"}
-    assert set(made["spec"]) == {"replicas", "selector", "template"}
+    assert set(made["spec"]) == {"replicas", "selector", "strategy", "template"}
     assert made["spec"]["replicas"] == 2
     assert made["spec"]["template"]["metadata"]["annotations"] == {"own": "1"}
     assert made["spec"]["template"]["spec"]["serviceAccountName"] == "cat"
@@ -91,6 +91,28 @@ def test_a_clone_has_nothing_that_a_tool_knows_its_original_by():
     assert not later.owns(made)
     assert later.follows(made)
     assert not elsewhere.follows(made)
+
+
+@pytest.mark.parametrize(
+    ("given", "surge"),
+    [
+        (None, 1),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}, 1),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": "0%"}}, 1),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%"}}, "50%"),
+    ],
+)
+def test_the_pods_of_a_clone_go_only_after_those_of_its_next_image_are_ready(given, surge):
+    made = clone(source({"version": "prod"}, **({"strategy": given} if given else {})), wish())
+    assert made["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 0, "maxSurge": surge},
+    }
+
+
+def test_pods_that_must_not_run_beside_each_other_do_not_as_a_clone_either():
+    made = clone(source({"version": "prod"}, strategy={"type": "Recreate"}), wish())
+    assert made["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_a_clone_is_made_anew_only_for_another_version():

@@ -56,6 +56,14 @@ def test_a_time_needs_a_zone_and_a_year_that_there_is(text):
         ("docker.io/shop/cat:1", "shop", True),
         ("evil.example.com/shop/cat", "shop", False),
         ("localhost/shop/cat", "shop", False),
+        ("EVIL/cat:1", "docker.io", False),
+        ("Evil/library/cat", "docker.io", False),
+        ("docker.io/cat:1", "docker.io/library", True),
+        ("docker.io/cat:1", "library/cat", True),
+        ("index.docker.io/cat", "docker.io/library/cat", True),
+        ("index.docker.io/shop/cat", "shop", True),
+        ("shop/cat", "index.docker.io", True),
+        ("Cat", "docker.io/library", True),
     ],
 )
 def test_an_image_is_allowed_by_whole_parts_of_its_name(image, prefix, allowed):
