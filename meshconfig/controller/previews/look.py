@@ -102,6 +102,8 @@ class PreviewLooker:
 
     def _gone(self, lane: LaneKey) -> Looked:
         def unrouted(group: GroupKey, uid: str) -> bool:
+            if not custom.is_served(self.client, previews.KIND):  # that the kind is missing says nothing of its objects
+                return False
             seen = self.index.first(lane, uid, "left over")
             return lanegroups.read(self.client, *group) is None or self.planned_since(group, seen)
 

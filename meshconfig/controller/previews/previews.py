@@ -127,7 +127,7 @@ class Previews:
                 return
             except ClusterError as error:  # the object cannot be read, or its status not be written
                 self.tell(f"Lane {'/'.join(lane)}: {reason(error)}")
-                self.queue.add(lane, look.BUSY)
+                self._later(lane, look.BUSY)
             except Exception:  # noqa: BLE001  a bug that one Lane meets is logged, and stops none of the others
                 self.failed()
                 self.tell(f"Lane {'/'.join(lane)}: {traceback.format_exc()}")
@@ -143,7 +143,11 @@ class Previews:
         if looked.after is None:
             self._pauses.pop(lane, None)
         elif looked.longer:
-            pause = self._pauses[lane] = min(max(looked.after, self._pauses.get(lane, 0.0) * 2), LONGEST)
-            self.queue.add(lane, pause)
+            self._later(lane, looked.after)
         else:
             self.queue.add(lane, looked.after)
+
+    def _later(self, lane: LaneKey, after: float) -> None:
+        """Has a Lane looked at again after a pause that grows: an account may have lost its rights for good."""
+        pause = self._pauses[lane] = min(max(after, self._pauses.get(lane, 0.0) * 2), LONGEST)
+        self.queue.add(lane, pause)
