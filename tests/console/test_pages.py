@@ -4,7 +4,7 @@ change that has ended, and of preview lanes."""
 import json
 from datetime import UTC, datetime
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.console
 
 GROUP = "/g/demo/pets"
 WAITING = Choices(istiod="http://127.0.0.1:1", wait=2, drain=0)  # so that there is time to stop a change
-LANE = {
+LANE: dict[str, Any] = {
     "apiVersion": "graylane.dev/v1",
     "kind": "Lane",
     "metadata": {"name": "pr-42", "namespace": "demo", "uid": "7", "creationTimestamp": "2026-01-01T00:00:00Z"},

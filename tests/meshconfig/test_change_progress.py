@@ -41,7 +41,8 @@ def test_each_field_that_is_taken_over_is_a_line(printed):
 def test_a_value_with_a_line_break_stays_in_its_line(printed, field):
     values = ["where", "what", "fix"]
     values[field] = HOSTILE
-    found = printed(lambda watcher: watcher.warned([warning(*values)]))
+    where, what, fix = values
+    found = printed(lambda watcher: watcher.warned([warning(where, what, fix)]))
     assert len(found) == 2
     assert r"cat\n::error::x\x1b[2J\u202e" in "\n".join(found)
 

@@ -2,6 +2,7 @@
 
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from controller_world import OBJECTS, SETTINGS, changed, document, edited
@@ -80,8 +81,8 @@ def test_a_spec_that_the_watch_has_not_told_of_yet_is_applied_by_one_plan(previe
 
 def leader():
     """Whose threads do not run."""
-    counted = SimpleNamespace(failed=print)
-    groups = SimpleNamespace(forget=print)
+    counted: Any = SimpleNamespace(failed=print)
+    groups: Any = SimpleNamespace(forget=print)
     metrics = PreviewMetrics(CollectorRegistry())
     return Leadership(None, None, Scope(("demo",), "demo"), SETTINGS, print, counted, groups, metrics)
 
@@ -111,7 +112,12 @@ def test_a_plan_that_a_lane_asks_for_while_a_look_begins_is_not_lost():
     one, asked = leader(), []
     one._asked[KEY] = SimpleNamespace(generation=1)
     one._mesh = Between(lambda: one._plan(KEY, 0.0))
-    looks = SimpleNamespace(look=lambda group, mesh: asked.append(mesh) or Look())
+
+    def look(group, mesh):
+        asked.append(mesh)
+        return Look()
+
+    looks: Any = SimpleNamespace(look=look)
     one._rollout_moved(*KEY)
     for _ in range(2):
         one._look(looks, one.queue.take())

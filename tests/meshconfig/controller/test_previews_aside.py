@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from controller_world import changed, document
@@ -25,7 +26,7 @@ OTHER = {"cat": {"from": "v1", "image": "shop/cat:other"}}
 ROUTES = {"istio": ("virtualservices", "VirtualService"), "gateway": ("httproutes", "HTTPRoute")}
 
 
-@pytest.fixture(params=["istio", "gateway"])
+@pytest.fixture(params=[pytest.param("istio", marks=pytest.mark.slow), "gateway"])
 def backend(request):
     return request.param
 
@@ -116,7 +117,12 @@ def test_a_resource_that_the_api_server_refuses(previews, backend, when):
 def test_pods_that_are_ready_again_have_the_group_planned_at_once(previews, monkeypatch):
     """Not only when the group tries again by itself, which it does more and more rarely."""
     monkeypatch.setattr(reconcile, "AGAIN", (600.0, 600.0))
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "cat", "namespace": "demo"}, "spec": {}}
+    pod: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "cat", "namespace": "demo"},
+        "spec": {},
+    }
     ready = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running", "podIP": "10.0.0.1"}
     labels = {**previews.api.get("services", "cat-svc")["spec"]["selector"], "v": "v1"}
     previews.api.put({**pod, "metadata": {**pod["metadata"], "labels": labels}, "status": ready})

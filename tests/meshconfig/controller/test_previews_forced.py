@@ -14,6 +14,7 @@ def force_off(previews):
     previews.delete()
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_lane_without_its_finalizer_goes_routes_first(previews, monkeypatch):
     monkeypatch.setattr(look, "LATER", 0.2)
     with previews.world.controller():

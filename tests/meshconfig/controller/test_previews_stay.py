@@ -9,7 +9,7 @@ from preview_world import IMAGE, lane, previews, world
 
 __all__ = ["previews", "world"]
 CLONE = "cat-pr-42"
-ELSEWHERE = replace(SETTINGS, allowed=("other",))
+ELSEWHERE = replace(SETTINGS, allowed=frozenset(["other"]))
 
 
 def phases(previews, since=0):
