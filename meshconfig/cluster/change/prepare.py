@@ -25,6 +25,7 @@ from meshconfig.cluster.objects import BlockedError, Key, Manifest, State, state
 from meshconfig.cluster.owned import Live
 from meshconfig.cluster.plan import Lower, Plan, called, depths, plan
 from meshconfig.cluster.plan.steps import too_large
+from meshconfig.cluster.plan.why import new_addresses
 from meshconfig.cluster.preflight import istio_version
 from meshconfig.cluster.revision import PackedKeys, digest, document
 from meshconfig.compile import compile_group, newer_problems
@@ -298,7 +299,9 @@ def steps_to(
         adopted=adopted,
     )
     if steps.steps:
-        steps = replace(steps, reasons=(*steps.reasons, *moves(before, tables, model.baseline)))
+        reasons = (*steps.reasons, *moves(before, tables, model.baseline))
+        wanted = state(one for table in tables.gateways.values() for one in lower(table))
+        steps = replace(steps, reasons=reasons, risks=(*steps.risks, *new_addresses(live, wanted)))
     if large := next(too_large(steps.steps), None):
         said = f"nothing was changed: the spec makes {large}: spread the routes over several entries"
         raise OversizedError(said, {large.key: f"with it the spec makes {large}"})

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+from meshconfig.backend.kinds import OWN_GATEWAY
+from meshconfig.cluster.objects import Manifest, State
 from meshconfig.cluster.plan.routing_change import RoutingChange
-from meshconfig.istio.hosts import service_name
+from meshconfig.istio.hosts import EVERY_HOST, service_name
 
 SHOWN = 3
 INSIDE = "a request that begins inside the mesh, not at an entry, may meet both"
@@ -57,6 +59,28 @@ def risks(change: RoutingChange, *, consistent: bool) -> tuple[str, ...]:
 def fast_risks(reasons: Iterable[str]) -> tuple[str, ...]:
     """The risks of a direct change that `--fast` forces, one for each reason against it."""
     return tuple(f"a request may meet old and new: {reason}" for reason in reasons)
+
+
+def new_addresses(live: State, wanted: State) -> tuple[str, ...]:
+    """The hosts that get another address, as their Gateway of the Gateway API gets another name; one sentence each.
+
+    Istio makes Pods and an address for each such Gateway, whose name comes from its entry's first host.
+    """
+    gone, new = (
+        {name: one for name, one in these.items() if name.kind == OWN_GATEWAY and name not in those}
+        for these, those in ((live, wanted), (wanted, live))
+    )
+    return tuple(
+        f"{_and(hosts)} {'gets' if len(hosts) == 1 else 'get'} another address: {one} takes the place of {name}, "
+        "as the first host of an entry names its Gateway"
+        for name, old in gone.items()
+        for one, other in new.items()
+        if (hosts := sorted(_hostnames(old) & _hostnames(other)))
+    )
+
+
+def _hostnames(gateway: Manifest) -> set[str]:
+    return {str(one.get("hostname", EVERY_HOST)) for one in gateway["spec"].get("listeners") or ()}
 
 
 def _meanings(change: RoutingChange) -> list[str]:

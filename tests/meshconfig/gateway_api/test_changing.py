@@ -155,3 +155,23 @@ def test_a_live_group_keeps_its_backend(planned):
         assert (code, out, said.count("\n")) == (2, "", 1)
         assert f"spec.backend: is {after}, and in the cluster the group is {before}" in said
         assert f"graylane move -f FILE --to {after} moves it over" in said
+
+
+@pytest.mark.parametrize(
+    ("hosts", "risks"),
+    [
+        (["beta.example.com", "cat.example.com"], True),
+        (["cat.example.com", "beta.example.com"], False),
+        (["beta.example.com"], False),
+    ],
+)
+def test_another_first_host_gives_the_others_another_address_and_the_plan_says_so(planned, hosts, risks):
+    """istiod makes Pods for each Gateway, whose name comes from the first host."""
+    before, after = spec(), spec()
+    for one, names in ((before, ["cat.example.com"]), (after, hosts)):
+        one["spec"]["entries"] = [
+            {"hosts": names, "gateway": {"class": "istio", "port": 80}, "routes": [{"service": "cat"}]}
+        ]
+    code, out, _ = planned(before, after)
+    assert code == 0
+    assert ("risk: cat.example.com gets another address" in out) is risks
