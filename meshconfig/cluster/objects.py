@@ -39,14 +39,11 @@ class BlockedError(ClusterError):
     """A change cannot be made because of some of what it writes. Without that, the rest of it could be.
 
     Parameters:
-        resources: what is wrong, in one line, by the resource that is in the way or is refused.
-        versions: the same by the name of a version, where no resource is to blame.
+        resources: what is wrong, in one line, by the resource that is in the way or too large.
     """
 
-    def __init__(
-        self, message: str, resources: Mapping[Key, str] | None = None, versions: Mapping[str, str] | None = None
-    ) -> None:
-        self.resources, self.versions = dict(resources or {}), dict(versions or {})
+    def __init__(self, message: str, resources: Mapping[Key, str] | None = None) -> None:
+        self.resources = dict(resources or {})
         super().__init__(message)
 
 

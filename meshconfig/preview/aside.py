@@ -1,7 +1,8 @@
 """Which preview lanes keep a plan of their group from succeeding. It is made without them, and the others go on.
 
-A lane adds resources of its own, such as the Service of its version, whose names somebody else may have taken or which
-the API server may refuse; and many lanes together may be more than one resource holds.
+A lane adds resources of its own, such as the Service of its version, whose names somebody else may have taken; and many
+lanes together may be more than one resource holds. Both are known before anything is written, and stay until somebody
+does something. What passes by itself, such as an error of a webhook, sets no lane aside: its routes would go.
 """
 
 from bisect import bisect_left
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from meshconfig.bounded import one_line
-from meshconfig.cluster.change import OversizedError, Refused
+from meshconfig.cluster.change import OversizedError
 from meshconfig.cluster.lowering import resources
 from meshconfig.cluster.objects import BlockedError, Key, key
 from meshconfig.cluster.owned import NotOurs
@@ -37,7 +38,7 @@ def culprits(error: BlockedError, spec: LaneGroup, lanes: Iterable[Routed]) -> d
         BlockedError: the same error, as no lane is to blame.
     """
     names = tuple(one.name for one in sorted(lanes, key=lambda one: one.age))
-    found = {name: said for name, said in error.versions.items() if name in names}
+    found: dict[str, str] = {}
     for resource, names_of in _by_resource(error, spec, names).items():
         said = f"{error.resources[resource]}{_advice(error)}"
         found |= {name: said for name in names_of if name not in found}
@@ -75,6 +76,4 @@ def _advice(error: BlockedError) -> str:
             return "; if it has to stay, give the lane another name"
         case OversizedError():
             return ": delete lanes that nobody needs"
-        case Refused():
-            return "; once it is accepted, the lane comes by itself"
     return ""

@@ -4,7 +4,7 @@ from meshconfig.cluster.change.changeable import OtherBackendError
 from meshconfig.cluster.change.check import Refusal, check_states
 from meshconfig.cluster.change.moving import NotAsAppliedError
 from meshconfig.cluster.change.offline import group_of, prepare_offline
-from meshconfig.cluster.change.operation import ChangeResult, Choices, Refused, Watcher, carry_out
+from meshconfig.cluster.change.operation import ChangeResult, Choices, Watcher, carry_out
 from meshconfig.cluster.change.prepare import OversizedError, Prepared, Wanted, prepare
 from meshconfig.cluster.change.reach import NotAllowedError
 from meshconfig.cluster.change.rollback_target import rollback_target
@@ -20,7 +20,6 @@ __all__ = [
     "OversizedError",
     "Prepared",
     "Refusal",
-    "Refused",
     "Wanted",
     "Watcher",
     "carry_out",

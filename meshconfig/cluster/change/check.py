@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from meshconfig.backend.kinds import ISTIO, KINDS
 from meshconfig.cluster.change.prepare import Prepared
-from meshconfig.cluster.change.run import REFUSALS
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import other_managers
 from meshconfig.cluster.objects import Key, Manifest, State, key
@@ -29,12 +28,6 @@ class Refusal:
     def __str__(self) -> str:
         return "\n".join(f"{self.key}: {line}" for line in self.lines)
 
-    @property
-    def line(self) -> str:
-        """All of it in one line."""
-        what = "fields belong to others" if self.conflict else "the API server refuses it"
-        return f"{self.key}: {what}: {'; '.join(self.lines)}"
-
 
 class UnsafeStateError(ClusterError):
     """Lint reports an error for a state between steps, but not for the first or last one: a bug in the planner."""
@@ -44,8 +37,7 @@ def check_server(client: Client, prepared: Prepared, *, everything: bool = False
     """Send every write to the server with `dryRun: All`, which validates it and stores nothing.
 
     Parameters:
-        everything: also check new resources. Other managers cannot own fields of these, so this is asked for by
-            `--dry-run`, and where what is refused can be left out.
+        everything: also check new resources. Other managers cannot own fields of these, so only `--dry-run` asks.
     """
     first: dict[Key, Manifest] = {}
     last: dict[Key, Manifest] = {}
@@ -70,8 +62,7 @@ def _refusal(client: Client, manifest: Manifest, raw: State) -> Refusal | None:
     except Conflict as error:
         return Refusal(name, tuple(conflict_line(raw.get(name), *cause) for cause in error.causes), conflict=True)
     except ApiError as error:
-        # A server also answers 500 where it cannot ask a webhook. Nothing is written yet, so that this counts here too.
-        if error.status in (*REFUSALS, 500):
+        if error.status in (400, 422, 500):  # the statuses with which servers and admission webhooks reject a manifest
             return Refusal(name, (error.message,), conflict=False)
         raise
     return None

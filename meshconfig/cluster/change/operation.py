@@ -15,14 +15,14 @@ from meshconfig.cluster.change.shared_gateways import check_shared_gateways
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import applied_before
 from meshconfig.cluster.lock import Lock
-from meshconfig.cluster.objects import BlockedError, Key, UnreadableError
+from meshconfig.cluster.objects import Key, UnreadableError
 from meshconfig.cluster.preflight import Finding, permissions, preflight
 from meshconfig.cluster.rollouts import RolloutObject
+from meshconfig.errors import ClusterError
 from meshconfig.lint import Level
-from meshconfig.spec.preview import preview_lanes
 
 
-class Refused(BlockedError):  # noqa: N818  the message says it whole
+class Refused(ClusterError):  # noqa: N818  the message says it whole
     """The server or the cluster's state does not allow the change; nothing was written."""
 
 
@@ -196,21 +196,16 @@ def _checked(client: Client, prepared: Prepared, choices: Choices, watcher: Watc
         _preflight(client, prepared, watcher)
     if prepared.moves and prepared.differences:
         notes.tell(check_shared_gateways(client, prepared.model, istio_api=prepared.live.istio_api))
-    # A preview lane whose resources are refused can be left out, as long as nothing is written.
-    refusals = check_server(client, prepared, everything=choices.dry_run or bool(preview_lanes(prepared.wanted.spec)))
+    refusals = check_server(client, prepared, everything=choices.dry_run)
     if invalid := [refusal for refusal in refusals if not refusal.conflict]:
-        raise _refused("the API server refuses, nothing was changed:", invalid)
+        raise Refused("\n".join(["the API server refuses, nothing was changed:", *map(str, invalid)]))
     taken = [one for one in refusals if not (choices.take_back and applied_before(prepared.live.raw[one.key]))]
     if taken and not choices.adopt:
         hint = _how_to_take(prepared)
-        raise _refused(f"fields belong to others, nothing was changed; {hint}:", taken)
+        raise Refused("\n".join([f"fields belong to others, nothing was changed; {hint}:", *map(str, taken)]))
     if refusals:
         watcher.adopting(refusals)
     return frozenset(refusal.key for refusal in refusals)
-
-
-def _refused(head: str, refusals: Sequence[Refusal]) -> Refused:
-    return Refused("\n".join([head, *map(str, refusals)]), {one.key: one.line for one in refusals})
 
 
 def _how_to_take(prepared: Prepared) -> str:
@@ -246,14 +241,6 @@ def _preflight(client: Client, prepared: Prepared, watcher: Watcher) -> None:
     deletes = [name for step in steps for name in step.deletes]
     namespaces = {name.namespace for name in (*prepared.live.raw, *prepared.resources)}
     findings = preflight(client, prepared.model, permissions(prepared.model, namespaces, deletes))
-    previews = preview_lanes(prepared.wanted.spec)
-    # The whole group would wait for the Pods of a preview lane; its own worker does that.
-    entering = {(one.host, one.name) for step in steps for one in step.new_subsets if one.name in previews}
-    if stops := [one for one in findings if one.level is Level.ERROR or one.subset in entering]:
-        theirs = {
-            one.subset[1]: f"{one.where}: {one.what}; {one.fix}"
-            for one in stops
-            if one.subset and one.subset[1] in previews
-        }
-        raise Refused("\n".join(["not ready for this, nothing was changed:", *map(str, stops)]), versions=theirs)
+    if errors := [finding for finding in findings if finding.level is Level.ERROR]:
+        raise Refused("\n".join(["not ready for this, nothing was changed:", *map(str, errors)]))
     watcher.warned(findings)

@@ -15,14 +15,12 @@ from meshconfig.cluster.change.phases import Phase, PhaseTimes
 from meshconfig.cluster.change.prepare import Prepared
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.fields import other_managers
-from meshconfig.cluster.objects import BlockedError, Key, Manifest, State, key
+from meshconfig.cluster.objects import Key, Manifest, State, key
 from meshconfig.cluster.plan import Step
 from meshconfig.cluster.plan.move import other, routes_of
-from meshconfig.errors import ApiError, ClusterError
+from meshconfig.errors import ClusterError
 
 TO_PROXIES = frozenset(kind.name for kind in PUSHED)
-# The statuses with which API servers, admission webhooks, policies and quotas reject a manifest.
-REFUSALS = (400, 403, 413, 422)
 
 
 class Held(Protocol):
@@ -51,7 +49,7 @@ class Events:
     ended: Callable[[int, Verification | None, float], None] = lambda number, verdict, seconds: None
 
 
-class Stopped(BlockedError):  # noqa: N818  the message says it whole
+class Stopped(ClusterError):  # noqa: N818  the message says it whole
     """A change stopped in the middle. What is written stays; the same command continues from there."""
 
 
@@ -88,8 +86,7 @@ class Run:
             try:
                 verdict = self._step(step)
             except ClusterError as error:
-                blocked = error.resources if isinstance(error, BlockedError) else {}
-                raise Stopped(_where(number, step, len(steps), error), blocked) from error
+                raise Stopped(_where(number, step, len(steps), error)) from error
             verdicts += [verdict] if verdict else []
             self.events.ended(number, verdict, time.monotonic() - began)
         return Verification.UNVERIFIED if Verification.UNVERIFIED in verdicts else Verification.VERIFIED
@@ -185,13 +182,7 @@ class Run:
         )
 
     def _write(self, manifest: Manifest) -> Manifest:
-        name = key(manifest)
-        try:
-            return self.client.apply(manifest, force=name in self.settings.adopt)
-        except ApiError as error:
-            if error.status not in REFUSALS:
-                raise
-            raise BlockedError(str(error), {name: f"the API server refuses {name}: {error.message}"}) from error
+        return self.client.apply(manifest, force=key(manifest) in self.settings.adopt)
 
 
 def _waves(step: Step) -> tuple[list[list[Manifest]], list[Manifest]]:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from meshconfig.lint import Level
 
-SubsetName = tuple[str, str]  # its host and its name
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -16,14 +14,12 @@ class Finding:
         what: the problem, one sentence without its full stop.
         where: the object, such as `Service demo/cat-svc`.
         fix: the remedy: one sentence, or a command.
-        subset: the host and the name of the subset that alone has the problem; None for none.
     """
 
     level: Level
     what: str
     where: str
     fix: str
-    subset: SubsetName | None = None
 
     @property
     def lines(self) -> tuple[str, str]:
@@ -34,9 +30,9 @@ class Finding:
         return "\n".join(self.lines)
 
 
-def error(where: str, what: str, fix: str, subset: SubsetName | None = None) -> Finding:
-    return Finding(Level.ERROR, what, where, fix, subset)
+def error(where: str, what: str, fix: str) -> Finding:
+    return Finding(Level.ERROR, what, where, fix)
 
 
-def warning(where: str, what: str, fix: str, subset: SubsetName | None = None) -> Finding:
-    return Finding(Level.WARNING, what, where, fix, subset)
+def warning(where: str, what: str, fix: str) -> Finding:
+    return Finding(Level.WARNING, what, where, fix)

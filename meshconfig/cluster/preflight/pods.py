@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from meshconfig.cluster.preflight.finding import Finding, error, warning
 from meshconfig.cluster.preflight.snapshot import ClusterSnapshot
-from meshconfig.istio import Service as LiveService
 from meshconfig.istio.pods import ADDED_LABELS
 from meshconfig.model import Subset
 
@@ -22,20 +21,21 @@ def check(snapshot: ClusterSnapshot) -> Iterator[Finding]:
             yield warning(str(live), f"no ready Pod is behind it: {WAITS}", _look(namespace, selector))
             continue
         for subset in service.subsets:
-            yield from _subset(snapshot, service.host, subset, live)
+            yield from _subset(snapshot, subset, str(live), namespace, selector)
 
 
-def _subset(snapshot: ClusterSnapshot, host: str, subset: Subset, live: LiveService) -> Iterator[Finding]:
-    where, namespace, selector = str(live), live.namespace, live.spec.selector
+def _subset(
+    snapshot: ClusterSnapshot, subset: Subset, where: str, namespace: str, selector: Mapping[str, str]
+) -> Iterator[Finding]:
     labels = {name: value for name, value in subset.labels if not name.startswith(ADDED_LABELS)}
     if clash := [name for name, value in labels.items() if selector.get(name, value) != value]:
         wrong = ", ".join(f"{name}={selector[name]}" for name in clash)
         message = f"selects {wrong}, so never a Pod of the subset {subset.name} ({_shown(labels)})"
         fix = f"Take {', '.join(clash)} out of the Service's selector, or correct the version's labels."
-        yield error(where, message, fix, (host, subset.name))
+        yield error(where, message, fix)
     elif not snapshot.index.pods.selected(namespace, {**selector, **labels}):
         message = f"no ready Pod is in its subset {subset.name} ({_shown(labels)}): {WAITS}"
-        yield warning(where, message, _look(namespace, {**selector, **labels}), (host, subset.name))
+        yield warning(where, message, _look(namespace, {**selector, **labels}))
 
 
 def _look(namespace: str, labels: Mapping[str, str]) -> str:

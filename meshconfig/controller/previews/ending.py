@@ -49,7 +49,7 @@ class Ending:
             names = ", ".join(sorted(one["metadata"]["name"] for one in mine))
             return Wait("Pods", f"no route leads to the lane any more; the Pods of {names} end", LATER)
         if self.beyond:
-            return Wait("NotAllowed", self.beyond)
+            return Wait("NotAllowed", self.beyond, LATER)
         if before := self._jobs("before"):
             for one in before:
                 if not made.is_going(one):

@@ -13,7 +13,6 @@ from meshconfig.preview.overlay import Routed
 from meshconfig.spec.preview import KEEP_UNTIL
 
 LaneKey = tuple[str, str]  # namespace, name
-_ROUTES = "routes to"
 
 
 class _Asked(NamedTuple):
@@ -133,14 +132,4 @@ class PreviewIndex:
         Whoever has stated them may not know it, where the API server's answer was lost, and so asked for no plan.
         """
         shown = sorted((name, *sorted(labels.items())) for name, labels in versions.items())
-        return self.unwanted(one, f"{_ROUTES} {shown}")[1]
-
-    def waits(self, one: PreviewObject) -> None:
-        """Notes that a Lane waits for Pods: once they are ready, it asks for routes anew.
-
-        A plan may have been made without it meanwhile, as they were not.
-        """
-        lane, asked = (one.namespace, one.name), f"{one.generation} {_ROUTES} "
-        with self._lock:
-            for about in [what for what in self._unwanted if what[0] == lane and what[2].startswith(asked)]:
-                del self._unwanted[about]
+        return self.unwanted(one, f"routes to {shown}")[1]

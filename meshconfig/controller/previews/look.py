@@ -232,9 +232,9 @@ class _Look:
         plan = self.of.index.plan(self.group_key)
         if now != before or (now and not self._is_routed(plan, now) and self.of.index.asks(self.one, now)):
             self.of.plan(self.group_key, SETTLE)
-        if waits:
-            self.of.index.waits(self.one)
-        if plan and (why := plan.refused.get(self.one.name)):
+        # What a plan from before this generation says is not about it.
+        since, _ = self.of.index.unwanted(self.one, "judged")
+        if plan and plan.began > since and (why := plan.refused.get(self.one.name)):
             return self._refuse("Refused", why, more, LATER if waits else None)
         if waits:
             return self._wait(min(waits, key=lambda one: not one.stalled), more)
