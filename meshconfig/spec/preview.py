@@ -106,23 +106,18 @@ def moment(text: object) -> datetime | None:
         return None
 
 
-def preview_lanes(spec: LaneGroup) -> frozenset[str]:
-    """The names of the preview lanes that lie over a group, with those that are coming."""
-    return frozenset(
-        lane
-        for service in spec.spec.services.values()
-        for lane, version in service.versions.items()
-        if is_of_preview(version)
-    )
-
-
 def without_previews(spec: LaneGroup, keep: Collection[str] = ()) -> LaneGroup:
     """A group as it was applied, without the preview lanes that lay over it.
 
     Parameters:
         keep: the names of those that stay.
     """
-    lanes = preview_lanes(spec) - {*keep}
+    lanes = {
+        lane
+        for service in spec.spec.services.values()
+        for lane, version in service.versions.items()
+        if is_of_preview(version)
+    } - {*keep}
     if not lanes:
         return spec
     value = spec.model_dump(by_alias=True, exclude_unset=True)
