@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from own_thread import here_only
 from stand_in import StandIn
 
 from meshconfig.cluster import lease, lock
@@ -166,7 +167,7 @@ def clock(monkeypatch):
 
     found = Clock()
     monkeypatch.setattr(lock, "_clock", lambda: found.seconds)
-    monkeypatch.setattr(lock.time, "sleep", found.sleep)
+    monkeypatch.setattr(lock.time, "sleep", here_only(found.sleep, lock.time.sleep))
     monkeypatch.setattr(lock, "now", lambda: NOW + timedelta(seconds=found.seconds))
     return found
 
@@ -236,7 +237,7 @@ def test_a_holder_whose_clock_is_wrong_is_seen_to_live(clock, monkeypatch, off):
         if clock.seconds >= 5:
             server.write(replace(OTHER, renewed=NOW + timedelta(seconds=off + clock.seconds)))
 
-    monkeypatch.setattr(lock.time, "sleep", slept)
+    monkeypatch.setattr(lock.time, "sleep", here_only(slept, lock.time.sleep))
     with pytest.raises(LockHeld, match="renewed it while it was watched"):
         Lock(server, "demo", "pets", break_lock=True).__enter__()
     assert server.record.holder == OTHER.holder

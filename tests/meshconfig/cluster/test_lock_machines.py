@@ -8,6 +8,7 @@ from fake_api import RefusedError
 from faults import KINDS, Fault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from own_thread import here_only
 from runner_world import cluster
 from two_machines import Machine, World, living_in
 from urllib3.exceptions import HTTPError
@@ -16,6 +17,7 @@ from meshconfig.cluster import guarded, lock
 from meshconfig.cluster.lease import DURATION, Holder, parse
 from meshconfig.cluster.lock import Lock, LockLost
 from meshconfig.errors import ApiError, ClusterError
+from meshconfig.exchange import backoff
 
 pytestmark = pytest.mark.slow
 
@@ -138,8 +140,8 @@ def test_what_is_left_is_told_with_the_command_that_mends_it(cluster, api):
 @pytest.mark.parametrize("kind", [kind for kind, done in KINDS.items() if done and kind not in ("slow", "stale")])
 @pytest.mark.parametrize("there", [False, True])
 def test_a_lease_that_was_taken_though_its_answer_says_otherwise_is_given_back(cluster, api, kind, there, monkeypatch):
-    for sleep in ("time.sleep", "meshconfig.exchange.backoff.sleep"):
-        monkeypatch.setattr(sleep, lambda seconds: None)
+    for module in (lock.time, backoff):
+        monkeypatch.setattr(module, "sleep", here_only(lambda seconds: None, module.sleep))
     if there:
         with Lock(cluster.client, "demo", "pets", me=Holder("b@two/1/1/y", "two")):
             pass
@@ -241,7 +243,7 @@ def test_a_session_has_guards_of_its_own(cluster, api):
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503, 504, 409, 422])
 def test_a_guarded_write_is_retried_as_any_other(cluster, api, code, monkeypatch):
-    monkeypatch.setattr("meshconfig.exchange.backoff.sleep", lambda seconds: None)
+    monkeypatch.setattr(backoff, "sleep", here_only(lambda seconds: None, backoff.sleep))
     checks = []
     cluster.client.guard(lambda: checks.append(1))
     left = refuse(api, code, times=2, when=lambda method, path: method == "PATCH")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from own_thread import here_only
 from stand_in import Listing
 
 from meshconfig import groups
@@ -467,7 +468,7 @@ def test_watch_prints_a_block_for_each_change_until_ctrl_c(graylane, monkeypatch
             case 4:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch.time, "sleep", sleep)
+    monkeypatch.setattr(watch.time, "sleep", here_only(sleep, watch.time.sleep))
     code, out = graylane("--watch", "--output", "json", there=there)
     healthy = [json.loads(line)["healthy"] for line in out.splitlines()]
     assert (code, healthy) == (1, [True, False])

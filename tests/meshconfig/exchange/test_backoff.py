@@ -8,6 +8,7 @@ import yaml
 from canned import answering
 from hypothesis import given
 from hypothesis import strategies as st
+from own_thread import here_only
 
 from meshconfig.cluster.client import Client
 from meshconfig.cluster.guarded import ANSWER
@@ -30,8 +31,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     found = Clock()
-    monkeypatch.setattr(backoff, "clock", lambda: found.now)
-    monkeypatch.setattr(backoff, "sleep", found.sleep)
+    monkeypatch.setattr(backoff, "clock", here_only(lambda: found.now, backoff.clock))
+    monkeypatch.setattr(backoff, "sleep", here_only(found.sleep, backoff.sleep))
     return found
 
 
@@ -46,7 +47,7 @@ FAILURES = OUTCOMES | st.just(NoAnswerError("reset", ConnectionResetError()))
 def test_all_retries_end_within_25_seconds_whatever_the_server_asks_for(outcomes):
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
-        patch.setattr(backoff, "clock", lambda: clock.now)
+        patch.setattr(backoff, "clock", here_only(lambda: clock.now, backoff.clock))
         answered = threading.Event()
         answered.set()
         retries, first, attempts = PatientRetry(answered), None, 0
@@ -124,7 +125,7 @@ def test_and_each_attempt_has_a_minute_or_what_is_left(clock, monkeypatch, conne
         clock.now += 3.0
         return real(*given, **more)
 
-    monkeypatch.setattr(guarded, "send_once", send)
+    monkeypatch.setattr(guarded, "send_once", here_only(send, real))
     with answering((200, "{}"), (503, "")) as server:
         client = connect(server.url)
         client.request("GET", "/version")

@@ -9,6 +9,7 @@ import pytest
 import trustme
 import yaml
 from misbehaving import FAULTS, misbehaving
+from own_thread import here_only
 from rollout_world import NOW, Run, rollout
 
 from meshconfig.cluster import guarded
@@ -35,7 +36,7 @@ LARGE = {"endless", "gzip bomb"}
 def settings(monkeypatch, tmp_path):
     """Limits that a test can reach, and retries that take no time."""
     found = SimpleNamespace(seconds=30.0, folder=tmp_path, ca=None)
-    monkeypatch.setattr(backoff, "sleep", lambda seconds: None)
+    monkeypatch.setattr(backoff, "sleep", here_only(lambda seconds: None, backoff.sleep))
 
     def limit(seconds):
         monkeypatch.setattr(guarded, "ANSWER", seconds)
