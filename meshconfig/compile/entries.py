@@ -41,7 +41,7 @@ from meshconfig.model import (
 )
 from meshconfig.spec import Entry as EntrySpec
 from meshconfig.spec import GatewayRef, LaneGroup, PathRoute, ServiceInGroup
-from meshconfig.spec.group import REDIRECTED
+from meshconfig.spec.group import LANE, REDIRECTED
 from meshconfig.spec.match import StringMatch
 
 
@@ -63,7 +63,7 @@ def entry(
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
     hosts = lane_hosts(group, spec)
-    own = None if spec.gateway.use else _own_gateway(spec, resource, (*spec.hosts, *hosts.values()))
+    own = None if spec.gateway.use else _own_gateway(group, spec, resource, (*spec.hosts, *hosts.values()))
     return Entry(
         resource,
         spec.hosts,
@@ -87,11 +87,26 @@ def _routes(
         yield from _path_routes(spec, services[one.service], field, number, lane)
 
 
-def _own_gateway(entry: EntrySpec, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
+def _own_gateway(group: LaneGroup, entry: EntrySpec, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
     spec = entry.gateway
-    patterns = (f"*.{entry.lane_hosts.partition('.')[2]}",) if entry.lane_hosts else ()
     selector = tuple(sorted(spec.selector.items()))
-    return OwnGateway(resource, selector, hosts, tuple(_listeners(spec)), spec.class_name, patterns)
+    return OwnGateway(resource, selector, hosts, tuple(_listeners(spec)), spec.class_name, _patterns(group, entry))
+
+
+def _patterns(group: LaneGroup, entry: EntrySpec) -> tuple[str, ...]:
+    """The wildcard of the lanes' hosts, so that a lane that comes or goes does not change the Gateway.
+
+    Istio's Gateways share their Pods, and of two with one wildcard on a port for HTTPS istiod leaves one out. So it is
+    taken only where it can hardly be somebody else's: `{lane}.shop.a.com` beside the host `shop.a.com`, and neither
+    `{lane}.a.com` nor `shop-{lane}.a.com`. Source: istio pilot/pkg/model/gateway.go (CheckDuplicates).
+    """
+    if not entry.lane_hosts:
+        return ()
+    first, _, domain = entry.lane_hosts.partition(".")
+    pattern = f"*.{domain}"
+    others = [host for one in group.spec.entries if one is not entry for host in one.hosts]
+    is_own = first == LANE and domain in entry.hosts and pattern not in others
+    return (pattern,) if is_own or group.spec.backend == GATEWAY_BACKEND else ()
 
 
 def _listeners(spec: GatewayRef) -> Iterator[Listener]:

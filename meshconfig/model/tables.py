@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from meshconfig.istio.hosts import EVERY_HOST, covers
 from meshconfig.model.routes import IstioFields, Route
 
 
@@ -155,7 +156,8 @@ class OwnGateway:
     Parameters:
         selector: the labels of the gateway's Pods, for Istio's Gateway.
         class_name: the GatewayClass, for a Gateway of the Gateway API, which makes the Pods too.
-        patterns: wildcards that cover the lanes' hosts; empty where the entry has none.
+        hosts: those of the entry and of its lanes.
+        patterns: wildcards that are served in place of the hosts that they cover, which lanes may come and go under.
     """
 
     name: Name
@@ -164,6 +166,14 @@ class OwnGateway:
     listeners: tuple[Listener, ...]
     class_name: str = "istio"
     patterns: tuple[str, ...] = ()
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """What it serves: its hosts, and the wildcards in the place of those that they cover."""
+        if EVERY_HOST in self.hosts:
+            return (EVERY_HOST,)
+        single = [host for host in self.hosts if not any(covers(one, host) for one in self.patterns)]
+        return tuple(dict.fromkeys([*single, *self.patterns]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from meshconfig.links import ways_into
 from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.render.ingress import ingress
-from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Index, Redirect, Request, simulate
+from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Redirect, Request, simulate
 
 DOORS = 'cookie: lane\n      links: /.lane\n      laneHosts: "{lane}.shop.example.com"'
 GROUP = """\
@@ -178,6 +178,30 @@ def test_a_lanes_host_is_not_another_entrys():
     text += "    - hosts: [gray.shop.example.com]\n      routes: [{service: cat}]\n"
     with pytest.raises(InputError, match=r"gray\.shop.example.com is a host of an entry already"):
         groups(parse(text, "f.yaml"))
+
+
+def served(found):
+    return [tuple(one["spec"]["servers"][0]["hosts"]) for one in render([found.model]) if one["kind"] == "Gateway"]
+
+
+def test_the_gateway_serves_all_lanes_hosts_before_there_is_a_lane():
+    assert served(group()) == [("shop.example.com", "*.shop.example.com")]
+    assert isinstance(outcome(group(), host="other.shop.example.com"), Failure)
+
+
+@pytest.mark.parametrize("hosts", ["shop-{lane}.example.com", "{lane}.example.com"])
+def test_a_wildcard_that_may_be_anothers_is_not_served(hosts):
+    lanes = ("blue", "gray", "hard", "prod")
+    wanted = ("shop.example.com", *(hosts.format(lane=lane) for lane in lanes))
+    assert served(group(doors=f'laneHosts: "{hosts}"')) == [wanted]
+
+
+def test_a_wildcard_of_another_entry_is_not_served_twice():
+    text = GROUP.format(doors=DOORS, more="tag: trusted")
+    text += '    - hosts: ["*.shop.example.com"]\n      routes: [{service: cat}]\n'
+    (first, second) = served(groups(parse(text, "f.yaml"))[0])
+    assert "*.shop.example.com" not in first
+    assert second == ("*.shop.example.com",)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from meshconfig.model import Listener, OwnGateway
 
 def lower(own: OwnGateway, owner: Owner) -> Manifest:
     """An entry's Gateway."""
-    spec = {"selector": dict(own.selector), "servers": [_server(one, own.hosts) for one in own.listeners]}
+    spec = {"selector": dict(own.selector), "servers": [_server(one, own.served) for one in own.listeners]}
     return owner.istio("Gateway", own.name, spec)
 
 
