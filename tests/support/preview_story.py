@@ -3,8 +3,8 @@ and which requests were answered otherwise than its state at that time allows.""
 
 import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,16 +124,25 @@ class PreviewStory:
         return sum(one.tag == tag and one.chain == own for one in load.read(self.out))
 
     def times(self, title: str) -> str:
-        """As text: seconds of each lane of the last round."""
+        """As text: seconds of each lane of the last round, and of all of them together."""
         lines = [
             "",
             f"{title}, seconds after the event before",
             f"{'lane':10} {'Pods ready':>11} {'reachable':>10} {'gone':>6}",
         ]
-        for name, life in self.lives.items():
+        for name, life in {**self.lives, "all": _together(self.lives.values())}.items():
             made, reached = _between(life.written, life.pods), _between(life.pods, life.ready)
             lines.append(f"{name:10} {made:>11} {reached:>10} {_between(life.deleted, life.gone):>6}")
         return "\n".join(lines)
+
+
+def _together(lives: Collection[Life]) -> Life:
+    """When the last of the lanes was so far."""
+    lasts: dict[str, float | None] = {}
+    for part in (one.name for one in fields(Life)):
+        times = [getattr(one, part) for one in lives]
+        lasts[part] = None if None in times else max(times, default=None)
+    return Life(**lasts)
 
 
 def _row(name: str, requests: list[load.Sent], steps: list[Step]) -> Row:
