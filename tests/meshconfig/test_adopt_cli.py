@@ -155,6 +155,7 @@ def test_the_first_rollback_after_an_adoption_gives_back(run, cluster, spec, ori
     assert "nothing that --adopt took over" in text
 
 
+@pytest.mark.slow
 def test_originals_outlive_the_revision_that_took_them(run, cluster, spec, originals):
     run("apply", "-f", spec, "--adopt", *NOW)
     for number in range(12):

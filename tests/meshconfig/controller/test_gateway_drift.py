@@ -132,6 +132,7 @@ def said_of(world, kind):
     return [line for line in world.said if line.startswith(f"watch of {kind}: ")]
 
 
+@pytest.mark.slow
 def test_an_account_without_the_right_is_told_once_what_to_apply_and_all_else_works(world, monkeypatch):
     monkeypatch.setattr(watching, "AGAIN", (0.02, 0.05))
     forbidden = RefusedError(403, "Forbidden", "graylane-controller cannot watch it in the namespace demo")
@@ -170,13 +171,12 @@ def istio_drift_goes_back(world):
     world.until(lambda: world.api.get("virtualservices", "mouse-svc")["spec"] == before, "the spec's")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "plural", "where"),
     [
         ("gateway", "referencegrants", f"/apis/gateway.networking.k8s.io/v1beta1/namespaces/{ELSEWHERE}"),
-        pytest.param(
-            "istio", "destinationrules", f"/apis/networking.istio.io/v1/namespaces/{ELSEWHERE}", marks=pytest.mark.slow
-        ),
+        pytest.param("istio", "destinationrules", f"/apis/networking.istio.io/v1/namespaces/{ELSEWHERE}"),
     ],
 )
 def test_what_a_group_has_in_another_namespace_of_the_controller_comes_back_too(world, backend, plural, where):

@@ -73,6 +73,7 @@ def _api(backend):
     return "networking.istio.io/v1" if backend == "istio" else "gateway.networking.k8s.io/v1"
 
 
+@pytest.mark.slow
 def test_the_service_of_a_version_that_is_somebody_s(previews, backend):
     """With Istio's backend a version has no Service: one of that name is in nobody's way."""
     mine = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cat-svc-pr-42", "namespace": "demo"}}
@@ -90,7 +91,9 @@ def test_the_service_of_a_version_that_is_somebody_s(previews, backend):
     assert previews.api.get("services", "cat-svc-pr-42")["spec"] == {"ports": [{"port": 1}]}
 
 
-@pytest.mark.parametrize("status", [403, 422, 500])
+@pytest.mark.parametrize(
+    "status", [403, pytest.param(422, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.slow)]
+)
 def test_what_the_api_server_refuses_keeps_the_group_from_changing_and_takes_no_route_away(previews, backend, status):
     """A policy, or a webhook that does not answer: that may pass, and the lane is in use."""
     refusing = threading.Event()
