@@ -63,7 +63,7 @@ def entry(
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
     hosts = lane_hosts(group, spec)
-    own = None if spec.gateway.use else _own_gateway(group, spec, resource, (*spec.hosts, *hosts.values()))
+    own = None if spec.gateway.use else _own_gateway(group, index, resource, (*spec.hosts, *hosts.values()))
     return Entry(
         resource,
         spec.hosts,
@@ -87,10 +87,17 @@ def _routes(
         yield from _path_routes(spec, services[one.service], field, number, lane)
 
 
-def _own_gateway(group: LaneGroup, entry: EntrySpec, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
-    spec = entry.gateway
-    selector = tuple(sorted(spec.selector.items()))
-    return OwnGateway(resource, selector, hosts, tuple(_listeners(spec)), spec.class_name, _patterns(group, entry))
+def _own_gateway(group: LaneGroup, index: int, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
+    spec = group.spec.entries[index].gateway
+    return OwnGateway(
+        resource,
+        tuple(sorted(spec.selector.items())),
+        hosts,
+        tuple(_listeners(spec)),
+        spec.class_name,
+        _patterns(group, group.spec.entries[index]),
+        ("spec", "entries", index, "hosts"),
+    )
 
 
 def _patterns(group: LaneGroup, entry: EntrySpec) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from meshconfig.istio.hosts import EVERY_HOST, covers
+from meshconfig.load import FieldPath
 from meshconfig.model.routes import IstioFields, Route
 
 
@@ -158,6 +159,7 @@ class OwnGateway:
         class_name: the GatewayClass, for a Gateway of the Gateway API, which makes the Pods too.
         hosts: those of the entry and of its lanes.
         patterns: wildcards that are served in place of the hosts that they cover, which lanes may come and go under.
+        origin: the spec's field that gives the hosts.
     """
 
     name: Name
@@ -166,6 +168,7 @@ class OwnGateway:
     listeners: tuple[Listener, ...]
     class_name: str = "istio"
     patterns: tuple[str, ...] = ()
+    origin: FieldPath = field(default=(), compare=False)
 
     @property
     def served(self) -> tuple[str, ...]:

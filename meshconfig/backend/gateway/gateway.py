@@ -26,7 +26,7 @@ def lower(own: OwnGateway, owner: Owner) -> list[Manifest]:
     hosts = own.served
     if len(own.listeners) * len(hosts) > LISTENERS:
         message = f"a Gateway has at most {LISTENERS} listeners, and each host needs one: write a wildcard"
-        raise UnsupportedError(None, message)
+        raise UnsupportedError(None, message, own.origin)
     listeners = [_listener(one, host, number) for one in own.listeners for number, host in enumerate(hosts, start=1)]
     spec = {"gatewayClassName": own.class_name, "listeners": listeners}
     return [owner.manifest(f"{API}/v1", "Gateway", own.name, spec), *_redirects(own, hosts, owner)]

@@ -45,6 +45,9 @@ REGEX_PATH = """rules:
         - {match: {path: {prefix: /abc}}, weights: {gray: 1}}"""
 
 
+MANY_HOSTS = ", ".join(f"host-{number}.example.com" for number in range(65))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "field", "said"),
     [
@@ -104,6 +107,7 @@ REGEX_PATH = """rules:
             "spec.services.cat.weights",
             "a weight is at most 1000000",
         ),
+        ("hosts: [cat.example.com]", f"hosts: [{MANY_HOSTS}]", 22, "spec.entries[0].hosts", "at most 64 listeners"),
     ],
 )
 def test_it_is_named_with_its_line_and_what_to_write(old, new, line, field, said):
