@@ -16,7 +16,7 @@ from meshconfig.cluster.previews import FINALIZER, PreviewObject, written
 from meshconfig.compile import compile_group
 from meshconfig.controller.owned import GroupKey
 from meshconfig.controller.previews import leftover, made
-from meshconfig.controller.previews.ending import Ending
+from meshconfig.controller.previews.ending import FORBIDDEN, Ending
 from meshconfig.controller.previews.index import LaneKey, Plan, PreviewIndex
 from meshconfig.controller.previews.making import LATER, Making, Wait
 from meshconfig.controller.previews.metrics import PreviewMetrics
@@ -339,9 +339,7 @@ class _Look:
         try:
             wait = ending.pods_and_hook()
         except ApiError as error:
-            if error.status not in (made.NOT_FOUND, 403) or not custom.namespace_ends(
-                self.of.client, self.one.namespace
-            ):
+            if error.status not in (made.NOT_FOUND, FORBIDDEN) or not self._ends(self.one.namespace):
                 raise
             wait = None
         for why, said in warned:
@@ -361,12 +359,21 @@ class _Look:
 
     def _ending(self, warned: Any) -> Ending:
         places, beyond = self.of.places(self.one.namespace), ""
-        if foreign := self._not_allowed(self.one.namespaces):
+        if foreign := [place for place in self._not_allowed(self.one.namespaces) if not self._ends(place)]:
             where = ", ".join(foreign)
             beyond = f"its Pods in namespace {where} may be left; to have them deleted: {_allowing(foreign)}"
         return Ending(
             self.of.client, self.one, self.identity, places, beyond, lambda why, said: warned.append((why, said))
         )
+
+    def _ends(self, namespace: str) -> bool:
+        """Whether a namespace is for certain being deleted or gone, and with it what the lane had there."""
+        try:
+            return custom.namespace_ends(self.of.client, namespace)
+        except ApiError as error:
+            if error.status != FORBIDDEN:
+                raise
+            return False
 
     def _wait(self, wait: Wait, more: Mapping[str, Any] | None = None, phase: str = "Pending") -> Looked:
         if wait.stalled:

@@ -50,12 +50,12 @@ def test_a_restart_writes_nothing_about_a_ready_lane(previews):
     assert [one for one in previews.api.events if one[0] > version and one[2][0] == "lanes"] == []
 
 
-def fails(previews, fragment):
-    """Has the server answer 500 to what asks for Deployments of the lane."""
+def fails(previews, fragment, status=500, reason="InternalError"):
+    """Has the server answer so where somebody reads what has this in its path."""
 
     def fail(method, path):
         if method == "GET" and fragment in path and "watch" not in path:
-            raise RefusedError(500, "InternalError", "etcdserver: leader changed")
+            raise RefusedError(status, reason, "etcdserver: leader changed")
 
     previews.api.before.append(fail)
     return fail
@@ -94,8 +94,8 @@ def test_an_error_at_a_new_generation_is_no_readiness_of_it(previews):
     assert previews.condition()["type"] == "Reconciling"
 
 
-@pytest.mark.slow
-def test_pods_where_the_controller_may_not_go_any_more_hold_up_the_end(previews):
+def has_pods_elsewhere(previews):
+    """A lane with Pods in a namespace that the controller may change, and the next one may not."""
     api = previews.api
     host = "cat-svc.other.svc.cluster.local"
     api.put(service("cat-svc", namespace="other"))
@@ -106,6 +106,12 @@ def test_pods_where_the_controller_may_not_go_any_more_hold_up_the_end(previews)
         previews.until_phase("Ready")
         assert previews.status()["namespaces"] == ["other"]
     previews.world.apply(document())
+
+
+@pytest.mark.slow
+def test_pods_where_the_controller_may_not_go_any_more_hold_up_the_end(previews):
+    api = previews.api
+    has_pods_elsewhere(previews)
     with previews.world.controller():
         previews.delete()
         previews.until_because("NotAllowed")
@@ -116,3 +122,22 @@ def test_pods_where_the_controller_may_not_go_any_more_hold_up_the_end(previews)
     with previews.world.controller(settings=ELSEWHERE):
         previews.until_gone()
     assert api.get("deployments", CLONE, "other") is None
+
+
+@pytest.mark.slow
+def test_pods_that_go_with_their_namespace_hold_up_no_end(previews):
+    has_pods_elsewhere(previews)
+    previews.api.ending.add("other")
+    with previews.world.controller():
+        previews.delete()
+        previews.until_gone()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_is_not_taken_for_gone(previews):
+    has_pods_elsewhere(previews)
+    previews.api.ending.add("other")
+    fails(previews, "/api/v1/namespaces/other", 403, "Forbidden")
+    with previews.world.controller():
+        previews.delete()
+        previews.until_because("NotAllowed")
