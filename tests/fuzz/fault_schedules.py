@@ -25,12 +25,11 @@ from fake_api import FakeApi, api_server, deployment, service
 from faults import Burst, Schedule
 from forked import Done, Forked
 from rollout_world import GROUP, SIZES, group
-from runner_world import NOWHERE, Mesh, rendered
+from runner_world import AT_ONCE, Mesh, rendered
 
 from meshconfig.cluster import revision
 from meshconfig.cluster.revision import RevisionStatus
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PATIENCE = 180.0  # seconds for a rollout to end, also on a machine that is busy with other things
 TOLD = "kubectl delete leases.coordination.k8s.io graylane-pets -n demo"
 CONTINUE = "the files are written; to continue: graylane apply"
@@ -137,7 +136,7 @@ class Story:
     def again(self, trial: Trial, done: Done, original: str) -> tuple[object, ...]:
         """What a person does next: the same again, or if the file has the change already, apply."""
         if CONTINUE in done.err or trial.file.read_text() != original:
-            return ("apply", "-f", trial.file, *NOW)
+            return ("apply", "-f", trial.file, *AT_ONCE)
         return self.command(trial)
 
 
@@ -145,7 +144,7 @@ def applied(*texts: str) -> Callable[[Trial], None]:
     def before(trial: Trial) -> None:
         for text in texts:
             trial.write(text)
-            trial.run("apply", "-f", trial.file, *NOW, calm=True)
+            trial.run("apply", "-f", trial.file, *AT_ONCE, calm=True)
 
     return before
 
@@ -159,7 +158,7 @@ def change(name: str) -> Story:
         applied(GROUP)(trial)
         trial.write(CHANGED[name])
 
-    return Story(f"apply {name}", before, lambda trial: ("apply", "-f", trial.file, *NOW), as_in_the_file)
+    return Story(f"apply {name}", before, lambda trial: ("apply", "-f", trial.file, *AT_ONCE), as_in_the_file)
 
 
 def edit(*words: str, before: Callable[[Trial], None] | None = None) -> Story:
@@ -168,28 +167,34 @@ def edit(*words: str, before: Callable[[Trial], None] | None = None) -> Story:
     def changed(trial: Trial) -> bool:
         return as_in_the_file(trial) and trial.file.read_text() != GROUP
 
-    return Story(" ".join(words), first, lambda trial: (*words, "-f", trial.file, "--apply", *NOW), changed)
+    return Story(" ".join(words), first, lambda trial: (*words, "-f", trial.file, "--apply", *AT_ONCE), changed)
 
 
 def taken_over(trial: Trial) -> None:
     applied(GROUP)(trial)
     for name in ("cat", "mouse"):
-        trial.run("version", "takeover", name, "v2", "-f", trial.file, "--apply", *NOW, calm=True)
-    trial.run("lane", "remove", "gray", "-f", trial.file, "--apply", *NOW, calm=True)
+        trial.run("version", "takeover", name, "v2", "-f", trial.file, "--apply", *AT_ONCE, calm=True)
+    trial.run("lane", "remove", "gray", "-f", trial.file, "--apply", *AT_ONCE, calm=True)
 
 
 STORIES = (
     Story(
-        "first apply", lambda trial: trial.write(GROUP), lambda trial: ("apply", "-f", trial.file, *NOW), as_in_the_file
+        "first apply",
+        lambda trial: trial.write(GROUP),
+        lambda trial: ("apply", "-f", trial.file, *AT_ONCE),
+        as_in_the_file,
     ),
     *map(change, CHANGED),
     Story(
-        "delete", applied(GROUP), lambda trial: ("delete", "-f", trial.file, *NOW), lambda trial: trial.routes() == {}
+        "delete",
+        applied(GROUP),
+        lambda trial: ("delete", "-f", trial.file, *AT_ONCE),
+        lambda trial: trial.routes() == {},
     ),
     Story(
         "rollback",
         applied(GROUP, CHANGED["another host"]),
-        lambda trial: ("rollback", "pets", "-n", "demo", "--to", "1", *NOW),
+        lambda trial: ("rollback", "pets", "-n", "demo", "--to", "1", *AT_ONCE),
         lambda trial: trial.routes() == rendered(group(GROUP)),
     ),
     edit("version", "takeover", "cat", "v2"),
@@ -239,7 +244,7 @@ def rolled_out(trial: Trial, attempts: int) -> None:
 def drive(trial: Trial, seconds: float) -> None:
     if phase(trial) not in UNDER_WAY:
         return
-    arguments = ("controller", "-n", "demo", *NOW)
+    arguments = ("controller", "-n", "demo", *AT_ONCE)
     trial.forked.start(*arguments)
     end = time.monotonic() + seconds
     while time.monotonic() < end and phase(trial) in UNDER_WAY and alive(trial.forked.pid):

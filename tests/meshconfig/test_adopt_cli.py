@@ -1,18 +1,15 @@
 """`graylane apply --adopt` and the way back, against an API server on loopback: what is taken over, in which order."""
 
-import json
-
 import pytest
 import yaml
 from handwritten import header, to
 from rollout_world import GROUP
-from runner_world import NOWHERE, cluster
+from runner_world import AT_ONCE, cluster
 
 from meshconfig.cluster import adoption
 
 __all__ = ["cluster"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PETS = ("pets", "-n", "demo")
 SPEC = GROUP.replace(
     "entries:\n    - hosts: [cat.example.com]",
@@ -66,18 +63,8 @@ def spec(tmp_path):
     return file
 
 
-@pytest.fixture
-def run(graylane):
-    def run(*arguments, code=0):
-        found, out, err = graylane(*arguments)
-        assert found == code, out + err
-        return json.loads(out) if "json" in arguments else out + err
-
-    return run
-
-
 def test_without_adopt_nothing_is_taken_over_and_the_message_says_how(run, cluster, spec, originals):
-    text = run("apply", "-f", spec, *NOW, code=1)
+    text = run("apply", "-f", spec, *AT_ONCE, code=1)
     assert "VirtualService demo/mouse-svc is there already and is nobody's; --adopt takes it over" in text
     assert cluster.routes() == originals
 
@@ -107,7 +94,7 @@ def test_a_plan_shows_what_is_taken_over_and_in_which_order(run, cluster, spec, 
 
 
 def test_a_dry_run_and_a_diff_show_it_and_change_nothing(run, cluster, spec, originals):
-    said = run("apply", "-f", spec, "--adopt", "--dry-run", *NOW)
+    said = run("apply", "-f", spec, "--adopt", "--dry-run", *AT_ONCE)
     assert "deleted VirtualService demo/shop" in said
     changed = run("diff", "-f", spec, "--adopt", "--output", "json", code=1)
     kinds = {(one["kind"], one["name"]): one["change"] for one in changed}
@@ -119,7 +106,7 @@ def test_a_dry_run_and_a_diff_show_it_and_change_nothing(run, cluster, spec, ori
 def test_adopt_replaces_what_routes_the_groups_hosts_and_leaves_the_rest(run, cluster, spec, originals):
     other = routes("bird", "bird")
     cluster.api.put(other)
-    run("apply", "-f", spec, "--adopt", *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     names = {name for kind, name in cluster.routes() if kind == "virtualservices"}
     assert names == {"cat-example-com", "cat-svc", "mouse-svc", "dog-svc", "bird"}
     assert {name for kind, name in cluster.routes() if kind == "destinationrules"} == {
@@ -133,31 +120,31 @@ def test_adopt_replaces_what_routes_the_groups_hosts_and_leaves_the_rest(run, cl
 
 
 def test_rollback_gives_back_what_was_adopted_first_or_by_zero(run, cluster, spec, originals):
-    run("apply", "-f", spec, "--adopt", *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     adopted = cluster.routes()
     spec.write_text(
         SPEC.replace("v2: {labels: {v: v2}}}}\n    mouse", "v2: {labels: {v: v2}}, v3: {labels: {v: v3}}}}\n    mouse")
     )
-    run("apply", "-f", spec, *NOW)
-    run("rollback", *PETS, *NOW)
+    run("apply", "-f", spec, *AT_ONCE)
+    run("rollback", *PETS, *AT_ONCE)
     assert cluster.routes() == adopted
-    run("rollback", *PETS, "--to", "0", *NOW)
+    run("rollback", *PETS, "--to", "0", *AT_ONCE)
     assert cluster.routes() == originals
     last = run("history", *PETS, "--output", "json")[-1]
     assert (last["action"], last["outcome"]) == ("rollback to 0", "succeeded")
 
 
 def test_the_first_rollback_after_an_adoption_gives_back(run, cluster, spec, originals):
-    run("apply", "-f", spec, "--adopt", *NOW)
-    run("rollback", *PETS, *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
+    run("rollback", *PETS, *AT_ONCE)
     assert cluster.routes() == originals
-    text = run("rollback", *PETS, "--to", "0", *NOW, code=2)
+    text = run("rollback", *PETS, "--to", "0", *AT_ONCE, code=2)
     assert "nothing that --adopt took over" in text
 
 
 @pytest.mark.slow
 def test_originals_outlive_the_revision_that_took_them(run, cluster, spec, originals):
-    run("apply", "-f", spec, "--adopt", *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     for number in range(12):
         spec.write_text(
             SPEC.replace(
@@ -165,9 +152,9 @@ def test_originals_outlive_the_revision_that_took_them(run, cluster, spec, origi
                 f"v: v1}}}}, v2: {{labels: {{v: w{number}}}}}}}}}\n    mouse",
             )
         )
-        run("apply", "-f", spec, *NOW, "--fast")
+        run("apply", "-f", spec, *AT_ONCE, "--fast")
     assert "graylane-pets-r1" not in cluster.api.names("configmaps")
-    run("rollback", *PETS, "--to", "0", *NOW)
+    run("rollback", *PETS, "--to", "0", *AT_ONCE)
     assert cluster.routes() == originals
 
 
@@ -190,7 +177,7 @@ def test_what_would_stay_and_win_stops_it_before_the_first_write(run, cluster, s
     faulty = routes("dogs", "dog")
     faulty["spec"]["exportTo"] = ["."]
     cluster.api.put(routes("cats", "cat"), faulty)
-    text = run("apply", "-f", spec, "--adopt", *NOW, code=1)
+    text = run("apply", "-f", spec, "--adopt", *AT_ONCE, code=1)
     assert "VirtualService demo/dogs routes dog-svc.demo.svc.cluster.local and would stay: exportTo" in text
     assert "cat-svc" not in cluster.api.names("virtualservices")
 
@@ -200,9 +187,9 @@ CONSUMERS = "  consumers: {orders: {topic: orders, versions: {prod: orders}}}\n"
 
 def test_the_list_of_consumers_is_written_with_an_adoption_and_goes_with_it(run, cluster, spec, originals):
     spec.write_text(SPEC + CONSUMERS)
-    run("apply", "-f", spec, "--adopt", *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     assert "pets-consumers" in cluster.api.names("configmaps")
-    run("rollback", *PETS, "--to", "0", *NOW)
+    run("rollback", *PETS, "--to", "0", *AT_ONCE)
     assert "pets-consumers" not in cluster.api.names("configmaps")
     assert cluster.routes() == originals
 
@@ -212,7 +199,7 @@ def test_a_config_map_of_others_is_not_taken_over(run, cluster, spec, originals)
     spec.write_text(SPEC + CONSUMERS)
     foreign = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"theirs": "1"}}
     cluster.api.put({**foreign, "metadata": {"name": "pets-consumers", "namespace": "demo"}})
-    text = run("apply", "-f", spec, "--adopt", *NOW, code=1)
+    text = run("apply", "-f", spec, "--adopt", *AT_ONCE, code=1)
     assert "ConfigMap demo/pets-consumers is there already and is nobody's; if it is the group's, label it" in text
     assert cluster.api.get("configmaps", "pets-consumers")["data"] == {"theirs": "1"}
     assert cluster.routes() == originals
@@ -225,16 +212,16 @@ def test_an_autoscaler_of_others_is_taken_over_and_given_back_whole(run, cluster
     cluster.api.put(manifest("HorizontalPodAutoscaler", "cat-v2", theirs) | {"apiVersion": "autoscaling/v2"})
     scaled = "v2: {labels: {v: v2}, workload: cat-v2, autoscale: {min: 3, max: 5, cpu: 70}}}}\n    mouse"
     spec.write_text(SPEC.replace("v2: {labels: {v: v2}}}}\n    mouse", scaled))
-    assert "--adopt takes it over" in run("apply", "-f", spec, *NOW, code=1)
-    run("apply", "-f", spec, "--adopt", *NOW)
+    assert "--adopt takes it over" in run("apply", "-f", spec, *AT_ONCE, code=1)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     assert cluster.api.get("horizontalpodautoscalers", "cat-v2")["spec"]["minReplicas"] == 3
-    run("rollback", *PETS, "--to", "0", *NOW)
+    run("rollback", *PETS, "--to", "0", *AT_ONCE)
     assert cluster.api.get("horizontalpodautoscalers", "cat-v2")["spec"] == theirs
 
 
 def test_subsets_of_one_name_and_other_pods_stop_it(run, cluster, spec):
     cluster.api.put(routes("cats", "cat"), rule("cats", "cat", labels={"v": "other"}))
-    text = run("apply", "-f", spec, "--adopt", *NOW, code=1)
+    text = run("apply", "-f", spec, "--adopt", *AT_ONCE, code=1)
     assert "DestinationRule demo/cats has a subset v1 with other labels than the version of this name" in text
 
 
@@ -262,7 +249,7 @@ def test_a_rule_with_the_groups_name_is_changed_whatever_its_subsets_were(run, c
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
     edge = manifest("Gateway", "edge", {"selector": {"istio": "ingressgateway"}, "servers": [server]})
     cluster.api.put(edge, rule("cat-svc", "cat", labels={"v": "other"}))
-    run("apply", "-f", spec, "--adopt", *NOW)
+    run("apply", "-f", spec, "--adopt", *AT_ONCE)
     subsets = cluster.api.get("destinationrules", "cat-svc")["spec"]["subsets"]
     assert {one["name"]: one["labels"] for one in subsets} == {"v1": {"v": "v1"}, "v2": {"v": "v2"}}
 

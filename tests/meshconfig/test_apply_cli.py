@@ -3,17 +3,14 @@
 The cluster tests hold what a real one does with it; here it is what the commands say and write, and when they refuse.
 """
 
-import json
-
 import pytest
 import yaml
 from fake_api import RefusedError
 from rollout_world import GROUP, rollout
-from runner_world import NOWHERE, cluster, mesh
+from runner_world import AT_ONCE, cluster, mesh
 
 __all__ = ["cluster", "mesh"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 TURNED = GROUP.replace("cat: v1, mouse: v1", "cat: v2, mouse: v2")  # the baseline, in two services at once
 PETS = ("pets", "-n", "demo")
 
@@ -30,18 +27,6 @@ def spec(tmp_path):
     return write
 
 
-@pytest.fixture
-def run(graylane):
-    """A command that ends well, and what it prints; as JSON where that is asked for."""
-
-    def run(*arguments, code=0):
-        found, out, err = graylane(*arguments)
-        assert found == code, out + err
-        return json.loads(out) if "json" in arguments else out + err
-
-    return run
-
-
 def versions(api):
     return {key: one["metadata"]["resourceVersion"] for key, one in api.objects.items() if key[0] != "leases"}
 
@@ -52,7 +37,7 @@ def test_a_diff_shows_each_resource_and_none_once_it_is_applied(run, cluster, sp
     assert all(f"+++ wanted/{name}\n" in text for name in names)
     assert len(run("diff", "-f", spec(), "--output", "json", code=1)) == len(cluster.routes()) + text.count("+++ ")
     assert cluster.routes() == {}
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     assert run("diff", "-f", spec(), "--output", "json") == []
     (changed,) = run(
         "diff", "-f", spec(GROUP.replace("port: 9001, calls: [dog]", "port: 9002")), "--output", "json", code=1
@@ -61,7 +46,7 @@ def test_a_diff_shows_each_resource_and_none_once_it_is_applied(run, cluster, sp
 
 
 def test_a_plan_is_carried_out_as_it_is_printed(run, cluster, spec):
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     (plan,) = run("plan", "-f", spec(TURNED), "--output", "json")
     assert plan["consistent"]
     assert plan["reasons"]
@@ -70,7 +55,7 @@ def test_a_plan_is_carried_out_as_it_is_printed(run, cluster, spec):
     assert all(f"{number}. {step['title']}" in printed for number, step in enumerate(plan["steps"], 1))
     assert all(f"write {name}" in printed for name in written)
     cluster.api.seen.clear()
-    said = run("apply", "-f", spec(TURNED), *NOW)
+    said = run("apply", "-f", spec(TURNED), *AT_ONCE)
     assert said.count("\nstep ") + said.startswith("step ") == len(plan["steps"])
     asked = [path for method, path in cluster.api.seen if method == "PATCH" and "dryRun" not in path]
     patched = [path.partition("?")[0].rpartition("/")[2] for path in asked]
@@ -79,7 +64,7 @@ def test_a_plan_is_carried_out_as_it_is_printed(run, cluster, spec):
 
 
 def test_fast_takes_fewer_steps_and_names_the_risk(run, cluster, spec):
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     (whole,), (fast,) = (run("plan", "-f", spec(TURNED), *more, "--output", "json") for more in ((), ("--fast",)))
     assert len(fast["steps"]) < len(whole["steps"])
     assert not fast["consistent"]
@@ -90,30 +75,30 @@ def test_fast_takes_fewer_steps_and_names_the_risk(run, cluster, spec):
 
 
 def test_a_second_apply_writes_nothing(run, cluster, spec):
-    (first,) = run("apply", "-f", spec(), *NOW, "--output", "json")
+    (first,) = run("apply", "-f", spec(), *AT_ONCE, "--output", "json")
     assert (first["group"], first["revision"], first["dryRun"]) == ("pets", 1, False)
     assert len(first["changed"]) == len(cluster.routes())
     before = versions(cluster.api)
-    (second,) = run("apply", "-f", spec(), *NOW, "--output", "json")
+    (second,) = run("apply", "-f", spec(), *AT_ONCE, "--output", "json")
     assert second["changed"] == []
     assert versions(cluster.api) == before
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_would(run, cluster, spec):
     before = versions(cluster.api)
-    (dry,) = run("apply", "-f", spec(), "--dry-run", *NOW, "--output", "json")
+    (dry,) = run("apply", "-f", spec(), "--dry-run", *AT_ONCE, "--output", "json")
     assert dry["dryRun"]
     assert dry["changed"]
     assert versions(cluster.api) == before
-    assert run("apply", "-f", spec(), "--dry-run", *NOW)
+    assert run("apply", "-f", spec(), "--dry-run", *AT_ONCE)
     asked = [path for method, path in cluster.api.seen if method == "PATCH"]
     assert asked
     assert all("dryRun=All" in path for path in asked)
 
 
 def test_history_has_each_change_and_gives_a_spec_back(run, cluster, spec):
-    run("apply", "-f", spec(), *NOW)
-    run("apply", "-f", spec(TURNED), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
+    run("apply", "-f", spec(TURNED), *AT_ONCE)
     table = run("history", *PETS)
     assert [line.split()[0] for line in table.splitlines()] == ["revision", "1", "2"]
     assert table.count("succeeded") == 2
@@ -140,24 +125,24 @@ def test_what_history_does_not_have_is_one_line(graylane, mesh, asked, said):
 
 
 def test_rollback_goes_to_what_was_and_is_a_revision_of_its_own(run, cluster, spec):
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     before = cluster.routes()
-    run("apply", "-f", spec(TURNED), *NOW)
+    run("apply", "-f", spec(TURNED), *AT_ONCE)
     turned = cluster.routes()
     assert turned != before
-    run("rollback", *PETS, *NOW)
+    run("rollback", *PETS, *AT_ONCE)
     assert cluster.routes() == before
-    run("rollback", *PETS, "--to", "2", *NOW)
+    run("rollback", *PETS, "--to", "2", *AT_ONCE)
     assert cluster.routes() == turned
     actions = [one["action"] for one in run("history", *PETS, "--output", "json")]
     assert actions == ["apply", "apply", "rollback to 1", "rollback to 2"]
 
 
 def test_delete_takes_away_all_of_the_group_and_nothing_else(run, cluster, spec):
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     others = {"kind": "VirtualService", "metadata": {"name": "others", "namespace": "demo"}, "spec": {"hosts": ["x"]}}
     cluster.api.put(others)
-    run("delete", "-f", spec(), *NOW)
+    run("delete", "-f", spec(), *AT_ONCE)
     assert set(cluster.routes()) == {("virtualservices", "others")}
     assert cluster.api.names("services") == {"cat-svc", "mouse-svc", "dog-svc"}
     assert run("history", *PETS, "--output", "json")[-1]["action"] == "delete"
@@ -174,7 +159,7 @@ def test_a_resource_of_somebody_else_stops_it_before_the_first_write(graylane, c
     metadata = {"name": "cat-svc", "namespace": "demo", "labels": labels}
     cluster.api.put({"kind": "VirtualService", "metadata": metadata, "spec": {"hosts": ["cat-svc"]}})
     before = versions(cluster.api)
-    code, out, err = graylane("apply", "-f", spec(), *NOW)
+    code, out, err = graylane("apply", "-f", spec(), *AT_ONCE)
     assert (code, out) == (1, "")
     assert said in err
     assert versions(cluster.api) == before
@@ -184,7 +169,7 @@ def test_while_a_rollout_is_under_way_it_is_refused_with_its_name(graylane, mesh
     mesh.start(rollout([{"weight": 10}, {"pause": {}}, {"weight": 100}], keepOld=None))
     routes = mesh.routes()
     for command in ("apply", "delete"):
-        code, _, err = graylane(command, "-f", spec(TURNED), *NOW)
+        code, _, err = graylane(command, "-f", spec(TURNED), *AT_ONCE)
         assert (code, "cat-v2" in err) == (1, True)
     assert mesh.routes() == routes
 
@@ -192,7 +177,7 @@ def test_while_a_rollout_is_under_way_it_is_refused_with_its_name(graylane, mesh
 def test_without_an_api_server_it_is_one_line(graylane, spec, tmp_path, monkeypatch):
     nowhere = tmp_path / "none"
     monkeypatch.setenv("KUBECONFIG", str(nowhere))
-    code, out, err = graylane("apply", "-f", spec(), *NOW)
+    code, out, err = graylane("apply", "-f", spec(), *AT_ONCE)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("graylane: no cluster: ")
 
@@ -231,27 +216,27 @@ class TestVersions:
 
     def test_a_version_comes_takes_over_and_the_old_one_goes(self, run, cluster, spec):
         file = spec()
-        run("apply", "-f", file, *NOW)
-        run("version", "add", "cat", "v3", "-f", file, "--from", "v2", "--image", "cat:3", "--apply", *NOW)
+        run("apply", "-f", file, *AT_ONCE)
+        run("version", "add", "cat", "v3", "-f", file, "--from", "v2", "--image", "cat:3", "--apply", *AT_ONCE)
         made = cluster.api.get("deployments", "cat-v3")
         assert [one["image"] for one in made["spec"]["template"]["spec"]["containers"]] == ["cat:3"]
         subsets = cluster.api.get("destinationrules", "cat-svc")["spec"]["subsets"]
         assert "v3" in [one["name"] for one in subsets]
         assert "v3:" in file.read_text()
 
-        run("version", "takeover", "cat", "v3", "-f", file, "--apply", *NOW)
+        run("version", "takeover", "cat", "v3", "-f", file, "--apply", *AT_ONCE)
         last = cluster.api.get("virtualservices", "cat-svc")["spec"]["http"][-1]
         assert [one["destination"]["subset"] for one in last["route"]] == ["v3"]
 
-        run("version", "retire", "cat", "v1", "-f", file, "--apply", *NOW)
+        run("version", "retire", "cat", "v1", "-f", file, "--apply", *AT_ONCE)
         assert "v1" not in [one["name"] for one in cluster.api.get("destinationrules", "cat-svc")["spec"]["subsets"]]
 
     def test_a_version_whose_pods_do_not_come_up_changes_neither_file_nor_routes(self, graylane, run, cluster, spec):
         file = spec()
-        run("apply", "-f", file, *NOW)
+        run("apply", "-f", file, *AT_ONCE)
         text, routes = file.read_text(), cluster.routes()
         cluster.api.stuck.add("cat:broken")
-        given = ("--from", "v2", "--image", "cat:broken", "--apply", *NOW, "--timeout=0")
+        given = ("--from", "v2", "--image", "cat:broken", "--apply", *AT_ONCE, "--timeout=0")
         code, _, err = graylane("version", "add", "cat", "v3", "-f", file, *given)
         assert code == 1
         assert "cat-v3" in err
@@ -273,7 +258,7 @@ class TestVersions:
         self, graylane, run, cluster, spec, method, part, status, command
     ):
         file = spec()
-        run("apply", "-f", file, *NOW)
+        run("apply", "-f", file, *AT_ONCE)
         text = file.read_text()
 
         def refuse(asked, url):
@@ -282,11 +267,11 @@ class TestVersions:
 
         cluster.api.before.append(refuse)
         for _ in range(2):
-            code, _, err = graylane(*command.split(), "-f", file, "--apply", *NOW)
+            code, _, err = graylane(*command.split(), "-f", file, "--apply", *AT_ONCE)
             assert (code, "not you" in err, "files are written" in err) == (1, True, False)
             assert file.read_text() == text
         cluster.api.before.clear()
-        run(*command.split(), "-f", file, "--apply", *NOW)
+        run(*command.split(), "-f", file, "--apply", *AT_ONCE)
         assert file.read_text() != text
         assert run("diff", "-f", file, "--output", "json") == []
 
@@ -294,27 +279,27 @@ class TestVersions:
         self, graylane, run, cluster, spec
     ):
         file = spec()
-        run("apply", "-f", file, *NOW)
+        run("apply", "-f", file, *AT_ONCE)
 
         def refuse(asked, url):
             if asked == "PATCH" and "virtualservices" in url and "dryRun" not in url:
                 raise RefusedError(403, "Forbidden", "not you")
 
         cluster.api.before.append(refuse)
-        code, _, err = graylane("version", "takeover", "cat", "v2", "-f", file, "--apply", *NOW)
+        code, _, err = graylane("version", "takeover", "cat", "v2", "-f", file, "--apply", *AT_ONCE)
         assert (code, err.splitlines()[-1]) == (1, f"the files are written; to continue: graylane apply -f {file}")
         cluster.api.before.clear()
-        run("apply", "-f", file, *NOW)
+        run("apply", "-f", file, *AT_ONCE)
         assert run("diff", "-f", file, "--output", "json") == []
 
     def test_a_workload_of_somebody_else_is_left_alone(self, graylane, run, cluster, spec):
         file = spec()
-        run("apply", "-f", file, *NOW)
+        run("apply", "-f", file, *AT_ONCE)
         theirs = {**cluster.api.get("deployments", "cat-v2"), "metadata": {"name": "cat-v3", "namespace": "demo"}}
         cluster.api.put(theirs)
         before = versions(cluster.api)
         code, _, err = graylane(
-            "version", "add", "cat", "v3", "-f", file, "--from", "v2", "--image", "cat:3", "--apply", *NOW
+            "version", "add", "cat", "v3", "-f", file, "--from", "v2", "--image", "cat:3", "--apply", *AT_ONCE
         )
         assert code == 1
         assert "cat-v3" in err

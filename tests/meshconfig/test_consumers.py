@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rollout_world import GROUP
-from runner_world import NOWHERE, cluster, mesh
+from runner_world import AT_ONCE, NOWHERE, cluster, mesh
 
 from meshconfig import graph
 from meshconfig.errors import InputError
@@ -170,9 +170,6 @@ def test_the_graph_has_a_place_for_each_consumer():
     assert texts[:3] == ["web", "orders", "takes orders"]
 
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
-
-
 def consumed(file, *versions):
     named = ", ".join(f"{one}: orders.{one}" for one in versions)
     file.write_text(f"{GROUP.rstrip()}\n  consumers: {{orders: {{topic: orders, versions: {{{named}}}}}}}\n")
@@ -182,7 +179,7 @@ def consumed(file, *versions):
 def test_apply_writes_the_list_and_takes_it_away(graylane, cluster, tmp_path):
     file = tmp_path / "graylane.yaml"
     baseline = compiled(GROUP).model.baseline
-    code, out, err = graylane("apply", "-f", consumed(file, baseline), *NOW)
+    code, out, err = graylane("apply", "-f", consumed(file, baseline), *AT_ONCE)
     assert code == 0, out + err
     (name,) = [one for one in cluster.api.names("configmaps") if one.endswith("-consumers")]
     written = json.loads(cluster.api.get("configmaps", name)["data"]["consumers.json"])
@@ -195,7 +192,7 @@ def test_apply_writes_the_list_and_takes_it_away(graylane, cluster, tmp_path):
     cluster.api.get("configmaps", name)["data"]["consumers.json"] = "{}"
     assert "consumers.json" in graylane("diff", "-f", file)[1]
     file.write_text(GROUP)
-    code, out, err = graylane("apply", "-f", file, *NOW)
+    code, out, err = graylane("apply", "-f", file, *AT_ONCE)
     assert code == 0, out + err
     assert name not in cluster.api.names("configmaps")
     assert cluster.api.names("configmaps")  # the history is still there
@@ -211,6 +208,6 @@ def test_the_list_is_not_written_over_somebody_elses(graylane, cluster, tmp_path
             "data": {},
         }
     )
-    code, out, err = graylane("apply", "-f", file, *NOW)
+    code, out, err = graylane("apply", "-f", file, *AT_ONCE)
     assert code != 0
     assert "ConfigMap demo/pets-consumers is there already" in out + err

@@ -7,7 +7,7 @@ import random
 
 import pytest
 from rollout_world import GROUP, group
-from runner_world import NOWHERE, cluster, mesh
+from runner_world import AT_ONCE, cluster, mesh
 
 from meshconfig.cluster import history, paths, revision
 from meshconfig.cluster.objects import Key
@@ -15,7 +15,6 @@ from meshconfig.errors import InputError
 
 __all__ = ["cluster", "mesh"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PETS = ("pets", "-n", "demo")
 ISTIO = "networking.istio.io/v1"
 ROUTE = [{"route": [{"destination": {"host": "cat-svc"}}]}]
@@ -32,17 +31,6 @@ def forge(mesh, *originals):
     stored = mesh.api.get("configmaps", FIRST)
     packed = gzip.compress(json.dumps(originals).encode())
     stored["binaryData"]["adopted"] = base64.b64encode(packed).decode()
-
-
-@pytest.fixture
-def run(graylane):
-    def run(*arguments, code=0):
-        found, out, err = graylane(*arguments)
-        assert found == code, out + err
-        assert "Traceback" not in out + err
-        return out + err
-
-    return run
 
 
 def writes(mesh):
@@ -78,7 +66,7 @@ UNREADABLE = [
 def test_a_revision_with_an_original_that_is_none_counts_for_nothing(mesh, run, forged):
     forge(mesh, forged)
     mesh.api.seen.clear()
-    text = run("rollback", *PETS, "--to", "0", *NOW, code=2)
+    text = run("rollback", *PETS, "--to", "0", *AT_ONCE, code=2)
     assert f"ConfigMap demo/{FIRST} is no revision of graylane and cannot be read" in text
     assert len(text.splitlines()) == 1
     assert writes(mesh) == []
@@ -96,7 +84,7 @@ def test_a_revision_with_an_original_that_is_none_counts_for_nothing(mesh, run, 
 def test_an_original_with_fields_of_other_types_is_a_line_for_each(mesh, run, spec):
     forge(mesh, manifest(spec=spec))
     mesh.api.seen.clear()
-    text = run("rollback", *PETS, "--to", "0", *NOW, code=2)
+    text = run("rollback", *PETS, "--to", "0", *AT_ONCE, code=2)
     assert all(line.startswith("VirtualService old: spec.") for line in text.splitlines())
     assert writes(mesh) == []
 
@@ -124,7 +112,7 @@ ELSEWHERE = [
 def test_originals_route_no_host_in_the_mesh_that_is_elsewhere(mesh, run, forged, said):
     forge(mesh, manifest("fine"), forged)
     mesh.api.seen.clear()
-    text = run("rollback", *PETS, "--to", "0", *NOW, code=1)
+    text = run("rollback", *PETS, "--to", "0", *AT_ONCE, code=1)
     assert "nothing was changed" in text
     assert said in text
     assert len(text.splitlines()) == 1
@@ -133,7 +121,7 @@ def test_originals_route_no_host_in_the_mesh_that_is_elsewhere(mesh, run, forged
 
 def test_hosts_elsewhere_are_given_back_where_the_caller_allows_their_namespace(mesh, run):
     forge(mesh, manifest(spec=routes("pay.bank.svc.cluster.local")))
-    run("rollback", *PETS, "--to", "0", "--allow-namespace", "bank", *NOW)
+    run("rollback", *PETS, "--to", "0", "--allow-namespace", "bank", *AT_ONCE)
     assert mesh.routes() == {("virtualservices", "old"): routes("pay.bank.svc.cluster.local")}
 
 
@@ -143,10 +131,10 @@ OUTSIDE = GROUP.replace("host: cat-svc", "host: api.example.org")
 def test_a_host_outside_of_the_cluster_is_rolled_back_while_the_group_routes_it(mesh, run):
     mesh.apply(group(OUTSIDE))
     mesh.apply(group(OUTSIDE.replace("cat.example.com", "other.example.com")))
-    run("rollback", *PETS, *NOW)
+    run("rollback", *PETS, *AT_ONCE)
     assert ("virtualservices", "cat-example-com") in mesh.routes()
     mesh.apply(group())
-    text = run("rollback", *PETS, *NOW, code=1)
+    text = run("rollback", *PETS, *AT_ONCE, code=1)
     assert "would route api.example.org in the mesh" in text
     assert ("virtualservices", "cat-svc") in mesh.routes()
 
@@ -161,8 +149,8 @@ def test_a_revision_of_more_bytes_than_were_ever_written_does_not_stand_in_the_w
     assert "more than a revision may have" in str(error)
     file = tmp_path / "graylane.yaml"
     file.write_text(GROUP)
-    run("apply", "-f", file, *NOW)
-    run("delete", "-f", file, *NOW)
+    run("apply", "-f", file, *AT_ONCE)
+    run("delete", "-f", file, *AT_ONCE)
     assert mesh.routes() == {}
     assert revision.READ < 1 << 20
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from rollout_world import GROUP, rollout
-from runner_world import DOCUMENT, NOWHERE, cluster, mesh
+from runner_world import AT_ONCE, DOCUMENT, cluster, mesh
 
 from meshconfig.cli.background import tell
 from meshconfig.cluster.events import About
@@ -185,7 +185,6 @@ def test_whatever_a_file_is_called(tmp_path, monkeypatch):
 
 HERE = ("cat-v2", "-n", "demo")
 PETS = ("pets", "-n", "demo")
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 
 
 class TestACluster:
@@ -228,7 +227,7 @@ class TestACluster:
                 raise RefusedError(403, text, text)
 
         mesh.api.before.append(refuse)
-        code, _, err = harmless("apply", "-f", file, *NOW)
+        code, _, err = harmless("apply", "-f", file, *AT_ONCE)
         assert code == 1
         assert "graylane: " in err
 

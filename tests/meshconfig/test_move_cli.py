@@ -7,13 +7,13 @@ import yaml
 from fake_api import RefusedError
 from fake_controller import FINALIZER, carried_out, controller, owned
 from moving_world import API_GATEWAY, ISTIO_GATEWAY
-from runner_world import NOWHERE, cluster
+from runner_world import AT_ONCE, cluster
 
 from meshconfig.cluster import previews
 
 __all__ = ["cluster"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0", "--break-lock")
+NOW = (*AT_ONCE, "--break-lock")
 SPEC = """\
 apiVersion: graylane/v1
 kind: LaneGroup

@@ -1,20 +1,17 @@
 """The commands that change a group which has a LaneGroup object: they write it, and follow what the controller does."""
 
-import json
-
 import pytest
 import yaml
 from fake_api import RefusedError
 from fake_controller import FINALIZER, carried_out, controller, owned, stalled
 from rollout_world import GROUP
-from runner_world import NOWHERE, cluster
+from runner_world import AT_ONCE, NOWHERE, cluster
 
 from meshconfig.cli import following as shown
 from meshconfig.cluster import conditions, custom, following
 
 __all__ = ["cluster"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PETS = ("pets", "-n", "demo")
 TURNED = GROUP.replace("cat: v1, mouse: v1", "cat: v2, mouse: v2")
 VERSION = "graylane.dev/v1"
@@ -51,18 +48,6 @@ def spec(tmp_path):
     return write
 
 
-@pytest.fixture
-def run(graylane):
-    """Runs a command to its expected exit status; what it prints, or the JSON that is asked for."""
-
-    def run(*arguments, code=0):
-        found, out, err = graylane(*arguments)
-        assert found == code, out + err
-        return json.loads(out) if "json" in arguments else out + err
-
-    return run
-
-
 def live(api):
     return api.get("lanegroups", "pets")
 
@@ -86,7 +71,7 @@ def test_apply_writes_the_object_and_shows_the_controllers_steps(run, cluster, p
 
 
 def test_json_has_the_fields_that_an_apply_by_graylane_itself_has(run, cluster, put, spec):
-    (itself,) = run("apply", "-f", spec(GROUP), *NOW, "--output", "json")
+    (itself,) = run("apply", "-f", spec(GROUP), *AT_ONCE, "--output", "json")
     put()
     with controller(cluster.api, carried_out(["routes"])):
         (found,) = run("apply", "-f", spec(), "--output", "json")
@@ -128,7 +113,7 @@ def test_the_order_of_keys_and_what_the_api_server_fills_in_are_no_change(run, c
 
 
 def test_without_an_object_the_command_does_the_work_itself_after_one_question(run, cluster, spec):
-    said = run("apply", "-f", spec(), *NOW)
+    said = run("apply", "-f", spec(), *AT_ONCE)
     assert "revision 1" in said
     asked = [path for _, path in cluster.api.seen if "lanegroups" in path or path == "/apis/graylane.dev/v1"]
     assert asked == ["/apis/graylane.dev/v1/namespaces/demo/lanegroups/pets"]
@@ -328,9 +313,9 @@ def test_an_account_from_before_the_kind_needs_no_right_on_it(run, cluster, spec
 
     cluster.api.before.append(refuse)
     monkeypatch.setattr(custom, "is_served", lambda client, kind: False)
-    assert "revision 1" in run("apply", "-f", spec(), *NOW)
+    assert "revision 1" in run("apply", "-f", spec(), *AT_ONCE)
     monkeypatch.setattr(custom, "is_served", lambda client, kind: True)
-    said = run("apply", "-f", spec(), *NOW, code=1)
+    said = run("apply", "-f", spec(), *AT_ONCE, code=1)
     assert "LaneGroup demo/pets cannot be read" in said
     assert "grant get on lanegroups.graylane.dev: docs/rbac.md" in said
 
@@ -383,9 +368,9 @@ def test_delete_without_a_controller_leaves_the_object_to_it(run, cluster, put, 
 
 
 def test_an_object_that_no_controller_has_taken_is_deleted_with_its_routes_by_the_command(run, cluster, put, spec):
-    run("apply", "-f", spec(), *NOW)
+    run("apply", "-f", spec(), *AT_ONCE)
     put(TURNED, finalizers=[])
-    said = run("delete", "-f", spec(), *NOW)
+    said = run("delete", "-f", spec(), *AT_ONCE)
     assert live(cluster.api) is None
     assert cluster.routes() == {}
     assert "deleted VirtualService demo/cat-svc" in said
@@ -399,8 +384,8 @@ def test_what_is_in_git_is_deleted_there(run, cluster, put, spec):
 
 @pytest.fixture
 def two_revisions(run, put, spec):
-    run("apply", "-f", spec(GROUP), *NOW)
-    run("apply", "-f", spec(TURNED), *NOW)
+    run("apply", "-f", spec(GROUP), *AT_ONCE)
+    run("apply", "-f", spec(TURNED), *AT_ONCE)
 
 
 def test_rollback_writes_the_spec_of_the_revision_into_the_object(run, cluster, put, two_revisions):
@@ -420,7 +405,7 @@ def test_rollback_of_what_is_in_git_says_what_to_commit(run, cluster, put, two_r
 
 
 def test_rollback_to_a_deletion_is_the_deletion_of_the_object(run, cluster, put, spec, two_revisions):
-    run("delete", "-f", spec(), *NOW)
+    run("delete", "-f", spec(), *AT_ONCE)
     put(TURNED)
     said = run("rollback", *PETS, "--to", "3", code=1)
     assert "kubectl delete lanegroups.graylane.dev pets -n demo" in said

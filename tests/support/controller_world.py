@@ -9,13 +9,13 @@ import pytest
 import yaml
 from fake_api import api_server, deployment, service
 from rollout_world import GROUP
+from runner_world import NOWHERE
 
 from meshconfig.cluster.client import Client
 from meshconfig.controller import Controller, Scope
 from meshconfig.rollout.runner.context import Settings
 from meshconfig.rollout.runner.metrics import Metrics
 
-NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
 SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0)
 PATIENCE = 20.0
 OBJECTS = "/apis/graylane.dev/v1/namespaces/demo/lanegroups"

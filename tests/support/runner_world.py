@@ -26,6 +26,7 @@ from meshconfig.rollout.runner.room import Room
 from meshconfig.rollout.runner.worker import Worker
 
 NOWHERE = "http://127.0.0.1:1"  # no istiod: barriers wait no time, and are unverified
+AT_ONCE = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")  # for a command that waits for nobody
 SETTINGS = Settings(istiod=NOWHERE, wait=0, drain=0, hosts=Allowed.of(["127.0.0.1"]))
 DOCUMENT = parse("spec: {}", "cat-v2.yaml")[0]
 SIZES = {"cat": 8, "mouse": 4}

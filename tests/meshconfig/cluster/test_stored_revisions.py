@@ -9,7 +9,7 @@ import yaml
 from fake_api import deployment, service
 from hostile import DAMAGED, copied
 from rollout_world import GROUP, group
-from runner_world import NOWHERE, cluster, mesh
+from runner_world import AT_ONCE, cluster, mesh
 
 from meshconfig.cluster import history, revision
 from meshconfig.cluster.change import NotAllowedError, Wanted, prepare, rollback_target
@@ -18,7 +18,6 @@ from meshconfig.rollout import begin
 
 __all__ = ["cluster", "mesh"]
 
-NOW = (f"--istiod={NOWHERE}", "--wait=0", "--drain=0")
 PETS = ("pets", "-n", "demo")
 OTHER = GROUP.replace("cat.example.com", "other.example.com")
 DATA = {
@@ -103,17 +102,17 @@ def test_the_commands_show_the_rest_and_go_on(mesh, run, spec, name, part):
     out, err = run("history", *PETS)
     assert [line.split()[0] for line in out.splitlines()] == ["revision", "2"]
     assert len(told(err)) == 1
-    out, err = run("status", *PETS, *NOW[:1], code=1)
+    out, err = run("status", *PETS, *AT_ONCE[:1], code=1)
     assert "other.example.com" in mesh.routes()["gateways", "other-example-com"]["servers"][0]["hosts"][0]
     assert len(told(out)) == 1
-    _, err = run("apply", "-f", spec(GROUP), *NOW)
+    _, err = run("apply", "-f", spec(GROUP), *AT_ONCE)
     assert len(told(err)) == 1
     assert history.revisions(mesh.client, "demo", "pets")[-1].number == 3
-    _, err = run("rollback", *PETS, "--to", "1", *NOW, code=1)
+    _, err = run("rollback", *PETS, "--to", "1", *AT_ONCE, code=1)
     assert len(told(err)) == 1
-    run("rollback", *PETS, *NOW)
+    run("rollback", *PETS, *AT_ONCE)
     assert ("gateways", "other-example-com") in mesh.routes()
-    _, err = run("delete", "-f", spec(GROUP), *NOW)
+    _, err = run("delete", "-f", spec(GROUP), *AT_ONCE)
     assert len(told(err)) == 1
     assert mesh.routes() == {}
 
@@ -125,10 +124,10 @@ def test_of_a_newest_revision_that_cannot_be_read_nobody_knows_what_was_applied(
         begin.NotAppliedError, match="nobody knows what was applied last: ConfigMap demo/graylane-pets-r2"
     ):
         begin.applied(mesh.client, "demo", "pets")
-    run("rollback", *PETS, *NOW)
+    run("rollback", *PETS, *AT_ONCE)
     assert ("gateways", "cat-example-com") in mesh.routes()
     damaged(mesh, "graylane-pets-r3", binaryData={"spec": "%%%"})
-    _, err = run("apply", "-f", spec(GROUP), *NOW)
+    _, err = run("apply", "-f", spec(GROUP), *AT_ONCE)
     assert len(told(err, "graylane-pets-r2")) == len(told(err, "graylane-pets-r3")) == 1
     assert history.read(mesh.client, "demo", "pets").last.number == 4, (
         "what was applied is recorded, though nothing differs"
@@ -160,9 +159,9 @@ def test_the_spec_of_another_group_counts_for_none(mesh, run, name, owner):
     first = mesh.api.get("configmaps", "graylane-pets-r1")
     mesh.api.put(copied(first, name, labels=labels, binaryData={"spec": packed(forged)}))
     before = dict(mesh.api.objects)
-    _, err = run("rollback", *PETS, "--to", "5", *NOW, code=1 if name.endswith("pets-r5") else 2)
+    _, err = run("rollback", *PETS, "--to", "5", *AT_ONCE, code=1 if name.endswith("pets-r5") else 2)
     assert "5" in err
-    run("rollback", *PETS, *NOW, code=0 if name.endswith("pets-r5") else 2)
+    run("rollback", *PETS, *AT_ONCE, code=0 if name.endswith("pets-r5") else 2)
     assert {key for key in mesh.api.objects if key[1] == "bank"} == {key for key in before if key[1] == "bank"}
 
 
@@ -212,11 +211,11 @@ def test_a_rollback_writes_to_another_namespace_only_if_the_caller_allows_it(ban
     assert wanted.action == "rollback to 5"
     with pytest.raises(NotAllowedError, match=r"namespace bank; .*--allow-namespace bank"):
         prepare(bank.client, wanted)
-    _, err = run("rollback", *PETS, *NOW, code=1)
+    _, err = run("rollback", *PETS, *AT_ONCE, code=1)
     assert "--allow-namespace bank" in err
-    run("rollback", *PETS, "--allow-namespace", "elsewhere", *NOW, code=1)
+    run("rollback", *PETS, "--allow-namespace", "elsewhere", *AT_ONCE, code=1)
     assert there(bank) == before
-    run("rollback", *PETS, "--allow-namespace", "bank", *NOW)
+    run("rollback", *PETS, "--allow-namespace", "bank", *AT_ONCE)
     assert ("virtualservices", "pay-svc") in there(bank)
 
 
@@ -230,7 +229,7 @@ def test_an_inventory_reaches_no_namespace_that_the_caller_does_not_name(bank, r
     before = there(bank)
     arguments = PETS if command == "rollback" else ("-f", spec(GROUP))
     bank.api.seen.clear()
-    _, err = run(command, *arguments, *NOW)
+    _, err = run(command, *arguments, *AT_ONCE)
     assert there(bank) == before
     assert not [path for _, path in bank.api.seen if "/bank/" in path], "not even read"
     assert err.count("lists resources in namespace bank, which the spec does not name") == 1
@@ -239,7 +238,7 @@ def test_an_inventory_reaches_no_namespace_that_the_caller_does_not_name(bank, r
 def test_what_is_left_alone_is_told_and_remembered_until_the_caller_allows_it(bank, run, spec):
     bank.apply(group(BANK))
     assert ("virtualservices", "pay-svc") in there(bank)
-    _, err = run("apply", "-f", spec(GROUP), *NOW)
+    _, err = run("apply", "-f", spec(GROUP), *AT_ONCE)
     notes = [line for line in err.splitlines() if "namespace bank" in line]
     assert len(notes) == 1
     assert "VirtualService pay-svc" in notes[0]
@@ -247,17 +246,17 @@ def test_what_is_left_alone_is_told_and_remembered_until_the_caller_allows_it(ba
     assert ("virtualservices", "pay-svc") in there(bank)
     _, err = run("diff", "-f", spec(OTHER), code=1)
     assert "VirtualService pay-svc" in err
-    run("apply", "-f", spec(OTHER), *NOW)
-    run("apply", "-f", spec(OTHER), "--allow-namespace", "bank", *NOW)
+    run("apply", "-f", spec(OTHER), *AT_ONCE)
+    run("apply", "-f", spec(OTHER), "--allow-namespace", "bank", *AT_ONCE)
     assert ("virtualservices", "pay-svc") not in there(bank)
     assert ("virtualservices", "ledger") in there(bank), "which no revision of this group has listed"
-    _, err = run("apply", "-f", spec(GROUP), *NOW)
+    _, err = run("apply", "-f", spec(GROUP), *AT_ONCE)
     assert "bank" not in err
 
 
 def test_the_callers_own_spec_names_a_namespace(bank, run, spec):
     bank.apply(group(BANK))
-    run("delete", "-f", spec(BANK), *NOW)
+    run("delete", "-f", spec(BANK), *AT_ONCE)
     assert there(bank) & {("virtualservices", "pay-svc"), ("destinationrules", "pay-svc")} == set()
     assert {("virtualservices", "ledger"), ("deployments", "ledger")} <= there(bank)
 
@@ -277,22 +276,22 @@ def test_an_inventory_deletes_no_kind_that_graylane_does_not_write(bank, allowed
 def test_status_reads_no_namespace_that_an_inventory_alone_names(bank, run):
     forge(bank, keys=[("VirtualService", "kube-system", "x")])
     bank.api.seen.clear()
-    run("status", *PETS, *NOW[:1], code=1)
+    run("status", *PETS, *AT_ONCE[:1], code=1)
     assert not [path for _, path in bank.api.seen if "/kube-system/" in path]
 
 
 def test_a_rollback_and_a_deletion_of_a_group_that_was_just_small_enough_are_not_held_up(mesh, run, spec, monkeypatch):
-    run("apply", "-f", spec(OTHER), *NOW)
+    run("apply", "-f", spec(OTHER), *AT_ONCE)
     size = max(
         sum(len(base64.b64decode(part)) for part in one["binaryData"].values())
         for one in mesh.api.objects.values()
         if one["kind"] == "ConfigMap"
     )
     monkeypatch.setattr(revision, "LARGEST", size - 200)
-    _, err = run("apply", "-f", spec(GROUP.replace("dog", "bird-of-another-kind")), *NOW, code=1)
+    _, err = run("apply", "-f", spec(GROUP.replace("dog", "bird-of-another-kind")), *AT_ONCE, code=1)
     assert "too large for its history" in err or "bird" in err
-    run("rollback", *PETS, *NOW)
-    run("delete", "-f", spec(GROUP), *NOW)
+    run("rollback", *PETS, *AT_ONCE)
+    run("delete", "-f", spec(GROUP), *AT_ONCE)
     assert mesh.routes() == {}
 
 
