@@ -49,14 +49,14 @@ def create_app(
     routes = [
         Route(HEALTH, _healthy, methods=["GET"]),
         Mount("/static", StaticFiles(packages=[("meshconfig.console", "static")])),
-        *(route for one in pages() for route in one.routes),
+        *(route for one in pages(local=access.is_local) for route in one.routes),
     ]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Entrance, settings=settings, seal=seal, access=access, refuse=failed)],
         exception_handlers={GraylaneError: failed, HTTPException: not_found, Exception: broken},
     )
-    app.state.settings, app.state.seal = settings, seal
+    app.state.settings, app.state.seal, app.state.local = settings, seal, access.is_local
     app.state.streams, app.state.jobs, app.state.once = Streams(stop or Event()), jobs or Jobs(), Once()
     app.state.observer, app.state.gateway, app.state.outgoing = observer, gateway, Outgoing()
     return Guard(app, settings)  # around all, so that the page for a fault of ours has its headers too

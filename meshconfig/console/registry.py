@@ -79,19 +79,20 @@ def ref_of(request: Request) -> GroupRef:
 
 
 @cache
-def pages() -> Sequence[Page]:
-    """All pages, in the order of the navigation."""
+def pages(*, local: bool = False) -> Sequence[Page]:
+    """The pages, in the order of the navigation.
+
+    Parameters:
+        local: those alone that the mesh on this machine has.
+    """
     package = import_module("meshconfig.console.pages")
     modules = (import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__))
     found: list[Page] = [module.PAGE for module in modules]
-    return sorted(found, key=lambda one: (one.order is None, one.order or 0, one.name))
+    there = (one for one in found if one.local or not local)
+    return sorted(there, key=lambda one: (one.order is None, one.order or 0, one.name))
 
 
 def navigation(ref: GroupRef, *, local: bool) -> Sequence[NavEntry]:
     """The links to a group's pages."""
     where = f"/g/{quote(ref.namespace, safe='')}/{quote(ref.name, safe='')}"
-    return [
-        NavEntry(one.name, f"{where}/{one.name}")
-        for one in pages()
-        if one.order is not None and (one.local or not local)
-    ]
+    return [NavEntry(one.name, f"{where}/{one.name}") for one in pages(local=local) if one.order is not None]

@@ -100,7 +100,7 @@ def _template(request: Request, template: str, ref: GroupRef | None, values: dic
         "once": _key(request),
         "here": here(request),
         "ref": ref,
-        "nav": navigation(ref, local=bool(seen and seen.source and seen.source.is_local)) if ref else (),
+        "nav": navigation(ref, local=request.app.state.local) if ref else (),
         "version": version(),
         "url": at,
         **values,

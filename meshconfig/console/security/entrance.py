@@ -41,6 +41,10 @@ class Access(Protocol):
     def by_token(self) -> bool:
         """Whether each person needs a token, rather than the kubeconfig of whoever started the console."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the mesh on this machine, which changes by its files alone."""
+
     def source(self, token: str) -> Source:
         """The source for a token; empty where `by_token` is false."""
 

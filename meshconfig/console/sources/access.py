@@ -25,7 +25,7 @@ CERTIFICATE = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 class ByKubeconfig:
     """One person: whoever started the console."""
 
-    by_token = False
+    by_token, is_local = False, False
 
     def __init__(self, client: Client, choices: Choices | None = None) -> None:
         self._source = ClusterSource(client, choices)
@@ -43,7 +43,7 @@ class ByToken:
         clock: the time in seconds.
     """
 
-    by_token = True
+    by_token, is_local = True, False
 
     def __init__(
         self,

@@ -36,8 +36,6 @@ class ClusterSource:
         choices: how changes are carried out, and where istiod's debug pages are.
     """
 
-    is_local = False
-
     def __init__(self, client: Client, choices: Choices | None = None) -> None:
         self.client, self.choices = client, choices or Choices()
         self._lookers: dict[GroupRef, GroupLooker] = {}

@@ -23,7 +23,7 @@ class LocalSource:
         mesh: runs; threads read it while its own loop changes it, each part whole.
     """
 
-    place, person, is_local = "local mesh", "", True
+    place, person = "local mesh", ""
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
@@ -99,7 +99,7 @@ def _no_history() -> MissingError:
 class OnThisMachine:
     """One person: whoever started the mesh."""
 
-    by_token = False
+    by_token, is_local = False, True
 
     def __init__(self, mesh: Mesh) -> None:
         self._source = LocalSource(mesh)

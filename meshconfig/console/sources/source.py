@@ -108,10 +108,6 @@ class Source(Protocol):
     def person(self) -> str:
         """The person's name, as the API server says it; empty on this machine."""
 
-    @property
-    def is_local(self) -> bool:
-        """Whether it is the mesh on this machine."""
-
     def groups(self, namespace: str) -> Sequence[GroupRef]:
         """The groups that the person may see.
 
