@@ -14,7 +14,8 @@ class Replacement:
     """New content for one file, beside it until `commit`. To change several files together, make all, then commit all.
 
     A symbolic link stays one: the file that it leads to is replaced. An existing file's mode is kept, and its owner
-    where this process may set it.
+    where this process may set it. What is no file and no folder, such as /dev/stdout, /dev/null or a named pipe, is
+    written to and not replaced.
 
     Parameters:
         path: the file; it need not exist, its folder has to.
@@ -26,7 +27,8 @@ class Replacement:
     """
 
     def __init__(self, path: Path, content: bytes, *, durable: bool = False) -> None:
-        self._path = Path(os.path.realpath(path))
+        self._through = content if _is_device(path) else None
+        self._path = path if self._through is not None else Path(os.path.realpath(path))
         self._temporary = self._path.with_name(f".graylane-{secrets.token_hex(8)}.tmp")
         try:
             self._stage(content, durable)
@@ -41,6 +43,8 @@ class Replacement:
         # A rename asks for the right to write to the folder alone; somebody made this file read-only for a reason.
         if before and not os.access(self._path, os.W_OK):
             raise PermissionError(13, "Permission denied")
+        if self._through is not None:
+            return
         with self._temporary.open("xb") as out:
             out.write(content)
             if durable:
@@ -58,7 +62,10 @@ class Replacement:
             OSError: it could not be replaced, and is as it was.
         """
         try:
-            self._temporary.replace(self._path)
+            if self._through is not None:
+                self._path.write_bytes(self._through)
+            else:
+                self._temporary.replace(self._path)
         except OSError as error:
             raise _named(error, self._path) from None
 
@@ -66,6 +73,10 @@ class Replacement:
         """Nothing is left beside the file; after `commit` there is nothing to do."""
         with suppress(OSError):
             self._temporary.unlink()
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:

@@ -43,7 +43,7 @@ def check_free(*paths: Path, force: bool) -> None:
         InputError: a file is there already, or its directory is not.
     """
     for path in paths:
-        if path.exists() and not force:
+        if path.is_file() and not force:
             raise InputError.at(str(path), "is there already; --force replaces it")
         if path.is_dir():
             raise InputError.at(str(path), "is a directory; name a file")

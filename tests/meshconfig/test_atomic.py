@@ -53,6 +53,27 @@ def test_a_new_file_has_the_mode_that_any_new_file_has(tmp_path):
     assert made.stat().st_mode == plain.stat().st_mode
 
 
+def test_a_named_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    replace_file(pipe, NEW)
+    reader.join(20)
+    assert read == [NEW]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert alone(pipe)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_device_stays_one(tmp_path):
+    null = tmp_path / "null"
+    os.mknod(null, 0o666 | stat.S_IFCHR, Path(os.devnull).stat().st_rdev)
+    replace_file(null, NEW)
+    assert stat.S_ISCHR(null.stat().st_mode)
+    assert alone(null)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_the_owner_is_kept(file):
     os.chown(file, 1234, 2345)
