@@ -294,7 +294,9 @@ def _lane_hosts(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wr
                 f"lane {lane} would make the host {host}: a host has lower-case letters, digits and -, at most 63 to a "
                 "dot; rename the lane, or leave laneHosts away",
             )
-    taken = {host for other in group.spec.entries for host in other.hosts} if hosts else set()
+    entries = group.spec.entries if hosts else ()
+    taken = {host for other in entries for host in other.hosts}
+    taken |= {host for other in entries if other is not entry for host in lane_hosts(group, other).values()}
     if clash := sorted(taken & {*hosts.values()}):
         yield (*where, "laneHosts"), f"{clash[0]} is a host of an entry already: give the lanes hosts of their own"
 

@@ -20,6 +20,7 @@ from meshconfig.compile.services import (
     with_trail,
 )
 from meshconfig.compile.sticky import Share, bucket_routes, draw, shares
+from meshconfig.istio.hosts import covers
 from meshconfig.load import FieldPath
 from meshconfig.model import (
     GATEWAY_BACKEND,
@@ -63,7 +64,7 @@ def entry(
     spec = group.spec.entries[index]
     field: FieldPath = ("spec", "entries", index)
     hosts = lane_hosts(group, spec)
-    own = None if spec.gateway.use else _own_gateway(group, index, resource, (*spec.hosts, *hosts.values()))
+    own = None if spec.gateway.use else _own_gateway(group, index, resource, tuple(hosts.values()))
     return Entry(
         resource,
         spec.hosts,
@@ -87,33 +88,35 @@ def _routes(
         yield from _path_routes(spec, services[one.service], field, number, lane)
 
 
-def _own_gateway(group: LaneGroup, index: int, resource: Name, hosts: tuple[str, ...]) -> OwnGateway:
-    spec = group.spec.entries[index].gateway
+def _own_gateway(group: LaneGroup, index: int, resource: Name, lane_hosts: tuple[str, ...]) -> OwnGateway:
+    entry = group.spec.entries[index]
     return OwnGateway(
         resource,
-        tuple(sorted(spec.selector.items())),
-        hosts,
-        tuple(_listeners(spec)),
-        spec.class_name,
-        _patterns(group, group.spec.entries[index]),
+        tuple(sorted(entry.gateway.selector.items())),
+        entry.hosts,
+        tuple(_listeners(entry.gateway)),
+        entry.gateway.class_name,
+        lane_hosts,
+        _pattern(group, entry),
         ("spec", "entries", index, "hosts"),
     )
 
 
-def _patterns(group: LaneGroup, entry: EntrySpec) -> tuple[str, ...]:
+def _pattern(group: LaneGroup, entry: EntrySpec) -> str:
     """The wildcard of the lanes' hosts, so that a lane that comes or goes does not change the Gateway.
 
-    Istio's Gateways share their Pods, and of two with one wildcard on a port for HTTPS istiod leaves one out. So it is
-    taken only where it can hardly be somebody else's: `{lane}.shop.a.com` beside the host `shop.a.com`, and neither
-    `{lane}.a.com` nor `shop-{lane}.a.com`. Source: istio pilot/pkg/model/gateway.go (CheckDuplicates).
+    Istio's Gateways share their Pods. Of two with one wildcard on a port for HTTPS istiod leaves one out, and with a
+    wider one of another the requests under this one would leave that. So it is served only where it can hardly be
+    somebody else's: for `{lane}.shop.a.com` beside the host `shop.a.com`, and neither for `{lane}.a.com` nor
+    `shop-{lane}.a.com`. Source: istio pilot/pkg/model/gateway.go (CheckDuplicates).
     """
     if not entry.lane_hosts:
-        return ()
+        return ""
     first, _, domain = entry.lane_hosts.partition(".")
     pattern = f"*.{domain}"
-    others = [host for one in group.spec.entries if one is not entry for host in one.hosts]
-    is_own = first == LANE and domain in entry.hosts and pattern not in others
-    return (pattern,) if is_own or group.spec.backend == GATEWAY_BACKEND else ()
+    others = (host for one in group.spec.entries if one is not entry for host in one.hosts)
+    is_own = first == LANE and domain in entry.hosts and not any(covers(host, pattern) for host in others)
+    return pattern if is_own or group.spec.backend == GATEWAY_BACKEND else ""
 
 
 def _listeners(spec: GatewayRef) -> Iterator[Listener]:

@@ -87,7 +87,7 @@ class Rendered:
         match path[1:]:
             case ("hosts", int(number)) | ("servers", int(), "hosts", int(number)):
                 own = isinstance(self.table, RouteTable) and self.table.name != self.group.model.entries[entry].resource
-                made = own or number >= len(self.group.model.entries[entry].hosts)
+                made = own or number >= len(self.group.model.entries[entry].hosts)  # the lanes' stand behind them
                 return (*at, "laneHosts" if made else "hosts")
             case ("hosts", *_) | ("servers", int(), "hosts", *_):
                 return (*at, "hosts")

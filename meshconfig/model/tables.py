@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from meshconfig.istio.hosts import EVERY_HOST, covers
+from meshconfig.istio.hosts import covers
 from meshconfig.load import FieldPath
 from meshconfig.model.routes import IstioFields, Route
 
@@ -157,8 +157,9 @@ class OwnGateway:
     Parameters:
         selector: the labels of the gateway's Pods, for Istio's Gateway.
         class_name: the GatewayClass, for a Gateway of the Gateway API, which makes the Pods too.
-        hosts: those of the entry and of its lanes.
-        patterns: wildcards that are served in place of the hosts that they cover, which lanes may come and go under.
+        hosts: those of the entry.
+        lane_hosts: those of its lanes.
+        pattern: the wildcard that covers the lanes' hosts, and is served in their place; empty where they are listed.
         origin: the spec's field that gives the hosts.
     """
 
@@ -167,16 +168,15 @@ class OwnGateway:
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
     class_name: str = "istio"
-    patterns: tuple[str, ...] = ()
+    lane_hosts: tuple[str, ...] = ()
+    pattern: str = ""
     origin: FieldPath = field(default=(), compare=False)
 
     @property
     def served(self) -> tuple[str, ...]:
-        """What it serves: its hosts, and the wildcards in the place of those that they cover."""
-        if EVERY_HOST in self.hosts:
-            return (EVERY_HOST,)
-        single = [host for host in self.hosts if not any(covers(one, host) for one in self.patterns)]
-        return tuple(dict.fromkeys([*single, *self.patterns]))
+        """What it serves: the entry's hosts, and of its lanes' what none of these covers."""
+        lanes = (self.pattern,) if self.pattern else self.lane_hosts
+        return (*self.hosts, *(host for host in lanes if not any(covers(one, host) for one in self.hosts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from meshconfig.simulate.decision import NO_CONNECTION, Failure
 from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
-from meshconfig.simulate.servers import at_port, called_port, named, pods_of, reached, servers
+from meshconfig.simulate.servers import GatewayPods, at_port, called_port, left_out, named, pods_of, reached, servers
 from meshconfig.simulate.streams import StreamChoice, by_port, by_server_name
 
 
@@ -65,7 +65,7 @@ def listening(index: Index, request: Request) -> Listening:
     places, doubts = reached(index, pods, request, port)
     found.undecided += doubts
     if not places:
-        found.failure = _no_server(index, request, name, port)
+        found.failure = _no_server(index, request, pods, name, port)
     elif places[0].handling in (Handling.HTTP, Handling.HTTPS):
         _find_virtual_host(index, request, places, found)
     else:
@@ -90,9 +90,18 @@ def _nowhere(index: Index, request: Request, port: int) -> Failure:
     return Failure(NO_CONNECTION, f"no connection: {why}")
 
 
-def _no_server(index: Index, request: Request, name: str, port: int) -> Failure:
-    if other := next((one for one in at_port(index, port, name) if not one.takes(request.scheme)), None):
-        return _other_protocol(other, request, port)
+def _no_server(index: Index, request: Request, pods: GatewayPods, name: str, port: int) -> Failure:
+    if (both := left_out(index, pods, request, port)) is not None:
+        here, other = both
+        theirs = {str(one).lower() for one in other.hosts}
+        shared = next(one for one in here.hosts if str(one).lower() in theirs)
+        return Failure(
+            NO_CONNECTION,
+            f"no connection: istiod leaves out the server of Gateway {here.gateway} on port {port}, as the older "
+            f"Gateway {other.gateway} has its host {shared} there too",
+        )
+    if speaks := next((one for one in at_port(index, port, name) if not one.takes(request.scheme)), None):
+        return _other_protocol(speaks, request, port)
     why = f"no connection: no server of Gateway {name} has port {port} for {request.scheme}"
     if any(at_port(index, port, name)):
         why = f"no connection: no server of Gateway {name} has host {request.authority_host} on port {port}"
@@ -128,7 +137,8 @@ def _find_virtual_host(index: Index, request: Request, places: list[ServerHosts]
             secured |= bare
             hosts = {**{host: [] for host in bare}, **hosts}
     if not hosts:
-        found.failure = Failure(404, _without_routes(index, request, places, found.proxy.gateway))
+        name = places[0].gateway if request.scheme == "https" else found.proxy.gateway
+        found.failure = Failure(404, _without_routes(index, request, places, name))
         return
     found.domain = max(hosts, key=specificity)
     found.to_https = found.domain in secured

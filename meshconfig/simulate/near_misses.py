@@ -7,7 +7,7 @@
 Source: as in `at_gateway` and `in_mesh`, which decide; this module says why they left a VirtualService out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -184,8 +184,10 @@ def _at_gateway(index: Index, one: VirtualService, request: Request, where: List
     port = called_port(index, request).number
     places = _places(index, request, where, port)
     here = [place for place in places if place.gateway in bound]
+    if not places and where.proxy.gateway in bound:
+        return None  # the decision says why this Gateway does not take the request
     if not here:
-        return _other_gateways(index, bound - {MESH}, request, port)
+        return _other_gateways(index, bound - {MESH}, request, port, places)
     if not visible(one.spec.export_to, one.namespace, where.proxy.namespace):
         return _not_exported(one, f"the gateway's Pods run in {where.proxy.namespace}")
     if (found := _not_served(one, hosts, here)) or (found := _wrong_routes(one, here[0])):
@@ -204,18 +206,20 @@ def _places(index: Index, request: Request, where: Listening, port: int) -> list
     return reached(index, pods_of(index, gateway, request), request, port)[0] if gateway is not None else []
 
 
-def _other_gateways(index: Index, bound: Iterable[str], request: Request, port: int) -> _Found:
+def _other_gateways(
+    index: Index, bound: Iterable[str], request: Request, port: int, places: Sequence[ServerHosts]
+) -> _Found:
     missing = [name for name in sorted(bound) if name not in index.gateways]
     if missing:
         short = missing[0].partition("/")[2]
         others = [name for name in index.gateways if name.partition("/")[2] == short]
         hint = f"; there is Gateway {others[0]}: name it so" if others else ""
         return Reason.UNKNOWN_GATEWAY, f"it names Gateway {missing[0]}, which is not there{hint}"
-    told = [_about_gateway(index, name, request, port) for name in sorted(bound)]
+    told = [_about_gateway(index, name, request, port, places) for name in sorted(bound)]
     return Reason.OTHER_GATEWAY, f"it is at {', and at '.join(told)}"
 
 
-def _about_gateway(index: Index, name: str, request: Request, port: int) -> str:
+def _about_gateway(index: Index, name: str, request: Request, port: int, places: Sequence[ServerHosts]) -> str:
     listed = list(servers(index, name))
     if request.gateway not in (None, "*", name) and request.gateway in index.gateways:
         selectors = (index.gateways[known].spec.selector for known in (name, request.gateway))
@@ -227,6 +231,9 @@ def _about_gateway(index: Index, name: str, request: Request, port: int) -> str:
             return f"Gateway {name}, which serves {hosts}"
         if all(not one.takes(request.scheme) for one in fitting):
             return f"Gateway {name}, which {fitting[0].handling} on port {port}"
+        if request.scheme == "https" and (nearer := next(iter(places), None)):
+            host = max((str(one) for one in nearer.hosts if domain_matches(one.host, request.authority_host)), key=len)
+            return f"Gateway {name}, and TLS ends at Gateway {nearer.gateway}, whose host {host} is nearer"
         return f"Gateway {name}, on other Pods"
     return f"Gateway {name}, on port {', '.join(str(one.called) for one in listed) or 'none'}, not {port}"
 

@@ -105,19 +105,43 @@ def pods_of(index: Index, gateway: Gateway, request: Request) -> GatewayPods:
 
 def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tuple[list[ServerHosts], list[str]]:
     """The servers that a request may reach on these Pods, and the doubts that other Gateways of its host cause."""
-    places: list[ServerHosts] = []
     doubts: list[str] = []
     for place in at_port(index, port):
-        if not place.takes(request.scheme):
-            continue
         gateway = index.gateways[place.gateway]
-        theirs = gateway.kind == GATEWAY_KIND and gateway.namespace != pods.namespace
-        if gateway.spec.selector.items() <= pods.labels.items() and not theirs:
-            places.append(place)
-        elif place.serves(request.authority_host):
+        if place.takes(request.scheme) and not _is_on(gateway, pods) and place.serves(request.authority_host):
             doubts += _doubt(place.gateway, gateway, pods, request)
+    places = [one for one, twin in _on(index, pods, port) if twin is None and one.takes(request.scheme)]
     doubts = list(dict.fromkeys(doubts))
     return (_by_sni(places, request.authority_host), doubts) if request.scheme == "https" else (places, doubts)
+
+
+def left_out(index: Index, pods: GatewayPods, request: Request, port: int) -> tuple[ServerHosts, ServerHosts] | None:
+    """A server that would take the request, and that for whose sake pilot leaves it out; None where there is none."""
+    host, scheme = request.authority_host, request.scheme
+    found = ((one, twin) for one, twin in _on(index, pods, port) if twin and one.takes(scheme) and one.serves(host))
+    return next(found, None)
+
+
+def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHosts, ServerHosts | None]]:
+    """The servers of these Pods, each with the earlier one for whose sake pilot leaves it out, if there is one.
+
+    Of two servers with `tls`, a redirect's too, that have one host on one address, the later is left out with all of
+    its hosts. Source: pilot model/gateway.go (CheckDuplicates).
+    """
+    known: dict[tuple[str, str, str], ServerHosts] = {}
+    for place in at_port(index, port):
+        if not _is_on(index.gateways[place.gateway], pods):
+            continue
+        written = [(one.owner, one.host.lower(), place.server.bind) for one in place.hosts if place.server.tls]
+        twin = next((known[one] for one in written if one in known), None)
+        if twin is None:
+            known |= dict.fromkeys(written, place)
+        yield place, twin
+
+
+def _is_on(gateway: Gateway, pods: GatewayPods) -> bool:
+    theirs = gateway.kind == GATEWAY_KIND and gateway.namespace != pods.namespace
+    return gateway.spec.selector.items() <= pods.labels.items() and not theirs
 
 
 def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> list[str]:
@@ -128,7 +152,7 @@ def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> 
 
 
 def _by_sni(places: list[ServerHosts], host: str) -> list[ServerHosts]:
-    """The server whose hosts fit the TLS server name best. Of two servers with the same host, pilot drops the later."""
+    """The server whose hosts fit the TLS server name best."""
     best: dict[str, ServerHosts] = {}
     for place in places:
         for one in place.hosts:

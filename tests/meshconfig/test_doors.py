@@ -136,9 +136,12 @@ def test_the_cookie_is_the_browsers_until_it_closes_and_the_baselines_link_takes
 def test_the_gateway_and_an_ingress_serve_the_hosts_of_lanes():
     found = group()
     (entry,) = found.model.entries
-    hosts = ["shop.example.com", *(f"{one}.shop.example.com" for one in ("blue", "gray", "hard", "prod"))]
-    assert list(entry.own.hosts) == hosts
+    hosts = ["shop.example.com", "*.shop.example.com"]
+    assert list(entry.own.served) == hosts
     assert [one["host"] for one in ingress(entry, found.model, "a/b")["spec"]["rules"]] == hosts
+    (entry,) = group(more="gateway: {use: istio-system/public}").model.entries
+    lanes = [f"{one}.shop.example.com" for one in ("blue", "gray", "hard", "prod")]
+    assert [one["host"] for one in ingress(entry, found.model, "a/b")["spec"]["rules"]] == [hosts[0], *lanes]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +183,15 @@ def test_a_lanes_host_is_not_another_entrys():
         groups(parse(text, "f.yaml"))
 
 
+def test_two_entries_have_no_lane_host_in_common():
+    text = GROUP.format(doors=DOORS, more="tag: trusted")
+    text += '    - hosts: [a.example.com]\n      laneHosts: "{lane}.shop.example.com"\n      routes: [{service: cat}]\n'
+    with pytest.raises(
+        InputError, match=r"entries\[1\].laneHosts: blue\.shop.example.com is a host of an entry already"
+    ):
+        groups(parse(text, "f.yaml"))
+
+
 def served(found):
     return [tuple(one["spec"]["servers"][0]["hosts"]) for one in render([found.model]) if one["kind"] == "Gateway"]
 
@@ -196,12 +208,31 @@ def test_a_wildcard_that_may_be_anothers_is_not_served(hosts):
     assert served(group(doors=f'laneHosts: "{hosts}"')) == [wanted]
 
 
-def test_a_wildcard_of_another_entry_is_not_served_twice():
+@pytest.mark.parametrize("other", ["*.shop.example.com", "*.example.com", "*"])
+def test_a_wildcard_of_another_entry_keeps_its_requests(other):
     text = GROUP.format(doors=DOORS, more="tag: trusted")
-    text += '    - hosts: ["*.shop.example.com"]\n      routes: [{service: cat}]\n'
+    text += f'    - hosts: ["{other}"]\n      routes: [{{service: cat}}]\n'
     (first, second) = served(groups(parse(text, "f.yaml"))[0])
     assert "*.shop.example.com" not in first
-    assert second == ("*.shop.example.com",)
+    assert "gray.shop.example.com" in first
+    assert second == (other,)
+
+
+def test_an_entrys_own_hosts_are_served_by_name():
+    """With TLS another Gateway's `*.v1.shop.example.com` would be nearer than the wildcard."""
+    text = GROUP.format(doors=DOORS, more="tag: trusted")
+    text = text.replace("[shop.example.com]", "[a.v1.shop.example.com, shop.example.com]")
+    (hosts,) = served(groups(parse(text, "f.yaml"))[0])
+    assert hosts == ("a.v1.shop.example.com", "shop.example.com", "*.shop.example.com")
+
+
+@pytest.mark.parametrize("own", ["*.shop.example.com", "*.example.com", "*"])
+def test_lanes_under_a_wildcard_of_the_entry_are_not_listed_beside_it(own):
+    """Istio would put the routes of the wildcard's VirtualService before those of the lane's."""
+    text = GROUP.format(doors=DOORS, more="tag: trusted").replace("[shop.example.com]", f'["{own}"]')
+    found = groups(parse(text, "f.yaml"))[0]
+    assert served(found) == [(own,)]
+    assert lane(found, ("env", "blue"), host="gray.shop.example.com") == ("gray", "gray")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from meshconfig.backend.gateway.names import API
 from meshconfig.backend.manifest import Manifest, Owner
 from meshconfig.backend.refused import UnsupportedError
-from meshconfig.istio.hosts import EVERY_HOST
+from meshconfig.istio.hosts import EVERY_HOST, covers
 from meshconfig.model import HOSTNAMES, Listener, Name, OwnGateway
 
 # istiod's option for a client's certificate, which the standard channel has no field of a listener for.
@@ -23,13 +23,21 @@ def lower(own: OwnGateway, owner: Owner) -> list[Manifest]:
     Raises:
         UnsupportedError: the entry has more hosts than that.
     """
-    hosts = own.served
+    hosts = _hosts(own)
     if len(own.listeners) * len(hosts) > LISTENERS:
         message = f"a Gateway has at most {LISTENERS} listeners, and each host needs one: write a wildcard"
         raise UnsupportedError(None, message, own.origin)
     listeners = [_listener(one, host, number) for one in own.listeners for number, host in enumerate(hosts, start=1)]
     spec = {"gatewayClassName": own.class_name, "listeners": listeners}
     return [owner.manifest(f"{API}/v1", "Gateway", own.name, spec), *_redirects(own, hosts, owner)]
+
+
+def _hosts(own: OwnGateway) -> list[str]:
+    """The hosts of listeners, as few as will do: the wildcard stands for all that it covers."""
+    if EVERY_HOST in own.served:
+        return [EVERY_HOST]
+    single = [host for host in own.served if not own.pattern or not covers(own.pattern, host)]
+    return [*single, own.pattern] if own.pattern else single
 
 
 def _listener(one: Listener, host: str, number: int) -> Manifest:
@@ -49,10 +57,10 @@ def listener_name(one: Listener) -> str:
     return "https" if one.tls_mode else "redirect" if one.redirect else "http"
 
 
-def _redirects(own: OwnGateway, hosts: tuple[str, ...], owner: Owner) -> Iterator[Manifest]:
+def _redirects(own: OwnGateway, hosts: list[str], owner: Owner) -> Iterator[Manifest]:
     for one in (each for each in own.listeners if each.redirect):
         filters = [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]
-        named = {"hostnames": list(hosts)} if EVERY_HOST not in hosts and len(hosts) <= HOSTNAMES else {}
+        named = {"hostnames": hosts} if EVERY_HOST not in hosts and len(hosts) <= HOSTNAMES else {}
         parent = {"group": API, "kind": "Gateway", "name": own.name.name, "port": one.port}
         spec = {"parentRefs": [parent], **named, "rules": [{"name": "to-https", "filters": filters}]}
         name = Name(own.name.namespace, f"{own.name.name}{REDIRECTS}")

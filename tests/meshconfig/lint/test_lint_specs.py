@@ -322,6 +322,19 @@ def test_gl612_a_door_of_an_entry_that_trusts_no_tag(findings):
     assert findings(spec("      tag: trusted\n" + doors)) == []
 
 
+def test_gl401_a_wildcard_of_lanes_hosts_is_told_at_their_field(findings):
+    own = spec("      laneHosts: '{lane}.cat.example.com'\n")
+    server = "{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.cat.example.com']}"
+    gateway = f"""---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: platform, namespace: infra}}
+spec: {{selector: {{istio: ingressgateway}}, servers: [{server}]}}
+"""
+    (found, _) = (one for one in findings(own + gateway) if one.code == "GL401")
+    assert found.path == "spec.entries[0].laneHosts"
+
+
 def test_gl612_the_cookie_of_a_bucket_chooses_a_lane_too_where_there_is_a_split(codes):
     sticky, split = "      sticky: {}\n", "      split: {prod: 90, gray: 10}\n"
     assert codes(spec("      tag: untrusted\n" + sticky + split)) == ["GL612"]

@@ -217,6 +217,22 @@ def test_of_two_servers_with_one_host_and_tls_the_later_is_dropped():
     assert served(first, second, vs, scheme="https", gateway="demo/b") == 404
 
 
+def test_a_dropped_server_takes_its_other_hosts_along():
+    first = gateway("a", ["b.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    second = gateway("b", [A_HOST, "b.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",))
+    found = at_gateway(world(first, second, vs), host=A_HOST, scheme="https", gateway="demo/b")
+    assert str(found.outcome).endswith(
+        "istiod leaves out the server of Gateway demo/b on port 443, as the older Gateway demo/a has its host "
+        "b.example.com there too"
+    )
+    assert served(second, vs, scheme="https", gateway="demo/b") == 201
+    redirecting = gateway("a", ["b.example.com"], port=443, tls={"httpsRedirect": True})
+    assert served(redirecting, second, vs, scheme="https", gateway="demo/b") == 0
+    elsewhere = gateway("a", ["b.example.com"], port=443, protocol="HTTPS", tls=TLS, bind="10.0.0.1")
+    assert served(elsewhere, second, vs, scheme="https", gateway="demo/b") == 201
+
+
 def test_hosts_with_capitals_are_the_same_hosts():
     vs = virtual_service("vs", says(201), hosts=("a.Example.com",))
     assert served(gateway(hosts=["*.Example.com"]), vs, base=BASE[1:]) == 201

@@ -196,6 +196,26 @@ def test_routes_of_another_kind_than_the_server_or_the_port_asks():
     assert only(world(tcp))[1].startswith("it has tcp routes alone; port 9001 of cat.demo.svc.cluster.local is http")
 
 
+def test_a_gateway_behind_one_whose_host_is_nearer():
+    wide = gateway("wide", ["*.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    near = gateway("near", ["*.shop.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    host = "foo.shop.example.com"
+    index = world(wide, near, virtual_service("vs", says(201), hosts=("*.example.com",), gateways=("wide",)))
+    assert only(index, host, outside=True, scheme="https") == (
+        Reason.OTHER_GATEWAY,
+        "it is at Gateway demo/wide, and TLS ends at Gateway demo/near, whose host *.shop.example.com is nearer",
+    )
+    (said,) = {str(one.outcome) for one in at_gateway(index, host=host, scheme="https").shares}
+    assert said.endswith(f"no VirtualService at Gateway demo/near has host {host}")
+
+
+def test_of_a_server_that_istiod_leaves_out_the_decision_says_why():
+    first = gateway("a", ["b.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    second = gateway("b", [A_HOST, "b.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    index = world(first, second, virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",)))
+    assert missed(index, A_HOST, outside=True, scheme="https") == ()
+
+
 def test_routes_for_other_senders():
     reason, why = only(world(in_mesh("vs", says(201, {"sourceLabels": {"app": "dog"}}))), labels={"app": "cat"})
     assert (reason, why) == (Reason.NO_ROUTE, "none of its routes is in force here: sourceLabels app: dog ≠ cat")
