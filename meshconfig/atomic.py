@@ -14,8 +14,8 @@ class Replacement:
     """New content for one file, beside it until `commit`. To change several files together, make all, then commit all.
 
     A symbolic link stays one: the file that it leads to is replaced. An existing file's mode is kept, and its owner
-    where this process may set it. What is no file and no folder, such as /dev/stdout, /dev/null or a named pipe, is
-    written to and not replaced.
+    where this process may set it. A named pipe or a device without blocks, such as /dev/null or a terminal, is written
+    to and not replaced.
 
     Parameters:
         path: the file; it need not exist, its folder has to.
@@ -27,7 +27,7 @@ class Replacement:
     """
 
     def __init__(self, path: Path, content: bytes, *, durable: bool = False) -> None:
-        self._through = content if _is_device(path) else None
+        self._through = content if is_stream(path) else None
         self._path = path if self._through is not None else Path(os.path.realpath(path))
         self._temporary = self._path.with_name(f".graylane-{secrets.token_hex(8)}.tmp")
         try:
@@ -59,7 +59,7 @@ class Replacement:
         """The file has the new content.
 
         Raises:
-            OSError: it could not be replaced, and is as it was.
+            OSError: it could not be replaced, and is as it was. What has gone into a pipe has gone.
         """
         try:
             if self._through is not None:
@@ -75,8 +75,9 @@ class Replacement:
             self._temporary.unlink()
 
 
-def _is_device(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+def is_stream(path: Path) -> bool:
+    """Whether it is there and keeps nothing that is written to it: a named pipe, a terminal, /dev/null."""
+    return path.is_fifo() or path.is_char_device()
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:

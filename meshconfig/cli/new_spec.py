@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshconfig.atomic import replace_file
+from meshconfig.atomic import is_stream, replace_file
 from meshconfig.cli import completion
 from meshconfig.errors import InputError
 from meshconfig.printable import escape, put, say
@@ -43,7 +43,7 @@ def check_free(*paths: Path, force: bool) -> None:
         InputError: a file is there already, or its directory is not.
     """
     for path in paths:
-        if path.is_file() and not force:
+        if path.exists() and not is_stream(path) and not force:
             raise InputError.at(str(path), "is there already; --force replaces it")
         if path.is_dir():
             raise InputError.at(str(path), "is a directory; name a file")

@@ -26,6 +26,7 @@ OF_THE_BASELINE = "-default"  # what it adds to that, in the tag of untagged req
 MOST = 2**31 - 1  # Kubernetes: numbers of Pods are int32
 LONGEST_SUBSET = 63  # characters; Istio takes a DNS label
 LONGEST_TAG = 64  # characters; services that read a tag by `propagation` drop a longer one
+_OF_THEIR_OWN = "give the lanes hosts of their own"
 
 
 def problems(group: LaneGroup, *, stored: bool = False) -> Iterator[Wrong]:
@@ -75,9 +76,15 @@ def newer_problems(group: LaneGroup) -> Iterator[Wrong]:
                 f"and services drop a tag of over {LONGEST_TAG} characters"
             )
             yield (*SPEC, "lanes", name), message
+    lanes: dict[str, int] = {}  # the entry of each lane's host
     for index, entry in enumerate(group.spec.entries):
         if entry.split is not None:
             yield from _baseline_share((*SPEC, "entries", index, "split"), entry.split, group)
+        hosts = lane_hosts(group, entry).values()
+        if clash := sorted(lanes.keys() & {*hosts}):
+            message = f"{clash[0]} is the host of a lane at entries[{lanes[clash[0]]}] already: {_OF_THEIR_OWN}"
+            yield (*SPEC, "entries", index, "laneHosts"), message
+        lanes.update(dict.fromkeys(hosts, index))
 
 
 def _names_istio_refuses(service: ServiceSpec, where: FieldPath) -> Iterator[Wrong]:
@@ -294,11 +301,9 @@ def _lane_hosts(group: LaneGroup, entry: Entry, where: FieldPath) -> Iterator[Wr
                 f"lane {lane} would make the host {host}: a host has lower-case letters, digits and -, at most 63 to a "
                 "dot; rename the lane, or leave laneHosts away",
             )
-    entries = group.spec.entries if hosts else ()
-    taken = {host for other in entries for host in other.hosts}
-    taken |= {host for other in entries if other is not entry for host in lane_hosts(group, other).values()}
+    taken = {host for other in group.spec.entries for host in other.hosts} if hosts else set()
     if clash := sorted(taken & {*hosts.values()}):
-        yield (*where, "laneHosts"), f"{clash[0]} is a host of an entry already: give the lanes hosts of their own"
+        yield (*where, "laneHosts"), f"{clash[0]} is a host of an entry already: {_OF_THEIR_OWN}"
 
 
 def _route(group: LaneGroup, entry: Entry, index: int, where: FieldPath) -> Iterator[Wrong]:

@@ -36,7 +36,9 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
     port = entry.own.listeners[0].port if entry.own else 80
     backend = {"service": {"name": service, "port": {"number": port}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
-    hosts = entry.own.served if entry.own else (*entry.hosts, *(one.host for one in entry.lane_hosts))
+    # Of an Ingress a wildcard stands for one label, of a Gateway for several: it may cover less here than there.
+    lanes = (entry.own.pattern,) if entry.own and entry.own.pattern else [one.host for one in entry.lane_hosts]
+    hosts = dict.fromkeys([*entry.hosts, *lanes])
     rules = [{**({} if host == "*" else {"host": host}), "http": {"paths": [path]}} for host in hosts]
     name = Name(namespace, entry.resource.name)
     return Owner(model.group, model.tag).manifest("networking.k8s.io/v1", "Ingress", name, {"rules": rules})

@@ -17,7 +17,17 @@ from meshconfig.simulate.decision import NO_CONNECTION, Failure
 from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
-from meshconfig.simulate.servers import GatewayPods, at_port, called_port, left_out, named, pods_of, reached, servers
+from meshconfig.simulate.servers import (
+    GatewayPods,
+    LeftOut,
+    at_port,
+    called_port,
+    left_out,
+    named,
+    pods_of,
+    reached,
+    servers,
+)
 from meshconfig.simulate.streams import StreamChoice, by_port, by_server_name
 
 
@@ -68,6 +78,8 @@ def listening(index: Index, request: Request) -> Listening:
         found.failure = _no_server(index, request, pods, name, port)
     elif places[0].handling in (Handling.HTTP, Handling.HTTPS):
         _find_virtual_host(index, request, places, found)
+        if found.failure and (out := left_out(index, pods, request, port)):
+            found.failure = _left_out(out, found.failure.status)
     else:
         _find_stream(index, request, places[0], found)
     return found
@@ -91,21 +103,19 @@ def _nowhere(index: Index, request: Request, port: int) -> Failure:
 
 
 def _no_server(index: Index, request: Request, pods: GatewayPods, name: str, port: int) -> Failure:
-    if (both := left_out(index, pods, request, port)) is not None:
-        here, other = both
-        theirs = {str(one).lower() for one in other.hosts}
-        shared = next(one for one in here.hosts if str(one).lower() in theirs)
-        return Failure(
-            NO_CONNECTION,
-            f"no connection: istiod leaves out the server of Gateway {here.gateway} on port {port}, as the older "
-            f"Gateway {other.gateway} has its host {shared} there too",
-        )
+    if out := left_out(index, pods, request, port):
+        return _left_out(out, NO_CONNECTION)
     if speaks := next((one for one in at_port(index, port, name) if not one.takes(request.scheme)), None):
         return _other_protocol(speaks, request, port)
     why = f"no connection: no server of Gateway {name} has port {port} for {request.scheme}"
     if any(at_port(index, port, name)):
         why = f"no connection: no server of Gateway {name} has host {request.authority_host} on port {port}"
     return Failure(NO_CONNECTION, why)
+
+
+def _left_out(out: LeftOut, status: int) -> Failure:
+    why = f"Gateway {out.gateway} does not serve it: {out.why}"
+    return Failure(status, f"no connection: {why}" if status == NO_CONNECTION else why)
 
 
 def _other_protocol(place: ServerHosts, request: Request, port: int) -> Failure:

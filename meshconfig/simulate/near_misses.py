@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import product
+from typing import NamedTuple
 
 from meshconfig.istio import CLUSTER_DOMAIN, MESH, VirtualService, ports
 from meshconfig.istio.exports import namespaces, visible
@@ -26,6 +27,7 @@ from meshconfig.istio.hosts import (
     is_short,
     is_wildcard,
     service_name,
+    specificity,
 )
 from meshconfig.simulate.at_gateway import Listening, listening
 from meshconfig.simulate.candidates import ProxyContext, candidates
@@ -35,7 +37,7 @@ from meshconfig.simulate.in_mesh import Calling, calling, names_of
 from meshconfig.simulate.index import Index, resolved_hosts
 from meshconfig.simulate.request import Request
 from meshconfig.simulate.scope import Scope
-from meshconfig.simulate.servers import called_port, pods_of, reached, servers
+from meshconfig.simulate.servers import GatewayPods, called_port, is_on, left_out, pods_of, reached, servers
 
 _ALIKE = 0.8  # how much of two labels has to agree for one to be a misspelling of the other
 _SHORTEST = 3  # letters; shorter labels are alike by chance
@@ -182,12 +184,14 @@ def _at_gateway(index: Index, one: VirtualService, request: Request, where: List
     if bound == {MESH}:
         return Reason.MESH_ONLY, f"it has host {hosts[0]} for sidecars alone: its `gateways` name no Gateway"
     port = called_port(index, request).number
-    places = _places(index, request, where, port)
+    gateway = index.gateways.get(where.proxy.gateway or "")
+    pods = pods_of(index, gateway, request) if gateway else None
+    places = reached(index, pods, request, port)[0] if pods else []
     here = [place for place in places if place.gateway in bound]
     if not places and where.proxy.gateway in bound:
         return None  # the decision says why this Gateway does not take the request
     if not here:
-        return _other_gateways(index, bound - {MESH}, request, port, places)
+        return _other_gateways(index, bound - {MESH}, _Reached(request, port, pods, places))
     if not visible(one.spec.export_to, one.namespace, where.proxy.namespace):
         return _not_exported(one, f"the gateway's Pods run in {where.proxy.namespace}")
     if (found := _not_served(one, hosts, here)) or (found := _wrong_routes(one, here[0])):
@@ -201,26 +205,28 @@ def _at_gateway(index: Index, one: VirtualService, request: Request, where: List
     return _behind(hosts, where.domain, _taker(where))
 
 
-def _places(index: Index, request: Request, where: Listening, port: int) -> list[ServerHosts]:
-    gateway = index.gateways.get(where.proxy.gateway)
-    return reached(index, pods_of(index, gateway, request), request, port)[0] if gateway is not None else []
+class _Reached(NamedTuple):
+    """A request at a port of a gateway's Pods, and the servers there that take it."""
+
+    request: Request
+    port: int
+    pods: GatewayPods | None
+    places: Sequence[ServerHosts]
 
 
-def _other_gateways(
-    index: Index, bound: Iterable[str], request: Request, port: int, places: Sequence[ServerHosts]
-) -> _Found:
+def _other_gateways(index: Index, bound: Iterable[str], at: _Reached) -> _Found:
     missing = [name for name in sorted(bound) if name not in index.gateways]
     if missing:
         short = missing[0].partition("/")[2]
         others = [name for name in index.gateways if name.partition("/")[2] == short]
         hint = f"; there is Gateway {others[0]}: name it so" if others else ""
         return Reason.UNKNOWN_GATEWAY, f"it names Gateway {missing[0]}, which is not there{hint}"
-    told = [_about_gateway(index, name, request, port, places) for name in sorted(bound)]
+    told = [_about_gateway(index, name, at) for name in sorted(bound)]
     return Reason.OTHER_GATEWAY, f"it is at {', and at '.join(told)}"
 
 
-def _about_gateway(index: Index, name: str, request: Request, port: int, places: Sequence[ServerHosts]) -> str:
-    listed = list(servers(index, name))
+def _about_gateway(index: Index, name: str, at: _Reached) -> str:
+    request, port, listed = at.request, at.port, list(servers(index, name))
     if request.gateway not in (None, "*", name) and request.gateway in index.gateways:
         selectors = (index.gateways[known].spec.selector for known in (name, request.gateway))
         if len({tuple(sorted(one.items())) for one in selectors}) > 1:
@@ -231,10 +237,14 @@ def _about_gateway(index: Index, name: str, request: Request, port: int, places:
             return f"Gateway {name}, which serves {hosts}"
         if all(not one.takes(request.scheme) for one in fitting):
             return f"Gateway {name}, which {fitting[0].handling} on port {port}"
-        if request.scheme == "https" and (nearer := next(iter(places), None)):
-            host = max((str(one) for one in nearer.hosts if domain_matches(one.host, request.authority_host)), key=len)
-            return f"Gateway {name}, and TLS ends at Gateway {nearer.gateway}, whose host {host} is nearer"
-        return f"Gateway {name}, on other Pods"
+        if at.pods is None or not at.places or not is_on(index.gateways[name], at.pods):
+            return f"Gateway {name}, on other Pods"
+        if out := left_out(index, at.pods, request, port, name):
+            return f"Gateway {name}, and {out.why}"
+        taker = at.places[0]  # of TLS, one server alone
+        covering = [one.host.lower() for one in taker.hosts if domain_matches(one.host.lower(), request.authority_host)]
+        nearer = max(covering, key=specificity)
+        return f"Gateway {name}, and TLS ends at Gateway {taker.gateway}, whose host {nearer} is nearer"
     return f"Gateway {name}, on port {', '.join(str(one.called) for one in listed) or 'none'}, not {port}"
 
 

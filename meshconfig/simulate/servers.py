@@ -5,6 +5,7 @@ Source: pilot model/gateway.go, mergeGateways.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from meshconfig.istio import Gateway, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
@@ -42,6 +43,13 @@ class CalledPort:
     number: int
     others: tuple[int, ...] = ()
     found: bool = False
+
+
+class LeftOut(NamedTuple):
+    """A Gateway (`namespace/name`) with a server that pilot leaves out, and why, as a sentence about it."""
+
+    gateway: str
+    why: str
 
 
 def called_port(index: Index, request: Request) -> CalledPort:
@@ -108,18 +116,32 @@ def reached(index: Index, pods: GatewayPods, request: Request, port: int) -> tup
     doubts: list[str] = []
     for place in at_port(index, port):
         gateway = index.gateways[place.gateway]
-        if place.takes(request.scheme) and not _is_on(gateway, pods) and place.serves(request.authority_host):
+        if place.takes(request.scheme) and not is_on(gateway, pods) and place.serves(request.authority_host):
             doubts += _doubt(place.gateway, gateway, pods, request)
     places = [one for one, twin in _on(index, pods, port) if twin is None and one.takes(request.scheme)]
     doubts = list(dict.fromkeys(doubts))
     return (_by_sni(places, request.authority_host), doubts) if request.scheme == "https" else (places, doubts)
 
 
-def left_out(index: Index, pods: GatewayPods, request: Request, port: int) -> tuple[ServerHosts, ServerHosts] | None:
-    """A server that would take the request, and that for whose sake pilot leaves it out; None where there is none."""
-    host, scheme = request.authority_host, request.scheme
-    found = ((one, twin) for one, twin in _on(index, pods, port) if twin and one.takes(scheme) and one.serves(host))
-    return next(found, None)
+def left_out(
+    index: Index, pods: GatewayPods, request: Request, port: int, gateway: str | None = ANY_GATEWAY
+) -> LeftOut | None:
+    """A server, of any Gateway or of one, that would take the request and that pilot leaves out; None without one."""
+    for one, twin in _on(index, pods, port):
+        ours = gateway in (ANY_GATEWAY, one.gateway) and one.takes(request.scheme)
+        if twin is not None and ours and one.serves(request.authority_host):
+            theirs = {str(host).lower() for host in twin.hosts}
+            host = next(str(host) for host in one.hosts if str(host).lower() in theirs)
+            older = "an earlier server of it" if twin.gateway == one.gateway else f"the older Gateway {twin.gateway}"
+            why = f"istiod leaves out its server with TLS or a redirect on port {port}, as {older} has host {host} too"
+            return LeftOut(one.gateway, why)
+    return None
+
+
+def is_on(gateway: Gateway, pods: GatewayPods) -> bool:
+    """Whether a Gateway is one of these Pods."""
+    theirs = gateway.kind == GATEWAY_KIND and gateway.namespace != pods.namespace
+    return gateway.spec.selector.items() <= pods.labels.items() and not theirs
 
 
 def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHosts, ServerHosts | None]]:
@@ -130,18 +152,13 @@ def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHost
     """
     known: dict[tuple[str, str, str], ServerHosts] = {}
     for place in at_port(index, port):
-        if not _is_on(index.gateways[place.gateway], pods):
+        if not is_on(index.gateways[place.gateway], pods):
             continue
         written = [(one.owner, one.host.lower(), place.server.bind) for one in place.hosts if place.server.tls]
         twin = next((known[one] for one in written if one in known), None)
         if twin is None:
             known |= dict.fromkeys(written, place)
         yield place, twin
-
-
-def _is_on(gateway: Gateway, pods: GatewayPods) -> bool:
-    theirs = gateway.kind == GATEWAY_KIND and gateway.namespace != pods.namespace
-    return gateway.spec.selector.items() <= pods.labels.items() and not theirs
 
 
 def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> list[str]:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from meshconfig.compile import compile_group
 from meshconfig.errors import InputError
 from meshconfig.groups import groups
 from meshconfig.istio import Resources
@@ -13,6 +14,7 @@ from meshconfig.load import parse
 from meshconfig.render import render
 from meshconfig.render.ingress import ingress
 from meshconfig.simulate import ANY_GATEWAY, Destination, DirectResponse, Failure, Index, Redirect, Request, simulate
+from meshconfig.spec import LaneGroup
 
 DOORS = 'cookie: lane\n      links: /.lane\n      laneHosts: "{lane}.shop.example.com"'
 GROUP = """\
@@ -139,6 +141,10 @@ def test_the_gateway_and_an_ingress_serve_the_hosts_of_lanes():
     hosts = ["shop.example.com", "*.shop.example.com"]
     assert list(entry.own.served) == hosts
     assert [one["host"] for one in ingress(entry, found.model, "a/b")["spec"]["rules"]] == hosts
+    text = GROUP.format(doors=DOORS, more="tag: trusted").replace("[shop.example.com]", '["*.example.com"]')
+    (entry,) = groups(parse(text, "f.yaml"))[0].model.entries
+    rules = {one["host"] for one in ingress(entry, found.model, "a/b")["spec"]["rules"]}
+    assert {"*.example.com", "gray.shop.example.com"} <= rules, "a wildcard of an Ingress stands for one label"
     (entry,) = group(more="gateway: {use: istio-system/public}").model.entries
     lanes = [f"{one}.shop.example.com" for one in ("blue", "gray", "hard", "prod")]
     assert [one["host"] for one in ingress(entry, found.model, "a/b")["spec"]["rules"]] == [hosts[0], *lanes]
@@ -186,10 +192,12 @@ def test_a_lanes_host_is_not_another_entrys():
 def test_two_entries_have_no_lane_host_in_common():
     text = GROUP.format(doors=DOORS, more="tag: trusted")
     text += '    - hosts: [a.example.com]\n      laneHosts: "{lane}.shop.example.com"\n      routes: [{service: cat}]\n'
-    with pytest.raises(
-        InputError, match=r"entries\[1\].laneHosts: blue\.shop.example.com is a host of an entry already"
-    ):
+    with pytest.raises(InputError) as error:
         groups(parse(text, "f.yaml"))
+    (line,) = str(error.value).splitlines()
+    assert "spec.entries[1].laneHosts: blue.shop.example.com is the host of a lane at entries[0] already" in line
+    stored = LaneGroup.model_validate(parse(text, "f.yaml")[0].value)
+    assert compile_group(stored, stored=True).entries, "what an earlier version has applied can be taken away"
 
 
 def served(found):

@@ -1,5 +1,7 @@
 """`graylane import` and `graylane init` as a user meets them: files, options, exit status, and what is refused."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,18 @@ def test_init_takes_entries_from_ingresses_the_longest_path_first(graylane, tmp_
         "hosts": ["shop.example.com"],
         "routes": [{"path": {"prefix": "/cart"}, "service": "cart"}, {"path": {"prefix": "/"}, "service": "web"}],
     }
+
+
+def test_a_pipe_is_written_to_without_force(graylane, mesh, tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert graylane("import", "-f", mesh, "-o", pipe)[0] == 0
+    reader.join(20)
+    assert read
+    assert yaml.safe_load(read[0])["kind"] == "LaneGroup"
+    assert pipe.is_fifo()
 
 
 def test_init_replaces_neither_file_unasked(graylane, tmp_path):

@@ -181,6 +181,12 @@ def living_in(world, monkeypatch):
         machine: Machine = HERE.machine
         return machine
 
+    def clock():
+        return world.now + machine().clock
+
+    def wall():
+        return BEGIN + timedelta(seconds=world.now + machine().wall)
+
     def on_machine(changed, real):
         """Threads that are none of the world's, as earlier tests leave them, go on with the real thing."""
         return lambda *given: (changed if hasattr(HERE, "machine") else real)(*given)
@@ -230,9 +236,9 @@ def living_in(world, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(lock, "threading", SimpleNamespace(Event=Event, Lock=Lock, Thread=Thread))
-        patched.setattr(lock, "time", SimpleNamespace(sleep=world.sleep))
-        patched.setattr(lock, "_clock", lambda: world.now + machine().clock)
-        patched.setattr(lock, "now", lambda: BEGIN + timedelta(seconds=world.now + machine().wall))
+        patched.setattr(lock, "time", SimpleNamespace(sleep=on_machine(world.sleep, lock.time.sleep)))
+        patched.setattr(lock, "now", on_machine(wall, lock.now))
         patched.setattr(backoff, "sleep", on_machine(world.sleep, backoff.sleep))
-        patched.setattr(backoff, "clock", on_machine(lambda: world.now + machine().clock, backoff.clock))
+        for module, name in ((lock, "_clock"), (backoff, "clock")):
+            patched.setattr(module, name, on_machine(clock, getattr(module, name)))
         yield

@@ -33,7 +33,7 @@ def lower(own: OwnGateway, owner: Owner) -> list[Manifest]:
 
 
 def _hosts(own: OwnGateway) -> list[str]:
-    """The hosts of listeners, as few as will do: the wildcard stands for all that it covers."""
+    """The hosts of listeners: the wildcard of the lanes stands for all that it covers, as a Gateway may have 64."""
     if EVERY_HOST in own.served:
         return [EVERY_HOST]
     single = [host for host in own.served if not own.pattern or not covers(own.pattern, host)]

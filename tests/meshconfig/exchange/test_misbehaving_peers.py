@@ -228,7 +228,7 @@ def test_each_byte_leaves_less_time_for_the_next(monkeypatch):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(b"x" * 100)
-        monkeypatch.setattr(connections, "clock", Steps())
+        monkeypatch.setattr(connections, "clock", here_only(Steps(), connections.clock))
         ours.settimeout(10.0)
         timed = connections.DeadlineSocket(ours)
         got = bytearray()

@@ -223,14 +223,27 @@ def test_a_dropped_server_takes_its_other_hosts_along():
     vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",))
     found = at_gateway(world(first, second, vs), host=A_HOST, scheme="https", gateway="demo/b")
     assert str(found.outcome).endswith(
-        "istiod leaves out the server of Gateway demo/b on port 443, as the older Gateway demo/a has its host "
-        "b.example.com there too"
+        "no connection: Gateway demo/b does not serve it: istiod leaves out its server with TLS or a redirect on port "
+        "443, as the older Gateway demo/a has host b.example.com too"
     )
     assert served(second, vs, scheme="https", gateway="demo/b") == 201
     redirecting = gateway("a", ["b.example.com"], port=443, tls={"httpsRedirect": True})
     assert served(redirecting, second, vs, scheme="https", gateway="demo/b") == 0
+    twice = gateway("b", ["b.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    twice["spec"]["servers"] += second["spec"]["servers"]
+    found = at_gateway(world(twice, vs), host=A_HOST, scheme="https", gateway="demo/b")
+    assert str(found.outcome).endswith("as an earlier server of it has host b.example.com too")
     elsewhere = gateway("a", ["b.example.com"], port=443, protocol="HTTPS", tls=TLS, bind="10.0.0.1")
     assert served(elsewhere, second, vs, scheme="https", gateway="demo/b") == 201
+
+
+def test_a_dropped_redirect_is_told_where_another_server_of_the_port_answers():
+    first = gateway("a", ["b.example.com"], tls={"httpsRedirect": True})
+    second = gateway("b", [A_HOST, "b.example.com"], tls={"httpsRedirect": True})
+    vs = virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",))
+    found = at_gateway(world(first, second, vs, base=BASE[1:]), host=A_HOST)
+    assert who(found) == 404
+    assert "Gateway demo/b does not serve it: istiod leaves out its server" in str(found.outcome)
 
 
 def test_hosts_with_capitals_are_the_same_hosts():

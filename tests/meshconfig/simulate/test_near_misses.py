@@ -196,9 +196,10 @@ def test_routes_of_another_kind_than_the_server_or_the_port_asks():
     assert only(world(tcp))[1].startswith("it has tcp routes alone; port 9001 of cat.demo.svc.cluster.local is http")
 
 
-def test_a_gateway_behind_one_whose_host_is_nearer():
+@pytest.mark.parametrize("nearer", ["*.shop.example.com", "*.Shop.example.com"])
+def test_a_gateway_behind_one_whose_host_is_nearer(nearer):
     wide = gateway("wide", ["*.example.com"], port=443, protocol="HTTPS", tls=TLS)
-    near = gateway("near", ["*.shop.example.com"], port=443, protocol="HTTPS", tls=TLS)
+    near = gateway("near", [nearer], port=443, protocol="HTTPS", tls=TLS)
     host = "foo.shop.example.com"
     index = world(wide, near, virtual_service("vs", says(201), hosts=("*.example.com",), gateways=("wide",)))
     assert only(index, host, outside=True, scheme="https") == (
@@ -207,6 +208,27 @@ def test_a_gateway_behind_one_whose_host_is_nearer():
     )
     (said,) = {str(one.outcome) for one in at_gateway(index, host=host, scheme="https").shares}
     assert said.endswith(f"no VirtualService at Gateway demo/near has host {host}")
+
+
+def test_a_gateway_of_other_pods_is_behind_none():
+    here = gateway("here", [A_HOST], port=443, protocol="HTTPS", tls=TLS)
+    there = gateway("there", [A_HOST], port=443, protocol="HTTPS", tls=TLS, selector={"istio": "other"})
+    own = virtual_service("own", says(201, {"uri": {"prefix": "/own"}}), hosts=(A_HOST,), gateways=("here",))
+    other = virtual_service("other", says(202), hosts=(A_HOST,), gateways=("there",))
+    found = missed(world(here, there, own, other), A_HOST, outside=True, gateway="demo/here", scheme="https")
+    assert [one.why for one in found] == ["it is at Gateway demo/there, on other Pods than Gateway demo/here"]
+
+
+def test_a_gateway_that_istiod_leaves_out_is_behind_none():
+    wide = gateway("a", ["*.example.com", "b.example.org"], port=443, protocol="HTTPS", tls=TLS)
+    exact = gateway("b", [A_HOST, "b.example.org"], port=443, protocol="HTTPS", tls=TLS)
+    index = world(wide, exact, virtual_service("vs", says(201), hosts=(A_HOST,), gateways=("b",)))
+    reason, why = only(index, A_HOST, outside=True, scheme="https")
+    assert reason is Reason.OTHER_GATEWAY
+    assert why == (
+        "it is at Gateway demo/b, and istiod leaves out its server with TLS or a redirect on port 443, as the older "
+        "Gateway demo/a has host b.example.org too"
+    )
 
 
 def test_of_a_server_that_istiod_leaves_out_the_decision_says_why():
