@@ -351,6 +351,7 @@ def test_all_of_a_cluster(graylane, cluster):
     assert "not routed by Istio" in answer(missing)
 
 
+@pytest.mark.slow
 def test_a_file_takes_the_place_of_what_it_names_in_the_cluster(graylane, cluster, tmp_path):
     (tmp_path / "new.yaml").write_text(yaml.safe_dump(in_mesh("cat", says(418))))
     code, out, _ = graylane(

@@ -158,6 +158,7 @@ def test_nothing_to_say_lists_why(graylane, tmp_path):
     assert "exportTo is not part of a spec" in err
 
 
+@pytest.mark.slow
 def test_live_imports_one_namespace_and_no_group_of_graylane(graylane, tmp_path, monkeypatch):
     with api_server() as api:
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))

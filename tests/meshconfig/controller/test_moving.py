@@ -39,6 +39,7 @@ def is_moving(world):
     return conditions.get("Reconciling", {}).get("reason") == "Moving" and "Stalled" not in conditions
 
 
+@pytest.mark.slow
 def test_a_group_that_moves_is_worked_on_and_no_person_is_needed(world, move):
     with world.controller():
         world.apply(document(GATEWAY_GROUP))

@@ -130,6 +130,7 @@ def test_a_lane_that_no_plan_has_and_whose_pods_crash_has_its_group_not_planned_
         assert len(previews.api.seen) - before < 120  # 36 plans in 10 s are 280
 
 
+@pytest.mark.slow
 def test_the_plan_that_a_person_is_shown_is_that_without_it(previews, backend):
     taken(previews, backend)
     with previews.world.controller():

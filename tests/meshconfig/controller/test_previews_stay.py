@@ -65,6 +65,7 @@ def touch(previews):
     previews.api.put({**previews.api.get("deployments", CLONE), "kind": "Deployment"})
 
 
+@pytest.mark.slow
 def test_an_error_of_the_server_says_nothing_against_a_ready_lane_but_its_pods_do(previews):
     with previews.world.controller():
         previews.apply(lane())
