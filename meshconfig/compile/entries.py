@@ -96,14 +96,13 @@ def _own_gateway(group: LaneGroup, index: int, resource: Name, lane_hosts: tuple
         entry.hosts,
         tuple(_listeners(entry.gateway)),
         entry.gateway.class_name,
-        lane_hosts,
-        _pattern(group, entry),
-        ("spec", "entries", index, "hosts"),
+        lanes=(pattern,) if (pattern := _pattern(group, entry)) else lane_hosts,
+        origin=("spec", "entries", index, "hosts"),
     )
 
 
 def _pattern(group: LaneGroup, entry: EntrySpec) -> str:
-    """The wildcard of the lanes' hosts, so that a lane that comes or goes does not change the Gateway.
+    """The wildcard of the lanes' hosts, so that a lane that comes or goes does not change the Gateway; empty for none.
 
     Istio's Gateways share their Pods. Of two with one wildcard on a port for HTTPS istiod leaves one out, and with a
     wider one of another the requests under this one would leave that. So it is served only where it can hardly be

@@ -158,8 +158,7 @@ class OwnGateway:
         selector: the labels of the gateway's Pods, for Istio's Gateway.
         class_name: the GatewayClass, for a Gateway of the Gateway API, which makes the Pods too.
         hosts: those of the entry.
-        lane_hosts: those of its lanes.
-        pattern: the wildcard that covers the lanes' hosts, and is served in their place; empty where they are listed.
+        lanes: those of its lanes, or the wildcard that is served in their place.
         origin: the spec's field that gives the hosts.
     """
 
@@ -168,15 +167,13 @@ class OwnGateway:
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
     class_name: str = "istio"
-    lane_hosts: tuple[str, ...] = ()
-    pattern: str = ""
+    lanes: tuple[str, ...] = ()
     origin: FieldPath = field(default=(), compare=False)
 
     @property
     def served(self) -> tuple[str, ...]:
         """What it serves: the entry's hosts, and of its lanes' what none of these covers."""
-        lanes = (self.pattern,) if self.pattern else self.lane_hosts
-        return (*self.hosts, *(host for host in lanes if not any(covers(one, host) for one in self.hosts)))
+        return (*self.hosts, *(host for host in self.lanes if not any(covers(one, host) for one in self.hosts)))
 
 
 @dataclass(frozen=True, slots=True)

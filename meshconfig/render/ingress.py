@@ -37,7 +37,7 @@ def ingress(entry: Entry, model: Model, gateway_service: str) -> Manifest:
     backend = {"service": {"name": service, "port": {"number": port}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
     # Of an Ingress a wildcard stands for one label, of a Gateway for several: it may cover less here than there.
-    lanes = (entry.own.pattern,) if entry.own and entry.own.pattern else [one.host for one in entry.lane_hosts]
+    lanes = entry.own.lanes if entry.own else [one.host for one in entry.lane_hosts]
     hosts = dict.fromkeys([*entry.hosts, *lanes])
     rules = [{**({} if host == "*" else {"host": host}), "http": {"paths": [path]}} for host in hosts]
     name = Name(namespace, entry.resource.name)

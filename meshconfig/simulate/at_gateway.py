@@ -105,8 +105,8 @@ def _nowhere(index: Index, request: Request, port: int) -> Failure:
 def _no_server(index: Index, request: Request, pods: GatewayPods, name: str, port: int) -> Failure:
     if out := left_out(index, pods, request, port):
         return _left_out(out, NO_CONNECTION)
-    if speaks := next((one for one in at_port(index, port, name) if not one.takes(request.scheme)), None):
-        return _other_protocol(speaks, request, port)
+    if other := next((one for one in at_port(index, port, name) if not one.takes(request.scheme)), None):
+        return _other_protocol(other, request, port)
     why = f"no connection: no server of Gateway {name} has port {port} for {request.scheme}"
     if any(at_port(index, port, name)):
         why = f"no connection: no server of Gateway {name} has host {request.authority_host} on port {port}"

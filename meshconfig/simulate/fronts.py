@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from meshconfig.istio import Gateway, Resources, Server, Service, Workload
 from meshconfig.istio.gateways import Handling, ServedHost, handling, served_hosts
-from meshconfig.istio.hosts import domain_matches
+from meshconfig.istio.hosts import domain_matches, specificity
 from meshconfig.istio.types import ServicePort
 
 _UNTRANSLATED = "experimental.istio.io/disable-gateway-port-translation"
@@ -52,7 +52,14 @@ class ServerHosts(NamedTuple):
 
     def serves(self, host: str) -> bool:
         """Whether one of the server's hosts covers `host`."""
-        return any(domain_matches(one.host.lower(), host) for one in self.hosts)
+        return any(self._covering(host))
+
+    def nearest(self, host: str) -> str:
+        """The most specific of the server's hosts that cover `host`, in lower case; empty where none does."""
+        return max(self._covering(host), key=specificity, default="")
+
+    def _covering(self, host: str) -> Iterator[str]:
+        return (name for one in self.hosts if domain_matches(name := one.host.lower(), host))
 
 
 class Fronts:

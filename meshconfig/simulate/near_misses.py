@@ -27,7 +27,6 @@ from meshconfig.istio.hosts import (
     is_short,
     is_wildcard,
     service_name,
-    specificity,
 )
 from meshconfig.simulate.at_gateway import Listening, listening
 from meshconfig.simulate.candidates import ProxyContext, candidates
@@ -242,8 +241,7 @@ def _about_gateway(index: Index, name: str, at: _Reached) -> str:
         if out := left_out(index, at.pods, request, port, name):
             return f"Gateway {name}, and {out.why}"
         taker = at.places[0]  # of TLS, one server alone
-        covering = [one.host.lower() for one in taker.hosts if domain_matches(one.host.lower(), request.authority_host)]
-        nearer = max(covering, key=specificity)
+        nearer = taker.nearest(request.authority_host)
         return f"Gateway {name}, and TLS ends at Gateway {taker.gateway}, whose host {nearer} is nearer"
     return f"Gateway {name}, on port {', '.join(str(one.called) for one in listed) or 'none'}, not {port}"
 

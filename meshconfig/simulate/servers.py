@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meshconfig.istio import Gateway, ports
 from meshconfig.istio.exports import ROOT_NAMESPACE
 from meshconfig.istio.gateway_api_types import GATEWAY_KIND
-from meshconfig.istio.hosts import domain_matches, specificity
+from meshconfig.istio.hosts import specificity
 from meshconfig.simulate.fronts import ServerHosts
 from meshconfig.simulate.index import Index
 from meshconfig.simulate.request import ANY_GATEWAY, Request
@@ -130,9 +130,8 @@ def left_out(
     for one, twin in _on(index, pods, port):
         ours = gateway in (ANY_GATEWAY, one.gateway) and one.takes(request.scheme)
         if twin is not None and ours and one.serves(request.authority_host):
-            theirs = {str(host).lower() for host in twin.hosts}
-            host = next(str(host) for host in one.hosts if str(host).lower() in theirs)
-            older = "an earlier server of it" if twin.gateway == one.gateway else f"the older Gateway {twin.gateway}"
+            other, host = twin
+            older = "an earlier server of it" if other.gateway == one.gateway else f"the older Gateway {other.gateway}"
             why = f"istiod leaves out its server with TLS or a redirect on port {port}, as {older} has host {host} too"
             return LeftOut(one.gateway, why)
     return None
@@ -144,8 +143,8 @@ def is_on(gateway: Gateway, pods: GatewayPods) -> bool:
     return gateway.spec.selector.items() <= pods.labels.items() and not theirs
 
 
-def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHosts, ServerHosts | None]]:
-    """The servers of these Pods, each with the earlier one for whose sake pilot leaves it out, if there is one.
+def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHosts, tuple[ServerHosts, str] | None]]:
+    """The servers of these Pods, each with the earlier one for whose sake pilot leaves it out, and the host of both.
 
     Of two servers with `tls`, a redirect's too, that have one host on one address, the later is left out with all of
     its hosts. Source: pilot model/gateway.go (CheckDuplicates).
@@ -154,8 +153,8 @@ def _on(index: Index, pods: GatewayPods, port: int) -> Iterator[tuple[ServerHost
     for place in at_port(index, port):
         if not is_on(index.gateways[place.gateway], pods):
             continue
-        written = [(one.owner, one.host.lower(), place.server.bind) for one in place.hosts if place.server.tls]
-        twin = next((known[one] for one in written if one in known), None)
+        written = {(one.owner, one.host.lower(), place.server.bind): one for one in place.hosts if place.server.tls}
+        twin = next(((known[key], str(one)) for key, one in written.items() if key in known), None)
         if twin is None:
             known |= dict.fromkeys(written, place)
         yield place, twin
@@ -170,9 +169,5 @@ def _doubt(name: str, gateway: Gateway, pods: GatewayPods, request: Request) -> 
 
 def _by_sni(places: list[ServerHosts], host: str) -> list[ServerHosts]:
     """The server whose hosts fit the TLS server name best."""
-    best: dict[str, ServerHosts] = {}
-    for place in places:
-        for one in place.hosts:
-            best.setdefault(one.host.lower(), place)
-    fitting = [one for one in best if domain_matches(one, host)]
-    return [best[max(fitting, key=specificity)]] if fitting else []
+    fitting = [place for place in places if place.serves(host)]
+    return [max(fitting, key=lambda place: specificity(place.nearest(host)))] if fitting else []

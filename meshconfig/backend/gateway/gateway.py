@@ -34,10 +34,9 @@ def lower(own: OwnGateway, owner: Owner) -> list[Manifest]:
 
 def _hosts(own: OwnGateway) -> list[str]:
     """The hosts of listeners: the wildcard of the lanes stands for all that it covers, as a Gateway may have 64."""
-    if EVERY_HOST in own.served:
+    if EVERY_HOST in own.hosts:
         return [EVERY_HOST]
-    single = [host for host in own.served if not own.pattern or not covers(own.pattern, host)]
-    return [*single, own.pattern] if own.pattern else single
+    return [*(host for host in own.hosts if not any(covers(one, host) for one in own.lanes)), *own.lanes]
 
 
 def _listener(one: Listener, host: str, number: int) -> Manifest:
